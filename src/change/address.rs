@@ -1,0 +1,139 @@
+//! Addresses: the natural key of everything that can change. Also a change's id; their order is
+//! the only order there is where nothing else decides.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{
+    AccountKey, ContactKind, OuPath, PolicyKey, PolicyType, Principal, Region, StackName,
+};
+
+/// What a change is about. Never an AWS id, except for things that are in AWS and not in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "kebab-case")]
+pub enum Address {
+    Organization,
+    PolicyType(PolicyType),
+    StackSetsAccess,
+    TrustedAccess(Principal),
+    /// A service-linked role in the management account.
+    ServiceLinkedRole(Principal),
+    Ou(OuPath),
+    Account(AccountKey),
+    /// An account's name in AWS, where it differs from the plan's.
+    AccountName(AccountKey),
+    /// The access role answers and the service-linked roles are there.
+    Access(AccountKey),
+    Placement(AccountKey),
+    Contact(AccountKey, ContactKind),
+    /// Tags of what existed before.
+    Tags(Target),
+    PolicyTags(PolicyKey),
+    Policy(PolicyKey),
+    Attachment(PolicyKey, Target),
+    DelegatedAdministrator(Principal, AccountKey),
+    GuardDutyAdministrator(Region),
+    GuardDutyOrganization(Region),
+    GuardDutyMembers(Region),
+    GuardDutyExport(Region),
+    Stack(Place, StackName),
+    StackSet(StackName),
+    /// Auto-deployment held back while a staged update runs.
+    RolloutHold(StackName),
+    /// One stage of a stack set's rollout, counted from 1.
+    Rollout(StackName, u16),
+    /// Auto-deployment on again after a staged update.
+    RolloutRelease(StackName),
+    /// INOPERABLE instances taken out of the set.
+    Forget(StackName),
+}
+
+/// What a policy is attached to, or what carries tags.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "kebab-case")]
+pub enum Target {
+    Root,
+    Ou(OuPath),
+    Account(AccountKey),
+    /// Something in AWS that the plan does not name, by id.
+    Unmanaged(String),
+}
+
+/// Where a plain stack lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    Management(Region),
+    Member(AccountKey, Region),
+}
+
+impl Place {
+    /// The Region part.
+    pub fn region(&self) -> &Region {
+        match self {
+            Place::Management(region) | Place::Member(_, region) => region,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Management(region) => write!(f, "management/{region}"),
+            Place::Member(account, region) => write!(f, "{account}/{region}"),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Root => f.write_str("root"),
+            Target::Ou(path) => write!(f, "ou {path}"),
+            Target::Account(key) => write!(f, "account {key}"),
+            Target::Unmanaged(id) => f.write_str(id),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Organization => f.write_str("organization"),
+            Address::PolicyType(kind) => write!(f, "policy type {}", kind.aws_name()),
+            Address::StackSetsAccess => f.write_str("trusted access for StackSets"),
+            Address::TrustedAccess(principal) => write!(f, "trusted access {principal}"),
+            Address::ServiceLinkedRole(principal) => write!(f, "service-linked role {principal}"),
+            Address::Ou(path) => write!(f, "ou {path}"),
+            Address::Account(key) => write!(f, "account {key}"),
+            Address::AccountName(key) => write!(f, "name of account {key}"),
+            Address::Access(key) => write!(f, "access to account {key}"),
+            Address::Placement(key) => write!(f, "placement of account {key}"),
+            Address::Contact(key, kind) => {
+                write!(f, "{} contact of account {key}", kind.word())
+            }
+            Address::Tags(target) => write!(f, "tags of {target}"),
+            Address::PolicyTags(key) => write!(f, "tags of policy {key}"),
+            Address::Policy(key) => write!(f, "policy {key}"),
+            Address::Attachment(key, target) => write!(f, "policy {key} on {target}"),
+            Address::DelegatedAdministrator(principal, key) => {
+                write!(f, "delegated administrator {key} for {principal}")
+            }
+            Address::GuardDutyAdministrator(region) => {
+                write!(f, "guardduty administrator in {region}")
+            }
+            Address::GuardDutyOrganization(region) => {
+                write!(f, "guardduty settings in {region}")
+            }
+            Address::GuardDutyMembers(region) => write!(f, "guardduty members in {region}"),
+            Address::GuardDutyExport(region) => write!(f, "guardduty export in {region}"),
+            Address::Stack(place, name) => write!(f, "stack {name} in {place}"),
+            Address::StackSet(name) => write!(f, "stack set {name}"),
+            Address::RolloutHold(name) => write!(f, "auto-deployment hold of {name}"),
+            Address::Rollout(name, stage) => write!(f, "rollout of {name}, stage {stage}"),
+            Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
+            Address::Forget(name) => write!(f, "inoperable instances of {name}"),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Changes: what `diff` finds, `graph` orders and `execute` makes so. Data only.
+//!
+//! A change is so specific that making it leaves no choice: its [`Act`] holds every value that
+//! goes to AWS. What does not exist yet (the id of an account that an earlier change creates) is a
+//! reference in a [`Text`], resolved from [`Bindings`] while executing.
+
+mod address;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use address::{Address, Place, Target};
+pub use text::{Attribute, Bindings, Part, Text, Unbound};
+
+use crate::inventory::AutoDeployment;
+use crate::plan::{
+    AccountKey, Contact, ContactKind, Email, PolicyType, Portion, Principal, Region, Tags,
+};
+
+/// One difference between plan and inventory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub address: Address,
+    pub verb: Verb,
+    /// Why: a short sentence fragment such as "not in the organization".
+    pub reason: String,
+    /// What differs, field by field, in display order. For a creation: the values it will have.
+    pub fields: Vec<FieldChange>,
+    pub act: Act,
+    /// What must be done first, where it is to be changed at all. References in the act's texts
+    /// are needs too and need not be repeated here.
+    pub needs: BTreeSet<Address>,
+}
+
+/// What a change does to its address, for display and counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    Create,
+    Update,
+    Move,
+    Delete,
+    /// Makes sure of something that leaves no resource of its own, such as a reachable role.
+    Ensure,
+}
+
+/// One field's values before and after. A `Text` that still holds references is shown as
+/// "known after …".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    pub field: String,
+    pub before: Option<String>,
+    pub after: Option<Text>,
+}
+
+/// Exactly what `execute` does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Act {
+    /// Creates the organization with all features.
+    CreateOrganization,
+    /// Starts the move from consolidated billing to all features.
+    EnableAllFeatures,
+    EnablePolicyType {
+        policy_type: PolicyType,
+    },
+    EnableTrustedAccess {
+        principal: Principal,
+    },
+    /// `cloudformation:ActivateOrganizationsAccess`.
+    ActivateStackSets,
+    /// Ensures a service-linked role in the management account.
+    CreateServiceLinkedRole {
+        service: Principal,
+    },
+    RegisterDelegatedAdministrator {
+        principal: Principal,
+        account: Text,
+    },
+
+    CreateOu {
+        parent: Text,
+        name: String,
+        tags: Tags,
+    },
+    RenameOu {
+        id: String,
+        name: String,
+    },
+    DeleteOu {
+        id: String,
+    },
+
+    CreateAccount {
+        key: AccountKey,
+        name: String,
+        email: Email,
+        tags: Tags,
+        access_role: String,
+        iam_user_access_to_billing: bool,
+    },
+    /// `account:PutAccountName`, from the management account.
+    RenameAccount {
+        account: Text,
+        name: String,
+    },
+    /// Waits until the access role can be assumed in every Region named, then ensures the
+    /// service-linked roles.
+    PrepareAccount {
+        account: Text,
+        regions: BTreeSet<Region>,
+        service_linked_roles: BTreeSet<Principal>,
+    },
+    MoveAccount {
+        account: Text,
+        to: Text,
+    },
+    /// Sets and removes tags of a root, OU, account or policy.
+    Tag {
+        resource: Text,
+        set: Tags,
+        remove: BTreeSet<String>,
+    },
+    PutAlternateContact {
+        account: Text,
+        contact_kind: ContactKind,
+        contact: Contact,
+    },
+
+    CreatePolicy {
+        name: String,
+        policy_type: PolicyType,
+        description: String,
+        content: String,
+        tags: Tags,
+    },
+    UpdatePolicy {
+        id: String,
+        name: String,
+        description: String,
+        content: String,
+    },
+    DeletePolicy {
+        id: String,
+    },
+    AttachPolicy {
+        policy: Text,
+        target: Text,
+    },
+    DetachPolicy {
+        policy: Text,
+        target: Text,
+    },
+
+    /// `guardduty:EnableOrganizationAdminAccount` in one Region.
+    EnableGuardDutyAdministrator {
+        region: Region,
+        account: Text,
+    },
+    /// The administrator's detector (created where there is none) and the organization's settings.
+    /// Every feature GuardDuty knows is named: `true` is on for the detector and for all members.
+    ConfigureGuardDuty {
+        region: Region,
+        account: Text,
+        features: BTreeMap<String, bool>,
+    },
+    /// Makes accounts members; auto-enable may take a day to reach existing ones.
+    AddGuardDutyMembers {
+        region: Region,
+        administrator: Text,
+        /// Id and email by account.
+        members: Vec<GuardDutyMember>,
+    },
+    /// Exports findings and waits until AWS says PUBLISHING.
+    ExportGuardDutyFindings {
+        region: Region,
+        administrator: Text,
+        bucket_arn: Text,
+        key_arn: Text,
+        /// A destination that is there and differs.
+        replace: Option<String>,
+    },
+
+    CreateStack(StackAct),
+    UpdateStack(StackAct),
+    CreateStackSet(StackSetAct),
+    /// Changes settings that carry no template: auto-deployment, managed execution, description.
+    UpdateStackSetSettings {
+        name: String,
+        auto_deployment: Option<AutoDeployment>,
+        managed_execution: Option<bool>,
+    },
+    /// `UpdateStackSet` with template and parameters, targeted at one stage.
+    UpdateStackInstances {
+        set: StackSetAct,
+        wave: Wave,
+    },
+    /// `CreateStackInstances` for what is missing.
+    CreateStackInstances {
+        name: String,
+        wave: Wave,
+    },
+    /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
+    ForgetStackInstances {
+        name: String,
+        wave: Wave,
+    },
+}
+
+/// A member to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardDutyMember {
+    pub account: Text,
+    pub email: String,
+}
+
+/// A plain stack, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackAct {
+    /// The full name, prefix included.
+    pub name: String,
+    pub account: Text,
+    pub region: Region,
+    pub template: String,
+    pub parameters: BTreeMap<String, Text>,
+    pub capabilities: BTreeSet<String>,
+    pub tags: Tags,
+    /// A stack left by a failed creation (ROLLBACK_COMPLETE) that must go first.
+    pub replaces_failed: bool,
+}
+
+/// A stack set, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackSetAct {
+    /// The full name, prefix included.
+    pub name: String,
+    pub description: String,
+    pub template: String,
+    pub parameters: BTreeMap<String, Text>,
+    pub capabilities: BTreeSet<String>,
+    pub tags: Tags,
+    pub auto_deployment: AutoDeployment,
+}
+
+/// Where one stack-set operation works, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wave {
+    /// Target OUs, or the root.
+    pub ous: Vec<Text>,
+    /// Only these accounts of the OUs (INTERSECTION); empty means all (NONE).
+    pub accounts: Vec<Text>,
+    pub regions: BTreeSet<Region>,
+    pub max_concurrent: Portion,
+    pub failure_tolerance: Portion,
+    /// Accounts by id that must have a CURRENT instance in every Region afterwards.
+    pub expect: Vec<Text>,
+}
+
+impl Change {
+    /// Every address that must be done first: the explicit needs and what the texts refer to.
+    pub fn all_needs(&self) -> BTreeSet<Address> {
+        let mut needs = self.needs.clone();
+        self.act.visit_texts(&mut |text| {
+            needs.extend(text.references().map(|(address, _)| address.clone()));
+        });
+        needs.remove(&self.address);
+        needs
+    }
+}
+
+impl Act {
+    /// Calls `visit` for every text of the act.
+    pub fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
+        match self {
+            Act::CreateOrganization
+            | Act::EnableAllFeatures
+            | Act::EnablePolicyType { .. }
+            | Act::EnableTrustedAccess { .. }
+            | Act::ActivateStackSets
+            | Act::CreateServiceLinkedRole { .. }
+            | Act::RenameOu { .. }
+            | Act::DeleteOu { .. }
+            | Act::CreateAccount { .. }
+            | Act::CreatePolicy { .. }
+            | Act::UpdatePolicy { .. }
+            | Act::DeletePolicy { .. }
+            | Act::UpdateStackSetSettings { .. } => {}
+            Act::RegisterDelegatedAdministrator { account, .. }
+            | Act::RenameAccount { account, .. }
+            | Act::PrepareAccount { account, .. }
+            | Act::PutAlternateContact { account, .. }
+            | Act::EnableGuardDutyAdministrator { account, .. }
+            | Act::ConfigureGuardDuty { account, .. } => visit(account),
+            Act::CreateOu { parent, .. } => visit(parent),
+            Act::MoveAccount { account, to } => {
+                visit(account);
+                visit(to);
+            }
+            Act::Tag { resource, .. } => visit(resource),
+            Act::AttachPolicy { policy, target } | Act::DetachPolicy { policy, target } => {
+                visit(policy);
+                visit(target);
+            }
+            Act::AddGuardDutyMembers {
+                administrator,
+                members,
+                ..
+            } => {
+                visit(administrator);
+                members.iter().for_each(|member| visit(&member.account));
+            }
+            Act::ExportGuardDutyFindings {
+                administrator,
+                bucket_arn,
+                key_arn,
+                ..
+            } => {
+                visit(administrator);
+                visit(bucket_arn);
+                visit(key_arn);
+            }
+            Act::CreateStack(stack) | Act::UpdateStack(stack) => {
+                visit(&stack.account);
+                stack.parameters.values().for_each(&mut *visit);
+            }
+            Act::CreateStackSet(set) => set.parameters.values().for_each(visit),
+            Act::UpdateStackInstances { set, wave } => {
+                set.parameters.values().for_each(&mut *visit);
+                wave.visit_texts(visit);
+            }
+            Act::CreateStackInstances { wave, .. } | Act::ForgetStackInstances { wave, .. } => {
+                wave.visit_texts(visit);
+            }
+        }
+    }
+}
+
+impl Wave {
+    fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
+        self.ous
+            .iter()
+            .chain(&self.accounts)
+            .chain(&self.expect)
+            .for_each(visit);
+    }
+}
+
+/// The constant tag that marks what orgstrap made. No version, hash or run id: stack-set tags
+/// reach every resource, and a value that changes would touch them all.
+pub const OWNERSHIP_TAG: (&str, &str) = ("orgstrap:managed", "true");
+
+/// The tag that names an account's key in the plan.
+pub const KEY_TAG: &str = "orgstrap:key";

@@ -1,0 +1,54 @@
+//! What happens while orgstrap works, as data: `execute` tells, `report` shows. Nothing else prints.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::change::Address;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A change's turn came.
+    Started {
+        change: Address,
+    },
+    /// A running change waits: for AWS, for its turn at a rate, for a retry.
+    Waiting {
+        change: Address,
+        why: String,
+    },
+    Done {
+        change: Address,
+        took: Duration,
+    },
+    Failed {
+        change: Address,
+        took: Duration,
+        failure: Failure,
+    },
+    /// Never started, because something it needs failed or the run was stopped.
+    NotTried {
+        change: Address,
+        because: String,
+    },
+    /// The first Ctrl-C came: what runs is finished, nothing new starts.
+    Stopping,
+    /// Something to know that is not about one change.
+    Notice {
+        text: String,
+    },
+}
+
+/// Why a change failed, for the person who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What was being done, with account name and id and Region where there are any.
+    pub doing: String,
+    /// What AWS said: code and message; or what orgstrap found.
+    pub said: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    pub request_id: Option<String>,
+}

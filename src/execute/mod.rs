@@ -1,0 +1,1 @@
+//! Makes changes so. The only place that changes AWS.

@@ -1,0 +1,268 @@
+//! The inventory: what AWS holds, read at one moment. Always possibly stale or partial, and says which.
+//!
+//! Facts as AWS tells them, keyed by AWS's own ids: nothing here knows the org plan, so that one
+//! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
+//! [`crate::diff`]'s work. `observe` fills it; nobody else does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{
+    AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,
+};
+
+/// Everything that was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    pub taken_at: Timestamp,
+    /// The account whose credentials were used, which must be the management account.
+    pub caller: AccountId,
+    /// `Known(None)`: the caller's account is in no organization.
+    pub organization: Seen<Option<OrganizationFacts>>,
+    /// Every account of the organization, closed ones included while AWS lists them.
+    pub accounts: Seen<BTreeMap<AccountId, AccountFacts>>,
+    /// OUs by id.
+    pub ous: Seen<BTreeMap<OuId, OuFacts>>,
+    /// Customer-managed policies by id. A type that is not enabled has none.
+    pub policies: Seen<BTreeMap<PolicyId, PolicyFacts>>,
+    pub trusted_access: Seen<BTreeSet<Principal>>,
+    /// Services by the account that administers them.
+    pub delegated_administrators: Seen<BTreeMap<AccountId, BTreeSet<Principal>>>,
+    /// Whether StackSets may act for the organization (`DescribeOrganizationsAccess`).
+    pub stack_sets_access: Seen<bool>,
+    /// Service-linked roles of the management account, by service principal.
+    pub service_linked_roles: Seen<BTreeSet<Principal>>,
+    /// Stack sets of the home Region under the plan's prefix, by full name.
+    pub stack_sets: Seen<BTreeMap<String, StackSetFacts>>,
+    /// Stacks under the plan's prefix, by place and full name. Only places that were asked about.
+    pub stacks: BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+    /// GuardDuty's organization settings by Region. Only Regions that were asked about.
+    pub guardduty: BTreeMap<Region, GuardDutyFacts>,
+    /// Alternate contacts by account. Only accounts that were asked about.
+    pub contacts: BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>,
+}
+
+/// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen<T> {
+    Known(T),
+    Unread(Unread),
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// The service and operation, such as `organizations:ListAccounts`.
+    pub operation: String,
+    /// What AWS said, or why it was not asked.
+    pub because: String,
+}
+
+impl<T> Seen<T> {
+    /// The value, if it was read.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Seen::Known(value) => Some(value),
+            Seen::Unread(_) => None,
+        }
+    }
+
+    /// Why it was not read, if so.
+    pub fn unread(&self) -> Option<&Unread> {
+        match self {
+            Seen::Known(_) => None,
+            Seen::Unread(why) => Some(why),
+        }
+    }
+}
+
+/// An OU's id, `ou-…`, or the root's, `r-…`, where a parent is meant.
+pub type OuId = String;
+/// A policy's id, `p-…`.
+pub type PolicyId = String;
+
+/// An account and a Region: where a stack lies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountRegion {
+    pub account: AccountId,
+    pub region: Region,
+}
+
+impl From<AccountRegion> for String {
+    fn from(place: AccountRegion) -> String {
+        format!("{}/{}", place.account, place.region)
+    }
+}
+
+impl TryFrom<String> for AccountRegion {
+    type Error = crate::plan::InvalidName;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (account, region) = text.split_once('/').unwrap_or((&text, ""));
+        Ok(Self {
+            account: account.parse()?,
+            region: region.parse()?,
+        })
+    }
+}
+
+/// The organization itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrganizationFacts {
+    pub id: String,
+    pub arn: String,
+    pub root_id: String,
+    pub management_account: AccountId,
+    /// All features, not consolidated billing only.
+    pub all_features: bool,
+    /// Policy types by status, from ListRoots: `ENABLED`, `PENDING_ENABLE`, `PENDING_DISABLE`.
+    pub policy_types: BTreeMap<PolicyType, String>,
+    /// Tags of the root.
+    pub root_tags: Seen<Tags>,
+}
+
+/// One account as Organizations lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountFacts {
+    pub id: AccountId,
+    pub arn: String,
+    pub name: String,
+    /// As AWS holds it; compare folded.
+    pub email: String,
+    pub state: AccountState,
+    /// Whether it was created in the organization rather than invited.
+    pub created_here: bool,
+    /// The OU or root it lies in.
+    pub parent: OuId,
+    pub tags: Seen<Tags>,
+}
+
+impl AccountFacts {
+    /// Whether `email` is this account's address; AWS ignores case.
+    pub fn has_email(&self, email: &Email) -> bool {
+        self.email.to_ascii_lowercase() == email.folded()
+    }
+}
+
+/// `Account.State` of Organizations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountState {
+    PendingActivation,
+    Active,
+    Suspended,
+    PendingClosure,
+    Closed,
+}
+
+/// One OU.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OuFacts {
+    pub id: OuId,
+    pub arn: String,
+    pub parent: OuId,
+    pub path: OuPath,
+    pub tags: Seen<Tags>,
+}
+
+/// One customer-managed policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyFacts {
+    pub id: PolicyId,
+    pub arn: String,
+    pub name: String,
+    pub kind: PolicyType,
+    pub description: String,
+    pub content: Seen<String>,
+    /// Ids of the root, OUs and accounts it is attached to.
+    pub targets: Seen<BTreeSet<String>>,
+    pub tags: Seen<Tags>,
+}
+
+/// One stack set with its instances.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackSetFacts {
+    pub name: String,
+    pub id: String,
+    pub template: String,
+    pub parameters: BTreeMap<String, String>,
+    pub capabilities: BTreeSet<String>,
+    pub tags: Tags,
+    pub service_managed: bool,
+    pub auto_deployment: Option<AutoDeployment>,
+    pub managed_execution: bool,
+    /// OU ids that the set is deployed to.
+    pub targets: BTreeSet<OuId>,
+    pub instances: Seen<BTreeMap<AccountRegion, InstanceFacts>>,
+}
+
+/// Whether accounts that join a target get the set's stacks, and those that leave keep theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoDeployment {
+    pub enabled: bool,
+    pub retain_on_removal: bool,
+}
+
+/// One stack instance. Statuses are AWS's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFacts {
+    /// `CURRENT`, `OUTDATED` or `INOPERABLE`.
+    pub status: String,
+    /// `StackInstanceStatus.DetailedStatus`, such as `SUCCEEDED` or `SKIPPED_SUSPENDED_ACCOUNT`.
+    pub detailed_status: Option<String>,
+    pub reason: Option<String>,
+    /// The OU through which it was deployed.
+    pub ou: Option<OuId>,
+}
+
+/// One stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackFacts {
+    pub name: String,
+    pub id: String,
+    /// AWS's own word, such as `CREATE_COMPLETE`.
+    pub status: String,
+    pub template: Seen<String>,
+    pub parameters: BTreeMap<String, String>,
+    pub outputs: BTreeMap<String, String>,
+    pub tags: Tags,
+    pub termination_protection: bool,
+}
+
+/// What GuardDuty tells of the organization in one Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardDutyFacts {
+    /// The delegated administrator (`ListOrganizationAdminAccounts`).
+    pub administrator: Seen<Option<AccountId>>,
+    /// The administrator's detector and its organization settings; `None` where it has no detector.
+    pub detector: Seen<Option<DetectorFacts>>,
+}
+
+/// A detector in the administrator account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectorFacts {
+    pub id: String,
+    pub enabled: bool,
+    /// `ALL`, `NEW` or `NONE`.
+    pub auto_enable: String,
+    /// Whether the detector itself has the feature, by AWS's feature name.
+    pub features: BTreeMap<String, bool>,
+    /// The organization's setting by feature name: `ALL`, `NEW` or `NONE`.
+    pub organization_features: BTreeMap<String, String>,
+    /// Member accounts by relationship status, such as `Enabled`.
+    pub members: BTreeMap<AccountId, String>,
+    pub exports: Vec<ExportFacts>,
+}
+
+/// A publishing destination of a detector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportFacts {
+    pub id: String,
+    pub bucket_arn: String,
+    pub key_arn: String,
+    /// `PUBLISHING`, `PENDING_VERIFICATION` and so on.
+    pub status: String,
+}

@@ -1,0 +1,3 @@
+//! The `orgstrap` binary; everything is in the library.
+
+fn main() {}

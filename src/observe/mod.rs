@@ -1,0 +1,1 @@
+//! Reads AWS into an [`crate::inventory::Inventory`]. Changes nothing, decides nothing.

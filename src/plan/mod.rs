@@ -1,0 +1,245 @@
+//! The org plan: what should be. Nouns, the TOML file and its checks; no I/O but the file.
+//!
+//! [`OrgPlan`] is what the rest of orgstrap works with: every name checked, every reference
+//! resolved, every default filled in, every policy's content read. It is serialisable, because a
+//! saved change file carries the plan that it was made from.
+
+pub mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use names::{
+    AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,
+    StackName,
+};
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// A checked org plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrgPlan {
+    pub organization: Organization,
+    /// Why accounts are apart: tag key to the values it may take.
+    pub segregation: BTreeMap<String, AllowedValues>,
+    pub ous: BTreeMap<OuPath, Ou>,
+    pub accounts: BTreeMap<AccountKey, Account>,
+    pub policies: BTreeMap<PolicyKey, Policy>,
+    pub baselines: BTreeMap<BaselineKey, BaselineChoice>,
+    pub rollout: Rollout,
+    /// Trusted access beyond what the baselines ask for.
+    pub trusted_access: BTreeSet<Principal>,
+    /// Delegated administrators beyond what the baselines ask for.
+    pub delegated_administrators: BTreeMap<Principal, BTreeSet<AccountKey>>,
+    /// Overridden rates by `service:Operation`, for organizations whose quotas were raised.
+    pub pace: BTreeMap<String, PaceOverride>,
+}
+
+/// The `[organization]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Organization {
+    /// orgstrap refuses to work in any other organization.
+    pub management_account: AccountId,
+    pub home_region: Region,
+    /// The governed Regions, the home Region and us-east-1 always among them.
+    pub regions: BTreeSet<Region>,
+    /// The account that keeps the logs.
+    pub logging: AccountKey,
+    /// The account from which security is watched.
+    pub secops: AccountKey,
+    /// The role by which the management account enters member accounts.
+    pub access_role: String,
+    /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
+    pub prefix: String,
+    /// Policies attached to the root.
+    pub policies: BTreeSet<PolicyKey>,
+}
+
+/// The values that a segregation tag may take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllowedValues {
+    Any,
+    OneOf(BTreeSet<String>),
+}
+
+/// One `[ou."PATH"]` table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ou {
+    pub policies: BTreeSet<PolicyKey>,
+    /// For each segregation tag, the values that accounts directly or indirectly in this OU may have.
+    pub require: BTreeMap<String, BTreeSet<String>>,
+    pub tags: Tags,
+    /// The path this OU had before; its last name may differ, its parent may not.
+    pub renamed_from: Option<OuPath>,
+}
+
+/// One `[account.NAME]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// The id, where the plan gives one: the surest way to name an existing account.
+    pub id: Option<AccountId>,
+    /// The name in AWS; the key where the plan gives none.
+    pub name: String,
+    pub email: Email,
+    pub ou: OuPath,
+    pub tags: Tags,
+    pub policies: BTreeSet<PolicyKey>,
+    pub contacts: BTreeMap<ContactKind, Contact>,
+    /// Whether IAM users of the account may see billing: `IamUserAccessToBilling` at creation.
+    pub iam_user_access_to_billing: bool,
+}
+
+/// Which alternate contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContactKind {
+    Billing,
+    Operations,
+    Security,
+}
+
+impl ContactKind {
+    /// The word for messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            ContactKind::Billing => "billing",
+            ContactKind::Operations => "operations",
+            ContactKind::Security => "security",
+        }
+    }
+}
+
+/// An alternate contact as the account service holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub name: String,
+    pub title: String,
+    pub email: String,
+    pub phone: String,
+}
+
+/// The policy types of Organizations. The plan spells them in lower case (`service_control_policy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyType {
+    ServiceControlPolicy,
+    ResourceControlPolicy,
+    TagPolicy,
+    BackupPolicy,
+    AiservicesOptOutPolicy,
+    ChatbotPolicy,
+    DeclarativePolicyEc2,
+    SecurityhubPolicy,
+    SecurityhubCspmPolicy,
+    InspectorPolicy,
+    UpgradeRolloutPolicy,
+    BedrockPolicy,
+    S3Policy,
+    NetworkSecurityDirectorPolicy,
+    GuarddutyPolicy,
+}
+
+impl PolicyType {
+    /// Every type that Organizations has.
+    pub const ALL: [PolicyType; 15] = [
+        PolicyType::ServiceControlPolicy,
+        PolicyType::ResourceControlPolicy,
+        PolicyType::TagPolicy,
+        PolicyType::BackupPolicy,
+        PolicyType::AiservicesOptOutPolicy,
+        PolicyType::ChatbotPolicy,
+        PolicyType::DeclarativePolicyEc2,
+        PolicyType::SecurityhubPolicy,
+        PolicyType::SecurityhubCspmPolicy,
+        PolicyType::InspectorPolicy,
+        PolicyType::UpgradeRolloutPolicy,
+        PolicyType::BedrockPolicy,
+        PolicyType::S3Policy,
+        PolicyType::NetworkSecurityDirectorPolicy,
+        PolicyType::GuarddutyPolicy,
+    ];
+
+    /// The name in the Organizations API, such as `SERVICE_CONTROL_POLICY`.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            PolicyType::ServiceControlPolicy => "SERVICE_CONTROL_POLICY",
+            PolicyType::ResourceControlPolicy => "RESOURCE_CONTROL_POLICY",
+            PolicyType::TagPolicy => "TAG_POLICY",
+            PolicyType::BackupPolicy => "BACKUP_POLICY",
+            PolicyType::AiservicesOptOutPolicy => "AISERVICES_OPT_OUT_POLICY",
+            PolicyType::ChatbotPolicy => "CHATBOT_POLICY",
+            PolicyType::DeclarativePolicyEc2 => "DECLARATIVE_POLICY_EC2",
+            PolicyType::SecurityhubPolicy => "SECURITYHUB_POLICY",
+            PolicyType::SecurityhubCspmPolicy => "SECURITYHUB_CSPM_POLICY",
+            PolicyType::InspectorPolicy => "INSPECTOR_POLICY",
+            PolicyType::UpgradeRolloutPolicy => "UPGRADE_ROLLOUT_POLICY",
+            PolicyType::BedrockPolicy => "BEDROCK_POLICY",
+            PolicyType::S3Policy => "S3_POLICY",
+            PolicyType::NetworkSecurityDirectorPolicy => "NETWORK_SECURITY_DIRECTOR_POLICY",
+            PolicyType::GuarddutyPolicy => "GUARDDUTY_POLICY",
+        }
+    }
+
+    /// The type of an API name; `None` for one that this version does not know.
+    pub fn from_aws_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.aws_name() == name)
+    }
+}
+
+/// One `[policy.NAME]` table with its content read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    pub kind: PolicyType,
+    pub description: String,
+    /// The document, minified: AWS counts white space against the size.
+    pub content: String,
+    pub tags: Tags,
+    /// The name the policy had before.
+    pub renamed_from: Option<PolicyKey>,
+}
+
+/// One `[baseline.NAME]` table: which baseline, and the options it was given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BaselineChoice {
+    /// The folder of a user's own baseline, absolute; `None` for a built-in one.
+    pub folder: Option<std::path::PathBuf>,
+    /// Options as the descriptor declares them: strings, numbers, booleans, lists of strings.
+    pub options: BTreeMap<String, serde_json::Value>,
+}
+
+/// The `[rollout]` table: how baselines reach the accounts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// OUs that get a baseline together, in order. Never empty; the last stage is [`Stage::Rest`]
+    /// unless the plan says otherwise.
+    pub stages: Vec<Vec<Stage>>,
+    pub max_concurrent: Portion,
+    pub failure_tolerance: Portion,
+}
+
+/// One entry of a rollout stage.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    Ou(OuPath),
+    /// `"*"`: the OUs that no other stage names.
+    Rest,
+}
+
+/// A count of accounts or a share of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Portion {
+    Count(u32),
+    Percent(u8),
+}
+
+/// An overridden rate: calls a second, and how many may go out at once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PaceOverride {
+    pub rate: f64,
+    pub burst: u32,
+}

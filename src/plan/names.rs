@@ -1,0 +1,273 @@
+//! The names that everything is keyed by. Each is a newtype, so that an account id can not be
+//! passed where an account key is meant, and each parses with a message that says what is wrong.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not the name it should be. The message is a fragment: "must be 12 digits".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(pub String);
+
+fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidName> {
+    Err(InvalidName(message.into()))
+}
+
+/// Declares a validated string newtype: `Display`, `FromStr`, serde as a plain string.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                $check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A 12-digit AWS account id.
+    AccountId,
+    check_account_id
+);
+name!(
+    /// The plan's own name of an account (`[account.NAME]`); also the value of its `orgstrap:key` tag.
+    AccountKey,
+    check_key
+);
+name!(
+    /// The plan's name of a policy, which is also its name in AWS.
+    PolicyKey,
+    check_policy_key
+);
+name!(
+    /// The name of a baseline: a built-in one, or a folder beside the plan.
+    BaselineKey,
+    check_key
+);
+name!(
+    /// An AWS Region name such as `eu-west-1`.
+    Region,
+    check_region
+);
+name!(
+    /// The name of a stack or stack set without the reserved prefix, such as `config-recorder`.
+    StackName,
+    check_key
+);
+name!(
+    /// A service principal such as `config.amazonaws.com`.
+    Principal,
+    check_principal
+);
+name!(
+    /// An account's email address. AWS takes 6 to 64 ASCII characters, unique across all of AWS.
+    Email,
+    check_email
+);
+
+impl Email {
+    /// The form in which AWS compares addresses: case does not matter.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+fn check_account_id(text: &str) -> Result<(), InvalidName> {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(())
+    } else {
+        invalid("an account id is 12 digits, in quotes")
+    }
+}
+
+/// Keys become stack names, session names and tag values, so the narrowest of those alphabets holds.
+fn check_key(text: &str) -> Result<(), InvalidName> {
+    let letters = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !letters || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        invalid("may hold letters, digits, `-` and `_`, and starts with a letter or digit")
+    } else if text.len() > 50 {
+        invalid("is longer than 50 characters")
+    } else {
+        Ok(())
+    }
+}
+
+/// A policy's name in AWS: 1 to 128 characters.
+fn check_policy_key(text: &str) -> Result<(), InvalidName> {
+    let length = text.chars().count();
+    if length == 0 || length > 128 {
+        invalid("a policy name has 1 to 128 characters")
+    } else if text.chars().any(char::is_control) {
+        invalid("a policy name may not hold control characters")
+    } else {
+        Ok(())
+    }
+}
+
+fn check_region(text: &str) -> Result<(), InvalidName> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.as_slice() {
+        [area, middle @ .., number]
+            if area.len() == 2
+                && word(area)
+                && !middle.is_empty()
+                && middle.iter().all(word)
+                && number.len() == 1
+                && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            Ok(())
+        }
+        _ => invalid("a Region is written like `eu-west-1`"),
+    }
+}
+
+fn check_principal(text: &str) -> Result<(), InvalidName> {
+    match text.strip_suffix(".amazonaws.com") {
+        Some(service)
+            if !service.is_empty()
+                && service
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') =>
+        {
+            Ok(())
+        }
+        _ => invalid("a service principal is written like `config.amazonaws.com`"),
+    }
+}
+
+fn check_email(text: &str) -> Result<(), InvalidName> {
+    if !(6..=64).contains(&text.len()) || !text.is_ascii() {
+        return invalid("an account email has 6 to 64 ASCII characters");
+    }
+    match text.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && domain.contains('.')
+                && !domain.contains('@')
+                && !domain.starts_with('.')
+                && !domain.ends_with('.')
+                && !text
+                    .bytes()
+                    .any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) =>
+        {
+            Ok(())
+        }
+        _ => invalid("an email is written like `aws+name@example.com`"),
+    }
+}
+
+/// An OU's path from the root by names, such as `Workloads/Prod`. Never empty; the root is not an OU.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OuPath(Vec<String>);
+
+impl OuPath {
+    /// The deepest nesting AWS allows below the root.
+    pub const MAX_DEPTH: usize = 5;
+
+    /// A path from its segments, root first; the checks are those of parsing.
+    pub fn from_segments(segments: Vec<String>) -> Result<Self, InvalidName> {
+        if segments.is_empty() || segments.iter().any(|s| s.trim().is_empty()) {
+            return invalid("an OU path is names joined by `/`, such as `Workloads/Prod`");
+        }
+        for segment in &segments {
+            if segment.chars().count() > 128 {
+                return invalid("an OU name has at most 128 characters");
+            }
+            if segment.trim() != segment {
+                return invalid(format!(
+                    "the OU name `{segment}` starts or ends with a space"
+                ));
+            }
+        }
+        Ok(Self(segments))
+    }
+
+    /// The names from the root down.
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The OU's own name.
+    pub fn name(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// The OU it lies in; `None` directly below the root.
+    pub fn parent(&self) -> Option<OuPath> {
+        match self.0.split_last() {
+            Some((_, above)) if !above.is_empty() => Some(OuPath(above.to_vec())),
+            _ => None,
+        }
+    }
+
+    /// How many levels below the root; 1 for a top-level OU.
+    pub fn depth(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether `self` is `other` or lies above it.
+    pub fn contains(&self, other: &OuPath) -> bool {
+        other.0.starts_with(&self.0)
+    }
+}
+
+impl fmt::Display for OuPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.join("/"))
+    }
+}
+
+impl FromStr for OuPath {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        Self::from_segments(text.split('/').map(str::to_owned).collect())
+    }
+}
+
+impl TryFrom<String> for OuPath {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<OuPath> for String {
+    fn from(path: OuPath) -> String {
+        path.to_string()
+    }
+}
