@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Place, Text};
-use crate::plan::{AccountKey, Principal, Region, StackName, Tags};
+use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Principal, Region, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Wanted {
     pub stack_sets_access: bool,
     /// Service-linked roles in every account, the management account included.
     pub service_linked_roles: BTreeSet<Principal>,
+    /// Service-linked roles in the management account only.
+    pub management_service_linked_roles: BTreeSet<Principal>,
     /// Services and the member accounts that are to administer them, GuardDuty not among them.
     pub delegated_administrators: BTreeSet<(Principal, AccountKey)>,
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
@@ -60,15 +62,62 @@ pub struct WantedStackSet {
 pub struct WantedGuardDuty {
     pub regions: BTreeSet<Region>,
     pub administrator: AccountKey,
-    /// Every feature GuardDuty knows, on or off.
+    /// Every feature GuardDuty knows for detectors and for organizations, on or off. GuardDuty turns
+    /// on what a new detector's creation does not name.
     pub features: BTreeMap<String, bool>,
+    /// Features that only detectors know: set on the administrator's, never in the organization's
+    /// settings, which would refuse them.
+    pub detector_features: BTreeMap<String, bool>,
     /// Bucket and key ARNs for exported findings.
     pub export: Option<GuardDutyExport>,
 }
 
-/// Where findings are exported to.
+/// Where findings are exported to: one bucket and key for all Regions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyExport {
     pub bucket_arn: Text,
     pub key_arn: Text,
+}
+
+/// What is wrong with a baseline: with the plan's choice of it, its descriptor or its templates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct BaselineProblem {
+    /// The baseline's name as the plan writes it.
+    pub baseline: String,
+    /// The option of the plan's `[baseline.NAME]` table that it is about, if it is about one.
+    pub option: Option<String>,
+    /// The file and line of the baseline's own that it is about; `None` for the plan's choice.
+    pub source_file: Option<(std::path::PathBuf, usize)>,
+    /// What is wrong: a short sentence fragment.
+    pub message: String,
+    /// What to write instead.
+    pub suggestion: Option<String>,
+}
+
+impl std::fmt::Display for BaselineProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "baseline `{}`", self.baseline)?;
+        if let Some(option) = &self.option {
+            write!(f, ", option `{option}`")?;
+        }
+        if let Some((file, line)) = &self.source_file {
+            write!(f, " ({}:{line})", file.display())?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, " ({suggestion})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with one `[baseline.NAME]` table: no such baseline, an own baseline that does not
+/// load, options that it does not have or that do not fit. Needs nothing else of the plan.
+pub fn check_choice(_name: &str, _choice: &BaselineChoice) -> Vec<BaselineProblem> {
+    Vec::new()
+}
+
+/// Everything that the plan's baselines ask for, or all that is wrong with them.
+pub fn expand(_plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
+    Ok(Wanted::default())
 }

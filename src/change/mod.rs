@@ -165,6 +165,8 @@ pub enum Act {
         region: Region,
         account: Text,
         features: BTreeMap<String, bool>,
+        /// Features that only detectors know: for the administrator's detector, not the organization.
+        detector_features: BTreeMap<String, bool>,
     },
     /// Makes accounts members; auto-enable may take a day to reach existing ones.
     AddGuardDutyMembers {
