@@ -23,6 +23,8 @@ pub struct Wanted {
     pub management_service_linked_roles: BTreeSet<Principal>,
     /// Services and the member accounts that are to administer them, GuardDuty not among them.
     pub delegated_administrators: BTreeSet<(Principal, AccountKey)>,
+    /// JSON has only text for keys, so a list of entries in a saved change file.
+    #[serde(with = "entries")]
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
     pub stack_sets: BTreeMap<StackName, WantedStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
@@ -120,4 +122,27 @@ pub fn check_choice(_name: &str, _choice: &BaselineChoice) -> Vec<BaselineProble
 /// Everything that the plan's baselines ask for, or all that is wrong with them.
 pub fn expand(_plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
     Ok(Wanted::default())
+}
+
+/// Maps with composite keys as lists of entries.
+mod entries {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K, V, D>(from: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(from)?.into_iter().collect())
+    }
 }

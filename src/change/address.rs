@@ -43,6 +43,8 @@ pub enum Address {
     RolloutHold(StackName),
     /// One stage of a stack set's rollout, counted from 1.
     Rollout(StackName, u16),
+    /// A stack set's instances in one account that joins: auto-deployed and awaited, or created.
+    RolloutTo(StackName, AccountKey),
     /// Auto-deployment on again after a staged update.
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
@@ -132,6 +134,7 @@ impl fmt::Display for Address {
             Address::StackSet(name) => write!(f, "stack set {name}"),
             Address::RolloutHold(name) => write!(f, "auto-deployment hold of {name}"),
             Address::Rollout(name, stage) => write!(f, "rollout of {name}, stage {stage}"),
+            Address::RolloutTo(name, key) => write!(f, "rollout of {name} to account {key}"),
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
         }

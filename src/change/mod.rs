@@ -5,6 +5,7 @@
 //! reference in a [`Text`], resolved from [`Bindings`] while executing.
 
 mod address;
+pub mod saved;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Place, Target};
+pub use saved::SavedChanges;
 pub use text::{Attribute, Bindings, Part, Text, Unbound};
 
 use crate::inventory::AutoDeployment;
@@ -215,10 +217,11 @@ pub enum Act {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyMember {
     pub account: Text,
-    pub email: String,
+    /// A reference to the organization's email for the management account of a new organization.
+    pub email: Text,
 }
 
-/// A plain stack, whole.
+/// A plain stack, whole. Termination protection is on afterwards, always.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StackAct {
     /// The full name, prefix included.
@@ -233,7 +236,7 @@ pub struct StackAct {
     pub replaces_failed: bool,
 }
 
-/// A stack set, whole.
+/// A stack set, whole. Service-managed with managed execution, always.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StackSetAct {
     /// The full name, prefix included.
@@ -249,7 +252,7 @@ pub struct StackSetAct {
 /// Where one stack-set operation works, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wave {
-    /// Target OUs, or the root.
+    /// Target OUs, or the root. Empty in an update of a set without instances: the whole set.
     pub ous: Vec<Text>,
     /// Only these accounts of the OUs (INTERSECTION); empty means all (NONE).
     pub accounts: Vec<Text>,
@@ -311,7 +314,10 @@ impl Act {
                 ..
             } => {
                 visit(administrator);
-                members.iter().for_each(|member| visit(&member.account));
+                for member in members {
+                    visit(&member.account);
+                    visit(&member.email);
+                }
             }
             Act::ExportGuardDutyFindings {
                 administrator,

@@ -28,6 +28,8 @@ pub enum Attribute {
     Arn,
     /// The root's id, of [`Address::Organization`].
     RootId,
+    /// The management account's email, of [`Address::Organization`].
+    Email,
     /// An output of a stack.
     Output(String),
 }
@@ -154,6 +156,7 @@ impl fmt::Display for Attribute {
             Attribute::Id => f.write_str("id"),
             Attribute::Arn => f.write_str("ARN"),
             Attribute::RootId => f.write_str("root id"),
+            Attribute::Email => f.write_str("email"),
             Attribute::Output(name) => write!(f, "output {name}"),
         }
     }

@@ -1,1 +1,111 @@
 //! What the plan asks for and the inventory lacks, as changes. Pure: equal inputs, equal output.
+//!
+//! One file per kind of thing. Each says which of its facts differ, field by field, and leaves
+//! alone what the plan does not name: that is reported as [`Unmanaged`] or as a [`Notice`], never
+//! revoked. What could not be read is [`Blocked`], and so is everything that depends on it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Wanted;
+use crate::change::{Address, Bindings, Change};
+use crate::inventory::{Inventory, Unread};
+use crate::plan::OrgPlan;
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffOptions {
+    /// An organization may be created where there is none.
+    pub create_organization: bool,
+    /// OUs and policies that orgstrap made and the plan no longer names may be removed.
+    pub prune: bool,
+}
+
+/// Everything that a comparison of plan and inventory found.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use]
+pub struct Diff {
+    /// What to change, by address. Empty where there are `problems`.
+    pub changes: Vec<Change>,
+    /// What is not changed now although it may differ, and why not.
+    pub blocked: Vec<Blocked>,
+    /// What is in AWS and not in the plan, and is left alone.
+    pub unmanaged: Vec<Unmanaged>,
+    /// Differences that orgstrap does not mend, such as a changed email.
+    pub notices: Vec<Notice>,
+    /// What stops everything.
+    pub problems: Vec<Problem>,
+    /// Ids and outputs of what is there already.
+    pub bindings: Bindings,
+}
+
+/// Something that cannot be changed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    pub address: Address,
+    pub because: Because,
+    /// What to do about it, where there is something.
+    pub hint: Option<String>,
+}
+
+/// Why something cannot be changed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Because {
+    /// It could not be read.
+    Unread(Unread),
+    /// It is in a state in which AWS refuses changes, or something else is in charge of it.
+    State { said: String },
+    /// It waits for something that is blocked itself.
+    Needs { address: Address },
+}
+
+/// Something in AWS that the plan does not name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unmanaged {
+    /// `account`, `ou`, `policy`, `attachment`, `trusted access` and so on.
+    pub kind: &'static str,
+    /// AWS's id, or the name where there is no id.
+    pub id: String,
+    /// What it is called, for people.
+    pub name: String,
+    /// What orgstrap does about it, and how to have it otherwise.
+    pub note: String,
+}
+
+/// A difference that is told and not mended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Notice {
+    pub address: Address,
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+/// Something that stops a run before anything is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Which problem, for callers that can do something about one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemKind {
+    /// There is no organization; allowed to, diff would create one.
+    NoOrganization,
+    /// The caller, or the organization, is not the one that the plan is for.
+    WrongAccount,
+    /// What everything rests on could not be read.
+    Unreadable,
+    /// Accounts of plan and organization cannot be matched.
+    Identity,
+    /// Something else holds a place that only one can hold.
+    Taken,
+}
+
+/// Compares a plan, and what its baselines come to, with an inventory.
+pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
+    let _ = (plan, wanted, inventory, options);
+    Diff::default()
+}

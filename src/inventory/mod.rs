@@ -4,10 +4,14 @@
 //! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
+pub mod identify;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use identify::{Conflict, Identified, identify};
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,
@@ -156,6 +160,19 @@ pub enum AccountState {
     Suspended,
     PendingClosure,
     Closed,
+}
+
+impl AccountState {
+    /// The word for messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            AccountState::PendingActivation => "pending activation",
+            AccountState::Active => "active",
+            AccountState::Suspended => "suspended",
+            AccountState::PendingClosure => "pending closure",
+            AccountState::Closed => "closed",
+        }
+    }
 }
 
 /// One OU.

@@ -1,0 +1,170 @@
+//! Saved changes: what `plan --out FILE` showed, to be made later, exactly or not at all.
+//!
+//! AWS moves between the saving and the making. So the difference is taken afresh, from the saved
+//! plan and a fresh inventory, and must be part of what was saved, entry for entry. What is
+//! missing is already done; anything new or different stops the run and is shown.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Act, Address, Change, Text, Wave};
+use crate::baseline::Wanted;
+use crate::diff::DiffOptions;
+use crate::plan::OrgPlan;
+
+/// What the `format` field says.
+pub const FORMAT: &str = "orgstrap-changes";
+/// The version that this orgstrap writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A saved change file: the changes, and what they were derived from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedChanges {
+    pub format: String,
+    pub version: u32,
+    pub plan: OrgPlan,
+    pub wanted: Wanted,
+    pub options: DiffOptions,
+    /// In run order, as they were shown.
+    pub changes: Vec<Change>,
+}
+
+/// Why a file holds no saved changes.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    #[error("this is no file of saved changes: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("this is no file of saved changes: its format is `{0}`, not `{FORMAT}`")]
+    Format(String),
+    #[error(
+        "the file was saved in version {0} of its format; this orgstrap reads version {VERSION}"
+    )]
+    Version(u32),
+}
+
+/// One way in which AWS no longer is as it was when the changes were saved.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Moved {
+    /// A change that is needed now and was not then.
+    New { change: Box<Change> },
+    /// A change that was needed then and is another now.
+    Different {
+        saved: Box<Change>,
+        fresh: Box<Change>,
+    },
+}
+
+impl SavedChanges {
+    /// The changes of one comparison, ready to be written.
+    pub fn new(plan: OrgPlan, wanted: Wanted, options: DiffOptions, changes: Vec<Change>) -> Self {
+        SavedChanges {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            plan,
+            wanted,
+            options,
+            changes,
+        }
+    }
+
+    /// The file's content. It holds the whole plan, so only its owner should be able to read it.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut json = serde_json::to_string_pretty(self)?;
+        json.push('\n');
+        Ok(json)
+    }
+
+    /// Reads a file's content; format and version are looked at before anything else.
+    pub fn from_json(json: &str) -> Result<Self, SavedError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let head: Head = serde_json::from_str(json)?;
+        if head.format != FORMAT {
+            return Err(SavedError::Format(head.format));
+        }
+        if head.version != VERSION {
+            return Err(SavedError::Version(head.version));
+        }
+        Ok(serde_json::from_str(json)?)
+    }
+
+    /// Whether the fresh changes are part of the saved ones; if not, everything that differs.
+    pub fn check(&self, fresh: &[Change]) -> Result<(), Vec<Moved>> {
+        let saved: BTreeMap<&Address, &Change> =
+            self.changes.iter().map(|c| (&c.address, c)).collect();
+        let moved: Vec<Moved> = fresh
+            .iter()
+            .filter_map(|fresh| match saved.get(&fresh.address) {
+                None => Some(Moved::New {
+                    change: Box::new(fresh.clone()),
+                }),
+                Some(saved) if covers(saved, fresh) => None,
+                Some(saved) => Some(Moved::Different {
+                    saved: Box::new((*saved).clone()),
+                    fresh: Box::new(fresh.clone()),
+                }),
+            })
+            .collect();
+        if moved.is_empty() { Ok(()) } else { Err(moved) }
+    }
+}
+
+/// Whether `fresh` is `saved`, or what is left of it after a part was done: fewer members, fewer
+/// instances. Reasons and needs do not count; they change as other changes are done.
+fn covers(saved: &Change, fresh: &Change) -> bool {
+    if saved.verb != fresh.verb {
+        return false;
+    }
+    match (&saved.act, &fresh.act) {
+        (
+            Act::CreateStackInstances {
+                name: a,
+                wave: wide,
+            },
+            Act::CreateStackInstances {
+                name: b,
+                wave: left,
+            },
+        ) => a == b && narrows(wide, left),
+        (
+            Act::UpdateStackInstances { set: a, wave: wide },
+            Act::UpdateStackInstances { set: b, wave: left },
+        ) => a == b && narrows(wide, left),
+        (
+            Act::AddGuardDutyMembers {
+                region: region_a,
+                administrator: a,
+                members: wide,
+            },
+            Act::AddGuardDutyMembers {
+                region: region_b,
+                administrator: b,
+                members: left,
+            },
+        ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
+        (a, b) => a == b && saved.fields == fresh.fields,
+    }
+}
+
+/// Whether `left` works on nothing that `wide` does not work on, in the same manner.
+fn narrows(wide: &Wave, left: &Wave) -> bool {
+    let within = |left: &[Text], wide: &[Text]| left.iter().all(|text| wide.contains(text));
+    // No accounts means all of the OUs, so only a wave over all covers another one over all; a
+    // filter may name only accounts that the saved wave expects.
+    let accounts = if left.accounts.is_empty() {
+        wide.accounts.is_empty()
+    } else {
+        within(&left.accounts, &wide.expect)
+    };
+    accounts
+        && within(&left.ous, &wide.ous)
+        && within(&left.expect, &wide.expect)
+        && left.regions.is_subset(&wide.regions)
+        && left.max_concurrent == wide.max_concurrent
+        && left.failure_tolerance == wide.failure_tolerance
+}
