@@ -1,1 +1,246 @@
-//! The AWS edge: clients, role sessions, pacing, retry classes, error translation. Every attempt of every call goes through `Aws::call`.
+//! AWS behind one door: clients, role sessions, pace, retries and error translation.
+//!
+//! Every attempt of every call goes through [`Aws::call`]: it waits for its turn, and only then
+//! builds, signs and sends, because a request that waits after signing goes stale. The SDK's own
+//! retries are off; what is retried, and for how long, is the table in `retry.rs`. Rates are the
+//! table in `rates.rs`. This module changes nothing in AWS by itself; `observe` reads and `execute`
+//! writes through it.
+
+mod clients;
+mod connect;
+mod error;
+mod operation;
+mod pacer;
+mod rates;
+mod retry;
+mod sessions;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::SdkConfig;
+use tokio::sync::OnceCell;
+
+pub use error::{AwsError, ErrorKind};
+pub use operation::{Caller, Operation};
+pub use rates::Pace;
+
+use crate::inventory::AccountRegion;
+use crate::plan::{AccountId, PaceOverride, Region};
+
+/// The Region in which Organizations, IAM, account management and organization-wide tags answer.
+pub const GLOBAL_REGION: &str = "us-east-1";
+
+/// How to reach AWS.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The named profile; `None` leaves the choice to the environment.
+    pub profile: Option<String>,
+    pub home_region: Region,
+    /// The role by which member accounts are entered.
+    pub access_role: String,
+    pub pace: Pace,
+    /// Rates by `service:Operation` that replace the table's.
+    pub pace_overrides: BTreeMap<String, PaceOverride>,
+    /// The run's id; sessions are named `orgstrap-<run>`.
+    pub run: String,
+    /// Seeds the jitter of retries, so that a rehearsal can be repeated exactly.
+    pub seed: u64,
+}
+
+/// AWS, seen from the management account. A clone is cheap and shares everything.
+#[derive(Clone)]
+pub struct Aws {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: SdkConfig,
+    options: Options,
+    global: Region,
+    caller: OnceCell<AccountId>,
+    pacer: pacer::Pacer,
+    sessions: sessions::Sessions,
+    random: Mutex<fastrand::Rng>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    calls: BTreeMap<Operation, u64>,
+    throttled: BTreeMap<Operation, u64>,
+}
+
+/// Credentials and configuration stay out of debug output.
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aws")
+            .field("home_region", &self.inner.options.home_region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Locks, also after a panic elsewhere: what is behind these locks is counts and queues, whole
+/// after every statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl Aws {
+    /// The account whose credentials are used; asked of STS once. Refuses partitions other than `aws`.
+    pub async fn caller(&self) -> Result<AccountId, AwsError> {
+        self.inner
+            .caller
+            .get_or_try_init(|| self.ask_caller())
+            .await
+            .cloned()
+    }
+
+    async fn ask_caller(&self) -> Result<AccountId, AwsError> {
+        let operation = Operation("sts", "GetCallerIdentity");
+        let client = aws_sdk_sts::Client::new(&self.own_config(self.home_region()));
+        let answer = self
+            .attempt_until_done(&Caller::quiet(), operation, None, || {
+                client.get_caller_identity().send()
+            })
+            .await?;
+        let refuse = |message: String| AwsError::refused(operation, "NotSupported", message);
+        let arn = answer.arn().unwrap_or_default();
+        match arn.split(':').nth(1) {
+            Some("aws") => {}
+            Some(partition) if !partition.is_empty() => {
+                return Err(refuse(format!(
+                    "these credentials belong to the partition `{partition}`; this version of \
+                     orgstrap works in the partition `aws` only"
+                )));
+            }
+            _ => return Err(refuse("AWS did not say whose credentials these are".into())),
+        }
+        answer
+            .account()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|_| refuse(format!("AWS named no account in `{arn}`")))
+    }
+
+    /// The Region from which the organization is governed.
+    pub fn home_region(&self) -> &Region {
+        &self.inner.options.home_region
+    }
+
+    /// The Region in which Organizations, IAM and account management answer.
+    pub fn global_region(&self) -> &Region {
+        &self.inner.global
+    }
+
+    /// How many calls went out by operation, every attempt counted.
+    pub fn calls(&self) -> BTreeMap<Operation, u64> {
+        lock(&self.inner.counts).calls.clone()
+    }
+
+    /// How many attempts AWS throttled, by operation.
+    pub fn throttled(&self) -> BTreeMap<Operation, u64> {
+        lock(&self.inner.counts).throttled.clone()
+    }
+
+    /// Makes a call. Every attempt waits for its turn at the operation's rate, makes sure of the
+    /// session for `at`, and only then builds, signs and sends. Throttles, transient errors and
+    /// AWS's own waits are retried with their documented patience; waits are told to `ctx`.
+    ///
+    /// `send` builds and sends anew: `|| client.create_ou().name(&name).send()`.
+    pub async fn call<T, E, F, Fut>(
+        &self,
+        ctx: &Caller,
+        operation: Operation,
+        at: &AccountRegion,
+        send: F,
+    ) -> Result<T, AwsError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let caller = self.caller().await?;
+        if at.account != caller {
+            self.session(ctx, &at.account).await?;
+        }
+        let first = self
+            .attempt_until_done(ctx, operation, Some(at), &send)
+            .await;
+        match first {
+            // A session may be ended early, by a changed role or a revocation: ask for another, once.
+            Err(failed) if at.account != caller && (failed.is("ExpiredToken")) => {
+                self.leave(&at.account).await;
+                self.session(ctx, &at.account).await?;
+                self.attempt_until_done(ctx, operation, Some(at), &send)
+                    .await
+            }
+            done => done,
+        }
+    }
+
+    /// The loop of [`Aws::call`], without the session.
+    async fn attempt_until_done<T, E, F, Fut>(
+        &self,
+        ctx: &Caller,
+        operation: Operation,
+        at: Option<&AccountRegion>,
+        send: F,
+    ) -> Result<T, AwsError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let mut patience = retry::Patience::new(operation, ctx.new_account);
+        loop {
+            let turn = self.inner.pacer.turn(ctx, operation, at).await;
+            *lock(&self.inner.counts).calls.entry(operation).or_default() += 1;
+            let outcome = send().await;
+            let failed = match outcome {
+                Ok(value) => {
+                    turn.answered(false);
+                    return Ok(value);
+                }
+                Err(failed) => AwsError::translate(operation, at, failed),
+            };
+            let throttled = retry::is_throttle(&failed);
+            turn.answered(throttled);
+            if throttled {
+                *lock(&self.inner.counts)
+                    .throttled
+                    .entry(operation)
+                    .or_default() += 1;
+            }
+            let next = patience.next(&failed, &mut lock(&self.inner.random));
+            match next {
+                Some(pause) => {
+                    (ctx.tell)(format!(
+                        "{}, next try in {}",
+                        pause.why,
+                        in_words(pause.wait)
+                    ));
+                    tokio::time::sleep(pause.wait).await;
+                }
+                None => return Err(failed),
+            }
+        }
+    }
+}
+
+/// A duration for a sentence: "400 ms", "8 s", "2 min".
+fn in_words(wait: Duration) -> String {
+    let ms = wait.as_millis();
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{} s", (ms + 500) / 1_000),
+        _ => format!("{} min", (ms + 30_000) / 60_000),
+    }
+}

@@ -1,0 +1,79 @@
+//! What a call is and who makes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// An operation by service and name, as IAM spells the service: `Operation("organizations", "CreateAccount")`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Operation(pub &'static str, pub &'static str);
+
+impl Operation {
+    /// Operations that may not be sent again when the answer was lost: they have no idempotency
+    /// token, and nothing that AWS checks keeps a second one from being carried out.
+    const NOT_REPEATABLE: [Operation; 3] = [
+        Operation("organizations", "CreateAccount"),
+        Operation("organizations", "CreateGovCloudAccount"),
+        Operation("organizations", "InviteAccountToOrganization"),
+    ];
+
+    /// Whether the operation may be sent again when nobody knows if it was carried out. One that
+    /// may not ends with [`ErrorKind::NoAnswer`](super::ErrorKind::NoAnswer), and its caller looks.
+    pub fn repeatable(self) -> bool {
+        !Self::NOT_REPEATABLE.contains(&self)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0, self.1)
+    }
+}
+
+/// For whom a call is made: how urgent it is, and who is told of waits.
+#[derive(Clone)]
+pub struct Caller {
+    /// The longest remaining chain of work; a greater rank goes first.
+    pub rank: u64,
+    /// Told what is being waited for, in words.
+    pub tell: Arc<dyn Fn(String) + Send + Sync>,
+    /// The call works in an account so new that AWS may not know its role or subscriptions yet:
+    /// such refusals are waited out for ten minutes and more.
+    pub new_account: bool,
+}
+
+impl Caller {
+    /// Nobody in a hurry, and nobody told.
+    pub fn quiet() -> Self {
+        Self {
+            rank: 0,
+            tell: Arc::new(|_| {}),
+            new_account: false,
+        }
+    }
+
+    /// A caller of some rank that is told of waits.
+    pub fn new(rank: u64, tell: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self {
+            rank,
+            tell: Arc::new(tell),
+            new_account: false,
+        }
+    }
+
+    /// The same caller, working in an account that was just made.
+    pub fn in_new_account(&self) -> Self {
+        Self {
+            new_account: true,
+            ..self.clone()
+        }
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("rank", &self.rank)
+            .field("new_account", &self.new_account)
+            .finish_non_exhaustive()
+    }
+}

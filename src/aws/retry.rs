@@ -1,0 +1,246 @@
+//! What is tried again, and for how long: one table.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{AwsError, ErrorKind, Operation};
+
+/// A pause before the next attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub(super) wait: Duration,
+    /// Why, as the start of a sentence: "throttled by organizations:CreateAccount".
+    pub(super) why: String,
+}
+
+/// How one kind of refusal is waited out.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Class {
+    name: &'static str,
+    /// The start of a sentence that the operation completes.
+    why: &'static str,
+    /// How long after the first refusal the last attempt may start, in seconds.
+    patience_s: u64,
+    /// The upper bound of the first pause, doubled each time up to `longest_ms`.
+    first_ms: u64,
+    longest_ms: u64,
+    /// The share of a pause that is certain, in percent; the rest is drawn. 0 is full jitter.
+    certain: u64,
+}
+
+const THROTTLE: Class = Class {
+    name: "throttle",
+    why: "throttled by",
+    patience_s: 600,
+    first_ms: 1_000,
+    longest_ms: 20_000,
+    certain: 0,
+};
+const TRANSIENT: Class = Class {
+    name: "transient",
+    why: "no proper answer from",
+    patience_s: 60,
+    first_ms: 500,
+    longest_ms: 10_000,
+    certain: 0,
+};
+/// HTTP 500 that AWS did not write: an emulator without the operation, or a broken proxy.
+const FOREIGN: Class = Class {
+    name: "foreign",
+    why: "an answer not of AWS's making from",
+    patience_s: 1,
+    first_ms: 300,
+    longest_ms: 600,
+    certain: 50,
+};
+/// Another change of the organization is under way. Terraform and others try about 30 times.
+const CONCURRENT: Class = Class {
+    name: "concurrent modification",
+    why: "another change is under way for",
+    patience_s: 300,
+    first_ms: 1_000,
+    longest_ms: 10_000,
+    certain: 0,
+};
+/// A new organization is being finished: AWS says up to an hour.
+const FINALIZING: Class = Class {
+    name: "finalizing",
+    why: "AWS is still finishing the new organization, which may take an hour, says",
+    patience_s: 3_900,
+    first_ms: 15_000,
+    longest_ms: 60_000,
+    certain: 80,
+};
+/// One operation per stack set; another runs.
+const IN_PROGRESS: Class = Class {
+    name: "operation in progress",
+    why: "another operation on the stack set is under way for",
+    patience_s: 3_600,
+    first_ms: 5_000,
+    longest_ms: 30_000,
+    certain: 50,
+};
+const STALE: Class = Class {
+    name: "stale request",
+    why: "the stack set has just changed under",
+    patience_s: 120,
+    first_ms: 2_000,
+    longest_ms: 10_000,
+    certain: 50,
+};
+const POLICY_CHANGES: Class = Class {
+    name: "policy changes in progress",
+    why: "policy changes are under way for",
+    patience_s: 900,
+    first_ms: 3_000,
+    longest_ms: 20_000,
+    certain: 50,
+};
+/// A new account's role and services: seen from 30 seconds to 7 minutes.
+const NEW_ACCOUNT: Class = Class {
+    name: "new account",
+    why: "the new account is not ready for",
+    patience_s: 900,
+    first_ms: 5_000,
+    longest_ms: 15_000,
+    certain: 70,
+};
+/// Bucket and key policies, and trusted access, take a moment to be seen everywhere.
+const PROPAGATION: Class = Class {
+    name: "propagation",
+    why: "a policy set a moment ago is not in force yet for",
+    patience_s: 120,
+    first_ms: 5_000,
+    longest_ms: 15_000,
+    certain: 70,
+};
+
+/// When a row holds.
+#[derive(Clone, Copy)]
+enum When {
+    Always,
+    /// Only where the caller says that the account was just made.
+    NewAccount,
+}
+use When::{Always, NewAccount};
+
+/// A row: service and operation (`*` for all), code without `Exception` (`*` for all), a part of
+/// the message where the code alone does not tell.
+struct Row(
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    When,
+    &'static Class,
+);
+
+/// The first row that matches holds. `LimitExceeded` is a true quota of StackSets and IAM and so
+/// not among the throttles, other than in the SDK.
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    Row("organizations", "*", "ConcurrentModification", "", Always, &CONCURRENT),
+    Row("organizations", "*", "FinalizingOrganization", "", Always, &FINALIZING),
+    Row("organizations", "*", "PolicyChangesInProgress", "", Always, &POLICY_CHANGES),
+    Row("organizations", "*", "AccountNotFound", "", NewAccount, &NEW_ACCOUNT),
+    // Said of creation right after the organization was made, beside the true quota.
+    Row("organizations", "CreateAccount", "ConstraintViolation", "still initializing", Always, &FINALIZING),
+    Row("cloudformation", "*", "OperationInProgress", "", Always, &IN_PROGRESS),
+    Row("cloudformation", "*", "StaleRequest", "", Always, &STALE),
+    Row("cloudformation", "*", "ValidationError", "enable organizations access", Always, &PROPAGATION),
+    Row("sts", "AssumeRole", "AccessDenied", "", NewAccount, &NEW_ACCOUNT),
+    Row("*", "*", "OptInRequired", "", NewAccount, &NEW_ACCOUNT),
+    Row("*", "*", "SubscriptionRequired", "", NewAccount, &NEW_ACCOUNT),
+    Row("*", "*", "InvalidClientTokenId", "", NewAccount, &NEW_ACCOUNT),
+    Row("*", "*", "UnrecognizedClient", "", NewAccount, &NEW_ACCOUNT),
+    Row("cloudtrail", "*", "InsufficientS3BucketPolicy", "", Always, &PROPAGATION),
+    Row("cloudtrail", "*", "InsufficientEncryptionPolicy", "", Always, &PROPAGATION),
+    Row("cloudtrail", "*", "CloudTrailAccessNotEnabled", "", Always, &PROPAGATION),
+    Row("cloudtrail", "*", "Conflict", "", Always, &CONCURRENT),
+    Row("config", "*", "InsufficientDeliveryPolicy", "", Always, &PROPAGATION),
+    Row("config", "*", "NoAvailableDeliveryChannel", "", Always, &PROPAGATION),
+    Row("guardduty", "CreatePublishingDestination", "BadRequest", "permission", Always, &PROPAGATION),
+    Row("*", "*", "Throttling", "", Always, &THROTTLE),
+    Row("*", "*", "Throttled", "", Always, &THROTTLE),
+    Row("*", "*", "RequestThrottled", "", Always, &THROTTLE),
+    Row("*", "*", "TooManyRequests", "", Always, &THROTTLE),
+    Row("*", "*", "ProvisionedThroughputExceeded", "", Always, &THROTTLE),
+    Row("*", "*", "RequestLimitExceeded", "", Always, &THROTTLE),
+    Row("*", "*", "BandwidthLimitExceeded", "", Always, &THROTTLE),
+    Row("*", "*", "SlowDown", "", Always, &THROTTLE),
+    Row("*", "*", "PriorRequestNotComplete", "", Always, &THROTTLE),
+    Row("*", "*", "HTTP429", "", Always, &THROTTLE),
+    Row("*", "*", "HTTP500", "not AWS's format", Always, &FOREIGN),
+    Row("*", "*", "HTTP501", "", Always, &FOREIGN),
+    Row("*", "*", "RequestTimeout", "", Always, &TRANSIENT),
+    Row("*", "*", "InternalError", "", Always, &TRANSIENT),
+    Row("*", "*", "InternalFailure", "", Always, &TRANSIENT),
+    Row("*", "*", "ServiceUnavailable", "", Always, &TRANSIENT),
+];
+
+fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
+    let matches = |pattern: &str, value: &str| pattern == "*" || pattern == value;
+    let row = TABLE
+        .iter()
+        .find(|Row(service, operation, code, message, when, _)| {
+            matches(service, error.operation.0)
+                && matches(operation, error.operation.1)
+                && error.is(code)
+                && error.message.contains(message)
+                && (new_account || matches!(when, Always))
+        });
+    match row {
+        Some(Row(.., class)) => Some(class),
+        // Lost, unreadable, or AWS's own failure.
+        None if error.kind == ErrorKind::NoAnswer => Some(&TRANSIENT),
+        None => None,
+    }
+}
+
+/// Whether AWS says that calls come too fast.
+pub(super) fn is_throttle(error: &AwsError) -> bool {
+    class(error, false).is_some_and(|class| std::ptr::eq(class, &THROTTLE) || *class == THROTTLE)
+}
+
+/// How much longer one call's refusals are borne.
+pub(super) struct Patience {
+    operation: Operation,
+    new_account: bool,
+    /// By class: when it was first met, and how often.
+    met: BTreeMap<&'static str, (Instant, u32)>,
+}
+
+impl Patience {
+    pub(super) fn new(operation: Operation, new_account: bool) -> Self {
+        Self {
+            operation,
+            new_account,
+            met: BTreeMap::new(),
+        }
+    }
+
+    /// The pause before the next attempt; `None` where it is no use, or not allowed: an operation
+    /// that is not repeatable is not sent again after a lost answer.
+    pub(super) fn next(&mut self, error: &AwsError, random: &mut fastrand::Rng) -> Option<Pause> {
+        if error.kind == ErrorKind::NoAnswer && !self.operation.repeatable() {
+            return None;
+        }
+        let class = class(error, self.new_account)?;
+        let now = Instant::now();
+        let (since, times) = self.met.entry(class.name).or_insert((now, 0));
+        let bound = class
+            .first_ms
+            .saturating_mul(1 << (*times).min(20))
+            .min(class.longest_ms);
+        *times += 1;
+        let certain = bound * class.certain / 100;
+        let wait = Duration::from_millis(random.u64(certain..=bound).max(50));
+        let last = *since + Duration::from_secs(class.patience_s);
+        (now + wait <= last).then(|| Pause {
+            wait,
+            why: format!("{} {}", class.why, self.operation),
+        })
+    }
+}

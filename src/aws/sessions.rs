@@ -1,0 +1,210 @@
+//! Role sessions: one per member account, shared by everybody, refreshed before it ends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_smithy_async::time::SharedTimeSource;
+
+use super::{Aws, AwsError, Caller, Inner, Operation, lock};
+use crate::inventory::AccountRegion;
+use crate::plan::AccountId;
+
+const ASSUME: Operation = Operation("sts", "AssumeRole");
+/// The longest session that role chaining allows, and every role's default.
+const LENGTH_S: i32 = 3_600;
+/// Refreshed when less than this is left: longer than any one call.
+const REFRESH_BEFORE: Duration = Duration::from_secs(300);
+
+/// The pool of sessions.
+#[derive(Default)]
+pub(super) struct Sessions {
+    slots: Mutex<BTreeMap<AccountId, Arc<Slot>>>,
+}
+
+/// One account's session. The lock is held while a session is asked for, so that many callers
+/// share one answer.
+#[derive(Default)]
+struct Slot {
+    session: tokio::sync::Mutex<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    session: Option<Session>,
+    /// What AWS said last, if it was no: those who waited meanwhile take the same answer.
+    refusal: Option<AwsError>,
+}
+
+#[derive(Clone)]
+struct Session {
+    credentials: Credentials,
+    ends: SystemTime,
+}
+
+impl Aws {
+    /// Makes sure that there is a session of the access role in a member account.
+    pub async fn enter(&self, ctx: &Caller, account: &AccountId) -> Result<(), AwsError> {
+        if *account == self.caller().await? {
+            return Ok(());
+        }
+        self.session(ctx, account).await.map(|_| ())
+    }
+
+    /// Forgets a session, so that the next call asks for a new one: a role that was just changed,
+    /// or a session that AWS calls expired.
+    pub async fn leave(&self, account: &AccountId) {
+        let slot = self.inner.sessions.slot(account);
+        slot.session.lock().await.session = None;
+    }
+
+    /// The account's session, from the pool or from STS.
+    pub(super) async fn session(
+        &self,
+        ctx: &Caller,
+        account: &AccountId,
+    ) -> Result<Credentials, AwsError> {
+        let slot = self.inner.sessions.slot(account);
+        let waited = slot.session.try_lock().is_err();
+        let mut state = slot.session.lock().await;
+        if let Some(session) = &state.session
+            && self.now() + REFRESH_BEFORE < session.ends
+        {
+            return Ok(session.credentials.clone());
+        }
+        // Whoever waited while AWS said no takes that answer, unless more patient than the asker.
+        if let (true, Some(refusal), false) = (waited, &state.refusal, ctx.new_account) {
+            return Err(refusal.clone());
+        }
+        match self.assume(ctx, account).await {
+            Ok(session) => {
+                let credentials = session.credentials.clone();
+                state.session = Some(session);
+                state.refusal = None;
+                Ok(credentials)
+            }
+            Err(refusal) => {
+                state.refusal = Some(refusal.clone());
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn assume(&self, ctx: &Caller, account: &AccountId) -> Result<Session, AwsError> {
+        let at = AccountRegion {
+            account: self.caller().await?,
+            region: self.home_region().clone(),
+        };
+        // The regional endpoint: tokens of the global one are refused in opt-in Regions.
+        let client = aws_sdk_sts::Client::new(&self.own_config(&at.region));
+        let role = &self.inner.options.access_role;
+        let arn = format!("arn:aws:iam::{account}:role/{role}");
+        let name = session_name(&self.inner.options.run);
+        let answer = self
+            .attempt_until_done(ctx, ASSUME, Some(&at), || {
+                client
+                    .assume_role()
+                    .role_arn(&arn)
+                    .role_session_name(&name)
+                    .duration_seconds(LENGTH_S)
+                    .send()
+            })
+            .await?;
+        let given = answer
+            .credentials()
+            .ok_or_else(|| AwsError::unreadable(ASSUME, &at, "no credentials in the answer"))?;
+        let ends = SystemTime::try_from(*given.expiration())
+            .map_err(|_| AwsError::unreadable(ASSUME, &at, "the session's end is unreadable"))?;
+        Ok(Session {
+            credentials: Credentials::new(
+                given.access_key_id(),
+                given.secret_access_key(),
+                Some(given.session_token().to_owned()),
+                Some(ends),
+                "orgstrap",
+            ),
+            ends,
+        })
+    }
+
+    /// The clock that the SDK signs by, which is virtual in the sandbox.
+    pub(super) fn now(&self) -> SystemTime {
+        self.inner
+            .config
+            .time_source()
+            .unwrap_or_else(SharedTimeSource::default)
+            .now()
+    }
+}
+
+/// `orgstrap-<run>` in the alphabet and length that STS takes.
+fn session_name(run: &str) -> String {
+    let name: String = format!("orgstrap-{run}")
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '+' | '=' | ',' | '.' | '@' | '-' => c,
+            _ => '-',
+        })
+        .take(64)
+        .collect();
+    name
+}
+
+impl Sessions {
+    fn slot(&self, account: &AccountId) -> Arc<Slot> {
+        lock(&self.slots)
+            .entry(account.clone())
+            .or_default()
+            .clone()
+    }
+}
+
+/// Gives a member account's clients their credentials, from the pool each time.
+pub(super) struct RoleCredentials {
+    aws: Weak<Inner>,
+    account: AccountId,
+}
+
+impl RoleCredentials {
+    pub(super) fn new(aws: &Aws, account: AccountId) -> Self {
+        Self {
+            aws: Arc::downgrade(&aws.inner),
+            account,
+        }
+    }
+}
+
+impl ProvideCredentials for RoleCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            let Some(inner) = self.aws.upgrade() else {
+                return Err(CredentialsError::not_loaded("the run has ended"));
+            };
+            Aws { inner }
+                .session(&Caller::quiet(), &self.account)
+                .await
+                .map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+impl fmt::Debug for RoleCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoleCredentials")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session { .. }")
+    }
+}
