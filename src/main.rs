@@ -1,3 +1,5 @@
 //! The `orgstrap` binary; everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    orgstrap::cli::main()
+}

@@ -1,1 +1,206 @@
 //! The command line: one file a verb, each thin.
+//!
+//! A verb's arguments are a struct whose doc comments are the help text, beside the function that
+//! runs it. What every verb shares is in [`Global`]; how AWS or the sandbox is reached is in
+//! `session`; everything that prints is [`crate::report`]'s.
+
+mod apply;
+mod completions;
+mod error;
+pub mod exit;
+mod init;
+mod logging;
+mod man;
+mod plan;
+mod prompt;
+mod sandbox;
+mod schema;
+mod session;
+mod stop;
+mod unlock;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::report::{Color, Printer, Verbosity};
+use error::CommandResult;
+use exit::Exit;
+
+/// Brings up and keeps a multi-account AWS organization from one org plan.
+#[derive(Debug, Parser)]
+#[command(
+    name = "orgstrap",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Work in the embedded sandbox instead of AWS: no credentials, no network, virtual time.
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+    /// The sandbox's world: read if the file exists, written at the end. Without it, a new empty one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
+    /// How results are written to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// Answer yes to the question whether to go on.
+    #[arg(long, short = 'y', global = true)]
+    pub(crate) yes: bool,
+    /// The profile of the AWS configuration files to use.
+    #[arg(long, global = true, env = "AWS_PROFILE", hide_env_values = true)]
+    pub(crate) profile: Option<String>,
+    /// The home Region: `init` writes it; elsewhere it must agree with the org plan.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<crate::plan::Region>,
+    /// Scales the rate of calls (0.5 is half as fast), or `off` for no pacing.
+    #[arg(long, global = true, value_name = "FACTOR|off", default_value = "1", value_parser = parse_pace)]
+    pub(crate) pace: PaceChoice,
+    /// Says more on stderr: -v what is done, -vv every call, -vvv the wire.
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Says nothing on stderr but errors and questions.
+    #[arg(long, short = 'q', global = true)]
+    pub(crate) quiet: bool,
+    /// When to colour. NO_COLOR is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON document, or JSON lines for what takes time.
+    Json,
+}
+
+/// `--pace`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PaceChoice {
+    /// Times the documented rates.
+    Factor(f64),
+    Off,
+}
+
+fn parse_pace(text: &str) -> Result<PaceChoice, String> {
+    if text == "off" {
+        return Ok(PaceChoice::Off);
+    }
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && (0.01..=100.0).contains(&factor) => {
+            Ok(PaceChoice::Factor(factor))
+        }
+        _ => Err("write a number from 0.01 to 100, or `off`".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Init),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
+    Plan(plan::Plan),
+    Apply(apply::Apply),
+    Unlock(unlock::Unlock),
+    Sandbox(sandbox::Sandbox),
+    #[command(hide = true)]
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Man(man::Man),
+}
+
+impl Verb {
+    fn run(&self, global: &Global, printer: &Printer) -> CommandResult {
+        match self {
+            Verb::Init(verb) => init::run(verb, global, printer),
+            Verb::Validate(verb) => validate::run(verb, global, printer),
+            Verb::Schema(verb) => schema::run(verb, printer),
+            Verb::Plan(verb) => plan::run(verb, global, printer),
+            Verb::Apply(verb) => apply::run(verb, global, printer),
+            Verb::Unlock(verb) => unlock::run(verb, global, printer),
+            Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
+            Verb::Completions(verb) => completions::run(verb, printer),
+            Verb::Man(verb) => man::run(verb, printer),
+        }
+    }
+}
+
+/// The clap command with the exit codes in its help: for parsing, completions, man pages and docs.
+pub fn command() -> clap::Command {
+    Cli::command().after_help(format!(
+        "Exit codes:\n{}\nThe org plan is `org.toml` in the current folder when left out.",
+        Exit::table()
+    ))
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    let printer = Printer::new(cli.global.color, verbosity);
+    logging::start(cli.global.verbose, &printer);
+    match cli.verb.run(&cli.global, &printer) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            printer.error(&error.message, error.hint.as_deref());
+            error.exit.into()
+        }
+    }
+}
+
+/// Help and version are data and exit 0; a wrong argument exits 1, for 2 means a difference.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing to do about a closed pipe here.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn pace_is_a_factor_or_off() {
+        assert_eq!(parse_pace("off"), Ok(PaceChoice::Off));
+        assert_eq!(parse_pace("0.5"), Ok(PaceChoice::Factor(0.5)));
+        for wrong in ["0", "-1", "fast", "nan", "inf", "1e9"] {
+            assert!(parse_pace(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,1 +1,10 @@
 //! The only place that prints: events and results become terminal text, JSON or files.
+//!
+//! What is shown is made by pure functions from data to text ([`plan`], [`summary`], the lines of
+//! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
+
+mod printer;
+pub mod words;
+
+pub(crate) use printer::style;
+pub use printer::{Color, Printer, Verbosity};

@@ -1,0 +1,1 @@
+//! Ctrl-C: the first finishes what is in flight, the second stops at once.

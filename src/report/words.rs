@@ -1,0 +1,82 @@
+//! Small words: counts, durations, lists.
+
+use std::time::Duration;
+
+/// `1 account`, `2 accounts`.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{} {many}", grouped(number))
+    }
+}
+
+/// `12345` as `12,345`.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long, to the precision that a person cares for: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+pub fn duration(took: Duration) -> String {
+    let seconds = took.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", took.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ if (seconds / 60).is_multiple_of(60) => format!("{} h", seconds / 3600),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn list<T: AsRef<str>>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_agree_with_their_noun() {
+        assert_eq!(count(0, "account", "accounts"), "0 accounts");
+        assert_eq!(count(1, "account", "accounts"), "1 account");
+        assert_eq!(count(1234567, "account", "accounts"), "1,234,567 accounts");
+    }
+
+    #[test]
+    fn durations_keep_two_units_at_most() {
+        let text = |millis| duration(Duration::from_millis(millis));
+        assert_eq!(text(0), "0.0 s");
+        assert_eq!(text(420), "0.4 s");
+        assert_eq!(text(59_999), "59 s");
+        assert_eq!(text(60_000), "1 min");
+        assert_eq!(text(185_000), "3 min 5 s");
+        assert_eq!(text(7_800_000), "2 h 10 min");
+        assert_eq!(text(7_200_000), "2 h");
+    }
+
+    #[test]
+    fn lists_end_with_and() {
+        assert_eq!(list::<&str>(&[]), "");
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b"]), "a and b");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+}
