@@ -3,7 +3,14 @@
 //! What is shown is made by pure functions from data to text ([`plan`], [`summary`], the lines of
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
+pub mod cost;
+mod fields;
+pub mod json;
+pub mod plan;
 mod printer;
+pub mod progress;
+pub mod record;
+pub mod summary;
 pub mod words;
 
 pub(crate) use printer::style;

@@ -1,0 +1,150 @@
+//! The JSON forms, documented in `docs/json.md`: stable shapes, apart from the nouns' own serde.
+//!
+//! Every document and every line says its `format` or `event`. Durations are seconds as numbers.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::plan::{Preview, counts};
+use crate::change::{Address, Change, Verb};
+use crate::event::{Event, Failure};
+use crate::inventory::Unread;
+
+/// The number that changes when a shape changes incompatibly.
+pub const VERSION: u32 = 1;
+
+/// An address: its kind and name as data, and as text.
+pub fn address(address: &Address) -> Value {
+    let mut value = serde_json::to_value(address).unwrap_or(Value::Null);
+    if let Value::Object(map) = &mut value {
+        map.insert("text".to_owned(), address.to_string().into());
+    }
+    value
+}
+
+/// The verb's word, as in the saved change file.
+pub fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "create",
+        Verb::Update => "update",
+        Verb::Move => "move",
+        Verb::Delete => "delete",
+        Verb::Ensure => "ensure",
+    }
+}
+
+fn seconds(took: Duration) -> Value {
+    // Milliseconds are as fine as anything here is measured.
+    json!(took.as_millis() as f64 / 1000.0)
+}
+
+fn unread(unread: &Unread) -> Value {
+    json!({ "operation": unread.operation, "because": unread.because })
+}
+
+fn change(change: &Change) -> Value {
+    let fields: Vec<Value> = change
+        .fields
+        .iter()
+        .map(|field| {
+            let after = field.after.as_ref();
+            let waits: Vec<String> = after
+                .into_iter()
+                .flat_map(|text| text.references().map(|(address, _)| address.to_string()))
+                .collect();
+            json!({
+                "field": field.field,
+                "before": field.before,
+                "after": after.map(ToString::to_string),
+                "known_after": waits,
+            })
+        })
+        .collect();
+    let needs: Vec<String> = change.all_needs().iter().map(ToString::to_string).collect();
+    json!({
+        "address": address(&change.address),
+        "verb": verb(change.verb),
+        "reason": change.reason,
+        "fields": fields,
+        "needs": needs,
+    })
+}
+
+/// The document of `plan --output json`.
+pub fn plan(preview: &Preview) -> Value {
+    let mut summary = serde_json::Map::new();
+    summary.insert("changes".to_owned(), preview.changes.len().into());
+    let counts = counts(&preview.changes);
+    for kind in [
+        Verb::Create,
+        Verb::Update,
+        Verb::Move,
+        Verb::Delete,
+        Verb::Ensure,
+    ] {
+        let number = counts.get(&kind).copied().unwrap_or(0);
+        summary.insert(verb(kind).to_owned(), number.into());
+    }
+    json!({
+        "format": "orgstrap-plan",
+        "version": VERSION,
+        "source": preview.source,
+        "management_account": preview.management_account,
+        "summary": summary,
+        "expected_seconds": preview.expected.map(seconds),
+        "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
+        "blocked": preview.blocked.iter().map(|(at, why)| json!({
+            "address": address(at), "operation": why.operation, "because": why.because,
+        })).collect::<Vec<_>>(),
+        "unread": preview.unread.iter().map(unread).collect::<Vec<_>>(),
+        "unmanaged": preview.unmanaged.iter().map(|(what, why)| json!({
+            "what": what, "why": why,
+        })).collect::<Vec<_>>(),
+        "problems": preview.problems.iter().map(|(message, hint)| json!({
+            "message": message, "hint": hint,
+        })).collect::<Vec<_>>(),
+        "costs": preview.costs,
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({
+        "doing": failure.doing,
+        "said": failure.said,
+        "hint": failure.hint,
+        "request_id": failure.request_id,
+    })
+}
+
+/// One line of `apply --output json`: an event, when it came, and how far the run is.
+pub fn event(event: &Event, elapsed: Duration, ended: usize, total: usize) -> Value {
+    let mut line = match event {
+        Event::Started { change } => json!({ "event": "started", "address": address(change) }),
+        Event::Waiting { change, why } => {
+            json!({ "event": "waiting", "address": address(change), "why": why })
+        }
+        Event::Done { change, took } => {
+            json!({ "event": "done", "address": address(change), "took_seconds": seconds(*took) })
+        }
+        Event::Failed {
+            change,
+            took,
+            failure: why,
+        } => json!({
+            "event": "failed", "address": address(change), "took_seconds": seconds(*took),
+            "failure": failure(why),
+        }),
+        Event::NotTried { change, because } => {
+            json!({ "event": "not-tried", "address": address(change), "because": because })
+        }
+        Event::Stopping => json!({ "event": "stopping" }),
+        Event::Notice { text } => json!({ "event": "notice", "text": text }),
+    };
+    if let Value::Object(map) = &mut line {
+        map.insert("at_seconds".to_owned(), seconds(elapsed));
+        map.insert("ended".to_owned(), ended.into());
+        map.insert("total".to_owned(), total.into());
+    }
+    line
+}

@@ -1,0 +1,408 @@
+//! What `plan` shows, and `apply` before it asks: the changes in run order, field by field, with
+//! their reasons and counts; what could not be read; what is in AWS and not in the plan; what will
+//! cost money. Pure: data to text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::cost::Cost;
+use super::style::{self, paint};
+use super::{fields, words};
+use crate::change::{Address, Change, Verb};
+use crate::inventory::Unread;
+
+/// Everything there is to show before anything is changed.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// The org plan's or change file's name, as the person gave it.
+    pub source: String,
+    /// The management account's id.
+    pub management_account: String,
+    /// In run order.
+    pub changes: Vec<Change>,
+    /// The longest chain of changes at AWS's usual speed; `None` where nobody knows.
+    pub expected: Option<Duration>,
+    /// What may differ but cannot be judged, because it could not be read.
+    pub blocked: Vec<(Address, Unread)>,
+    /// What could not be read at all, whatever it would have shown.
+    pub unread: Vec<Unread>,
+    /// What is in AWS and not in the plan, and is left alone: what and why, a line each.
+    pub unmanaged: Vec<(String, String)>,
+    /// What stops everything: message and hint.
+    pub problems: Vec<(String, Option<String>)>,
+    pub costs: Vec<Cost>,
+}
+
+/// How many things of each kind of verb there are.
+pub fn counts(changes: &[Change]) -> BTreeMap<Verb, usize> {
+    let mut counts = BTreeMap::new();
+    for change in changes {
+        *counts.entry(change.verb).or_default() += 1;
+    }
+    counts
+}
+
+/// The sign before a change; it tells the verb without colour too.
+pub fn sign(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "+",
+        Verb::Update => "~",
+        Verb::Move => ">",
+        Verb::Delete => "-",
+        Verb::Ensure => "*",
+    }
+}
+
+pub(super) fn verb_style(verb: Verb) -> anstyle::Style {
+    match verb {
+        Verb::Create => style::CREATE,
+        Verb::Update | Verb::Move => style::CHANGE,
+        Verb::Delete => style::DELETE,
+        Verb::Ensure => style::HINT,
+    }
+}
+
+/// The heading under which changes of a kind are counted.
+pub fn kind(address: &Address) -> (&'static str, &'static str) {
+    match address {
+        Address::Organization => ("organization", "organizations"),
+        Address::PolicyType(_) => ("policy type", "policy types"),
+        Address::StackSetsAccess | Address::TrustedAccess(_) => {
+            ("trusted access", "trusted accesses")
+        }
+        Address::ServiceLinkedRole(_) => ("service-linked role", "service-linked roles"),
+        Address::Ou(_) => ("OU", "OUs"),
+        Address::Account(_) => ("account", "accounts"),
+        Address::AccountName(_) => ("account name", "account names"),
+        Address::Access(_) => ("account's access", "accounts' access"),
+        Address::Placement(_) => ("placement", "placements"),
+        Address::Contact(..) => ("contact", "contacts"),
+        Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
+        Address::Policy(_) => ("policy", "policies"),
+        Address::Attachment(..) => ("attachment", "attachments"),
+        Address::DelegatedAdministrator(..) => {
+            ("delegated administrator", "delegated administrators")
+        }
+        Address::GuardDutyAdministrator(_)
+        | Address::GuardDutyOrganization(_)
+        | Address::GuardDutyMembers(_)
+        | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
+        Address::Stack(..) => ("stack", "stacks"),
+        Address::StackSet(_) => ("stack set", "stack sets"),
+        Address::RolloutHold(_) | Address::Rollout(..) | Address::RolloutRelease(_) => {
+            ("rollout step", "rollout steps")
+        }
+        Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
+    }
+}
+
+/// The whole text, ending in a line end.
+pub fn text(preview: &Preview) -> String {
+    let mut text = String::new();
+    let mut line = |one: String| {
+        text.push_str(&one);
+        text.push('\n');
+    };
+    if !preview.problems.is_empty() {
+        for (message, hint) in &preview.problems {
+            line(format!("{}: {message}", paint(style::ERROR, "problem")));
+            if let Some(hint) = hint {
+                line(format!("  {}: {hint}", paint(style::HINT, "hint")));
+            }
+        }
+        line(String::new());
+    }
+    if preview.changes.is_empty() {
+        if preview.problems.is_empty() {
+            line(nothing(preview));
+        }
+    } else {
+        line(paint(
+            style::BOLD,
+            format!(
+                "{} bring{} organization {} to what {} says, in this order:",
+                words::count(preview.changes.len(), "change", "changes"),
+                if preview.changes.len() == 1 { "s" } else { "" },
+                preview.management_account,
+                preview.source
+            ),
+        ));
+        line(String::new());
+        let width = preview.changes.len().to_string().len();
+        for (number, change) in preview.changes.iter().enumerate() {
+            line(format!(
+                "  {:>width$} {}  {}",
+                number + 1,
+                paint(
+                    verb_style(change.verb),
+                    format!("{} {}", sign(change.verb), change.address)
+                ),
+                paint(style::DIM, &change.reason)
+            ));
+            for field in fields::lines(&change.fields, change.verb) {
+                line(format!("{:width$}{field}", ""));
+            }
+        }
+        line(String::new());
+        line(totals(&preview.changes));
+        line(format!("  {}", by_kind(&preview.changes)));
+        if let Some(expected) = preview.expected {
+            line(format!(
+                "  About {} at AWS's usual speed.",
+                words::duration(expected)
+            ));
+        }
+    }
+    section(
+        &mut line,
+        "Will cost money",
+        preview
+            .costs
+            .iter()
+            .map(|cost| format!("{}: {}", cost.what, cost.why)),
+    );
+    section(
+        &mut line,
+        "In AWS and not in the plan; left alone",
+        preview
+            .unmanaged
+            .iter()
+            .map(|(what, why)| format!("{what}  {}", paint(style::DIM, why))),
+    );
+    section(
+        &mut line,
+        "Not judged, because it could not be read; nothing is changed there",
+        preview.blocked.iter().map(|(address, unread)| {
+            format!("{address}: {}: {}", unread.operation, unread.because)
+        }),
+    );
+    section(
+        &mut line,
+        "Could not be read",
+        preview
+            .unread
+            .iter()
+            .map(|unread| format!("{}: {}", unread.operation, unread.because)),
+    );
+    text
+}
+
+fn nothing(preview: &Preview) -> String {
+    let whole = preview.blocked.is_empty() && preview.unread.is_empty();
+    let organization = &preview.management_account;
+    let source = &preview.source;
+    if whole {
+        paint(
+            style::CREATE,
+            format!("No changes: organization {organization} is as {source} says."),
+        )
+    } else {
+        paint(
+            style::WARN,
+            format!(
+                "No changes in what could be read: that much of organization {organization} is as {source} says."
+            ),
+        )
+    }
+}
+
+/// `41 changes: 36 to create, 1 to move, 4 to make sure of`.
+pub fn totals(changes: &[Change]) -> String {
+    let parts: Vec<String> = counts(changes)
+        .into_iter()
+        .map(|(verb, number)| {
+            let word = match verb {
+                Verb::Create => "to create",
+                Verb::Update => "to update",
+                Verb::Move => "to move",
+                Verb::Delete => "to delete",
+                Verb::Ensure => "to make sure of",
+            };
+            paint(verb_style(verb), format!("{number} {word}"))
+        })
+        .collect();
+    format!(
+        "{}: {}.",
+        words::count(changes.len(), "change", "changes"),
+        parts.join(", ")
+    )
+}
+
+/// `5 accounts, 4 OUs, 2 policies`, in the order in which kinds first come up.
+fn by_kind(changes: &[Change]) -> String {
+    let mut kinds: Vec<((&str, &str), usize)> = Vec::new();
+    for change in changes {
+        let kind = kind(&change.address);
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, number)) => *number += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let parts: Vec<String> = kinds
+        .into_iter()
+        .map(|((one, many), number)| words::count(number, one, many))
+        .collect();
+    parts.join(", ")
+}
+
+fn section(line: &mut dyn FnMut(String), title: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() {
+        return;
+    }
+    line(String::new());
+    line(format!("{title}:"));
+    for item in items {
+        line(format!("  - {item}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::change::{Act, Attribute, FieldChange, Text};
+
+    fn change(
+        address: Address,
+        verb: Verb,
+        reason: &str,
+        fields: &[(&str, Option<&str>, Option<Text>)],
+    ) -> Change {
+        Change {
+            address,
+            verb,
+            reason: reason.to_owned(),
+            fields: fields
+                .iter()
+                .map(|(field, before, after)| FieldChange {
+                    field: (*field).to_owned(),
+                    before: before.map(str::to_owned),
+                    after: after.clone(),
+                })
+                .collect(),
+            act: Act::CreateOrganization,
+            needs: BTreeSet::new(),
+        }
+    }
+
+    fn plain(preview: &Preview) -> String {
+        strip_str(&text(preview)).to_string()
+    }
+
+    fn preview() -> Preview {
+        let payments: crate::plan::AccountKey = "payments-prod".parse().expect("a key");
+        let prod: crate::plan::OuPath = "Workloads/Prod".parse().expect("a path");
+        Preview {
+            source: "org.toml".to_owned(),
+            management_account: "111111111111".to_owned(),
+            changes: vec![
+                change(
+                    Address::Ou(prod.clone()),
+                    Verb::Create,
+                    "not in the organization",
+                    &[("parent", None, Some(Text::from("Workloads")))],
+                ),
+                change(
+                    Address::Account(payments.clone()),
+                    Verb::Create,
+                    "no account has its id, tag or email",
+                    &[
+                        ("name", None, Some(Text::from("payments-prod"))),
+                        (
+                            "email",
+                            None,
+                            Some(Text::from("aws+payments-prod@example.com")),
+                        ),
+                    ],
+                ),
+                change(
+                    Address::Access(payments.clone()),
+                    Verb::Ensure,
+                    "new account",
+                    &[],
+                ),
+                change(
+                    Address::Placement(payments),
+                    Verb::Move,
+                    "a new account starts in the root",
+                    &[(
+                        "ou",
+                        Some("root"),
+                        Some(Text::reference(Address::Ou(prod), Attribute::Id)),
+                    )],
+                ),
+            ],
+            expected: Some(Duration::from_secs(260)),
+            ..Preview::default()
+        }
+    }
+
+    #[test]
+    fn changes_in_order_with_fields_and_counts() {
+        insta::assert_snapshot!(plain(&preview()));
+    }
+
+    #[test]
+    fn everything_beside_the_changes_is_said() {
+        let unread = Unread {
+            operation: "organizations:ListPolicies".to_owned(),
+            because: "AccessDeniedException: not allowed".to_owned(),
+        };
+        let preview = Preview {
+            blocked: vec![(
+                Address::Policy("protect-baseline".parse().expect("a key")),
+                unread.clone(),
+            )],
+            unread: vec![unread],
+            unmanaged: vec![(
+                "account 222222222222 (old-sandbox)".to_owned(),
+                "never closed, never moved".to_owned(),
+            )],
+            costs: vec![Cost {
+                what: "AWS Config".to_owned(),
+                why: "a charge for each configuration item".to_owned(),
+            }],
+            ..preview()
+        };
+        insta::assert_snapshot!(plain(&preview));
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_line() {
+        let preview = Preview {
+            changes: Vec::new(),
+            ..preview()
+        };
+        insta::assert_snapshot!(plain(&preview), @"No changes: organization 111111111111 is as org.toml says.");
+    }
+
+    #[test]
+    fn nothing_to_do_does_not_claim_what_was_not_read() {
+        let preview = Preview {
+            changes: Vec::new(),
+            unread: vec![Unread {
+                operation: "organizations:ListPolicies".to_owned(),
+                because: "AccessDeniedException".to_owned(),
+            }],
+            ..preview()
+        };
+        insta::assert_snapshot!(plain(&preview));
+    }
+
+    #[test]
+    fn a_problem_stands_first() {
+        let preview = Preview {
+            changes: Vec::new(),
+            problems: vec![(
+                "account payments-prod: its email belongs to 333333333333, which is closed"
+                    .to_owned(),
+                Some("give it another email".to_owned()),
+            )],
+            ..preview()
+        };
+        insta::assert_snapshot!(plain(&preview));
+    }
+}

@@ -1,0 +1,349 @@
+//! The end report: what was done, what failed with AWS's words and a hint, what was not tried and
+//! why, the accounts with their ids, how long it took, and what to do next. Pure: data to text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::record::{Record, Standing};
+use super::style::{self, paint};
+use super::words;
+use crate::change::{Address, Attribute, Bindings};
+use crate::plan::{AccountKey, OrgPlan};
+
+/// One line of the account table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLine {
+    pub key: String,
+    /// `None` where the account does not exist (yet).
+    pub id: Option<String>,
+    pub ou: String,
+    /// `new`, `there before`, `not created`…
+    pub state: &'static str,
+    /// What the plan makes it: `logging`, `secops`, nothing.
+    pub duty: &'static str,
+}
+
+/// Everything the end report shows.
+#[derive(Debug)]
+pub struct Ended {
+    pub record: Record,
+    pub took: Duration,
+    /// In the sandbox, time is its own.
+    pub sandbox: bool,
+    pub accounts: Vec<AccountLine>,
+    /// What to do next: a sentence each.
+    pub next: Vec<String>,
+}
+
+/// The accounts of a plan with what is known of them after a run.
+pub fn accounts(plan: &OrgPlan, bindings: &Bindings, record: &Record) -> Vec<AccountLine> {
+    plan.accounts
+        .iter()
+        .map(|(key, account)| {
+            let address = Address::Account(key.clone());
+            let id = bindings.get(&address, &Attribute::Id).map(str::to_owned);
+            let state = match record.standing(&address) {
+                Some(Standing::Done { .. }) => "new",
+                Some(_) if id.is_none() => "not created",
+                _ => trouble(key, record).unwrap_or("there before"),
+            };
+            AccountLine {
+                key: key.to_string(),
+                id,
+                ou: account.ou.to_string(),
+                state,
+                duty: duty(plan, key),
+            }
+        })
+        .collect()
+}
+
+fn duty(plan: &OrgPlan, key: &AccountKey) -> &'static str {
+    match (
+        plan.organization.logging == *key,
+        plan.organization.secops == *key,
+    ) {
+        (true, true) => "logging, SecOps",
+        (true, false) => "logging",
+        (false, true) => "SecOps",
+        (false, false) => "",
+    }
+}
+
+/// Whether something about an existing account failed.
+fn trouble(key: &AccountKey, record: &Record) -> Option<&'static str> {
+    let about = |address: &Address| {
+        matches!(address,
+        Address::Access(about) | Address::Placement(about) | Address::AccountName(about)
+            | Address::Contact(about, _) if about == key)
+    };
+    record
+        .changes
+        .iter()
+        .any(|(address, _, standing)| about(address) && matches!(standing, Standing::Failed { .. }))
+        .then_some("see above")
+}
+
+/// The whole text, ending in a line end.
+pub fn text(ended: &Ended) -> String {
+    let record = &ended.record;
+    let mut text = String::new();
+    let mut line = |one: &str| {
+        text.push_str(one);
+        text.push('\n');
+    };
+    let failures: Vec<_> = record
+        .changes
+        .iter()
+        .filter_map(|(address, _, standing)| match standing {
+            Standing::Failed { failure, .. } => Some((address, failure)),
+            _ => None,
+        })
+        .collect();
+    if !failures.is_empty() {
+        line(&paint(style::ERROR, "Failed"));
+        for (address, failure) in failures {
+            line(&format!("  {} {address}", paint(style::ERROR, "x")));
+            line(&format!("      while {}", failure.doing));
+            for said in failure.said.lines() {
+                line(&format!("      {said}"));
+            }
+            if let Some(id) = &failure.request_id {
+                line(&format!(
+                    "      {}",
+                    paint(style::DIM, format!("request {id}"))
+                ));
+            }
+            if let Some(hint) = &failure.hint {
+                line(&format!("      {}: {hint}", paint(style::HINT, "hint")));
+            }
+        }
+        line("");
+    }
+    let waiting = not_tried(record);
+    if !waiting.is_empty() {
+        line(&paint(style::WARN, "Not tried"));
+        for (because, addresses) in waiting {
+            line(&format!("  {because}:"));
+            for address in addresses {
+                line(&format!("    {address}"));
+            }
+        }
+        line("");
+    }
+    if !ended.accounts.is_empty() {
+        line(&paint(style::BOLD, "Accounts"));
+        for row in table(&ended.accounts) {
+            line(&format!("  {row}"));
+        }
+        line("");
+    }
+    line(&verdict(ended));
+    for next in &ended.next {
+        line(&format!("  {} {next}", paint(style::HINT, "next:")));
+    }
+    text
+}
+
+/// What was never tried, by reason.
+fn not_tried(record: &Record) -> BTreeMap<String, BTreeSet<String>> {
+    let mut reasons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (address, _, standing) in &record.changes {
+        let because = match standing {
+            Standing::NotTried { because } => because.clone(),
+            Standing::Due => "its turn had not come".to_owned(),
+            Standing::Running { .. } => {
+                "cut off while it ran; the next run finds out how far it came".to_owned()
+            }
+            _ => continue,
+        };
+        reasons
+            .entry(because)
+            .or_default()
+            .insert(address.to_string());
+    }
+    reasons
+}
+
+fn table(accounts: &[AccountLine]) -> Vec<String> {
+    let mut rows = vec![["KEY", "ID", "OU", "DUTY", "STATE"]];
+    rows.extend(accounts.iter().map(|account| {
+        [
+            account.key.as_str(),
+            account.id.as_deref().unwrap_or("-"),
+            account.ou.as_str(),
+            account.duty,
+            account.state,
+        ]
+    }));
+    words::columns(&rows)
+}
+
+fn verdict(ended: &Ended) -> String {
+    let record = &ended.record;
+    let total = record.total();
+    let took = if ended.sandbox {
+        format!("{} of the sandbox's time", words::duration(ended.took))
+    } else {
+        words::duration(ended.took)
+    };
+    if record.done() == total {
+        return paint(
+            style::CREATE,
+            format!(
+                "Done: {} in {took}. The organization is as the plan says.",
+                words::count(total, "change", "changes")
+            ),
+        );
+    }
+    let mut parts = Vec::new();
+    if record.failed() > 0 {
+        parts.push(format!("{} failed", record.failed()));
+    }
+    let not_tried = record.not_tried();
+    if not_tried > 0 {
+        parts.push(format!("{not_tried} not tried"));
+    }
+    if record.running() > 0 {
+        parts.push(format!("{} cut off", record.running()));
+    }
+    let color = if record.failed() > 0 {
+        style::ERROR
+    } else {
+        style::WARN
+    };
+    paint(
+        color,
+        format!(
+            "{} of {} done in {took}; {}.",
+            words::grouped(record.done()),
+            words::count(total, "change", "changes"),
+            words::list(&parts)
+        ),
+    )
+}
+
+/// The last line of `apply --output json`.
+pub fn json(ended: &Ended) -> Value {
+    let record = &ended.record;
+    json!({
+        "event": "summary",
+        "total": record.total(),
+        "done": record.done(),
+        "failed": record.failed(),
+        "not_tried": record.not_tried(),
+        "cut_off": record.running(),
+        "took_seconds": ended.took.as_millis() as f64 / 1000.0,
+        "sandbox": ended.sandbox,
+        "accounts": ended.accounts.iter().map(|account| json!({
+            "key": account.key,
+            "id": account.id,
+            "ou": account.ou,
+            "state": account.state,
+        })).collect::<Vec<_>>(),
+        "next": ended.next,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+    use crate::change::Verb;
+    use crate::event::{Event, Failure};
+
+    fn account(key: &str) -> Address {
+        Address::Account(key.parse().expect("a key"))
+    }
+
+    fn ended(events: &[Event]) -> Ended {
+        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
+        let mut record = Record::new([
+            (account("log-archive"), Verb::Create),
+            (account("security"), Verb::Create),
+            (policy, Verb::Create),
+        ]);
+        for event in events {
+            record.take(event, Duration::ZERO);
+        }
+        let line = |key: &str, id: Option<&str>, state, duty| AccountLine {
+            key: key.to_owned(),
+            id: id.map(str::to_owned),
+            ou: "Security".to_owned(),
+            state,
+            duty,
+        };
+        Ended {
+            record,
+            took: Duration::from_secs(1384),
+            sandbox: true,
+            accounts: vec![
+                line("log-archive", Some("222222222222"), "new", "logging"),
+                line("security", None, "not created", "SecOps"),
+            ],
+            next: vec!["`orgstrap apply org.toml` again goes on from here".to_owned()],
+        }
+    }
+
+    fn done(change: Address) -> Event {
+        Event::Done {
+            change,
+            took: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn a_run_with_everything_that_can_happen() {
+        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
+        let text = text(&ended(&[
+            done(account("log-archive")),
+            Event::Failed {
+                change: account("security"),
+                took: Duration::from_secs(3),
+                failure: Failure {
+                    doing: "creating account security (aws+security@example.com)".to_owned(),
+                    said:
+                        "organizations:CreateAccount: EMAIL_ALREADY_EXISTS: the address is in use"
+                            .to_owned(),
+                    hint: Some(
+                        "an address is unique in all of AWS; give the account another one"
+                            .to_owned(),
+                    ),
+                    request_id: Some("car-1".to_owned()),
+                },
+            },
+            Event::NotTried {
+                change: policy,
+                because: "account security failed".to_owned(),
+            },
+        ]));
+        insta::assert_snapshot!(strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn a_clean_run_says_so() {
+        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
+        let mut ended = ended(&[
+            done(account("log-archive")),
+            done(account("security")),
+            done(policy),
+        ]);
+        ended.accounts.clear();
+        insta::assert_snapshot!(strip_str(&text(&ended)).to_string());
+    }
+
+    #[test]
+    fn a_run_cut_off_tells_what_it_left() {
+        let text = text(&ended(&[
+            done(account("log-archive")),
+            Event::Started {
+                change: account("security"),
+            },
+            Event::Stopping,
+        ]));
+        insta::assert_snapshot!(strip_str(&text).to_string());
+    }
+}
