@@ -207,7 +207,7 @@ mod tests {
             Verb::Update,
         );
         assert!(
-            text.ends_with("… 160 more lines; `--output json` has all"),
+            text.ends_with("… 160 lines more; `--output json` has all"),
             "{text}"
         );
     }
