@@ -89,9 +89,10 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
         Address::Stack(..) => ("stack", "stacks"),
         Address::StackSet(_) => ("stack set", "stack sets"),
-        Address::RolloutHold(_) | Address::Rollout(..) | Address::RolloutRelease(_) => {
-            ("rollout step", "rollout steps")
-        }
+        Address::RolloutHold(_)
+        | Address::Rollout(..)
+        | Address::RolloutTo(..)
+        | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
     }
 }
