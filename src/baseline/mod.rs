@@ -4,12 +4,23 @@
 //! in the binary, or a folder of the user's own beside the plan. [`Wanted`] is what the chosen
 //! baselines come to for one plan. Pure, but for reading a user's own folder.
 
+pub mod builtin;
+pub mod descriptor;
+mod expand;
+pub mod folder;
+pub mod option;
+mod reader;
+pub mod template;
+pub mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use expand::{check_choice, expand};
+
 use crate::change::{Place, Text};
-use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Principal, Region, StackName, Tags};
+use crate::plan::{AccountKey, Principal, Region, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -111,17 +122,6 @@ impl std::fmt::Display for BaselineProblem {
             None => Ok(()),
         }
     }
-}
-
-/// What is wrong with one `[baseline.NAME]` table: no such baseline, an own baseline that does not
-/// load, options that it does not have or that do not fit. Needs nothing else of the plan.
-pub fn check_choice(_name: &str, _choice: &BaselineChoice) -> Vec<BaselineProblem> {
-    Vec::new()
-}
-
-/// Everything that the plan's baselines ask for, or all that is wrong with them.
-pub fn expand(_plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
-    Ok(Wanted::default())
 }
 
 /// Maps with composite keys as lists of entries.

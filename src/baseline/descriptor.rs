@@ -1,0 +1,727 @@
+//! Descriptors: a baseline as data. Parsed strictly, since people write their own: every problem is
+//! reported, each with its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::DeValue;
+
+use super::BaselineProblem;
+use super::option::{OptionKind, OptionSpec, OptionValue, compile};
+use super::reader::{Found, Reader, Table, as_integer, did_you_mean};
+use super::template::{MAX_TEMPLATE, Template};
+use super::words::{Piece, Words};
+use crate::plan::{AccountKey, BaselineKey, Principal, Region, StackName};
+
+/// A baseline as its descriptor says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Descriptor {
+    pub name: BaselineKey,
+    /// One sentence: what it makes.
+    pub summary: String,
+    /// What it costs, a sentence each.
+    pub costs: Vec<String>,
+    pub options: BTreeMap<String, OptionSpec>,
+    pub trusted_access: BTreeSet<Principal>,
+    /// In every account.
+    pub service_linked_roles: BTreeSet<Principal>,
+    /// In the management account only.
+    pub management_service_linked_roles: BTreeSet<Principal>,
+    pub delegated_administrators: Vec<Delegation>,
+    pub stacks: Vec<StackSpec>,
+    pub stack_sets: Vec<StackSetSpec>,
+    pub guardduty: Option<GuardDutySpec>,
+    /// Templates by the file name that the descriptor calls them by.
+    pub templates: BTreeMap<String, Template>,
+}
+
+/// One `[[delegated-administrator]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    pub principal: Principal,
+    pub account: AccountRef,
+    /// A boolean option without which it is left out.
+    pub when: Option<String>,
+}
+
+/// One `[[stack]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSpec {
+    pub name: StackName,
+    pub template: String,
+    pub account: AccountRef,
+    pub region: RegionRef,
+    pub parameters: BTreeMap<String, Words>,
+    pub needs: Vec<Need>,
+    pub when: Option<String>,
+}
+
+/// One `[[stack-set]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSetSpec {
+    pub name: StackName,
+    pub description: String,
+    pub template: String,
+    pub region: RegionRef,
+    /// Whether the management account gets plain stacks from the same template, because
+    /// service-managed stack sets leave it out.
+    pub management_too: bool,
+    /// Whether accounts that leave keep their stacks.
+    pub retain_on_removal: bool,
+    pub parameters: BTreeMap<String, Words>,
+    pub needs: Vec<Need>,
+    pub when: Option<String>,
+}
+
+/// The `[guardduty]` table. The lists are named by option, and their option's `values` are all that
+/// GuardDuty knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardDutySpec {
+    pub administrator: AccountRef,
+    pub region: RegionRef,
+    pub features: String,
+    pub detector_features: Option<String>,
+    pub unmanaged_features: Option<String>,
+    pub export: Option<ExportSpec>,
+}
+
+/// The `[guardduty.export]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportSpec {
+    pub bucket_arn: Words,
+    pub key_arn: Words,
+    pub when: Option<String>,
+}
+
+/// An account, by its duty or by its key in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountRef {
+    Management,
+    Logging,
+    SecOps,
+    Key(AccountKey),
+}
+
+/// A Region or all governed ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegionRef {
+    Home,
+    Governed,
+    Named(Region),
+}
+
+/// What must be there first, beyond what parameters refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    TrustedAccess(Principal),
+    DelegatedAdministrator(Principal),
+    ServiceLinkedRole(Principal),
+    Stack(StackName),
+    StackSet(StackName),
+}
+
+const ROOT: [&str; 11] = [
+    "name",
+    "summary",
+    "costs",
+    "trusted_access",
+    "service_linked_roles",
+    "management_service_linked_roles",
+    "option",
+    "delegated-administrator",
+    "stack",
+    "stack-set",
+    "guardduty",
+];
+const OPTION: [&str; 7] = [
+    "type",
+    "default",
+    "description",
+    "values",
+    "pattern",
+    "min",
+    "max",
+];
+const STACK: [&str; 6] = ["name", "template", "at", "parameters", "needs", "when"];
+const STACK_SET: [&str; 9] = [
+    "name",
+    "description",
+    "template",
+    "regions",
+    "management_too",
+    "retain_on_removal",
+    "parameters",
+    "needs",
+    "when",
+];
+const GUARDDUTY: [&str; 6] = [
+    "administrator",
+    "regions",
+    "features",
+    "detector_features",
+    "unmanaged_features",
+    "export",
+];
+const NEED: [&str; 5] = [
+    "trusted-access",
+    "delegated-administrator",
+    "service-linked-role",
+    "stack",
+    "stack-set",
+];
+
+impl Descriptor {
+    /// Parses a descriptor. `template` gives the text of a template by file name, or why it can not.
+    pub fn parse(
+        baseline: &str,
+        file: &Path,
+        source: &str,
+        template: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Vec<BaselineProblem>> {
+        let mut parser = Parser {
+            reader: Reader::new(baseline, file, source),
+            options: BTreeMap::new(),
+            names: BTreeSet::new(),
+            templates: BTreeMap::new(),
+            uses: Vec::new(),
+            template,
+        };
+        let descriptor = parser.descriptor();
+        match descriptor {
+            Some(descriptor) if parser.reader.clean() => Ok(descriptor),
+            _ => Err(parser.reader.into_problems()),
+        }
+    }
+}
+
+struct Parser<'s, 'f> {
+    reader: Reader<'s>,
+    options: BTreeMap<String, OptionSpec>,
+    /// Names of stacks and stack sets so far.
+    names: BTreeSet<StackName>,
+    templates: BTreeMap<String, Template>,
+    /// Outputs that are referred to, and where.
+    uses: Vec<(StackName, String, Range<usize>)>,
+    template: &'f dyn Fn(&str) -> Result<String, String>,
+}
+
+/// What a stack and a stack set have in common.
+struct Common {
+    name: StackName,
+    template: String,
+    parameters: BTreeMap<String, Words>,
+    needs: Vec<Need>,
+    when: Option<String>,
+}
+
+impl<'s> Parser<'s, '_> {
+    fn descriptor(&mut self) -> Option<Descriptor> {
+        let document = self.reader.parse();
+        let span = document.span();
+        let root = self
+            .reader
+            .table("the descriptor", document.get_ref(), span, &ROOT);
+
+        let name = self.reader.required_name::<BaselineKey>(&root, "name");
+        let summary = self.reader.required_text(&root, "summary");
+        let costs = self.reader.texts(&root, "costs");
+        let trusted_access = self.reader.names(&root, "trusted_access");
+        let service_linked_roles = self.reader.names(&root, "service_linked_roles");
+        let management_service_linked_roles =
+            self.reader.names(&root, "management_service_linked_roles");
+        self.read_options(&root);
+
+        let mut delegated_administrators = Vec::new();
+        let what = "`[[delegated-administrator]]`";
+        let known = ["principal", "account", "when"];
+        for table in self
+            .reader
+            .tables(&root, "delegated-administrator", what, &known)
+        {
+            let principal = self.reader.required_name::<Principal>(&table, "principal");
+            let account = self.account(&table, "account");
+            let when = self.when(&table);
+            if let (Some(principal), Some(account)) = (principal, account) {
+                delegated_administrators.push(Delegation {
+                    principal: principal.value,
+                    account,
+                    when,
+                });
+            }
+        }
+
+        let mut stacks = Vec::new();
+        for table in self.reader.tables(&root, "stack", "`[[stack]]`", &STACK) {
+            let at = self.at(&table);
+            let each_region = matches!(&at, Some((_, RegionRef::Governed)));
+            let common = self.common(&table, each_region);
+            if let (Some(common), Some((account, region))) = (common, at) {
+                stacks.push(StackSpec {
+                    name: common.name,
+                    template: common.template,
+                    account,
+                    region,
+                    parameters: common.parameters,
+                    needs: common.needs,
+                    when: common.when,
+                });
+            }
+        }
+
+        let mut stack_sets = Vec::new();
+        for table in self
+            .reader
+            .tables(&root, "stack-set", "`[[stack-set]]`", &STACK_SET)
+        {
+            let description = self.reader.required_text(&table, "description");
+            let region = self.regions(&table);
+            let management_too = self.reader.required_flag(&table, "management_too");
+            let retain_on_removal = self.reader.required_flag(&table, "retain_on_removal");
+            let common = self.common(&table, false);
+            if let (Some(common), Some(description), Some(region), Some(too), Some(retain)) = (
+                common,
+                description,
+                region,
+                management_too,
+                retain_on_removal,
+            ) {
+                stack_sets.push(StackSetSpec {
+                    name: common.name,
+                    description: description.value,
+                    template: common.template,
+                    region,
+                    management_too: too,
+                    retain_on_removal: retain,
+                    parameters: common.parameters,
+                    needs: common.needs,
+                    when: common.when,
+                });
+            }
+        }
+        let guardduty = self.guardduty(&root);
+        self.check_own_outputs(&stacks);
+
+        Some(Descriptor {
+            name: name?.value,
+            summary: summary?.value,
+            costs: costs.into_iter().map(|cost| cost.value).collect(),
+            options: std::mem::take(&mut self.options),
+            trusted_access: trusted_access.into_iter().collect(),
+            service_linked_roles: service_linked_roles.into_iter().collect(),
+            management_service_linked_roles: management_service_linked_roles.into_iter().collect(),
+            delegated_administrators,
+            stacks,
+            stack_sets,
+            guardduty,
+            templates: std::mem::take(&mut self.templates),
+        })
+    }
+
+    fn read_options(&mut self, root: &Table<'_, 's>) {
+        let Some(options) = self.reader.subtable(root, "option", "`[option]`", &[]) else {
+            return;
+        };
+        for name in options.keys() {
+            let what = format!("`[option.{name}]`");
+            let Some(table) = self.reader.subtable(&options, name, &what, &OPTION) else {
+                continue;
+            };
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if name == "folder" || name.is_empty() || !name.bytes().all(plain) {
+                let message = if name == "folder" {
+                    "`folder` is where the plan says which baseline it means".to_owned()
+                } else {
+                    format!("the option `{name}` has other than lower-case letters, digits and `_`")
+                };
+                self.reader.problem(&table.span, message, None);
+            }
+            if let Some(spec) = self.option(&table) {
+                self.options.insert(name.to_owned(), spec);
+            }
+        }
+    }
+
+    fn option(&mut self, table: &Table<'_, 's>) -> Option<OptionSpec> {
+        let kind = self.reader.required_text(table, "type");
+        let description = self.reader.required_text(table, "description");
+        let values = self.reader.texts(table, "values");
+        let pattern = self.reader.text(table, "pattern");
+        let min = self.reader.integer(table, "min");
+        let max = self.reader.integer(table, "max");
+        let kind = kind?;
+        let words = OptionKind::ALL.map(OptionKind::word);
+        let Some(found) = OptionKind::ALL.into_iter().find(|k| k.word() == kind.value) else {
+            let suggestion = did_you_mean(&kind.value, words.into_iter());
+            let message = format!("there is no option type `{}`", kind.value);
+            self.reader.problem(&kind.span, message, suggestion);
+            return None;
+        };
+        let textual = matches!(found, OptionKind::String | OptionKind::List);
+        for (key, fits) in [
+            ("values", textual),
+            ("pattern", textual),
+            ("min", found == OptionKind::Integer),
+            ("max", found == OptionKind::Integer),
+        ] {
+            if !fits && table.value(key).is_some() {
+                let message = format!("`{key}` means nothing for the type `{}`", found.word());
+                self.reader.problem(&table.span_of(key), message, None);
+            }
+        }
+        if let Some(pattern) = &pattern
+            && let Err(error) = compile(&pattern.value)
+        {
+            let message = format!("the pattern is not a regular expression: {error}");
+            self.reader.problem(&pattern.span, message, None);
+        }
+        let mut spec = OptionSpec {
+            kind: found,
+            default: None,
+            description: description?.value,
+            values: values.into_iter().map(|value| value.value).collect(),
+            pattern: pattern.map(|pattern| pattern.value),
+            min,
+            max,
+        };
+        if let Some(default) = table.value("default") {
+            match spec.value(&json(default.get_ref())) {
+                Ok(default) => spec.default = Some(default),
+                Err((message, suggestion)) => {
+                    let message = format!("the default {message}");
+                    self.reader.problem(&default.span(), message, suggestion);
+                }
+            }
+        }
+        Some(spec)
+    }
+
+    fn common(&mut self, table: &Table<'_, 's>, each_region: bool) -> Option<Common> {
+        let name = self.reader.required_name::<StackName>(table, "name");
+        if let Some(name) = &name
+            && !self.names.insert(name.value.clone())
+        {
+            let message = format!("there are two stacks or stack sets `{}`", name.value);
+            self.reader.problem(&name.span, message, None);
+        }
+        let template = self.reader.required_text(table, "template");
+        if let Some(template) = &template {
+            self.load_template(template);
+        }
+        let parameters = self.parameters(table, each_region);
+        if let Some(template) = &template {
+            self.check_parameters(table, template, &parameters);
+        }
+        let needs = self.needs(table);
+        let when = self.when(table);
+        Some(Common {
+            name: name?.value,
+            template: template?.value,
+            parameters,
+            needs,
+            when,
+        })
+    }
+
+    fn load_template(&mut self, name: &Found<String>) {
+        if self.templates.contains_key(&name.value) {
+            return;
+        }
+        let template = (self.template)(&name.value).and_then(|body| {
+            Template::parse(&body).map_err(|error| format!("line {}: {error}", error.line))
+        });
+        match template {
+            Ok(template) => {
+                self.templates.insert(name.value.clone(), template);
+            }
+            Err(error) => {
+                let message = format!("template `{}`: {error}", name.value);
+                self.reader.problem(&name.span, message, None);
+            }
+        }
+    }
+
+    fn parameters(&mut self, table: &Table<'_, 's>, each_region: bool) -> BTreeMap<String, Words> {
+        let what = format!("`parameters` of {}", table.what);
+        let Some(parameters) = self.reader.subtable(table, "parameters", &what, &[]) else {
+            return BTreeMap::new();
+        };
+        let mut words = BTreeMap::new();
+        for key in parameters.keys() {
+            if let Some(text) = self.reader.text(&parameters, key)
+                && let Some(found) = self.words(&text, each_region)
+            {
+                words.insert(key.to_owned(), found);
+            }
+        }
+        words
+    }
+
+    /// A text with placeholders, its options looked up.
+    fn words(&mut self, text: &Found<String>, each_region: bool) -> Option<Words> {
+        let words = match Words::parse(&text.value) {
+            Ok(words) => words,
+            Err(error) => {
+                self.reader.problem(&text.span, error.to_string(), None);
+                return None;
+            }
+        };
+        for piece in words.pieces() {
+            match piece {
+                Piece::Option(name) => self.known_option(name, None, text),
+                Piece::Output { stack, output } => {
+                    let span = text.span.clone();
+                    self.uses.push((stack.clone(), output.clone(), span));
+                }
+                Piece::Region if !each_region => self.reader.problem(
+                    &text.span,
+                    "`{region}` is only for stacks `at` an account and `{region}`",
+                    Some("in a stack set, the template knows its AWS::Region".into()),
+                ),
+                _ => {}
+            }
+        }
+        Some(words)
+    }
+
+    fn known_option(&mut self, name: &str, kind: Option<OptionKind>, at: &Found<String>) {
+        match self.options.get(name).map(|spec| spec.kind) {
+            Some(found) if kind.is_none_or(|kind| kind == found) => {}
+            Some(found) => {
+                let wanted = kind.map_or("", OptionKind::word);
+                let message = format!(
+                    "the option `{name}` is of the type `{}`, not `{wanted}`",
+                    found.word()
+                );
+                self.reader.problem(&at.span, message, None);
+            }
+            None => {
+                let suggestion = did_you_mean(name, self.options.keys().map(String::as_str));
+                let message = format!("the descriptor has no option `{name}`");
+                self.reader.problem(&at.span, message, suggestion);
+            }
+        }
+    }
+
+    fn check_parameters(
+        &mut self,
+        table: &Table<'_, 's>,
+        template: &Found<String>,
+        given: &BTreeMap<String, Words>,
+    ) {
+        let Some(declared) = self
+            .templates
+            .get(&template.value)
+            .map(|t| t.parameters.clone())
+        else {
+            return;
+        };
+        for name in given.keys().filter(|name| !declared.contains_key(*name)) {
+            let suggestion = did_you_mean(name, declared.keys().map(String::as_str));
+            let message = format!("`{}` has no parameter `{name}`", template.value);
+            self.reader
+                .problem(&table.span_of("parameters"), message, suggestion);
+        }
+        for (name, _) in declared
+            .iter()
+            .filter(|(name, default)| !**default && !given.contains_key(*name))
+        {
+            let message = format!("`{}` needs the parameter `{name}`", template.value);
+            self.reader
+                .problem(&table.span_of("parameters"), message, None);
+        }
+    }
+
+    fn needs(&mut self, table: &Table<'_, 's>) -> Vec<Need> {
+        let what = format!("`needs` of {}", table.what);
+        let mut needs = Vec::new();
+        for need in self.reader.tables(table, "needs", &what, &NEED) {
+            let keys: Vec<&str> = need.keys().collect();
+            let [key] = keys.as_slice() else {
+                let message = format!("each of {what} names one thing");
+                self.reader.problem(&need.span, message, None);
+                continue;
+            };
+            let found = match *key {
+                "stack" => self
+                    .reader
+                    .required_name(&need, key)
+                    .map(|n| Need::Stack(n.value)),
+                "stack-set" => self
+                    .reader
+                    .required_name(&need, key)
+                    .map(|n| Need::StackSet(n.value)),
+                _ => {
+                    let make = match *key {
+                        "trusted-access" => Need::TrustedAccess,
+                        "delegated-administrator" => Need::DelegatedAdministrator,
+                        _ => Need::ServiceLinkedRole,
+                    };
+                    self.reader.required_name(&need, key).map(|n| make(n.value))
+                }
+            };
+            needs.extend(found);
+        }
+        needs
+    }
+
+    fn when(&mut self, table: &Table<'_, 's>) -> Option<String> {
+        self.option_name(table, "when", OptionKind::Boolean)
+    }
+
+    /// A key that names an option of a type.
+    fn option_name(
+        &mut self,
+        table: &Table<'_, 's>,
+        key: &str,
+        kind: OptionKind,
+    ) -> Option<String> {
+        let name = self.reader.text(table, key)?;
+        self.known_option(&name.value, Some(kind), &name);
+        Some(name.value)
+    }
+
+    fn account(&mut self, table: &Table<'_, 's>, key: &str) -> Option<AccountRef> {
+        let text = self.reader.required_text(table, key)?;
+        self.account_of(&text.value, &text)
+    }
+
+    fn account_of(&mut self, word: &str, at: &Found<String>) -> Option<AccountRef> {
+        match word {
+            "{management}" => Some(AccountRef::Management),
+            "{logging}" => Some(AccountRef::Logging),
+            "{secops}" => Some(AccountRef::SecOps),
+            word => match word.parse() {
+                Ok(key) => Some(AccountRef::Key(key)),
+                Err(_) => {
+                    let message = format!("`{word}` is not an account");
+                    let suggestion = "write `{management}`, `{logging}`, `{secops}` or an account's name in the plan";
+                    self.reader
+                        .problem(&at.span, message, Some(suggestion.into()));
+                    None
+                }
+            },
+        }
+    }
+
+    /// `at = "ACCOUNT/REGION"`.
+    fn at(&mut self, table: &Table<'_, 's>) -> Option<(AccountRef, RegionRef)> {
+        let text = self.reader.required_text(table, "at")?;
+        let Some((account, region)) = text.value.split_once('/') else {
+            let message = format!("`{}` is not an account and a Region", text.value);
+            let suggestion = "write `{logging}/{home_region}`, say".to_owned();
+            self.reader.problem(&text.span, message, Some(suggestion));
+            return None;
+        };
+        let account = self.account_of(account, &text);
+        let region = match region {
+            "{home_region}" => Some(RegionRef::Home),
+            "{region}" => Some(RegionRef::Governed),
+            name => self.region(
+                name,
+                &text,
+                "write `{home_region}`, `{region}` for every governed Region, or a Region",
+            ),
+        };
+        Some((account?, region?))
+    }
+
+    fn region(&mut self, name: &str, at: &Found<String>, suggestion: &str) -> Option<RegionRef> {
+        match name.parse() {
+            Ok(region) => Some(RegionRef::Named(region)),
+            Err(_) => {
+                let message = format!("`{name}` is not a Region");
+                self.reader
+                    .problem(&at.span, message, Some(suggestion.to_owned()));
+                None
+            }
+        }
+    }
+
+    /// `regions = "governed"`, `"home"` or a Region.
+    fn regions(&mut self, table: &Table<'_, 's>) -> Option<RegionRef> {
+        let text = self.reader.required_text(table, "regions")?;
+        match text.value.as_str() {
+            "governed" => Some(RegionRef::Governed),
+            "home" => Some(RegionRef::Home),
+            name => self.region(name, &text, "write `governed`, `home` or a Region"),
+        }
+    }
+
+    fn guardduty(&mut self, root: &Table<'_, 's>) -> Option<GuardDutySpec> {
+        let table = self
+            .reader
+            .subtable(root, "guardduty", "`[guardduty]`", &GUARDDUTY)?;
+        let administrator = self.account(&table, "administrator");
+        let region = self.regions(&table);
+        if table.value("features").is_none() {
+            self.reader
+                .problem(&table.span, "`[guardduty]` lacks `features`", None);
+        }
+        let features = self.option_name(&table, "features", OptionKind::List);
+        let detector_features = self.option_name(&table, "detector_features", OptionKind::List);
+        let unmanaged_features = self.option_name(&table, "unmanaged_features", OptionKind::List);
+        let known = ["bucket_arn", "key_arn", "when"];
+        let export = self
+            .reader
+            .subtable(&table, "export", "`[guardduty.export]`", &known)
+            .and_then(|export| {
+                let bucket = self.reader.required_text(&export, "bucket_arn");
+                let key = self.reader.required_text(&export, "key_arn");
+                let when = self.when(&export);
+                Some(ExportSpec {
+                    bucket_arn: self.words(&bucket?, false)?,
+                    key_arn: self.words(&key?, false)?,
+                    when,
+                })
+            });
+        Some(GuardDutySpec {
+            administrator: administrator?,
+            region: region?,
+            features: features?,
+            detector_features,
+            unmanaged_features,
+            export,
+        })
+    }
+
+    /// Outputs of the descriptor's own stacks; those of other baselines are looked up when the
+    /// plan's baselines come together.
+    fn check_own_outputs(&mut self, stacks: &[StackSpec]) {
+        for (stack, output, span) in std::mem::take(&mut self.uses) {
+            let template = stacks
+                .iter()
+                .find(|spec| spec.name == stack)
+                .and_then(|spec| self.templates.get(&spec.template));
+            if let Some(template) = template
+                && !template.outputs.contains(&output)
+            {
+                let suggestion = did_you_mean(&output, template.outputs.iter().map(String::as_str));
+                let message = format!("the stack `{stack}` has no output `{output}`");
+                self.reader.problem(&span, message, suggestion);
+            }
+        }
+    }
+}
+
+/// A TOML value as the JSON that plans' options are.
+fn json(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::String(text) => serde_json::Value::String(text.to_string()),
+        DeValue::Boolean(flag) => serde_json::Value::Bool(*flag),
+        DeValue::Integer(_) => as_integer(value).map_or(serde_json::Value::Null, Into::into),
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => serde_json::Value::Null,
+    }
+}
+
+/// The largest descriptor that is read, in bytes.
+pub const MAX_DESCRIPTOR: usize = 4 * MAX_TEMPLATE;
+
+impl OptionValue {
+    /// Whether a boolean option is on.
+    pub fn is_on(&self) -> bool {
+        matches!(self, OptionValue::Boolean(true))
+    }
+}
