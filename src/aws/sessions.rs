@@ -132,7 +132,7 @@ impl Aws {
     }
 
     /// The clock that the SDK signs by, which is virtual in the sandbox.
-    pub(super) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         self.inner
             .config
             .time_source()

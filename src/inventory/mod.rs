@@ -160,6 +160,8 @@ pub enum AccountState {
     Suspended,
     PendingClosure,
     Closed,
+    /// A word that this version does not know: nothing is done to such an account.
+    Unknown,
 }
 
 impl AccountState {
@@ -171,6 +173,7 @@ impl AccountState {
             AccountState::Suspended => "suspended",
             AccountState::PendingClosure => "pending closure",
             AccountState::Closed => "closed",
+            AccountState::Unknown => "of an unknown state",
         }
     }
 }

@@ -1,1 +1,274 @@
-//! Reads AWS into an [`crate::inventory::Inventory`]. Changes nothing, decides nothing.
+//! Reads AWS into an [`Inventory`]. Changes nothing, decides nothing.
+//!
+//! Calls are few: lists are read page by page at AWS's greatest page size, organization-wide
+//! answers come before questions about single accounts, and nothing is asked twice. The number of
+//! calls is a formula, in `docs/calls.md`. Reads that do not depend on each other run side by
+//! side; the pacer keeps them to AWS's rates. A read that fails is [`Seen::Unread`] with what AWS
+//! said: never an abort, and never a default.
+
+mod accounts;
+mod contacts;
+mod guardduty;
+mod organization;
+mod ous;
+mod pages;
+mod policies;
+mod settings;
+mod stack_sets;
+mod stacks;
+mod tags;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::baseline::Wanted;
+use crate::inventory::{
+    AccountFacts, AccountRegion, Inventory, OrganizationFacts, Seen, Unread, identify,
+};
+use crate::plan::{AccountId, AccountKey, OrgPlan};
+
+/// Reads everything that the plan and its baselines are compared with. Fails only when not even
+/// the caller's identity can be had.
+pub async fn observe(
+    aws: &Aws,
+    plan: &OrgPlan,
+    wanted: &Wanted,
+    ctx: &Caller,
+) -> Result<Inventory, AwsError> {
+    let reader = Reader {
+        caller: aws.caller().await?,
+        aws,
+        ctx,
+        plan,
+        wanted,
+    };
+    let taken_at = Timestamp::try_from(aws.now()).unwrap_or_default();
+    let organization = seen(organization::read(&reader).await);
+    let inventory = match organization {
+        Seen::Known(None) => reader.without_organization(taken_at).await,
+        Seen::Known(Some(found)) => {
+            let root = Ok(found.root_id.clone());
+            reader
+                .with_organization(taken_at, Seen::Known(Some(found)), root)
+                .await
+        }
+        Seen::Unread(why) => {
+            reader
+                .with_organization(taken_at, Seen::Unread(why.clone()), Err(why))
+                .await
+        }
+    };
+    Ok(inventory)
+}
+
+/// What every read needs.
+struct Reader<'a> {
+    aws: &'a Aws,
+    ctx: &'a Caller,
+    plan: &'a OrgPlan,
+    wanted: &'a Wanted,
+    caller: AccountId,
+}
+
+impl Reader<'_> {
+    /// The caller's account where Organizations, IAM and tags answer.
+    fn global(&self) -> AccountRegion {
+        self.own(self.aws.global_region())
+    }
+
+    /// The caller's account in the home Region.
+    fn home(&self) -> AccountRegion {
+        self.own(self.aws.home_region())
+    }
+
+    fn own(&self, region: &crate::plan::Region) -> AccountRegion {
+        AccountRegion {
+            account: self.caller.clone(),
+            region: region.clone(),
+        }
+    }
+
+    /// Tells of something that this version does not know and so cannot carry.
+    fn unknown(&self, operation: Operation, what: &str) {
+        (self.ctx.tell)(format!(
+            "{operation} told of {what}, which this version of orgstrap does not know and leaves alone"
+        ));
+    }
+
+    async fn with_organization(
+        &self,
+        taken_at: Timestamp,
+        organization: Seen<Option<OrganizationFacts>>,
+        root: Result<String, Unread>,
+    ) -> Inventory {
+        let types = match &organization {
+            Seen::Known(Some(found)) => Ok(&found.policy_types),
+            Seen::Known(None) => Err(not_asked("organizations:ListPolicies", "no organization")),
+            Seen::Unread(why) => Err(why.clone()),
+        };
+        let tree = async {
+            let (ous, listed, tagged) = tokio::join!(
+                ous::read(self, root.as_deref()),
+                accounts::list(self),
+                tags::of_accounts(self),
+            );
+            let accounts = accounts::placed(self, listed, root.as_deref(), &ous).await;
+            let (accounts, ous) = tokio::join!(
+                tags::tag_accounts(self, accounts, tagged),
+                tags::tag_ous(self, ous),
+            );
+            let ids = self.identified(&accounts);
+            let (stacks, guardduty, contacts) = tokio::join!(
+                stacks::read(self, &ids),
+                guardduty::read(self, true),
+                contacts::read(self, &ids),
+            );
+            (accounts, ous, stacks, guardduty, contacts)
+        };
+        let (
+            (accounts, ous, stacks, guardduty, contacts),
+            policies,
+            trusted_access,
+            delegated_administrators,
+            stack_sets_access,
+            service_linked_roles,
+            stack_sets,
+        ) = tokio::join!(
+            tree,
+            policies::read(self, types),
+            settings::trusted_access(self),
+            settings::delegated_administrators(self),
+            settings::stack_sets_access(self),
+            settings::service_linked_roles(self),
+            stack_sets::read(self),
+        );
+        Inventory {
+            taken_at,
+            caller: self.caller.clone(),
+            organization,
+            accounts,
+            ous,
+            policies,
+            trusted_access: seen(trusted_access),
+            delegated_administrators: seen(delegated_administrators),
+            stack_sets_access: seen(stack_sets_access),
+            service_linked_roles: seen(service_linked_roles),
+            stack_sets: seen(stack_sets),
+            stacks,
+            guardduty,
+            contacts,
+        }
+    }
+
+    /// The account in no organization: only what lies in the account itself can be there.
+    async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
+        let nobody = BTreeMap::new();
+        let (service_linked_roles, stack_sets, stacks, guardduty) = tokio::join!(
+            settings::service_linked_roles(self),
+            stack_sets::read(self),
+            stacks::read(self, &nobody),
+            guardduty::read(self, false),
+        );
+        Inventory {
+            taken_at,
+            caller: self.caller.clone(),
+            organization: Seen::Known(None),
+            accounts: Seen::Known(BTreeMap::new()),
+            ous: Seen::Known(BTreeMap::new()),
+            policies: Seen::Known(BTreeMap::new()),
+            trusted_access: Seen::Known(Default::default()),
+            delegated_administrators: Seen::Known(BTreeMap::new()),
+            stack_sets_access: Seen::Known(false),
+            service_linked_roles: seen(service_linked_roles),
+            stack_sets: seen(stack_sets),
+            stacks,
+            guardduty,
+            contacts: BTreeMap::new(),
+        }
+    }
+
+    /// The plan's accounts that are there already.
+    fn identified(
+        &self,
+        accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
+    ) -> BTreeMap<AccountKey, AccountId> {
+        match accounts {
+            Seen::Known(accounts) => identify::identify(self.plan, accounts).accounts,
+            Seen::Unread(_) => BTreeMap::new(),
+        }
+    }
+}
+
+/// A result as the inventory keeps it.
+fn seen<T>(result: Result<T, AwsError>) -> Seen<T> {
+    result.map_or_else(|failed| Seen::Unread(unread(&failed)), Seen::Known)
+}
+
+/// Why something was not read, from the failed call.
+fn unread(failed: &AwsError) -> Unread {
+    let place = match &failed.at {
+        Some(at) => format!(" (in {}/{})", at.account, at.region),
+        None => String::new(),
+    };
+    Unread {
+        operation: failed.operation.to_string(),
+        because: match failed.message.as_str() {
+            "" => format!("{}{place}", failed.code),
+            message => format!("{}: {message}{place}", failed.code),
+        },
+    }
+}
+
+fn not_asked(operation: &str, because: &str) -> Unread {
+    Unread {
+        operation: operation.to_owned(),
+        because: because.to_owned(),
+    }
+}
+
+/// How many reads of one kind are under way at once: enough to fill any rate of the table at
+/// ordinary latency, few enough to keep memory small.
+const ABREAST: usize = 16;
+
+/// Runs a read for every item, some at a time; the answers come in the items' order.
+async fn side_by_side<I, T, F, Fut>(items: I, mut read: F) -> Vec<T>
+where
+    I: IntoIterator,
+    F: FnMut(I::Item) -> Fut,
+    Fut: Future<Output = T>,
+{
+    let mut items = items.into_iter();
+    let mut running = Vec::new();
+    let mut answers: Vec<Option<T>> = Vec::new();
+    std::future::poll_fn(|cx| {
+        loop {
+            while running.len() < ABREAST
+                && let Some(item) = items.next()
+            {
+                running.push((answers.len(), Box::pin(read(item))));
+                answers.push(None);
+            }
+            if running.is_empty() {
+                return std::task::Poll::Ready(());
+            }
+            let before = running.len();
+            running.retain_mut(|(place, future)| match future.as_mut().poll(cx) {
+                std::task::Poll::Ready(answer) => {
+                    if let Some(slot) = answers.get_mut(*place) {
+                        *slot = Some(answer);
+                    }
+                    false
+                }
+                std::task::Poll::Pending => true,
+            });
+            if running.len() == before {
+                return std::task::Poll::Pending;
+            }
+        }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
+}

@@ -1,0 +1,181 @@
+//! Accounts with their place and state.
+//!
+//! `ListAccounts` tells the place in `Paths`. Where its first page does not (older partitions,
+//! emulators), the parents are asked one by one instead: that list holds whole accounts too, so
+//! that nothing is read twice.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_organizations::types::Account;
+
+use super::{Reader, not_asked, pages, side_by_side, unread};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::{AccountFacts, AccountState, OuFacts, OuId, Seen, Unread};
+use crate::plan::AccountId;
+
+const LIST: Operation = Operation("organizations", "ListAccounts");
+const OF_PARENT: Operation = Operation("organizations", "ListAccountsForParent");
+
+/// What `ListAccounts` told.
+pub(super) enum Listed {
+    /// Whole accounts with their paths.
+    Placed(Vec<Account>),
+    /// The first page had no paths; the rest was not asked for.
+    WithoutPaths,
+}
+
+/// Lists all accounts, or stops after a first page without paths.
+pub(super) async fn list(r: &Reader<'_>) -> Result<Listed, AwsError> {
+    let at = &r.global();
+    let client = &r.aws.organizations();
+    let unplaced = std::cell::Cell::new(false);
+    let seen_unplaced = &unplaced;
+    let accounts = pages::all(LIST, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, LIST, at, || {
+                client
+                    .list_accounts()
+                    .max_results(20)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        let accounts = page.accounts.unwrap_or_default();
+        // Any account without a path means that this world does not tell them.
+        if accounts.iter().any(|account| parent(account).is_none()) {
+            seen_unplaced.set(true);
+            return Ok((Vec::new(), None));
+        }
+        Ok((accounts, page.next_token))
+    })
+    .await?;
+    Ok(if unplaced.get() {
+        Listed::WithoutPaths
+    } else {
+        Listed::Placed(accounts)
+    })
+}
+
+/// The accounts with their parents, their tags not yet read.
+pub(super) async fn placed(
+    r: &Reader<'_>,
+    listed: Result<Listed, AwsError>,
+    root: Result<&str, &Unread>,
+    ous: &Seen<BTreeMap<OuId, OuFacts>>,
+) -> Seen<BTreeMap<AccountId, AccountFacts>> {
+    let accounts = match listed {
+        Err(failed) => Err(unread(&failed)),
+        Ok(Listed::Placed(accounts)) => accounts
+            .into_iter()
+            .map(|account| {
+                let parent = parent(&account).unwrap_or_default().to_owned();
+                facts(r, LIST, account, parent)
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|failed| unread(&failed)),
+        Ok(Listed::WithoutPaths) => match (root, ous) {
+            (Err(why), _) => Err(why.clone()),
+            (_, Seen::Unread(why)) => Err(why.clone()),
+            (Ok(root), Seen::Known(ous)) => {
+                let parents = std::iter::once(root).chain(ous.keys().map(String::as_str));
+                side_by_side(parents, |parent| of_parent(r, parent))
+                    .await
+                    .into_iter()
+                    .collect::<Result<Vec<_>, _>>()
+                    .map(|lists| lists.into_iter().flatten().collect())
+                    .map_err(|failed| unread(&failed))
+            }
+        },
+    };
+    match accounts {
+        Ok(accounts) => Seen::Known(
+            accounts
+                .into_iter()
+                .map(|account| (account.id.clone(), account))
+                .collect(),
+        ),
+        Err(why) => Seen::Unread(why),
+    }
+}
+
+async fn of_parent(r: &Reader<'_>, parent: &str) -> Result<Vec<AccountFacts>, AwsError> {
+    let at = &r.global();
+    let client = &r.aws.organizations();
+    let accounts = pages::all(OF_PARENT, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, OF_PARENT, at, || {
+                client
+                    .list_accounts_for_parent()
+                    .parent_id(parent)
+                    .max_results(20)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.accounts.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    accounts
+        .into_iter()
+        .map(|account| facts(r, OF_PARENT, account, parent.to_owned()))
+        .collect()
+}
+
+/// The OU or root that an account's path ends in: `o-…/r-…/ou-…/`, perhaps with its own id after.
+fn parent(account: &Account) -> Option<&str> {
+    account.paths().first().and_then(|path| {
+        path.split('/')
+            .rev()
+            .find(|part| part.starts_with("ou-") || part.starts_with("r-"))
+    })
+}
+
+fn facts(
+    r: &Reader<'_>,
+    operation: Operation,
+    account: Account,
+    parent: OuId,
+) -> Result<AccountFacts, AwsError> {
+    let id: AccountId = account.id().unwrap_or_default().parse().map_err(|_| {
+        AwsError::unreadable(operation, &r.global(), "an account has no readable id")
+    })?;
+    let told = state_name(&account);
+    let state = match told {
+        "PENDING_ACTIVATION" => AccountState::PendingActivation,
+        "ACTIVE" => AccountState::Active,
+        "SUSPENDED" => AccountState::Suspended,
+        "PENDING_CLOSURE" => AccountState::PendingClosure,
+        "CLOSED" => AccountState::Closed,
+        other => {
+            r.unknown(operation, &format!("the state `{other}` of account {id}"));
+            AccountState::Unknown
+        }
+    };
+    Ok(AccountFacts {
+        arn: account.arn.unwrap_or_default(),
+        name: account.name.unwrap_or_default(),
+        email: account.email.unwrap_or_default(),
+        state,
+        created_here: account
+            .joined_method
+            .is_some_and(|method| method.as_str() == "CREATED"),
+        parent,
+        tags: Seen::Unread(not_asked(
+            "organizations:ListTagsForResource",
+            "not read yet",
+        )),
+        id,
+    })
+}
+
+/// `State`; where a world does not tell it yet, the older `Status`, which has the same words.
+#[expect(deprecated, reason = "only where the newer field is absent")]
+fn state_name(account: &Account) -> &str {
+    match (account.state(), account.status()) {
+        (Some(state), _) => state.as_str(),
+        (None, Some(status)) => status.as_str(),
+        (None, None) => "",
+    }
+}

@@ -1,0 +1,287 @@
+//! GuardDuty's organization settings, Region by Region: who administers it, asked of the
+//! management account; the settings themselves, asked of the administrator.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, pages, seen, side_by_side};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Seen};
+use crate::plan::{AccountId, Region};
+
+const ADMINISTRATORS: Operation = Operation("guardduty", "ListOrganizationAdminAccounts");
+const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
+const DETECTOR: Operation = Operation("guardduty", "GetDetector");
+const SETTINGS: Operation = Operation("guardduty", "DescribeOrganizationConfiguration");
+const MEMBERS: Operation = Operation("guardduty", "ListMembers");
+const EXPORTS: Operation = Operation("guardduty", "ListPublishingDestinations");
+const EXPORT: Operation = Operation("guardduty", "DescribePublishingDestination");
+/// GuardDuty's greatest page.
+const PAGE: i32 = 50;
+
+/// Facts of every Region where the baselines want GuardDuty.
+pub(super) async fn read(
+    r: &Reader<'_>,
+    in_organization: bool,
+) -> BTreeMap<Region, GuardDutyFacts> {
+    let regions = r
+        .wanted
+        .guardduty
+        .iter()
+        .flat_map(|wanted| wanted.regions.iter());
+    side_by_side(regions, |region| async move {
+        let facts = if in_organization {
+            of_region(r, region).await
+        } else {
+            GuardDutyFacts {
+                administrator: Seen::Known(None),
+                detector: Seen::Known(None),
+            }
+        };
+        (region.clone(), facts)
+    })
+    .await
+    .into_iter()
+    .collect()
+}
+
+async fn of_region(r: &Reader<'_>, region: &Region) -> GuardDutyFacts {
+    let administrator = seen(administrator(r, region).await);
+    let detector = match &administrator {
+        Seen::Known(None) => Seen::Known(None),
+        Seen::Known(Some(account)) => {
+            let at = AccountRegion {
+                account: account.clone(),
+                region: region.clone(),
+            };
+            seen(detector(r, &at).await)
+        }
+        Seen::Unread(why) => Seen::Unread(why.clone()),
+    };
+    GuardDutyFacts {
+        administrator,
+        detector,
+    }
+}
+
+async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<AccountId>, AwsError> {
+    let at = &r.own(region);
+    let client = &r.aws.guardduty(at).await?;
+    let listed = pages::all(ADMINISTRATORS, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, ADMINISTRATORS, at, || {
+                client
+                    .list_organization_admin_accounts()
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.admin_accounts.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    // One that is being taken away still stands in the list.
+    listed
+        .iter()
+        .find(|administrator| {
+            administrator
+                .admin_status()
+                .is_none_or(|status| status.as_str() == "ENABLED")
+        })
+        .map(|administrator| {
+            administrator
+                .admin_account_id()
+                .unwrap_or_default()
+                .parse()
+                .map_err(|_| {
+                    AwsError::unreadable(ADMINISTRATORS, at, "the administrator has no readable id")
+                })
+        })
+        .transpose()
+}
+
+async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorFacts>, AwsError> {
+    let client = &r.aws.guardduty(at).await?;
+    let ids = pages::all(DETECTORS, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, DETECTORS, at, || {
+                client
+                    .list_detectors()
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.detector_ids.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    // There is one a Region, or none.
+    let Some(id) = ids.into_iter().next() else {
+        return Ok(None);
+    };
+    let detector = r.aws.call(r.ctx, DETECTOR, at, || {
+        client.get_detector().detector_id(&id).send()
+    });
+    let (detector, settings, members, exports) = tokio::join!(
+        detector,
+        settings(r, at, client, &id),
+        members(r, at, client, &id),
+        exports(r, at, client, &id),
+    );
+    let (detector, (auto_enable, organization_features)) = (detector?, settings?);
+    Ok(Some(DetectorFacts {
+        enabled: detector
+            .status()
+            .is_some_and(|status| status.as_str() == "ENABLED"),
+        auto_enable,
+        features: detector
+            .features()
+            .iter()
+            .filter_map(|feature| {
+                let on = feature.status()?.as_str() == "ENABLED";
+                Some((feature.name()?.as_str().to_owned(), on))
+            })
+            .collect(),
+        organization_features,
+        members: members?,
+        exports: exports?,
+        id,
+    }))
+}
+
+/// `AutoEnableOrganizationMembers`, and the settings of the features.
+async fn settings(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_guardduty::Client,
+    id: &str,
+) -> Result<(String, BTreeMap<String, String>), AwsError> {
+    let answers = pages::all(SETTINGS, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, SETTINGS, at, || {
+                client
+                    .describe_organization_configuration()
+                    .detector_id(id)
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        let next = page.next_token.clone();
+        Ok((vec![page], next))
+    })
+    .await?;
+    let auto_enable = answers
+        .iter()
+        .find_map(|page| page.auto_enable_organization_members())
+        .map_or("NONE", |auto| auto.as_str())
+        .to_owned();
+    let features = answers
+        .iter()
+        .flat_map(|page| page.features())
+        .filter_map(|feature| {
+            let auto = feature.auto_enable()?.as_str().to_owned();
+            Some((feature.name()?.as_str().to_owned(), auto))
+        })
+        .collect();
+    Ok((auto_enable, features))
+}
+
+async fn members(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_guardduty::Client,
+    id: &str,
+) -> Result<BTreeMap<AccountId, String>, AwsError> {
+    let listed = pages::all(MEMBERS, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, MEMBERS, at, || {
+                client
+                    .list_members()
+                    .detector_id(id)
+                    // Those that have left or were never accepted are to be seen too.
+                    .only_associated("false")
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.members.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    listed
+        .iter()
+        .map(|member| {
+            let account = member
+                .account_id()
+                .unwrap_or_default()
+                .parse()
+                .map_err(|_| {
+                    AwsError::unreadable(MEMBERS, at, "a member has no readable account id")
+                })?;
+            let status = member.relationship_status().unwrap_or_default();
+            Ok((account, status.to_owned()))
+        })
+        .collect()
+}
+
+async fn exports(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_guardduty::Client,
+    id: &str,
+) -> Result<Vec<ExportFacts>, AwsError> {
+    let listed = pages::all(EXPORTS, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, EXPORTS, at, || {
+                client
+                    .list_publishing_destinations()
+                    .detector_id(id)
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.destinations.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    let destinations = listed
+        .into_iter()
+        .filter_map(|export| export.destination_id);
+    side_by_side(destinations, |destination| async move {
+        let asked = &destination;
+        let answer = r
+            .aws
+            .call(r.ctx, EXPORT, at, || {
+                client
+                    .describe_publishing_destination()
+                    .detector_id(id)
+                    .destination_id(asked)
+                    .send()
+            })
+            .await?;
+        let properties = answer.destination_properties();
+        Ok(ExportFacts {
+            bucket_arn: properties
+                .and_then(|p| p.destination_arn())
+                .unwrap_or_default()
+                .to_owned(),
+            key_arn: properties
+                .and_then(|p| p.kms_key_arn())
+                .unwrap_or_default()
+                .to_owned(),
+            status: answer
+                .status()
+                .map_or("", |status| status.as_str())
+                .to_owned(),
+            id: destination,
+        })
+    })
+    .await
+    .into_iter()
+    .collect()
+}

@@ -1,0 +1,79 @@
+//! The organization, its root and the policy types enabled there.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, pages, tags};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::OrganizationFacts;
+use crate::plan::PolicyType;
+
+const DESCRIBE: Operation = Operation("organizations", "DescribeOrganization");
+const ROOTS: Operation = Operation("organizations", "ListRoots");
+
+/// `None` where the caller's account is in no organization.
+pub(super) async fn read(r: &Reader<'_>) -> Result<Option<OrganizationFacts>, AwsError> {
+    let at = r.global();
+    let client = r.aws.organizations();
+    let described = r
+        .aws
+        .call(r.ctx, DESCRIBE, &at, || {
+            client.describe_organization().send()
+        })
+        .await;
+    let organization = match described {
+        Ok(answer) => answer
+            .organization
+            .ok_or_else(|| AwsError::unreadable(DESCRIBE, &at, "no organization in the answer"))?,
+        Err(failed) if failed.is("AWSOrganizationsNotInUseException") => return Ok(None),
+        Err(failed) => return Err(failed),
+    };
+    let missing =
+        |what: &str| AwsError::unreadable(DESCRIBE, &at, format!("no {what} in the answer"));
+    let management_account = organization
+        .master_account_id()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| missing("management account"))?;
+
+    let (client, place) = (&client, &at);
+    let roots = pages::all(ROOTS, &at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, ROOTS, place, || {
+                client.list_roots().set_next_token(token.clone()).send()
+            })
+            .await?;
+        Ok((page.roots.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    let root = roots
+        .first()
+        .ok_or_else(|| AwsError::unreadable(ROOTS, &at, "the organization has no root"))?;
+    let root_id = root
+        .id()
+        .ok_or_else(|| AwsError::unreadable(ROOTS, &at, "the root has no id"))?
+        .to_owned();
+    let mut policy_types = BTreeMap::new();
+    for summary in root.policy_types() {
+        let name = summary.r#type().map_or("", |kind| kind.as_str());
+        match PolicyType::from_aws_name(name) {
+            Some(kind) => {
+                let status = summary.status().map_or("", |status| status.as_str());
+                policy_types.insert(kind, status.to_owned());
+            }
+            None => r.unknown(ROOTS, &format!("the policy type {name}")),
+        }
+    }
+    let root_tags = tags::of(r, &root_id).await;
+    Ok(Some(OrganizationFacts {
+        id: organization.id().ok_or_else(|| missing("id"))?.to_owned(),
+        arn: organization.arn().unwrap_or_default().to_owned(),
+        root_id,
+        management_account,
+        all_features: organization
+            .feature_set()
+            .is_some_and(|set| set.as_str() == "ALL"),
+        policy_types,
+        root_tags,
+    }))
+}

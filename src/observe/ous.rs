@@ -1,0 +1,90 @@
+//! OUs, level by level from the root. AWS has no list of all: every parent is asked for its own.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, not_asked, pages, side_by_side, unread};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::{OuFacts, OuId, Seen, Unread};
+use crate::plan::OuPath;
+
+const LIST: Operation = Operation("organizations", "ListOrganizationalUnitsForParent");
+
+/// All OUs by id, their tags not yet read.
+pub(super) async fn read(
+    r: &Reader<'_>,
+    root: Result<&str, &Unread>,
+) -> Seen<BTreeMap<OuId, OuFacts>> {
+    let root = match root {
+        Ok(root) => root,
+        Err(why) => return Seen::Unread(why.clone()),
+    };
+    let mut found = BTreeMap::new();
+    let mut level: Vec<(OuId, Option<OuPath>)> = vec![(root.to_owned(), None)];
+    while !level.is_empty() {
+        let answers =
+            side_by_side(&level, |(parent, path)| children(r, parent, path.as_ref())).await;
+        level = Vec::new();
+        for answer in answers {
+            let below = match answer {
+                Ok(below) => below,
+                // Half a tree would make the other half look absent.
+                Err(failed) => return Seen::Unread(unread(&failed)),
+            };
+            for ou in below {
+                level.push((ou.id.clone(), Some(ou.path.clone())));
+                found.insert(ou.id.clone(), ou);
+            }
+        }
+    }
+    Seen::Known(found)
+}
+
+async fn children(
+    r: &Reader<'_>,
+    parent: &str,
+    path: Option<&OuPath>,
+) -> Result<Vec<OuFacts>, AwsError> {
+    let at = &r.global();
+    let client = &r.aws.organizations();
+    let listed = pages::all(LIST, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, LIST, at, || {
+                client
+                    .list_organizational_units_for_parent()
+                    .parent_id(parent)
+                    .max_results(20)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((
+            page.organizational_units.unwrap_or_default(),
+            page.next_token,
+        ))
+    })
+    .await?;
+    let bad = |why: String| AwsError::unreadable(LIST, at, why);
+    listed
+        .into_iter()
+        .map(|ou| {
+            let id = ou.id.ok_or_else(|| bad("an OU has no id".into()))?;
+            let name = ou.name.unwrap_or_default();
+            let mut segments = path
+                .map(|path| path.segments().to_vec())
+                .unwrap_or_default();
+            segments.push(name.clone());
+            Ok(OuFacts {
+                path: OuPath::from_segments(segments)
+                    .map_err(|why| bad(format!("the OU {id} is named `{name}`: {why}")))?,
+                arn: ou.arn.unwrap_or_default(),
+                parent: parent.to_owned(),
+                tags: Seen::Unread(not_asked(
+                    "organizations:ListTagsForResource",
+                    "not read yet",
+                )),
+                id,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,145 @@
+//! Stack sets of the home Region under the plan's prefix, with their instances.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, pages, seen, side_by_side};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, StackSetFacts};
+
+const LIST: Operation = Operation("cloudformation", "ListStackSets");
+const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
+const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
+
+/// Stack sets by full name.
+pub(super) async fn read(r: &Reader<'_>) -> Result<BTreeMap<String, StackSetFacts>, AwsError> {
+    let at = &r.home();
+    let client = &r.aws.cloudformation(at).await?;
+    let summaries = pages::all(LIST, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, LIST, at, || {
+                client
+                    .list_stack_sets()
+                    .status("ACTIVE".into())
+                    .max_results(100)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.summaries.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    let names = summaries
+        .into_iter()
+        .filter_map(|set| set.stack_set_name)
+        .filter(|name| name.starts_with(&r.plan.organization.prefix));
+    side_by_side(names, |name| async move {
+        let set = whole(r, at, client, &name).await?;
+        Ok((name, set))
+    })
+    .await
+    .into_iter()
+    .collect()
+}
+
+async fn whole(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_cloudformation::Client,
+    name: &str,
+) -> Result<StackSetFacts, AwsError> {
+    let described = r.aws.call(r.ctx, DESCRIBE, at, || {
+        client.describe_stack_set().stack_set_name(name).send()
+    });
+    let (described, instances) = tokio::join!(described, instances(r, at, client, name));
+    let set = described?
+        .stack_set
+        .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no stack set in the answer"))?;
+    Ok(StackSetFacts {
+        name: name.to_owned(),
+        id: set.stack_set_id().unwrap_or_default().to_owned(),
+        template: set.template_body().unwrap_or_default().to_owned(),
+        parameters: set
+            .parameters()
+            .iter()
+            .filter_map(|p| Some((p.parameter_key()?.into(), p.parameter_value()?.into())))
+            .collect(),
+        capabilities: set
+            .capabilities()
+            .iter()
+            .map(|capability| capability.as_str().to_owned())
+            .collect(),
+        tags: set
+            .tags()
+            .iter()
+            .filter_map(|tag| Some((tag.key()?.into(), tag.value()?.into())))
+            .collect(),
+        service_managed: set
+            .permission_model()
+            .is_some_and(|model| model.as_str() == "SERVICE_MANAGED"),
+        auto_deployment: set.auto_deployment().map(|auto| AutoDeployment {
+            enabled: auto.enabled().unwrap_or_default(),
+            retain_on_removal: auto.retain_stacks_on_account_removal().unwrap_or_default(),
+        }),
+        managed_execution: set
+            .managed_execution()
+            .and_then(|managed| managed.active())
+            .unwrap_or_default(),
+        targets: set.organizational_unit_ids().iter().cloned().collect(),
+        instances: seen(instances),
+    })
+}
+
+async fn instances(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_cloudformation::Client,
+    name: &str,
+) -> Result<BTreeMap<AccountRegion, InstanceFacts>, AwsError> {
+    let listed = pages::all(INSTANCES, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, INSTANCES, at, || {
+                client
+                    .list_stack_instances()
+                    .stack_set_name(name)
+                    .max_results(100)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.summaries.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    listed
+        .into_iter()
+        .map(|instance| {
+            let place = AccountRegion {
+                account: instance.account().unwrap_or_default().parse().ok()?,
+                region: instance.region().unwrap_or_default().parse().ok()?,
+            };
+            let facts = InstanceFacts {
+                status: instance
+                    .status()
+                    .map_or("", |status| status.as_str())
+                    .to_owned(),
+                detailed_status: instance
+                    .stack_instance_status()
+                    .and_then(|status| status.detailed_status())
+                    .map(|status| status.as_str().to_owned()),
+                reason: instance.status_reason().map(str::to_owned),
+                ou: instance.organizational_unit_id().map(str::to_owned),
+            };
+            Some((place, facts))
+        })
+        .map(|instance| {
+            instance.ok_or_else(|| {
+                AwsError::unreadable(
+                    INSTANCES,
+                    at,
+                    format!("an instance of {name} has no account and Region"),
+                )
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,108 @@
+//! Plain stacks under the plan's prefix, in the places where the baselines want some.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Reader, pages, seen, side_by_side};
+use crate::aws::{AwsError, Operation};
+use crate::change::Place;
+use crate::inventory::{AccountRegion, Seen, StackFacts};
+use crate::plan::{AccountId, AccountKey};
+
+const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
+const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
+
+/// Stacks by place and full name. A place in an account that is not there yet is not asked about.
+pub(super) async fn read(
+    r: &Reader<'_>,
+    accounts: &BTreeMap<AccountKey, AccountId>,
+) -> BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>> {
+    let places: BTreeSet<AccountRegion> = r
+        .wanted
+        .stacks
+        .keys()
+        .filter_map(|(place, _)| match place {
+            Place::Management(region) => Some(r.own(region)),
+            Place::Member(key, region) => accounts.get(key).map(|account| AccountRegion {
+                account: account.clone(),
+                region: region.clone(),
+            }),
+        })
+        .collect();
+    side_by_side(places, |at| async move {
+        let stacks = seen(of_place(r, &at).await);
+        (at, stacks)
+    })
+    .await
+    .into_iter()
+    .collect()
+}
+
+async fn of_place(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+) -> Result<BTreeMap<String, StackFacts>, AwsError> {
+    let client = &r.aws.cloudformation(at).await?;
+    let listed = pages::all(DESCRIBE, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, DESCRIBE, at, || {
+                client
+                    .describe_stacks()
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.stacks.unwrap_or_default(), page.next_token))
+    })
+    .await?;
+    let ours = listed.into_iter().filter(|stack| {
+        let name = stack.stack_name().unwrap_or_default();
+        let deleted = stack
+            .stack_status()
+            .is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+        name.starts_with(&r.plan.organization.prefix) && !deleted
+    });
+    let stacks = side_by_side(ours, |stack| async move {
+        let name = stack.stack_name().unwrap_or_default().to_owned();
+        let asked = &name;
+        let template = r
+            .aws
+            .call(r.ctx, TEMPLATE, at, || {
+                client.get_template().stack_name(asked).send()
+            })
+            .await
+            .and_then(|answer| {
+                answer
+                    .template_body
+                    .ok_or_else(|| AwsError::unreadable(TEMPLATE, at, "no template in the answer"))
+            });
+        let facts = StackFacts {
+            id: stack.stack_id().unwrap_or_default().to_owned(),
+            status: stack
+                .stack_status()
+                .map_or("", |status| status.as_str())
+                .to_owned(),
+            template: seen(template),
+            parameters: stack
+                .parameters()
+                .iter()
+                .filter_map(|p| Some((p.parameter_key()?.into(), p.parameter_value()?.into())))
+                .collect(),
+            outputs: stack
+                .outputs()
+                .iter()
+                .filter_map(|o| Some((o.output_key()?.into(), o.output_value()?.into())))
+                .collect(),
+            tags: stack
+                .tags()
+                .iter()
+                .filter_map(|tag| Some((tag.key()?.into(), tag.value()?.into())))
+                .collect(),
+            termination_protection: stack.enable_termination_protection().unwrap_or_default(),
+            name: name.clone(),
+        };
+        (name, facts)
+    })
+    .await;
+    Ok(stacks.into_iter().collect())
+}

@@ -1,0 +1,138 @@
+//! Tags of the root, OUs, accounts and policies.
+//!
+//! The tags of accounts come a hundred accounts a page from the tagging service in us-east-1,
+//! which knows no OUs and policies and lags a little. So an account that it does not name, or
+//! whose tags are not what the plan wants, is asked of Organizations itself.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, pages, seen, side_by_side, unread};
+use crate::aws::{AwsError, Operation};
+use crate::change::KEY_TAG;
+use crate::inventory::{AccountFacts, OuFacts, OuId, Seen};
+use crate::plan::{AccountId, Tags};
+
+const ONE: Operation = Operation("organizations", "ListTagsForResource");
+const MANY: Operation = Operation("tag", "GetResources");
+
+/// The tags of a root, OU, account or policy.
+pub(super) async fn of(r: &Reader<'_>, id: &str) -> Seen<Tags> {
+    let at = &r.global();
+    let client = &r.aws.organizations();
+    let listed = pages::all(ONE, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, ONE, at, || {
+                client
+                    .list_tags_for_resource()
+                    .resource_id(id)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        Ok((page.tags.unwrap_or_default(), page.next_token))
+    })
+    .await;
+    seen(listed.map(|tags| tags.into_iter().map(|tag| (tag.key, tag.value)).collect()))
+}
+
+/// The tags of all tagged accounts, as the tagging service holds them.
+pub(super) async fn of_accounts(r: &Reader<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
+    let at = &r.global();
+    let client = &r.aws.tagging();
+    let listed = pages::all(MANY, at, |token| async move {
+        let page = r
+            .aws
+            .call(r.ctx, MANY, at, || {
+                client
+                    .get_resources()
+                    .resource_type_filters("organizations:account")
+                    .resources_per_page(100)
+                    .set_pagination_token(token.clone())
+                    .send()
+            })
+            .await?;
+        let mappings = page.resource_tag_mapping_list.unwrap_or_default();
+        Ok((mappings, page.pagination_token))
+    })
+    .await?;
+    Ok(listed
+        .into_iter()
+        .filter_map(|mapping| {
+            // arn:aws:organizations::111111111111:account/o-exampleorgid/222222222222
+            let id = mapping.resource_arn()?.rsplit('/').next()?.parse().ok()?;
+            let tags = mapping
+                .tags()
+                .iter()
+                .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+                .collect();
+            Some((id, tags))
+        })
+        .collect())
+}
+
+/// Fills in the accounts' tags.
+pub(super) async fn tag_accounts(
+    r: &Reader<'_>,
+    accounts: Seen<BTreeMap<AccountId, AccountFacts>>,
+    tagged: Result<BTreeMap<AccountId, Tags>, AwsError>,
+) -> Seen<BTreeMap<AccountId, AccountFacts>> {
+    let Seen::Known(accounts) = accounts else {
+        return accounts;
+    };
+    let mut tagged = tagged.unwrap_or_else(|failed| {
+        (r.ctx.tell)(format!(
+            "the tags of accounts are asked one by one, because {}: {}",
+            failed.operation,
+            unread(&failed).because
+        ));
+        BTreeMap::new()
+    });
+    let accounts = side_by_side(accounts.into_values(), |mut account| {
+        let told = tagged
+            .remove(&account.id)
+            .filter(|told| as_planned(r, &account, told));
+        async move {
+            account.tags = match told {
+                Some(tags) => Seen::Known(tags),
+                None => of(r, account.id.as_str()).await,
+            };
+            (account.id.clone(), account)
+        }
+    })
+    .await;
+    Seen::Known(accounts.into_iter().collect())
+}
+
+/// Whether the tagging service's answer for an account can be taken as it is: a difference from
+/// the plan may be true, or only its lag.
+fn as_planned(r: &Reader<'_>, account: &AccountFacts, told: &Tags) -> bool {
+    let planned = r.plan.accounts.iter().find(|(key, planned)| {
+        planned.id.as_ref() == Some(&account.id)
+            || account.has_email(&planned.email)
+            || told.get(KEY_TAG).is_some_and(|told| told == key.as_str())
+    });
+    planned.is_none_or(|(key, planned)| {
+        told.get(KEY_TAG).is_some_and(|told| told == key.as_str())
+            && planned
+                .tags
+                .iter()
+                .all(|(name, value)| told.get(name) == Some(value))
+    })
+}
+
+/// Fills in the OUs' tags.
+pub(super) async fn tag_ous(
+    r: &Reader<'_>,
+    ous: Seen<BTreeMap<OuId, OuFacts>>,
+) -> Seen<BTreeMap<OuId, OuFacts>> {
+    let Seen::Known(ous) = ous else {
+        return ous;
+    };
+    let ous = side_by_side(ous.into_values(), |mut ou| async move {
+        ou.tags = of(r, &ou.id).await;
+        (ou.id.clone(), ou)
+    })
+    .await;
+    Seen::Known(ous.into_iter().collect())
+}
