@@ -389,7 +389,7 @@ impl<'s> Parser<'s, '_> {
             match spec.value(&json(default.get_ref())) {
                 Ok(default) => spec.default = Some(default),
                 Err((message, suggestion)) => {
-                    let message = format!("the default {message}");
+                    let message = format!("the default: {message}");
                     self.reader.problem(&default.span(), message, suggestion);
                 }
             }
@@ -539,8 +539,10 @@ impl<'s> Parser<'s, '_> {
         for need in self.reader.tables(table, "needs", &what, &NEED) {
             let keys: Vec<&str> = need.keys().collect();
             let [key] = keys.as_slice() else {
-                let message = format!("each of {what} names one thing");
-                self.reader.problem(&need.span, message, None);
+                if !(keys.is_empty() && need.refused) {
+                    let message = format!("each of {what} names one thing");
+                    self.reader.problem(&need.span, message, None);
+                }
                 continue;
             };
             let found = match *key {
@@ -669,10 +671,12 @@ impl<'s> Parser<'s, '_> {
             .and_then(|export| {
                 let bucket = self.reader.required_text(&export, "bucket_arn");
                 let key = self.reader.required_text(&export, "key_arn");
+                let bucket_arn = bucket.and_then(|text| self.words(&text, false));
+                let key_arn = key.and_then(|text| self.words(&text, false));
                 let when = self.when(&export);
                 Some(ExportSpec {
-                    bucket_arn: self.words(&bucket?, false)?,
-                    key_arn: self.words(&key?, false)?,
+                    bucket_arn: bucket_arn?,
+                    key_arn: key_arn?,
                     when,
                 })
             });
@@ -725,3 +729,7 @@ impl OptionValue {
         matches!(self, OptionValue::Boolean(true))
     }
 }
+
+#[cfg(test)]
+#[path = "descriptor_tests.rs"]
+mod tests;

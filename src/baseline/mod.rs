@@ -10,6 +10,7 @@ mod expand;
 pub mod folder;
 pub mod option;
 mod reader;
+pub mod reference;
 pub mod template;
 pub mod words;
 

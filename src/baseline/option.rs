@@ -150,7 +150,7 @@ impl OptionSpec {
         {
             return Err((
                 format!("`{text}` does not fit"),
-                Some(format!("it matches `{pattern}`")),
+                Some(format!("it has to match `{pattern}`")),
             ));
         }
         Ok(())

@@ -30,6 +30,8 @@ pub(super) struct Table<'t, 's> {
     pub(super) what: String,
     pub(super) span: Range<usize>,
     entries: BTreeMap<&'t str, &'t Spanned<DeValue<'s>>>,
+    /// Whether it had keys that it may not have, which have been reported.
+    pub(super) refused: bool,
 }
 
 impl<'s> Reader<'s> {
@@ -91,11 +93,13 @@ impl<'s> Reader<'s> {
         known: &[&str],
     ) -> Table<'t, 's> {
         let mut entries = BTreeMap::new();
+        let mut refused = false;
         for (key, value) in table {
             let name: &str = key.get_ref();
             if known.is_empty() || known.contains(&name) {
                 entries.insert(name, value);
             } else {
+                refused = true;
                 let suggestion = did_you_mean(name, known.iter().copied());
                 self.problem(
                     &key.span(),
@@ -108,6 +112,7 @@ impl<'s> Reader<'s> {
             what: what.to_owned(),
             span,
             entries,
+            refused,
         }
     }
 

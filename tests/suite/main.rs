@@ -1,1 +1,4 @@
 //! The integration suite: one binary, one module a subject.
+
+mod baselines;
+mod templates;

@@ -1,0 +1,569 @@
+//! Baselines as people use them: the built-in ones expanded for a plan, one's own in a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use orgstrap::baseline::{self, BaselineProblem, Wanted};
+use orgstrap::change::{Address, Attribute, Part, Place, Text};
+use orgstrap::plan::{
+    Account, AccountKey, BaselineChoice, OrgPlan, Organization, Ou, Portion, Rollout, Stage,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn account(email: &str, ou: &str) -> Account {
+    Account {
+        id: None,
+        name: "any".into(),
+        email: email.parse().unwrap(),
+        ou: ou.parse().unwrap(),
+        tags: BTreeMap::new(),
+        policies: BTreeSet::new(),
+        contacts: BTreeMap::new(),
+        iam_user_access_to_billing: true,
+    }
+}
+
+/// A plan with the three baselines and two Regions, no account created yet.
+fn startup() -> OrgPlan {
+    let regions = ["eu-west-1", "us-east-1"].map(|region| region.parse().unwrap());
+    let accounts = [
+        ("log-archive", "Security"),
+        ("security", "Security"),
+        ("payments", "Prod"),
+    ];
+    OrgPlan {
+        organization: Organization {
+            management_account: "111111111111".parse().unwrap(),
+            home_region: "eu-west-1".parse().unwrap(),
+            regions: BTreeSet::from(regions),
+            logging: "log-archive".parse().unwrap(),
+            secops: "security".parse().unwrap(),
+            access_role: "OrganizationAccountAccessRole".into(),
+            prefix: "orgstrap".into(),
+            policies: BTreeSet::new(),
+        },
+        segregation: BTreeMap::new(),
+        ous: ["Security", "Prod"]
+            .map(|ou| (ou.parse().unwrap(), Ou::default()))
+            .into(),
+        accounts: accounts
+            .map(|(key, ou)| {
+                let email = format!("aws+{key}@example.com");
+                (key.parse().unwrap(), account(&email, ou))
+            })
+            .into(),
+        policies: BTreeMap::new(),
+        baselines: ["cloudtrail", "config", "guardduty"]
+            .map(|name| (name.parse().unwrap(), BaselineChoice::default()))
+            .into(),
+        rollout: Rollout {
+            stages: vec![vec![Stage::Rest]],
+            max_concurrent: Portion::Percent(100),
+            failure_tolerance: Portion::Percent(0),
+        },
+        trusted_access: BTreeSet::new(),
+        delegated_administrators: BTreeMap::new(),
+        pace: BTreeMap::new(),
+    }
+}
+
+fn choose(plan: &mut OrgPlan, baseline: &str, options: serde_json::Value) {
+    let choice = plan.baselines.entry(baseline.parse().unwrap()).or_default();
+    choice.options = serde_json::from_value(options).unwrap();
+}
+
+fn told(problems: &[BaselineProblem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// `Wanted` without the text of the templates.
+fn shown(wanted: &Wanted) -> String {
+    let mut wanted = wanted.clone();
+    let name = |template: &mut String| {
+        let description = template.lines().nth(2).unwrap_or_default().trim();
+        *template = format!("[{description}]");
+    };
+    wanted
+        .stacks
+        .values_mut()
+        .for_each(|stack| name(&mut stack.template));
+    wanted
+        .stack_sets
+        .values_mut()
+        .for_each(|set| name(&mut set.template));
+    let text = |text: &Text| -> String {
+        text.parts()
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => text.clone(),
+                Part::Reference(address, attribute) => format!("<{attribute} of {address}>"),
+            })
+            .collect()
+    };
+    let mut lines = vec![
+        format!("trusted access: {:#?}", strings(&wanted.trusted_access)),
+        format!("stack sets access: {}", wanted.stack_sets_access),
+        format!(
+            "service-linked roles: {:?}",
+            strings(&wanted.service_linked_roles)
+        ),
+        format!(
+            "in the management account: {:?}",
+            strings(&wanted.management_service_linked_roles)
+        ),
+    ];
+    for (principal, key) in &wanted.delegated_administrators {
+        lines.push(format!("delegated administrator: {principal} {key}"));
+    }
+    for ((place, name), stack) in &wanted.stacks {
+        lines.push(format!(
+            "\nstack {name} in {place}: {} {}",
+            stack.full_name, stack.template
+        ));
+        lines.push(format!(
+            "  capabilities {:?}, tags {:?}",
+            stack.capabilities, stack.tags
+        ));
+        for (key, value) in &stack.parameters {
+            lines.push(format!("  {key} = {}", text(value)));
+        }
+        lines.extend(stack.needs.iter().map(|need| format!("  needs {need}")));
+    }
+    for (name, set) in &wanted.stack_sets {
+        lines.push(format!(
+            "\nstack set {name}: {} {}",
+            set.full_name, set.template
+        ));
+        lines.push(format!("  {}", set.description));
+        lines.push(format!(
+            "  capabilities {:?}, tags {:?}, regions {:?}, retain {}",
+            set.capabilities,
+            set.tags,
+            strings(&set.regions),
+            set.retain_on_removal
+        ));
+        for (key, value) in &set.parameters {
+            lines.push(format!("  {key} = {}", text(value)));
+        }
+        lines.extend(set.needs.iter().map(|need| format!("  needs {need}")));
+    }
+    if let Some(guardduty) = &wanted.guardduty {
+        lines.push(format!(
+            "\nguardduty: {} in {:?}",
+            guardduty.administrator,
+            strings(&guardduty.regions)
+        ));
+        lines.push(format!("  features {:#?}", guardduty.features));
+        lines.push(format!(
+            "  detector features {:?}",
+            guardduty.detector_features
+        ));
+        if let Some(export) = &guardduty.export {
+            lines.push(format!("  bucket {}", text(&export.bucket_arn)));
+            lines.push(format!("  key {}", text(&export.key_arn)));
+        }
+    }
+    lines.join("\n")
+}
+
+fn strings<T: ToString>(items: &BTreeSet<T>) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_three_baselines_for_an_empty_organization() {
+    let wanted = baseline::expand(&startup()).unwrap();
+    insta::assert_snapshot!(shown(&wanted));
+}
+
+#[test]
+fn ids_that_the_plan_gives_are_filled_in() {
+    let mut plan = startup();
+    let key: AccountKey = "log-archive".parse().unwrap();
+    plan.accounts.get_mut(&key).unwrap().id = Some("222222222222".parse().unwrap());
+    let wanted = baseline::expand(&plan).unwrap();
+    let place = Place::Member(key, "eu-west-1".parse().unwrap());
+    let stack = &wanted.stacks[&(place, "cloudtrail-logs".parse().unwrap())];
+    assert_eq!(
+        stack.parameters["BucketName"],
+        Text::literal("orgstrap-cloudtrail-222222222222-eu-west-1")
+    );
+}
+
+#[test]
+fn options_reach_templates_and_switch_parts_on_and_off() {
+    let mut plan = startup();
+    choose(
+        &mut plan,
+        "cloudtrail",
+        json!({"delegated_administrator": true, "insights": true, "trail_name": "audit", "object_lock_days": 30}),
+    );
+    choose(
+        &mut plan,
+        "config",
+        json!({"excluded_resource_types": ["AWS::EC2::Volume", "AWS::EC2::NetworkInterface"], "recording_frequency": "DAILY"}),
+    );
+    choose(
+        &mut plan,
+        "guardduty",
+        json!({"export": false, "features": ["S3_DATA_EVENTS"], "unmanaged_features": ["AI_PROTECTION", "AI_ANALYST"]}),
+    );
+    let wanted = baseline::expand(&plan).unwrap();
+    let delegates = &wanted.delegated_administrators;
+    assert!(delegates.contains(&(
+        "cloudtrail.amazonaws.com".parse().unwrap(),
+        "security".parse().unwrap()
+    )));
+    let trail = wanted
+        .stacks
+        .iter()
+        .find(|((_, name), _)| name.as_str() == "cloudtrail-trail")
+        .unwrap()
+        .1;
+    assert_eq!(trail.parameters["Insights"], Text::literal("true"));
+    assert_eq!(trail.parameters["TrailName"], Text::literal("audit"));
+    let recorder = &wanted.stack_sets[&"config-recorder".parse().unwrap()];
+    assert_eq!(
+        recorder.parameters["ExcludedResourceTypes"],
+        Text::literal("AWS::EC2::Volume,AWS::EC2::NetworkInterface")
+    );
+    assert!(
+        !wanted
+            .stacks
+            .keys()
+            .any(|(_, name)| name.as_str() == "guardduty-findings")
+    );
+    let guardduty = wanted.guardduty.unwrap();
+    assert_eq!(guardduty.export, None);
+    assert_eq!(guardduty.features.get("S3_DATA_EVENTS"), Some(&true));
+    assert_eq!(guardduty.features.get("RUNTIME_MONITORING"), Some(&false));
+    assert_eq!(guardduty.features.get("AI_PROTECTION"), None);
+    assert!(guardduty.detector_features.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_options_is_all_said() {
+    let mut plan = startup();
+    choose(
+        &mut plan,
+        "cloudtrail",
+        json!({
+            "trail_nam": "x",
+            "insights": "yes",
+            "expire_after_days": -1,
+            "bucket_name": "Upper",
+            "object_lock_mode": "compliance",
+            "key_alias": "{option.trail_name}",
+        }),
+    );
+    choose(
+        &mut plan,
+        "config",
+        json!({"bucket_name": "{prefix}-{home_regio}"}),
+    );
+    choose(
+        &mut plan,
+        "guardduty",
+        json!({"features": "S3_DATA_EVENTS", "detector_features": ["AI_ANALYSTS"]}),
+    );
+    plan.baselines
+        .insert("guardduy".parse().unwrap(), BaselineChoice::default());
+    insta::assert_snapshot!(told(&baseline::expand(&plan).unwrap_err()));
+    // The same are told without the rest of the plan, one baseline at a time.
+    let alone: Vec<BaselineProblem> = plan
+        .baselines
+        .iter()
+        .flat_map(|(name, choice)| baseline::check_choice(name.as_str(), choice))
+        .collect();
+    assert_eq!(told(&alone), told(&baseline::expand(&plan).unwrap_err()));
+}
+
+#[test]
+fn a_name_too_long_once_it_is_filled_is_found() {
+    let mut plan = startup();
+    plan.organization.prefix = "a-very-long-prefix-for-everything-made".into();
+    insta::assert_snapshot!(told(&baseline::expand(&plan).unwrap_err()));
+}
+
+/// A baseline of one's own: files, no Rust.
+fn own(folder: &Path, descriptor: &str) -> OrgPlan {
+    std::fs::write(folder.join("baseline.toml"), descriptor).unwrap();
+    std::fs::write(
+        folder.join("alarm.yaml"),
+        "Parameters:\n  Topic: {Type: String}\n  Email: {Type: String, Default: ''}\nResources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties: {TopicName: !Ref Topic}\nOutputs:\n  TopicArn: {Value: !Ref T}\n",
+    )
+    .unwrap();
+    let mut plan = startup();
+    plan.baselines.insert(
+        "alarms".parse().unwrap(),
+        BaselineChoice {
+            folder: Some(folder.to_owned()),
+            options: BTreeMap::from([("topic".to_owned(), json!("alarms-{home_region}"))]),
+        },
+    );
+    plan
+}
+
+#[test]
+fn a_fourth_baseline_needs_no_rust() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = own(
+        folder.path(),
+        r#"
+name = "alarms"
+summary = "A topic in every Region, told of the trail's bucket."
+trusted_access = ["health.amazonaws.com"]
+
+[option.topic]
+type = "string"
+description = "Name of the topic."
+
+[option.everywhere]
+type = "boolean"
+default = true
+description = "Whether members get one too."
+
+[[stack]]
+name = "alarms"
+template = "alarm.yaml"
+at = "{management}/{region}"
+needs = [{ stack-set = "config-recorder" }, { stack = "cloudtrail-trail" }]
+[stack.parameters]
+Topic = "{option.topic}-{region}"
+Email = "{stack.cloudtrail-logs.BucketName}"
+
+[[stack]]
+name = "alarms-payments"
+template = "alarm.yaml"
+at = "payments/us-east-1"
+parameters = { Topic = "{stack.alarms.TopicArn}" }
+
+[[stack-set]]
+name = "alarms-members"
+description = "A topic in every Region."
+template = "alarm.yaml"
+regions = "governed"
+management_too = false
+retain_on_removal = true
+when = "everywhere"
+parameters = { Topic = "{prefix}-{regions}" }
+"#,
+    );
+    let wanted = baseline::expand(&plan).unwrap();
+    assert_eq!(
+        baseline::check_choice("alarms", &plan.baselines[&"alarms".parse().unwrap()]),
+        []
+    );
+    let region = |name: &str| name.parse().unwrap();
+    let alarms = |name: &str| (Place::Management(region(name)), "alarms".parse().unwrap());
+    let stack = &wanted.stacks[&alarms("us-east-1")];
+    assert_eq!(stack.full_name, "orgstrap-alarms");
+    assert_eq!(
+        stack.parameters["Topic"],
+        Text::literal("alarms-eu-west-1-us-east-1")
+    );
+    let trail = (
+        Place::Management(region("eu-west-1")),
+        "cloudtrail-trail".parse().unwrap(),
+    );
+    assert!(stack.needs.contains(&Address::Stack(trail.0, trail.1)));
+    assert!(
+        stack
+            .needs
+            .contains(&Address::Rollout("config-recorder".parse().unwrap(), 1))
+    );
+    // An output of a stack that is in many Regions is that of the same Region.
+    let payments = (
+        Place::Member("payments".parse().unwrap(), region("us-east-1")),
+        "alarms-payments".parse().unwrap(),
+    );
+    let (place, name) = alarms("us-east-1");
+    assert_eq!(
+        wanted.stacks[&payments].parameters["Topic"],
+        Text::reference(
+            Address::Stack(place, name),
+            Attribute::Output("TopicArn".into())
+        )
+    );
+    assert!(
+        wanted.stacks[&payments]
+            .needs
+            .contains(&Address::Access("payments".parse().unwrap()))
+    );
+    let set = &wanted.stack_sets[&"alarms-members".parse().unwrap()];
+    assert_eq!(
+        set.parameters["Topic"],
+        Text::literal("orgstrap-eu-west-1,us-east-1")
+    );
+    assert!(set.retain_on_removal);
+    assert!(
+        wanted
+            .trusted_access
+            .contains(&"health.amazonaws.com".parse().unwrap())
+    );
+}
+
+#[test]
+fn baselines_that_do_not_come_together_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = own(
+        folder.path(),
+        r#"
+name = "alarms"
+summary = "Wrong in what only the plan can tell."
+[option.topic]
+type = "string"
+description = "Name of the topic."
+[[delegated-administrator]]
+principal = "config.amazonaws.com"
+account = "{management}"
+[[stack]]
+name = "config-logs"
+template = "alarm.yaml"
+at = "{logging}/eu-south-2"
+parameters = { Topic = "{stack.cloudtrail-log.BucketName}" }
+[[stack]]
+name = "a"
+template = "alarm.yaml"
+at = "payment/{home_region}"
+parameters = { Topic = "x" }
+[[stack]]
+name = "b"
+template = "alarm.yaml"
+at = "payments/{home_region}"
+needs = [{ delegated-administrator = "macie.amazonaws.com" }, { stack = "c" }]
+parameters = { Topic = "{stack.cloudtrail-logs.Bucket}" }
+[[stack]]
+name = "c"
+template = "alarm.yaml"
+at = "payments/{region}"
+parameters = { Topic = "x" }
+[[stack]]
+name = "d"
+template = "alarm.yaml"
+at = "payments/{home_region}"
+parameters = { Topic = "{stack.c.TopicArn}", Email = "{stack.b.TopicArn}" }
+[[stack-set]]
+name = "e"
+description = "Can not tell which."
+template = "alarm.yaml"
+regions = "governed"
+management_too = false
+retain_on_removal = false
+parameters = { Topic = "{stack.c.TopicArn}" }
+[guardduty]
+administrator = "{secops}"
+regions = "governed"
+features = "list"
+[option.list]
+type = "list"
+default = []
+description = "Features."
+"#,
+    );
+    insta::assert_snapshot!(told(&baseline::expand(&plan).unwrap_err()));
+}
+
+#[test]
+fn a_folder_that_holds_no_baseline_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let choice = BaselineChoice {
+        folder: Some(folder.path().join("none")),
+        options: BTreeMap::new(),
+    };
+    let problems = baseline::check_choice("own", &choice);
+    assert_eq!(problems.len(), 1);
+    let text = told(&problems);
+    assert!(
+        text.contains("none/baseline.toml` can not be read"),
+        "{text}"
+    );
+}
+
+/// Everything that a text or a need may point at: what is wanted, or what the plan makes.
+fn exists(plan: &OrgPlan, wanted: &Wanted, address: &Address) -> bool {
+    match address {
+        Address::Organization => true,
+        Address::Account(key) | Address::Access(key) => plan.accounts.contains_key(key),
+        Address::StackSetsAccess => wanted.stack_sets_access,
+        Address::TrustedAccess(principal) => wanted.trusted_access.contains(principal),
+        Address::ServiceLinkedRole(principal) => {
+            wanted.service_linked_roles.contains(principal)
+                || wanted.management_service_linked_roles.contains(principal)
+        }
+        Address::DelegatedAdministrator(principal, key) => wanted
+            .delegated_administrators
+            .contains(&(principal.clone(), key.clone())),
+        Address::Stack(place, name) => wanted.stacks.contains_key(&(place.clone(), name.clone())),
+        Address::Rollout(name, stage) => {
+            wanted.stack_sets.contains_key(name) && usize::from(*stage) <= plan.rollout.stages.len()
+        }
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn expansion_is_deterministic_and_points_at_what_there_is(
+        chosen in proptest::sample::subsequence(vec!["cloudtrail", "config", "guardduty"], 0..=3),
+        regions in proptest::sample::subsequence(vec!["eu-central-1", "ap-southeast-2", "us-west-2"], 0..=3),
+        known in any::<bool>(),
+        secops_logs in any::<bool>(),
+        export in any::<bool>(),
+        delegate in any::<bool>(),
+        features in proptest::sample::subsequence(vec!["S3_DATA_EVENTS", "RUNTIME_MONITORING", "AI_PROTECTION"], 0..=3),
+    ) {
+        let mut plan = startup();
+        plan.baselines.retain(|name, _| chosen.contains(&name.as_str()));
+        plan.organization.regions.extend(regions.iter().map(|region| region.parse().unwrap()));
+        if known {
+            for (number, account) in plan.accounts.values_mut().enumerate() {
+                account.id = Some(format!("{:012}", number + 2).parse().unwrap());
+            }
+        }
+        if secops_logs {
+            plan.organization.logging = plan.organization.secops.clone();
+        }
+        if chosen.contains(&"guardduty") {
+            choose(&mut plan, "guardduty", json!({"export": export, "features": features}));
+        }
+        if chosen.contains(&"cloudtrail") {
+            choose(&mut plan, "cloudtrail", json!({"delegated_administrator": delegate}));
+        }
+        let wanted = baseline::expand(&plan).unwrap();
+        prop_assert_eq!(&wanted, &baseline::expand(&plan).unwrap());
+
+        let mut texts: Vec<&Text> = Vec::new();
+        let mut needs: Vec<&Address> = Vec::new();
+        for stack in wanted.stacks.values() {
+            texts.extend(stack.parameters.values());
+            needs.extend(&stack.needs);
+            prop_assert_eq!(stack.tags.get("orgstrap:managed").map(String::as_str), Some("true"));
+        }
+        for set in wanted.stack_sets.values() {
+            texts.extend(set.parameters.values());
+            needs.extend(&set.needs);
+            prop_assert_eq!(&set.regions, &plan.organization.regions);
+            prop_assert_eq!(set.tags.get("orgstrap:managed").map(String::as_str), Some("true"));
+        }
+        if let Some(guardduty) = &wanted.guardduty {
+            prop_assert_eq!(guardduty.export.is_some(), export);
+            prop_assert_eq!(guardduty.features.len(), 7);
+            prop_assert_eq!(guardduty.features.values().filter(|on| **on).count(), features.len());
+            texts.extend(guardduty.export.iter().flat_map(|e| [&e.bucket_arn, &e.key_arn]));
+        }
+        needs.extend(texts.iter().flat_map(|text| text.references().map(|(address, _)| address)));
+        for address in needs {
+            prop_assert!(exists(&plan, &wanted, address), "{}", address);
+        }
+        for ((place, _), stack) in &wanted.stacks {
+            // What the stack set of the same name ships, the management account gets too.
+            prop_assert!(plan.organization.regions.contains(place.region()));
+            prop_assert!(stack.full_name.starts_with("orgstrap-"));
+        }
+    }
+}
