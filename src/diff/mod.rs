@@ -4,7 +4,23 @@
 //! alone what the plan does not name: that is reported as [`Unmanaged`] or as a [`Notice`], never
 //! revoked. What could not be read is [`Blocked`], and so is everything that depends on it.
 
+mod account;
+mod context;
+mod document;
+mod findings;
+mod guardduty;
+mod organization;
+mod ou;
+mod policy;
+mod setting;
+mod stack;
+mod stack_set;
+mod stages;
+
 use serde::{Deserialize, Serialize};
+
+use context::Context;
+use findings::Findings;
 
 use crate::baseline::Wanted;
 use crate::change::{Address, Bindings, Change};
@@ -106,6 +122,29 @@ pub enum ProblemKind {
 
 /// Compares a plan, and what its baselines come to, with an inventory.
 pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
-    let _ = (plan, wanted, inventory, options);
-    Diff::default()
+    let organization = match organization::preflight(plan, inventory, options) {
+        Ok(organization) => organization,
+        Err(problem) => {
+            return Diff {
+                problems: vec![problem],
+                ..Diff::default()
+            };
+        }
+    };
+    let ctx = Context::new(plan, wanted, inventory, options, organization);
+    let mut found = Findings::default();
+    ctx.bind(&mut found.bindings);
+    organization::compare(&ctx, &mut found);
+    setting::compare(&ctx, &mut found);
+    ou::compare(&ctx, &mut found);
+    account::compare(&ctx, &mut found);
+    policy::compare(&ctx, &mut found);
+    stack::compare(&ctx, &mut found);
+    stack_set::compare(&ctx, &mut found);
+    guardduty::compare(&ctx, &mut found);
+    // Last, because they look at what the others found: which accounts leave an OU, and what is
+    // brought up for the first time.
+    ou::prune(&ctx, &mut found);
+    policy::attach(&ctx, &mut found);
+    found.settle(&ctx)
 }

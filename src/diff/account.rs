@@ -1,0 +1,338 @@
+//! Accounts: created, named, placed, tagged, with contacts. Never closed, and never moved or
+//! touched in any way where the plan does not name them.
+
+use std::collections::BTreeSet;
+
+use super::context::{Context, Standing, account, marked, ou};
+use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use crate::change::{Act, Address, KEY_TAG, Target, Verb};
+use crate::inventory::{AccountFacts, AccountState, Seen, Unread};
+use crate::plan::{Account, AccountKey, OuPath, Principal, Tags};
+
+/// The service that names accounts and holds their contacts.
+pub(super) const ACCOUNT_SERVICE: &str = "account.amazonaws.com";
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    for (key, planned) in &ctx.plan.accounts {
+        match ctx.standing(key) {
+            Standing::Present(facts) => existing(ctx, found, key, planned, facts),
+            Standing::Founding => founding(found, key, planned),
+            Standing::New => new(ctx, found, key, planned),
+            Standing::Unusable(facts) => unusable(found, key, facts),
+            Standing::Open(unread) => open(found, key, unread),
+        }
+        contacts(ctx, found, key, planned);
+    }
+    unmanaged(ctx, found);
+}
+
+/// The tags that an account of the plan has: the plan's own, and the one that names its key.
+fn wanted_tags(key: &AccountKey, planned: &Account) -> Tags {
+    let mut tags = planned.tags.clone();
+    tags.insert(KEY_TAG.to_owned(), key.to_string());
+    tags
+}
+
+fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Account) {
+    let address = Address::Account(key.clone());
+    if let Some(tool) = ctx
+        .ou(&planned.ou)
+        .and_then(|o| ctx.governed.get(o.id.as_str()))
+    {
+        found.state(
+            address,
+            format!("{tool} governs the OU {}", planned.ou),
+            Some(format!("have the account made by {tool}, then run again")),
+        );
+        return;
+    }
+    let tags = marked(&wanted_tags(key, planned));
+    let mut fields = vec![
+        set("name", planned.name.as_str()),
+        set("email", planned.email.as_str()),
+    ];
+    if !planned.iam_user_access_to_billing {
+        fields.push(set("IAM user access to billing", "deny"));
+    }
+    fields.extend(tag_fields(&tags));
+    let act = Act::CreateAccount {
+        key: key.clone(),
+        name: planned.name.clone(),
+        email: planned.email.clone(),
+        tags,
+        access_role: ctx.plan.organization.access_role.clone(),
+        iam_user_access_to_billing: planned.iam_user_access_to_billing,
+    };
+    let reason = "not in the organization";
+    found.change(address, Verb::Create, reason, fields, act);
+    prepare(ctx, found, key, "the account is new");
+    place(
+        found,
+        key,
+        &planned.ou,
+        "root".to_owned(),
+        "a new account lies in the root",
+    );
+}
+
+/// The management account of an organization that is yet to be created: it will lie in the root,
+/// untagged.
+fn founding(found: &mut Findings, key: &AccountKey, planned: &Account) {
+    let reason = "the management account lies in the root of a new organization";
+    place(found, key, &planned.ou, "root".to_owned(), reason);
+    tag(found, key, &wanted_tags(key, planned), &Tags::new());
+}
+
+fn existing(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    key: &AccountKey,
+    planned: &Account,
+    facts: &AccountFacts,
+) {
+    if !facts.has_email(&planned.email) {
+        found.notice(
+            Address::Account(key.clone()),
+            format!(
+                "account `{key}` ({}) has the email {} and in the plan {}",
+                facts.id, facts.email, planned.email
+            ),
+            Some(
+                "AWS changes it only with a code sent to the new address: correct the plan, or \
+                 change the email in the console"
+                    .to_owned(),
+            ),
+        );
+    }
+    let here = facts.parent.as_str();
+    let goal = ctx.ou(&planned.ou);
+    let displaced = goal.is_none_or(|goal| goal.id != facts.parent);
+    let there = goal.map_or("", |goal| goal.id.as_str());
+    let tool = ctx.governed.get(here).or_else(|| ctx.governed.get(there));
+
+    if facts.name != planned.name {
+        found
+            .change(
+                Address::AccountName(key.clone()),
+                Verb::Update,
+                "named otherwise in the plan",
+                vec![becomes("name", &facts.name, planned.name.as_str())],
+                Act::RenameAccount {
+                    account: account(key),
+                    name: planned.name.clone(),
+                },
+            )
+            .extend(account_service());
+    }
+    if displaced {
+        match tool {
+            Some(tool) => found.state(
+                Address::Placement(key.clone()),
+                format!("{tool} governs the OU {}", ctx.parent_name(here)),
+                Some(format!("move the account with {tool}")),
+            ),
+            None => {
+                let before = ctx.parent_name(here);
+                let in_root = ctx.organization.is_some_and(|o| o.root_id == here);
+                if in_root && !ctx.is_management(key) {
+                    // Perhaps a run ended between the creation and this: once more does no harm.
+                    prepare(
+                        ctx,
+                        found,
+                        key,
+                        "the account lies in the root, perhaps half made",
+                    );
+                }
+                let reason = if in_root {
+                    "a new account lies in the root"
+                } else {
+                    "lies in another OU than in the plan"
+                };
+                place(found, key, &planned.ou, before, reason);
+            }
+        }
+    }
+    match &facts.tags {
+        Seen::Known(have) => tag(found, key, &wanted_tags(key, planned), have),
+        Seen::Unread(unread) => {
+            found.unread(Address::Tags(Target::Account(key.clone())), unread);
+        }
+    }
+}
+
+fn tag(found: &mut Findings, key: &AccountKey, wanted: &Tags, have: &Tags) {
+    let (lacking, fields) = missing_tags(wanted, have);
+    if !lacking.is_empty() {
+        let act = Act::Tag {
+            resource: account(key),
+            set: lacking,
+            remove: BTreeSet::new(),
+        };
+        let address = Address::Tags(Target::Account(key.clone()));
+        found.change(address, Verb::Update, "tags differ", fields, act);
+    }
+}
+
+/// The move into the plan's OU. Auto-deployment fires on it, so the roles must be there before.
+fn place(found: &mut Findings, key: &AccountKey, path: &OuPath, before: String, reason: &str) {
+    let act = Act::MoveAccount {
+        account: account(key),
+        to: ou(path),
+    };
+    let fields = vec![becomes("ou", before, path.to_string())];
+    let address = Address::Placement(key.clone());
+    found
+        .change(address, Verb::Move, reason, fields, act)
+        .insert(Address::Access(key.clone()));
+}
+
+/// Makes sure that an account can be worked in, once, whoever asks for it.
+pub(super) fn prepare(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, reason: &str) {
+    let act = Act::PrepareAccount {
+        account: account(key),
+        regions: ctx.governed_regions().clone(),
+        service_linked_roles: ctx.wanted.service_linked_roles.clone(),
+    };
+    let address = Address::Access(key.clone());
+    found.change(address, Verb::Ensure, reason, vec![], act);
+}
+
+fn unusable(found: &mut Findings, key: &AccountKey, facts: &AccountFacts) {
+    let hint = match facts.state {
+        AccountState::PendingActivation => {
+            "finish its sign-up in the console, or wait until AWS has activated it"
+        }
+        AccountState::Suspended => "ask AWS Support why, or remove it from the plan",
+        _ => "remove it from the plan; AWS lists closed accounts for 90 days",
+    };
+    found.notice(
+        Address::Account(key.clone()),
+        format!(
+            "account `{key}` ({}) is {}; it is left as it is",
+            facts.id,
+            facts.state.word()
+        ),
+        Some(hint.to_owned()),
+    );
+    // What would be done inside it cannot be done.
+    let said = format!("account `{key}` ({}) is {}", facts.id, facts.state.word());
+    found.state(Address::Access(key.clone()), said, None);
+}
+
+fn open(found: &mut Findings, key: &AccountKey, unread: Option<&Unread>) {
+    for address in [
+        Address::Account(key.clone()),
+        Address::Access(key.clone()),
+        Address::Placement(key.clone()),
+    ] {
+        match unread {
+            Some(unread) => found.unread(address, unread),
+            None => found.state(
+                address,
+                format!("which account `{key}` is cannot be said"),
+                None,
+            ),
+        }
+    }
+}
+
+fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Account) {
+    for (&kind, contact) in &planned.contacts {
+        let address = Address::Contact(key.clone(), kind);
+        let seen = match ctx.standing(key) {
+            Standing::Present(facts) => match ctx.inventory.contacts.get(&facts.id) {
+                Some(Seen::Known(contacts)) => contacts.get(&kind),
+                Some(Seen::Unread(unread)) => {
+                    found.unread(address, unread);
+                    continue;
+                }
+                None => {
+                    found.unread(address, &not_asked("account:GetAlternateContact"));
+                    continue;
+                }
+            },
+            Standing::New | Standing::Founding => None,
+            Standing::Unusable(_) | Standing::Open(_) => continue,
+        };
+        if seen == Some(contact) {
+            continue;
+        }
+        let parts = [
+            ("name", &contact.name, seen.map(|c| &c.name)),
+            ("title", &contact.title, seen.map(|c| &c.title)),
+            ("email", &contact.email, seen.map(|c| &c.email)),
+            ("phone", &contact.phone, seen.map(|c| &c.phone)),
+        ];
+        let fields = parts
+            .into_iter()
+            .filter(|(_, after, before)| *before != Some(*after))
+            .map(|(field, after, before)| match before {
+                Some(before) => becomes(field, before, after.as_str()),
+                None => set(field, after.as_str()),
+            })
+            .collect();
+        let (verb, reason) = match seen {
+            Some(_) => (Verb::Update, "differs from the plan"),
+            None => (Verb::Create, "not there"),
+        };
+        let act = Act::PutAlternateContact {
+            account: account(key),
+            contact_kind: kind,
+            contact: contact.clone(),
+        };
+        let needs = found.change(address, verb, reason, fields, act);
+        needs.extend(account_service());
+        needs.insert(Address::Access(key.clone()));
+    }
+}
+
+/// What could not be read because nobody asked.
+pub(super) fn not_asked(operation: &str) -> Unread {
+    Unread {
+        operation: operation.to_owned(),
+        because: "it was not asked for when the inventory was taken".to_owned(),
+    }
+}
+
+/// The management account may name other accounts and set their contacts only with trusted access.
+fn account_service() -> Option<Address> {
+    let principal: Principal = ACCOUNT_SERVICE.parse().ok()?;
+    Some(Address::TrustedAccess(principal))
+}
+
+/// Whether the plan asks for something that needs trusted access for the account service.
+pub(super) fn uses_account_service(ctx: &Context<'_>) -> bool {
+    ctx.plan.accounts.iter().any(|(key, planned)| {
+        let renamed = match ctx.standing(key) {
+            Standing::Present(facts) => facts.name != planned.name,
+            _ => false,
+        };
+        renamed || !planned.contacts.is_empty()
+    })
+}
+
+fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
+    let Ok(accounts) = &ctx.accounts else {
+        return;
+    };
+    let disputed: BTreeSet<_> = ctx
+        .identified
+        .conflicts
+        .iter()
+        .flat_map(|conflict| &conflict.accounts)
+        .collect();
+    for facts in accounts.values() {
+        let managed = ctx.keys.contains_key(&facts.id)
+            || disputed.contains(&facts.id)
+            || facts.id == ctx.plan.organization.management_account
+            || facts.state == AccountState::Closed;
+        if !managed {
+            let lies = ctx.parent_name(&facts.parent);
+            let note = match facts.state {
+                AccountState::Active => format!("in {lies}; left alone"),
+                state => format!("{}, in {lies}; left alone", state.word()),
+            };
+            found.unmanaged("account", facts.id.as_str(), &facts.name, note);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What every comparison looks at: plan and inventory, indexed once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::DiffOptions;
+use super::ou::Ous;
+use crate::baseline::Wanted;
+use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Place, Text};
+use crate::inventory::{
+    AccountFacts, AccountState, Identified, Inventory, OrganizationFacts, OuFacts, PolicyFacts,
+    Seen, Unread, identify,
+};
+use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey, Region, Tags};
+
+pub(super) struct Context<'a> {
+    pub(super) plan: &'a OrgPlan,
+    pub(super) wanted: &'a Wanted,
+    pub(super) inventory: &'a Inventory,
+    pub(super) options: &'a DiffOptions,
+    /// `None` where the organization is yet to be created.
+    pub(super) organization: Option<&'a OrganizationFacts>,
+    /// Empty where the organization is yet to be created.
+    pub(super) accounts: Result<BTreeMap<&'a AccountId, &'a AccountFacts>, &'a Unread>,
+    pub(super) identified: Identified,
+    /// Why an account that matches nothing may be there all the same.
+    unread_tags: Option<&'a Unread>,
+    /// The plan's key of each identified account.
+    pub(super) keys: BTreeMap<AccountId, AccountKey>,
+    pub(super) ous: Result<Ous<'a>, &'a Unread>,
+    /// The policies of the plan that are there, found by name and type, or by their former name.
+    pub(super) policies: Result<BTreeMap<&'a PolicyKey, &'a PolicyFacts>, &'a Unread>,
+    /// OUs that another tool governs, with its name.
+    pub(super) governed: BTreeMap<&'a str, &'static str>,
+}
+
+/// How an account of the plan stands in AWS.
+pub(super) enum Standing<'a> {
+    /// In the organization and active.
+    Present(&'a AccountFacts),
+    /// The management account of an organization that is yet to be created.
+    Founding,
+    /// To be created.
+    New,
+    /// In the organization, in a state in which most changes fail.
+    Unusable(&'a AccountFacts),
+    /// Nobody can say: accounts or tags were not read, or the answers conflict.
+    Open(Option<&'a Unread>),
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        plan: &'a OrgPlan,
+        wanted: &'a Wanted,
+        inventory: &'a Inventory,
+        options: &'a DiffOptions,
+        organization: Option<&'a OrganizationFacts>,
+    ) -> Self {
+        let mut identified = Identified::default();
+        let accounts = match (&inventory.accounts, organization) {
+            (_, None) => Ok(BTreeMap::new()),
+            (Seen::Known(accounts), Some(_)) => {
+                identified = identify(plan, accounts);
+                Ok(accounts.iter().collect())
+            }
+            (Seen::Unread(unread), Some(_)) => Err(unread),
+        };
+        let ous = match (&inventory.ous, organization) {
+            (_, None) => Ok(Ous::none()),
+            (Seen::Known(ous), Some(organization)) => Ok(Ous::of(plan, ous, &organization.root_id)),
+            (Seen::Unread(unread), Some(_)) => Err(unread),
+        };
+        let all_policies = match (&inventory.policies, organization) {
+            (_, None) => Ok(None),
+            (Seen::Known(policies), Some(_)) => Ok(Some(policies)),
+            (Seen::Unread(unread), Some(_)) => Err(unread),
+        };
+        let governed = all_policies
+            .ok()
+            .flatten()
+            .map_or_else(BTreeMap::new, |p| super::organization::governed(p.values()));
+        let policies = all_policies
+            .map(|policies| policies.map_or_else(BTreeMap::new, |p| super::policy::find(plan, p)));
+        let keys = identified
+            .accounts
+            .iter()
+            .map(|(key, id)| (id.clone(), key.clone()))
+            .collect();
+        let unread_tags = match &accounts {
+            Ok(accounts) => accounts.values().find_map(|facts| facts.tags.unread()),
+            Err(_) => None,
+        };
+        Context {
+            unread_tags,
+            plan,
+            wanted,
+            inventory,
+            options,
+            organization,
+            accounts,
+            identified,
+            keys,
+            ous,
+            policies,
+            governed,
+        }
+    }
+
+    /// Binds the ids of all that is there. Outputs of stacks are bound with the stacks.
+    pub(super) fn bind(&self, bindings: &mut Bindings) {
+        let management = &self.plan.organization.management_account;
+        if let Some(organization) = self.organization {
+            bindings.bind(Address::Organization, Attribute::Id, &organization.id);
+            bindings.bind(Address::Organization, Attribute::Arn, &organization.arn);
+            bindings.bind(
+                Address::Organization,
+                Attribute::RootId,
+                &organization.root_id,
+            );
+            if let Some(facts) = self.account_facts(management) {
+                bindings.bind(Address::Organization, Attribute::Email, &facts.email);
+            }
+        }
+        for key in self.plan.accounts.keys() {
+            let address = Address::Account(key.clone());
+            match self.standing(key) {
+                Standing::Present(facts) | Standing::Unusable(facts) => {
+                    bindings.bind(address.clone(), Attribute::Id, facts.id.as_str());
+                    bindings.bind(address, Attribute::Arn, &facts.arn);
+                }
+                Standing::Founding => bindings.bind(address, Attribute::Id, management.as_str()),
+                Standing::New | Standing::Open(_) => {}
+            }
+        }
+        if let Ok(ous) = &self.ous {
+            for (path, facts) in &ous.found {
+                let address = Address::Ou((*path).clone());
+                bindings.bind(address.clone(), Attribute::Id, &facts.id);
+                bindings.bind(address, Attribute::Arn, &facts.arn);
+            }
+        }
+        if let Ok(policies) = &self.policies {
+            for (key, facts) in policies {
+                let address = Address::Policy((*key).clone());
+                bindings.bind(address.clone(), Attribute::Id, &facts.id);
+                bindings.bind(address, Attribute::Arn, &facts.arn);
+            }
+        }
+    }
+
+    /// The facts of an account, whether or not it is in the plan.
+    pub(super) fn account_facts(&self, id: &AccountId) -> Option<&'a AccountFacts> {
+        self.accounts.as_ref().ok()?.get(id).copied()
+    }
+
+    /// How an account of the plan stands.
+    pub(super) fn standing(&self, key: &AccountKey) -> Standing<'a> {
+        let accounts = match &self.accounts {
+            Ok(accounts) => accounts,
+            Err(unread) => return Standing::Open(Some(unread)),
+        };
+        if self.organization.is_none() {
+            let id = self.plan.accounts.get(key).and_then(|a| a.id.as_ref());
+            return if id == Some(&self.plan.organization.management_account) {
+                Standing::Founding
+            } else {
+                Standing::New
+            };
+        }
+        if let Some(facts) = self
+            .identified
+            .accounts
+            .get(key)
+            .and_then(|id| accounts.get(id))
+        {
+            return match facts.state {
+                AccountState::Active => Standing::Present(facts),
+                _ => Standing::Unusable(facts),
+            };
+        }
+        if self.identified.undecided.contains_key(key) {
+            return Standing::Open(self.unread_tags);
+        }
+        if self.identified.is_open(key) || !self.plan.accounts.contains_key(key) {
+            return Standing::Open(None);
+        }
+        Standing::New
+    }
+
+    /// Whether an account of the plan is the management account.
+    pub(super) fn is_management(&self, key: &AccountKey) -> bool {
+        let management = &self.plan.organization.management_account;
+        self.identified.accounts.get(key) == Some(management)
+            || matches!(self.standing(key), Standing::Founding)
+    }
+
+    /// An OU of the plan that is there.
+    pub(super) fn ou(&self, path: &OuPath) -> Option<&'a OuFacts> {
+        self.ous.as_ref().ok()?.found.get(path).copied()
+    }
+
+    /// The account of a place: a reference for a member, so that saved changes stay the same once
+    /// the account is there.
+    pub(super) fn account_of(&self, place: &Place) -> Text {
+        match place {
+            Place::Management(_) => {
+                Text::literal(self.plan.organization.management_account.as_str())
+            }
+            Place::Member(key, _) => account(key),
+        }
+    }
+
+    /// The name of what an id is the id of, as the plan would call it.
+    pub(super) fn parent_name(&self, id: &str) -> String {
+        if self.organization.is_some_and(|o| o.root_id == id) {
+            return "root".to_owned();
+        }
+        let ous = self.inventory.ous.known();
+        match ous.and_then(|ous| ous.get(id)) {
+            Some(facts) => facts.path.to_string(),
+            None => id.to_owned(),
+        }
+    }
+
+    pub(super) fn governed_regions(&self) -> &'a BTreeSet<Region> {
+        &self.plan.organization.regions
+    }
+}
+
+/// The id of an account of the plan.
+pub(super) fn account(key: &AccountKey) -> Text {
+    Text::reference(Address::Account(key.clone()), Attribute::Id)
+}
+
+/// The id of an OU of the plan.
+pub(super) fn ou(path: &OuPath) -> Text {
+    Text::reference(Address::Ou(path.clone()), Attribute::Id)
+}
+
+/// The id of the root.
+pub(super) fn root() -> Text {
+    Text::reference(Address::Organization, Attribute::RootId)
+}
+
+/// Whether orgstrap made what carries these tags.
+pub(super) fn is_ours(tags: &Tags) -> bool {
+    let (key, value) = OWNERSHIP_TAG;
+    tags.get(key).is_some_and(|have| have == value)
+}
+
+/// The tags that something orgstrap makes will carry.
+pub(super) fn marked(tags: &Tags) -> Tags {
+    let (key, value) = OWNERSHIP_TAG;
+    let mut tags = tags.clone();
+    tags.insert(key.to_owned(), value.to_owned());
+    tags
+}

@@ -1,0 +1,225 @@
+//! What the comparisons of the kinds add to, and how it becomes a [`Diff`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::context::Context;
+use super::{Because, Blocked, Diff, Notice, Problem, Unmanaged};
+use crate::change::{Act, Address, Bindings, Change, FieldChange, Text, Verb};
+use crate::inventory::Unread;
+use crate::plan::Tags;
+
+/// A diff in the making.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) changes: BTreeMap<Address, Change>,
+    pub(super) blocked: BTreeMap<Address, Blocked>,
+    pub(super) unmanaged: BTreeSet<Unmanaged>,
+    pub(super) notices: BTreeSet<Notice>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) bindings: Bindings,
+    /// Rollouts that bring a baseline to where it never was: new attachments wait for them.
+    pub(super) bring_up: BTreeSet<Address>,
+}
+
+/// A field that a creation sets.
+pub(super) fn set(field: &str, after: impl Into<Text>) -> FieldChange {
+    FieldChange {
+        field: field.to_owned(),
+        before: None,
+        after: Some(after.into()),
+    }
+}
+
+/// A field that an update changes.
+pub(super) fn becomes(
+    field: &str,
+    before: impl Into<String>,
+    after: impl Into<Text>,
+) -> FieldChange {
+    FieldChange {
+        field: field.to_owned(),
+        before: Some(before.into()),
+        after: Some(after.into()),
+    }
+}
+
+/// The fields of tags that a creation sets.
+pub(super) fn tag_fields(tags: &Tags) -> impl Iterator<Item = FieldChange> {
+    tags.iter()
+        .map(|(key, value)| set(&format!("tag {key}"), value.as_str()))
+}
+
+/// The tags that are to be and are not, or are otherwise, and how to show them. Keys that are not
+/// in `wanted` are nobody's business here.
+pub(super) fn missing_tags(wanted: &Tags, have: &Tags) -> (Tags, Vec<FieldChange>) {
+    let mut lacking = Tags::new();
+    let mut fields = Vec::new();
+    for (key, value) in wanted {
+        let before = have.get(key);
+        if before != Some(value) {
+            lacking.insert(key.clone(), value.clone());
+            fields.push(FieldChange {
+                field: format!("tag {key}"),
+                before: before.cloned(),
+                after: Some(value.as_str().into()),
+            });
+        }
+    }
+    (lacking, fields)
+}
+
+impl Findings {
+    /// Adds a change without needs beyond its references.
+    pub(super) fn change(
+        &mut self,
+        address: Address,
+        verb: Verb,
+        reason: impl Into<String>,
+        fields: Vec<FieldChange>,
+        act: Act,
+    ) -> &mut BTreeSet<Address> {
+        let change = Change {
+            address: address.clone(),
+            verb,
+            reason: reason.into(),
+            fields,
+            act,
+            needs: BTreeSet::new(),
+        };
+        let slot = self.changes.entry(address).or_insert_with(|| change);
+        &mut slot.needs
+    }
+
+    /// Notes that something could not be read.
+    pub(super) fn unread(&mut self, address: Address, unread: &Unread) {
+        self.block(address, Because::Unread(unread.clone()), None);
+    }
+
+    /// Notes that something cannot be changed in the state that it is in.
+    pub(super) fn state(&mut self, address: Address, said: String, hint: Option<String>) {
+        self.block(address, Because::State { said }, hint);
+    }
+
+    /// Notes that something cannot be changed now; the first reason stays.
+    pub(super) fn block(&mut self, address: Address, because: Because, hint: Option<String>) {
+        self.blocked
+            .entry(address.clone())
+            .or_insert_with(|| Blocked {
+                address,
+                because,
+                hint,
+            });
+    }
+
+    pub(super) fn notice(&mut self, address: Address, text: String, hint: Option<String>) {
+        self.notices.insert(Notice {
+            address,
+            text,
+            hint,
+        });
+    }
+
+    pub(super) fn unmanaged(
+        &mut self,
+        kind: &'static str,
+        id: impl Into<String>,
+        name: impl Into<String>,
+        note: impl Into<String>,
+    ) {
+        self.unmanaged.insert(Unmanaged {
+            kind,
+            id: id.into(),
+            name: name.into(),
+            note: note.into(),
+        });
+    }
+
+    /// The passes over all changes at the end.
+    pub(super) fn settle(mut self, ctx: &Context<'_>) -> Diff {
+        self.wait_for_the_organization(ctx);
+        self.withhold_what_is_blocked();
+        self.drop_satisfied_needs();
+        if !self.problems.is_empty() {
+            self.changes.clear();
+        }
+        Diff {
+            changes: self.changes.into_values().collect(),
+            blocked: self.blocked.into_values().collect(),
+            unmanaged: self.unmanaged.into_iter().collect(),
+            notices: self.notices.into_iter().collect(),
+            problems: self.problems,
+            bindings: self.bindings,
+        }
+    }
+
+    /// Nothing can be done in an organization that is not there yet.
+    fn wait_for_the_organization(&mut self, ctx: &Context<'_>) {
+        if ctx.organization.is_none() {
+            for change in self.changes.values_mut() {
+                if change.address != Address::Organization {
+                    change.needs.insert(Address::Organization);
+                }
+            }
+        }
+    }
+
+    /// A change that needs what is blocked, or refers to what nobody knows, is blocked itself.
+    fn withhold_what_is_blocked(&mut self) {
+        let mut waiting: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+        let mut queue: VecDeque<Address> = self.blocked.keys().cloned().collect();
+        // A thing that is blocked is not changed, whoever found a difference in it.
+        for address in &queue {
+            self.changes.remove(address);
+        }
+        let mut dangling: Vec<(Address, Address, String)> = Vec::new();
+        for change in self.changes.values() {
+            let mut needs = change.needs.clone();
+            change.act.visit_texts(&mut |text| {
+                for (address, attribute) in text.references() {
+                    if self.bindings.get(address, attribute).is_some() {
+                        continue;
+                    }
+                    needs.insert(address.clone());
+                    if !self.changes.contains_key(address) && !self.blocked.contains_key(address) {
+                        let said = format!("{attribute} of {address} is not known");
+                        dangling.push((change.address.clone(), address.clone(), said));
+                    }
+                }
+            });
+            for need in needs {
+                waiting
+                    .entry(need)
+                    .or_default()
+                    .push(change.address.clone());
+            }
+        }
+        for (address, need, said) in dangling {
+            if self.changes.remove(&address).is_some() {
+                let hint = format!("{need} is there, or is not in the plan, but does not have it");
+                self.state(address.clone(), said, Some(hint));
+                queue.push_back(address);
+            }
+        }
+        while let Some(blocked) = queue.pop_front() {
+            for address in waiting.remove(&blocked).unwrap_or_default() {
+                if self.changes.remove(&address).is_some() {
+                    let because = Because::Needs {
+                        address: blocked.clone(),
+                    };
+                    self.block(address.clone(), because, None);
+                    queue.push_back(address);
+                }
+            }
+        }
+    }
+
+    /// Needs that are not changes are satisfied already; tens of thousands of them only cost.
+    fn drop_satisfied_needs(&mut self) {
+        let changing: BTreeSet<Address> = self.changes.keys().cloned().collect();
+        for change in self.changes.values_mut() {
+            change
+                .needs
+                .retain(|need| changing.contains(need) && need != &change.address);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! GuardDuty's organization settings, Region by Region: administrator, then its detector and the
+//! organization's settings, then members, then the export of findings.
+
+use std::collections::BTreeMap;
+
+use super::account::not_asked;
+use super::context::{Context, Standing, account};
+use super::findings::{Findings, becomes, set};
+use super::{Problem, ProblemKind};
+use crate::baseline::WantedGuardDuty;
+use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
+use crate::inventory::{DetectorFacts, GuardDutyFacts, Seen};
+use crate::plan::{AccountId, Principal, Region};
+
+const SERVICE: &str = "guardduty.amazonaws.com";
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let Some(wanted) = &ctx.wanted.guardduty else {
+        return;
+    };
+    for region in &wanted.regions {
+        one(ctx, found, wanted, region);
+    }
+}
+
+fn one(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty, region: &Region) {
+    let key = &wanted.administrator;
+    let address = Address::GuardDutyAdministrator(region.clone());
+    // An organization that is not there yet has nothing to read.
+    let fresh = ctx.organization.is_none();
+    let id = match ctx.standing(key) {
+        Standing::Present(facts) => Some(facts.id.clone()),
+        Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
+        Standing::New => None,
+        Standing::Unusable(_) | Standing::Open(_) => {
+            block_all(
+                found,
+                region,
+                &format!("account `{key}` cannot be worked with"),
+            );
+            return;
+        }
+    };
+    let facts = ctx.inventory.guardduty.get(region).filter(|_| !fresh);
+    let administrator = match facts.map(|facts| &facts.administrator) {
+        None if fresh => None,
+        None => {
+            let unread = not_asked("guardduty:ListOrganizationAdminAccounts");
+            found.unread(address, &unread);
+            // All else needs it: found here, it is told as waiting.
+            settings(found, wanted, region, None);
+            return;
+        }
+        Some(Seen::Unread(unread)) => {
+            found.unread(address, unread);
+            settings(found, wanted, region, None);
+            return;
+        }
+        Some(Seen::Known(administrator)) => administrator.as_ref(),
+    };
+    match administrator {
+        Some(other) if Some(other) != id.as_ref() => {
+            taken(ctx, found, wanted, region, other);
+            return;
+        }
+        Some(_) => {}
+        None => administrator_change(ctx, found, wanted, region),
+    }
+    let detector = match (administrator, facts) {
+        (Some(_), Some(GuardDutyFacts { detector, .. })) => match detector {
+            Seen::Known(detector) => detector.as_ref(),
+            Seen::Unread(unread) => {
+                found.unread(Address::GuardDutyOrganization(region.clone()), unread);
+                found.unread(Address::GuardDutyMembers(region.clone()), unread);
+                if wanted.export.is_some() {
+                    found.unread(Address::GuardDutyExport(region.clone()), unread);
+                }
+                return;
+            }
+        },
+        // A detector of an account that is no administrator yet says nothing of the organization.
+        _ => None,
+    };
+    settings(found, wanted, region, detector);
+    members(ctx, found, wanted, region, detector, id.as_ref());
+    export(found, wanted, region, detector);
+}
+
+fn block_all(found: &mut Findings, region: &Region, said: &str) {
+    for address in [
+        Address::GuardDutyAdministrator(region.clone()),
+        Address::GuardDutyOrganization(region.clone()),
+        Address::GuardDutyMembers(region.clone()),
+    ] {
+        found.state(address, said.to_owned(), None);
+    }
+}
+
+fn taken(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+    region: &Region,
+    other: &AccountId,
+) {
+    let name = ctx.account_facts(other).map_or_else(
+        || other.to_string(),
+        |f| format!("\"{}\" ({other})", f.name),
+    );
+    found.problems.push(Problem {
+        kind: ProblemKind::Taken,
+        message: format!(
+            "GuardDuty in {region} is administered by {name}, and in the plan by account `{}`",
+            wanted.administrator
+        ),
+        hint: Some(format!(
+            "name that account as `secops`, or, from the management account, run `aws guardduty \
+             disable-organization-admin-account --admin-account-id {other} --region {region}`; \
+             orgstrap never takes a delegation back by itself"
+        )),
+    });
+}
+
+fn administrator_change(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+    region: &Region,
+) {
+    let key = &wanted.administrator;
+    let needs = found.change(
+        Address::GuardDutyAdministrator(region.clone()),
+        Verb::Ensure,
+        "GuardDuty has no administrator in this Region",
+        vec![set("administrator", key.as_str())],
+        Act::EnableGuardDutyAdministrator {
+            region: region.clone(),
+            account: account(key),
+        },
+    );
+    if let Ok(principal) = SERVICE.parse::<Principal>() {
+        needs.insert(Address::TrustedAccess(principal.clone()));
+        needs.insert(Address::ServiceLinkedRole(principal));
+    }
+    if !ctx.is_management(key) {
+        needs.insert(Address::Access(key.clone()));
+        needs.insert(Address::Placement(key.clone()));
+    }
+}
+
+fn word(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+/// The administrator's detector and the organization's settings.
+///
+/// What is on in AWS and off in the plan stays on and is reported; but a detector whose
+/// organization settings nobody has made yet is new, and GuardDuty turned on what nobody named.
+fn settings(
+    found: &mut Findings,
+    asked: &WantedGuardDuty,
+    region: &Region,
+    detector: Option<&DetectorFacts>,
+) {
+    let address = Address::GuardDutyOrganization(region.clone());
+    let mut features = asked.features.clone();
+    let mut detector_features = asked.detector_features.clone();
+    let mut fields = Vec::new();
+    let mut verb = Verb::Update;
+    match detector {
+        None => {
+            verb = Verb::Create;
+            fields.push(set("detector", "on"));
+            fields.push(set("auto-enable", "ALL"));
+            let all = features.iter().chain(&detector_features);
+            fields.extend(all.map(|(f, &on)| set(&format!("feature {f}"), word(on))));
+        }
+        Some(facts) => {
+            let made = facts.auto_enable == "ALL";
+            if !facts.enabled {
+                fields.push(becomes("detector", "off", "on"));
+            }
+            if !made {
+                let before = facts.auto_enable.as_str();
+                fields.push(becomes("auto-enable", before, "ALL"));
+            }
+            for (feature, &wanted) in &asked.features {
+                let own = facts.features.get(feature).copied().unwrap_or(false);
+                let members = facts.organization_features.get(feature);
+                let members = members.map_or("NONE", String::as_str);
+                if !wanted && (members != "NONE" || (made && own)) {
+                    stays_on(found, region, feature);
+                    // Exactly as it is: the organization's setting is not named at all.
+                    features.remove(feature);
+                    detector_features.insert(feature.clone(), own);
+                    continue;
+                }
+                let should = if wanted { "ALL" } else { "NONE" };
+                if own != wanted {
+                    let field = format!("feature {feature}");
+                    fields.push(becomes(&field, word(own), word(wanted)));
+                }
+                if members != should {
+                    let field = format!("feature {feature} of members");
+                    fields.push(becomes(&field, members, should));
+                }
+            }
+            for (feature, &wanted) in &asked.detector_features {
+                let own = facts.features.get(feature).copied().unwrap_or(false);
+                if !wanted && own && made {
+                    stays_on(found, region, feature);
+                    detector_features.insert(feature.clone(), true);
+                } else if own != wanted {
+                    let field = format!("feature {feature}");
+                    fields.push(becomes(&field, word(own), word(wanted)));
+                }
+            }
+        }
+    }
+    if fields.is_empty() {
+        return;
+    }
+    let reason = match detector {
+        None => "the organization has no settings in this Region",
+        Some(_) => "differs from the plan",
+    };
+    let act = Act::ConfigureGuardDuty {
+        region: region.clone(),
+        account: account(&asked.administrator),
+        features,
+        detector_features,
+    };
+    let needs = found.change(address, verb, reason, fields, act);
+    needs.insert(Address::GuardDutyAdministrator(region.clone()));
+    needs.insert(Address::Access(asked.administrator.clone()));
+}
+
+fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
+    found.notice(
+        Address::GuardDutyOrganization(region.clone()),
+        format!("the feature {feature} is on in {region} and not in the plan; it stays on"),
+        Some("name it in the plan, or turn it off in GuardDuty".to_owned()),
+    );
+}
+
+/// Existing and new accounts of the plan as members, the management account included; auto-enable
+/// may take a day to reach those that exist.
+fn members(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+    region: &Region,
+    detector: Option<&DetectorFacts>,
+    administrator: Option<&AccountId>,
+) {
+    let management = &ctx.plan.organization.management_account;
+    let is_member = |id: &AccountId| {
+        let status = detector.and_then(|facts| facts.members.get(id));
+        status.is_some_and(|status| status.eq_ignore_ascii_case("enabled"))
+    };
+    let mut members: BTreeMap<Text, Text> = BTreeMap::new();
+    let mut needs = vec![Address::GuardDutyOrganization(region.clone())];
+    if administrator != Some(management) && !is_member(management) {
+        let email = Text::reference(Address::Organization, Attribute::Email);
+        members.insert(Text::literal(management.as_str()), email);
+        if let Ok(principal) = SERVICE.parse::<Principal>() {
+            needs.push(Address::ServiceLinkedRole(principal));
+        }
+    }
+    for (key, planned) in &ctx.plan.accounts {
+        let email = match ctx.standing(key) {
+            Standing::Present(facts) => {
+                let counted = &facts.id == management || Some(&facts.id) == administrator;
+                if counted || is_member(&facts.id) {
+                    continue;
+                }
+                facts.email.clone()
+            }
+            Standing::New if key != &wanted.administrator => planned.email.to_string(),
+            _ => continue,
+        };
+        members.insert(account(key), Text::literal(email));
+        needs.push(Address::Access(key.clone()));
+    }
+    if members.is_empty() {
+        return;
+    }
+    let fields = members
+        .keys()
+        .map(|account| FieldChange {
+            field: "member".to_owned(),
+            before: None,
+            after: Some(account.clone()),
+        })
+        .collect();
+    let act = Act::AddGuardDutyMembers {
+        region: region.clone(),
+        administrator: account(&wanted.administrator),
+        members: members
+            .into_iter()
+            .map(|(account, email)| GuardDutyMember { account, email })
+            .collect(),
+    };
+    let address = Address::GuardDutyMembers(region.clone());
+    found
+        .change(address, Verb::Ensure, "not members yet", fields, act)
+        .extend(needs);
+}
+
+fn export(
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+    region: &Region,
+    detector: Option<&DetectorFacts>,
+) {
+    let Some(export) = &wanted.export else {
+        return;
+    };
+    let known = |text: &Text| text.value(&found.bindings).ok();
+    let (bucket, key) = (known(&export.bucket_arn), known(&export.key_arn));
+    let there = detector.and_then(|facts| facts.exports.first());
+    let (verb, reason, fields) = match there {
+        None => (
+            Verb::Create,
+            "findings are not exported".to_owned(),
+            vec![
+                set("bucket", export.bucket_arn.clone()),
+                set("key", export.key_arn.clone()),
+            ],
+        ),
+        Some(facts) => {
+            let mut fields = Vec::new();
+            if bucket.as_deref() != Some(facts.bucket_arn.as_str()) {
+                let after = export.bucket_arn.resolved(&found.bindings);
+                fields.push(becomes("bucket", &facts.bucket_arn, after));
+            }
+            if key.as_deref() != Some(facts.key_arn.as_str()) {
+                let after = export.key_arn.resolved(&found.bindings);
+                fields.push(becomes("key", &facts.key_arn, after));
+            }
+            if facts.status != "PUBLISHING" {
+                fields.push(becomes("status", &facts.status, "PUBLISHING"));
+            }
+            if fields.is_empty() {
+                return;
+            }
+            let reason = "findings are exported otherwise than in the plan".to_owned();
+            (Verb::Update, reason, fields)
+        }
+    };
+    let act = Act::ExportGuardDutyFindings {
+        region: region.clone(),
+        administrator: account(&wanted.administrator),
+        bucket_arn: export.bucket_arn.clone(),
+        key_arn: export.key_arn.clone(),
+        replace: there.map(|facts| facts.id.clone()),
+    };
+    found
+        .change(
+            Address::GuardDutyExport(region.clone()),
+            verb,
+            reason,
+            fields,
+            act,
+        )
+        .insert(Address::GuardDutyOrganization(region.clone()));
+}

@@ -1,0 +1,202 @@
+//! The organization itself, whose it is, its policy types, and who else may be in charge of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::findings::{Findings, becomes, set};
+use super::{DiffOptions, Problem, ProblemKind};
+use crate::change::{Act, Address, Verb};
+use crate::inventory::{Inventory, OrganizationFacts, PolicyFacts, Seen};
+use crate::plan::{OrgPlan, PolicyType};
+
+/// The organization to work in, `None` if it is to be created; or why nothing may be done at all.
+pub(super) fn preflight<'a>(
+    plan: &OrgPlan,
+    inventory: &'a Inventory,
+    options: &DiffOptions,
+) -> Result<Option<&'a OrganizationFacts>, Problem> {
+    let management = &plan.organization.management_account;
+    let wrong = |message: String, hint: String| Problem {
+        kind: ProblemKind::WrongAccount,
+        message,
+        hint: Some(hint),
+    };
+    let organization = match &inventory.organization {
+        Seen::Known(organization) => organization.as_ref(),
+        Seen::Unread(unread) => {
+            return Err(Problem {
+                kind: ProblemKind::Unreadable,
+                message: format!(
+                    "the organization could not be read ({}): {}",
+                    unread.operation, unread.because
+                ),
+                hint: Some("nothing is compared or changed without it".to_owned()),
+            });
+        }
+    };
+    if let Some(organization) = organization
+        && &organization.management_account != management
+    {
+        return Err(wrong(
+            format!(
+                "the plan is for the organization of management account {management}, but these \
+                 credentials are of account {} in organization {}, whose management account is {}",
+                inventory.caller, organization.id, organization.management_account
+            ),
+            format!("use credentials of {management}, or another org plan"),
+        ));
+    }
+    if &inventory.caller != management {
+        return Err(wrong(
+            format!(
+                "the plan's management account is {management}, but these credentials are of \
+                 account {}",
+                inventory.caller
+            ),
+            format!("use credentials of {management}, for example with `--profile`"),
+        ));
+    }
+    if organization.is_none() && !options.create_organization {
+        return Err(Problem {
+            kind: ProblemKind::NoOrganization,
+            message: format!("account {management} is in no organization"),
+            hint: Some("allow orgstrap to create one with `--create-organization`".to_owned()),
+        });
+    }
+    Ok(organization)
+}
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    for conflict in &ctx.identified.conflicts {
+        found.problems.push(Problem {
+            kind: ProblemKind::Identity,
+            message: conflict.message.clone(),
+            hint: Some(conflict.hint.clone()),
+        });
+    }
+    match ctx.organization {
+        None => {
+            found.change(
+                Address::Organization,
+                Verb::Create,
+                "the account is in no organization",
+                vec![
+                    set(
+                        "management account",
+                        ctx.plan.organization.management_account.as_str(),
+                    ),
+                    set("feature set", "ALL"),
+                ],
+                Act::CreateOrganization,
+            );
+        }
+        Some(organization) if !organization.all_features => {
+            found.change(
+                Address::Organization,
+                Verb::Update,
+                "policies, trusted access and stack sets need all features; every invited account \
+                 must consent, and whoever manages it gets a request, valid for 90 days",
+                vec![becomes("feature set", "CONSOLIDATED_BILLING", "ALL")],
+                Act::EnableAllFeatures,
+            );
+        }
+        Some(_) => {}
+    }
+    policy_types(ctx, found);
+    others_in_charge(ctx, found);
+}
+
+fn policy_types(ctx: &Context<'_>, found: &mut Findings) {
+    let used: BTreeSet<PolicyType> = ctx.plan.policies.values().map(|p| p.kind).collect();
+    for kind in used {
+        let address = Address::PolicyType(kind);
+        let status = ctx.organization.and_then(|o| o.policy_types.get(&kind));
+        match status.map(String::as_str) {
+            Some("ENABLED") => {}
+            Some("PENDING_DISABLE") => found.state(
+                address,
+                format!("{} is being disabled", kind.aws_name()),
+                Some("run again when AWS has finished".to_owned()),
+            ),
+            status => {
+                let fields = vec![match status {
+                    Some(status) => becomes("status", status, "ENABLED"),
+                    None => set("status", "ENABLED"),
+                }];
+                found
+                    .change(
+                        address,
+                        Verb::Ensure,
+                        "the plan has policies of this type",
+                        fields,
+                        Act::EnablePolicyType { policy_type: kind },
+                    )
+                    .insert(Address::Organization);
+            }
+        }
+    }
+}
+
+const CONTROL_TOWER: &str = "AWS Control Tower";
+const ACCELERATOR: &str = "Landing Zone Accelerator";
+
+/// The tool that a policy of this name belongs to, if it is one that governs OUs.
+pub(super) fn owner_of_policy(name: &str) -> Option<&'static str> {
+    if name.starts_with("aws-guardrails-")
+        || name.starts_with("AWSControlTower")
+        || name.starts_with("aws-controltower")
+    {
+        Some(CONTROL_TOWER)
+    } else if name.starts_with("AWSAccelerator") {
+        Some(ACCELERATOR)
+    } else {
+        None
+    }
+}
+
+/// The tool that a stack set or stack of this name belongs to.
+pub(super) fn owner_of_stack(name: &str) -> Option<&'static str> {
+    if name.starts_with("AWSControlTower") || name.starts_with("aws-controltower") {
+        Some(CONTROL_TOWER)
+    } else if name.starts_with("AWSAccelerator") {
+        Some(ACCELERATOR)
+    } else {
+        None
+    }
+}
+
+/// The OUs that carry a policy of another tool, by id, with that tool's name.
+pub(super) fn governed<'a>(
+    policies: impl Iterator<Item = &'a PolicyFacts>,
+) -> BTreeMap<&'a str, &'static str> {
+    let mut governed = BTreeMap::new();
+    for facts in policies {
+        if let (Some(tool), Some(targets)) = (owner_of_policy(&facts.name), facts.targets.known()) {
+            for target in targets.iter().filter(|target| target.starts_with("ou-")) {
+                governed.insert(target.as_str(), tool);
+            }
+        }
+    }
+    governed
+}
+
+/// Tells when another tool manages the organization as well.
+fn others_in_charge(ctx: &Context<'_>, found: &mut Findings) {
+    let mut tools: BTreeSet<&'static str> = ctx.governed.values().copied().collect();
+    let trusted = ctx.inventory.trusted_access.known();
+    if trusted.is_some_and(|t| t.iter().any(|p| p.as_str() == "controltower.amazonaws.com")) {
+        tools.insert(CONTROL_TOWER);
+    }
+    let sets = ctx.inventory.stack_sets.known();
+    tools.extend(
+        sets.into_iter()
+            .flat_map(|sets| sets.keys().filter_map(|name| owner_of_stack(name))),
+    );
+    for tool in tools {
+        found.notice(
+            Address::Organization,
+            format!("{tool} manages this organization too"),
+            Some("its OUs, accounts, policies and stack sets are read and left alone".to_owned()),
+        );
+    }
+}

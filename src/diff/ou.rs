@@ -1,0 +1,224 @@
+//! Organizational units: by path; renamed in place where the parent stays, never moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, is_ours, marked, ou, root};
+use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use crate::change::{Act, Address, Target, Verb};
+use crate::inventory::{OuFacts, OuId, Seen};
+use crate::plan::{OrgPlan, OuPath};
+
+/// Which OU of AWS is which of the plan.
+pub(super) struct Ous<'a> {
+    /// The plan's OUs that are there, also under the name they had before.
+    pub(super) found: BTreeMap<&'a OuPath, &'a OuFacts>,
+    /// Everything that the plan does not name, by id.
+    pub(super) others: BTreeMap<&'a str, &'a OuFacts>,
+}
+
+impl<'a> Ous<'a> {
+    pub(super) fn none() -> Self {
+        Ous {
+            found: BTreeMap::new(),
+            others: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn of(plan: &'a OrgPlan, ous: &'a BTreeMap<OuId, OuFacts>, root: &str) -> Self {
+        let by_place: BTreeMap<(&str, &str), &OuFacts> = ous
+            .values()
+            .map(|facts| ((facts.parent.as_str(), facts.path.name()), facts))
+            .collect();
+        let mut found: BTreeMap<&OuPath, &OuFacts> = BTreeMap::new();
+        // Paths sort parents first, so a parent is matched, whatever its name, before its children.
+        for (path, planned) in &plan.ous {
+            let parent = match path.parent() {
+                None => Some(root),
+                Some(parent) => found.get(&parent).map(|facts| facts.id.as_str()),
+            };
+            let Some(parent) = parent else { continue };
+            let now = by_place.get(&(parent, path.name()));
+            let before = planned
+                .renamed_from
+                .as_ref()
+                .filter(|from| same_parent(plan, path, from) && !plan.ous.contains_key(from))
+                .and_then(|from| by_place.get(&(parent, from.name())));
+            if let Some(facts) = now.or(before) {
+                found.insert(path, facts);
+            }
+        }
+        let mut others: BTreeMap<&str, &OuFacts> = ous
+            .values()
+            .map(|facts| (facts.id.as_str(), facts))
+            .collect();
+        for facts in found.values() {
+            others.remove(facts.id.as_str());
+        }
+        Ous { found, others }
+    }
+}
+
+/// Whether an OU's former path lies where its path lies, its parent perhaps renamed as well.
+fn same_parent(plan: &OrgPlan, path: &OuPath, from: &OuPath) -> bool {
+    let parent = path.parent();
+    let renamed = parent
+        .as_ref()
+        .and_then(|parent| plan.ous.get(parent))
+        .and_then(|parent| parent.renamed_from.clone());
+    from.parent() == parent || (renamed.is_some() && from.parent() == renamed)
+}
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let ous = match &ctx.ous {
+        Ok(ous) => ous,
+        Err(unread) => {
+            for path in ctx.plan.ous.keys() {
+                found.unread(Address::Ou(path.clone()), unread);
+            }
+            return;
+        }
+    };
+    for (path, planned) in &ctx.plan.ous {
+        match ous.found.get(path) {
+            Some(facts) => existing(ctx, found, path, facts),
+            None => {
+                let old = planned.renamed_from.as_ref();
+                let elsewhere = old.filter(|old| ous.others.values().any(|o| &o.path == *old));
+                let reason = match elsewhere {
+                    Some(old) => format!(
+                        "not in the organization; an OU cannot change its parent, so this one \
+                         takes the place of {old}, its accounts move, and {old} stays until pruned"
+                    ),
+                    None => "not in the organization".to_owned(),
+                };
+                let tags = marked(&planned.tags);
+                let parent = path.parent().map_or_else(root, |parent| ou(&parent));
+                let shown = path.parent().map_or("root".to_owned(), |p| p.to_string());
+                let mut fields = vec![set("parent", shown), set("name", path.name())];
+                fields.extend(tag_fields(&tags));
+                let act = Act::CreateOu {
+                    parent,
+                    name: path.name().to_owned(),
+                    tags,
+                };
+                found.change(Address::Ou(path.clone()), Verb::Create, reason, fields, act);
+            }
+        }
+    }
+}
+
+fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFacts) {
+    let target = Target::Ou(path.clone());
+    let planned = ctx.plan.ous.get(path);
+    let wanted = planned.map(|planned| &planned.tags);
+    let renamed = facts.path.name() != path.name();
+    let tool = ctx.governed.get(facts.id.as_str());
+    if renamed {
+        let address = Address::Ou(path.clone());
+        match tool {
+            Some(tool) => {
+                found.state(
+                    address.clone(),
+                    format!("{tool} governs the OU {}", facts.path),
+                    Some(format!("rename it with {tool}")),
+                );
+            }
+            None => {
+                found.change(
+                    address,
+                    Verb::Update,
+                    "renamed in the plan",
+                    vec![becomes("name", facts.path.name(), path.name())],
+                    Act::RenameOu {
+                        id: facts.id.clone(),
+                        name: path.name().to_owned(),
+                    },
+                );
+            }
+        }
+    }
+    let Some(wanted) = wanted.filter(|tags| !tags.is_empty()) else {
+        return;
+    };
+    let address = Address::Tags(target);
+    match &facts.tags {
+        Seen::Unread(unread) => found.unread(address, unread),
+        Seen::Known(have) => {
+            let (lacking, fields) = missing_tags(wanted, have);
+            if lacking.is_empty() {
+                return;
+            }
+            if let Some(tool) = tool {
+                found.state(address, format!("{tool} governs the OU {path}"), None);
+                return;
+            }
+            let act = Act::Tag {
+                resource: ou(path),
+                set: lacking,
+                remove: BTreeSet::new(),
+            };
+            found.change(address, Verb::Update, "tags differ", fields, act);
+        }
+    }
+}
+
+/// Reports the OUs that the plan does not name; with leave to prune, removes those that orgstrap
+/// made and that are empty, or are emptied by this very run.
+pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
+    let (Ok(ous), Ok(accounts)) = (&ctx.ous, &ctx.accounts) else {
+        return;
+    };
+    // What still lies in each OU: for each, the change that takes it away, if there is one.
+    let mut inside: BTreeMap<&str, Vec<Option<Address>>> = BTreeMap::new();
+    for facts in accounts.values() {
+        let leaves = ctx
+            .keys
+            .get(&facts.id)
+            .map(|k| Address::Placement(k.clone()));
+        let leaves = leaves.filter(|address| found.changes.contains_key(address));
+        inside.entry(&facts.parent).or_default().push(leaves);
+    }
+    for facts in ous.found.values() {
+        inside.entry(&facts.parent).or_default().push(None);
+    }
+    let mut others: Vec<&&OuFacts> = ous.others.values().collect();
+    others.sort_by(|a, b| (b.path.depth(), &a.path).cmp(&(a.path.depth(), &b.path)));
+    for facts in others {
+        let ours = facts.tags.known().is_some_and(is_ours);
+        let content = inside.remove(facts.id.as_str()).unwrap_or_default();
+        let emptied: Option<BTreeSet<Address>> = content.iter().cloned().collect();
+        let mut removed = None;
+        let note = match (ours, ctx.options.prune, emptied) {
+            (true, true, Some(needs)) => {
+                let address = Address::Ou(facts.path.clone());
+                found
+                    .change(
+                        address.clone(),
+                        Verb::Delete,
+                        "made by orgstrap, no longer in the plan, and empty",
+                        vec![],
+                        Act::DeleteOu {
+                            id: facts.id.clone(),
+                        },
+                    )
+                    .extend(needs);
+                removed = Some(address);
+                None
+            }
+            (true, true, None) => Some(
+                "made by orgstrap and no longer in the plan; not removed, because it is not empty",
+            ),
+            (true, false, _) => {
+                Some("made by orgstrap and no longer in the plan; `--prune` removes it when empty")
+            }
+            (false, ..) if facts.tags.unread().is_some() => {
+                Some("left alone; its tags could not be read, so who made it is not known")
+            }
+            (false, ..) => Some("not made by orgstrap; left alone"),
+        };
+        inside.entry(&facts.parent).or_default().push(removed);
+        if let Some(note) = note {
+            found.unmanaged("ou", &facts.id, facts.path.to_string(), note);
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Policies, found by name and type, and their attachments. What AWS attaches itself
+//! (FullAWSAccess, RCPFullAWSAccess) is not a customer's policy and never appears here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, Standing, account, is_ours, marked, ou, root};
+use super::document::same_policy;
+use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::organization::owner_of_policy;
+use crate::change::{Act, Address, Attribute, Target, Text, Verb};
+use crate::inventory::{PolicyFacts, PolicyId, Seen};
+use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType};
+
+/// The plan's policies that are there, under their name or the one they had before.
+pub(super) fn find<'a>(
+    plan: &'a OrgPlan,
+    policies: &'a BTreeMap<PolicyId, PolicyFacts>,
+) -> BTreeMap<&'a PolicyKey, &'a PolicyFacts> {
+    let by_name: BTreeMap<(PolicyType, &str), &PolicyFacts> = policies
+        .values()
+        .map(|facts| ((facts.kind, facts.name.as_str()), facts))
+        .collect();
+    let mut found = BTreeMap::new();
+    for (key, planned) in &plan.policies {
+        let now = by_name.get(&(planned.kind, key.as_str()));
+        let before = planned
+            .renamed_from
+            .as_ref()
+            .filter(|from| !plan.policies.contains_key(from))
+            .and_then(|from| by_name.get(&(planned.kind, from.as_str())));
+        if let Some(&facts) = now.or(before) {
+            found.insert(key, facts);
+        }
+    }
+    found
+}
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let there = match &ctx.policies {
+        Ok(there) => there,
+        Err(unread) => {
+            for key in ctx.plan.policies.keys() {
+                found.unread(Address::Policy(key.clone()), unread);
+            }
+            return;
+        }
+    };
+    for (key, planned) in &ctx.plan.policies {
+        match there.get(key) {
+            Some(facts) => existing(found, key, planned, facts),
+            None => {
+                let tags = marked(&planned.tags);
+                let mut fields = vec![
+                    set("type", planned.kind.aws_name()),
+                    set("description", planned.description.as_str()),
+                    set("content", planned.content.as_str()),
+                ];
+                fields.extend(tag_fields(&tags));
+                let act = Act::CreatePolicy {
+                    name: key.to_string(),
+                    policy_type: planned.kind,
+                    description: planned.description.clone(),
+                    content: planned.content.clone(),
+                    tags,
+                };
+                let address = Address::Policy(key.clone());
+                found
+                    .change(
+                        address,
+                        Verb::Create,
+                        "not in the organization",
+                        fields,
+                        act,
+                    )
+                    .extend([Address::PolicyType(planned.kind), Address::Organization]);
+            }
+        }
+    }
+}
+
+fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &PolicyFacts) {
+    let address = Address::Policy(key.clone());
+    if let Some(tool) = owner_of_policy(&facts.name) {
+        let hint = Some("give the plan's policy another name".to_owned());
+        found.state(address, format!("the policy belongs to {tool}"), hint);
+        return;
+    }
+    match &facts.content {
+        Seen::Unread(unread) => found.unread(address, unread),
+        Seen::Known(content) => {
+            let mut fields = Vec::new();
+            if facts.name != key.as_str() {
+                fields.push(becomes("name", &facts.name, key.as_str()));
+            }
+            if facts.description != planned.description {
+                let after = planned.description.as_str();
+                fields.push(becomes("description", &facts.description, after));
+            }
+            if !same_policy(planned.kind, content, &planned.content) {
+                fields.push(becomes("content", content, planned.content.as_str()));
+            }
+            if !fields.is_empty() {
+                let act = Act::UpdatePolicy {
+                    id: facts.id.clone(),
+                    name: key.to_string(),
+                    description: planned.description.clone(),
+                    content: planned.content.clone(),
+                };
+                found.change(address, Verb::Update, "differs from the plan", fields, act);
+            }
+        }
+    }
+    if planned.tags.is_empty() {
+        return;
+    }
+    let address = Address::PolicyTags(key.clone());
+    match &facts.tags {
+        Seen::Unread(unread) => found.unread(address, unread),
+        Seen::Known(have) => {
+            let (lacking, fields) = missing_tags(&planned.tags, have);
+            if !lacking.is_empty() {
+                let act = Act::Tag {
+                    resource: id_of(key),
+                    set: lacking,
+                    remove: BTreeSet::new(),
+                };
+                found.change(address, Verb::Update, "tags differ", fields, act);
+            }
+        }
+    }
+}
+
+fn id_of(key: &PolicyKey) -> Text {
+    Text::reference(Address::Policy(key.clone()), Attribute::Id)
+}
+
+/// The most policies of a type that every quota AWS ever set allows on one target, the one that
+/// AWS attaches itself included.
+const SLOTS: usize = 5;
+
+/// What is attached where, and what is to be.
+pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
+    let Ok(there) = &ctx.policies else {
+        return;
+    };
+    let wanted = wanted_attachments(ctx);
+    let targets = Targets::of(ctx);
+    let mut added: BTreeMap<(Target, PolicyType), BTreeSet<Address>> = BTreeMap::new();
+    for (key, target) in &wanted {
+        let Some(planned) = ctx.plan.policies.get(key) else {
+            continue;
+        };
+        let address = Address::Attachment(key.clone(), target.clone());
+        if let Some(tool) = targets.governed(ctx, target) {
+            found.state(address, format!("{tool} governs {target}"), None);
+            continue;
+        }
+        if let Some(facts) = there.get(key) {
+            match &facts.targets {
+                Seen::Unread(unread) => {
+                    found.unread(address, unread);
+                    continue;
+                }
+                Seen::Known(have) => {
+                    if targets.id(target).is_some_and(|id| have.contains(id)) {
+                        continue;
+                    }
+                }
+            }
+        }
+        let text = match target {
+            Target::Root => root(),
+            Target::Ou(path) => ou(path),
+            Target::Account(account_key) => match ctx.standing(account_key) {
+                Standing::Unusable(_) => continue,
+                _ => account(account_key),
+            },
+            Target::Unmanaged(id) => Text::literal(id.as_str()),
+        };
+        let mut needs = BTreeSet::from([Address::PolicyType(planned.kind)]);
+        needs.extend(found.bring_up.iter().cloned());
+        if let Target::Account(account_key) = target {
+            needs.insert(Address::Access(account_key.clone()));
+            needs.extend(
+                ctx.wanted
+                    .stack_sets
+                    .keys()
+                    .map(|name| Address::RolloutTo(name.clone(), account_key.clone())),
+            );
+        }
+        let act = Act::AttachPolicy {
+            policy: id_of(key),
+            target: text,
+        };
+        found
+            .change(
+                address.clone(),
+                Verb::Create,
+                "not attached",
+                vec![set("target", target.to_string())],
+                act,
+            )
+            .extend(needs);
+        let slot = (target.clone(), planned.kind);
+        added.entry(slot).or_default().insert(address);
+    }
+    detach(ctx, found, &wanted, &targets, &added);
+}
+
+fn wanted_attachments(ctx: &Context<'_>) -> BTreeSet<(PolicyKey, Target)> {
+    let plan = ctx.plan;
+    let root = plan.organization.policies.iter().map(|p| (p, Target::Root));
+    let ous = plan
+        .ous
+        .iter()
+        .flat_map(|(path, ou)| ou.policies.iter().map(|p| (p, Target::Ou(path.clone()))));
+    let accounts = plan.accounts.iter().flat_map(|(key, account)| {
+        let target = Target::Account(key.clone());
+        account.policies.iter().map(move |p| (p, target.clone()))
+    });
+    root.chain(ous)
+        .chain(accounts)
+        .map(|(policy, target)| (policy.clone(), target))
+        .collect()
+}
+
+/// The targets of the plan by AWS's ids.
+struct Targets<'a> {
+    ids: BTreeMap<Target, &'a str>,
+    by_id: BTreeMap<&'a str, Target>,
+}
+
+impl<'a> Targets<'a> {
+    fn of(ctx: &'a Context<'_>) -> Self {
+        let mut by_id = BTreeMap::new();
+        if let Some(organization) = ctx.organization {
+            by_id.insert(organization.root_id.as_str(), Target::Root);
+        }
+        if let Ok(ous) = &ctx.ous {
+            for (path, facts) in &ous.found {
+                by_id.insert(facts.id.as_str(), Target::Ou((*path).clone()));
+            }
+        }
+        for (id, key) in &ctx.keys {
+            by_id.insert(id.as_str(), Target::Account(key.clone()));
+        }
+        let ids = by_id.iter().map(|(id, t)| (t.clone(), *id)).collect();
+        Targets { ids, by_id }
+    }
+
+    fn id(&self, target: &Target) -> Option<&'a str> {
+        self.ids.get(target).copied()
+    }
+
+    fn governed(&self, ctx: &Context<'_>, target: &Target) -> Option<&'static str> {
+        self.id(target).and_then(|id| ctx.governed.get(id).copied())
+    }
+}
+
+/// Detaches what the plan does not attach, and with leave to prune removes what it does not name:
+/// the policies of the plan and those that orgstrap made, no others.
+fn detach(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &BTreeSet<(PolicyKey, Target)>,
+    targets: &Targets<'_>,
+    added: &BTreeMap<(Target, PolicyType), BTreeSet<Address>>,
+) {
+    let (Ok(there), Some(policies)) = (&ctx.policies, ctx.inventory.policies.known()) else {
+        return;
+    };
+    if ctx.organization.is_none() {
+        return;
+    }
+    let planned: BTreeMap<&str, &PolicyKey> = there
+        .iter()
+        .map(|(key, facts)| (facts.id.as_str(), *key))
+        .collect();
+    let occupied = occupied(policies.values());
+    for facts in policies.values() {
+        let in_plan = planned.get(facts.id.as_str()).copied();
+        let ours = facts.tags.known().is_some_and(is_ours);
+        let tool = owner_of_policy(&facts.name);
+        let named = facts.name.parse::<PolicyKey>().ok();
+        let key = in_plan.cloned().or_else(|| {
+            // A policy of the plan with the same name and another type has this address.
+            named.filter(|key| ours && !ctx.plan.policies.contains_key(key))
+        });
+        let Some(key) = key.filter(|_| tool.is_none()) else {
+            let note = match tool {
+                Some(tool) => format!("belongs to {tool}; left alone"),
+                None => "not made by orgstrap; left alone".to_owned(),
+            };
+            if in_plan.is_none() {
+                found.unmanaged("policy", &facts.id, &facts.name, note);
+            }
+            continue;
+        };
+        let mut stays = None;
+        let mut needs = BTreeSet::new();
+        match &facts.targets {
+            Seen::Unread(_) => stays = Some("; where it is attached could not be read"),
+            Seen::Known(ids) => {
+                for id in ids {
+                    let target = match targets.by_id.get(id.as_str()) {
+                        Some(target) => target.clone(),
+                        None => Target::Unmanaged(id.clone()),
+                    };
+                    if wanted.contains(&(key.clone(), target.clone())) {
+                        continue;
+                    }
+                    let unnamed = matches!(target, Target::Unmanaged(_));
+                    if unnamed || ctx.governed.contains_key(id.as_str()) {
+                        found.unmanaged(
+                            "attachment",
+                            format!("{}/{id}", facts.id),
+                            format!("{} on {}", facts.name, ctx.parent_name(id)),
+                            "its target is not in the plan; left alone",
+                        );
+                        stays = Some("; still attached to what the plan does not name");
+                        continue;
+                    }
+                    let address = Address::Attachment(key.clone(), target.clone());
+                    let slot = (target.clone(), facts.kind);
+                    let coming = added.get(&slot).cloned().unwrap_or_default();
+                    let taken = occupied.get(&(id.as_str(), facts.kind)).copied();
+                    let fits = taken.unwrap_or(0) + coming.len() < SLOTS;
+                    let own = found.change(
+                        address.clone(),
+                        Verb::Delete,
+                        "not attached in the plan",
+                        vec![],
+                        Act::DetachPolicy {
+                            policy: Text::literal(facts.id.as_str()),
+                            target: Text::literal(id.as_str()),
+                        },
+                    );
+                    // First the new, so that no target is ever without; unless there is no room.
+                    if fits {
+                        own.extend(coming);
+                    } else {
+                        for attachment in coming {
+                            if let Some(change) = found.changes.get_mut(&attachment) {
+                                change.needs.insert(address.clone());
+                            }
+                        }
+                    }
+                    needs.insert(address);
+                }
+            }
+        }
+        if in_plan.is_some() {
+            continue;
+        }
+        match (ctx.options.prune, stays) {
+            (true, None) => {
+                found
+                    .change(
+                        Address::Policy(key),
+                        Verb::Delete,
+                        "made by orgstrap and no longer in the plan",
+                        vec![],
+                        Act::DeletePolicy {
+                            id: facts.id.clone(),
+                        },
+                    )
+                    .extend(needs);
+            }
+            (true, Some(why)) => {
+                let note = format!("made by orgstrap and no longer in the plan{why}");
+                found.unmanaged("policy", &facts.id, &facts.name, note);
+            }
+            (false, _) => found.unmanaged(
+                "policy",
+                &facts.id,
+                &facts.name,
+                "made by orgstrap and no longer in the plan; `--prune` removes it",
+            ),
+        }
+    }
+}
+
+/// How many policies of each type are on each target, one of AWS's own included.
+fn occupied<'a>(
+    policies: impl Iterator<Item = &'a PolicyFacts>,
+) -> BTreeMap<(&'a str, PolicyType), usize> {
+    let mut occupied = BTreeMap::new();
+    for facts in policies {
+        for id in facts.targets.known().into_iter().flatten() {
+            *occupied.entry((id.as_str(), facts.kind)).or_insert(1) += 1;
+        }
+    }
+    occupied
+}

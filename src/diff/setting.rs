@@ -1,0 +1,212 @@
+//! Settings of the organization that are on or off: trusted access, StackSets' access,
+//! service-linked roles, delegated administrators. Turned on where asked for, never off.
+
+use std::collections::BTreeSet;
+
+use super::account::{ACCOUNT_SERVICE, uses_account_service};
+use super::context::{Context, Standing, account};
+use super::findings::{Findings, set};
+use crate::change::{Act, Address, Verb};
+use crate::inventory::Seen;
+use crate::plan::{AccountKey, Principal};
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    stack_sets_access(ctx, found);
+    trusted_access(ctx, found);
+    service_linked_roles(ctx, found);
+    delegated_administrators(ctx, found);
+}
+
+fn stack_sets_access(ctx: &Context<'_>, found: &mut Findings) {
+    if !ctx.wanted.stack_sets_access {
+        return;
+    }
+    match (&ctx.inventory.stack_sets_access, ctx.organization) {
+        (Seen::Known(true), Some(_)) => {}
+        (Seen::Unread(unread), Some(_)) => found.unread(Address::StackSetsAccess, unread),
+        _ => {
+            found
+                .change(
+                    Address::StackSetsAccess,
+                    Verb::Ensure,
+                    "stack sets reach accounts through it",
+                    vec![set("status", "ENABLED")],
+                    Act::ActivateStackSets,
+                )
+                .insert(Address::Organization);
+        }
+    }
+}
+
+/// Every service that is to be trusted: asked for, to be delegated, or needed for the plan's
+/// contacts and names.
+fn wanted_principals(ctx: &Context<'_>) -> BTreeSet<Principal> {
+    let mut wanted: BTreeSet<Principal> = ctx
+        .wanted
+        .trusted_access
+        .union(&ctx.plan.trusted_access)
+        .cloned()
+        .collect();
+    wanted.extend(delegations(ctx).into_iter().map(|(principal, _)| principal));
+    if uses_account_service(ctx) {
+        wanted.extend(ACCOUNT_SERVICE.parse::<Principal>().ok());
+    }
+    wanted
+}
+
+fn trusted_access(ctx: &Context<'_>, found: &mut Findings) {
+    let wanted = wanted_principals(ctx);
+    let nothing = BTreeSet::new();
+    let have = match (&ctx.inventory.trusted_access, ctx.organization) {
+        (_, None) => &nothing,
+        (Seen::Known(have), Some(_)) => have,
+        (Seen::Unread(unread), Some(_)) => {
+            for principal in wanted {
+                found.unread(Address::TrustedAccess(principal), unread);
+            }
+            return;
+        }
+    };
+    for principal in wanted.difference(have) {
+        found
+            .change(
+                Address::TrustedAccess(principal.clone()),
+                Verb::Ensure,
+                "the plan or one of its baselines asks for it",
+                vec![set("status", "enabled")],
+                Act::EnableTrustedAccess {
+                    principal: principal.clone(),
+                },
+            )
+            .insert(Address::Organization);
+    }
+    for principal in have.difference(&wanted) {
+        let implied = implied(ctx, principal) || principal.as_str() == ACCOUNT_SERVICE;
+        if !implied {
+            found.unmanaged(
+                "trusted access",
+                principal.as_str(),
+                principal.as_str(),
+                "not in the plan; never revoked by orgstrap",
+            );
+        }
+    }
+}
+
+/// Whether AWS itself turns this on when the plan's own settings are made.
+fn implied(ctx: &Context<'_>, principal: &Principal) -> bool {
+    let name = principal.as_str();
+    (ctx.wanted.stack_sets_access && name.ends_with("stacksets.cloudformation.amazonaws.com"))
+        || (ctx.wanted.guardduty.is_some() && name.ends_with("guardduty.amazonaws.com"))
+}
+
+fn service_linked_roles(ctx: &Context<'_>, found: &mut Findings) {
+    let wanted = ctx
+        .wanted
+        .service_linked_roles
+        .union(&ctx.wanted.management_service_linked_roles);
+    for service in wanted {
+        let address = Address::ServiceLinkedRole(service.clone());
+        match &ctx.inventory.service_linked_roles {
+            Seen::Known(have) if have.contains(service) => {}
+            Seen::Known(_) => {
+                found.change(
+                    address,
+                    Verb::Ensure,
+                    "the service needs its role in the management account",
+                    vec![],
+                    Act::CreateServiceLinkedRole {
+                        service: service.clone(),
+                    },
+                );
+            }
+            Seen::Unread(unread) => found.unread(address, unread),
+        }
+    }
+}
+
+/// Every delegation that the plan or its baselines ask for.
+fn delegations(ctx: &Context<'_>) -> BTreeSet<(Principal, AccountKey)> {
+    let mut wanted = ctx.wanted.delegated_administrators.clone();
+    for (principal, keys) in &ctx.plan.delegated_administrators {
+        wanted.extend(keys.iter().map(|key| (principal.clone(), key.clone())));
+    }
+    wanted
+}
+
+fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
+    let wanted = delegations(ctx);
+    for (principal, key) in &wanted {
+        let address = Address::DelegatedAdministrator(principal.clone(), key.clone());
+        if ctx.is_management(key) {
+            found.state(
+                address,
+                "AWS does not delegate to the management account".to_owned(),
+                Some(format!("name a member account for {principal}")),
+            );
+            continue;
+        }
+        let registered = match ctx.standing(key) {
+            Standing::Present(facts) => match &ctx.inventory.delegated_administrators {
+                Seen::Known(have) => have.get(&facts.id).is_some_and(|p| p.contains(principal)),
+                Seen::Unread(unread) => {
+                    found.unread(address, unread);
+                    continue;
+                }
+            },
+            Standing::New | Standing::Founding => false,
+            Standing::Unusable(_) | Standing::Open(_) => {
+                let said = format!("account `{key}` cannot be worked with");
+                found.state(address, said, None);
+                continue;
+            }
+        };
+        if registered {
+            continue;
+        }
+        let needs = found.change(
+            address,
+            Verb::Ensure,
+            "the plan or one of its baselines delegates the service to this account",
+            vec![set("account", key.as_str())],
+            Act::RegisterDelegatedAdministrator {
+                principal: principal.clone(),
+                account: account(key),
+            },
+        );
+        // AWS refuses a delegation without trusted access; the rest is so that what the service
+        // then does in the account does not meet a half-made one.
+        needs.insert(Address::TrustedAccess(principal.clone()));
+        needs.insert(Address::Access(key.clone()));
+        needs.insert(Address::Placement(key.clone()));
+    }
+    report_others(ctx, found, &wanted);
+}
+
+fn report_others(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &BTreeSet<(Principal, AccountKey)>,
+) {
+    let have = match (&ctx.inventory.delegated_administrators, ctx.organization) {
+        (Seen::Known(have), Some(_)) => have,
+        _ => return,
+    };
+    for (id, principals) in have {
+        let key = ctx.keys.get(id);
+        for principal in principals {
+            let asked = key.is_some_and(|k| wanted.contains(&(principal.clone(), k.clone())));
+            let guardduty = ctx.wanted.guardduty.as_ref();
+            let watches = guardduty.is_some_and(|g| Some(&g.administrator) == key);
+            if !asked && !(watches && implied(ctx, principal)) {
+                let name = key.map_or_else(|| id.to_string(), |key| key.to_string());
+                found.unmanaged(
+                    "delegated administrator",
+                    format!("{principal}/{id}"),
+                    format!("{name} for {principal}"),
+                    "not in the plan; never revoked by orgstrap",
+                );
+            }
+        }
+    }
+}

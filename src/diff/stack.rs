@@ -1,0 +1,319 @@
+//! Plain stacks in one account and Region: log buckets, the trail, the aggregator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::not_asked;
+use super::context::{Context, Standing, marked};
+use super::document::same_template;
+use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use crate::baseline::WantedStack;
+use crate::change::{Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Text, Verb};
+use crate::inventory::{AccountRegion, Seen, StackFacts};
+use crate::plan::{AccountId, StackName, Tags};
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    // All outputs first: stacks refer to each other's whatever their order.
+    for ((place, name), wanted) in &ctx.wanted.stacks {
+        if let Ok(Some(facts)) = look_up(ctx, place, wanted)
+            && state(facts) != State::Failed
+        {
+            let address = Address::Stack(place.clone(), name.clone());
+            for (output, value) in &facts.outputs {
+                let attribute = Attribute::Output(output.clone());
+                found.bindings.bind(address.clone(), attribute, value);
+            }
+            let arn = facts.id.as_str();
+            found.bindings.bind(address, Attribute::Id, arn);
+        }
+    }
+    for ((place, name), wanted) in &ctx.wanted.stacks {
+        one(ctx, found, place, name, wanted);
+    }
+    unmanaged(ctx, found);
+}
+
+/// The id of a place's account, where it is there already.
+fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
+    match place {
+        Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
+        Place::Member(key, _) => match ctx.standing(key) {
+            Standing::Present(facts) => Some(facts.id.clone()),
+            Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
+            _ => None,
+        },
+    }
+}
+
+/// The stack as it is; or the place's reading that failed.
+fn look_up<'a>(
+    ctx: &Context<'a>,
+    place: &Place,
+    wanted: &WantedStack,
+) -> Result<Option<&'a StackFacts>, crate::inventory::Unread> {
+    let Some(account) = account_id(ctx, place) else {
+        return Ok(None);
+    };
+    let at = AccountRegion {
+        account,
+        region: place.region().clone(),
+    };
+    match ctx.inventory.stacks.get(&at) {
+        Some(Seen::Known(stacks)) => Ok(stacks.get(&wanted.full_name)),
+        Some(Seen::Unread(unread)) => Err(unread.clone()),
+        None => Err(not_asked("cloudformation:DescribeStacks")),
+    }
+}
+
+/// What can be done with a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It can be updated.
+    Settled,
+    /// An operation runs.
+    Busy,
+    /// Left by a failed creation: it must go before it can come.
+    Failed,
+    /// Gone, though AWS still lists it.
+    Gone,
+    /// Stuck: a person must help.
+    Stuck,
+}
+
+fn state(facts: &StackFacts) -> State {
+    match facts.status.as_str() {
+        "DELETE_COMPLETE" => State::Gone,
+        "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => State::Failed,
+        "DELETE_FAILED" | "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => {
+            State::Stuck
+        }
+        status if status.ends_with("_IN_PROGRESS") => State::Busy,
+        _ => State::Settled,
+    }
+}
+
+fn one(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    place: &Place,
+    name: &StackName,
+    wanted: &WantedStack,
+) {
+    let address = Address::Stack(place.clone(), name.clone());
+    if let Place::Member(key, _) = place {
+        match ctx.standing(key) {
+            Standing::Unusable(facts) => {
+                let said = format!("account `{key}` ({}) is {}", facts.id, facts.state.word());
+                found.state(address, said, None);
+                return;
+            }
+            Standing::Open(Some(unread)) => {
+                found.unread(address, unread);
+                return;
+            }
+            Standing::Open(None) => {
+                found.state(
+                    address,
+                    format!("which account `{key}` is cannot be said"),
+                    None,
+                );
+                return;
+            }
+            Standing::Present(_) | Standing::Founding | Standing::New => {}
+        }
+    }
+    let facts = match look_up(ctx, place, wanted) {
+        Ok(facts) => facts,
+        Err(unread) => {
+            found.unread(address, &unread);
+            return;
+        }
+    };
+    match facts.map(|facts| (facts, state(facts))) {
+        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
+        Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
+        Some((facts, State::Busy)) => found.state(
+            address,
+            format!("the stack {} is {}", facts.name, facts.status),
+            Some("wait until the operation has ended, then run again".to_owned()),
+        ),
+        Some((facts, State::Stuck)) => {
+            let command = match facts.status.as_str() {
+                "UPDATE_ROLLBACK_FAILED" => "continue-update-rollback",
+                "UPDATE_FAILED" => "rollback-stack",
+                _ => "delete-stack",
+            };
+            found.state(
+                address,
+                format!("the stack {} is {}", facts.name, facts.status),
+                Some(format!(
+                    "in {place}, mend what its events say, then run `aws cloudformation {command} \
+                     --stack-name {} --region {}`",
+                    facts.name,
+                    place.region()
+                )),
+            );
+        }
+        Some((facts, State::Settled)) => update(ctx, found, address, place, wanted, facts),
+    }
+}
+
+fn act(
+    ctx: &Context<'_>,
+    place: &Place,
+    wanted: &WantedStack,
+    tags: Tags,
+    replaces_failed: bool,
+) -> StackAct {
+    StackAct {
+        name: wanted.full_name.clone(),
+        account: ctx.account_of(place),
+        region: place.region().clone(),
+        template: wanted.template.clone(),
+        parameters: wanted.parameters.clone(),
+        capabilities: wanted.capabilities.clone(),
+        tags,
+        replaces_failed,
+    }
+}
+
+fn needs(place: &Place, wanted: &WantedStack) -> BTreeSet<Address> {
+    let mut needs = wanted.needs.clone();
+    if let Place::Member(key, _) = place {
+        needs.insert(Address::Access(key.clone()));
+    }
+    needs
+}
+
+fn create(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    address: Address,
+    place: &Place,
+    wanted: &WantedStack,
+    failed: Option<&StackFacts>,
+) {
+    let tags = marked(&wanted.tags);
+    let mut fields = vec![set("name", wanted.full_name.as_str())];
+    fields.extend(
+        wanted
+            .parameters
+            .iter()
+            .map(|(key, value)| set(&format!("parameter {key}"), value.clone())),
+    );
+    fields.extend(tag_fields(&tags));
+    fields.push(set("termination protection", "on"));
+    let reason = match failed {
+        None => "not there".to_owned(),
+        Some(facts) => format!(
+            "its creation failed ({}); it is removed and made anew",
+            facts.status
+        ),
+    };
+    let act = Act::CreateStack(act(ctx, place, wanted, tags, failed.is_some()));
+    found
+        .change(address, Verb::Create, reason, fields, act)
+        .extend(needs(place, wanted));
+}
+
+fn update(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    address: Address,
+    place: &Place,
+    wanted: &WantedStack,
+    facts: &StackFacts,
+) {
+    let template = match &facts.template {
+        Seen::Known(template) => template,
+        Seen::Unread(unread) => {
+            found.unread(address, unread);
+            return;
+        }
+    };
+    let tags = marked(&wanted.tags);
+    let mut fields = Vec::new();
+    if !same_template(template, &wanted.template) {
+        fields.push(becomes("template", template, wanted.template.as_str()));
+    }
+    fields.extend(parameters(
+        &wanted.parameters,
+        &facts.parameters,
+        &found.bindings,
+    ));
+    fields.extend(missing_tags(&tags, &facts.tags).1);
+    if !facts.termination_protection {
+        fields.push(becomes("termination protection", "off", "on"));
+    }
+    if fields.is_empty() {
+        return;
+    }
+    let act = Act::UpdateStack(act(ctx, place, wanted, merged(tags, &facts.tags), false));
+    found
+        .change(address, Verb::Update, "differs from the plan", fields, act)
+        .extend(needs(place, wanted));
+}
+
+/// The wanted tags beside those that are there under other keys: an update replaces the whole list.
+pub(super) fn merged(mut wanted: Tags, have: &Tags) -> Tags {
+    for (key, value) in have.iter().filter(|(key, _)| !key.starts_with("aws:")) {
+        wanted.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    wanted
+}
+
+/// The parameters that differ. One that refers to what is not known yet differs; one that AWS does
+/// not show (NoEcho) does not.
+pub(super) fn parameters(
+    wanted: &BTreeMap<String, Text>,
+    have: &BTreeMap<String, String>,
+    bindings: &Bindings,
+) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
+    for (key, value) in wanted {
+        let before = have.get(key);
+        let same = match (value.value(bindings), before) {
+            (_, Some(hidden)) if hidden == "****" => true,
+            (Ok(value), Some(before)) => &value == before,
+            _ => false,
+        };
+        if !same {
+            fields.push(FieldChange {
+                field: format!("parameter {key}"),
+                before: before.cloned(),
+                after: Some(value.resolved(bindings)),
+            });
+        }
+    }
+    fields
+}
+
+/// Stacks under the prefix that no baseline of the plan asks for.
+fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
+    let wanted: BTreeSet<(AccountRegion, &str)> = ctx
+        .wanted
+        .stacks
+        .iter()
+        .filter_map(|((place, _), wanted)| {
+            let at = AccountRegion {
+                account: account_id(ctx, place)?,
+                region: place.region().clone(),
+            };
+            Some((at, wanted.full_name.as_str()))
+        })
+        .collect();
+    for (at, stacks) in &ctx.inventory.stacks {
+        for facts in stacks.known().into_iter().flat_map(BTreeMap::values) {
+            // The stack of a stack set's instance is that set's own business.
+            let of_a_set = facts.name.starts_with("StackSet-");
+            let asked = wanted.contains(&(at.clone(), facts.name.as_str()));
+            if !asked && !of_a_set && state(facts) != State::Gone {
+                found.unmanaged(
+                    "stack",
+                    &facts.id,
+                    format!("{} in {}/{}", facts.name, at.account, at.region),
+                    "no baseline of the plan asks for it; left alone",
+                );
+            }
+        }
+    }
+}

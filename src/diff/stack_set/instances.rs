@@ -1,0 +1,382 @@
+//! What a stack set's instances come to, account by account and stage by stage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Reach;
+use crate::baseline::WantedStackSet;
+use crate::diff::context::{Context, Standing};
+use crate::diff::stages::Stages;
+use crate::inventory::{AccountRegion, InstanceFacts, OuId, StackSetFacts};
+use crate::plan::{AccountId, AccountKey, OuPath, Region};
+
+/// Whether an account of the plan is to have instances: stack sets leave the management account
+/// out, closed or suspended accounts would only fail, and those that another tool governs are its
+/// business.
+pub(super) fn expected(ctx: &Context<'_>, key: &AccountKey) -> bool {
+    let parent = match ctx.standing(key) {
+        Standing::Present(facts) => Some(facts.parent.as_str()),
+        Standing::New => None,
+        _ => return false,
+    };
+    let planned = ctx.plan.accounts.get(key);
+    let goal = planned.and_then(|planned| ctx.ou(&planned.ou));
+    let elsewhere = parent
+        .into_iter()
+        .chain(goal.map(|goal| goal.id.as_str()))
+        .any(|id| ctx.governed.contains_key(id));
+    !elsewhere && !ctx.is_management(key)
+}
+
+pub(super) struct Instances<'a> {
+    /// The accounts of each stage whose OU is a target already, with their missing Regions.
+    missing: BTreeMap<u16, BTreeMap<&'a AccountKey, BTreeSet<Region>>>,
+    outdated: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
+    pub(super) inoperable: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
+    /// Accounts that are created in, or moved to, OUs that are targets already.
+    pub(super) joining: BTreeSet<&'a AccountKey>,
+    /// Every account of each stage that is to have instances.
+    expected: BTreeMap<u16, Vec<&'a AccountKey>>,
+    /// Those that have at least one.
+    having: BTreeSet<&'a AccountKey>,
+    /// Stages in whose OUs any account has instances, also one that the plan does not name.
+    inhabited: BTreeSet<u16>,
+    /// Stages in which an account that the plan does not name has an OUTDATED instance.
+    others_outdated: BTreeSet<u16>,
+    /// The OUs of each stage that are no targets of the set yet.
+    new_targets: BTreeMap<u16, Vec<&'a OuPath>>,
+    stage_ou_of: BTreeMap<&'a AccountKey, &'a OuPath>,
+    regions: BTreeSet<Region>,
+    pub(super) other_regions: BTreeSet<Region>,
+    pub(super) other_targets: BTreeSet<OuId>,
+}
+
+impl<'a> Instances<'a> {
+    pub(super) fn of(
+        ctx: &Context<'a>,
+        stages: &'a Stages,
+        wanted: &WantedStackSet,
+        facts: &'a StackSetFacts,
+        have: &BTreeMap<AccountRegion, InstanceFacts>,
+    ) -> Self {
+        let tree = Tree::of(ctx, facts);
+        let mut there = Instances {
+            missing: BTreeMap::new(),
+            outdated: BTreeMap::new(),
+            inoperable: BTreeMap::new(),
+            joining: BTreeSet::new(),
+            expected: BTreeMap::new(),
+            having: BTreeSet::new(),
+            inhabited: BTreeSet::new(),
+            others_outdated: BTreeSet::new(),
+            new_targets: BTreeMap::new(),
+            stage_ou_of: BTreeMap::new(),
+            regions: wanted.regions.clone(),
+            other_regions: BTreeSet::new(),
+            other_targets: BTreeSet::new(),
+        };
+        for (&number, targets) in &stages.by_number {
+            let mut new = Vec::new();
+            for path in &targets.ous {
+                let covered = ctx.ou(path).is_some_and(|ou| tree.is_covered(&ou.id));
+                // A target below one that is there is reached, yet set apart by its stage.
+                if !covered {
+                    new.push(path);
+                }
+            }
+            for key in targets.accounts.iter() {
+                let Some((key, planned)) = ctx.plan.accounts.get_key_value(key) else {
+                    continue;
+                };
+                let above = targets.ous.iter().find(|path| path.contains(&planned.ou));
+                if let Some(above) = above {
+                    there.stage_ou_of.insert(key, above);
+                }
+                if expected(ctx, key) {
+                    there.expected.entry(number).or_default().push(key);
+                    let awaited = above.is_some_and(|above| new.contains(&above));
+                    there.account(ctx, &tree, wanted, have, number, key, awaited);
+                }
+            }
+            if !new.is_empty() {
+                there.new_targets.insert(number, new);
+            }
+        }
+        there.look_at_all(ctx, stages, wanted, have);
+        let wanted_targets: BTreeSet<&str> = stages
+            .by_number
+            .values()
+            .flat_map(|targets| &targets.ous)
+            .filter_map(|path| ctx.ou(path).map(|ou| ou.id.as_str()))
+            .collect();
+        there.other_targets = facts
+            .targets
+            .iter()
+            .filter(|id| !wanted_targets.contains(id.as_str()))
+            .cloned()
+            .collect();
+        there
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `of`, named")]
+    fn account(
+        &mut self,
+        ctx: &Context<'a>,
+        tree: &Tree<'_>,
+        wanted: &WantedStackSet,
+        have: &BTreeMap<AccountRegion, InstanceFacts>,
+        number: u16,
+        key: &'a AccountKey,
+        awaited: bool,
+    ) {
+        let facts = match ctx.standing(key) {
+            Standing::Present(facts) => facts,
+            _ => {
+                if !awaited {
+                    self.joining.insert(key);
+                }
+                return;
+            }
+        };
+        let goal = ctx
+            .plan
+            .accounts
+            .get(key)
+            .and_then(|planned| ctx.ou(&planned.ou));
+        let moves = goal.is_none_or(|goal| goal.id != facts.parent);
+        let crosses = moves
+            && tree.targets_of(&facts.parent)
+                != goal.map_or_else(BTreeSet::new, |goal| tree.targets_of(&goal.id));
+        let mut lacking = BTreeSet::new();
+        for region in &wanted.regions {
+            let at = AccountRegion {
+                account: facts.id.clone(),
+                region: region.clone(),
+            };
+            match have.get(&at).map(|instance| instance.status.as_str()) {
+                None => {
+                    lacking.insert(region.clone());
+                }
+                Some("INOPERABLE") => {
+                    lacking.insert(region.clone());
+                    let regions = self.inoperable.entry(key).or_default();
+                    regions.insert(region.clone());
+                }
+                Some("OUTDATED") => {
+                    self.having.insert(key);
+                    self.outdated.entry(number).or_default().insert(key);
+                }
+                Some(_) => {
+                    self.having.insert(key);
+                }
+            }
+        }
+        if awaited {
+            return;
+        }
+        if crosses {
+            self.joining.insert(key);
+        } else if !lacking.is_empty() {
+            let stage = self.missing.entry(number).or_default();
+            stage.insert(key, lacking);
+        }
+    }
+
+    /// What instances say whoever's they are.
+    fn look_at_all(
+        &mut self,
+        ctx: &Context<'a>,
+        stages: &Stages,
+        wanted: &WantedStackSet,
+        have: &BTreeMap<AccountRegion, InstanceFacts>,
+    ) {
+        let by_ou: BTreeMap<&str, u16> = stages
+            .of_ou
+            .iter()
+            .filter_map(|(path, number)| Some((ctx.ou(path)?.id.as_str(), *number)))
+            .collect();
+        let all = ctx.inventory.ous.known();
+        let mut stage_of: BTreeMap<&AccountId, Option<u16>> = BTreeMap::new();
+        for (at, instance) in have {
+            if !wanted.regions.contains(&at.region) {
+                self.other_regions.insert(at.region.clone());
+                continue;
+            }
+            let stage = *stage_of.entry(&at.account).or_insert_with(|| {
+                let mut id = ctx.account_facts(&at.account)?.parent.as_str();
+                loop {
+                    match by_ou.get(id) {
+                        Some(&number) => return Some(number),
+                        None => id = all?.get(id)?.parent.as_str(),
+                    }
+                }
+            });
+            if let Some(stage) = stage {
+                self.inhabited.insert(stage);
+                if instance.status == "OUTDATED" && !ctx.keys.contains_key(&at.account) {
+                    self.others_outdated.insert(stage);
+                }
+            }
+        }
+    }
+
+    /// The updates, by stage: of everything where the set differs, else of what is outdated.
+    pub(super) fn updates(&self, stages: &'a Stages, differs: bool) -> Vec<(u16, Reach<'a>)> {
+        let mut updates = Vec::new();
+        for (&number, targets) in &stages.by_number {
+            let new = self.new_targets.get(&number);
+            let registered: Vec<&OuPath> = targets
+                .ous
+                .iter()
+                .filter(|path| !new.is_some_and(|new| new.contains(path)))
+                .collect();
+            let all = self.expected.get(&number).map_or(&[][..], Vec::as_slice);
+            let having: Vec<&AccountKey> = all
+                .iter()
+                .copied()
+                .filter(|key| self.having.contains(key))
+                .collect();
+            let outdated: Vec<&AccountKey> = self
+                .outdated
+                .get(&number)
+                .into_iter()
+                .flatten()
+                .copied()
+                .collect();
+            let regions = self.regions.clone();
+            if differs {
+                if self.inhabited.contains(&number) && !registered.is_empty() {
+                    updates.push((
+                        number,
+                        Reach {
+                            ous: registered,
+                            only: vec![],
+                            regions,
+                            expect: having,
+                        },
+                    ));
+                }
+            } else if !outdated.is_empty() {
+                let everybody =
+                    outdated.len() == all.len() || self.others_outdated.contains(&number);
+                let reach = if everybody {
+                    Reach {
+                        ous: registered,
+                        only: vec![],
+                        regions,
+                        expect: having,
+                    }
+                } else {
+                    Reach {
+                        ous: self.ous_of(&outdated),
+                        only: outdated.clone(),
+                        regions,
+                        expect: outdated,
+                    }
+                };
+                updates.push((number, reach));
+            }
+        }
+        updates
+    }
+
+    /// The creations, by stage, and whether the stage is brought up for the first time.
+    pub(super) fn creations(
+        &self,
+        stages: &'a Stages,
+        wanted: &WantedStackSet,
+    ) -> Vec<(u16, Reach<'a>, bool)> {
+        let mut creations = Vec::new();
+        for &number in stages.by_number.keys() {
+            let new = self.new_targets.get(&number);
+            let missing = self.missing.get(&number);
+            let all = self.expected.get(&number).map_or(&[][..], Vec::as_slice);
+            let lacking: Vec<&AccountKey> = missing
+                .into_iter()
+                .flat_map(|missing| missing.keys().copied())
+                .collect();
+            if new.is_none() && lacking.is_empty() {
+                continue;
+            }
+            let mut ous = self.ous_of(&lacking);
+            if let Some(new) = new {
+                ous.extend(new.iter().copied());
+                ous.sort();
+                ous.dedup();
+                let reached = |key: &&AccountKey| {
+                    let above = self.stage_ou_of.get(key);
+                    above.is_some_and(|above| ous.contains(above)) && !self.joining.contains(key)
+                };
+                let expect = all.iter().copied().filter(reached).collect();
+                creations.push((
+                    number,
+                    Reach {
+                        only: vec![],
+                        regions: wanted.regions.clone(),
+                        expect,
+                        ous,
+                    },
+                    true,
+                ));
+            } else {
+                let whole = lacking.len() == all.len();
+                let regions = missing.into_iter().flat_map(BTreeMap::values).flatten();
+                creations.push((
+                    number,
+                    Reach {
+                        ous,
+                        only: if whole { vec![] } else { lacking.clone() },
+                        regions: regions.cloned().collect(),
+                        expect: lacking,
+                    },
+                    false,
+                ));
+            }
+        }
+        creations
+    }
+
+    /// The targets through which accounts are reached.
+    pub(super) fn ous_of(&self, keys: &[&AccountKey]) -> Vec<&'a OuPath> {
+        let ous: BTreeSet<&OuPath> = keys
+            .iter()
+            .filter_map(|key| self.stage_ou_of.get(key).copied())
+            .collect();
+        ous.into_iter().collect()
+    }
+}
+
+/// The organization's tree, to see what lies below which target.
+struct Tree<'a> {
+    parents: BTreeMap<&'a str, &'a str>,
+    targets: &'a BTreeSet<OuId>,
+}
+
+impl<'a> Tree<'a> {
+    fn of(ctx: &Context<'a>, facts: &'a StackSetFacts) -> Self {
+        let ous = ctx.inventory.ous.known();
+        let parents = ous
+            .into_iter()
+            .flat_map(|ous| ous.values())
+            .map(|facts| (facts.id.as_str(), facts.parent.as_str()))
+            .collect();
+        Tree {
+            parents,
+            targets: &facts.targets,
+        }
+    }
+
+    /// The targets that reach what lies in an OU or the root.
+    fn targets_of(&self, id: &str) -> BTreeSet<&'a str> {
+        let mut reached = BTreeSet::new();
+        let mut at = Some(id);
+        while let Some(here) = at {
+            reached.extend(self.targets.get(here).map(String::as_str));
+            at = self.parents.get(here).copied();
+        }
+        reached
+    }
+
+    fn is_covered(&self, id: &str) -> bool {
+        !self.targets_of(id).is_empty()
+    }
+}

@@ -1,0 +1,497 @@
+//! Service-managed stack sets: brought up stage by stage, updated stage by stage with
+//! auto-deployment held back, mended where instances are missing, outdated or inoperable.
+//!
+//! A template changes for the whole set at once, targets or not; what is not targeted becomes
+//! OUTDATED. So an interrupted staged update shows itself: the template is the new one, some
+//! instances are OUTDATED, auto-deployment is off. It is finished like any other OUTDATED
+//! instances are mended, and then auto-deployment goes on again.
+
+mod instances;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use instances::Instances;
+
+use super::account::prepare;
+use super::context::{Context, account, marked, ou};
+use super::document::same_template;
+use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::organization::owner_of_stack;
+use super::stack::{merged, parameters};
+use super::stages::Stages;
+use crate::baseline::WantedStackSet;
+use crate::change::{Act, Address, FieldChange, StackSetAct, Verb, Wave};
+use crate::inventory::{AutoDeployment, Seen, StackSetFacts};
+use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let stages = Stages::of(ctx.plan);
+    let nothing = BTreeMap::new();
+    let have = match (&ctx.inventory.stack_sets, ctx.organization) {
+        (_, None) => &nothing,
+        (Seen::Known(have), Some(_)) => have,
+        (Seen::Unread(unread), Some(_)) => {
+            for name in ctx.wanted.stack_sets.keys() {
+                found.unread(Address::StackSet(name.clone()), unread);
+            }
+            return;
+        }
+    };
+    for (name, wanted) in &ctx.wanted.stack_sets {
+        let set = Set {
+            ctx,
+            stages: &stages,
+            name,
+            wanted,
+        };
+        match have.get(&wanted.full_name) {
+            None => set.bring_up(found),
+            Some(facts) => set.existing(found, facts),
+        }
+    }
+    unmanaged(ctx, found, have);
+}
+
+/// One stack set of the plan.
+struct Set<'a, 'c> {
+    ctx: &'a Context<'c>,
+    stages: &'a Stages,
+    name: &'a StackName,
+    wanted: &'a WantedStackSet,
+}
+
+/// Which instances one operation works on.
+struct Reach<'a> {
+    ous: Vec<&'a OuPath>,
+    /// Only these accounts; all of the OUs where there are none.
+    only: Vec<&'a AccountKey>,
+    regions: BTreeSet<Region>,
+    expect: Vec<&'a AccountKey>,
+}
+
+impl<'a> Set<'a, '_> {
+    fn address(&self) -> Address {
+        Address::StackSet(self.name.clone())
+    }
+
+    fn rollout(&self, number: u16) -> Address {
+        Address::Rollout(self.name.clone(), number)
+    }
+
+    fn auto_deployment(&self, enabled: bool) -> AutoDeployment {
+        AutoDeployment {
+            enabled,
+            retain_on_removal: self.wanted.retain_on_removal,
+        }
+    }
+
+    fn act(&self, tags: Tags) -> StackSetAct {
+        StackSetAct {
+            name: self.wanted.full_name.clone(),
+            description: self.wanted.description.clone(),
+            template: self.wanted.template.clone(),
+            parameters: self.wanted.parameters.clone(),
+            capabilities: self.wanted.capabilities.clone(),
+            tags,
+            auto_deployment: self.auto_deployment(true),
+        }
+    }
+
+    fn wave(&self, reach: &Reach<'_>) -> Wave {
+        let accounts = |keys: &[&AccountKey]| keys.iter().map(|key| account(key)).collect();
+        Wave {
+            ous: reach.ous.iter().map(|path| ou(path)).collect(),
+            accounts: accounts(&reach.only),
+            regions: reach.regions.clone(),
+            max_concurrent: self.ctx.plan.rollout.max_concurrent,
+            failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
+            expect: accounts(&reach.expect),
+        }
+    }
+
+    /// What every operation on instances waits for besides its own stage order.
+    fn base_needs(&self) -> BTreeSet<Address> {
+        let mut needs = self.wanted.needs.clone();
+        needs.insert(Address::StackSetsAccess);
+        needs.insert(self.address());
+        needs
+    }
+
+    fn wave_fields(reach: &Reach<'_>) -> Vec<FieldChange> {
+        let list = |items: Vec<String>| items.join(", ");
+        let mut fields = vec![set(
+            "ous",
+            list(reach.ous.iter().map(ToString::to_string).collect()),
+        )];
+        if !reach.only.is_empty() {
+            let only = reach.only.iter().map(ToString::to_string).collect();
+            fields.push(set("accounts", list(only)));
+        }
+        let regions = reach.regions.iter().map(ToString::to_string).collect();
+        fields.push(set("regions", list(regions)));
+        fields
+    }
+
+    /// The set and all its stages, where nothing is there yet.
+    fn bring_up(&self, found: &mut Findings) {
+        let tags = marked(&self.wanted.tags);
+        let mut fields = vec![
+            set("name", self.wanted.full_name.as_str()),
+            set("description", self.wanted.description.as_str()),
+        ];
+        let parameters = self.wanted.parameters.iter();
+        fields.extend(parameters.map(|(key, v)| set(&format!("parameter {key}"), v.clone())));
+        fields.extend(tag_fields(&tags));
+        let mut needs = self.wanted.needs.clone();
+        needs.insert(Address::StackSetsAccess);
+        let act = Act::CreateStackSet(self.act(tags));
+        found
+            .change(self.address(), Verb::Create, "not there", fields, act)
+            .extend(needs);
+        let mut before = None;
+        for (&number, targets) in &self.stages.by_number {
+            let expect: Vec<&AccountKey> = targets
+                .accounts
+                .iter()
+                .filter(|key| instances::expected(self.ctx, key))
+                .collect();
+            let reach = Reach {
+                ous: targets.ous.iter().collect(),
+                only: vec![],
+                regions: self.wanted.regions.clone(),
+                expect,
+            };
+            let reason = format!("stage {number} of the rollout has no instances yet");
+            before = Some(self.create_instances(found, number, &reach, &reason, before, &[]));
+            found.bring_up.insert(self.rollout(number));
+        }
+    }
+
+    /// One creation of instances; its accounts must be ready and in their OUs.
+    fn create_instances(
+        &self,
+        found: &mut Findings,
+        number: u16,
+        reach: &Reach<'_>,
+        reason: &str,
+        before: Option<Address>,
+        after: &[Address],
+    ) -> Address {
+        let address = self.rollout(number);
+        let mut needs = self.base_needs();
+        needs.extend(before);
+        needs.extend(after.iter().cloned());
+        for key in &reach.expect {
+            prepare(self.ctx, found, key, "it is to get stack instances");
+            needs.insert(Address::Access((*key).clone()));
+            needs.insert(Address::Placement((*key).clone()));
+        }
+        let act = Act::CreateStackInstances {
+            name: self.wanted.full_name.clone(),
+            wave: self.wave(reach),
+        };
+        let fields = Self::wave_fields(reach);
+        found
+            .change(address.clone(), Verb::Create, reason, fields, act)
+            .extend(needs);
+        address
+    }
+
+    fn existing(&self, found: &mut Findings, facts: &StackSetFacts) {
+        if !facts.service_managed {
+            found.state(
+                self.address(),
+                format!(
+                    "the stack set {} is self-managed, and baselines need a service-managed one",
+                    facts.name
+                ),
+                Some("delete it, or choose another `prefix` in [organization]".to_owned()),
+            );
+            return;
+        }
+        let have = match &facts.instances {
+            Seen::Known(have) => have,
+            Seen::Unread(unread) => {
+                found.unread(self.address(), unread);
+                return;
+            }
+        };
+        let there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
+        let tags = marked(&self.wanted.tags);
+        let fields = self.differences(found, facts, &tags);
+        let auto = facts.auto_deployment;
+        let held = !auto.is_some_and(|auto| auto.enabled);
+        let retain = auto.is_none_or(|a| a.retain_on_removal == self.wanted.retain_on_removal);
+
+        // Which stages are updated: all that have instances, or only those with outdated ones.
+        let updates = there.updates(self.stages, !fields.is_empty());
+        let whole = !fields.is_empty() && updates.is_empty();
+        let hold = !held && !fields.is_empty() && updates.len() > 1;
+        let release = hold || held;
+
+        self.settings(found, facts, retain || release);
+        if hold {
+            self.toggle(found, false, "a staged update begins", &self.base_needs());
+        }
+        let act = self.act(merged(tags, &facts.tags));
+        let mut needs = self.base_needs();
+        needs.insert(Address::RolloutHold(self.name.clone()));
+        let mut after: Vec<Address> = Vec::new();
+        if whole {
+            let (number, reach) = (self.first_stage(), Reach::nothing());
+            after.push(self.update_instances(found, number, &reach, &act, &fields, &needs));
+        }
+        for (number, reach) in &updates {
+            needs.extend(after.last().cloned());
+            after.push(self.update_instances(found, *number, reach, &act, &fields, &needs));
+        }
+        if release {
+            let reason = match hold {
+                true => "the staged update ends",
+                false => "accounts that join get no stacks",
+            };
+            let mut needs = self.base_needs();
+            needs.extend(after.iter().cloned());
+            self.toggle(found, true, reason, &needs);
+            after.push(Address::RolloutRelease(self.name.clone()));
+        }
+        self.forget(found, &there);
+        after.push(Address::Forget(self.name.clone()));
+        self.complete(found, &there, !updates.is_empty() || whole, &after);
+        self.report_strays(found, facts, &there);
+    }
+
+    fn first_stage(&self) -> u16 {
+        self.stages.by_number.keys().next().copied().unwrap_or(1)
+    }
+
+    /// What an update of template, parameters and tags would change.
+    fn differences(
+        &self,
+        found: &Findings,
+        facts: &StackSetFacts,
+        tags: &Tags,
+    ) -> Vec<FieldChange> {
+        let mut fields = Vec::new();
+        if !same_template(&facts.template, &self.wanted.template) {
+            let after = self.wanted.template.as_str();
+            fields.push(becomes("template", &facts.template, after));
+        }
+        let wanted = &self.wanted.parameters;
+        fields.extend(parameters(wanted, &facts.parameters, &found.bindings));
+        fields.extend(missing_tags(tags, &facts.tags).1);
+        if !self.wanted.capabilities.is_subset(&facts.capabilities) {
+            let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+            let (before, after) = (list(&facts.capabilities), list(&self.wanted.capabilities));
+            fields.push(becomes("capabilities", before, after));
+        }
+        fields
+    }
+
+    /// Settings that carry no template; auto-deployment only where no hold or release sets it.
+    fn settings(&self, found: &mut Findings, facts: &StackSetFacts, retain_is_right: bool) {
+        let mut fields = Vec::new();
+        if !facts.managed_execution {
+            fields.push(becomes("managed execution", "off", "on"));
+        }
+        if !retain_is_right {
+            let word = |retain: bool| {
+                if retain {
+                    "keep stacks"
+                } else {
+                    "delete stacks"
+                }
+            };
+            let wanted = self.wanted.retain_on_removal;
+            fields.push(becomes("accounts that leave", word(!wanted), word(wanted)));
+        }
+        if fields.is_empty() {
+            return;
+        }
+        let act = Act::UpdateStackSetSettings {
+            name: self.wanted.full_name.clone(),
+            auto_deployment: (!retain_is_right).then(|| self.auto_deployment(true)),
+            managed_execution: (!facts.managed_execution).then_some(true),
+        };
+        found
+            .change(
+                self.address(),
+                Verb::Update,
+                "differs from the plan",
+                fields,
+                act,
+            )
+            .insert(Address::StackSetsAccess);
+    }
+
+    fn toggle(&self, found: &mut Findings, on: bool, reason: &str, needs: &BTreeSet<Address>) {
+        let (address, before, after) = if on {
+            (Address::RolloutRelease(self.name.clone()), "off", "on")
+        } else {
+            (Address::RolloutHold(self.name.clone()), "on", "off")
+        };
+        let act = Act::UpdateStackSetSettings {
+            name: self.wanted.full_name.clone(),
+            auto_deployment: Some(self.auto_deployment(on)),
+            managed_execution: None,
+        };
+        let fields = vec![becomes("auto-deployment", before, after)];
+        found
+            .change(address, Verb::Update, reason, fields, act)
+            .extend(needs.iter().cloned());
+    }
+
+    fn update_instances(
+        &self,
+        found: &mut Findings,
+        number: u16,
+        reach: &Reach<'_>,
+        act: &StackSetAct,
+        fields: &[FieldChange],
+        needs: &BTreeSet<Address>,
+    ) -> Address {
+        let address = self.rollout(number);
+        let (reason, fields) = if fields.is_empty() {
+            let reason = "instances are outdated: an operation failed or was interrupted";
+            (reason, Self::wave_fields(reach))
+        } else {
+            ("differs from the plan", fields.to_vec())
+        };
+        let act = Act::UpdateStackInstances {
+            set: act.clone(),
+            wave: self.wave(reach),
+        };
+        found
+            .change(address.clone(), Verb::Update, reason, fields, act)
+            .extend(needs.iter().cloned());
+        address
+    }
+
+    fn forget(&self, found: &mut Findings, there: &Instances<'_>) {
+        if there.inoperable.is_empty() {
+            return;
+        }
+        let keys: Vec<&AccountKey> = there.inoperable.keys().copied().collect();
+        let reach = Reach {
+            ous: there.ous_of(&keys),
+            only: keys,
+            regions: there.inoperable.values().flatten().cloned().collect(),
+            expect: vec![],
+        };
+        let act = Act::ForgetStackInstances {
+            name: self.wanted.full_name.clone(),
+            wave: self.wave(&reach),
+        };
+        let reason = "AWS calls these instances INOPERABLE; their stacks are kept and they are \
+                      made anew";
+        let fields = Self::wave_fields(&reach);
+        let address = Address::Forget(self.name.clone());
+        found
+            .change(address, Verb::Delete, reason, fields, act)
+            .extend(self.base_needs());
+    }
+
+    /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
+    /// theirs, and of accounts that join.
+    fn complete(
+        &self,
+        found: &mut Findings,
+        there: &Instances<'_>,
+        updating: bool,
+        after: &[Address],
+    ) {
+        let mut before = None;
+        for (number, reach, first) in there.creations(self.stages, self.wanted) {
+            // An update has the stage's own number, so what is created after it counts on.
+            let number_now = if updating {
+                self.stages.count.saturating_add(number)
+            } else {
+                number
+            };
+            let reason = if first {
+                format!("stage {number} of the rollout is not complete")
+            } else {
+                format!("instances of stage {number} are missing")
+            };
+            let address = self.create_instances(found, number_now, &reach, &reason, before, after);
+            if first {
+                found.bring_up.insert(address.clone());
+            }
+            before = Some(address);
+        }
+        for key in &there.joining {
+            let keys = [*key];
+            let reach = Reach {
+                ous: there.ous_of(&keys),
+                only: keys.to_vec(),
+                regions: self.wanted.regions.clone(),
+                expect: keys.to_vec(),
+            };
+            prepare(self.ctx, found, key, "it is to get stack instances");
+            let mut needs = self.base_needs();
+            needs.extend(after.iter().cloned());
+            needs.insert(Address::Access((*key).clone()));
+            needs.insert(Address::Placement((*key).clone()));
+            let act = Act::CreateStackInstances {
+                name: self.wanted.full_name.clone(),
+                wave: self.wave(&reach),
+            };
+            let fields = Self::wave_fields(&reach);
+            let address = Address::RolloutTo(self.name.clone(), (*key).clone());
+            let reason = "the account joins the set's OUs";
+            found
+                .change(address, Verb::Create, reason, fields, act)
+                .extend(needs);
+        }
+    }
+
+    fn report_strays(&self, found: &mut Findings, facts: &StackSetFacts, there: &Instances<'_>) {
+        for region in &there.other_regions {
+            found.unmanaged(
+                "stack instances",
+                format!("{}/{region}", facts.id),
+                format!("{} in {region}", facts.name),
+                "the Region is not governed; left alone",
+            );
+        }
+        for target in &there.other_targets {
+            found.unmanaged(
+                "stack set target",
+                format!("{}/{target}", facts.id),
+                format!("{} on {}", facts.name, self.ctx.parent_name(target)),
+                "not a target in the plan; left alone",
+            );
+        }
+    }
+}
+
+impl Reach<'_> {
+    /// The whole set: only for one without instances.
+    fn nothing() -> Self {
+        Reach {
+            ous: vec![],
+            only: vec![],
+            regions: BTreeSet::new(),
+            expect: vec![],
+        }
+    }
+}
+
+/// Stack sets under the prefix that no baseline of the plan asks for.
+fn unmanaged(ctx: &Context<'_>, found: &mut Findings, have: &BTreeMap<String, StackSetFacts>) {
+    let wanted: BTreeSet<&str> = ctx
+        .wanted
+        .stack_sets
+        .values()
+        .map(|set| set.full_name.as_str())
+        .collect();
+    for facts in have.values() {
+        if !wanted.contains(facts.name.as_str()) {
+            let note = match owner_of_stack(&facts.name) {
+                Some(tool) => format!("belongs to {tool}; left alone"),
+                None => "no baseline of the plan asks for it; left alone".to_owned(),
+            };
+            found.unmanaged("stack set", &facts.id, &facts.name, note);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Which OUs a stack set targets in which rollout stage.
+//!
+//! A stack set is to target few OUs, as high as possible, so that accounts move inside of them.
+//! An OU as a target includes everything below it, so it can be targeted only when the last of
+//! what lies below it has its turn.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{AccountKey, OrgPlan, OuPath, Stage};
+
+/// One stage with something in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Targets {
+    /// The OUs targeted in this stage and not before, none of them below another.
+    pub(super) ous: Vec<OuPath>,
+    /// The plan's accounts that are reached in this stage first.
+    pub(super) accounts: Vec<AccountKey>,
+}
+
+/// The stages of a plan by number, counted from 1. Stages without OUs are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stages {
+    pub(super) by_number: BTreeMap<u16, Targets>,
+    /// How many stages the plan has, those without OUs included.
+    pub(super) count: u16,
+    /// The stage in which each OU of the plan is reached.
+    pub(super) of_ou: BTreeMap<OuPath, u16>,
+}
+
+impl Stages {
+    pub(super) fn of(plan: &OrgPlan) -> Self {
+        let (named, rest, count) = numbers(plan);
+        // The stage that an OU is in by its own name, or by that of the nearest OU above it.
+        let own = |path: &OuPath| {
+            let mut at = Some(path.clone());
+            while let Some(here) = at {
+                if let Some(&number) = named.get(&here) {
+                    return number;
+                }
+                at = here.parent();
+            }
+            rest
+        };
+        let mut of_ou: BTreeMap<OuPath, u16> = plan
+            .ous
+            .keys()
+            .map(|path| (path.clone(), own(path)))
+            .collect();
+        // Children sort after their parents, so from behind each has heard from all below it.
+        let paths: Vec<OuPath> = of_ou.keys().rev().cloned().collect();
+        for path in paths {
+            let number = of_ou.get(&path).copied().unwrap_or(rest);
+            if let Some(above) = path.parent().and_then(|parent| of_ou.get_mut(&parent)) {
+                *above = (*above).max(number);
+            }
+        }
+        let mut by_number: BTreeMap<u16, Targets> = BTreeMap::new();
+        for (path, &number) in &of_ou {
+            let covered = path.parent().and_then(|parent| of_ou.get(&parent)) == Some(&number);
+            if !covered {
+                let stage = by_number.entry(number).or_default();
+                stage.ous.push(path.clone());
+            }
+        }
+        for (key, account) in &plan.accounts {
+            if let Some(number) = of_ou.get(&account.ou) {
+                let stage = by_number.entry(*number).or_default();
+                stage.accounts.push(key.clone());
+            }
+        }
+        Stages {
+            by_number,
+            count,
+            of_ou,
+        }
+    }
+}
+
+/// The stage of each OU that the plan names in one, that of all others, and how many there are.
+fn numbers(plan: &OrgPlan) -> (BTreeMap<OuPath, u16>, u16, u16) {
+    let mut named = BTreeMap::new();
+    let mut rest = None;
+    let mut count = 0;
+    for stage in &plan.rollout.stages {
+        count += 1;
+        for entry in stage {
+            match entry {
+                Stage::Ou(path) => {
+                    named.entry(path.clone()).or_insert(count);
+                }
+                Stage::Rest => rest = rest.or(Some(count)),
+            }
+        }
+    }
+    // Without a `*` the remaining OUs come last: no account goes without its baseline.
+    let rest = rest.unwrap_or_else(|| {
+        count += 1;
+        count
+    });
+    (named, rest, count)
+}
