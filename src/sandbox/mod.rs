@@ -1,1 +1,35 @@
 //! The simulated AWS. It knows nothing of the rest of orgstrap, and the rest nothing of it but an endpoint.
+//!
+//! A synchronous state machine over plain data. [`World`] is everything AWS holds;
+//! an operation is one row `(service, operation, handler)` in [`table`] and one function
+//! `fn(&mut World, &Call) -> Result<Value, AwsError>`. What is pending (an account being created, a
+//! stack set being rolled out) is data too, [`world::Due`], run by [`World::advance`] when its time has
+//! come. There is no task, no clock and no await in here: adapters at the edge bring those.
+//!
+//! ```text
+//!  request bytes --> codec (AWS's service models) --> Call --> table --> handler --> Value --> codec --> bytes
+//! ```
+
+pub mod account;
+pub mod call;
+pub mod cloudformation;
+pub mod cloudtrail;
+pub mod config;
+pub mod events;
+pub mod guardduty;
+pub mod hooks;
+pub mod iam;
+pub mod kms;
+pub mod organizations;
+pub mod s3;
+pub mod sns;
+pub mod ssm;
+pub mod sts;
+pub mod table;
+pub mod tagging;
+pub mod time;
+pub mod world;
+
+pub use call::{AwsError, Call};
+pub use time::Time;
+pub use world::World;

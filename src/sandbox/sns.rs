@@ -1,0 +1,13 @@
+//! Sns, as far as orgstrap meets it.
+
+use serde::{Deserialize, Serialize};
+
+use super::table::Row;
+
+/// What one account holds in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SnsState {}
+
+/// The rows of this service.
+pub const OPERATIONS: &[Row] = &[];

@@ -1,0 +1,276 @@
+//! The world: everything the simulated AWS holds, as plain serialisable data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::AwsError;
+use super::time::Time;
+use super::{
+    account, cloudformation, cloudtrail, config, events, guardduty, iam, kms, organizations, s3,
+    sns, ssm, sts,
+};
+
+/// A 12-digit account id.
+pub type AccountId = String;
+/// A Region's name.
+pub type Region = String;
+
+/// Everything AWS holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Virtual time: up to here everything due has been run.
+    pub now: Time,
+    /// The generator that ids and simulated durations come from.
+    pub rng: Rng,
+    /// Orders what is due at the same moment, and numbers requests.
+    pub seq: u64,
+    /// The account that stands for the customer's first one; its keys are
+    /// [`sts::MANAGEMENT_ACCESS_KEY`] and [`sts::MANAGEMENT_SECRET_KEY`].
+    pub management_account: AccountId,
+    pub organization: Option<organizations::OrganizationState>,
+    /// Every account there is, in the organization or not, closed ones included.
+    pub accounts: BTreeMap<AccountId, AccountWorld>,
+    /// Access keys and sessions, by access key id.
+    pub credentials: BTreeMap<String, sts::Credential>,
+    /// Buckets have one namespace for the whole partition.
+    #[serde(default)]
+    pub s3: s3::S3State,
+    /// What is pending, in the order in which it will run.
+    #[serde(with = "due_list")]
+    pub due: BTreeMap<(Time, u64), Due>,
+}
+
+/// One account: a place of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountWorld {
+    pub name: String,
+    /// As given; AWS compares emails without regard to case.
+    pub email: String,
+    pub created: Time,
+    /// When the account was closed.
+    #[serde(default)]
+    pub closed: Option<Time>,
+    #[serde(default)]
+    pub settings: account::AccountState,
+    #[serde(default)]
+    pub iam: iam::IamState,
+    /// Only Regions that hold something; see [`World::region_mut`].
+    #[serde(default)]
+    pub regions: BTreeMap<Region, RegionWorld>,
+}
+
+/// What one account holds in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RegionWorld {
+    pub ssm: ssm::SsmState,
+    pub cloudformation: cloudformation::CloudFormationState,
+    pub cloudtrail: cloudtrail::CloudTrailState,
+    pub config: config::ConfigState,
+    pub guardduty: guardduty::GuardDutyState,
+    pub kms: kms::KmsState,
+    pub events: events::EventsState,
+    pub sns: sns::SnsState,
+}
+
+/// Work that AWS has promised to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Due {
+    Organizations(organizations::Due),
+    /// A session's credentials are forgotten, some time after they expired.
+    ForgetSession(String),
+    CloudFormation(cloudformation::Due),
+    CloudTrail(cloudtrail::Due),
+    Config(config::Due),
+    GuardDuty(guardduty::Due),
+}
+
+impl World {
+    /// A world with nothing but one account and its access key. `seed` decides every id and duration.
+    pub fn empty(management_account: &str, seed: u64) -> World {
+        let mut world = World {
+            now: Time::START,
+            rng: Rng::new(seed),
+            seq: 0,
+            management_account: management_account.to_owned(),
+            organization: None,
+            accounts: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            s3: s3::S3State::default(),
+            due: BTreeMap::new(),
+        };
+        world.accounts.insert(
+            management_account.to_owned(),
+            AccountWorld::new("management", "management@example.com", Time::START),
+        );
+        sts::give_management_key(&mut world);
+        world
+    }
+
+    /// Runs everything that is due up to `now`, in order, and sets the clock. Time never goes back.
+    pub fn advance(&mut self, now: Time) {
+        while let Some(entry) = self.due.first_entry() {
+            let (at, _) = *entry.key();
+            if at > now {
+                break;
+            }
+            let due = entry.remove();
+            self.now = self.now.max(at);
+            match due {
+                Due::Organizations(due) => organizations::run(self, due),
+                Due::ForgetSession(key) => {
+                    self.credentials.remove(&key);
+                }
+                Due::CloudFormation(due) => cloudformation::run(self, due),
+                Due::CloudTrail(due) => cloudtrail::run(self, due),
+                Due::Config(due) => config::run(self, due),
+                Due::GuardDuty(due) => guardduty::run(self, due),
+            }
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// Promises work `millis` from now. Work promised for the same moment runs in the order promised.
+    pub fn after(&mut self, millis: i64, due: Due) {
+        self.seq += 1;
+        self.due
+            .insert((self.now.plus_millis(millis.max(0)), self.seq), due);
+    }
+
+    /// An account, open or closed.
+    pub fn account(&self, id: &str) -> Option<&AccountWorld> {
+        self.accounts.get(id)
+    }
+
+    /// An account to change; the error says that the simulator itself is wrong, since callers are checked
+    /// before handlers run.
+    pub fn account_mut(&mut self, id: &str) -> Result<&mut AccountWorld, AwsError> {
+        self.accounts
+            .get_mut(id)
+            .ok_or_else(|| AwsError::new("InternalFailure", format!("no account {id}")).status(500))
+    }
+
+    /// What an account holds in a Region, if it holds anything.
+    pub fn region(&self, account: &str, region: &str) -> Option<&RegionWorld> {
+        self.accounts.get(account)?.regions.get(region)
+    }
+
+    /// What an account holds in a Region, made on demand.
+    pub fn region_mut(
+        &mut self,
+        account: &str,
+        region: &str,
+    ) -> Result<&mut RegionWorld, AwsError> {
+        let account = self.account_mut(account)?;
+        Ok(account.regions.entry(region.to_owned()).or_default())
+    }
+}
+
+impl AccountWorld {
+    /// A new account that holds nothing.
+    pub fn new(name: &str, email: &str, created: Time) -> AccountWorld {
+        AccountWorld {
+            name: name.to_owned(),
+            email: email.to_owned(),
+            created,
+            closed: None,
+            settings: account::AccountState::default(),
+            iam: iam::IamState::default(),
+            regions: BTreeMap::new(),
+        }
+    }
+}
+
+/// A small deterministic generator (SplitMix64), so that a world goes the same way every time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rng {
+    state: u64,
+}
+
+impl Rng {
+    /// A generator that starts from `seed`.
+    pub fn new(seed: u64) -> Rng {
+        Rng { state: seed }
+    }
+
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        if high <= low {
+            return low;
+        }
+        let span = high.abs_diff(low).saturating_add(1);
+        low.saturating_add_unsigned(self.next_u64() % span)
+    }
+
+    /// `length` characters of `alphabet`.
+    pub fn letters(&mut self, alphabet: &str, length: usize) -> String {
+        let letters: Vec<char> = alphabet.chars().collect();
+        (0..length)
+            .filter_map(|_| {
+                let index = self.next_u64() % (letters.len().max(1) as u64);
+                letters.get(index as usize).copied()
+            })
+            .collect()
+    }
+
+    /// Lower-case letters and digits, as most ids of Organizations are.
+    pub fn base36(&mut self, length: usize) -> String {
+        self.letters("0123456789abcdefghijklmnopqrstuvwxyz", length)
+    }
+
+    /// Capitals and digits, as access keys and unique ids of IAM are.
+    pub fn capitals(&mut self, length: usize) -> String {
+        self.letters("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", length)
+    }
+
+    /// Hexadecimal digits.
+    pub fn hex(&mut self, length: usize) -> String {
+        self.letters("0123456789abcdef", length)
+    }
+
+    /// Decimal digits.
+    pub fn digits(&mut self, length: usize) -> String {
+        self.letters("0123456789", length)
+    }
+
+    /// A random UUID.
+    pub fn uuid(&mut self) -> String {
+        let (a, b, c) = (self.hex(8), self.hex(4), self.hex(3));
+        let variant = self.letters("89ab", 1);
+        let (d, e) = (self.hex(3), self.hex(12));
+        format!("{a}-{b}-4{c}-{variant}{d}-{e}")
+    }
+}
+
+/// JSON has no composite keys: what is due is written as a list.
+mod due_list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Due, Time};
+
+    pub(super) fn serialize<S: Serializer>(
+        due: &BTreeMap<(Time, u64), Due>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(due)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<(Time, u64), Due>, D::Error> {
+        let list: Vec<((Time, u64), Due)> = Vec::deserialize(deserializer)?;
+        Ok(list.into_iter().collect())
+    }
+}
