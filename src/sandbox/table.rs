@@ -17,7 +17,6 @@ pub type Row = (&'static str, &'static str, Handler);
 
 /// Every service's rows. A new service adds its `OPERATIONS` here.
 const ROWS: &[&[Row]] = &[
-    super::organizations::OPERATIONS,
     super::sts::OPERATIONS,
     super::account::OPERATIONS,
     super::iam::OPERATIONS,
@@ -38,8 +37,7 @@ pub fn handler(service: &str, operation: &str) -> Option<Handler> {
     static INDEX: OnceLock<BTreeMap<(&str, &str), Handler>> = OnceLock::new();
     INDEX
         .get_or_init(|| {
-            ROWS.iter()
-                .flat_map(|rows| rows.iter())
+            rows()
                 .map(|(service, operation, handler)| ((*service, *operation), *handler))
                 .collect()
         })
@@ -49,7 +47,10 @@ pub fn handler(service: &str, operation: &str) -> Option<Handler> {
 
 /// Every row, in the order of the table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().flat_map(|rows| rows.iter())
+    super::organizations::OPERATIONS
+        .iter()
+        .chain(ROWS)
+        .flat_map(|rows| rows.iter())
 }
 
 /// Calls an operation from inside, as the services of AWS call each other: no wire, no pacing, no check of

@@ -31,6 +31,10 @@ pub struct World {
     pub organization: Option<organizations::OrganizationState>,
     /// Every account there is, in the organization or not, closed ones included.
     pub accounts: BTreeMap<AccountId, AccountWorld>,
+    /// The account of each email, lower-cased: an email is taken for good, by closed accounts too.
+    pub emails: BTreeMap<String, AccountId>,
+    /// How many accounts an organization may have: 10 until AWS raises it.
+    pub account_quota: usize,
     /// Access keys and sessions, by access key id.
     pub credentials: BTreeMap<String, sts::Credential>,
     /// Buckets have one namespace for the whole partition.
@@ -78,6 +82,7 @@ pub struct RegionWorld {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Due {
     Organizations(organizations::Due),
+    Account(account::Due),
     /// A session's credentials are forgotten, some time after they expired.
     ForgetSession(String),
     CloudFormation(cloudformation::Due),
@@ -96,29 +101,32 @@ impl World {
             management_account: management_account.to_owned(),
             organization: None,
             accounts: BTreeMap::new(),
+            emails: BTreeMap::new(),
+            account_quota: 10,
             credentials: BTreeMap::new(),
             s3: s3::S3State::default(),
             due: BTreeMap::new(),
         };
-        world.accounts.insert(
-            management_account.to_owned(),
-            AccountWorld::new("management", "management@example.com", Time::START),
-        );
+        world.add_account(management_account, "management", "management@example.com");
         sts::give_management_key(&mut world);
         world
     }
 
-    /// Runs everything that is due up to `now`, in order, and sets the clock. Time never goes back.
-    pub fn advance(&mut self, now: Time) {
+    /// Runs everything that is due up to `now`, in order, and sets the clock. Time never goes back. Says
+    /// whether anything ran.
+    pub fn advance(&mut self, now: Time) -> bool {
+        let mut ran = false;
         while let Some(entry) = self.due.first_entry() {
             let (at, _) = *entry.key();
             if at > now {
                 break;
             }
             let due = entry.remove();
+            ran = true;
             self.now = self.now.max(at);
             match due {
                 Due::Organizations(due) => organizations::run(self, due),
+                Due::Account(due) => account::run(self, due),
                 Due::ForgetSession(key) => {
                     self.credentials.remove(&key);
                 }
@@ -129,6 +137,7 @@ impl World {
             }
         }
         self.now = self.now.max(now);
+        ran
     }
 
     /// Promises work `millis` from now. Work promised for the same moment runs in the order promised.
@@ -136,6 +145,13 @@ impl World {
         self.seq += 1;
         self.due
             .insert((self.now.plus_millis(millis.max(0)), self.seq), due);
+    }
+
+    /// Adds an account that is in no organization.
+    pub fn add_account(&mut self, id: &str, name: &str, email: &str) {
+        self.emails.insert(email.to_lowercase(), id.to_owned());
+        self.accounts
+            .insert(id.to_owned(), AccountWorld::new(name, email, self.now));
     }
 
     /// An account, open or closed.

@@ -2,3 +2,4 @@
 
 mod baselines;
 mod templates;
+mod sandbox_core;

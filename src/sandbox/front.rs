@@ -1,0 +1,228 @@
+//! The front door: every request from outside passes here, whatever adapter brought it.
+
+use serde_json::Value;
+
+use super::call::{AwsError, Call};
+use super::codec::model::{self, Operation, Service};
+use super::codec::{self, Request, Response};
+use super::sts::Credential;
+use super::table;
+use super::time::Time;
+use super::world::World;
+use super::{account, latency};
+
+/// What the front door gives back.
+#[derive(Debug)]
+pub struct Answer {
+    pub response: Response,
+    /// How long AWS takes over it, in virtual milliseconds: the adapter waits that long.
+    pub latency_millis: i64,
+    /// Whether the world may differ from before.
+    pub changed: bool,
+}
+
+/// Answers a request at the world's present moment. Call [`World::advance`] first.
+pub fn handle(world: &mut World, request: &Request) -> Answer {
+    world.seq += 1;
+    let request_id = request_id(world.seq);
+    let scope = Scope::of(request);
+    let service = match scope
+        .as_ref()
+        .map(|scope| model::by_signing_name(&scope.service))
+    {
+        Some(Some(Ok(service))) => Some(service),
+        Some(Some(Err(damage))) => {
+            let error = AwsError::new("InternalFailure", damage).status(500);
+            return refused(None, request, &error, &request_id);
+        }
+        _ => None,
+    };
+    let (Some(scope), Some(service)) = (scope, service) else {
+        tracing::warn!(
+            path = request.path,
+            "a request for a service that is not simulated"
+        );
+        let error = AwsError::new(
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token, or a service that the sandbox does not have",
+        )
+        .status(403);
+        return refused(None, request, &error, &request_id);
+    };
+    let operation = match codec::operation(service, request) {
+        Ok(operation) => operation,
+        Err(error) => {
+            tracing::warn!(service = service.name, "not simulated: {error}");
+            return refused(Some(service), request, &error, &request_id);
+        }
+    };
+    let latency_millis = latency::millis(service.name, &operation.name);
+    match perform(world, service, operation, &scope, request, &request_id) {
+        Ok(output) => Answer {
+            response: codec::encode(service, operation, request, &output, &request_id),
+            latency_millis,
+            changed: !is_read(&operation.name),
+        },
+        Err(error) => Answer {
+            latency_millis,
+            ..refused(Some(service), request, &error, &request_id)
+        },
+    }
+}
+
+fn perform(
+    world: &mut World,
+    service: &'static Service,
+    operation: &Operation,
+    scope: &Scope,
+    request: &Request,
+    request_id: &str,
+) -> Result<Value, AwsError> {
+    let caller = authenticate(world, service, scope, request)?;
+    let Some(handler) = table::handler(service.name, &operation.name) else {
+        tracing::warn!(
+            service = service.name,
+            operation = operation.name,
+            "not simulated"
+        );
+        return Err(codec::unknown_operation(service, &operation.name));
+    };
+    let call = Call {
+        account: caller.account,
+        principal: caller.principal,
+        region: scope.region.clone(),
+        now: world.now,
+        request_id: request_id.to_owned(),
+        input: Value::Null,
+    };
+    gate(world, service.name, &operation.name, &call)?;
+    let call = call.with_input(codec::decode(service, operation, request)?);
+    let output = handler(world, &call)?;
+    // The check costs time and cannot fail but by a defect of the sandbox.
+    if cfg!(debug_assertions)
+        && let Err(wrong) = codec::check_output(service, operation, &output)
+    {
+        tracing::error!("{wrong}");
+        return Err(AwsError::new("InternalFailure", wrong).status(500));
+    }
+    Ok(output)
+}
+
+/// Where rates and faults belong: every authenticated call passes before its input is read. An error here
+/// is the answer.
+fn gate(
+    _world: &mut World,
+    _service: &str,
+    _operation: &str,
+    _call: &Call,
+) -> Result<(), AwsError> {
+    Ok(())
+}
+
+fn refused(
+    service: Option<&Service>,
+    request: &Request,
+    error: &AwsError,
+    request_id: &str,
+) -> Answer {
+    Answer {
+        response: codec::encode_error(service, request, error, request_id),
+        latency_millis: latency::REFUSAL_MILLIS,
+        changed: false,
+    }
+}
+
+/// Whether an operation's name says that it only reads.
+fn is_read(operation: &str) -> bool {
+    ["Get", "List", "Describe", "Head", "Validate"]
+        .iter()
+        .any(|prefix| operation.starts_with(prefix))
+}
+
+/// The credential scope of a signature: whose key, for which Region and service.
+struct Scope {
+    key: String,
+    region: String,
+    service: String,
+}
+
+impl Scope {
+    fn of(request: &Request) -> Option<Scope> {
+        let header = request.header("authorization")?;
+        let credential = header.split("Credential=").nth(1)?;
+        let credential = credential.split([',', ' ']).next()?;
+        let mut parts = credential.split('/');
+        let key = parts.next()?.to_owned();
+        let _date = parts.next()?;
+        Some(Scope {
+            key,
+            region: parts.next()?.to_owned(),
+            service: parts.next()?.to_owned(),
+        })
+    }
+}
+
+/// Whose credentials these are. Signatures are not checked: the sandbox keeps nobody out.
+fn authenticate(
+    world: &World,
+    service: &Service,
+    scope: &Scope,
+    request: &Request,
+) -> Result<Credential, AwsError> {
+    let credential = world
+        .credentials
+        .get(&scope.key)
+        .filter(|known| known.token.as_deref() == request.header("x-amz-security-token"))
+        .ok_or_else(|| invalid_token(service))?;
+    if let Some(expires) = credential.expires
+        && expires <= world.now
+    {
+        return Err(expired(service, expires));
+    }
+    let Some(caller) = world.account(&credential.account) else {
+        return Err(invalid_token(service));
+    };
+    if caller.closed.is_some() {
+        // A closed account's credentials no longer work (AWS_FACTS 1: State CLOSED, unusable).
+        return Err(invalid_token(service));
+    }
+    if !account::is_enabled(&caller.settings, &scope.region) {
+        // Opt-in Regions answer so until they are enabled (STS: manage tokens of global endpoint).
+        return Err(invalid_token(service));
+    }
+    Ok(credential.clone())
+}
+
+/// Query services and JSON services spell the same refusal differently.
+fn invalid_token(service: &Service) -> AwsError {
+    let message = "The security token included in the request is invalid.";
+    match service.protocol {
+        model::Protocol::Query => AwsError::new("InvalidClientTokenId", message).status(403),
+        model::Protocol::RestXml => AwsError::new(
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+        )
+        .status(403),
+        model::Protocol::RestJson => {
+            AwsError::new("UnrecognizedClientException", message).status(403)
+        }
+        model::Protocol::Json => AwsError::new("UnrecognizedClientException", message),
+    }
+}
+
+fn expired(service: &Service, at: Time) -> AwsError {
+    let message = format!(
+        "The security token included in the request is expired (since {})",
+        at.iso8601()
+    );
+    match service.protocol {
+        model::Protocol::Query => AwsError::new("ExpiredToken", message).status(403),
+        model::Protocol::RestXml => AwsError::new("ExpiredToken", message),
+        _ => AwsError::new("ExpiredTokenException", message),
+    }
+}
+
+/// A UUID from the number of the request, so that reading changes no other id.
+fn request_id(number: u64) -> String {
+    super::world::Rng::new(number).uuid()
+}
