@@ -14,6 +14,10 @@ mod pacer;
 mod rates;
 mod retry;
 mod sessions;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;

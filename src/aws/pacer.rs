@@ -46,6 +46,7 @@ struct State {
     /// The rate now, as a period; differs from the limit's only where it adapts.
     period: Duration,
     adapted: Instant,
+    slowed: Option<Instant>,
     /// When the bucket is full again, the cell algorithm's theoretical arrival time.
     full_at: Instant,
     in_flight: bool,
@@ -110,6 +111,7 @@ impl Bucket {
                 limit,
                 period: limit.period,
                 adapted: now,
+                slowed: None,
                 full_at: now,
                 in_flight: false,
                 waiting: BinaryHeap::new(),
@@ -129,7 +131,7 @@ impl Bucket {
             state.take(now);
             return (Ok(Turn(Some(self.clone()))), Duration::ZERO);
         }
-        let ahead = state.waiting.iter().filter(|w| w.rank >= rank).count();
+        let ahead = state.waiting.len();
         let wait = ready.map_or(Duration::ZERO, |ready| ready.saturating_duration_since(now))
             + state.period * u32::try_from(ahead).unwrap_or(u32::MAX);
         let (go, turn) = oneshot::channel();
@@ -219,34 +221,40 @@ impl State {
         }
     }
 
-    /// A throttle empties the bucket; an adaptive one also halves its rate, and regains a tenth of
-    /// its first rate a second while nothing is throttled.
+    /// A throttle empties the bucket; an adaptive one also halves its rate, at most once a second,
+    /// and regains a tenth of its first rate a second while nothing is throttled.
     fn adapt(&mut self, now: Instant, throttled: bool) {
+        const STEP: Duration = Duration::from_secs(1);
         if throttled {
             let empty = now + self.period * (self.limit.burst - 1).max(1);
             self.full_at = self.full_at.max(empty);
         }
-        if !self.limit.adaptive || now < self.adapted + Duration::from_secs(1) {
+        if !self.limit.adaptive {
             return;
         }
         let first = self.limit.period;
-        self.period = if throttled {
-            (self.period * 2).min(first * LOWEST)
-        } else {
-            let (first_ms, now_ms) = (first.as_millis() as f64, self.period.as_millis() as f64);
-            let faster = 1.0 / (1.0 / now_ms + 0.1 / first_ms);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "shorter than the period it came from"
-            )]
-            Duration::from_millis(faster.ceil() as u64)
-                .max(first / HIGHEST)
-                .max(Duration::from_millis(1))
-                .min(self.period)
-        };
-        self.adapted = now;
+        if throttled && self.slowed.is_none_or(|at| now >= at + STEP) {
+            self.period = (self.period * 2).min(first * LOWEST);
+            self.slowed = Some(now);
+            self.adapted = now;
+        } else if !throttled && now >= self.adapted + STEP {
+            self.period = faster(self.period, first);
+            self.adapted = now;
+        }
     }
+}
+
+/// The period of a rate that is a tenth of the first rate higher.
+fn faster(period: Duration, first: Duration) -> Duration {
+    let ms = |period: Duration| u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
+    let (now, first_ms) = (ms(period), ms(first));
+    // 1 / (1/now + 1/(10 first)), rounded up to whole milliseconds.
+    let raised = (10 * first_ms)
+        .saturating_mul(now)
+        .div_ceil(10 * first_ms + now);
+    Duration::from_millis(raised)
+        .max(first / HIGHEST)
+        .min(period)
 }
 
 impl Turn {
@@ -283,3 +291,190 @@ impl PartialEq for Waiting {
     }
 }
 impl Eq for Waiting {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex as StdMutex;
+
+    const LIST_ACCOUNTS: Operation = Operation("organizations", "ListAccounts");
+    const CLOSE: Operation = Operation("organizations", "CloseAccount");
+    const GUARDDUTY: Operation = Operation("guardduty", "ListMembers");
+
+    fn pacer() -> Arc<Pacer> {
+        Arc::new(Pacer::new(Pace::default(), BTreeMap::new()))
+    }
+    fn place(text: &str) -> AccountRegion {
+        text.to_owned().try_into().unwrap()
+    }
+    fn ranked(rank: u64) -> Caller {
+        Caller {
+            rank,
+            ..Caller::quiet()
+        }
+    }
+
+    /// When `calls` calls go out that are all ready at once, in ms from the start.
+    async fn grants(pacer: &Arc<Pacer>, operation: Operation, calls: usize) -> Vec<u128> {
+        let start = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..calls {
+            let pacer = pacer.clone();
+            tasks.spawn(async move {
+                let at = place("111111111111/us-east-1");
+                let turn = pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+                let when = start.elapsed().as_millis();
+                turn.answered(false);
+                when
+            });
+        }
+        let mut times = tasks.join_all().await;
+        times.sort_unstable();
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_less_than_the_burst_goes_at_once_and_then_the_rate() {
+        let times = grants(&pacer(), LIST_ACCOUNTS, 100).await;
+        // 8 a second, burst 12: 11 at once, then one every 125 ms.
+        let expected: Vec<u128> = (0..100).map(|n: u128| n.saturating_sub(10) * 125).collect();
+        assert_eq!(times, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accounts_and_regions_have_their_own_buckets() {
+        let pacer = pacer();
+        let operation = Operation("cloudformation", "CreateStack");
+        let start = Instant::now();
+        for at in [
+            "111111111111/us-east-1",
+            "111111111111/eu-west-1",
+            "222222222222/us-east-1",
+        ] {
+            let turn = pacer
+                .turn(&Caller::quiet(), operation, Some(&place(at)))
+                .await;
+            turn.answered(false);
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        // Organizations counts per account, wherever the call is said to be made.
+        for at in ["111111111111/us-east-1", "111111111111/eu-west-1"] {
+            for _ in 0..2 {
+                let operation = Operation("organizations", "ListRoots");
+                pacer
+                    .turn(&Caller::quiet(), operation, Some(&place(at)))
+                    .await;
+            }
+        }
+        assert_eq!(start.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_higher_rank_goes_first_and_equals_by_arrival() {
+        let pacer = pacer();
+        let order = Arc::new(StdMutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for (name, rank) in [
+            ("first", 0),
+            ("low", 1),
+            ("high", 9),
+            ("low too", 1),
+            ("mid", 5),
+        ] {
+            let (pacer, order) = (pacer.clone(), order.clone());
+            tasks.spawn(async move {
+                let at = place("111111111111/us-east-1");
+                let operation = Operation("organizations", "ListRoots");
+                pacer.turn(&ranked(rank), operation, Some(&at)).await;
+                order.lock().unwrap().push(name);
+            });
+            tokio::task::yield_now().await;
+        }
+        tasks.join_all().await;
+        let order = order.lock().unwrap().clone();
+        assert_eq!(order, ["first", "high", "mid", "low", "low too"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_burst_the_period_counts_from_the_answer() {
+        let pacer = pacer();
+        let at = place("111111111111/us-east-1");
+        let start = Instant::now();
+        let first = pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            first.answered(false);
+        });
+        let second = pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(23));
+        // A call that is given up counts as answered, and so does not stop the others.
+        drop(second);
+        pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(43));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiters_that_go_away_leave_their_turn_to_others() {
+        let pacer = pacer();
+        let at = place("111111111111/us-east-1");
+        let start = Instant::now();
+        let operation = Operation("organizations", "ListRoots");
+        pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+        let urgent = ranked(9);
+        for _ in 0..5 {
+            let given_up = tokio::time::timeout(
+                Duration::from_millis(10),
+                pacer.turn(&urgent, operation, Some(&at)),
+            );
+            assert!(given_up.await.is_err());
+        }
+        pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_undocumented_rate_halves_on_a_throttle_and_recovers_slowly() {
+        let pacer = pacer();
+        let at = place("111111111111/us-east-1");
+        let bucket_period = |pacer: &Pacer| {
+            let buckets = lock(&pacer.buckets);
+            let bucket = buckets.values().next().unwrap();
+            let period = lock(&bucket.state).period;
+            period
+        };
+        let throttled = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+        throttled.answered(true);
+        assert_eq!(bucket_period(&pacer), Duration::from_millis(400));
+        // A second throttle in the same second tells nothing new.
+        let again = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+        again.answered(true);
+        let slow = bucket_period(&pacer);
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let turn = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+            turn.answered(false);
+        }
+        let recovered = bucket_period(&pacer);
+        assert!(recovered < slow && recovered >= Duration::from_millis(50));
+        // A documented rate stays: AWS told it.
+        let list = pacer.turn(&Caller::quiet(), LIST_ACCOUNTS, Some(&at)).await;
+        list.answered(true);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let times = grants(&pacer, LIST_ACCOUNTS, 12).await;
+        assert_eq!(times.last(), Some(&125));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_waiters_keep_the_rate_exactly() {
+        let operation = Operation("organizations", "ListTagsForResource");
+        let times = grants(&pacer(), operation, 10_000).await;
+        // 10 a second, burst 15.
+        assert_eq!(times.last(), Some(&((10_000 - 14) * 100)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_pace_nothing_waits() {
+        let pacer = Arc::new(Pacer::new(Pace::Off, BTreeMap::new()));
+        assert_eq!(grants(&pacer, CLOSE, 50).await, [0; 50]);
+    }
+}

@@ -99,7 +99,7 @@ const fn guess(
 
 /// The first row that matches holds.
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+static TABLE: &[Row] = &[
     // Organizations: per account, every operation its own bucket (quotas page).
     row("organizations", &["CreateAccount", "CreateGovCloudAccount"], Each, 100, 3),
     row("organizations", &["CloseAccount"], Each, 50, 1),
@@ -137,7 +137,7 @@ const TABLE: &[Row] = &[
 ];
 
 /// What any other service gets.
-const ANY: Row = guess("", &["*"], Each, 2_000, 3);
+static ANY: Row = guess("", &["*"], Each, 2_000, 3);
 
 impl Row {
     fn covers(&self, operation: Operation) -> bool {

@@ -16,7 +16,6 @@ pub(super) struct Pause {
 }
 
 /// How one kind of refusal is waited out.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Class {
     name: &'static str,
     /// The start of a sentence that the operation completes.
@@ -140,7 +139,7 @@ struct Row(
 /// The first row that matches holds. `LimitExceeded` is a true quota of StackSets and IAM and so
 /// not among the throttles, other than in the SDK.
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+static TABLE: &[Row] = &[
     Row("organizations", "*", "ConcurrentModification", "", Always, &CONCURRENT),
     Row("organizations", "*", "FinalizingOrganization", "", Always, &FINALIZING),
     Row("organizations", "*", "PolicyChangesInProgress", "", Always, &POLICY_CHANGES),
@@ -201,7 +200,7 @@ fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
 
 /// Whether AWS says that calls come too fast.
 pub(super) fn is_throttle(error: &AwsError) -> bool {
-    class(error, false).is_some_and(|class| std::ptr::eq(class, &THROTTLE) || *class == THROTTLE)
+    class(error, false).is_some_and(|class| class.name == THROTTLE.name)
 }
 
 /// How much longer one call's refusals are borne.
@@ -242,5 +241,210 @@ impl Patience {
             wait,
             why: format!("{} {}", class.why, self.operation),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(operation: Operation, code: &str, message: &str) -> AwsError {
+        AwsError {
+            kind: ErrorKind::Service,
+            status: Some(400),
+            ..AwsError::refused(operation, code, message)
+        }
+    }
+
+    /// The class by name; "-" for an error that is final.
+    fn named(service: &'static str, operation: &'static str, code: &str, message: &str) -> String {
+        let error = refusal(Operation(service, operation), code, message);
+        let name = |new| class(&error, new).map_or("-", |class| class.name);
+        match (name(false), name(true)) {
+            (old, new) if old == new => old.to_owned(),
+            (old, new) => format!("{old}; new: {new}"),
+        }
+    }
+
+    #[test]
+    fn codes_have_their_classes() {
+        let expected = [
+            (
+                "organizations",
+                "CreateOrganizationalUnit",
+                "ConcurrentModificationException",
+                "",
+                "concurrent modification",
+            ),
+            (
+                "organizations",
+                "CreateAccount",
+                "FinalizingOrganizationException",
+                "",
+                "finalizing",
+            ),
+            (
+                "organizations",
+                "AttachPolicy",
+                "PolicyChangesInProgressException",
+                "",
+                "policy changes in progress",
+            ),
+            (
+                "organizations",
+                "ListAccounts",
+                "TooManyRequestsException",
+                "",
+                "throttle",
+            ),
+            (
+                "organizations",
+                "CreateAccount",
+                "ConstraintViolationException",
+                "You have exceeded the allowed number of AWS accounts.",
+                "-",
+            ),
+            (
+                "cloudformation",
+                "UpdateStackSet",
+                "OperationInProgressException",
+                "",
+                "operation in progress",
+            ),
+            (
+                "cloudformation",
+                "UpdateStackSet",
+                "StaleRequestException",
+                "",
+                "stale request",
+            ),
+            (
+                "cloudformation",
+                "DescribeStacks",
+                "Throttling",
+                "Rate exceeded",
+                "throttle",
+            ),
+            // A true quota, whatever the SDK thinks of the name.
+            (
+                "cloudformation",
+                "CreateStackSet",
+                "LimitExceededException",
+                "",
+                "-",
+            ),
+            (
+                "sts",
+                "AssumeRole",
+                "AccessDenied",
+                "",
+                "-; new: new account",
+            ),
+            (
+                "sts",
+                "GetCallerIdentity",
+                "InvalidClientTokenId",
+                "",
+                "-; new: new account",
+            ),
+            (
+                "guardduty",
+                "CreateDetector",
+                "OptInRequired",
+                "",
+                "-; new: new account",
+            ),
+            (
+                "cloudtrail",
+                "CreateTrail",
+                "InsufficientS3BucketPolicyException",
+                "",
+                "propagation",
+            ),
+            (
+                "config",
+                "PutDeliveryChannel",
+                "InsufficientDeliveryPolicyException",
+                "",
+                "propagation",
+            ),
+            (
+                "guardduty",
+                "CreateDetector",
+                "BadRequestException",
+                "The request is rejected.",
+                "-",
+            ),
+            ("iam", "GetRole", "AccessDenied", "", "-"),
+        ];
+        for (service, operation, code, message, class) in expected {
+            assert_eq!(
+                named(service, operation, code, message),
+                class,
+                "{service}:{operation} {code}"
+            );
+        }
+    }
+
+    /// How long a call bears the same error for ever, in seconds of virtual time.
+    async fn borne(error: &AwsError, new_account: bool) -> u64 {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut patience = Patience::new(error.operation, new_account);
+        let start = Instant::now();
+        while let Some(pause) = patience.next(error, &mut random) {
+            tokio::time::sleep(pause.wait).await;
+        }
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_is_as_documented() {
+        let organizations = Operation("organizations", "CreateOrganizationalUnit");
+        // AWS says up to an hour.
+        let finalizing = refusal(organizations, "FinalizingOrganizationException", "");
+        assert!((3_600..=3_900).contains(&borne(&finalizing, false).await));
+        let assume = Operation("sts", "AssumeRole");
+        let lag = refusal(assume, "AccessDenied", "");
+        assert!(borne(&lag, true).await >= 600);
+        assert_eq!(borne(&lag, false).await, 0);
+        // An emulator without the operation is not begged.
+        let foreign = AwsError {
+            kind: ErrorKind::NoAnswer,
+            ..refusal(
+                organizations,
+                "HTTP500",
+                "answered HTTP 500 that is not AWS's format",
+            )
+        };
+        assert!(borne(&foreign, false).await <= 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_asked_again_only_where_that_is_safe() {
+        let lost = |operation| AwsError {
+            kind: ErrorKind::NoAnswer,
+            ..refusal(operation, "ConnectionLost", "")
+        };
+        let create = Operation("organizations", "CreateAccount");
+        assert_eq!(borne(&lost(create), false).await, 0);
+        assert!(borne(&lost(Operation("organizations", "MoveAccount")), false).await > 30);
+        // A throttle is an answer: nothing was done.
+        let throttled = refusal(create, "TooManyRequestsException", "");
+        assert!(borne(&throttled, false).await > 300);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn equal_seeds_draw_equal_pauses() {
+        let error = refusal(Operation("iam", "GetRole"), "Throttling", "");
+        let pauses = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut patience = Patience::new(error.operation, false);
+            let error = &error;
+            (0..10)
+                .map(|_| patience.next(error, &mut random).unwrap().wait)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(3), pauses(3));
+        assert_ne!(pauses(3), pauses(4));
     }
 }

@@ -171,7 +171,6 @@ fn facts(
 }
 
 /// `State`; where a world does not tell it yet, the older `Status`, which has the same words.
-#[expect(deprecated, reason = "only where the newer field is absent")]
 fn state_name(account: &Account) -> &str {
     match (account.state(), account.status()) {
         (Some(state), _) => state.as_str(),
