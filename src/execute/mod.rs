@@ -1,1 +1,29 @@
-//! Makes changes so. The only place that changes AWS.
+//! The only place that changes AWS: runs a change graph, each change as soon as what it needs is
+//! done, and says what happens.
+//!
+//! [`schedule`] decides what may start (pure), [`run`] runs it, [`effects`] and the files beside it
+//! say what an act comes to in AWS. Every act is idempotent: killed anywhere and run again, a run
+//! converges. [`lock`] keeps two runs apart; [`stop`] ends one early.
+
+mod account;
+mod effects;
+mod guardduty;
+mod hints;
+pub mod lock;
+mod member;
+mod operation;
+mod organization;
+mod ou;
+mod policy;
+mod run;
+mod schedule;
+mod stack;
+mod stack_set;
+mod stop;
+mod tag;
+mod wait;
+
+pub use effects::AwsEffects;
+pub use run::{Effects, Made, Summary, execute};
+pub use schedule::{Lane, NotTried, Outcome, Schedule, Task};
+pub use stop::{Stop, StopLevel};

@@ -1,0 +1,489 @@
+//! Account creation: never twice.
+//!
+//! CreateAccount has no idempotency token, and its statuses carry the account's name but not its
+//! email. So the email is looked up in ListAccounts, and the statuses of creations (in progress and
+//! succeeded) are matched by name and then by the email of the account they made. What can happen,
+//! and why there is one account in the end:
+//!
+//! | where it breaks | what AWS holds | what the next look finds |
+//! | --- | --- | --- |
+//! | before the request is sent | nothing | nothing: it is sent |
+//! | request lost on its way | nothing, ever after five minutes: a signature is void then | nothing for six minutes, then it is sent once more |
+//! | answer lost, or killed before the poll | a creation in progress | the creation by name: it is waited for, and its account's email compared |
+//! | killed while polling | the account, or a failed creation | the account by email (the inventory finds it by tag even before); a failure made nothing |
+//! | lists lag behind all this | the account, not listed | AWS refuses a second with EMAIL_ALREADY_EXISTS; then the lists are read once more, with patience |
+//! | somebody else made it meanwhile | the account | by email, before or after the refusal |
+//! | killed before move or tags | the account in the root, tagged at creation | the inventory, by tag: only what is missing is done |
+//!
+//! A second CreateAccount for the same email is sent in one case only: no answer, and for longer than
+//! the first could have been valid neither a creation nor an account was to be seen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_organizations::types::{
+    AccountState, CreateAccountState, CreateAccountStatus, IamUserAccessToBilling,
+};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::effects::{Doing, Hand};
+use super::hints;
+use super::run::Made;
+use super::schedule::Lane;
+use super::tag::tags_of;
+use super::wait::{ACCOUNT_CREATION, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
+use crate::aws::ErrorKind;
+use crate::change::{Attribute, KEY_TAG};
+use crate::event::Failure;
+use crate::plan::{AccountKey, Email, Tags};
+
+/// What CreateAccount is given.
+pub(super) struct NewAccount<'a> {
+    pub(super) key: &'a AccountKey,
+    pub(super) name: &'a str,
+    pub(super) email: &'a Email,
+    pub(super) tags: &'a Tags,
+    pub(super) access_role: &'a str,
+    pub(super) billing: bool,
+}
+
+/// An account as a look finds it.
+#[derive(Debug, Clone)]
+struct Listed {
+    id: String,
+    arn: String,
+    name: String,
+    email: String,
+    state: Option<AccountState>,
+}
+
+/// What AWS said of accounts and creations at one moment.
+#[derive(Debug)]
+struct Look {
+    at: Instant,
+    accounts: Vec<Listed>,
+    creations: Vec<CreateAccountStatus>,
+}
+
+/// What all creations of a run share.
+#[derive(Debug, Default)]
+pub(super) struct Creations {
+    /// The lock makes the look single-flight: who comes second finds the first one's answer.
+    last: Mutex<Option<Arc<Look>>>,
+    in_flight: std::sync::Mutex<InFlight>,
+}
+
+#[derive(Debug, Default)]
+struct InFlight {
+    /// Creations of this run between their request and their end.
+    own: usize,
+    /// The ids of this run's creations.
+    ids: BTreeSet<String>,
+}
+
+/// One of the five places; free again when dropped, also when the run is cut off.
+struct Room<'a>(&'a Creations);
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let mut flight = self.0.flight();
+        flight.own = flight.own.saturating_sub(1);
+    }
+}
+
+impl Creations {
+    fn flight(&self) -> std::sync::MutexGuard<'_, InFlight> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// How old a look may be before a creation: younger than what this run's lock lets happen unseen.
+const RECENT: Duration = Duration::from_secs(60);
+/// While waiting for one of the five places.
+const NEWER: Duration = Duration::from_secs(10);
+
+impl Hand<'_> {
+    /// CreateAccount, or the account that an earlier, interrupted one has made.
+    pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Made, Failure> {
+        if let Some(found) = self.find_account(new, RECENT).await? {
+            return self.adopt(new, &found).await;
+        }
+        let _room = self.room_for_creation().await?;
+        for attempt in 1.. {
+            match self.request_account(new).await? {
+                Some(status) => return self.await_creation(new, status).await,
+                None if attempt == 1 => {
+                    // The answer was lost. Look until the request could no longer be valid.
+                    let mut wait = Wait::new(self.ctx, LOST_CREATION);
+                    loop {
+                        if let Some(found) = self.find_account(new, Duration::ZERO).await? {
+                            return self.adopt(new, &found).await;
+                        }
+                        let why = "the answer to CreateAccount was lost: looking for the account, so that it is not made twice";
+                        if wait.pause(why).await.is_err() {
+                            break;
+                        }
+                    }
+                    self.tell("no sign of the account after six minutes: asking for it once more");
+                }
+                None => break,
+            }
+        }
+        Err(self.creation_failed(
+            new,
+            "AWS gave no answer to CreateAccount, twice",
+            Some("run apply again later: it looks for the account first, and does not make a second one".to_owned()),
+        ))
+    }
+
+    /// Sends CreateAccount once. `None`: nobody knows whether it was carried out.
+    async fn request_account(
+        &self,
+        new: &NewAccount<'_>,
+    ) -> Result<Option<CreateAccountStatus>, Failure> {
+        let doing = || creating(new);
+        let tags = tags_of(new.tags).doing(doing)?;
+        let client = self.shared.aws.organizations();
+        let billing = if new.billing {
+            IamUserAccessToBilling::Allow
+        } else {
+            IamUserAccessToBilling::Deny
+        };
+        let asked = self
+            .organizations("CreateAccount", || {
+                client
+                    .create_account()
+                    .email(new.email.as_str())
+                    .account_name(new.name)
+                    .role_name(new.access_role)
+                    .iam_user_access_to_billing(billing.clone())
+                    .set_tags(Some(tags.clone()))
+                    .send()
+            })
+            .await;
+        match asked {
+            // An answer without a status is as good as none.
+            Ok(answer) => {
+                if let Some(id) = answer
+                    .create_account_status()
+                    .and_then(|status| status.id())
+                {
+                    self.shared.creations.flight().ids.insert(id.to_owned());
+                }
+                Ok(answer.create_account_status)
+            }
+            Err(error) if error.kind == ErrorKind::NoAnswer => Ok(None),
+            Err(error) => Err(error).doing(doing),
+        }
+    }
+
+    /// Polls a creation to its end.
+    async fn await_creation(
+        &self,
+        new: &NewAccount<'_>,
+        status: CreateAccountStatus,
+    ) -> Result<Made, Failure> {
+        let status = self.poll_creation(new, status).await?;
+        if status.state() == Some(&CreateAccountState::Succeeded) {
+            let id = status.account_id().unwrap_or_default();
+            return self.made_account(new, id).await;
+        }
+        let reason = status
+            .failure_reason()
+            .map_or("without a reason", |reason| reason.as_str());
+        if reason == "EMAIL_ALREADY_EXISTS" {
+            // Perhaps our own, made by a run that was killed and not listed until now.
+            let mut wait = Wait::new(self.ctx, READ_BACK);
+            loop {
+                if let Some(found) = self.find_account(new, Duration::ZERO).await? {
+                    return self.adopt(new, &found).await;
+                }
+                let why = "AWS knows the email already: looking for the account once more";
+                if wait.pause(why).await.is_err() {
+                    break;
+                }
+            }
+        }
+        Err(self.creation_failed(
+            new,
+            &format!("AWS could not create the account: {reason}"),
+            hints::for_creation(reason),
+        ))
+    }
+
+    /// DescribeCreateAccountStatus until the creation has ended.
+    async fn poll_creation(
+        &self,
+        new: &NewAccount<'_>,
+        mut status: CreateAccountStatus,
+    ) -> Result<CreateAccountStatus, Failure> {
+        let doing = || creating(new);
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, ACCOUNT_CREATION);
+        while !matches!(
+            status.state(),
+            Some(CreateAccountState::Succeeded | CreateAccountState::Failed)
+        ) {
+            wait.pause("AWS is creating the account")
+                .await
+                .doing(doing)?;
+            let id = status.id().unwrap_or_default().to_owned();
+            let answer = self
+                .organizations("DescribeCreateAccountStatus", || {
+                    client
+                        .describe_create_account_status()
+                        .create_account_request_id(&id)
+                        .send()
+                })
+                .await;
+            match answer {
+                Ok(answer) => {
+                    if let Some(newer) = answer.create_account_status {
+                        status = newer;
+                    }
+                }
+                // Reads lag behind writes.
+                Err(error) if error.is("CreateAccountStatusNotFound") => {}
+                Err(error) => return Err(error).doing(doing),
+            }
+        }
+        Ok(status)
+    }
+
+    /// The account of this email, if AWS holds it or is making it: by email among the accounts, by
+    /// name and then email among the creations.
+    async fn find_account(
+        &self,
+        new: &NewAccount<'_>,
+        at_most: Duration,
+    ) -> Result<Option<Listed>, Failure> {
+        let look = self.look(at_most).await?;
+        let wanted = new.email.folded();
+        let same = |account: &Listed| account.email.to_ascii_lowercase() == wanted;
+        if let Some(found) = look.accounts.iter().find(|account| same(account)) {
+            return Ok(Some(found.clone()));
+        }
+        for status in &look.creations {
+            if status.account_name() != Some(new.name) {
+                continue;
+            }
+            let listed = |id: &str| look.accounts.iter().any(|account| account.id == id);
+            if status.account_id().is_some_and(listed) {
+                // Listed, and its email is another's.
+                continue;
+            }
+            if status.state() == Some(&CreateAccountState::InProgress) {
+                self.tell("a creation of this name is under way: waiting for it first");
+            }
+            let ended = self.poll_creation(new, status.clone()).await?;
+            let Some(id) = ended.account_id() else {
+                continue;
+            };
+            let account = self.describe_account(new, id).await?;
+            if same(&account) {
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn describe_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Listed, Failure> {
+        let doing = || format!("reading account {id}, which may be `{}`", new.key);
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let answer = self
+                .organizations("DescribeAccount", || {
+                    client.describe_account().account_id(id).send()
+                })
+                .await;
+            match answer {
+                Ok(answer) => {
+                    if let Some(account) = answer.account {
+                        return Ok(listed(account));
+                    }
+                }
+                Err(error) if error.is("AccountNotFound") => {}
+                Err(error) => return Err(error).doing(doing),
+            }
+            wait.pause("AWS does not show the account yet")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// ListAccounts and ListCreateAccountStatus, or what they said not longer than `at_most` ago.
+    async fn look(&self, at_most: Duration) -> Result<Arc<Look>, Failure> {
+        let doing = || "looking for accounts and their creations".to_owned();
+        let mut last = self.shared.creations.last.lock().await;
+        if let Some(look) = last.as_ref()
+            && !at_most.is_zero()
+            && look.at.elapsed() < at_most
+        {
+            return Ok(Arc::clone(look));
+        }
+        let at = Instant::now();
+        let client = self.shared.aws.organizations();
+        // Creations first: one that ends between the two reads is then in the accounts.
+        let mut creations = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self
+                .organizations("ListCreateAccountStatus", || {
+                    client
+                        .list_create_account_status()
+                        .states(CreateAccountState::InProgress)
+                        .states(CreateAccountState::Succeeded)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await
+                .doing(doing)?;
+            creations.extend(page.create_account_statuses.unwrap_or_default());
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        let mut accounts = Vec::new();
+        loop {
+            let page = self
+                .organizations("ListAccounts", || {
+                    client.list_accounts().set_next_token(token.clone()).send()
+                })
+                .await
+                .doing(doing)?;
+            accounts.extend(page.accounts.unwrap_or_default().into_iter().map(listed));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        let look = Arc::new(Look {
+            at,
+            accounts,
+            creations,
+        });
+        *last = Some(Arc::clone(&look));
+        Ok(look)
+    }
+
+    /// Waits for one of the five places. The schedule keeps this run to five; creations that an
+    /// earlier run or somebody else began count too.
+    async fn room_for_creation(&self) -> Result<Room<'_>, Failure> {
+        let creations = &self.shared.creations;
+        let width = Lane::AccountCreation.width();
+        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut at_most = RECENT;
+        loop {
+            let look = self.look(at_most).await?;
+            {
+                let mut flight = creations.flight();
+                let others = look
+                    .creations
+                    .iter()
+                    .filter(|status| status.state() == Some(&CreateAccountState::InProgress))
+                    .filter(|status| !status.id().is_some_and(|id| flight.ids.contains(id)))
+                    .count();
+                if flight.own + others < width {
+                    flight.own += 1;
+                    return Ok(Room(creations));
+                }
+            }
+            at_most = NEWER;
+            wait.pause("AWS creates five accounts at a time, and others are before this one")
+                .await
+                .doing(|| self.change.address.to_string())?;
+        }
+    }
+
+    /// An account of the email was there: taken if it can be used and is nobody else's.
+    async fn adopt(&self, new: &NewAccount<'_>, found: &Listed) -> Result<Made, Failure> {
+        let doing = || format!("taking over account {} ({})", found.id, found.name);
+        if matches!(
+            found.state,
+            Some(AccountState::Suspended | AccountState::PendingClosure | AccountState::Closed)
+        ) {
+            let state = found
+                .state
+                .as_ref()
+                .map_or("closed", |state| state.as_str());
+            return Err(self.creation_failed(
+                new,
+                &format!(
+                    "the address belongs to account {} ({}), which is {state}",
+                    found.id, found.name
+                ),
+                Some("AWS never gives the address of a closed account free; write another into the plan, or have the account reinstated".to_owned()),
+            ));
+        }
+        let tags = self.read_tags(&found.id).await.doing(doing)?;
+        if let Some(key) = tags.get(KEY_TAG)
+            && key != new.key.as_str()
+        {
+            return Err(self.creation_failed(
+                new,
+                &format!(
+                    "the address belongs to account {}, which is tagged {KEY_TAG}={key}",
+                    found.id
+                ),
+                Some(
+                    "two entries of the plan want the same account; mend the address or the tag"
+                        .to_owned(),
+                ),
+            ));
+        }
+        self.tell(format!(
+            "account {} of this address is there already: taken over",
+            found.id
+        ));
+        let missing: Tags = new
+            .tags
+            .iter()
+            .filter(|(key, value)| tags.get(*key) != Some(*value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        self.set_tags(&found.id, &missing).await.doing(doing)?;
+        Ok(self.bind_account(found))
+    }
+
+    async fn made_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Made, Failure> {
+        let account = self.describe_account(new, id).await?;
+        Ok(self.bind_account(&account))
+    }
+
+    fn bind_account(&self, account: &Listed) -> Made {
+        let address = &self.change.address;
+        vec![
+            (address.clone(), Attribute::Id, account.id.clone()),
+            (address.clone(), Attribute::Arn, account.arn.clone()),
+        ]
+    }
+
+    fn creation_failed(&self, new: &NewAccount<'_>, said: &str, hint: Option<String>) -> Failure {
+        Failure {
+            doing: creating(new),
+            said: said.to_owned(),
+            hint,
+            request_id: None,
+        }
+    }
+}
+
+fn creating(new: &NewAccount<'_>) -> String {
+    format!("creating account {} ({}, {})", new.key, new.name, new.email)
+}
+
+fn listed(account: aws_sdk_organizations::types::Account) -> Listed {
+    Listed {
+        id: account.id.unwrap_or_default(),
+        arn: account.arn.unwrap_or_default(),
+        name: account.name.unwrap_or_default(),
+        email: account.email.unwrap_or_default(),
+        state: account.state,
+    }
+}

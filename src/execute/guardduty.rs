@@ -1,0 +1,502 @@
+//! GuardDuty for the organization, Region by Region: the administrator, its detector and settings,
+//! the members, the export of findings.
+//!
+//! Nearly every error of GuardDuty is BadRequestException, so what matters is told by the text; where
+//! that is not enough, what AWS lists afterwards decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_guardduty::types::{
+    AccountDetail, AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType,
+    DetectorFeature, DetectorFeatureConfiguration, FeatureStatus, OrgFeature, OrgFeatureStatus,
+    OrganizationFeatureConfiguration, PublishingStatus,
+};
+
+use super::effects::{Doing, Hand};
+use super::hints;
+use super::run::Made;
+use super::wait::{GUARDDUTY, Wait};
+use crate::aws::{AwsError, Operation};
+use crate::change::{GuardDutyMember, Text};
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::{Principal, Region};
+
+/// AWS takes 50 accounts a call.
+const MEMBERS_A_CALL: usize = 50;
+
+/// What AWS answers while it is still making the account the administrator everywhere.
+const NOT_YET_ADMINISTRATOR: &[&str] = &[
+    "not the GuardDuty delegated administrator",
+    "not a delegated administrator",
+    "not the delegated administrator",
+    "not an administrator",
+    "not an organization admin",
+];
+
+macro_rules! guardduty {
+    ($hand:expr, $at:expr, $name:literal, $send:expr) => {
+        $hand
+            .shared
+            .aws
+            .call($hand.ctx, Operation("guardduty", $name), $at, $send)
+            .await
+    };
+}
+
+impl Hand<'_> {
+    /// EnableOrganizationAdminAccount, from the management account. Its service-linked role comes
+    /// first: without it GuardDuty cannot manage the management account.
+    pub(super) async fn enable_guardduty_administrator(
+        &self,
+        region: &Region,
+        account: &Text,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let doing = || format!("making account {account} GuardDuty's administrator in {region}");
+        if let Ok(principal) = "guardduty.amazonaws.com".parse::<Principal>() {
+            let management = self.shared.management.clone();
+            self.ensure_service_linked_role(&management, &principal, self.ctx)
+                .await?;
+        }
+        let at = self.place(&self.shared.management, region);
+        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let mut asked: Option<Result<(), AwsError>> = None;
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let listed = guardduty!(self, &at, "ListOrganizationAdminAccounts", || client
+                .list_organization_admin_accounts()
+                .send())
+            .doing(doing)?;
+            for admin in listed.admin_accounts() {
+                let id = admin.admin_account_id().unwrap_or_default();
+                let enabled = admin.admin_status() != Some(&AdminStatus::DisableInProgress);
+                if enabled && id == account.as_str() {
+                    return Ok(Made::new());
+                }
+                if enabled {
+                    return Err(self.fails(
+                        format!("account {id} is GuardDuty's administrator in {region} already"),
+                        Some("GuardDuty has one administrator, the same in every Region; name that account as secops, or disable it there first"),
+                    ));
+                }
+            }
+            // AWS's list was read after the refusal and does not have the account: it is refused.
+            if let Some(Err(error)) = asked {
+                return Err(error).doing(doing);
+            }
+            if asked.is_none() {
+                asked = Some(
+                    guardduty!(self, &at, "EnableOrganizationAdminAccount", || client
+                        .enable_organization_admin_account()
+                        .admin_account_id(account.as_str())
+                        .send())
+                    .map(|_| ()),
+                );
+                continue;
+            }
+            wait.pause("GuardDuty is making the account its administrator")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// The administrator's detector, and the settings for the whole organization. A new detector
+    /// turns on every feature that is not named, so each is.
+    pub(super) async fn configure_guardduty(
+        &self,
+        region: &Region,
+        account: &Text,
+        features: &BTreeMap<String, bool>,
+        detector_features: &BTreeMap<String, bool>,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let at = self.place(&account, region);
+        let doing = || format!("configuring GuardDuty in account {account}, {region}");
+        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let mut of_detector = features.clone();
+        of_detector.extend(detector_features.clone());
+        let of_detector = detector_settings(&of_detector);
+        let detector = match self.detector(&at).await.doing(doing)? {
+            Some(detector) => {
+                guardduty!(self, &at, "UpdateDetector", || client
+                    .update_detector()
+                    .detector_id(&detector)
+                    .enable(true)
+                    .set_features(Some(of_detector.clone()))
+                    .send())
+                .doing(doing)?;
+                detector
+            }
+            None => self.create_detector(&at, &of_detector).await?,
+        };
+        let settings = organization_settings(features);
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
+                .update_organization_configuration()
+                .detector_id(&detector)
+                .auto_enable_organization_members(AutoEnableMembers::All)
+                .set_features(Some(settings.clone()))
+                .send());
+            match updated {
+                Ok(_) => return Ok(Made::new()),
+                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
+                    wait.pause("GuardDuty does not know the account as its administrator yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        }
+    }
+
+    /// CreateDetector. AWS may make one by itself for a new administrator: that one is taken.
+    async fn create_detector(
+        &self,
+        at: &AccountRegion,
+        features: &[DetectorFeatureConfiguration],
+    ) -> Result<String, Failure> {
+        let doing = || {
+            format!(
+                "creating the detector in account {}, {}",
+                at.account, at.region
+            )
+        };
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let token = self.token("detector");
+        let created = guardduty!(self, at, "CreateDetector", || client
+            .create_detector()
+            .enable(true)
+            .client_token(&token)
+            .set_features(Some(features.to_vec()))
+            .send());
+        let refused = match created {
+            Ok(answer) => match answer.detector_id {
+                Some(detector) => return Ok(detector),
+                None => None,
+            },
+            Err(error) if says(&error, &["already exists", "already has a detector"]) => {
+                Some(error)
+            }
+            Err(error) => return Err(error).doing(doing),
+        };
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            if let Some(detector) = self.detector(at).await.doing(doing)? {
+                guardduty!(self, at, "UpdateDetector", || client
+                    .update_detector()
+                    .detector_id(&detector)
+                    .enable(true)
+                    .set_features(Some(features.to_vec()))
+                    .send())
+                .doing(doing)?;
+                return Ok(detector);
+            }
+            wait.pause("GuardDuty does not list the detector yet")
+                .await
+                .map_err(|gave_up| match &refused {
+                    Some(error) => hints::failure(doing(), error),
+                    None => Err::<(), _>(gave_up)
+                        .doing(doing)
+                        .err()
+                        .unwrap_or_else(|| self.fails("GuardDuty made no detector", None)),
+                })?;
+        }
+    }
+
+    /// The one detector an account has in a Region.
+    async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let answer = guardduty!(self, at, "ListDetectors", || client.list_detectors().send())?;
+        Ok(answer.detector_ids.unwrap_or_default().into_iter().next())
+    }
+
+    async fn existing_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
+        self.detector(at)
+            .await
+            .doing(|| {
+                format!(
+                    "reading the detector of account {}, {}",
+                    at.account, at.region
+                )
+            })?
+            .ok_or_else(|| {
+                self.fails(
+                    format!("account {} has no detector in {}", at.account, at.region),
+                    Some("run apply again: it makes one first"),
+                )
+            })
+    }
+
+    /// CreateMembers, and then what AWS says of each.
+    pub(super) async fn add_guardduty_members(
+        &self,
+        region: &Region,
+        administrator: &Text,
+        members: &[GuardDutyMember],
+    ) -> Result<Made, Failure> {
+        let administrator = self.account(administrator)?;
+        let at = self.place(&administrator, region);
+        let doing = || {
+            format!(
+                "making {} accounts GuardDuty members in {region}",
+                members.len()
+            )
+        };
+        let mut details = Vec::new();
+        for member in members {
+            let detail = AccountDetail::builder()
+                .account_id(self.text(&member.account)?)
+                .email(self.text(&member.email)?)
+                .build();
+            details.push(detail);
+        }
+        let detector = self.existing_detector(&at).await?;
+        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let mut refused: BTreeMap<String, String> = BTreeMap::new();
+        for batch in details.chunks(MEMBERS_A_CALL) {
+            let mut wait = Wait::new(self.ctx, GUARDDUTY);
+            let answer = loop {
+                let made = guardduty!(self, &at, "CreateMembers", || client
+                    .create_members()
+                    .detector_id(&detector)
+                    .set_account_details(Some(batch.to_vec()))
+                    .send());
+                match made {
+                    Ok(answer) => break answer,
+                    Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
+                        wait.pause("GuardDuty does not know the account as its administrator yet")
+                            .await
+                            .map_err(|_| hints::failure(doing(), &error))?;
+                    }
+                    Err(error) => return Err(error).doing(doing),
+                }
+            };
+            for account in answer.unprocessed_accounts() {
+                let result = account.result().unwrap_or_default();
+                if !result.contains("already") {
+                    refused.insert(
+                        account.account_id().unwrap_or_default().to_owned(),
+                        result.to_owned(),
+                    );
+                }
+            }
+        }
+        if !refused.is_empty() {
+            return Err(self.members_failed(doing(), &refused));
+        }
+        let wanted: BTreeSet<String> = details
+            .iter()
+            .filter_map(|detail| detail.account_id().map(str::to_owned))
+            .collect();
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let mut open = wanted.clone();
+            let mut states: BTreeMap<String, String> = BTreeMap::new();
+            let mut token: Option<String> = None;
+            loop {
+                let page = guardduty!(self, &at, "ListMembers", || client
+                    .list_members()
+                    .detector_id(&detector)
+                    .only_associated("false")
+                    .set_next_token(token.clone())
+                    .send())
+                .doing(doing)?;
+                for member in page.members() {
+                    let id = member.account_id().unwrap_or_default();
+                    let state = member.relationship_status().unwrap_or_default();
+                    if state.eq_ignore_ascii_case("enabled") {
+                        open.remove(id);
+                    } else if wanted.contains(id) {
+                        states.insert(id.to_owned(), state.to_owned());
+                    }
+                }
+                token = page.next_token.filter(|token| !token.is_empty());
+                if token.is_none() {
+                    break;
+                }
+            }
+            if open.is_empty() {
+                return Ok(Made::new());
+            }
+            let states: BTreeMap<String, String> = open
+                .iter()
+                .map(|id| {
+                    let state = states.get(id).map_or("not a member", String::as_str);
+                    (id.clone(), state.to_owned())
+                })
+                .collect();
+            wait.pause(format!("for GuardDuty to enable {} members", open.len()))
+                .await
+                .map_err(|_| self.members_failed(doing(), &states))?;
+        }
+    }
+
+    fn members_failed(&self, doing: String, states: &BTreeMap<String, String>) -> Failure {
+        let list: Vec<String> = states
+            .iter()
+            .map(|(id, state)| format!("account {id}: {state}"))
+            .collect();
+        Failure {
+            doing,
+            said: list.join("; "),
+            hint: Some("an account with a GuardDuty of its own, or another administrator, must leave that one first; a suspended account cannot be a member".to_owned()),
+            request_id: None,
+        }
+    }
+
+    /// CreatePublishingDestination, or a changed one, and then waits until AWS publishes to it.
+    pub(super) async fn export_guardduty_findings(
+        &self,
+        region: &Region,
+        administrator: &Text,
+        bucket_arn: &Text,
+        key_arn: &Text,
+        replace: Option<&str>,
+    ) -> Result<Made, Failure> {
+        let administrator = self.account(administrator)?;
+        let bucket = self.text(bucket_arn)?;
+        let key = self.text(key_arn)?;
+        let at = self.place(&administrator, region);
+        let doing = || format!("exporting GuardDuty findings of {region} to {bucket}");
+        let detector = self.existing_detector(&at).await?;
+        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let properties = DestinationProperties::builder()
+            .destination_arn(&bucket)
+            .kms_key_arn(&key)
+            .build();
+        let there = self
+            .destination(&at, &detector, &bucket, &key)
+            .await
+            .doing(doing)?;
+        let destination = match (there, replace) {
+            (Some(same), _) => same,
+            (None, Some(other)) => {
+                guardduty!(self, &at, "UpdatePublishingDestination", || client
+                    .update_publishing_destination()
+                    .detector_id(&detector)
+                    .destination_id(other)
+                    .destination_properties(properties.clone())
+                    .send())
+                .doing(doing)?;
+                other.to_owned()
+            }
+            (None, None) => {
+                let token = self.token("export");
+                let created = guardduty!(self, &at, "CreatePublishingDestination", || client
+                    .create_publishing_destination()
+                    .detector_id(&detector)
+                    .destination_type(DestinationType::S3)
+                    .destination_properties(properties.clone())
+                    .client_token(&token)
+                    .send())
+                .doing(doing)?;
+                created.destination_id.unwrap_or_default()
+            }
+        };
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let described = guardduty!(self, &at, "DescribePublishingDestination", || client
+                .describe_publishing_destination()
+                .detector_id(&detector)
+                .destination_id(&destination)
+                .send())
+            .doing(doing)?;
+            match described.status() {
+                Some(PublishingStatus::Publishing) => return Ok(Made::new()),
+                Some(PublishingStatus::UnableToPublishFixDestinationProperty) => {
+                    return Err(self.fails(
+                        format!("GuardDuty cannot publish to {bucket}"),
+                        Some("the bucket policy or the key policy does not let GuardDuty write there; mend the log bucket's stack and run apply again"),
+                    ));
+                }
+                _ => {}
+            }
+            wait.pause("for GuardDuty to publish to the bucket")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// The destination with just this bucket and key.
+    async fn destination(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let listed = guardduty!(self, at, "ListPublishingDestinations", || client
+            .list_publishing_destinations()
+            .detector_id(detector)
+            .send())?;
+        for destination in listed.destinations() {
+            let id = destination.destination_id().unwrap_or_default();
+            let described = guardduty!(self, at, "DescribePublishingDestination", || client
+                .describe_publishing_destination()
+                .detector_id(detector)
+                .destination_id(id)
+                .send())?;
+            let same = described.destination_properties().is_some_and(|there| {
+                there.destination_arn() == Some(bucket) && there.kms_key_arn() == Some(key)
+            });
+            if same {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a BadRequestException says one of these.
+fn says(error: &AwsError, texts: &[&str]) -> bool {
+    let message = error.message.to_ascii_lowercase();
+    error.is("BadRequest")
+        && texts
+            .iter()
+            .any(|text| message.contains(&text.to_ascii_lowercase()))
+}
+
+/// The features to send: naming both runtime monitorings is an error, and the newer one includes
+/// the older.
+fn named(features: &BTreeMap<String, bool>) -> impl Iterator<Item = (&String, bool)> {
+    let both = features.contains_key("RUNTIME_MONITORING");
+    features
+        .iter()
+        .filter(move |(name, _)| !(both && *name == "EKS_RUNTIME_MONITORING"))
+        .map(|(name, on)| (name, *on))
+}
+
+fn detector_settings(features: &BTreeMap<String, bool>) -> Vec<DetectorFeatureConfiguration> {
+    named(features)
+        .map(|(name, on)| {
+            DetectorFeatureConfiguration::builder()
+                .name(DetectorFeature::from(name.as_str()))
+                .status(if on {
+                    FeatureStatus::Enabled
+                } else {
+                    FeatureStatus::Disabled
+                })
+                .build()
+        })
+        .collect()
+}
+
+fn organization_settings(
+    features: &BTreeMap<String, bool>,
+) -> Vec<OrganizationFeatureConfiguration> {
+    named(features)
+        .map(|(name, on)| {
+            OrganizationFeatureConfiguration::builder()
+                .name(OrgFeature::from(name.as_str()))
+                .auto_enable(if on {
+                    OrgFeatureStatus::All
+                } else {
+                    OrgFeatureStatus::None
+                })
+                .build()
+        })
+        .collect()
+}

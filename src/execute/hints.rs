@@ -1,0 +1,359 @@
+//! What to do next, by what AWS said: the one table of hints.
+
+use crate::aws::{AwsError, ErrorKind};
+use crate::event::Failure;
+
+/// Error code without `Exception`, a fragment of the message (empty matches all), the hint. The
+/// first row that matches counts, so rows with a fragment come before those without.
+const BY_CODE: &[(&str, &str, &str)] = &[
+    // Reasons of ConstraintViolationException stand in the message or before it.
+    (
+        "ConstraintViolation",
+        "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
+        ACCOUNT_QUOTA,
+    ),
+    (
+        "ConstraintViolation",
+        "exceeded the maximum number of accounts",
+        ACCOUNT_QUOTA,
+    ),
+    (
+        "ConstraintViolation",
+        "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED",
+        "AWS takes a limited number of new accounts a day; run apply again tomorrow, it goes on where it stopped",
+    ),
+    (
+        "ConstraintViolation",
+        "OU_DEPTH",
+        "OUs nest at most five levels below the root",
+    ),
+    (
+        "ConstraintViolation",
+        "OU_NUMBER",
+        "the organization has as many OUs as its quota allows; ask for more in Service Quotas (Organizations)",
+    ),
+    (
+        "ConstraintViolation",
+        "MAX_POLICY_TYPE_ATTACHMENT",
+        "the target carries as many policies of this type as AWS allows; join some of them into one",
+    ),
+    (
+        "ConstraintViolation",
+        "MIN_POLICY_TYPE_ATTACHMENT",
+        "at least one policy of this type must stay attached, such as FullAWSAccess",
+    ),
+    (
+        "ConstraintViolation",
+        "SERVICE_ACCESS_NOT_ENABLED",
+        "the service's trusted access is not on yet; run apply again",
+    ),
+    (
+        "ConstraintViolation",
+        "CANNOT_REGISTER_MASTER",
+        "the management account cannot be a delegated administrator; name a member account",
+    ),
+    (
+        "ConstraintViolation",
+        "MAX_DELEGATED_ADMINISTRATORS",
+        "the service has as many delegated administrators as AWS allows; deregister one first",
+    ),
+    (
+        "ConstraintViolation",
+        "CLOSE_ACCOUNT",
+        "AWS limits account closures in any 30 days; run again later",
+    ),
+    (
+        "FinalizingOrganization",
+        "",
+        "AWS is still setting the organization up, which can take an hour; run apply again then",
+    ),
+    (
+        "AWSOrganizationsNotInUse",
+        "",
+        "the account is in no organization; run apply with --create-organization",
+    ),
+    (
+        "OrganizationalUnitNotEmpty",
+        "",
+        "the OU still holds accounts or OUs; move them first",
+    ),
+    (
+        "MalformedPolicyDocument",
+        "",
+        "AWS does not accept the policy's content; `orgstrap lint` may say where",
+    ),
+    (
+        "PolicyTypeNotEnabled",
+        "",
+        "the policy type is not on yet; run apply again",
+    ),
+    (
+        "PolicyTypeNotAvailableForOrganization",
+        "",
+        "policy types need an organization with all features",
+    ),
+    (
+        "CloudTrailAccessNotEnabled",
+        "",
+        "trusted access for cloudtrail.amazonaws.com is not on yet; run apply again",
+    ),
+    (
+        "DelegatedAdminAccountLimitExceeded",
+        "",
+        "CloudTrail takes three delegated administrators; deregister one first",
+    ),
+    (
+        "InsufficientCapabilities",
+        "",
+        "the template makes IAM resources with names of their own: give it CAPABILITY_NAMED_IAM",
+    ),
+    (
+        "ValidationError",
+        "51200",
+        "a template sent with the call may have 51,200 bytes; shorten it or split it",
+    ),
+    (
+        "LimitExceeded",
+        "",
+        "a quota of the service is reached; ask for more in Service Quotas",
+    ),
+    (
+        "StackSetNotFound",
+        "",
+        "the stack set is gone; run apply again and it is made anew",
+    ),
+    (
+        "InvalidOperation",
+        "",
+        "StackSets may lack access to the organization (cloudformation:ActivateOrganizationsAccess); run apply again",
+    ),
+    ("ParameterAlreadyExists", "", "another run holds the lock"),
+    ("ExpiredToken", "", SIGN_IN),
+    ("ExpiredTokenException", "", SIGN_IN),
+    ("UnrecognizedClient", "", SIGN_IN),
+    ("InvalidClientTokenId", "", SIGN_IN),
+    (
+        "OptInRequired",
+        "",
+        "the account has not opted in to this Region, or AWS is still activating it; run apply again later",
+    ),
+    (
+        "SubscriptionRequired",
+        "",
+        "AWS is still activating the account; run apply again in some minutes",
+    ),
+    (
+        "AccessDenied",
+        "service control policy",
+        "a service control policy denies this; exempt the access role and `stacksets-exec-*` in it",
+    ),
+    (
+        "AccessDenied",
+        "AssumeRole",
+        "the access role is missing in the account or does not trust the management account; an invited account needs it made by hand (CloudFormation: AWS::IAM::Role that trusts the management account, with AdministratorAccess)",
+    ),
+    (
+        "AccessDenied",
+        "",
+        "the credentials lack this permission; sign in with the role that manages the organization",
+    ),
+    (
+        "TooManyRequests",
+        "",
+        "AWS throttled this for longer than orgstrap waits; run apply again, or slow it with --pace 0.5",
+    ),
+    (
+        "Throttling",
+        "",
+        "AWS throttled this for longer than orgstrap waits; run apply again, or slow it with --pace 0.5",
+    ),
+    (
+        "ConcurrentModification",
+        "",
+        "somebody else keeps changing the organization; run apply again when they are done",
+    ),
+    (
+        "BadRequest",
+        "does not have permission",
+        "the bucket policy or the key policy does not let GuardDuty write there",
+    ),
+    (
+        "BadRequest",
+        "service-linked role",
+        "the management account lacks GuardDuty's service-linked role; run apply again",
+    ),
+];
+
+const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days); ask for more: `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`";
+const SIGN_IN: &str = "the credentials are no longer valid; sign in again and run apply again, it goes on where it stopped";
+const RUN_AGAIN: &str = "run apply again: it looks first, and does nothing twice";
+
+/// Failure reasons of CreateAccountStatus and their hints.
+const BY_CREATION_REASON: &[(&str, &str)] = &[
+    ("ACCOUNT_LIMIT_EXCEEDED", ACCOUNT_QUOTA),
+    (
+        "EMAIL_ALREADY_EXISTS",
+        "the address belongs to an account outside this organization, or to a closed one, and AWS never gives it free; write another address into the plan, or invite that account",
+    ),
+    (
+        "INVALID_ADDRESS",
+        "AWS does not accept the management account's postal address; mend it in its account settings",
+    ),
+    (
+        "INVALID_EMAIL",
+        "AWS does not accept the address; write another into the plan",
+    ),
+    (
+        "CONCURRENT_ACCOUNT_MODIFICATION",
+        "AWS was busy with another account; run apply again",
+    ),
+    (
+        "INTERNAL_FAILURE",
+        "AWS failed by itself and made no account; run apply again, and ask AWS Support if it stays so",
+    ),
+    (
+        "GOVCLOUD_ACCOUNT_ALREADY_EXISTS",
+        "an account with this address exists in AWS GovCloud; write another address into the plan",
+    ),
+    (
+        "MISSING_BUSINESS_VALIDATION",
+        "the management account has no business validation; AWS Support can say what is missing",
+    ),
+    (
+        "FAILED_BUSINESS_VALIDATION",
+        "the management account's business validation failed; talk to AWS Support",
+    ),
+    (
+        "PENDING_BUSINESS_VALIDATION",
+        "the management account's business validation is under way; run apply again when it is through",
+    ),
+    (
+        "UNKNOWN_BUSINESS_VALIDATION",
+        "AWS does not know the state of the business validation; talk to AWS Support",
+    ),
+    (
+        "INVALID_IDENTITY_FOR_BUSINESS_VALIDATION",
+        "AWS could not verify who owns the management account; talk to AWS Support",
+    ),
+    (
+        "MISSING_PAYMENT_INSTRUMENT",
+        "the management account has no payment method; add one in Billing",
+    ),
+    (
+        "INVALID_PAYMENT_INSTRUMENT",
+        "the management account's payment method is not valid; mend it in Billing",
+    ),
+    (
+        "UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED",
+        "AWS cannot set tags together with a changed resource policy; run apply again",
+    ),
+];
+
+/// Fragments of what CloudFormation says of a resource that failed, and the hints.
+pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
+    (
+        "service control policy",
+        "a service control policy denies this; exempt the access role and `stacksets-exec-*` in it",
+    ),
+    (
+        "MaxNumberOfConfigurationRecordersExceeded",
+        "the account has a Config recorder of its own in this Region; delete it (`aws configservice delete-configuration-recorder`) or take it out of the baseline",
+    ),
+    (
+        "MaxNumberOfDeliveryChannelsExceeded",
+        "the account has a Config delivery channel of its own in this Region; delete it or take it out of the baseline",
+    ),
+    (
+        "InsufficientDeliveryPolicy",
+        "the log bucket's policy does not let Config write yet; run apply again",
+    ),
+    (
+        "already exists",
+        "something of this name was there before; delete it, or import it into the stack",
+    ),
+    (
+        "AccountGate",
+        "AWS is still making the account ready for stack sets; run apply again",
+    ),
+    (
+        "is not authorized",
+        "a role lacks a permission, or a policy denies it; a new account's roles may need some minutes: run apply again",
+    ),
+    (
+        "role with trust relationship",
+        "the account's stack-set role is not there yet; run apply again in some minutes",
+    ),
+    (
+        "LimitExceeded",
+        "a quota in that account is reached; ask for more in Service Quotas",
+    ),
+];
+
+/// The hint for a failed call.
+pub(super) fn for_error(error: &AwsError) -> Option<String> {
+    let row = BY_CODE.iter().find(|(code, fragment, _)| {
+        error.is(code)
+            && (fragment.is_empty()
+                || error.message.contains(fragment)
+                || error.operation.1 == *fragment
+                || error.code.contains(fragment))
+    });
+    let hint = match (row, error.kind) {
+        (Some((_, _, hint)), _) => hint,
+        (None, ErrorKind::NoAnswer) => RUN_AGAIN,
+        (None, ErrorKind::Credentials) => SIGN_IN,
+        (None, ErrorKind::Service | ErrorKind::Unsent) => return None,
+    };
+    Some((*hint).to_owned())
+}
+
+/// The hint for a failed account creation.
+pub(super) fn for_creation(reason: &str) -> Option<String> {
+    BY_CREATION_REASON
+        .iter()
+        .find(|(known, _)| *known == reason)
+        .map(|(_, hint)| (*hint).to_owned())
+}
+
+/// A failed call as the failure of a change.
+pub(super) fn failure(doing: String, error: &AwsError) -> Failure {
+    Failure {
+        doing,
+        said: error.to_string(),
+        hint: for_error(error),
+        request_id: error.request_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The failure reasons of the Organizations API model (shape CreateAccountFailureReason).
+    const REASONS: [&str; 15] = [
+        "ACCOUNT_LIMIT_EXCEEDED",
+        "EMAIL_ALREADY_EXISTS",
+        "INVALID_ADDRESS",
+        "INVALID_EMAIL",
+        "CONCURRENT_ACCOUNT_MODIFICATION",
+        "INTERNAL_FAILURE",
+        "GOVCLOUD_ACCOUNT_ALREADY_EXISTS",
+        "MISSING_BUSINESS_VALIDATION",
+        "FAILED_BUSINESS_VALIDATION",
+        "PENDING_BUSINESS_VALIDATION",
+        "INVALID_IDENTITY_FOR_BUSINESS_VALIDATION",
+        "UNKNOWN_BUSINESS_VALIDATION",
+        "MISSING_PAYMENT_INSTRUMENT",
+        "INVALID_PAYMENT_INSTRUMENT",
+        "UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED",
+    ];
+
+    #[test]
+    fn every_reason_of_a_failed_creation_has_a_hint_of_its_own() {
+        let hints: std::collections::BTreeSet<_> = REASONS
+            .iter()
+            .map(|reason| for_creation(reason).unwrap())
+            .collect();
+        assert_eq!(hints.len(), REASONS.len());
+    }
+}

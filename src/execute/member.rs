@@ -1,0 +1,223 @@
+//! What is done to an account that exists: made ready, moved, renamed, given contacts.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_account::types::AlternateContactType;
+use aws_sdk_organizations::types::AccountJoinedMethod;
+
+use super::effects::{Doing, Hand};
+use super::run::Made;
+use super::wait::{READ_BACK, Wait};
+use crate::aws::{AwsError, Caller, Operation};
+use crate::change::Text;
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
+
+impl Hand<'_> {
+    /// Waits until the access role works in every Region, then ensures the service-linked roles. A
+    /// new account's role and services take up to ten minutes to be known everywhere; an invited
+    /// account has no such role unless somebody made it, so it is not waited for.
+    pub(super) async fn prepare_account(
+        &self,
+        account: &Text,
+        regions: &BTreeSet<Region>,
+        service_linked_roles: &BTreeSet<Principal>,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let ctx = if self.was_invited(&account).await? {
+            self.ctx.clone()
+        } else {
+            self.ctx.in_new_account()
+        };
+        if account != self.shared.management {
+            for region in regions {
+                let at = self.place(&account, region);
+                self.probe(&at, &ctx).await?;
+            }
+        }
+        for service in service_linked_roles {
+            self.ensure_service_linked_role(&account, service, &ctx)
+                .await?;
+        }
+        Ok(Made::new())
+    }
+
+    /// A session, and one cheap call each to STS and CloudFormation: sessions work before services
+    /// know the account (OptInRequired, SubscriptionRequired). The call layer waits that out.
+    async fn probe(&self, at: &AccountRegion, ctx: &Caller) -> Result<(), Failure> {
+        let aws = &self.shared.aws;
+        let doing = || format!("reaching account {} in {}", at.account, at.region);
+        self.tell(format!(
+            "for the access role in account {} to answer in {}",
+            at.account, at.region
+        ));
+        let sts = aws.sts(at).await.doing(doing)?;
+        aws.call(ctx, Operation("sts", "GetCallerIdentity"), at, || {
+            sts.get_caller_identity().send()
+        })
+        .await
+        .doing(doing)?;
+        let cloudformation = aws.cloudformation(at).await.doing(doing)?;
+        let operation = Operation("cloudformation", "DescribeStacks");
+        aws.call(ctx, operation, at, || {
+            cloudformation.describe_stacks().send()
+        })
+        .await
+        .doing(doing)?;
+        Ok(())
+    }
+
+    async fn was_invited(&self, account: &AccountId) -> Result<bool, Failure> {
+        if *account == self.shared.management {
+            return Ok(false);
+        }
+        let client = self.shared.aws.organizations();
+        let answer = self
+            .organizations("DescribeAccount", || {
+                client
+                    .describe_account()
+                    .account_id(account.as_str())
+                    .send()
+            })
+            .await
+            .doing(|| format!("reading how account {account} joined"))?;
+        Ok(answer
+            .account()
+            .is_some_and(|account| account.joined_method() == Some(&AccountJoinedMethod::Invited)))
+    }
+
+    /// MoveAccount from wherever the account lies. It is asked first: the inventory may be old, and
+    /// a killed run may have moved it.
+    pub(super) async fn move_account(&self, account: &Text, to: &Text) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let to = self.text(to)?;
+        let doing = || format!("moving account {account} to {to}");
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            if let Some(from) = self.parent_of(&account).await.doing(doing)? {
+                if from == to {
+                    return Ok(Made::new());
+                }
+                let moved = self
+                    .organizations("MoveAccount", || {
+                        client
+                            .move_account()
+                            .account_id(account.as_str())
+                            .source_parent_id(&from)
+                            .destination_parent_id(&to)
+                            .send()
+                    })
+                    .await;
+                match moved {
+                    Ok(_) => return Ok(Made::new()),
+                    // It has moved meanwhile, perhaps by our own request whose answer was lost, or
+                    // it or its OU is not known everywhere yet.
+                    Err(error)
+                        if [
+                            "DuplicateAccount",
+                            "SourceParentNotFound",
+                            "DestinationParentNotFound",
+                            "AccountNotFound",
+                        ]
+                        .iter()
+                        .any(|code| error.is(code)) =>
+                    {
+                        wait.pause(format!("AWS answered {}: looking again", error.code))
+                            .await
+                            .map_err(|_| super::hints::failure(doing(), &error))?;
+                        continue;
+                    }
+                    Err(error) => return Err(error).doing(doing),
+                }
+            }
+            wait.pause("AWS does not show where the account lies yet")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    async fn parent_of(&self, account: &AccountId) -> Result<Option<String>, AwsError> {
+        let client = self.shared.aws.organizations();
+        let answer = self
+            .organizations("ListParents", || {
+                client.list_parents().child_id(account.as_str()).send()
+            })
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer
+                .parents
+                .unwrap_or_default()
+                .into_iter()
+                .find_map(|parent| parent.id)),
+            Err(error) if error.is("ChildNotFound") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// account:PutAccountName.
+    pub(super) async fn rename_account(&self, account: &Text, name: &str) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let client = self.shared.aws.account_management();
+        self.shared
+            .aws
+            .call(
+                self.ctx,
+                Operation("account", "PutAccountName"),
+                &self.global(),
+                || {
+                    client
+                        .put_account_name()
+                        .account_name(name)
+                        .set_account_id(self.unless_own(&account))
+                        .send()
+                },
+            )
+            .await
+            .doing(|| format!("renaming account {account} to `{name}`"))?;
+        Ok(Made::new())
+    }
+
+    /// account:PutAlternateContact.
+    pub(super) async fn put_contact(
+        &self,
+        account: &Text,
+        kind: ContactKind,
+        contact: &Contact,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let client = self.shared.aws.account_management();
+        let sdk_kind = match kind {
+            ContactKind::Billing => AlternateContactType::Billing,
+            ContactKind::Operations => AlternateContactType::Operations,
+            ContactKind::Security => AlternateContactType::Security,
+        };
+        self.shared
+            .aws
+            .call(
+                self.ctx,
+                Operation("account", "PutAlternateContact"),
+                &self.global(),
+                || {
+                    client
+                        .put_alternate_contact()
+                        .alternate_contact_type(sdk_kind.clone())
+                        .name(&contact.name)
+                        .title(&contact.title)
+                        .email_address(&contact.email)
+                        .phone_number(&contact.phone)
+                        .set_account_id(self.unless_own(&account))
+                        .send()
+                },
+            )
+            .await
+            .doing(|| format!("setting the {} contact of account {account}", kind.word()))?;
+        Ok(Made::new())
+    }
+
+    /// The account service refuses the caller's own id: it must be left out.
+    fn unless_own(&self, account: &AccountId) -> Option<String> {
+        (*account != self.shared.management).then(|| account.to_string())
+    }
+}

@@ -1,0 +1,386 @@
+//! The organization itself: created, all features, policy types, trusted access, service-linked
+//! roles, delegated administrators.
+
+use aws_sdk_organizations::types::{
+    ActionType, HandshakeFilter, HandshakeState, Organization, OrganizationFeatureSet,
+    PolicyType as SdkPolicyType, PolicyTypeStatus, Root,
+};
+
+use super::effects::{Doing, Hand};
+use super::run::Made;
+use super::wait::{POLICY_TYPE, READ_BACK, Wait};
+use crate::aws::{AwsError, Caller, Operation};
+use crate::change::{Address, Attribute, Text};
+use crate::event::Failure;
+use crate::plan::{AccountId, PolicyType, Principal};
+
+impl Hand<'_> {
+    /// CreateOrganization with all features. Where there is one already (an answer was lost, or a
+    /// killed run made it) it is taken if it is this account's own.
+    pub(super) async fn create_organization(&self) -> Result<Made, Failure> {
+        let doing = || "creating the organization".to_owned();
+        let client = self.shared.aws.organizations();
+        let created = self
+            .organizations("CreateOrganization", || {
+                client
+                    .create_organization()
+                    .feature_set(OrganizationFeatureSet::All)
+                    .send()
+            })
+            .await;
+        let organization = match created {
+            Ok(answer) => match answer.organization {
+                Some(organization) => organization,
+                None => self.describe_organization().await.doing(doing)?,
+            },
+            Err(error) if error.is("AlreadyInOrganization") => {
+                self.describe_organization().await.doing(doing)?
+            }
+            Err(error) => return Err(error).doing(doing),
+        };
+        let master = organization.master_account_id().unwrap_or_default();
+        if master != self.shared.management.as_str() {
+            return Err(self.fails(
+                format!("this account belongs to the organization of account {master}"),
+                Some("an account is in one organization only; leave that one, or use its management account"),
+            ));
+        }
+        let root = self.root().await?;
+        let of = |attribute, value: &Option<String>| {
+            value
+                .as_ref()
+                .map(|value| (Address::Organization, attribute, value.clone()))
+        };
+        Ok([
+            of(Attribute::Id, &organization.id),
+            of(Attribute::Arn, &organization.arn),
+            of(Attribute::RootId, &root.id),
+        ]
+        .into_iter()
+        .flatten()
+        .collect())
+    }
+
+    /// Starts the way to all features, and ends it where nobody has to be asked. Created accounts
+    /// agree by themselves; each invited one must accept a handshake within 90 days, and then the
+    /// management account's own acceptance makes it so.
+    pub(super) async fn enable_all_features(&self) -> Result<Made, Failure> {
+        let doing = || "enabling all features".to_owned();
+        if self.has_all_features().await.doing(doing)? {
+            return Ok(Made::new());
+        }
+        let client = self.shared.aws.organizations();
+        let begun = self
+            .organizations("EnableAllFeatures", || client.enable_all_features().send())
+            .await;
+        let mut handshake = match begun {
+            Ok(answer) => answer.handshake.and_then(|handshake| handshake.id),
+            // Begun before, by hand or by an earlier run.
+            Err(error) if error.is("HandshakeConstraintViolation") => None,
+            Err(error) => return Err(error).doing(doing),
+        };
+        if handshake.is_none() {
+            handshake = self.open_feature_handshake().await.doing(doing)?;
+        }
+        let Some(id) = handshake else {
+            if self.has_all_features().await.doing(doing)? {
+                return Ok(Made::new());
+            }
+            return Err(self.fails(
+                "AWS neither has all features on nor a request for them open",
+                Some("look at Settings in the AWS Organizations console"),
+            ));
+        };
+        let accepted = self
+            .organizations("AcceptHandshake", || {
+                client.accept_handshake().handshake_id(&id).send()
+            })
+            .await;
+        if let Err(error) = accepted
+            && !error.is("HandshakeAlreadyInState")
+        {
+            return Err(Failure {
+                said: format!("requested, and waiting for invited accounts to agree ({error})"),
+                hint: Some(
+                    "every invited account must accept the request within 90 days (Organizations console, Invitations); then run apply again"
+                        .to_owned(),
+                ),
+                ..self.fails("", None)
+            });
+        }
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        while !self.has_all_features().await.doing(doing)? {
+            wait.pause("AWS is turning all features on")
+                .await
+                .doing(doing)?;
+        }
+        Ok(Made::new())
+    }
+
+    async fn open_feature_handshake(&self) -> Result<Option<String>, AwsError> {
+        let client = self.shared.aws.organizations();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self
+                .organizations("ListHandshakesForOrganization", || {
+                    client
+                        .list_handshakes_for_organization()
+                        .filter(
+                            HandshakeFilter::builder()
+                                .action_type(ActionType::EnableAllFeatures)
+                                .build(),
+                        )
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let open = page.handshakes().iter().find(|handshake| {
+                matches!(
+                    handshake.state(),
+                    Some(HandshakeState::Requested | HandshakeState::Open)
+                )
+            });
+            if let Some(found) = open {
+                return Ok(found.id().map(str::to_owned));
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn has_all_features(&self) -> Result<bool, AwsError> {
+        let organization = self.describe_organization().await?;
+        Ok(organization.feature_set() == Some(&OrganizationFeatureSet::All))
+    }
+
+    async fn describe_organization(&self) -> Result<Organization, AwsError> {
+        let client = self.shared.aws.organizations();
+        let answer = self
+            .organizations("DescribeOrganization", || {
+                client.describe_organization().send()
+            })
+            .await?;
+        answer.organization.ok_or_else(|| {
+            AwsError::unreadable(
+                Operation("organizations", "DescribeOrganization"),
+                &self.global(),
+                "the answer names no organization",
+            )
+        })
+    }
+
+    /// The root, waited for: a new organization's may not be listed at once.
+    async fn root(&self) -> Result<Root, Failure> {
+        let doing = || "reading the organization's root".to_owned();
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let mut token: Option<String> = None;
+            loop {
+                let page = self
+                    .organizations("ListRoots", || {
+                        client.list_roots().set_next_token(token.clone()).send()
+                    })
+                    .await
+                    .doing(doing)?;
+                if let Some(root) = page.roots.unwrap_or_default().into_iter().next() {
+                    return Ok(root);
+                }
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+            wait.pause("AWS does not list the organization's root yet")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// EnablePolicyType, which AWS finishes later.
+    pub(super) async fn enable_policy_type(&self, kind: PolicyType) -> Result<Made, Failure> {
+        let doing = || format!("enabling policy type {}", kind.aws_name());
+        let client = self.shared.aws.organizations();
+        let wanted = SdkPolicyType::from(kind.aws_name());
+        let mut asked = false;
+        let mut wait = Wait::new(self.ctx, POLICY_TYPE);
+        loop {
+            let root = self.root().await?;
+            let status = root
+                .policy_types()
+                .iter()
+                .find(|summary| summary.r#type() == Some(&wanted))
+                .and_then(|summary| summary.status());
+            match status {
+                Some(PolicyTypeStatus::Enabled) => return Ok(Made::new()),
+                Some(PolicyTypeStatus::PendingEnable) => {}
+                _ if asked => {}
+                _ => {
+                    let id = root.id().unwrap_or_default();
+                    let enabled = self
+                        .organizations("EnablePolicyType", || {
+                            client
+                                .enable_policy_type()
+                                .root_id(id)
+                                .policy_type(wanted.clone())
+                                .send()
+                        })
+                        .await;
+                    match enabled {
+                        Ok(_) => {}
+                        Err(error) if error.is("PolicyTypeAlreadyEnabled") => {}
+                        Err(error) => return Err(error).doing(doing),
+                    }
+                    asked = true;
+                    continue;
+                }
+            }
+            wait.pause("AWS is enabling the policy type")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// EnableAWSServiceAccess; enabling again changes nothing.
+    pub(super) async fn enable_trusted_access(
+        &self,
+        principal: &Principal,
+    ) -> Result<Made, Failure> {
+        let client = self.shared.aws.organizations();
+        self.organizations("EnableAWSServiceAccess", || {
+            client
+                .enable_aws_service_access()
+                .service_principal(principal.as_str())
+                .send()
+        })
+        .await
+        .doing(|| format!("enabling trusted access for {principal}"))?;
+        Ok(Made::new())
+    }
+
+    /// iam:CreateServiceLinkedRole in an account, where the role is not there.
+    pub(super) async fn ensure_service_linked_role(
+        &self,
+        account: &AccountId,
+        service: &Principal,
+        ctx: &Caller,
+    ) -> Result<(), Failure> {
+        let doing =
+            || format!("ensuring the service-linked role of {service} in account {account}");
+        let at = self.place(account, self.shared.aws.global_region());
+        let aws = &self.shared.aws;
+        let client = aws.iam(&at).await.doing(doing)?;
+        let path = format!("/aws-service-role/{service}/");
+        let roles = aws
+            .call(ctx, Operation("iam", "ListRoles"), &at, || {
+                client.list_roles().path_prefix(&path).send()
+            })
+            .await
+            .doing(doing)?;
+        if !roles.roles().is_empty() {
+            return Ok(());
+        }
+        let created = aws
+            .call(
+                ctx,
+                Operation("iam", "CreateServiceLinkedRole"),
+                &at,
+                || {
+                    client
+                        .create_service_linked_role()
+                        .aws_service_name(service.as_str())
+                        .send()
+                },
+            )
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            Err(error) if error.is("InvalidInput") && error.message.contains("has been taken") => {
+                Ok(())
+            }
+            Err(error) => Err(error).doing(doing),
+        }
+    }
+
+    /// Makes a member account the administrator of a service. CloudTrail has its own call, which
+    /// also makes the service-linked roles it needs.
+    pub(super) async fn register_delegated_administrator(
+        &self,
+        principal: &Principal,
+        account: &Text,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let doing = || format!("making account {account} the administrator of {principal}");
+        let registered = if principal.as_str() == "cloudtrail.amazonaws.com" {
+            let at = self.home();
+            let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+            let operation = Operation("cloudtrail", "RegisterOrganizationDelegatedAdmin");
+            self.shared
+                .aws
+                .call(self.ctx, operation, &at, || {
+                    client
+                        .register_organization_delegated_admin()
+                        .member_account_id(account.as_str())
+                        .send()
+                })
+                .await
+                .map(|_| ())
+        } else {
+            let client = self.shared.aws.organizations();
+            self.organizations("RegisterDelegatedAdministrator", || {
+                client
+                    .register_delegated_administrator()
+                    .account_id(account.as_str())
+                    .service_principal(principal.as_str())
+                    .send()
+            })
+            .await
+            .map(|_| ())
+        };
+        match registered {
+            Ok(()) => Ok(Made::new()),
+            Err(error)
+                if (error.is("AccountAlreadyRegistered") || error.is("AccountRegistered"))
+                    && self.is_delegated(&account, principal).await.doing(doing)? =>
+            {
+                Ok(Made::new())
+            }
+            Err(error) => Err(error).doing(doing),
+        }
+    }
+
+    async fn is_delegated(
+        &self,
+        account: &AccountId,
+        principal: &Principal,
+    ) -> Result<bool, AwsError> {
+        let client = self.shared.aws.organizations();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self
+                .organizations("ListDelegatedServicesForAccount", || {
+                    client
+                        .list_delegated_services_for_account()
+                        .account_id(account.as_str())
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await;
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if error.is("AccountNotRegistered") => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let found = page
+                .delegated_services()
+                .iter()
+                .any(|service| service.service_principal() == Some(principal.as_str()));
+            token = page.next_token;
+            if found || token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Organizational units: created, renamed, deleted.
+
+use super::effects::{Doing, Hand};
+use super::run::Made;
+use super::tag::tags_of;
+use super::wait::{READ_BACK, Wait};
+use crate::aws::AwsError;
+use crate::change::{Attribute, Text};
+use crate::event::Failure;
+use crate::plan::Tags;
+
+impl Hand<'_> {
+    /// CreateOrganizationalUnit. One of the name that is there already is taken.
+    pub(super) async fn create_ou(
+        &self,
+        parent: &Text,
+        name: &str,
+        tags: &Tags,
+    ) -> Result<Made, Failure> {
+        let parent = self.text(parent)?;
+        let doing = || format!("creating OU `{name}` in {parent}");
+        let sdk_tags = tags_of(tags).doing(doing)?;
+        let client = self.shared.aws.organizations();
+        let created = self
+            .organizations("CreateOrganizationalUnit", || {
+                client
+                    .create_organizational_unit()
+                    .parent_id(&parent)
+                    .name(name)
+                    .set_tags(Some(sdk_tags.clone()))
+                    .send()
+            })
+            .await;
+        let (id, arn) = match created {
+            Ok(answer) => {
+                let ou = answer.organizational_unit;
+                (
+                    ou.as_ref().and_then(|ou| ou.id.clone()),
+                    ou.and_then(|ou| ou.arn),
+                )
+            }
+            Err(error) if error.is("DuplicateOrganizationalUnit") => {
+                let (id, arn) = self.find_ou(&parent, name).await?;
+                // Whoever made it may not have tagged it.
+                if let Some(id) = &id {
+                    self.set_tags(id, tags).await.doing(doing)?;
+                }
+                (id, arn)
+            }
+            Err(error) => return Err(error).doing(doing),
+        };
+        let address = &self.change.address;
+        Ok([(Attribute::Id, id), (Attribute::Arn, arn)]
+            .into_iter()
+            .filter_map(|(attribute, value)| Some((address.clone(), attribute, value?)))
+            .collect())
+    }
+
+    /// The OU of a name in a parent, waited for: AWS said that it is there, but its lists lag.
+    async fn find_ou(
+        &self,
+        parent: &str,
+        name: &str,
+    ) -> Result<(Option<String>, Option<String>), Failure> {
+        let doing = || format!("looking for OU `{name}` in {parent}");
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let mut token: Option<String> = None;
+            loop {
+                let page = self
+                    .organizations("ListOrganizationalUnitsForParent", || {
+                        client
+                            .list_organizational_units_for_parent()
+                            .parent_id(parent)
+                            .set_next_token(token.clone())
+                            .send()
+                    })
+                    .await
+                    .doing(doing)?;
+                let found = page
+                    .organizational_units
+                    .unwrap_or_default()
+                    .into_iter()
+                    .find(|ou| ou.name() == Some(name));
+                if let Some(ou) = found {
+                    return Ok((ou.id, ou.arn));
+                }
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+            wait.pause("AWS says that the OU exists but does not list it yet")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// UpdateOrganizationalUnit.
+    pub(super) async fn rename_ou(&self, id: &str, name: &str) -> Result<Made, Failure> {
+        let doing = || format!("renaming OU {id} to `{name}`");
+        let client = self.shared.aws.organizations();
+        let renamed = self
+            .organizations("UpdateOrganizationalUnit", || {
+                client
+                    .update_organizational_unit()
+                    .organizational_unit_id(id)
+                    .name(name)
+                    .send()
+            })
+            .await;
+        match renamed {
+            // The name may be this OU's own already, after a lost answer.
+            Err(error)
+                if error.is("DuplicateOrganizationalUnit")
+                    && self.ou_is_named(id, name).await.doing(doing)? => {}
+            renamed => {
+                renamed.doing(doing)?;
+            }
+        }
+        Ok(vec![(
+            self.change.address.clone(),
+            Attribute::Id,
+            id.to_owned(),
+        )])
+    }
+
+    async fn ou_is_named(&self, id: &str, name: &str) -> Result<bool, AwsError> {
+        let client = self.shared.aws.organizations();
+        let answer = self
+            .organizations("DescribeOrganizationalUnit", || {
+                client
+                    .describe_organizational_unit()
+                    .organizational_unit_id(id)
+                    .send()
+            })
+            .await?;
+        Ok(answer
+            .organizational_unit()
+            .is_some_and(|ou| ou.name() == Some(name)))
+    }
+
+    /// DeleteOrganizationalUnit; one that is gone is done.
+    pub(super) async fn delete_ou(&self, id: &str) -> Result<Made, Failure> {
+        let client = self.shared.aws.organizations();
+        let deleted = self
+            .organizations("DeleteOrganizationalUnit", || {
+                client
+                    .delete_organizational_unit()
+                    .organizational_unit_id(id)
+                    .send()
+            })
+            .await;
+        match deleted {
+            Ok(_) => Ok(Made::new()),
+            Err(error) if error.is("OrganizationalUnitNotFound") => Ok(Made::new()),
+            Err(error) => Err(error).doing(|| format!("deleting OU {id}")),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Organizations policies: created, updated, deleted, attached, detached.
+
+use aws_sdk_organizations::types::PolicyType as SdkPolicyType;
+
+use super::effects::{Doing, Hand};
+use super::hints;
+use super::run::Made;
+use super::tag::tags_of;
+use super::wait::{POLICY_TYPE, READ_BACK, Wait};
+use crate::aws::AwsError;
+use crate::change::{Attribute, Text};
+use crate::event::Failure;
+use crate::plan::{PolicyType, Tags};
+
+/// A policy as a look finds it.
+struct Found {
+    id: String,
+    arn: Option<String>,
+}
+
+impl Hand<'_> {
+    /// CreatePolicy, after a look by name and type: a killed run may have made it.
+    pub(super) async fn create_policy(
+        &self,
+        name: &str,
+        kind: PolicyType,
+        description: &str,
+        content: &str,
+        tags: &Tags,
+    ) -> Result<Made, Failure> {
+        let doing = || format!("creating policy `{name}` ({})", kind.aws_name());
+        if let Some(found) = self.find_policy(name, kind).await.doing(doing)? {
+            return self.take_policy(found, content, tags).await;
+        }
+        let sdk_tags = tags_of(tags).doing(doing)?;
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, POLICY_TYPE);
+        loop {
+            let created = self
+                .organizations("CreatePolicy", || {
+                    client
+                        .create_policy()
+                        .name(name)
+                        .r#type(SdkPolicyType::from(kind.aws_name()))
+                        .description(description)
+                        .content(content)
+                        .set_tags(Some(sdk_tags.clone()))
+                        .send()
+                })
+                .await;
+            match created {
+                Ok(answer) => {
+                    let summary = answer.policy.and_then(|policy| policy.policy_summary);
+                    let (id, arn) =
+                        summary.map_or((None, None), |summary| (summary.id, summary.arn));
+                    return Ok(self.bind_policy(id, arn));
+                }
+                Err(error) if error.is("DuplicatePolicy") => {
+                    if let Some(found) = self.find_policy(name, kind).await.doing(doing)? {
+                        return self.take_policy(found, content, tags).await;
+                    }
+                    wait.pause("AWS says that the policy exists but does not list it yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                // ListRoots may say ENABLED before every part of Organizations knows it.
+                Err(error) if error.is("PolicyTypeNotEnabled") => {
+                    wait.pause("the policy type is not on everywhere yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        }
+    }
+
+    /// A policy of the name that appeared since the inventory was read: taken when it says the same.
+    async fn take_policy(&self, found: Found, content: &str, tags: &Tags) -> Result<Made, Failure> {
+        let id = &found.id;
+        let doing = || format!("taking over policy {id}");
+        let client = self.shared.aws.organizations();
+        let described = self
+            .organizations("DescribePolicy", || {
+                client.describe_policy().policy_id(id).send()
+            })
+            .await
+            .doing(doing)?;
+        let there = described.policy.and_then(|policy| policy.content);
+        if !same_json(there.as_deref().unwrap_or_default(), content) {
+            return Err(self.fails(
+                format!("a policy of this name and other content, {id}, appeared meanwhile"),
+                Some("run plan again to see what would change"),
+            ));
+        }
+        self.set_tags(id, tags).await.doing(doing)?;
+        Ok(self.bind_policy(Some(found.id), found.arn))
+    }
+
+    fn bind_policy(&self, id: Option<String>, arn: Option<String>) -> Made {
+        let address = &self.change.address;
+        [(Attribute::Id, id), (Attribute::Arn, arn)]
+            .into_iter()
+            .filter_map(|(attribute, value)| Some((address.clone(), attribute, value?)))
+            .collect()
+    }
+
+    async fn find_policy(&self, name: &str, kind: PolicyType) -> Result<Option<Found>, AwsError> {
+        let client = self.shared.aws.organizations();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self
+                .organizations("ListPolicies", || {
+                    client
+                        .list_policies()
+                        .filter(SdkPolicyType::from(kind.aws_name()))
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let found = page
+                .policies
+                .unwrap_or_default()
+                .into_iter()
+                .find(|summary| summary.name() == Some(name));
+            if let Some(summary) = found {
+                return Ok(summary.id.map(|id| Found {
+                    id,
+                    arn: summary.arn,
+                }));
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// UpdatePolicy; the same again changes nothing.
+    pub(super) async fn update_policy(
+        &self,
+        id: &str,
+        name: &str,
+        description: &str,
+        content: &str,
+    ) -> Result<Made, Failure> {
+        let client = self.shared.aws.organizations();
+        self.organizations("UpdatePolicy", || {
+            client
+                .update_policy()
+                .policy_id(id)
+                .name(name)
+                .description(description)
+                .content(content)
+                .send()
+        })
+        .await
+        .doing(|| format!("updating policy `{name}` ({id})"))?;
+        Ok(Made::new())
+    }
+
+    /// DeletePolicy, detached from everything first.
+    pub(super) async fn delete_policy(&self, id: &str) -> Result<Made, Failure> {
+        let doing = || format!("deleting policy {id}");
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let targets = match self.policy_targets(id).await {
+                Ok(targets) => targets,
+                Err(error) if error.is("PolicyNotFound") => return Ok(Made::new()),
+                Err(error) => return Err(error).doing(doing),
+            };
+            for target in targets {
+                self.detach(id, &target)
+                    .await
+                    .doing(|| format!("detaching policy {id} from {target}"))?;
+            }
+            let deleted = self
+                .organizations("DeletePolicy", || {
+                    client.delete_policy().policy_id(id).send()
+                })
+                .await;
+            match deleted {
+                Ok(_) => return Ok(Made::new()),
+                Err(error) if error.is("PolicyNotFound") => return Ok(Made::new()),
+                Err(error) if error.is("PolicyInUse") => {
+                    wait.pause("AWS still counts the policy as attached")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        }
+    }
+
+    async fn policy_targets(&self, id: &str) -> Result<Vec<String>, AwsError> {
+        let client = self.shared.aws.organizations();
+        let mut targets = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self
+                .organizations("ListTargetsForPolicy", || {
+                    client
+                        .list_targets_for_policy()
+                        .policy_id(id)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            targets.extend(
+                page.targets
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|target| target.target_id),
+            );
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(targets);
+            }
+        }
+    }
+
+    /// AttachPolicy; what is attached already is done.
+    pub(super) async fn attach_policy(
+        &self,
+        policy: &Text,
+        target: &Text,
+    ) -> Result<Made, Failure> {
+        let policy = self.text(policy)?;
+        let target = self.text(target)?;
+        let doing = || format!("attaching policy {policy} to {target}");
+        let client = self.shared.aws.organizations();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let attached = self
+                .organizations("AttachPolicy", || {
+                    client
+                        .attach_policy()
+                        .policy_id(&policy)
+                        .target_id(&target)
+                        .send()
+                })
+                .await;
+            match attached {
+                Ok(_) => return Ok(Made::new()),
+                Err(error) if error.is("DuplicatePolicyAttachment") => return Ok(Made::new()),
+                // Made a moment ago, or a type turned on a moment ago.
+                Err(error)
+                    if ["PolicyNotFound", "TargetNotFound", "PolicyTypeNotEnabled"]
+                        .iter()
+                        .any(|code| error.is(code)) =>
+                {
+                    wait.pause(format!("AWS answered {}: trying again", error.code))
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        }
+    }
+
+    /// DetachPolicy; what is not attached is done.
+    pub(super) async fn detach_policy(
+        &self,
+        policy: &Text,
+        target: &Text,
+    ) -> Result<Made, Failure> {
+        let policy = self.text(policy)?;
+        let target = self.text(target)?;
+        self.detach(&policy, &target)
+            .await
+            .doing(|| format!("detaching policy {policy} from {target}"))?;
+        Ok(Made::new())
+    }
+
+    async fn detach(&self, policy: &str, target: &str) -> Result<(), AwsError> {
+        let client = self.shared.aws.organizations();
+        let detached = self
+            .organizations("DetachPolicy", || {
+                client
+                    .detach_policy()
+                    .policy_id(policy)
+                    .target_id(target)
+                    .send()
+            })
+            .await;
+        match detached {
+            Ok(_) => Ok(()),
+            Err(error) if error.is("PolicyNotAttached") => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether two JSON texts say the same, white space and the order of keys aside.
+fn same_json(one: &str, other: &str) -> bool {
+    match (
+        serde_json::from_str::<serde_json::Value>(one),
+        serde_json::from_str::<serde_json::Value>(other),
+    ) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}

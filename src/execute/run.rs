@@ -1,0 +1,302 @@
+//! The loop that runs a change graph: starts what the schedule allows, binds what comes back, and
+//! tells what happens.
+//!
+//! Everything that the loop sees comes through one ordered place: a stop request, then what running
+//! changes tell, then what ends. With tokio's paused clock two runs of the same graph tell the same
+//! events at the same instants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::schedule::{Lane, NotTried, Outcome, Schedule, Task};
+use super::stop::{Stop, StopLevel};
+use crate::aws::Caller;
+use crate::change::{Address, Attribute, Bindings, Change};
+use crate::event::{Event, Failure};
+use crate::graph::ChangeGraph;
+
+/// What a change made known: attributes for the references of later changes.
+pub type Made = Vec<(Address, Attribute, String)>;
+
+/// That which changes AWS. Clones share everything.
+pub trait Effects: Clone + Send + Sync + 'static {
+    /// Makes one change, whole, and returns what it made known. May be repeated: a change that is
+    /// already done is found so. `known` binds every reference of the change's texts, and the
+    /// organization.
+    fn perform(
+        &self,
+        change: &Change,
+        known: &Bindings,
+        ctx: &Caller,
+    ) -> impl Future<Output = Result<Made, Failure>> + Send;
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// In the order of their ends.
+    pub done: Vec<Address>,
+    pub failed: Vec<(Address, Failure)>,
+    pub not_tried: Vec<(Address, String)>,
+    /// Whether a stop was asked for before everything had ended.
+    pub stopped: bool,
+    pub took: Duration,
+}
+
+impl Summary {
+    /// Whether every change was made.
+    pub fn is_success(&self) -> bool {
+        self.failed.is_empty() && self.not_tried.is_empty()
+    }
+}
+
+/// Runs the graph to its end, or until stopped.
+pub async fn execute<E: Effects>(
+    graph: ChangeGraph,
+    bindings: Bindings,
+    effects: &E,
+    tell: &dyn Fn(Event),
+    stop: &Stop,
+) -> Summary {
+    let steps = graph
+        .changes()
+        .map(|change| Step {
+            change: change.clone(),
+            needs: graph
+                .needs(&change.address)
+                .map(|need| need.address.clone())
+                .collect(),
+            rank: graph.rank(&change.address),
+        })
+        .collect();
+    run(steps, bindings, effects, tell, stop).await
+}
+
+/// A change with what it waits for.
+pub(super) struct Step {
+    pub(super) change: Change,
+    pub(super) needs: BTreeSet<Address>,
+    pub(super) rank: u64,
+}
+
+pub(super) async fn run<E: Effects>(
+    steps: Vec<Step>,
+    bindings: Bindings,
+    effects: &E,
+    tell: &dyn Fn(Event),
+    stop: &Stop,
+) -> Summary {
+    let schedule = Schedule::new(steps.iter().map(|step| Task {
+        address: step.change.address.clone(),
+        needs: step.needs.clone(),
+        rank: step.rank,
+        lane: Lane::of(&step.change.act),
+    }));
+    let (told, mut hear) = mpsc::unbounded_channel();
+    let mut run = Run {
+        steps: steps
+            .into_iter()
+            .map(|step| {
+                (
+                    step.change.address.clone(),
+                    (Arc::new(step.change), step.rank),
+                )
+            })
+            .collect(),
+        schedule,
+        bindings,
+        effects,
+        tell,
+        told,
+        tasks: JoinSet::new(),
+        started: BTreeMap::new(),
+        summary: Summary::default(),
+    };
+    let begun = Instant::now();
+    let mut level = StopLevel::Go;
+    loop {
+        if level == StopLevel::Go {
+            while let Some(address) = run.schedule.start_next() {
+                run.start(address);
+            }
+        }
+        if run.tasks.is_empty() {
+            break;
+        }
+        tokio::select! {
+            biased;
+            more = stop.beyond(level), if level < StopLevel::Now => {
+                level = more;
+                run.summary.stopped = true;
+                run.stop(level);
+            }
+            Some((change, why)) = hear.recv() => (run.tell)(Event::Waiting { change, why }),
+            Some(ended) = run.tasks.join_next() => {
+                // What it told last comes before its end.
+                while let Ok((change, why)) = hear.try_recv() {
+                    (run.tell)(Event::Waiting { change, why });
+                }
+                run.ended(ended);
+            }
+        }
+    }
+    // An acyclic graph leaves nothing over; should one ever come that does, it is said.
+    let stranded = run.schedule.give_up("what it needs never ended");
+    run.not_tried(stranded);
+    run.summary.took = begun.elapsed();
+    run.summary
+}
+
+struct Run<'a, E> {
+    steps: BTreeMap<Address, (Arc<Change>, u64)>,
+    schedule: Schedule,
+    bindings: Bindings,
+    effects: &'a E,
+    tell: &'a dyn Fn(Event),
+    told: mpsc::UnboundedSender<(Address, String)>,
+    tasks: JoinSet<(Address, Result<Made, Failure>)>,
+    started: BTreeMap<Address, (Instant, AbortHandle)>,
+    summary: Summary,
+}
+
+impl<E: Effects> Run<'_, E> {
+    fn start(&mut self, address: Address) {
+        let Some((change, rank)) = self.steps.get(&address) else {
+            return;
+        };
+        (self.tell)(Event::Started {
+            change: address.clone(),
+        });
+        let change = Arc::clone(change);
+        let known = self.known_to(&change);
+        let effects = self.effects.clone();
+        let told = self.told.clone();
+        let about = address.clone();
+        let ctx = Caller::new(*rank, move |why| {
+            // The loop is gone only when nobody listens any more.
+            let _ = told.send((about.clone(), why));
+        });
+        let handle = self.tasks.spawn(async move {
+            let result = effects.perform(&change, &known, &ctx).await;
+            (change.address.clone(), result)
+        });
+        self.started.insert(address, (Instant::now(), handle));
+    }
+
+    /// The bindings a change can ask for: handing out all of them would copy them for each change.
+    fn known_to(&self, change: &Change) -> Bindings {
+        let mut known = Bindings::default();
+        let mut pass = |address: &Address, attribute: &Attribute| {
+            if let Some(value) = self.bindings.get(address, attribute) {
+                known.bind(address.clone(), attribute.clone(), value);
+            }
+        };
+        change.act.visit_texts(&mut |text| {
+            for (address, attribute) in text.references() {
+                pass(address, attribute);
+            }
+        });
+        for attribute in [Attribute::Id, Attribute::RootId, Attribute::Arn] {
+            pass(&Address::Organization, &attribute);
+        }
+        known
+    }
+
+    fn ended(&mut self, ended: Result<(Address, Result<Made, Failure>), JoinError>) {
+        let (address, result) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                let address = self
+                    .started
+                    .iter()
+                    .find(|(_, (_, handle))| handle.id() == error.id())
+                    .map(|(address, _)| address.clone());
+                let Some(address) = address else {
+                    return;
+                };
+                let failure = if error.is_cancelled() {
+                    cut_off(&address)
+                } else {
+                    broken(&address)
+                };
+                (address, Err(failure))
+            }
+        };
+        let took = self
+            .started
+            .remove(&address)
+            .map_or(Duration::ZERO, |(start, _)| start.elapsed());
+        let outcome = match result {
+            Ok(made) => {
+                for (of, attribute, value) in made {
+                    self.bindings.bind(of, attribute, value);
+                }
+                (self.tell)(Event::Done {
+                    change: address.clone(),
+                    took,
+                });
+                self.summary.done.push(address.clone());
+                Outcome::Done
+            }
+            Err(failure) => {
+                (self.tell)(Event::Failed {
+                    change: address.clone(),
+                    took,
+                    failure: failure.clone(),
+                });
+                self.summary.failed.push((address.clone(), failure));
+                Outcome::Failed
+            }
+        };
+        let lost = self.schedule.ended(&address, outcome);
+        self.not_tried(lost);
+    }
+
+    fn stop(&mut self, level: StopLevel) {
+        (self.tell)(Event::Stopping);
+        let lost = self.schedule.give_up("the run was stopped");
+        self.not_tried(lost);
+        if level == StopLevel::Now {
+            self.tasks.abort_all();
+        }
+    }
+
+    fn not_tried(&mut self, lost: Vec<NotTried>) {
+        for NotTried { address, because } in lost {
+            (self.tell)(Event::NotTried {
+                change: address.clone(),
+                because: because.clone(),
+            });
+            self.summary.not_tried.push((address, because));
+        }
+    }
+}
+
+fn cut_off(address: &Address) -> Failure {
+    Failure {
+        doing: address.to_string(),
+        said: "stopped while it ran; AWS goes on with what it was asked".to_owned(),
+        hint: Some(
+            "run it again: what AWS finished meanwhile is found and not done twice".to_owned(),
+        ),
+        request_id: None,
+    }
+}
+
+fn broken(address: &Address) -> Failure {
+    Failure {
+        doing: address.to_string(),
+        said: "orgstrap itself broke while working on this; please report it".to_owned(),
+        hint: Some("run it again: what was done is found and not done twice".to_owned()),
+        request_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::sleep;
+
+use super::*;
+use crate::change::{Act, Text, Verb};
+
+fn key(name: &str) -> Address {
+    Address::Account(name.parse().unwrap())
+}
+
+fn step(name: &str, needs: &[&str], rank: u64) -> Step {
+    Step {
+        change: Change {
+            address: key(name),
+            verb: Verb::Ensure,
+            reason: String::new(),
+            fields: Vec::new(),
+            act: Act::MoveAccount {
+                account: needs
+                    .first()
+                    .map_or("".into(), |need| Text::reference(key(need), Attribute::Id)),
+                to: "".into(),
+            },
+            needs: BTreeSet::new(),
+        },
+        needs: needs.iter().map(|need| key(need)).collect(),
+        rank,
+    }
+}
+
+/// Takes ten seconds for each change, fails those named, and binds an id.
+#[derive(Clone, Default)]
+struct Pretend {
+    failing: BTreeSet<Address>,
+    saw: Arc<Mutex<Vec<String>>>,
+}
+
+impl Effects for Pretend {
+    async fn perform(
+        &self,
+        change: &Change,
+        known: &Bindings,
+        ctx: &Caller,
+    ) -> Result<Made, Failure> {
+        sleep(Duration::from_secs(5)).await;
+        (ctx.tell)("halfway".to_owned());
+        sleep(Duration::from_secs(5)).await;
+        let Act::MoveAccount { account, .. } = &change.act else {
+            unreachable!()
+        };
+        self.saw.lock().unwrap().push(account.value(known).unwrap());
+        if self.failing.contains(&change.address) {
+            return Err(Failure {
+                doing: "pretending".to_owned(),
+                said: "no".to_owned(),
+                hint: None,
+                request_id: None,
+            });
+        }
+        Ok(vec![(
+            change.address.clone(),
+            Attribute::Id,
+            format!("id of {}", change.address),
+        )])
+    }
+}
+
+async fn told(steps: Vec<Step>, effects: &Pretend, stop: &Stop) -> (Vec<String>, Summary) {
+    let begun = Instant::now();
+    let lines = RefCell::new(Vec::new());
+    let tell = |event: Event| {
+        let line = match event {
+            Event::Started { change } => format!("started {change}"),
+            Event::Waiting { change, why } => format!("waiting {change}: {why}"),
+            Event::Done { change, took } => format!("done {change} in {} s", took.as_secs()),
+            Event::Failed {
+                change, failure, ..
+            } => format!("failed {change}: {}", failure.said),
+            Event::NotTried { change, because } => format!("not tried {change}: {because}"),
+            Event::Stopping => "stopping".to_owned(),
+            Event::Notice { text } => text,
+        };
+        lines
+            .borrow_mut()
+            .push(format!("{:>3} {line}", begun.elapsed().as_secs()));
+    };
+    let summary = run(steps, Bindings::default(), effects, &tell, stop).await;
+    (lines.into_inner(), summary)
+}
+
+#[tokio::test(start_paused = true)]
+async fn starts_at_once_what_may_start_and_binds_what_comes_back() {
+    let effects = Pretend::default();
+    let steps = vec![
+        step("a", &[], 20),
+        step("b", &["a"], 10),
+        step("c", &[], 10),
+    ];
+    let (lines, summary) = told(steps, &effects, &Stop::new()).await;
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert!(summary.is_success());
+    assert_eq!(summary.took, Duration::from_secs(20));
+    assert!(
+        effects
+            .saw
+            .lock()
+            .unwrap()
+            .contains(&"id of account a".to_owned())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_takes_its_dependents_and_the_rest_goes_on() {
+    let effects = Pretend {
+        failing: [key("a")].into(),
+        ..Pretend::default()
+    };
+    let steps = vec![
+        step("a", &[], 20),
+        step("b", &["a"], 10),
+        step("c", &["b"], 10),
+        step("d", &[], 10),
+    ];
+    let (lines, summary) = told(steps, &effects, &Stop::new()).await;
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert_eq!(summary.done, [key("d")]);
+    assert_eq!(summary.not_tried.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_stop_finishes_what_is_in_flight() {
+    let stop = Stop::new();
+    let steps = vec![step("a", &[], 20), step("b", &["a"], 10)];
+    let effects = Pretend::default();
+    let ask = async {
+        sleep(Duration::from_secs(3)).await;
+        stop.ask();
+    };
+    let ((lines, summary), ()) = tokio::join!(told(steps, &effects, &stop), ask);
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert!(summary.stopped && !summary.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_stop_stops_now() {
+    let stop = Stop::new();
+    let steps = vec![step("a", &[], 20), step("b", &["a"], 10)];
+    let effects = Pretend::default();
+    let ask = async {
+        sleep(Duration::from_secs(3)).await;
+        stop.ask();
+        sleep(Duration::from_secs(3)).await;
+        stop.ask();
+    };
+    let ((lines, summary), ()) = tokio::join!(told(steps, &effects, &stop), ask);
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    assert_eq!(summary.took, Duration::from_secs(6));
+}

@@ -1,0 +1,463 @@
+//! Plain stacks: created, updated, waited for.
+
+use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackEvent, Tag};
+
+use super::effects::{Doing, Hand};
+use super::hints;
+use super::run::Made;
+use super::wait::{STACK, Wait};
+use crate::aws::{AwsError, Operation};
+use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::Tags;
+
+macro_rules! cloudformation {
+    ($hand:expr, $at:expr, $name:literal, $send:expr) => {
+        $hand
+            .shared
+            .aws
+            .call($hand.ctx, Operation("cloudformation", $name), $at, $send)
+            .await
+    };
+}
+pub(super) use cloudformation;
+
+/// Tags as CloudFormation takes them.
+pub(super) fn stack_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// Capabilities as CloudFormation takes them.
+pub(super) fn capabilities<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<Capability> {
+    names
+        .into_iter()
+        .map(|name| Capability::from(name.as_str()))
+        .collect()
+}
+
+/// Whether tags say that orgstrap made it.
+pub(super) fn is_ours(tags: &[Tag]) -> bool {
+    tags.iter()
+        .any(|tag| tag.key() == Some(OWNERSHIP_TAG.0) && tag.value() == Some(OWNERSHIP_TAG.1))
+}
+
+impl Hand<'_> {
+    /// Parameters as CloudFormation takes them, references filled in.
+    pub(super) fn parameters<'a>(
+        &self,
+        parameters: impl IntoIterator<Item = (&'a String, &'a Text)>,
+    ) -> Result<Vec<Parameter>, Failure> {
+        parameters
+            .into_iter()
+            .map(|(key, value)| {
+                Ok(Parameter::builder()
+                    .parameter_key(key)
+                    .parameter_value(self.text(value)?)
+                    .build())
+            })
+            .collect()
+    }
+
+    /// CreateStack and its end. A stack that is there is finished or taken if it is ours; one that
+    /// a failed creation left is deleted first.
+    pub(super) async fn create_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
+        let at = self.place(&self.account(&stack.account)?, &stack.region);
+        let doing = || doing("creating", stack, &at);
+        match self.settled(&at, stack).await? {
+            None => {}
+            Some(there) if failed_creation(&there) => {
+                self.remove_failed(&at, stack, &there).await?;
+            }
+            Some(there) if is_ours(there.tags()) => {
+                self.tell("the stack is there already: bringing it up to date");
+                return self.update_settled(&at, stack, &there).await;
+            }
+            Some(_) => {
+                return Err(self.fails(
+                    format!(
+                        "a stack `{}` that orgstrap did not make is there",
+                        stack.name
+                    ),
+                    Some("delete or rename it, or choose another prefix in the plan"),
+                ));
+            }
+        }
+        let parameters = self.parameters(&stack.parameters)?;
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let token = self.token("create");
+        let created = cloudformation!(self, &at, "CreateStack", || client
+            .create_stack()
+            .stack_name(&stack.name)
+            .template_body(&stack.template)
+            .set_parameters(Some(parameters.clone()))
+            .set_capabilities(Some(capabilities(&stack.capabilities)))
+            .set_tags(Some(stack_tags(&stack.tags)))
+            .on_failure(OnFailure::Rollback)
+            .enable_termination_protection(true)
+            .client_request_token(&token)
+            .send());
+        match created {
+            Ok(_) => {}
+            // The answer to an earlier attempt was lost.
+            Err(error) if error.is("AlreadyExists") || error.is("TokenAlreadyExists") => {}
+            Err(error) => return Err(error).doing(doing),
+        }
+        self.finish_stack(&at, stack, "CREATE_COMPLETE", doing)
+            .await
+    }
+
+    /// UpdateStack and its end.
+    pub(super) async fn update_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
+        let at = self.place(&self.account(&stack.account)?, &stack.region);
+        match self.settled(&at, stack).await? {
+            Some(there) => self.update_settled(&at, stack, &there).await,
+            None => Err(Failure {
+                doing: doing("updating", stack, &at),
+                said: "the stack is gone".to_owned(),
+                hint: Some("run plan again: it makes it anew".to_owned()),
+                request_id: None,
+            }),
+        }
+    }
+
+    async fn update_settled(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+        there: &Stack,
+    ) -> Result<Made, Failure> {
+        let doing = || doing("updating", stack, at);
+        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        if status(there) == "UPDATE_ROLLBACK_FAILED" {
+            return Err(Failure {
+                doing: doing(),
+                said:
+                    "an earlier update failed and could not be rolled back (UPDATE_ROLLBACK_FAILED)"
+                        .to_owned(),
+                hint: Some(format!(
+                    "mend what blocks it, then: aws cloudformation continue-update-rollback --stack-name {} --region {}",
+                    stack.name, at.region
+                )),
+                request_id: None,
+            });
+        }
+        if there.enable_termination_protection() != Some(true) {
+            cloudformation!(self, at, "UpdateTerminationProtection", || client
+                .update_termination_protection()
+                .stack_name(&stack.name)
+                .enable_termination_protection(true)
+                .send())
+            .doing(doing)?;
+        }
+        let parameters = self.parameters(&stack.parameters)?;
+        let token = self.token("update");
+        let updated = cloudformation!(self, at, "UpdateStack", || client
+            .update_stack()
+            .stack_name(&stack.name)
+            .template_body(&stack.template)
+            .set_parameters(Some(parameters.clone()))
+            .set_capabilities(Some(capabilities(&stack.capabilities)))
+            .set_tags(Some(stack_tags(&stack.tags)))
+            .client_request_token(&token)
+            .send());
+        match updated {
+            Ok(_) => {}
+            Err(error) if error.message.contains("No updates are to be performed") => {
+                return Ok(self.bind_stack(there));
+            }
+            Err(error) if error.is("TokenAlreadyExists") => {}
+            // The update of an attempt whose answer was lost is under way.
+            Err(error) if error.is("ValidationError") && error.message.contains("_IN_PROGRESS") => {
+            }
+            Err(error) => return Err(error).doing(doing),
+        }
+        self.finish_stack(at, stack, "UPDATE_COMPLETE", doing).await
+    }
+
+    /// Waits for the operation under way and says how it ended. After a creation that was taken over
+    /// both words of success count.
+    async fn finish_stack(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+        success: &str,
+        doing: impl Fn() -> String,
+    ) -> Result<Made, Failure> {
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let there = self.describe_stack(at, &stack.name).await.doing(&doing)?;
+            match there {
+                // A new stack may not be listed at once.
+                None => {
+                    wait.pause("CloudFormation does not list the stack yet")
+                        .await
+                        .doing(&doing)?;
+                }
+                Some(there) if in_progress(&there) => {
+                    wait.pause(format!("CloudFormation says {}", status(&there)))
+                        .await
+                        .doing(&doing)?;
+                }
+                Some(there)
+                    if [success, "CREATE_COMPLETE", "UPDATE_COMPLETE"]
+                        .contains(&status(&there)) =>
+                {
+                    return Ok(self.bind_stack(&there));
+                }
+                Some(there) => return Err(self.stack_failed(at, &there, doing()).await),
+            }
+        }
+    }
+
+    /// The stack once nothing works on it; `None` where there is none.
+    async fn settled(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+    ) -> Result<Option<Stack>, Failure> {
+        let doing = || doing("looking at", stack, at);
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            match self.describe_stack(at, &stack.name).await.doing(doing)? {
+                Some(there) if status(&there) == "DELETE_COMPLETE" => return Ok(None),
+                Some(there) if in_progress(&there) => {
+                    wait.pause(format!(
+                        "for what is under way: CloudFormation says {}",
+                        status(&there)
+                    ))
+                    .await
+                    .doing(doing)?;
+                }
+                there => return Ok(there),
+            }
+        }
+    }
+
+    async fn describe_stack(
+        &self,
+        at: &AccountRegion,
+        name: &str,
+    ) -> Result<Option<Stack>, AwsError> {
+        let client = self.shared.aws.cloudformation(at).await?;
+        let answer = cloudformation!(self, at, "DescribeStacks", || client
+            .describe_stacks()
+            .stack_name(name)
+            .send());
+        match answer {
+            Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
+            Err(error)
+                if error.is("ValidationError") && error.message.contains("does not exist") =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes what a failed creation left, and says what it leaves behind in turn: a bucket that is
+    /// kept makes the next creation fail by its name.
+    async fn remove_failed(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+        there: &Stack,
+    ) -> Result<(), Failure> {
+        let doing = || doing("deleting the failed creation of", stack, at);
+        if !stack.replaces_failed {
+            self.tell("an earlier creation of the stack failed: deleting what it left");
+        }
+        if !is_ours(there.tags()) {
+            return Err(self.fails(
+                format!(
+                    "a failed stack `{}` that orgstrap did not make is there",
+                    stack.name
+                ),
+                Some("delete it, or choose another prefix in the plan"),
+            ));
+        }
+        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        cloudformation!(self, at, "UpdateTerminationProtection", || client
+            .update_termination_protection()
+            .stack_name(&stack.name)
+            .enable_termination_protection(false)
+            .send())
+        .doing(doing)?;
+        // By id: the name alone would not be found any more once it is deleted.
+        let id = there.stack_id().unwrap_or(&stack.name);
+        cloudformation!(self, at, "DeleteStack", || client
+            .delete_stack()
+            .stack_name(id)
+            .send())
+        .doing(doing)?;
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let now = self.describe_stack(at, id).await.doing(doing)?;
+            match now {
+                None => break,
+                Some(now) if status(&now) == "DELETE_COMPLETE" => break,
+                Some(now) if status(&now) == "DELETE_FAILED" => {
+                    return Err(self.stack_failed(at, &now, doing()).await);
+                }
+                Some(now) => {
+                    wait.pause(format!("CloudFormation says {}", status(&now)))
+                        .await
+                        .doing(doing)?;
+                }
+            }
+        }
+        let kept: Vec<String> = self
+            .stack_events(at, id)
+            .await
+            .unwrap_or_default()
+            .iter()
+            .filter(|event| {
+                event
+                    .resource_status()
+                    .is_some_and(|status| status.as_str() == "DELETE_SKIPPED")
+            })
+            .filter_map(|event| event.physical_resource_id().map(str::to_owned))
+            .collect();
+        if !kept.is_empty() {
+            self.tell(format!(
+                "kept from the failed creation: {}",
+                kept.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// The failure of a stack, with the first resource that failed.
+    async fn stack_failed(&self, at: &AccountRegion, stack: &Stack, doing: String) -> Failure {
+        let name = stack.stack_id().or(stack.stack_name()).unwrap_or_default();
+        let events = self.stack_events(at, name).await.unwrap_or_default();
+        let said = match first_failure(&events) {
+            Some(first) => format!("{}: {first}", status(stack)),
+            None => format!(
+                "{}: {}",
+                status(stack),
+                stack.stack_status_reason().unwrap_or("no reason given")
+            ),
+        };
+        let hint = hint_for_resource(&said).unwrap_or(
+            "mend what it names and run apply again; a stack that failed to be created is deleted and made anew",
+        );
+        Failure {
+            doing,
+            said,
+            hint: Some(hint.to_owned()),
+            request_id: None,
+        }
+    }
+
+    /// The events of a stack, newest first, up to the start of its last operation.
+    async fn stack_events(
+        &self,
+        at: &AccountRegion,
+        name: &str,
+    ) -> Result<Vec<StackEvent>, AwsError> {
+        let client = self.shared.aws.cloudformation(at).await?;
+        let mut events: Vec<StackEvent> = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = cloudformation!(self, at, "DescribeStackEvents", || client
+                .describe_stack_events()
+                .stack_name(name)
+                .set_next_token(token.clone())
+                .send())?;
+            for event in page.stack_events.unwrap_or_default() {
+                let of_stack = event.physical_resource_id() == event.stack_id();
+                let starts = event.resource_status().is_some_and(|status| {
+                    [
+                        "CREATE_IN_PROGRESS",
+                        "UPDATE_IN_PROGRESS",
+                        "DELETE_IN_PROGRESS",
+                    ]
+                    .contains(&status.as_str())
+                });
+                events.push(event);
+                if of_stack && starts {
+                    return Ok(events);
+                }
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(events);
+            }
+        }
+    }
+
+    fn bind_stack(&self, stack: &Stack) -> Made {
+        let address = &self.change.address;
+        let id = stack
+            .stack_id()
+            .map(|id| (address.clone(), Attribute::Id, id.to_owned()));
+        let outputs = stack.outputs().iter().filter_map(|output| {
+            let name = Attribute::Output(output.output_key()?.to_owned());
+            Some((address.clone(), name, output.output_value()?.to_owned()))
+        });
+        id.into_iter().chain(outputs).collect()
+    }
+}
+
+fn doing(what: &str, stack: &StackAct, at: &AccountRegion) -> String {
+    format!(
+        "{what} stack {} in account {}, {}",
+        stack.name, at.account, at.region
+    )
+}
+
+fn status(stack: &Stack) -> &str {
+    stack.stack_status().map_or("", |status| status.as_str())
+}
+
+fn in_progress(stack: &Stack) -> bool {
+    status(stack).ends_with("_IN_PROGRESS") && status(stack) != "REVIEW_IN_PROGRESS"
+}
+
+/// A stack that can only be deleted.
+fn failed_creation(stack: &Stack) -> bool {
+    [
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "CREATE_FAILED",
+        "DELETE_FAILED",
+        "REVIEW_IN_PROGRESS",
+    ]
+    .contains(&status(stack))
+}
+
+/// The first resource that failed by itself; the others were cancelled because of it. Events come
+/// newest first.
+fn first_failure(events: &[StackEvent]) -> Option<String> {
+    events
+        .iter()
+        .rev()
+        .filter(|event| {
+            event
+                .resource_status()
+                .is_some_and(|status| status.as_str().ends_with("_FAILED"))
+        })
+        .find(|event| {
+            let reason = event.resource_status_reason().unwrap_or_default();
+            !reason.to_ascii_lowercase().contains("cancelled")
+        })
+        .map(|event| {
+            format!(
+                "{} ({}): {}",
+                event.logical_resource_id().unwrap_or_default(),
+                event.resource_type().unwrap_or_default(),
+                event.resource_status_reason().unwrap_or("no reason given")
+            )
+        })
+}
+
+/// What usually helps, by what a resource's failure says.
+pub(super) fn hint_for_resource(reason: &str) -> Option<&'static str> {
+    hints::BY_RESOURCE
+        .iter()
+        .find(|(fragment, _)| reason.contains(fragment))
+        .map(|(_, hint)| *hint)
+}

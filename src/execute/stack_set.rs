@@ -1,0 +1,397 @@
+//! Stack sets: created, changed, rolled out to accounts and Regions.
+//!
+//! They lie in the management account's home Region. What an operation comes to is judged in
+//! [`super::operation`].
+
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudformation::types::{
+    AccountFilterType, AutoDeployment as SdkAutoDeployment, DeploymentTargets, ManagedExecution,
+    OrganizationStatus, Parameter, PermissionModels, StackSet,
+};
+
+use super::effects::{Doing, Hand};
+use super::operation::{Goal, preferences};
+use super::run::Made;
+use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
+use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
+use crate::aws::{AwsError, Operation};
+use crate::change::{Attribute, StackSetAct, Wave};
+use crate::event::Failure;
+use crate::inventory::AutoDeployment;
+
+/// How long auto-deployment may take to show itself after an account has joined a target, in looks
+/// of [`OTHER_OPERATION`]: about a minute and a half.
+const LOOKS_FOR_AUTO_DEPLOYMENT: u32 = 14;
+
+impl Hand<'_> {
+    /// ActivateOrganizationsAccess: enabling trusted access through Organizations would not do.
+    pub(super) async fn activate_stack_sets(&self) -> Result<Made, Failure> {
+        let doing = || "giving StackSets access to the organization".to_owned();
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let mut asked = false;
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let described = cloudformation!(self, &at, "DescribeOrganizationsAccess", || client
+                .describe_organizations_access()
+                .send())
+            .doing(doing)?;
+            match described.status() {
+                Some(OrganizationStatus::Enabled) => return Ok(Made::new()),
+                Some(OrganizationStatus::DisabledPermanently) => {
+                    return Err(self.fails(
+                        "AWS says that StackSets' access to the organization is disabled permanently",
+                        Some("the organization was left or deleted meanwhile; AWS Support can say more"),
+                    ));
+                }
+                _ => {}
+            }
+            if !asked {
+                cloudformation!(self, &at, "ActivateOrganizationsAccess", || client
+                    .activate_organizations_access()
+                    .send())
+                .doing(doing)?;
+                asked = true;
+                continue;
+            }
+            wait.pause("AWS is giving StackSets access to the organization")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// CreateStackSet. One of the name that is there is taken if orgstrap made it.
+    pub(super) async fn create_stack_set(&self, set: &StackSetAct) -> Result<Made, Failure> {
+        let doing = || format!("creating stack set {}", set.name);
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let parameters = self.parameters(&set.parameters)?;
+        let token = self.token("create");
+        let created = cloudformation!(self, &at, "CreateStackSet", || client
+            .create_stack_set()
+            .stack_set_name(&set.name)
+            .description(&set.description)
+            .template_body(&set.template)
+            .set_parameters(Some(parameters.clone()))
+            .set_capabilities(Some(capabilities(&set.capabilities)))
+            .set_tags(Some(stack_tags(&set.tags)))
+            .permission_model(PermissionModels::ServiceManaged)
+            .auto_deployment(auto_deployment(set.auto_deployment))
+            .managed_execution(ManagedExecution::builder().active(true).build())
+            .client_request_token(&token)
+            .send());
+        let id = match created {
+            Ok(answer) => answer.stack_set_id.unwrap_or_default(),
+            Err(error) if error.is("NameAlreadyExists") || error.is("CreatedButModified") => {
+                match self.describe_set(&set.name).await.doing(doing)? {
+                    Some(there) if is_ours(there.tags()) => there.stack_set_id.unwrap_or_default(),
+                    Some(_) => {
+                        return Err(self.fails(
+                            format!(
+                                "a stack set `{}` that orgstrap did not make is there",
+                                set.name
+                            ),
+                            Some("delete or rename it, or choose another prefix in the plan"),
+                        ));
+                    }
+                    None => return Err(error).doing(doing),
+                }
+            }
+            Err(error) => return Err(error).doing(doing),
+        };
+        Ok(vec![(self.change.address.clone(), Attribute::Id, id)])
+    }
+
+    /// UpdateStackSet without a template: auto-deployment and managed execution. What is not named
+    /// would fall back to defaults, so what is there is sent along.
+    pub(super) async fn update_stack_set_settings(
+        &self,
+        name: &str,
+        auto: Option<AutoDeployment>,
+        managed: Option<bool>,
+    ) -> Result<Made, Failure> {
+        let doing = || format!("changing the settings of stack set {name}");
+        let at = self.home();
+        self.await_other_operations(name).await?;
+        let there = self.existing_set(name).await?;
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let previous: Vec<Parameter> = there
+            .parameters()
+            .iter()
+            .map(|parameter| {
+                Parameter::builder()
+                    .set_parameter_key(parameter.parameter_key.clone())
+                    .use_previous_value(true)
+                    .build()
+            })
+            .collect();
+        let token = self.token("settings");
+        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+            .update_stack_set()
+            .stack_set_name(name)
+            .use_previous_template(true)
+            .set_parameters(Some(previous.clone()))
+            .set_capabilities(there.capabilities.clone())
+            .set_description(there.description.clone())
+            .permission_model(PermissionModels::ServiceManaged)
+            .set_auto_deployment(auto.map(auto_deployment))
+            .set_managed_execution(
+                managed.map(|active| ManagedExecution::builder().active(active).build())
+            )
+            .operation_id(&token)
+            .send());
+        let operation = match updated {
+            Ok(answer) => answer.operation_id,
+            Err(error) if error.is("OperationIdAlreadyExists") => Some(token),
+            Err(error) => return Err(error).doing(doing),
+        };
+        if let Some(operation) = operation {
+            self.finish_operation(name, &operation, &Goal::default(), doing)
+                .await?;
+        }
+        Ok(Made::new())
+    }
+
+    /// UpdateStackSet with template and parameters, targeted at one stage. AutoDeployment may not be
+    /// sent together with targets.
+    pub(super) async fn update_instances(
+        &self,
+        set: &StackSetAct,
+        wave: &Wave,
+    ) -> Result<Made, Failure> {
+        let doing = || format!("updating the stacks of {}", set.name);
+        let at = self.home();
+        self.await_other_operations(&set.name).await?;
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let parameters = self.parameters(&set.parameters)?;
+        let goal = self.goal(wave)?;
+        let targets = self.targets(wave)?;
+        let token = self.token("update");
+        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+            .update_stack_set()
+            .stack_set_name(&set.name)
+            .description(&set.description)
+            .template_body(&set.template)
+            .set_parameters(Some(parameters.clone()))
+            .set_capabilities(Some(capabilities(&set.capabilities)))
+            .set_tags(Some(stack_tags(&set.tags)))
+            .permission_model(PermissionModels::ServiceManaged)
+            .deployment_targets(targets.clone())
+            .set_regions(Some(regions(wave)))
+            .operation_preferences(preferences(wave))
+            .operation_id(&token)
+            .send());
+        let operation = match updated {
+            Ok(answer) => answer.operation_id.unwrap_or(token),
+            Err(error) if error.is("OperationIdAlreadyExists") => token,
+            Err(error) => return Err(error).doing(doing),
+        };
+        self.finish_operation(&set.name, &operation, &goal, doing)
+            .await?;
+        Ok(Made::new())
+    }
+
+    /// CreateStackInstances for what is missing.
+    ///
+    /// An account that joined by a move may get its stacks from auto-deployment, by itself: that is
+    /// looked for and waited out first, and only what is missing then is created.
+    pub(super) async fn create_instances(&self, name: &str, wave: &Wave) -> Result<Made, Failure> {
+        let doing = || format!("rolling out {name}");
+        let goal = self.goal(wave)?;
+        self.await_other_operations(name).await?;
+        if !wave.accounts.is_empty() {
+            self.await_auto_deployment(name, &goal).await?;
+        }
+        let there = self.instances(name).await.doing(doing)?;
+        let missing = goal.missing(&there);
+        if !goal.is_empty() && missing.is_empty() {
+            self.tell("every stack is there already");
+            self.judge(name, None, &goal, doing).await?;
+            return Ok(Made::new());
+        }
+        // Everything is missing on the first rollout: then whole OUs are named. Later, only those
+        // accounts and Regions where something is.
+        let mut targets = self.targets(wave)?;
+        let mut wanted_regions = regions(wave);
+        if there.iter().any(|instance| goal.wants(instance)) {
+            let accounts: BTreeSet<String> =
+                missing.iter().map(|(account, _)| account.clone()).collect();
+            let in_regions: BTreeSet<String> =
+                missing.iter().map(|(_, region)| region.clone()).collect();
+            targets.accounts = Some(accounts.into_iter().collect());
+            targets.account_filter_type = Some(AccountFilterType::Intersection);
+            wanted_regions = in_regions.into_iter().collect();
+        }
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let token = self.token("create");
+        let created = cloudformation!(self, &at, "CreateStackInstances", || client
+            .create_stack_instances()
+            .stack_set_name(name)
+            .deployment_targets(targets.clone())
+            .set_regions(Some(wanted_regions.clone()))
+            .operation_preferences(preferences(wave))
+            .operation_id(&token)
+            .send());
+        let operation = match created {
+            Ok(answer) => answer.operation_id.unwrap_or(token),
+            Err(error) if error.is("OperationIdAlreadyExists") => token,
+            Err(error) => return Err(error).doing(doing),
+        };
+        self.finish_operation(name, &operation, &goal, doing)
+            .await?;
+        Ok(Made::new())
+    }
+
+    /// DeleteStackInstances with the stacks retained: the set forgets what it cannot work on.
+    pub(super) async fn forget_instances(&self, name: &str, wave: &Wave) -> Result<Made, Failure> {
+        let doing = || format!("taking inoperable stacks out of {name}");
+        self.await_other_operations(name).await?;
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let targets = self.targets(wave)?;
+        let token = self.token("forget");
+        let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
+            .delete_stack_instances()
+            .stack_set_name(name)
+            .deployment_targets(targets.clone())
+            .set_regions(Some(regions(wave)))
+            .operation_preferences(preferences(wave))
+            .retain_stacks(true)
+            .operation_id(&token)
+            .send());
+        let operation = match deleted {
+            Ok(answer) => answer.operation_id.unwrap_or(token),
+            Err(error) if error.is("OperationIdAlreadyExists") => token,
+            Err(error) if error.is("StackInstanceNotFound") => return Ok(Made::new()),
+            Err(error) => return Err(error).doing(doing),
+        };
+        self.finish_operation(name, &operation, &Goal::default(), doing)
+            .await?;
+        Ok(Made::new())
+    }
+
+    /// Waits until what joined has its stacks from auto-deployment, or until nothing shows that it
+    /// is at work.
+    async fn await_auto_deployment(&self, name: &str, goal: &Goal) -> Result<(), Failure> {
+        let doing = || format!("waiting for auto-deployment of {name}");
+        let set = self.existing_set(name).await?;
+        let enabled = set
+            .auto_deployment()
+            .is_some_and(|auto| auto.enabled() == Some(true));
+        if !enabled {
+            return Ok(());
+        }
+        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut quiet = 0;
+        loop {
+            let there = self.instances(name).await.doing(doing)?;
+            if goal.missing(&there).is_empty() {
+                return Ok(());
+            }
+            let at_work = there
+                .iter()
+                .any(|instance| goal.wants(instance) && instance.is_at_work())
+                || self.operation_under_way(name).await.doing(doing)?.is_some();
+            if at_work {
+                quiet = 0;
+            } else {
+                quiet += 1;
+                if quiet > LOOKS_FOR_AUTO_DEPLOYMENT {
+                    return Ok(());
+                }
+            }
+            wait.pause("for auto-deployment to reach the account")
+                .await
+                .doing(doing)?;
+        }
+    }
+
+    /// Waits until no other operation works on the set: auto-deployment, a person, an earlier run.
+    async fn await_other_operations(&self, name: &str) -> Result<(), Failure> {
+        let doing = || format!("waiting for other operations on {name}");
+        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        while let Some(action) = self.operation_under_way(name).await.doing(doing)? {
+            wait.pause(format!(
+                "another operation ({action}) on the stack set is under way"
+            ))
+            .await
+            .doing(doing)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn describe_set(&self, name: &str) -> Result<Option<StackSet>, AwsError> {
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await?;
+        let answer = cloudformation!(self, &at, "DescribeStackSet", || client
+            .describe_stack_set()
+            .stack_set_name(name)
+            .send());
+        match answer {
+            Ok(answer) => Ok(answer.stack_set),
+            Err(error) if error.is("StackSetNotFound") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn existing_set(&self, name: &str) -> Result<StackSet, Failure> {
+        self.describe_set(name)
+            .await
+            .doing(|| format!("reading stack set {name}"))?
+            .ok_or_else(|| {
+                self.fails(
+                    format!("the stack set {name} is gone"),
+                    Some("run plan again: it makes it anew"),
+                )
+            })
+    }
+
+    fn targets(&self, wave: &Wave) -> Result<DeploymentTargets, Failure> {
+        let texts = |texts: &[crate::change::Text]| {
+            texts
+                .iter()
+                .map(|text| self.text(text))
+                .collect::<Result<Vec<String>, Failure>>()
+        };
+        let accounts = texts(&wave.accounts)?;
+        // UNION is the API's default and refused for creations: say what is meant.
+        let filter = if accounts.is_empty() {
+            AccountFilterType::None
+        } else {
+            AccountFilterType::Intersection
+        };
+        Ok(DeploymentTargets::builder()
+            .set_organizational_unit_ids(Some(texts(&wave.ous)?))
+            .set_accounts((!accounts.is_empty()).then_some(accounts))
+            .account_filter_type(filter)
+            .build())
+    }
+
+    fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
+        let accounts = wave
+            .expect
+            .iter()
+            .map(|account| self.text(account))
+            .collect::<Result<BTreeSet<String>, Failure>>()?;
+        let regions = wave.regions.iter().map(ToString::to_string).collect();
+        Ok(Goal { accounts, regions })
+    }
+}
+
+fn regions(wave: &Wave) -> Vec<String> {
+    wave.regions.iter().map(ToString::to_string).collect()
+}
+
+fn auto_deployment(auto: AutoDeployment) -> SdkAutoDeployment {
+    let builder = SdkAutoDeployment::builder().enabled(auto.enabled);
+    // AWS refuses the retention flag where auto-deployment is off.
+    if auto.enabled {
+        builder
+            .retain_stacks_on_account_removal(auto.retain_on_removal)
+            .build()
+    } else {
+        builder.build()
+    }
+}

@@ -1,0 +1,125 @@
+//! Waiting for AWS to finish something: one table of intervals, a patience, and a reason told
+//! whenever it changes.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::aws::Caller;
+
+/// How often to look and how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// Intervals in seconds with the age in seconds from which they hold, oldest last. Never empty
+    /// in practice; without entries it looks every five seconds.
+    pub(super) intervals: &'static [(u64, u64)],
+    /// Seconds after which to give up.
+    pub(super) limit: u64,
+}
+
+impl Patience {
+    fn interval(&self, age: Duration) -> Duration {
+        let seconds = self
+            .intervals
+            .iter()
+            .rev()
+            .find(|(from, _)| age >= Duration::from_secs(*from))
+            .or(self.intervals.first())
+            .map_or(5, |(_, every)| *every);
+        Duration::from_secs(seconds)
+    }
+}
+
+/// An account's creation: DescribeCreateAccountStatus has 2 calls a second for all creations, and
+/// Terraform's users waited for up to 10 minutes.
+pub(super) const ACCOUNT_CREATION: Patience = Patience {
+    intervals: &[(0, 5), (10, 10)],
+    limit: 30 * 60,
+};
+/// After a lost answer: six minutes, because a request is void five minutes after it was signed.
+pub(super) const LOST_CREATION: Patience = Patience {
+    intervals: &[(0, 2), (10, 5), (60, 15)],
+    limit: 6 * 60,
+};
+/// Until reads show what a write has done (Organizations is eventually consistent).
+pub(super) const READ_BACK: Patience = Patience {
+    intervals: &[(0, 1), (5, 3), (30, 10)],
+    limit: 2 * 60,
+};
+/// A policy type that is being enabled.
+pub(super) const POLICY_TYPE: Patience = Patience {
+    intervals: &[(0, 2), (10, 5)],
+    limit: 10 * 60,
+};
+/// A stack. The Config recorder was seen to stay in progress for 45 minutes.
+pub(super) const STACK: Patience = Patience {
+    intervals: &[(0, 3), (30, 5), (180, 15)],
+    limit: 90 * 60,
+};
+/// A stack-set operation, which may reach thousands of instances.
+pub(super) const STACK_SET_OPERATION: Patience = Patience {
+    intervals: &[(0, 5), (60, 10), (300, 30)],
+    limit: 12 * 60 * 60,
+};
+/// Other operations of the same stack set, and auto-deployment to an account that joined.
+pub(super) const OTHER_OPERATION: Patience = Patience {
+    intervals: &[(0, 5), (60, 15), (600, 30)],
+    limit: 2 * 60 * 60,
+};
+/// GuardDuty's delegation, detectors and publishing destinations.
+pub(super) const GUARDDUTY: Patience = Patience {
+    intervals: &[(0, 3), (15, 5), (60, 15)],
+    limit: 15 * 60,
+};
+
+/// Waited as long as patience allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GaveUp {
+    pub(super) after: Duration,
+}
+
+/// One wait, from its first look on.
+pub(super) struct Wait<'a> {
+    ctx: &'a Caller,
+    patience: Patience,
+    since: Instant,
+    told: Option<String>,
+}
+
+impl<'a> Wait<'a> {
+    /// Starts the clock.
+    pub(super) fn new(ctx: &'a Caller, patience: Patience) -> Self {
+        Self {
+            ctx,
+            patience,
+            since: Instant::now(),
+            told: None,
+        }
+    }
+
+    /// Sleeps until the next look; `why` is told when it is not what was told last.
+    pub(super) async fn pause(&mut self, why: impl Into<String>) -> Result<(), GaveUp> {
+        let why = why.into();
+        let age = self.since.elapsed();
+        if age >= Duration::from_secs(self.patience.limit) {
+            return Err(GaveUp { after: age });
+        }
+        if self.told.as_ref() != Some(&why) {
+            (self.ctx.tell)(why.clone());
+            self.told = Some(why);
+        }
+        sleep(self.patience.interval(age)).await;
+        Ok(())
+    }
+}
+
+/// A duration in words for messages: `45 s`, `10 min`, `2 h 5 min`.
+pub(super) fn words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
