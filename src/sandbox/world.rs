@@ -290,3 +290,46 @@ mod due_list {
         Ok(list.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_runs_in_order_and_only_once() {
+        let mut world = World::empty("111111111111", 1);
+        for (key, millis) in [("late", 20), ("early", 10)] {
+            let credential = sts::Credential {
+                account: String::from("111111111111"),
+                principal: String::from("arn:aws:iam::111111111111:user/x"),
+                user_id: String::from("x"),
+                expires: None,
+                token: None,
+            };
+            world.credentials.insert(key.to_owned(), credential);
+            world.after(millis, Due::ForgetSession(key.to_owned()));
+        }
+        assert!(!world.advance(Time::START.plus_millis(9)));
+        assert!(world.advance(Time::START.plus_millis(15)));
+        assert!(world.credentials.contains_key("late"));
+        assert!(!world.credentials.contains_key("early"));
+        assert!(world.advance(Time::START.plus_millis(20)));
+        assert_eq!(world.due.len(), 0);
+        // Time does not go back.
+        world.advance(Time::START);
+        assert_eq!(world.now, Time::START.plus_millis(20));
+    }
+
+    #[test]
+    fn ids_come_from_the_seed() {
+        let ids = |seed| {
+            let mut rng = Rng::new(seed);
+            (rng.uuid(), rng.base36(10), rng.between(3, 5))
+        };
+        assert_eq!(ids(1), ids(1));
+        assert_ne!(ids(1).0, ids(2).0);
+        let (uuid, _, number) = ids(9);
+        assert_eq!(uuid.len(), 36);
+        assert!((3..=5).contains(&number));
+    }
+}

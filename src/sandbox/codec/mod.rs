@@ -10,6 +10,8 @@ pub mod model;
 mod query;
 mod rest;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod xml;
 

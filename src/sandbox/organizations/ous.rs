@@ -79,7 +79,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     if organization.has_ou(parent, name) {
         return Err(duplicate());
     }
-    // The chain holds the root too: five of it are four levels, and a fifth may still follow.
+    // The parent's chain counts the root as well, so the new OU would be at level chain.len().
     if organization.chain(parent).len() > DEPTH {
         return Err(constraint(
             "OU_DEPTH_LIMIT_EXCEEDED",
