@@ -1,6 +1,6 @@
 //! One decoded call, and what it fails with.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::time::Time;
 
@@ -92,7 +92,7 @@ pub struct AwsError {
     /// HTTP status.
     pub status: u16,
     /// Further members of the error shape, such as `Reason`.
-    pub fields: Map<String, Value>,
+    pub fields: Vec<(String, Value)>,
 }
 
 impl AwsError {
@@ -102,8 +102,16 @@ impl AwsError {
             code: code.into(),
             message: message.into(),
             status: 400,
-            fields: Map::new(),
+            fields: Vec::new(),
         }
+    }
+
+    /// A further member.
+    pub fn field(&self, member: &str) -> Option<&Value> {
+        self.fields
+            .iter()
+            .find(|(name, _)| name == member)
+            .map(|(_, value)| value)
     }
 
     /// The same with another HTTP status.
@@ -114,7 +122,7 @@ impl AwsError {
 
     /// The same with a further member, such as `Reason`.
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> AwsError {
-        self.fields.insert(member.to_owned(), value.into());
+        self.fields.push((member.to_owned(), value.into()));
         self
     }
 }

@@ -208,8 +208,7 @@ async fn the_same_seed_gives_the_same_world() {
             .await
             .expect("created");
         account(&client, "log-archive", "aws+log@example.com").await;
-        let world = world.lock().expect("not poisoned").clone();
-        world
+        world.lock().expect("not poisoned").clone()
     }
     assert_eq!(run().await, run().await);
 }
@@ -226,8 +225,7 @@ fn ten_thousand_accounts_are_listed_page_by_page() {
         let (client, _) = organization(&config).await;
         {
             let mut world = world.lock().expect("not poisoned");
-            world.account_quota = 10_000;
-            for n in 0..2_000 {
+            for n in 0..9_999 {
                 world.join_account(
                     &format!("{:012}", 200_000_000_000_u64 + n),
                     &format!("a{n}"),
@@ -241,7 +239,7 @@ fn ten_thousand_accounts_are_listed_page_by_page() {
             count += 1;
             seen += page.expect("a page").accounts().len();
         }
-        assert_eq!((count, seen), (101, 2_001));
+        assert_eq!((count, seen), (500, 10_000));
     });
 }
 

@@ -286,10 +286,11 @@ fn read_body(
         return Ok(());
     }
     let has_body = members(service, Some(shape)).any(|(_, it)| it.location == Location::Body);
-    if has_body && !request.body.is_empty() {
-        if let Value::Object(body) = read(shape)? {
-            input.extend(body);
-        }
+    if has_body
+        && !request.body.is_empty()
+        && let Value::Object(body) = read(shape)?
+    {
+        input.extend(body);
     }
     Ok(())
 }

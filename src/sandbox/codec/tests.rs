@@ -80,7 +80,7 @@ fn organizations_refuses_bad_input_with_its_reasons() {
     let attempt = |operation: &str, body: Value| {
         let target = format!("AWSOrganizationsV20161128.{operation}");
         let error = read(organizations, &json_request(&target, body)).expect_err("refused");
-        let reason = error.fields.get("Reason").and_then(Value::as_str);
+        let reason = error.field("Reason").and_then(Value::as_str);
         (error.code.clone(), reason.map(str::to_owned))
     };
     let invalid = |reason: &str| ("InvalidInputException".to_owned(), Some(reason.to_owned()));
