@@ -17,6 +17,8 @@ mod settings;
 mod stack_sets;
 mod stacks;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
