@@ -1,12 +1,15 @@
 use clap::Args;
 
-use super::error::{CommandError, CommandResult};
+use super::error::CommandResult;
+use super::exit::Exit;
+use crate::plan;
 use crate::report::Printer;
 
 /// Print the JSON Schema of the org plan, for editors.
 #[derive(Debug, Args)]
 pub(super) struct Schema {}
 
-pub(super) fn run(_verb: &Schema, _printer: &Printer) -> CommandResult {
-    Err(CommandError::new("`schema` is not wired yet"))
+pub(super) fn run(_verb: &Schema, printer: &Printer) -> CommandResult {
+    printer.data(&plan::schema());
+    Ok(Exit::Done)
 }

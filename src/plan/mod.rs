@@ -3,17 +3,38 @@
 //! [`OrgPlan`] is what the rest of orgstrap works with: every name checked, every reference
 //! resolved, every default filled in, every policy's content read. It is serialisable, because a
 //! saved change file carries the plan that it was made from.
+//!
+//! From text to plan: [`parse`] reads TOML into the types of [`file`], [`documents`] reads the
+//! files that it names, [`check`] judges both and makes the plan. Each says all that is wrong at
+//! once, as [`Diagnostic`]s.
 
+pub mod at;
+pub mod builtin;
+mod check;
+pub mod diagnostic;
+mod documents;
+pub mod file;
+mod load;
 pub mod names;
+mod parse;
+pub mod regions;
+mod schema;
+mod starter;
+mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
+pub use load::{Loaded, load, read, read_text};
 pub use names::{
     AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,
     StackName,
 };
+pub use schema::schema;
+pub use starter::starter;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -55,6 +76,8 @@ pub struct Organization {
     pub prefix: String,
     /// Policies attached to the root.
     pub policies: BTreeSet<PolicyKey>,
+    /// Tags of the root.
+    pub tags: Tags,
 }
 
 /// The values that a segregation tag may take.
@@ -122,7 +145,9 @@ pub struct Contact {
 }
 
 /// The policy types of Organizations. The plan spells them in lower case (`service_control_policy`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyType {
     ServiceControlPolicy,
@@ -161,6 +186,43 @@ impl PolicyType {
         PolicyType::NetworkSecurityDirectorPolicy,
         PolicyType::GuarddutyPolicy,
     ];
+
+    /// The word in the plan, such as `service_control_policy`.
+    pub fn word(self) -> String {
+        self.aws_name().to_ascii_lowercase()
+    }
+
+    /// How many characters a document of this type may have, white space counted (Organizations
+    /// quotas). For service control policies this is the value from before May 2026: not every
+    /// organization has the larger one.
+    pub fn max_size(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy => 5_120,
+            PolicyType::AiservicesOptOutPolicy => 2_500,
+            _ => 10_000,
+        }
+    }
+
+    /// How many policies of this type one root, OU or account may have, those counted that AWS
+    /// attaches itself (Organizations quotas).
+    pub fn max_attached(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy
+            | PolicyType::ResourceControlPolicy
+            | PolicyType::AiservicesOptOutPolicy
+            | PolicyType::ChatbotPolicy => 5,
+            _ => 10,
+        }
+    }
+
+    /// The policy that AWS attaches to everything and that orgstrap leaves there.
+    pub fn implicit_policy(self) -> Option<&'static str> {
+        match self {
+            PolicyType::ServiceControlPolicy => Some("FullAWSAccess"),
+            PolicyType::ResourceControlPolicy => Some("RCPFullAWSAccess"),
+            _ => None,
+        }
+    }
 
     /// The name in the Organizations API, such as `SERVICE_CONTROL_POLICY`.
     pub fn aws_name(self) -> &'static str {

@@ -104,8 +104,18 @@ impl Email {
 }
 
 fn check_account_id(text: &str) -> Result<(), InvalidName> {
-    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if digits.len() == 12 && digits == text {
         Ok(())
+    } else if digits.len() == 12 {
+        invalid(format!(
+            "an account id is written as its 12 digits: \"{digits}\""
+        ))
+    } else if digits == text {
+        invalid(format!(
+            "an account id has 12 digits; this has {}",
+            digits.len()
+        ))
     } else {
         invalid("an account id is 12 digits, in quotes")
     }
@@ -117,9 +127,9 @@ fn check_key(text: &str) -> Result<(), InvalidName> {
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !letters || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        invalid("may hold letters, digits, `-` and `_`, and starts with a letter or digit")
+        invalid("a name is made of letters, digits, `-` and `_`, and starts with a letter or digit")
     } else if text.len() > 50 {
-        invalid("is longer than 50 characters")
+        invalid("a name has at most 50 characters")
     } else {
         Ok(())
     }
@@ -169,25 +179,51 @@ fn check_principal(text: &str) -> Result<(), InvalidName> {
     }
 }
 
+/// The rules are those of CreateAccount in the Organizations API.
 fn check_email(text: &str) -> Result<(), InvalidName> {
-    if !(6..=64).contains(&text.len()) || !text.is_ascii() {
-        return invalid("an account email has 6 to 64 ASCII characters");
+    if !text.is_ascii() {
+        return invalid("an account's email holds ASCII characters only");
     }
-    match text.split_once('@') {
-        Some((local, domain))
-            if !local.is_empty()
-                && domain.contains('.')
-                && !domain.contains('@')
-                && !domain.starts_with('.')
-                && !domain.ends_with('.')
-                && !text
-                    .bytes()
-                    .any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) =>
-        {
-            Ok(())
-        }
-        _ => invalid("an email is written like `aws+name@example.com`"),
+    if !(6..=64).contains(&text.len()) {
+        return invalid(format!(
+            "an account's email has 6 to 64 characters; this one has {}",
+            text.len()
+        ));
     }
+    let Some((local, domain)) = text.split_once('@') else {
+        return invalid("an email is written like `aws+name@example.com`");
+    };
+    if domain.contains('@') {
+        return invalid("an email has one `@`");
+    }
+    if let Some(c) = local.chars().find(|c| {
+        c.is_ascii_whitespace() || c.is_ascii_control() || "\"'()<>[]:;,\\|%&".contains(*c)
+    }) {
+        return invalid(format!(
+            "AWS does not take {} before the `@` of an email",
+            if c.is_ascii_whitespace() {
+                "a space".to_owned()
+            } else {
+                format!("`{}`", c.escape_default())
+            }
+        ));
+    }
+    if local.is_empty() || local.starts_with('.') {
+        return invalid(
+            "the part of an email before the `@` is not empty and does not start with a dot",
+        );
+    }
+    if !domain
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        || !domain.contains('.')
+        || domain.starts_with(['-', '.'])
+        || domain.ends_with(['-', '.'])
+        || domain.contains("..")
+    {
+        return invalid(format!("`{domain}` is not a domain such as `example.com`"));
+    }
+    Ok(())
 }
 
 /// An OU's path from the root by names, such as `Workloads/Prod`. Never empty; the root is not an OU.

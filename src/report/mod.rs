@@ -4,6 +4,7 @@
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
 pub mod cost;
+pub mod diagnostics;
 mod fields;
 pub mod json;
 pub mod plan;

@@ -42,6 +42,7 @@ fn startup() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap".into(),
             policies: BTreeSet::new(),
+            tags: BTreeMap::new(),
         },
         segregation: BTreeMap::new(),
         ous: ["Security", "Prod"]

@@ -1,7 +1,10 @@
 //! The integration suite: one binary, one module a subject.
 
 mod baselines;
+mod broken_plans;
+mod examples;
 mod moto;
 mod observe;
+mod plan_file;
 mod sandbox_core;
 mod templates;

@@ -204,6 +204,7 @@ fn empty_plan(management: &str) -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             policies: Default::default(),
+            tags: std::collections::BTreeMap::new(),
         },
         segregation: BTreeMap::<String, AllowedValues>::new(),
         ous: BTreeMap::new(),

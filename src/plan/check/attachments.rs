@@ -1,0 +1,84 @@
+//! How many policies the root, an OU or an account may have.
+
+use std::collections::BTreeMap;
+
+use super::super::PolicyType;
+use super::super::diagnostic::Diagnostic;
+use super::super::file::Text;
+use super::{Context, Names};
+
+pub(super) fn attachments(cx: &Context<'_>, names: &Names) {
+    if let Some(organization) = &cx.file.organization {
+        target(cx, names, "the root", &organization.policies);
+    }
+    for (path, table) in &cx.file.ou {
+        target(cx, names, &format!("OU `{}`", **path), &table.policies);
+    }
+    for (key, table) in &cx.file.account {
+        target(cx, names, &format!("account `{}`", **key), &table.policies);
+    }
+    unattached(cx);
+}
+
+fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
+    let mut by_kind: BTreeMap<PolicyType, Vec<&Text>> = BTreeMap::new();
+    for text in policies {
+        if let Some(Some(kind)) = names.policies.get(text.as_str()) {
+            by_kind.entry(*kind).or_default().push(text);
+        }
+    }
+    for (kind, attached) in by_kind {
+        let own = kind.max_attached() - usize::from(kind.implicit_policy().is_some());
+        let Some(first_too_many) = attached.get(own) else {
+            continue;
+        };
+        let error = cx.error(
+            first_too_many,
+            format!(
+                "{what} has {} policies of type {}, {} more than AWS takes",
+                attached.len(),
+                kind.word(),
+                attached.len() - own
+            ),
+        );
+        cx.say(
+            match kind.implicit_policy() {
+                Some(implicit) => error.help(format!(
+                    "at most {own}: AWS takes {}, and {implicit} is one of them",
+                    own + 1
+                )),
+                None => error.help(format!("at most {own}")),
+            }
+            .help("join two of them, or attach one higher up"),
+        );
+    }
+}
+
+/// A policy that holds for nobody is most likely a slip.
+fn unattached(cx: &Context<'_>) {
+    // Beside errors this may be but a consequence, as when the name is misspelt where it is used.
+    if !cx.found.borrow().is_empty() || !cx.removed.is_empty() {
+        return;
+    }
+    let root = cx
+        .file
+        .organization
+        .iter()
+        .flat_map(|table| &table.policies);
+    let ous = cx.file.ou.values().flat_map(|table| &table.policies);
+    let accounts = cx.file.account.values().flat_map(|table| &table.policies);
+    let attached: Vec<&str> = root
+        .chain(ous)
+        .chain(accounts)
+        .map(|text| text.as_str())
+        .collect();
+    for key in cx.file.policy.keys() {
+        if !attached.contains(&key.as_str()) {
+            cx.say(
+                Diagnostic::warning(format!("policy `{}` is attached to nothing", **key))
+                    .at(cx.at(key))
+                    .help("name it in the `policies` of [organization], an OU or an account"),
+            );
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What a plan's values must be, one file for each part of the plan. Pure: the text and the files
+//! that it names have been read. Every check says what is wrong and goes on.
+
+mod accounts;
+mod attachments;
+mod organization;
+mod ous;
+mod policies;
+mod rollout;
+mod services;
+mod tags;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::at::At;
+use super::diagnostic::{Diagnostic, Location, Severity, Source};
+use super::documents::Documents;
+use super::file::{BaselineTable, PlanFile, Text};
+use super::parse::Removed;
+use super::suggest::{did_you_mean, nearest, quoted};
+use super::{
+    AccountKey, BaselineChoice, BaselineKey, InvalidName, OrgPlan, OuPath, PolicyKey, PolicyType,
+};
+use crate::baseline::BaselineProblem;
+
+/// Checks a plan and makes it what the rest of orgstrap works with; `None` where an error keeps
+/// the plan from being made. Errors and warnings are added to `diagnostics`.
+pub(super) fn check(
+    file: &PlanFile,
+    source: &Arc<Source>,
+    removed: &Removed,
+    documents: &Documents,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<OrgPlan> {
+    let cx = Context {
+        file,
+        source,
+        removed,
+        documents,
+        found: RefCell::default(),
+    };
+    let names = Names::of(&cx);
+    let organization = organization::organization(&cx, &names);
+    let segregation = tags::segregation(&cx);
+    let ous = ous::ous(&cx, &names, &segregation);
+    let accounts = accounts::accounts(&cx, &names);
+    tags::accounts_fit(&cx, &segregation);
+    let policies = policies::policies(&cx, organization.as_ref());
+    attachments::attachments(&cx, &names);
+    let rollout = rollout::rollout(&cx, &names);
+    let (trusted_access, delegated_administrators) = services::services(&cx, &names);
+    let pace = services::pace(&cx);
+    let baselines = baselines(&cx);
+
+    let found = cx.found.into_inner();
+    let broken = found.iter().any(|d| d.severity == Severity::Error);
+    diagnostics.extend(found);
+    if broken {
+        return None;
+    }
+    Some(OrgPlan {
+        organization: organization?,
+        segregation,
+        ous,
+        accounts,
+        policies,
+        baselines,
+        rollout,
+        trusted_access,
+        delegated_administrators,
+        pace,
+    })
+}
+
+/// What every check needs.
+struct Context<'a> {
+    file: &'a PlanFile,
+    source: &'a Arc<Source>,
+    removed: &'a Removed,
+    documents: &'a Documents,
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl Context<'_> {
+    fn say(&self, diagnostic: Diagnostic) {
+        self.found.borrow_mut().push(diagnostic);
+    }
+
+    fn location(&self, span: Range<usize>) -> Location {
+        Location {
+            source: Arc::clone(self.source),
+            span,
+        }
+    }
+
+    fn at<T>(&self, value: &At<T>) -> Location {
+        self.location(value.span())
+    }
+
+    /// An error at a value; the caller adds help and says it.
+    fn error<T>(&self, value: &At<T>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message).at(self.at(value))
+    }
+
+    /// A warning at a value.
+    fn warning<T>(&self, value: &At<T>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::warning(message).at(self.at(value))
+    }
+
+    /// A text as a name of some kind: `what` is "an account id".
+    fn name<T: FromStr<Err = InvalidName>>(&self, text: &Text, what: &str) -> Option<T> {
+        match text.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                self.say(
+                    self.error(text, format!("`{}` is not {what}", **text))
+                        .help(error.to_string()),
+                );
+                None
+            }
+        }
+    }
+
+    /// A value that must be given in a table; it is not missing if it was there but wrong.
+    fn required<'v, T, U>(
+        &self,
+        table: &At<U>,
+        path: &[&str],
+        value: Option<&'v T>,
+        example: &str,
+    ) -> Option<&'v T> {
+        if value.is_none()
+            && !self.removed.covers(path)
+            && let Some(key) = path.last()
+        {
+            self.say(
+                self.error(table, format!("`{key}` is missing"))
+                    .help(format!("add {key} = {example}")),
+            );
+        }
+        value
+    }
+
+    /// A list that says each name once; those said twice are errors.
+    fn distinct<'v>(&self, list: &'v [Text]) -> Vec<&'v Text> {
+        let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+        let mut distinct = Vec::new();
+        for text in list {
+            match seen.get(text.as_str()) {
+                Some(first) => self.say(
+                    self.error(text, format!("`{}` is listed twice", **text))
+                        .related(self.at(*first), "first here"),
+                ),
+                None => {
+                    seen.insert(text, text);
+                    distinct.push(text);
+                }
+            }
+        }
+        distinct
+    }
+}
+
+/// The names that the plan gives, so that each mention of one can be checked. Tables that were
+/// there but wrong count, lest one error bring forth others.
+struct Names {
+    ous: BTreeSet<String>,
+    accounts: BTreeSet<String>,
+    policies: BTreeMap<String, Option<PolicyType>>,
+}
+
+impl Names {
+    fn of(cx: &Context<'_>) -> Self {
+        let gone = |table| cx.removed.under(table).map(str::to_owned);
+        Self {
+            ous: cx
+                .file
+                .ou
+                .keys()
+                .map(|key| key.to_string())
+                .chain(gone("ou"))
+                .collect(),
+            accounts: cx
+                .file
+                .account
+                .keys()
+                .map(|key| key.to_string())
+                .chain(gone("account"))
+                .collect(),
+            policies: cx
+                .file
+                .policy
+                .iter()
+                .map(|(key, table)| (key.to_string(), table.r#type.as_deref().copied()))
+                .chain(gone("policy").map(|key| (key, None)))
+                .collect(),
+        }
+    }
+
+    /// An OU of the plan.
+    fn ou(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+        let known = self.ous.contains(text.as_str());
+        if !known && !cx.removed.covers(&["ou"]) {
+            let names = || self.ous.iter().map(String::as_str);
+            let error = cx
+                .error(text, format!("there is no OU `{}` in this plan", **text))
+                .help(did_you_mean(text, "OUs", names()));
+            cx.say(match nearest(text, names()) {
+                Some(_) => error,
+                None => error.help(format!("to make it, add [ou.{}]", quoted(text))),
+            });
+        }
+        text.parse().ok().filter(|_| known)
+    }
+
+    /// An account of the plan.
+    fn account(&self, cx: &Context<'_>, text: &Text) -> Option<AccountKey> {
+        let known = self.accounts.contains(text.as_str());
+        if !known && !cx.removed.covers(&["account"]) {
+            let help = did_you_mean(text, "accounts", self.accounts.iter().map(String::as_str));
+            cx.say(
+                cx.error(
+                    text,
+                    format!("there is no account `{}` in this plan", **text),
+                )
+                .help(help),
+            );
+        }
+        text.parse().ok().filter(|_| known)
+    }
+
+    /// Policies of the plan, each once.
+    fn policies(&self, cx: &Context<'_>, list: &[Text]) -> BTreeSet<PolicyKey> {
+        let mut keys = BTreeSet::new();
+        for text in cx.distinct(list) {
+            if self.policies.contains_key(text.as_str()) {
+                keys.extend(text.parse::<PolicyKey>().ok());
+                continue;
+            }
+            if cx.removed.covers(&["policy"]) {
+                continue;
+            }
+            let error = cx.error(
+                text,
+                format!("there is no policy `{}` in this plan", **text),
+            );
+            cx.say(if matches!(text.as_str(), "FullAWSAccess" | "RCPFullAWSAccess") {
+                error.help("AWS attaches it to everything and orgstrap leaves it there: leave it out")
+            } else if super::builtin::Builtin::named(text).is_some() {
+                error.help(format!(
+                    "it comes with orgstrap; add [policy.{text}] with type = \"service_control_policy\" and builtin = \"{text}\"",
+                    text = **text
+                ))
+            } else {
+                error.help(did_you_mean(
+                    text,
+                    "policies",
+                    self.policies.keys().map(String::as_str),
+                ))
+            });
+        }
+        keys
+    }
+}
+
+/// The `[baseline]` tables. Their options are judged by the baselines themselves.
+fn baselines(cx: &Context<'_>) -> BTreeMap<BaselineKey, BaselineChoice> {
+    let mut baselines = BTreeMap::new();
+    for (name, table) in &cx.file.baseline {
+        let key = cx.name::<BaselineKey>(name, "a name for a baseline");
+        if let Some(folder) = &table.folder
+            && let Some(Err(reason)) = cx.documents.folders.get(folder.as_str())
+        {
+            cx.say(cx.error(
+                folder,
+                format!("the baseline in `{}` can not be used: {reason}", **folder),
+            ));
+        }
+        if key.is_some() {
+            for problem in cx
+                .documents
+                .baselines
+                .get(name.as_str())
+                .into_iter()
+                .flatten()
+            {
+                baseline(cx, name, table, problem);
+            }
+        }
+        if let (Some(key), Some(choice)) = (key, cx.documents.choice(table)) {
+            baselines.insert(key, choice);
+        }
+    }
+    baselines
+}
+
+/// What a baseline says of the choice made of it, at the option that it is about.
+fn baseline(cx: &Context<'_>, name: &Text, table: &BaselineTable, problem: &BaselineProblem) {
+    let option = problem
+        .option
+        .as_ref()
+        .and_then(|option| table.options.get_key_value(option.as_str()));
+    let place = match (option, &table.folder) {
+        (Some((option, _)), _) => cx.at(option),
+        (None, Some(folder)) if problem.source_file.is_some() => cx.at(folder),
+        (None, _) => cx.at(name),
+    };
+    let file = match &problem.source_file {
+        Some((path, line)) => format!(" ({}:{line})", path.display()),
+        None => String::new(),
+    };
+    let mut diagnostic =
+        Diagnostic::error(format!("baseline `{}`: {}{file}", **name, problem.message)).at(place);
+    if let Some(suggestion) = &problem.suggestion {
+        diagnostic = diagnostic.help(suggestion.as_str());
+    }
+    cx.say(diagnostic);
+}

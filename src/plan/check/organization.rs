@@ -1,0 +1,264 @@
+//! `[organization]`: ids, Regions, duties.
+
+use std::collections::BTreeSet;
+
+use super::super::at::At;
+use super::super::diagnostic::Diagnostic;
+use super::super::file::{OrganizationTable, Text};
+use super::super::suggest::nearest;
+use super::super::{Organization, Region, regions};
+use super::{Context, Names, tags};
+
+const DEFAULT_ACCESS_ROLE: &str = "OrganizationAccountAccessRole";
+const DEFAULT_PREFIX: &str = "orgstrap";
+
+/// Bucket names have 63 characters, and the prefix shares them with a name, an account id and a
+/// Region.
+const MAX_PREFIX: usize = 20;
+
+pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organization> {
+    let Some(table) = &cx.file.organization else {
+        if !cx.removed.covers(&["organization"]) {
+            cx.say(
+                Diagnostic::error("the table [organization] is missing")
+                    .at(cx.location(0..0))
+                    .help("`orgstrap init` writes a plan to start from"),
+            );
+        }
+        return None;
+    };
+    let required = |key: &str, value, example: &str| {
+        cx.required(table, &["organization", key], value, example)
+    };
+    let management_account = required(
+        "management_account",
+        table.management_account.as_ref(),
+        "\"111111111111\", the id of the account that owns the organization",
+    )
+    .and_then(|text| cx.name(text, "an account id"));
+    let home_region = required("home_region", table.home_region.as_ref(), "\"eu-west-1\"")
+        .and_then(|text| home_region(cx, text));
+    let governed = governed_regions(cx, table, home_region.as_ref());
+    let logging = required(
+        "logging",
+        table.logging.as_ref(),
+        "\"log-archive\", the name of an account of this plan",
+    );
+    let secops = required(
+        "secops",
+        table.secops.as_ref(),
+        "\"security\", the name of an account of this plan",
+    );
+    let logging_key = logging.and_then(|text| duty(cx, names, text, "logging"));
+    let secops_key = secops.and_then(|text| duty(cx, names, text, "secops"));
+    if let (Some(logging), Some(secops)) = (logging, secops) {
+        shared_duties(cx, table, logging, secops);
+    }
+    let access_role = match &table.access_role {
+        None => Some(DEFAULT_ACCESS_ROLE.to_owned()),
+        Some(text) => access_role(cx, text),
+    };
+    let prefix = match &table.prefix {
+        None => Some(DEFAULT_PREFIX.to_owned()),
+        Some(text) => prefix(cx, text),
+    };
+    Some(Organization {
+        policies: names.policies(cx, &table.policies),
+        tags: tags::tags(cx, &table.tags, "the root"),
+        management_account: management_account?,
+        home_region: home_region?,
+        regions: governed,
+        logging: logging_key?,
+        secops: secops_key?,
+        access_role: access_role?,
+        prefix: prefix?,
+    })
+}
+
+/// The account that has a duty. The management account can not: it has no table in the plan,
+/// because stack sets, policies and Config's organization rules do not reach it.
+fn duty(
+    cx: &Context<'_>,
+    names: &Names,
+    text: &Text,
+    duty: &str,
+) -> Option<super::super::AccountKey> {
+    let management = cx
+        .file
+        .organization
+        .as_ref()
+        .and_then(|table| table.management_account.as_ref())
+        .is_some_and(|id| **id == **text);
+    let word = text.to_ascii_lowercase();
+    let called_so = !names.accounts.contains(text.as_str())
+        && [
+            "management",
+            "management-account",
+            "master",
+            "root",
+            "payer",
+        ]
+        .contains(&&*word);
+    if management || called_so {
+        cx.say(
+            cx.error(
+                text,
+                format!("the management account can not have the duty `{duty}`"),
+            )
+            .help("service control policies and stack sets do not reach it: make a member account for this"),
+        );
+        return None;
+    }
+    names.account(cx, text)
+}
+
+fn shared_duties(cx: &Context<'_>, table: &At<OrganizationTable>, logging: &Text, secops: &Text) {
+    let allowed = table.allow_shared_duties.as_ref();
+    if **logging == **secops {
+        if !allowed.is_some_and(|allowed| **allowed) {
+            cx.say(
+                cx.error(
+                    secops,
+                    format!("`{}` is to be both `logging` and `secops`", **secops),
+                )
+                .related(cx.at(logging), "logging is said here")
+                .help(
+                    "who investigates should not be able to change the evidence: name two accounts",
+                )
+                .help("if it must be one, say allow_shared_duties = true"),
+            );
+        }
+    } else if let Some(allowed) = allowed
+        && **allowed
+    {
+        cx.say(
+            cx.warning(allowed, "no duties are shared, so this says nothing")
+                .help("take it out"),
+        );
+    }
+}
+
+/// A Region that orgstrap knows and works in.
+fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+    if let Some(partition) = regions::other_partition(text) {
+        cx.say(
+            cx.error(
+                text,
+                format!("`{}` is a Region of the partition `{partition}`", **text),
+            )
+            .help("this version of orgstrap works in the partition `aws` only"),
+        );
+        return None;
+    }
+    if regions::known(text).is_none() {
+        let error = cx.error(text, format!("`{}` is not a Region", **text));
+        // A zone, such as eu-west-1a, is one letter too many.
+        let zone = text
+            .strip_suffix(|c: char| c.is_ascii_lowercase())
+            .filter(|name| regions::known(name).is_some());
+        cx.say(if let Some(region) = zone {
+            error.help(format!("that is an Availability Zone of `{region}`; write the Region"))
+        } else {
+            match nearest(text, regions::KNOWN.iter().map(|region| region.name)) {
+                Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                None => error.help(
+                    "a Region is written like `eu-west-1`; one that is newer than this version of orgstrap is not known to it",
+                ),
+            }
+        });
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn home_region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+    let region = region(cx, text)?;
+    if let Some(known) = regions::known(text)
+        && known.opt_in
+    {
+        cx.say(
+            cx.error(
+                text,
+                format!("`{}` can not be the home Region: accounts must opt in to it", **text),
+            )
+            .help("an organization trail whose home is an opt-in Region leaves out accounts that have not turned it on")
+            .help("take a Region that every account has, such as `eu-west-1` or `us-east-1`; this one may be governed"),
+        );
+        return None;
+    }
+    Some(region)
+}
+
+fn governed_regions(
+    cx: &Context<'_>,
+    table: &OrganizationTable,
+    home: Option<&Region>,
+) -> BTreeSet<Region> {
+    let mut governed = BTreeSet::new();
+    for text in cx.distinct(&table.regions) {
+        let Some(region) = region(cx, text) else {
+            continue;
+        };
+        if regions::known(text).is_some_and(|known| known.opt_in) {
+            cx.say(
+                cx.warning(
+                    text,
+                    format!("accounts do not have `{}` until they opt in to it", **text),
+                )
+                .help("orgstrap does not turn Regions on: do so in the management account and in each account, or baselines fail there"),
+            );
+        }
+        governed.insert(region);
+    }
+    governed.extend(home.cloned());
+    if let Ok(global) = regions::GLOBAL.parse::<Region>() {
+        governed.insert(global);
+    }
+    governed
+}
+
+/// The rule of CreateAccount's RoleName.
+fn access_role(cx: &Context<'_>, text: &Text) -> Option<String> {
+    let good = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+    if !good {
+        cx.say(
+            cx.error(text, format!("`{}` is not a name for a role", **text))
+                .help("a role's name, not its ARN: 1 to 64 letters, digits and _+=,.@-"),
+        );
+        return None;
+    }
+    Some(text.to_string())
+}
+
+fn prefix(cx: &Context<'_>, text: &Text) -> Option<String> {
+    let good = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.len() <= MAX_PREFIX;
+    // Names that begin so are S3's own.
+    let reserved = ["aws", "amzn", "xn--", "sthree"]
+        .into_iter()
+        .find(|start| text.starts_with(start));
+    if !good {
+        cx.say(
+            cx.error(text, format!("`{}` can not begin names", **text))
+                .help(format!("it goes into bucket names: lower-case letters, digits and `-`, a letter first, no `-` last, at most {MAX_PREFIX} characters")),
+        );
+        None
+    } else if let Some(reserved) = reserved {
+        cx.say(
+            cx.error(text, format!("`{}` can not begin names", **text))
+                .help(format!(
+                    "AWS keeps names that begin with `{reserved}` for itself"
+                )),
+        );
+        None
+    } else {
+        Some(text.to_string())
+    }
+}

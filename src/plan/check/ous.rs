@@ -1,0 +1,215 @@
+//! `[ou."PATH"]`: the tree, its names and what it requires of its accounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::at::At;
+use super::super::file::{OuTable, Text};
+use super::super::suggest::{did_you_mean, list, nearest, quoted};
+use super::super::{AllowedValues, Ou, OuPath};
+use super::{Context, Names, tags};
+
+pub(super) fn ous(
+    cx: &Context<'_>,
+    names: &Names,
+    segregation: &BTreeMap<String, AllowedValues>,
+) -> BTreeMap<OuPath, Ou> {
+    let mut ous = BTreeMap::new();
+    for (key, table) in &cx.file.ou {
+        let path = cx.name::<OuPath>(key, "a path of an OU");
+        if let Some(path) = &path {
+            tree(cx, names, key, path);
+        }
+        let require = require(cx, key, table, segregation);
+        let renamed_from = path
+            .as_ref()
+            .and_then(|path| renamed_from(cx, names, path, table));
+        let ou = Ou {
+            policies: names.policies(cx, &table.policies),
+            require,
+            tags: tags::tags(cx, &table.tags, &format!("OU {}", **key)),
+            renamed_from,
+        };
+        if let Some(path) = path {
+            ous.insert(path, ou);
+        }
+    }
+    renamed_once(cx);
+    ous
+}
+
+/// The parent is there, and the OU lies no deeper than AWS allows.
+fn tree(cx: &Context<'_>, names: &Names, key: &Text, path: &OuPath) {
+    if path.depth() > OuPath::MAX_DEPTH {
+        cx.say(
+            cx.error(
+                key,
+                format!("OU `{path}` lies {} levels deep", path.depth()),
+            )
+            .help(format!(
+                "AWS nests OUs at most {} deep below the root",
+                OuPath::MAX_DEPTH
+            )),
+        );
+    }
+    if path.segments().first().is_some_and(|name| name == "Root") && path.depth() > 1 {
+        cx.say(
+            cx.warning(key, "the root is not an OU and is not written in a path")
+                .help(format!(
+                    "did you mean `{}`?",
+                    path.segments().get(1..).unwrap_or_default().join("/")
+                )),
+        );
+    }
+    if let Some(parent) = path.parent().map(|parent| parent.to_string())
+        && !names.ous.contains(&parent)
+    {
+        let others = || {
+            names
+                .ous
+                .iter()
+                .map(String::as_str)
+                .filter(|name| *name != key.as_str())
+        };
+        let error = cx.error(key, format!("the parent OU `{parent}` is not in this plan"));
+        cx.say(match nearest(&parent, others()) {
+            Some(meant) => error.help(format!(
+                "did you mean [ou.{}]? If not, add [ou.{}]",
+                quoted(&format!("{meant}/{}", path.name())),
+                quoted(&parent)
+            )),
+            None => error.help(format!("add a line [ou.{}]", quoted(&parent))),
+        });
+    }
+}
+
+/// The old path has the same parent: AWS can rename an OU but not move it.
+fn renamed_from(cx: &Context<'_>, names: &Names, path: &OuPath, table: &OuTable) -> Option<OuPath> {
+    let text = table.renamed_from.as_ref()?;
+    let old = cx.name::<OuPath>(text, "a path of an OU")?;
+    if old == *path {
+        cx.say(
+            cx.error(text, format!("OU `{path}` can not be renamed from itself"))
+                .help("write the path it had before, or take the line out"),
+        );
+    } else if old.parent() != path.parent() {
+        cx.say(
+            cx.error(
+                text,
+                format!("a rename does not move an OU, and `{old}` and `{path}` have different parents"),
+            )
+            .help("AWS can not move an OU: leave renamed_from out, and a new OU is made and the accounts move there")
+            .help("where the parent has a new name too, write the parent's new name here"),
+        );
+    } else if names.ous.contains(&old.to_string()) {
+        cx.say(
+            cx.error(
+                text,
+                format!("`{old}` is an OU of this plan, so nothing was renamed from it"),
+            )
+            .help("take out this line, or the OU"),
+        );
+    } else {
+        return Some(old);
+    }
+    None
+}
+
+/// No two OUs come from the same one.
+fn renamed_once(cx: &Context<'_>) {
+    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    for table in cx.file.ou.values() {
+        let Some(text) = &table.renamed_from else {
+            continue;
+        };
+        if let Some(first) = seen.insert(text, text) {
+            let (first, second) = if first.span().start < text.span().start {
+                (first, text)
+            } else {
+                (text, first)
+            };
+            cx.say(
+                cx.error(second, format!("two OUs are renamed from `{}`", **text))
+                    .related(cx.at(first), "first here"),
+            );
+        }
+    }
+}
+
+/// What an OU requires: keys and values of `[segregation]`, and nothing that an OU above rules out.
+fn require(
+    cx: &Context<'_>,
+    ou: &Text,
+    table: &OuTable,
+    segregation: &BTreeMap<String, AllowedValues>,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let mut require = BTreeMap::new();
+    for (key, values) in &table.require {
+        if !segregation.contains_key(key.as_str()) {
+            if !cx.removed.covers(&["segregation", key]) {
+                cx.say(
+                    cx.error(key, format!("`{}` is not a tag of [segregation]", **key))
+                        .help(did_you_mean(
+                            key,
+                            "segregation tags",
+                            segregation.keys().map(String::as_str),
+                        )),
+                );
+            }
+            continue;
+        }
+        if values.is_empty() {
+            cx.say(
+                cx.error(
+                    &At::new(values.span(), ()),
+                    "no account could meet this: the list is empty",
+                )
+                .help("name the values that accounts in this OU may have, or take the line out"),
+            );
+        }
+        for value in cx.distinct(values) {
+            if let Some(AllowedValues::OneOf(allowed)) = segregation.get(key.as_str())
+                && !allowed.contains(value.as_str())
+            {
+                cx.say(tags::not_allowed(cx, key, value, allowed));
+            } else if let Some((above, wanted)) = above(cx, ou, key)
+                && !wanted.iter().any(|other| **other == **value)
+            {
+                cx.say(
+                    cx.error(
+                        value,
+                        format!(
+                            "`{}` is ruled out by what OU `{}` requires",
+                            **value, **above
+                        ),
+                    )
+                    .related(
+                        cx.at(wanted),
+                        format!(
+                            "only {} here",
+                            list(wanted.iter().map(|text| text.as_str()))
+                        ),
+                    ),
+                );
+            }
+        }
+        require.insert(
+            key.to_string(),
+            values.iter().map(|value| value.to_string()).collect(),
+        );
+    }
+    require
+}
+
+/// The nearest OU above that requires something of `key`.
+fn above<'a>(cx: &Context<'a>, ou: &str, key: &str) -> Option<(&'a Text, &'a At<Vec<Text>>)> {
+    let mut path = ou.parse::<OuPath>().ok()?.parent();
+    while let Some(parent) = path {
+        if let Some((name, table)) = cx.file.ou.get_key_value(parent.to_string().as_str())
+            && let Some(values) = table.require.get(key)
+        {
+            return Some((name, values));
+        }
+        path = parent.parent();
+    }
+    None
+}

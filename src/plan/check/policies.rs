@@ -1,0 +1,459 @@
+//! `[policy.NAME]`: exactly one document, of JSON, no larger than AWS takes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::super::at::At;
+use super::super::builtin::{Builtin, Parameters};
+use super::super::diagnostic::{Diagnostic, Location, Source};
+use super::super::file::{PolicyTable, Text};
+use super::super::suggest::{list, nearest};
+use super::super::{Organization, Policy, PolicyKey, PolicyType};
+use super::{Context, tags};
+
+/// Names of policies that AWS made.
+const AWS_MADE: [&str; 2] = ["FullAWSAccess", "RCPFullAWSAccess"];
+
+pub(super) fn policies(
+    cx: &Context<'_>,
+    organization: Option<&Organization>,
+) -> BTreeMap<PolicyKey, Policy> {
+    let mut policies = BTreeMap::new();
+    for (key, table) in &cx.file.policy {
+        let name = cx.name::<PolicyKey>(key, "a name for a policy");
+        if AWS_MADE.contains(&key.as_str()) {
+            cx.say(
+                cx.error(
+                    key,
+                    format!("`{}` is the name of a policy that AWS made", **key),
+                )
+                .help("orgstrap leaves it alone: give yours another name"),
+            );
+        }
+        let kind = cx
+            .required(
+                table,
+                &["policy", key, "type"],
+                table.r#type.as_ref(),
+                "\"service_control_policy\"",
+            )
+            .map(|kind| **kind);
+        let content = content(cx, key, table, kind, organization);
+        if let Some(description) = &table.description {
+            let length = description.chars().count();
+            if length > 512 {
+                cx.say(cx.error(
+                    description,
+                    format!("a description has at most 512 characters; this one has {length}"),
+                ));
+            }
+        }
+        let renamed_from = renamed_from(cx, key, table);
+        let tags = tags::tags(cx, &table.tags, &format!("policy {}", **key));
+        if let (Some(name), Some(kind), Some(content)) = (name, kind, content) {
+            policies.insert(
+                name,
+                Policy {
+                    kind,
+                    description: table.description.as_deref().cloned().unwrap_or_default(),
+                    content,
+                    tags,
+                    renamed_from,
+                },
+            );
+        }
+    }
+    policies
+}
+
+fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<PolicyKey> {
+    let text = table.renamed_from.as_ref()?;
+    if cx.file.policy.contains_key(text.as_str()) {
+        cx.say(
+            cx.error(
+                text,
+                format!(
+                    "`{}` is a policy of this plan, so nothing was renamed from it",
+                    **text
+                ),
+            )
+            .help(if **text == **key {
+                "write the name it had before, or take the line out"
+            } else {
+                "take out this line, or the policy"
+            }),
+        );
+        return None;
+    }
+    cx.name(text, "a name for a policy")
+}
+
+/// The document, minified, from wherever the plan has it.
+fn content(
+    cx: &Context<'_>,
+    key: &Text,
+    table: &At<PolicyTable>,
+    kind: Option<PolicyType>,
+    organization: Option<&Organization>,
+) -> Option<String> {
+    let said: Vec<(&str, &Text)> = [
+        ("file", &table.file),
+        ("builtin", &table.builtin),
+        ("content", &table.content),
+    ]
+    .into_iter()
+    .filter_map(|(word, value)| Some((word, value.as_ref()?)))
+    .collect();
+    match said.as_slice() {
+        [] => {
+            let removed = ["file", "builtin", "content"]
+                .iter()
+                .any(|word| cx.removed.covers(&["policy", key, word]));
+            if !removed {
+                cx.say(
+                    cx.error(key, format!("policy `{}` has no document", **key))
+                        .help(format!(
+                            "add file = \"policies/{}.json\", or builtin = \"…\" with one of {}",
+                            **key,
+                            list(Builtin::ALL.iter().map(|builtin| builtin.name()))
+                        )),
+                );
+            }
+            None
+        }
+        [(_, first), (word, second), ..] => {
+            cx.say(
+                cx.error(
+                    second,
+                    format!("policy `{}` has more than one document", **key),
+                )
+                .related(cx.at(first), "one is here")
+                .help(format!(
+                    "one of `file`, `builtin` and `content`: take `{word}` out, or the other"
+                )),
+            );
+            None
+        }
+        [("file", path)] => {
+            let document = match cx.documents.policies.get(path.as_str())? {
+                Ok(document) => document,
+                Err(reason) => {
+                    cx.say(cx.error(
+                        path,
+                        format!(
+                            "the document of policy `{}` can not be read: {reason}",
+                            **key
+                        ),
+                    ));
+                    return None;
+                }
+            };
+            let place = Place::File(document);
+            document_of(cx, key, path, kind, &document.text, &place)
+        }
+        [("builtin", name)] => builtin(cx, name, kind, organization?),
+        [(_, text)] => {
+            let place = Place::Inline(cx.source, verbatim(cx, text));
+            document_of(cx, key, text, kind, text, &place)
+        }
+    }
+}
+
+/// Where a text begins that stands in the plan letter by letter, without escapes.
+fn verbatim(cx: &Context<'_>, text: &Text) -> Option<usize> {
+    let span = text.span();
+    let raw = cx.source.text.get(span.clone())?;
+    let skipped = raw.find(text.as_str())?;
+    Some(span.start + skipped)
+}
+
+fn builtin(
+    cx: &Context<'_>,
+    name: &Text,
+    kind: Option<PolicyType>,
+    organization: &Organization,
+) -> Option<String> {
+    let Some(builtin) = Builtin::named(name) else {
+        let all = || Builtin::ALL.iter().map(|builtin| builtin.name());
+        cx.say(
+            cx.error(name, format!("orgstrap has no policy `{}`", **name))
+                .help(match nearest(name, all()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("it has {}", list(all())),
+                }),
+        );
+        return None;
+    };
+    if let Some(kind) = kind
+        && kind != builtin.kind()
+    {
+        cx.say(
+            cx.error(name, format!("`{}` is not a {}", **name, kind.word()))
+                .help(format!("write type = \"{}\"", builtin.kind().word())),
+        );
+        return None;
+    }
+    let text = builtin.document(&Parameters {
+        access_role: &organization.access_role,
+        prefix: &organization.prefix,
+        regions: &organization.regions,
+    });
+    size(cx, name, builtin.kind(), &text, None)?;
+    Some(text)
+}
+
+/// Where a document stands.
+enum Place<'a> {
+    File(&'a Arc<Source>),
+    /// In the plan, from this byte on; `None` where TOML's quoting hides at which byte a line of
+    /// the document lies.
+    Inline(&'a Arc<Source>, Option<usize>),
+}
+
+impl Place<'_> {
+    /// A line and a column of the document, both counted from 1, as serde_json gives them.
+    fn location(&self, line: usize, column: usize) -> Option<Location> {
+        let (source, offset) = match self {
+            Place::File(source) => (source, 0),
+            Place::Inline(source, offset) => (source, (*offset)?),
+        };
+        let start: usize = source
+            .text
+            .get(offset..)?
+            .split_inclusive('\n')
+            .take(line.saturating_sub(1))
+            .map(str::len)
+            .sum();
+        // serde_json counts bytes, and 0 where the line is at its very start.
+        let mut at = (offset + start + column.saturating_sub(1)).min(source.text.len());
+        while !source.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let end = source
+            .text
+            .get(at..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(at, |c| at + c.len_utf8());
+        Some(Location {
+            source: Arc::clone(source),
+            span: at..end,
+        })
+    }
+}
+
+fn document_of(
+    cx: &Context<'_>,
+    key: &Text,
+    said: &Text,
+    kind: Option<PolicyType>,
+    text: &str,
+    place: &Place<'_>,
+) -> Option<String> {
+    let value = match serde_json::from_str::<strict::Document>(text) {
+        Ok(strict::Document(value)) => value,
+        Err(error) => {
+            let message = json_error(key, &error);
+            cx.say(match place.location(error.line(), error.column()) {
+                Some(location) => named(cx, said, place, Diagnostic::error(message).at(location)),
+                None => cx.error(
+                    said,
+                    format!(
+                        "{message} (line {}, column {} of the document)",
+                        error.line(),
+                        error.column()
+                    ),
+                ),
+            });
+            return None;
+        }
+    };
+    let kind = kind?;
+    let minified = value.to_string();
+    size(cx, said, kind, &minified, place.location(1, 1).as_ref())?;
+    shape(cx, key, said, kind, &value, place)?;
+    Some(minified)
+}
+
+/// The same with the place where the plan names the file.
+fn named(cx: &Context<'_>, said: &Text, place: &Place<'_>, error: Diagnostic) -> Diagnostic {
+    match place {
+        Place::File(_) => error.related(cx.at(said), "named here"),
+        Place::Inline(..) => error,
+    }
+}
+
+/// serde_json's words in a person's.
+fn json_error(key: &str, error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
+    if error.is_data() {
+        format!("in the document of policy `{key}` {reason}")
+    } else if let Some(inside) = reason.strip_prefix("EOF while parsing ") {
+        format!("the document of policy `{key}` is not JSON: it ends where {inside} should go on")
+    } else {
+        format!("the document of policy `{key}` is not JSON: {reason}")
+    }
+}
+
+fn size(
+    cx: &Context<'_>,
+    said: &Text,
+    kind: PolicyType,
+    minified: &str,
+    document: Option<&Location>,
+) -> Option<()> {
+    let size = minified.chars().count();
+    if size <= kind.max_size() {
+        return Some(());
+    }
+    let mut error = cx
+        .error(
+            said,
+            format!(
+                "the document has {size} characters without white space, {} more than AWS takes",
+                size - kind.max_size()
+            ),
+        )
+        .help(format!(
+            "the type {} has at most {}: split the policy, or shorten it with wildcards",
+            kind.word(),
+            kind.max_size()
+        ));
+    if let Some(document) = document {
+        error = error.related(document.clone(), "the document");
+    }
+    cx.say(error);
+    None
+}
+
+/// What AWS would refuse at once, whatever the policy says.
+fn shape(
+    cx: &Context<'_>,
+    key: &Text,
+    said: &Text,
+    kind: PolicyType,
+    value: &Value,
+    place: &Place<'_>,
+) -> Option<()> {
+    let wrong = |message: String, help: &str| {
+        let error = Diagnostic::error(message).help(help);
+        cx.say(match place.location(1, 1) {
+            Some(whole) => named(cx, said, place, error.at(whole)),
+            None => error.at(cx.at(said)),
+        });
+    };
+    let Some(object) = value.as_object() else {
+        wrong(
+            format!("the document of policy `{}` is not a JSON object", **key),
+            "a policy is written in braces",
+        );
+        return None;
+    };
+    let authorization = matches!(
+        kind,
+        PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy
+    );
+    if !authorization {
+        return Some(());
+    }
+    let statements: Vec<&Value> = match object.get("Statement") {
+        Some(Value::Array(statements)) => statements.iter().collect(),
+        Some(statement @ Value::Object(_)) => vec![statement],
+        Some(_) | None => {
+            wrong(
+                format!("the document of policy `{}` has no statements", **key),
+                "such a policy has \"Version\": \"2012-10-17\" and a list \"Statement\"",
+            );
+            return None;
+        }
+    };
+    if object.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
+        wrong(
+            format!(
+                "the document of policy `{}` does not say its version",
+                **key
+            ),
+            "add \"Version\": \"2012-10-17\"",
+        );
+        return None;
+    }
+    let principal = statements.iter().any(|statement| {
+        statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some()
+    });
+    if kind == PolicyType::ServiceControlPolicy && principal {
+        wrong(
+            format!(
+                "policy `{}` names a Principal, which a service_control_policy can not",
+                **key
+            ),
+            "use a Condition on aws:PrincipalArn",
+        );
+        return None;
+    }
+    Some(())
+}
+
+mod strict {
+    //! JSON in which a name said twice is an error: AWS keeps one of the two, and not always the
+    //! one that was meant.
+
+    use std::fmt;
+
+    use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+    use serde_json::{Map, Number, Value};
+
+    pub(super) struct Document(pub(super) Value);
+
+    impl<'de> Deserialize<'de> for Document {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Seen;
+            impl<'de> Visitor<'de> for Seen {
+                type Value = Value;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("JSON")
+                }
+                fn visit_unit<E>(self) -> Result<Value, E> {
+                    Ok(Value::Null)
+                }
+                fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+                    Ok(value.into())
+                }
+                fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                    Ok(value.into())
+                }
+                fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                    Ok(value.into())
+                }
+                fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                    Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+                }
+                fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+                    Ok(value.into())
+                }
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                    let mut values = Vec::new();
+                    while let Some(Document(value)) = seq.next_element()? {
+                        values.push(value);
+                    }
+                    Ok(values.into())
+                }
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                    let mut object = Map::new();
+                    while let Some(name) = map.next_key::<String>()? {
+                        if object.contains_key(&name) {
+                            return Err(de::Error::custom(format!("`{name}` is said twice")));
+                        }
+                        let Document(value) = map.next_value()?;
+                        object.insert(name, value);
+                    }
+                    Ok(object.into())
+                }
+            }
+            deserializer.deserialize_any(Seen).map(Document)
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! The org plan as written: the serde types of the TOML file. Their doc comments are the reference
+//! and the JSON Schema. Values are kept as text with their places; what they must be is judged by
+//! [`super::check`], so that one bad value does not hide the next. Fields that must be given are
+//! `Option` here for the same reason.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::PolicyType;
+use super::at::At;
+
+/// Text with its place.
+pub type Text = At<String>;
+/// Tags as written.
+pub type TagTable = BTreeMap<Text, Text>;
+
+/// An orgstrap org plan: which accounts, organizational units, policies and security baselines an
+/// AWS organization is to have.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "orgstrap org plan")]
+pub struct PlanFile {
+    /// The organization as a whole.
+    #[schemars(required)]
+    pub organization: Option<At<OrganizationTable>>,
+    /// Why accounts are apart: each tag key with the values it may take, or `"any"`. Checked
+    /// offline against the tags of every account, and kept by drift.
+    #[serde(default)]
+    pub segregation: BTreeMap<Text, At<AllowedTable>>,
+    /// Organizational units by path from the root, such as `[ou."Workloads/Prod"]`. Every level is
+    /// written; at most five levels below the root.
+    #[serde(default)]
+    pub ou: BTreeMap<Text, At<OuTable>>,
+    /// Member accounts by a name of your choice, which is also the account's name in AWS unless
+    /// `name` says otherwise. The management account is not among them.
+    #[serde(default)]
+    pub account: BTreeMap<Text, At<AccountTable>>,
+    /// Organizations policies by name; the name is the one in AWS.
+    #[serde(default)]
+    pub policy: BTreeMap<Text, At<PolicyTable>>,
+    /// Security baselines by name: `cloudtrail`, `config`, `guardduty`, or one of your own in a
+    /// `folder`. An empty table takes the baseline with its defaults.
+    #[serde(default)]
+    pub baseline: BTreeMap<Text, At<BaselineTable>>,
+    /// Alternate contacts for every account that names none of that kind itself.
+    #[serde(default)]
+    pub contact: ContactsTable,
+    /// How baselines reach the accounts: in which order, how many at a time.
+    pub rollout: Option<At<RolloutTable>>,
+    /// AWS services that may work across the organization, beyond those that the baselines need.
+    pub trusted_access: Option<At<TrustedAccessTable>>,
+    /// Member accounts that administer a service, by service principal, such as
+    /// `"access-analyzer.amazonaws.com" = ["security"]`, beyond those that the baselines need.
+    /// Trusted access for the service is implied.
+    #[serde(default)]
+    pub delegated_administrator: BTreeMap<Text, At<Vec<Text>>>,
+    /// Rates of AWS calls by `service:Operation`, such as `[pace."organizations:CreateAccount"]`,
+    /// for organizations whose quotas AWS has raised.
+    #[serde(default)]
+    pub pace: BTreeMap<Text, At<PaceTable>>,
+}
+
+/// The organization as a whole.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationTable {
+    /// The 12-digit id of the management account, in quotes. orgstrap refuses to work in any other
+    /// organization.
+    #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
+    pub management_account: Option<Text>,
+    /// The Region where trails, aggregators and log buckets live: one that is enabled by default.
+    #[schemars(required)]
+    pub home_region: Option<Text>,
+    /// The governed Regions: those in which the baselines are to be. The home Region and us-east-1
+    /// (where IAM, Organizations and Account events arrive) are always among them.
+    #[serde(default)]
+    pub regions: Vec<Text>,
+    /// The account that keeps the logs, by its name in this plan.
+    #[schemars(required)]
+    pub logging: Option<Text>,
+    /// The account from which security is watched, by its name in this plan.
+    #[schemars(required)]
+    pub secops: Option<Text>,
+    /// Says that one account may be both `logging` and `secops`. Without it that is an error: who
+    /// investigates should not be able to change the evidence.
+    pub allow_shared_duties: Option<At<bool>>,
+    /// The address of accounts that name none, with `{account}` where the account's name goes,
+    /// such as `aws+{account}@example.com`.
+    pub email: Option<Text>,
+    /// The role by which the management account enters member accounts; AWS makes it in the
+    /// accounts it creates. `OrganizationAccountAccessRole` when left out.
+    pub access_role: Option<Text>,
+    /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
+    /// `orgstrap` when left out.
+    pub prefix: Option<Text>,
+    /// Policies attached to the root, so that they hold for every account.
+    #[serde(default)]
+    pub policies: Vec<Text>,
+    /// Tags of the root.
+    #[serde(default)]
+    pub tags: TagTable,
+}
+
+/// An organizational unit.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OuTable {
+    /// Policies attached to this OU, by their names in this plan.
+    #[serde(default)]
+    pub policies: Vec<Text>,
+    /// For segregation tags, the values that accounts in this OU or below it may have.
+    #[serde(default)]
+    pub require: BTreeMap<Text, At<Vec<Text>>>,
+    /// Tags of the OU.
+    #[serde(default)]
+    pub tags: TagTable,
+    /// The path this OU had before, when only its own name has changed.
+    pub renamed_from: Option<Text>,
+}
+
+/// A member account.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountTable {
+    /// The 12-digit id, in quotes, of an account that already exists.
+    #[schemars(regex(pattern = r"^[0-9]{12}$"))]
+    pub id: Option<Text>,
+    /// The account's name in AWS; the name of this table when left out. At most 50 characters.
+    pub name: Option<Text>,
+    /// The address of the account's root user, unique across all of AWS. Made from
+    /// `organization.email` when left out.
+    pub email: Option<Text>,
+    /// The OU the account is in, by its path in this plan.
+    #[schemars(required)]
+    pub ou: Option<Text>,
+    /// Tags of the account. Only keys that are named here are ever touched.
+    #[serde(default)]
+    pub tags: TagTable,
+    /// Policies attached to this account, by their names in this plan.
+    #[serde(default)]
+    pub policies: Vec<Text>,
+    /// Alternate contacts of this account.
+    #[serde(default)]
+    pub contacts: ContactsTable,
+    /// Whether IAM users and roles of the account may see its billing. Only read when the account
+    /// is created; `true` when left out, as in AWS.
+    pub iam_user_access_to_billing: Option<bool>,
+}
+
+/// Alternate contacts by kind.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactsTable {
+    /// Who hears about billing.
+    pub billing: Option<At<ContactTable>>,
+    /// Who hears about operations.
+    pub operations: Option<At<ContactTable>>,
+    /// Who hears about security.
+    pub security: Option<At<ContactTable>>,
+}
+
+/// An alternate contact.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactTable {
+    /// The name; at most 64 characters.
+    #[schemars(required)]
+    pub name: Option<Text>,
+    /// The title, such as `Head of Security`; at most 50 characters.
+    #[schemars(required)]
+    pub title: Option<Text>,
+    /// The address; at most 254 characters.
+    #[schemars(required)]
+    pub email: Option<Text>,
+    /// The phone number, such as `+1 555 0100`; at most 25 characters.
+    #[schemars(required)]
+    pub phone: Option<Text>,
+}
+
+/// An Organizations policy. Its document comes from exactly one of `file`, `builtin` and `content`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyTable {
+    /// The type, such as `service_control_policy`.
+    #[schemars(required)]
+    pub r#type: Option<At<PolicyType>>,
+    /// The document's file, relative to this plan.
+    pub file: Option<Text>,
+    /// One of the documents that come with orgstrap.
+    #[schemars(with = "Option<super::builtin::Builtin>")]
+    pub builtin: Option<Text>,
+    /// The document itself, as JSON text.
+    pub content: Option<Text>,
+    /// What the policy is for; at most 512 characters.
+    pub description: Option<Text>,
+    /// Tags of the policy.
+    #[serde(default)]
+    pub tags: TagTable,
+    /// The name this policy had before.
+    pub renamed_from: Option<Text>,
+}
+
+/// How baselines reach the accounts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutTable {
+    /// Which OUs get a baseline together, before the next set: `[["Sandbox"], ["*"]]`. An OU
+    /// stands for those below it too; `"*"` is the OUs that no other stage names, and comes last
+    /// when left out.
+    pub stages: Option<At<Vec<At<Vec<Text>>>>>,
+    /// How many accounts are worked on at a time in each Region: a count, or a share such as
+    /// `"100%"`, which is the default.
+    pub max_concurrent: Option<At<PortionTable>>,
+    /// How many accounts may fail in a Region before the rollout stops: a count, or a share such
+    /// as `"0%"`, which is the default.
+    pub failure_tolerance: Option<At<PortionTable>>,
+}
+
+/// Trusted access.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedAccessTable {
+    /// Service principals, such as `sso.amazonaws.com`.
+    #[schemars(required)]
+    pub services: Option<Vec<Text>>,
+}
+
+/// A rate.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaceTable {
+    /// Calls a second.
+    #[schemars(required, range(min = 0.001, max = 10000.0))]
+    pub rate: Option<At<f64>>,
+    /// How many calls may go out at once; the rate, at least 1, when left out.
+    #[schemars(range(min = 1, max = 10000))]
+    pub burst: Option<At<i64>>,
+}
+
+/// The values that a segregation tag may take.
+#[derive(Debug, Clone)]
+pub enum AllowedTable {
+    /// A word: only `any` is one.
+    Word(String),
+    /// The values.
+    OneOf(Vec<Text>),
+}
+
+impl<'de> Deserialize<'de> for AllowedTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> Visitor<'de> for Seen {
+            type Value = AllowedTable;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"any\" or a list of values")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<AllowedTable, E> {
+                Ok(AllowedTable::Word(text.to_owned()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AllowedTable, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(AllowedTable::OneOf(values))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl JsonSchema for AllowedTable {
+    fn schema_name() -> Cow<'static, str> {
+        "Allowed".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`\"any\"`, or the values that the tag may take.",
+            "anyOf": [
+                { "const": "any" },
+                { "type": "array", "items": { "type": "string" }, "minItems": 1 }
+            ]
+        })
+    }
+}
+
+/// A count of accounts or a share of them.
+#[derive(Debug, Clone)]
+pub enum PortionTable {
+    /// A number.
+    Count(i64),
+    /// Text, such as `100%`.
+    Share(String),
+}
+
+impl<'de> Deserialize<'de> for PortionTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl Visitor<'_> for Seen {
+            type Value = PortionTable;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a count such as 5 or a share such as \"100%\"")
+            }
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<PortionTable, E> {
+                Ok(PortionTable::Count(count))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<PortionTable, E> {
+                Ok(PortionTable::Share(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl JsonSchema for PortionTable {
+    fn schema_name() -> Cow<'static, str> {
+        "Portion".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A count of accounts, or a share of them such as `\"100%\"`.",
+            "anyOf": [
+                { "type": "integer", "minimum": 0 },
+                { "type": "string", "pattern": "^(100|[0-9]{1,2})%$" }
+            ]
+        })
+    }
+}
+
+/// A baseline: its `folder`, if it is one of the user's own, and whatever options it has. Which
+/// options there are is known to the baseline's descriptor, not here, so none is refused here.
+#[derive(Debug, Clone, Default)]
+pub struct BaselineTable {
+    /// The folder of an own baseline, relative to the plan.
+    pub folder: Option<Text>,
+    /// Options as written.
+    pub options: BTreeMap<Text, At<OptionValue>>,
+}
+
+impl<'de> Deserialize<'de> for BaselineTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> Visitor<'de> for Seen {
+            type Value = BaselineTable;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of options")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BaselineTable, A::Error> {
+                let mut table = BaselineTable::default();
+                while let Some(key) = map.next_key::<Text>()? {
+                    if *key == "folder" {
+                        table.folder = Some(map.next_value()?);
+                    } else {
+                        table.options.insert(key, map.next_value()?);
+                    }
+                }
+                Ok(table)
+            }
+        }
+        deserializer.deserialize_map(Seen)
+    }
+}
+
+impl JsonSchema for BaselineTable {
+    fn schema_name() -> Cow<'static, str> {
+        "Baseline".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A baseline and its options.",
+            "type": "object",
+            "properties": {
+                "folder": {
+                    "description": "The folder of a baseline of your own, relative to this plan.",
+                    "type": "string"
+                }
+            },
+            "additionalProperties": {
+                "anyOf": [
+                    { "type": ["string", "number", "boolean"] },
+                    { "type": "array", "items": { "type": "string" } }
+                ]
+            }
+        })
+    }
+}
+
+/// The value of a baseline's option.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OptionValue {
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    Flag(bool),
+    List(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for OptionValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> Visitor<'de> for Seen {
+            type Value = OptionValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, a number, true, false or a list of texts")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OptionValue, E> {
+                Ok(OptionValue::Text(text.to_owned()))
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<OptionValue, E> {
+                Ok(OptionValue::Integer(number))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<OptionValue, E> {
+                if number.is_finite() {
+                    Ok(OptionValue::Number(number))
+                } else {
+                    Err(E::custom("an option may not be infinite or not a number"))
+                }
+            }
+            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<OptionValue, E> {
+                Ok(OptionValue::Flag(flag))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OptionValue, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(OptionValue::List(values))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl From<&OptionValue> for serde_json::Value {
+    fn from(value: &OptionValue) -> Self {
+        match value {
+            OptionValue::Text(text) => text.clone().into(),
+            OptionValue::Integer(number) => (*number).into(),
+            OptionValue::Number(number) => (*number).into(),
+            OptionValue::Flag(flag) => (*flag).into(),
+            OptionValue::List(values) => values.clone().into(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The org plan's file: no text makes the loader panic, every valid plan loads, the schema in the
+//! repository is that of the types.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use orgstrap::plan::{self, OrgPlan, regions};
+use orgstrap::report::diagnostics;
+use proptest::prelude::*;
+
+#[test]
+fn the_schema_in_the_repository_is_current() {
+    let path = Path::new("docs/orgstrap.schema.json");
+    let current = plan::schema();
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    if kept != current && std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::create_dir_all("docs").unwrap();
+        std::fs::write(path, &current).unwrap();
+        return;
+    }
+    assert!(
+        kept == current,
+        "docs/orgstrap.schema.json is not current: run `orgstrap schema > docs/orgstrap.schema.json`"
+    );
+}
+
+#[test]
+fn the_schema_knows_what_must_be_given() {
+    let schema: serde_json::Value = serde_json::from_str(&plan::schema()).unwrap();
+    assert_eq!(schema["required"], serde_json::json!(["organization"]));
+    assert_eq!(schema["additionalProperties"], false);
+    let organization = &schema["properties"]["organization"];
+    assert_eq!(
+        organization["required"],
+        serde_json::json!(["management_account", "home_region", "logging", "secops"])
+    );
+}
+
+const STARTUP: &str = include_str!("../../examples/startup.toml");
+
+/// Renders what is wrong too: a place outside the text must not panic either.
+fn load(text: &str) {
+    match plan::read_text("org.toml", text.to_owned(), Path::new("examples")) {
+        Ok(loaded) => drop(diagnostics::render(&loaded.warnings, false)),
+        Err(invalid) => {
+            assert!(!invalid.diagnostics.is_empty());
+            let text = diagnostics::render(&invalid.diagnostics, true);
+            assert!(text.contains("error"));
+            drop(diagnostics::json(&invalid.diagnostics));
+        }
+    }
+}
+
+/// A plan as text, and how many accounts it has.
+fn valid() -> impl Strategy<Value = (String, usize)> {
+    let name = "[A-Za-z0-9][A-Za-z0-9_-]{0,20}";
+    let home = prop::sample::select(
+        regions::KNOWN
+            .iter()
+            .filter(|region| !region.opt_in)
+            .map(|region| region.name)
+            .collect::<Vec<_>>(),
+    );
+    let governed = prop::sample::subsequence(
+        regions::KNOWN
+            .iter()
+            .map(|region| region.name)
+            .collect::<Vec<_>>(),
+        0..6,
+    );
+    let tags = prop::collection::btree_map("[a-z]{4,12}", "[a-zA-Z0-9 _.:/=+@-]{0,30}", 0..4);
+    // Emails fold case, so names that differ only in case would be one address.
+    let accounts = prop::collection::btree_map(
+        name.prop_map(|n| n.to_lowercase()),
+        (any::<prop::sample::Index>(), tags),
+        2..12,
+    );
+    let ous = prop::collection::vec(
+        prop::collection::vec("[A-Za-z][A-Za-z0-9 ]{0,8}[a-z]", 1..5),
+        1..6,
+    );
+    (home, governed, accounts, ous, 0..=100u8, any::<bool>()).prop_map(
+        |(home, governed, accounts, ous, share, count)| {
+            // Every level has its table.
+            let mut paths: BTreeMap<String, ()> = BTreeMap::new();
+            for names in &ous {
+                for depth in 1..=names.len() {
+                    paths.insert(names[..depth].join("/"), ());
+                }
+            }
+            let paths: Vec<&String> = paths.keys().collect();
+            let keys: Vec<&String> = accounts.keys().collect();
+            let mut text = format!(
+                "[organization]\nmanagement_account = \"999999999999\"\nhome_region = {home:?}\nregions = {governed:?}\nlogging = {:?}\nsecops = {:?}\nemail = \"a+{{account}}@example.com\"\n",
+                keys[0], keys[1]
+            );
+            for path in &paths {
+                text.push_str(&format!("[ou.{path:?}]\n"));
+            }
+            for (key, (ou, tags)) in &accounts {
+                let ou = paths[ou.index(paths.len())];
+                text.push_str(&format!("[account.{key:?}]\nou = {ou:?}\n"));
+                for (tag, value) in tags {
+                    text.push_str(&format!("tags.{tag} = {value:?}\n"));
+                }
+            }
+            let tolerance = if count {
+                share.to_string()
+            } else {
+                format!("\"{share}%\"")
+            };
+            text.push_str(&format!(
+                "[rollout]\nstages = [[{:?}]]\nfailure_tolerance = {tolerance}\n",
+                paths[0]
+            ));
+            (text, accounts.len())
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn any_text_is_judged_without_panic(text in "\\PC{0,200}") {
+        load(&text);
+    }
+
+    #[test]
+    fn text_that_looks_like_toml_is_judged_without_panic(
+        text in prop::collection::vec("(\\[{1,2}[a-z.\"/]{0,12}\\]{0,2}|[a-z_]{1,12} ?= ?[\\[\\]{}\"',0-9a-zé]{0,12})\r?\n", 0..12)
+    ) {
+        load(&text.concat());
+    }
+
+    /// Users' mistakes are small changes of a plan that was right.
+    #[test]
+    fn a_plan_with_a_piece_cut_out_or_put_in_is_judged_without_panic(
+        at in 0..STARTUP.len(), cut in 0..40usize, put in "[\\[\\]\"{}=,.a-zé\n]{0,6}"
+    ) {
+        let mut from = at;
+        while !STARTUP.is_char_boundary(from) { from -= 1; }
+        let mut to = (from + cut).min(STARTUP.len());
+        while !STARTUP.is_char_boundary(to) { to += 1; }
+        load(&format!("{}{put}{}", &STARTUP[..from], &STARTUP[to..]));
+    }
+
+    #[test]
+    fn every_valid_plan_loads_and_survives_json((text, accounts) in valid()) {
+        let loaded = plan::read_text("org.toml", text.clone(), Path::new(""));
+        let plan = match loaded {
+            Ok(loaded) => loaded.plan,
+            Err(invalid) => panic!("{}\n{text}", diagnostics::render(&invalid.diagnostics, false)),
+        };
+        prop_assert_eq!(plan.accounts.len(), accounts);
+        prop_assert!(plan.organization.regions.contains(&plan.organization.home_region));
+        let json = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(serde_json::from_str::<OrgPlan>(&json).unwrap(), plan);
+    }
+}
