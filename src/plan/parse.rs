@@ -263,6 +263,8 @@ fn syntax(message: &str, location: Location) -> Diagnostic {
         && !name.contains('"')
     {
         error.help(format!("put the name in quotes: [{table}.{name:?}]"))
+    } else if message.starts_with("missing comma between array elements") {
+        error.help("or is a list above not closed? It ends with `]`")
     } else {
         error
     };

@@ -315,8 +315,8 @@ fn baseline(cx: &Context<'_>, name: &Text, table: &BaselineTable, problem: &Base
     };
     let mut diagnostic =
         Diagnostic::error(format!("baseline `{}`: {}{file}", **name, problem.message)).at(place);
-    if let Some(suggestion) = &problem.suggestion {
-        diagnostic = diagnostic.help(suggestion.as_str());
+    for suggestion in problem.suggestion.iter().flat_map(|text| text.split("; ")) {
+        diagnostic = diagnostic.help(suggestion);
     }
     cx.say(diagnostic);
 }
