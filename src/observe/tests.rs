@@ -24,6 +24,7 @@ fn plan() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             policies: Default::default(),
+            tags: std::collections::BTreeMap::new(),
         },
         segregation: BTreeMap::new(),
         ous: BTreeMap::new(),
