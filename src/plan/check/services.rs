@@ -224,7 +224,7 @@ pub(super) fn pace(cx: &Context<'_>) -> BTreeMap<String, PaceOverride> {
             count
         });
         if let Some(rate) = rate {
-            let default = rate.max(1.0).min(10_000.0) as u32;
+            let default = rate.clamp(1.0, 10_000.0) as u32;
             pace.insert(
                 key.to_string(),
                 PaceOverride {
