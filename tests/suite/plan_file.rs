@@ -158,3 +158,83 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<OrgPlan>(&json).unwrap(), plan);
     }
 }
+
+/// Nesting is limited, so that no text ends the process for want of stack.
+#[test]
+fn deep_nesting_is_judged_without_overflow() {
+    let deep = 50_000;
+    load(&format!("a = {}", "[".repeat(deep)));
+    load(&format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)));
+    load(&format!("a = {}", "{a=".repeat(deep)));
+    load(&format!("{}a = 1", "a.".repeat(deep)));
+    load(&format!("[{}a]\nb = 1", "a.".repeat(deep)));
+}
+
+#[test]
+fn what_is_only_worth_a_look_does_not_stop() {
+    let text = r#"
+[organization]
+management_account = "999999999999"
+home_region = "eu-west-1"
+regions = ["af-south-1"]
+logging = "log-archive"
+secops = "security"
+allow_shared_duties = true
+email = "aws+{account}@acme.dev"
+
+[segregation]
+data-classification = ["internal"]
+
+[ou.Security]
+
+[account.log-archive]
+ou = "Security"
+
+[account.security]
+ou = "Security"
+tags = { Data-Classification = "internal" }
+
+[policy.leave]
+type = "service_control_policy"
+builtin = "deny-leave"
+
+[trusted_access]
+services = ["sssm.amazonaws.com"]
+"#;
+    let loaded = plan::read_text("org.toml", text.to_owned(), Path::new("")).unwrap();
+    let found: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "org.toml:5:12: warning: accounts do not have `af-south-1` until they opt in to it",
+        "org.toml:8:23: warning: no duties are shared, so this says nothing",
+        "org.toml:21:10: warning: `Data-Classification` is not a tag of [segregation], but nearly",
+        "org.toml:23:9: warning: policy `leave` is attached to nothing",
+        "org.toml:28:13: warning: `sssm.amazonaws.com` is not a service that orgstrap knows to work with Organizations",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\nis not\n{expected}");
+    }
+}
+
+/// What `--output json` gives to editors and pipelines.
+#[test]
+fn a_diagnostic_as_json_names_file_line_and_column() {
+    let text = STARTUP.replace("secops = \"security\"", "secops = \"secruity\"");
+    let invalid = plan::read_text("org.toml", text, Path::new("examples")).unwrap_err();
+    let json = diagnostics::json(&invalid.diagnostics);
+    assert_eq!(
+        json,
+        serde_json::json!([{
+            "severity": "error",
+            "message": "there is no account `secruity` in this plan",
+            "location": {
+                "file": "org.toml",
+                "line": 27, "column": 10,
+                "end_line": 27, "end_column": 20,
+            },
+            "label": null,
+            "related": null,
+            "help": ["did you mean `security`?"],
+        }])
+    );
+}

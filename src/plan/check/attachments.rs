@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::PolicyType;
-use super::super::diagnostic::Diagnostic;
+use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::file::Text;
 use super::{Context, Names};
 
@@ -57,7 +57,8 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
 /// A policy that holds for nobody is most likely a slip.
 fn unattached(cx: &Context<'_>) {
     // Beside errors this may be but a consequence, as when the name is misspelt where it is used.
-    if !cx.found.borrow().is_empty() || !cx.removed.is_empty() {
+    let broken = |found: &[Diagnostic]| found.iter().any(|d| d.severity == Severity::Error);
+    if broken(&cx.found.borrow()) || !cx.removed.is_empty() {
         return;
     }
     let root = cx
