@@ -27,6 +27,8 @@ pub mod kms;
 pub mod latency;
 pub mod organizations;
 pub mod page;
+mod paging;
+pub mod resource_policy;
 pub mod s3;
 pub mod serve;
 pub mod sns;

@@ -22,7 +22,6 @@ const ROWS: &[&[Row]] = &[
     super::iam::OPERATIONS,
     super::ssm::OPERATIONS,
     super::tagging::OPERATIONS,
-    super::cloudformation::OPERATIONS,
     super::cloudtrail::OPERATIONS,
     super::config::OPERATIONS,
     super::guardduty::OPERATIONS,
@@ -49,6 +48,7 @@ pub fn handler(service: &str, operation: &str) -> Option<Handler> {
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     super::organizations::OPERATIONS
         .iter()
+        .chain(super::cloudformation::OPERATIONS)
         .chain(ROWS)
         .flat_map(|rows| rows.iter())
 }

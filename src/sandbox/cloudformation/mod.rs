@@ -1,35 +1,143 @@
-//! CloudFormation, as far as orgstrap meets it.
+//! CloudFormation: templates, stacks, stack sets.
+//!
+//! - [`template`], [`parameters`], [`intrinsics`]: the template language, pure.
+//! - [`resources`]: what each resource type does in its service.
+//! - [`engine`]: makes, changes and deletes a stack's resources; [`stack`] is the data, `stack_api` the operations.
+//! - [`stack_set`], [`operation`], [`deployment`], [`auto_deployment`]: stack sets. An instance is a stack like any
+//!   other, in the member account and Region.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::table::Row;
-use crate::sandbox::world::World;
+use super::table::Row;
+use super::world::World;
+
+pub mod access;
+pub mod auto_deployment;
+pub mod deployment;
+pub mod engine;
+pub mod intrinsics;
+pub mod operation;
+pub mod parameters;
+mod pattern;
+pub mod resources;
+pub mod stack;
+mod stack_api;
+pub mod stack_set;
+mod stack_set_api;
+mod stack_set_reads;
+pub mod template;
+mod yaml;
+
+#[cfg(test)]
+mod stack_set_tests;
+#[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
+mod template_tests;
 
 /// What one account holds in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct CloudFormationState {}
+pub struct CloudFormationState {
+    /// Stacks by id, deleted ones included.
+    pub stacks: BTreeMap<String, stack::Stack>,
+    /// Ids of the stacks that are not deleted, by name.
+    pub names: BTreeMap<String, String>,
+    /// Stack sets by id, deleted ones included.
+    pub stack_sets: BTreeMap<String, stack_set::StackSet>,
+    /// In the management account: whether StackSets may act for the organization.
+    pub organizations_access: bool,
+}
 
 /// Work that is pending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Due {}
+pub enum Due {
+    /// A stack operation ends.
+    Stack {
+        account: String,
+        region: String,
+        id: String,
+        work: StackWork,
+    },
+    /// A stack set operation starts what may be started.
+    Pump(deployment::Job),
+    /// A stack instance's stack is done.
+    Instance {
+        job: deployment::Job,
+        account: String,
+        region: String,
+        work: deployment::InstanceWork,
+    },
+    /// Stack sets notice that an account has moved.
+    AutoDeploy {
+        admin: String,
+        region: String,
+        set: String,
+        account: String,
+        from: Vec<String>,
+        to: Vec<String>,
+    },
+}
+
+/// What is under way in a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StackWork {
+    Create,
+    Update,
+    Delete { retain: Vec<String> },
+}
 
 /// Runs what has come due.
-pub fn run(_world: &mut World, due: Due) {
-    match due {}
+pub fn run(world: &mut World, due: Due) {
+    match due {
+        Due::Stack {
+            account,
+            region,
+            id,
+            work,
+        } => {
+            let at = engine::Place {
+                account: &account,
+                region: &region,
+            };
+            // What went wrong is in the stack's events.
+            let _ = engine::with_stack(world, at, &id, |world, stack| match work {
+                StackWork::Create => engine::create(world, at, stack),
+                StackWork::Update => engine::update(world, at, stack),
+                StackWork::Delete { retain } => engine::delete(world, at, stack, &retain),
+            });
+        }
+        Due::Pump(job) => deployment::pump(world, &job),
+        Due::Instance {
+            job,
+            account,
+            region,
+            work,
+        } => deployment::finish(world, &job, &account, &region, work),
+        Due::AutoDeploy {
+            admin,
+            region,
+            set,
+            account,
+            from,
+            to,
+        } => {
+            auto_deployment::run(world, &admin, &region, &set, &account, &from, &to);
+        }
+    }
 }
 
-/// See [`crate::sandbox::hooks::account_moved`].
-pub fn account_moved(
-    _world: &mut World,
-    _account: &str,
-    _from: Option<&[String]>,
-    _to: Option<&[String]>,
-) {
-}
+pub use auto_deployment::account_moved;
 
-/// The rows of this service.
-pub const OPERATIONS: &[Row] = &[];
-
-/// See [`crate::sandbox::hooks::account_closed`].
+/// See [`crate::sandbox::hooks::account_closed`]. Operations find out when they come to the account.
 pub fn account_closed(_world: &mut World, _account: &str) {}
+
+/// Every table of the service's rows.
+pub const OPERATIONS: &[&[Row]] = &[
+    access::OPERATIONS,
+    stack_api::OPERATIONS,
+    stack_set_api::OPERATIONS,
+    stack_set_reads::OPERATIONS,
+];

@@ -1,0 +1,53 @@
+//! AWS::GuardDuty::Detector.
+
+use serde_json::{Map, Value, json};
+
+use super::{Identity, Kind, Maker, Props, always_stable, gone_is_fine, identity, typed};
+use crate::sandbox::call::AwsError;
+
+pub(super) const KINDS: &[Kind] = &[Kind {
+    name: "AWS::GuardDuty::Detector",
+    properties: &[
+        "DataSources",
+        "Enable",
+        "Features",
+        "FindingPublishingFrequency",
+        "Tags",
+    ],
+    required: &["Enable"],
+    replaced_by: &[],
+    seconds: 10,
+    rank: 0,
+    create,
+    update: |maker, id, props| {
+        let mut input = input(props);
+        input.insert("DetectorId".to_owned(), json!(id));
+        maker.call("guardduty", "UpdateDetector", Value::Object(input))?;
+        Ok(identity(id, &[("Id", id)]))
+    },
+    delete: |maker, id, _| {
+        gone_is_fine(maker.call("guardduty", "DeleteDetector", json!({"DetectorId": id})))
+    },
+    stable: always_stable,
+}];
+
+fn input(props: &Props) -> Map<String, Value> {
+    let mut input = Map::new();
+    for key in ["Enable", "Features", "FindingPublishingFrequency"] {
+        if let Some(value) = props.get(key) {
+            input.insert(key.to_owned(), typed(value));
+        }
+    }
+    input
+}
+
+fn create(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    let mut input = input(props);
+    input.insert("Tags".to_owned(), json!(maker.tags(props)));
+    let made = maker.call("guardduty", "CreateDetector", Value::Object(input))?;
+    let id = made
+        .get("DetectorId")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Ok(identity(id, &[("Id", id)]))
+}

@@ -1,0 +1,266 @@
+//! AWS::IAM::Role, RolePolicy, Policy and ManagedPolicy.
+
+use serde_json::{Value, json};
+
+use super::{
+    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, str_of,
+};
+use crate::sandbox::call::AwsError;
+use crate::sandbox::iam::Role;
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        name: "AWS::IAM::Role",
+        properties: &[
+            "AssumeRolePolicyDocument",
+            "Description",
+            "ManagedPolicyArns",
+            "MaxSessionDuration",
+            "Path",
+            "PermissionsBoundary",
+            "Policies",
+            "RoleName",
+            "Tags",
+        ],
+        required: &["AssumeRolePolicyDocument"],
+        replaced_by: &["Path", "RoleName"],
+        seconds: 18,
+        rank: 0,
+        create: create_role,
+        update: |maker, name, props| put_role(maker, name, props),
+        delete: |maker, name, _| {
+            maker
+                .world
+                .account_mut(maker.account)?
+                .iam
+                .roles
+                .remove(name);
+            Ok(())
+        },
+        stable: always_stable,
+    },
+    Kind {
+        name: "AWS::IAM::RolePolicy",
+        properties: &["PolicyDocument", "PolicyName", "RoleName"],
+        required: &["PolicyName", "RoleName"],
+        replaced_by: &["PolicyName", "RoleName"],
+        seconds: 16,
+        rank: 0,
+        create: put_role_policy,
+        update: |maker, _, props| put_role_policy(maker, props),
+        delete: |maker, _, props| {
+            let (role, policy) = (
+                str_of(props, "RoleName").unwrap_or_default(),
+                str_of(props, "PolicyName").unwrap_or_default(),
+            );
+            if let Some(role) = maker
+                .world
+                .account_mut(maker.account)?
+                .iam
+                .roles
+                .get_mut(&role)
+            {
+                role.inline.remove(&policy);
+            }
+            Ok(())
+        },
+        stable: always_stable,
+    },
+    Kind {
+        name: "AWS::IAM::Policy",
+        properties: &["Groups", "PolicyDocument", "PolicyName", "Roles", "Users"],
+        required: &["PolicyDocument", "PolicyName"],
+        replaced_by: &[],
+        seconds: 16,
+        rank: 0,
+        create: put_policy,
+        update: |maker, _, props| put_policy(maker, props),
+        delete: |maker, _, props| {
+            let name = str_of(props, "PolicyName").unwrap_or_default();
+            for role in maker
+                .world
+                .account_mut(maker.account)?
+                .iam
+                .roles
+                .values_mut()
+            {
+                role.inline.remove(&name);
+            }
+            Ok(())
+        },
+        stable: always_stable,
+    },
+    Kind {
+        name: "AWS::IAM::ManagedPolicy",
+        properties: &[
+            "Description",
+            "Groups",
+            "ManagedPolicyName",
+            "Path",
+            "PolicyDocument",
+            "Roles",
+            "Users",
+        ],
+        required: &["PolicyDocument"],
+        replaced_by: &["Description", "ManagedPolicyName", "Path"],
+        seconds: 16,
+        rank: 0,
+        create: create_managed_policy,
+        update: |maker, arn, props| {
+            let input = json!({"PolicyArn": arn, "PolicyDocument": document(props.get("PolicyDocument")), "SetAsDefault": true});
+            maker.call("iam", "CreatePolicyVersion", input)?;
+            attach(maker, arn, props)
+        },
+        delete: |maker, arn, _| {
+            for role in maker
+                .world
+                .account_mut(maker.account)?
+                .iam
+                .roles
+                .values_mut()
+            {
+                role.attached.retain(|attached| attached != arn);
+            }
+            gone_is_fine(maker.call("iam", "DeletePolicy", json!({"PolicyArn": arn})))
+        },
+        stable: always_stable,
+    },
+];
+
+fn no_such_role(name: &str) -> AwsError {
+    AwsError::new(
+        "NoSuchEntity",
+        format!("The role with name {name} cannot be found."),
+    )
+    .status(404)
+}
+
+fn create_role(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    let name = match str_of(props, "RoleName") {
+        Some(name) => name,
+        None => maker.make_name(64),
+    };
+    if maker
+        .world
+        .account(maker.account)
+        .is_some_and(|a| a.iam.roles.contains_key(&name))
+    {
+        return Err(AwsError::new(
+            "EntityAlreadyExists",
+            format!("Role with name {name} already exists."),
+        )
+        .status(409));
+    }
+    put_role(maker, &name, props)
+}
+
+fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity, AwsError> {
+    let tags = maker.tags(props);
+    let (now, id) = (
+        maker.world.now,
+        format!("AROA{}", maker.world.rng.capitals(17)),
+    );
+    let strings = |key: &str| -> Vec<String> {
+        let list = props.get(key).and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
+    };
+    let policies = props.get("Policies").and_then(Value::as_array);
+    let declared = policies.into_iter().flatten().map(|p| {
+        (
+            p.get("PolicyName")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            document(p.get("PolicyDocument")),
+        )
+    });
+    let roles = &mut maker.world.account_mut(maker.account)?.iam.roles;
+    let old = roles.get(name);
+    // Inline policies that other resources gave the role stay with it.
+    let mut inline = old.map(|r| r.inline.clone()).unwrap_or_default();
+    inline.extend(declared);
+    let role = Role {
+        id: old.map_or(id, |r| r.id.clone()),
+        path: str_of(props, "Path").unwrap_or_else(|| "/".to_owned()),
+        trust: document(props.get("AssumeRolePolicyDocument")),
+        created: old.map_or(now, |r| r.created),
+        usable_from: old.map_or(now, |r| r.usable_from),
+        description: str_of(props, "Description").unwrap_or_default(),
+        max_session_seconds: str_of(props, "MaxSessionDuration")
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(3600),
+        inline,
+        attached: strings("ManagedPolicyArns"),
+        tags,
+        linked_to: None,
+    };
+    let arn = format!("arn:aws:iam::{}:role{}{name}", maker.account, role.path);
+    let made = identity(name, &[("Arn", &arn), ("RoleId", &role.id)]);
+    roles.insert(name.to_owned(), role);
+    Ok(made)
+}
+
+fn put_role_policy(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    let (role, policy) = (
+        str_of(props, "RoleName").unwrap_or_default(),
+        str_of(props, "PolicyName").unwrap_or_default(),
+    );
+    let roles = &mut maker.world.account_mut(maker.account)?.iam.roles;
+    let found = roles.get_mut(&role).ok_or_else(|| no_such_role(&role))?;
+    found
+        .inline
+        .insert(policy.clone(), document(props.get("PolicyDocument")));
+    Ok(identity(format!("{policy}|{role}"), &[]))
+}
+
+fn put_policy(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    let name = str_of(props, "PolicyName").unwrap_or_default();
+    let text = document(props.get("PolicyDocument"));
+    let roles = &mut maker.world.account_mut(maker.account)?.iam.roles;
+    for role in props
+        .get("Roles")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        let found = roles.get_mut(role).ok_or_else(|| no_such_role(role))?;
+        found.inline.insert(name.clone(), text.clone());
+    }
+    Ok(identity(name.clone(), &[("Id", &name)]))
+}
+
+fn create_managed_policy(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    let name = match str_of(props, "ManagedPolicyName") {
+        Some(name) => name,
+        None => maker.make_name(128),
+    };
+    let path = str_of(props, "Path").unwrap_or_else(|| "/".to_owned());
+    let input = json!({
+        "PolicyName": name, "Path": path, "PolicyDocument": document(props.get("PolicyDocument")),
+        "Description": str_of(props, "Description").unwrap_or_default(),
+    });
+    maker.call("iam", "CreatePolicy", input)?;
+    let arn = format!("arn:aws:iam::{}:policy{path}{name}", maker.account);
+    attach(maker, &arn, props)
+}
+
+fn attach(maker: &mut Maker<'_>, arn: &str, props: &Props) -> Result<Identity, AwsError> {
+    let roles = &mut maker.world.account_mut(maker.account)?.iam.roles;
+    for role in props
+        .get("Roles")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        let found = roles.get_mut(role).ok_or_else(|| no_such_role(role))?;
+        if !found.attached.iter().any(|a| a == arn) {
+            found.attached.push(arn.to_owned());
+        }
+    }
+    Ok(identity(arn, &[("PolicyArn", arn)]))
+}

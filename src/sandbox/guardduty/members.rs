@@ -1,0 +1,230 @@
+//! Members of the administrator, by hand and by auto-enable.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::detector::{feature_list, set_features};
+use super::{OrganizationSettings, bad, detector, detector_at, detector_mut, empty, organization};
+use crate::sandbox::call::{AwsError, Call};
+use crate::sandbox::paging::page;
+use crate::sandbox::world::World;
+
+const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForAmazonGuardDuty";
+
+/// Makes `account` a member: a detector where there is none, the administrator, the features that new members get.
+fn enroll(
+    world: &mut World,
+    admin: &str,
+    account: &str,
+    region: &str,
+    settings: &OrganizationSettings,
+) -> Result<(), String> {
+    let Some(organization) = &world.organization else {
+        return Err("no organization".to_owned());
+    };
+    if !organization.is_active(account) {
+        return Err("The request is rejected because the account is not an active member of the organization.".to_owned());
+    }
+    let management = organization.management_account == account;
+    if management
+        && !world
+            .account(account)
+            .is_some_and(|a| a.iam.roles.contains_key(SERVICE_LINKED_ROLE))
+    {
+        return Err(format!(
+            "The request is rejected because the management account lacks the service-linked role {SERVICE_LINKED_ROLE}."
+        ));
+    }
+    let now = world.now;
+    if world
+        .region(account, region)
+        .is_none_or(|r| r.guardduty.detector.is_none())
+    {
+        super::create_for(world, account, region, true).map_err(|e| e.message)?;
+    }
+    let Some(member) = detector_at(world, account, region) else {
+        return Ok(());
+    };
+    let known = member.administrator.is_some();
+    member.enabled = true;
+    member.administrator = Some(admin.to_owned());
+    for (name, auto) in &settings.features {
+        // NEW and ALL reach a new member; ALL also those that are members already.
+        match auto.as_str() {
+            "ALL" => member.features.insert(name.clone(), true),
+            "NEW" if !known => member.features.insert(name.clone(), true),
+            "NONE" if !known => member.features.insert(name.clone(), false),
+            _ => None,
+        };
+    }
+    if let Some(admin) = detector_at(world, admin, region) {
+        admin.members.entry(account.to_owned()).or_insert(now);
+    }
+    Ok(())
+}
+
+/// Brings the organization's settings to the accounts they are for.
+pub(super) fn auto_enable(world: &mut World, region: &str, joined: Option<&str>) {
+    let Some(admin) = organization::admin_of(world, region) else {
+        return;
+    };
+    let Some(settings) = detector_at(world, &admin, region).map(|d| d.organization.clone()) else {
+        return;
+    };
+    let accounts: Vec<String> = match (settings.auto_enable.as_str(), joined) {
+        ("ALL" | "NEW", Some(account)) => vec![account.to_owned()],
+        ("ALL", None) => world
+            .organization
+            .as_ref()
+            .map(|o| o.members.keys().cloned().collect())
+            .unwrap_or_default(),
+        _ => return,
+    };
+    for account in accounts {
+        if account != admin {
+            // An account that cannot be enrolled is left out, as GuardDuty leaves it out.
+            let _ = enroll(world, &admin, &account, region, &settings);
+        }
+    }
+}
+
+/// An account has left the organization.
+pub(super) fn leave(world: &mut World, account: &str) {
+    for region in organization::administered(world) {
+        if let Some(admin) = organization::admin_of(world, &region)
+            && let Some(detector) = detector_at(world, &admin, &region)
+        {
+            detector.members.remove(account);
+        }
+        if let Some(detector) = detector_at(world, account, &region) {
+            detector.administrator = None;
+        }
+    }
+}
+
+pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let settings = detector(world, call)?.organization.clone();
+    if call.list("AccountDetails").len() > 50 {
+        return Err(bad(
+            "The request is rejected because accountDetails has more than 50 entries.",
+        ));
+    }
+    let mut unprocessed = Vec::new();
+    for detail in call.list("AccountDetails") {
+        let id = detail
+            .get("AccountId")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let outcome = if id == call.account {
+            Err("The request is rejected because an account cannot be its own member.".to_owned())
+        } else {
+            enroll(world, &call.account, id, &call.region, &settings)
+        };
+        if let Err(reason) = outcome {
+            unprocessed.push(json!({"AccountId": id, "Result": reason}));
+        }
+    }
+    Ok(json!({"UnprocessedAccounts": unprocessed}))
+}
+
+pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let mut unprocessed = Vec::new();
+    for id in call.strings("AccountIds") {
+        if detector_mut(world, call)?.members.remove(&id).is_none() {
+            unprocessed.push(json!({"AccountId": id, "Result": "The request is rejected because the account is not a member."}));
+        } else if let Some(member) = detector_at(world, &id, &call.region) {
+            member.administrator = None;
+        }
+    }
+    Ok(json!({"UnprocessedAccounts": unprocessed}))
+}
+
+fn view(world: &World, call: &Call, id: &str) -> Result<Option<Value>, AwsError> {
+    let Some(since) = detector(world, call)?.members.get(id) else {
+        return Ok(None);
+    };
+    let member = world
+        .region(id, &call.region)
+        .and_then(|r| r.guardduty.detector.as_ref());
+    let relationship = if member.is_some_and(|d| d.enabled) {
+        "Enabled"
+    } else {
+        "Disabled"
+    };
+    Ok(Some(json!({
+        "AccountId": id, "DetectorId": member.map(|d| d.id.clone()), "MasterId": call.account, "AdministratorId": call.account,
+        "Email": world.account(id).map(|a| a.email.clone()).unwrap_or_default(), "RelationshipStatus": relationship,
+        "InvitedAt": since.iso8601(), "UpdatedAt": since.iso8601(),
+    })))
+}
+
+pub(super) fn list(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let ids: Vec<String> = detector(world, call)?.members.keys().cloned().collect();
+    let mut members = Vec::with_capacity(ids.len());
+    for id in ids {
+        members.extend(view(world, call, &id)?);
+    }
+    page(call, "Members", members, "MaxResults", 50)
+}
+
+pub(super) fn get(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    each_member(world, call, "Members", view)
+}
+
+pub(super) fn detectors(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    each_member(
+        world,
+        call,
+        "MemberDataSourceConfigurations",
+        |world, call, id| {
+            if !detector(world, call)?.members.contains_key(id) {
+                return Ok(None);
+            }
+            let member = world
+                .region(id, &call.region)
+                .and_then(|r| r.guardduty.detector.as_ref());
+            Ok(member.map(|d| json!({"AccountId": id, "Features": feature_list(d)})))
+        },
+    )
+}
+
+fn each_member(
+    world: &World,
+    call: &Call,
+    member: &str,
+    view: impl Fn(&World, &Call, &str) -> Result<Option<Value>, AwsError>,
+) -> Result<Value, AwsError> {
+    let (mut found, mut unprocessed) = (Vec::new(), Vec::new());
+    for id in call.strings("AccountIds") {
+        match view(world, call, &id)? {
+            Some(value) => found.push(value),
+            None => unprocessed.push(json!({"AccountId": id, "Result": "The request is rejected because the account is not a member."})),
+        }
+    }
+    let mut out = BTreeMap::new();
+    out.insert(member, found);
+    out.insert("UnprocessedAccounts", unprocessed);
+    Ok(json!(out))
+}
+
+pub(super) fn update_detectors(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let mut unprocessed = Vec::new();
+    for id in call.strings("AccountIds") {
+        let known = detector(world, call)?.members.contains_key(&id);
+        match detector_at(world, &id, &call.region).filter(|_| known) {
+            Some(member) => set_features(member, call.list("Features"))?,
+            None => unprocessed.push(json!({"AccountId": id, "Result": "The request is rejected because the account is not a member."})),
+        }
+    }
+    Ok(json!({"UnprocessedAccounts": unprocessed}))
+}
+
+pub(super) fn administrator(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    Ok(match &detector(world, call)?.administrator {
+        Some(admin) => {
+            json!({"Administrator": {"AccountId": admin, "RelationshipStatus": "Enabled"}})
+        }
+        None => empty(),
+    })
+}
