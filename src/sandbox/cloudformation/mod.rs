@@ -31,6 +31,9 @@ pub mod template;
 mod yaml;
 
 #[cfg(test)]
+mod fixtures;
+
+#[cfg(test)]
 mod stack_set_tests;
 #[cfg(test)]
 mod stack_tests;
