@@ -56,6 +56,7 @@ pub(super) fn world(workloads: usize) -> World {
         trusted: BTreeMap::new(),
         delegated: BTreeMap::new(),
         creations: BTreeMap::new(),
+        creating: Default::default(),
         tags: BTreeMap::new(),
         resource_policy: None,
         closures: Vec::new(),
