@@ -47,6 +47,8 @@ pub struct Summary {
     /// Whether a stop was asked for before everything had ended.
     pub stopped: bool,
     pub took: Duration,
+    /// What is known at the end: what was there before, and what was made.
+    pub bindings: Bindings,
 }
 
 impl Summary {
@@ -150,6 +152,7 @@ pub(super) async fn run<E: Effects>(
     let stranded = run.schedule.give_up("what it needs never ended");
     run.not_tried(stranded);
     run.summary.took = begun.elapsed();
+    run.summary.bindings = run.bindings;
     run.summary
 }
 
