@@ -1,10 +1,24 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
-use super::Global;
+use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
-use crate::report::Printer;
+use super::exit::Exit;
+use super::session::Session;
+use super::subject::Subject;
+use super::{Global, Output, prompt, session, stop, subject};
+use crate::change::SavedChanges;
+use crate::change::saved::Moved;
+use crate::diff::{DiffOptions, ProblemKind};
+use crate::event::Event;
+use crate::execute::{self, AwsEffects, Stop, Summary, lock};
+use crate::report::progress::{Progress, Show};
+use crate::report::{Printer, json, plan as preview, summary, words};
+
+/// How often bars are redrawn while nothing happens.
+const REDRAW: Duration = Duration::from_millis(250);
 
 /// Make AWS as the org plan says.
 ///
@@ -24,6 +38,293 @@ pub(super) struct Apply {
     prune: bool,
 }
 
-pub(super) fn run(_verb: &Apply, _global: &Global, _printer: &Printer) -> CommandResult {
-    Err(CommandError::new("`apply` is not wired yet"))
+/// What is applied: a plan, or the changes that were saved.
+struct Job {
+    subject: Subject,
+    options: DiffOptions,
+    saved: Option<SavedChanges>,
+}
+
+pub(super) fn run(verb: &Apply, global: &Global, printer: &Printer) -> CommandResult {
+    let job = job(verb, global, printer)?;
+    session::with(&job.subject.plan, global, printer, async |session| {
+        let stop = Stop::new();
+        tokio::select! {
+            biased;
+            result = apply(verb, &job, session, global, printer, &stop) => result,
+            () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
+        }
+    })
+}
+
+fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandError> {
+    let Some(saved) = read_saved(&verb.file)? else {
+        return Ok(Job {
+            subject: subject::load(&verb.file, global, printer)?,
+            options: DiffOptions {
+                create_organization: verb.create_organization,
+                prune: verb.prune,
+            },
+            saved: None,
+        });
+    };
+    if verb.prune && !saved.options.prune {
+        return Err(
+            CommandError::new("`--prune` adds to changes that were saved without it")
+                .hint("save them again: `orgstrap plan --prune --out FILE`"),
+        );
+    }
+    Ok(Job {
+        subject: Subject {
+            plan: saved.plan.clone(),
+            wanted: saved.wanted.clone(),
+        },
+        options: saved.options,
+        saved: Some(saved),
+    })
+}
+
+/// The saved changes of a file; `None` where it looks like a plan. JSON begins with a brace, which
+/// TOML never does.
+fn read_saved(file: &Path) -> Result<Option<SavedChanges>, CommandError> {
+    // What cannot be read is left to the plan's loader, which explains it.
+    let Ok(text) = std::fs::read_to_string(file) else {
+        return Ok(None);
+    };
+    if !text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    SavedChanges::from_json(&text)
+        .map(Some)
+        .map_err(|error| CommandError::caused(format!("could not read {}", file.display()), &error))
+}
+
+async fn apply(
+    verb: &Apply,
+    job: &Job,
+    session: &Session,
+    global: &Global,
+    printer: &Printer,
+    stop: &Stop,
+) -> CommandResult {
+    let source = verb.file.display().to_string();
+    let mut options = job.options;
+    let mut found = compare(session, &job.subject, &source, &options, printer).await?;
+    if missing_organization(&found) && create_organization(job, session, global, printer)? {
+        options.create_organization = true;
+        found = compare(session, &job.subject, &source, &options, printer).await?;
+    }
+    if !found.preview.problems.is_empty() {
+        printer.talk(&preview::text(&found.preview));
+        return Err(CommandError::new("nothing was changed"));
+    }
+    if let Some(saved) = &job.saved
+        && let Err(moved) = saved.check(&found.preview.changes)
+    {
+        return Err(explain(&moved, &source));
+    }
+    show(&found, global, printer);
+    if found.preview.changes.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let question = format!(
+        "Make {} in organization {}?",
+        words::count(found.preview.changes.len(), "change", "changes"),
+        session.management
+    );
+    if !prompt::confirm(&question, global, printer)? {
+        printer.say("Nothing was changed.");
+        return Ok(Exit::Stopped);
+    }
+    make(job, found, &source, session, global, printer, stop).await
+}
+
+fn missing_organization(found: &Comparison) -> bool {
+    let problems = &found.preview.problems;
+    !problems.is_empty()
+        && problems
+            .iter()
+            .all(|problem| problem.kind == ProblemKind::NoOrganization)
+}
+
+/// An organization is created only when asked for: by the flag, by the answer to a question, or in
+/// a sandbox, where it costs nothing and every run starts with it.
+fn create_organization(
+    job: &Job,
+    session: &Session,
+    global: &Global,
+    printer: &Printer,
+) -> Result<bool, CommandError> {
+    if job.options.create_organization || session.sandbox {
+        return Ok(true);
+    }
+    if global.yes {
+        return Err(CommandError::new(format!(
+            "account {} is in no organization",
+            session.management
+        ))
+        .hint("`--create-organization` creates one; `--yes` alone does not, for it cannot be undone lightly"));
+    }
+    let question = format!(
+        "Account {} is in no organization. Create one, with all features?",
+        session.management
+    );
+    prompt::confirm(&question, global, printer)
+}
+
+fn show(found: &Comparison, global: &Global, printer: &Printer) {
+    match global.output {
+        Output::Text => printer.data(&preview::text(&found.preview)),
+        Output::Json => {
+            let mut plan = json::plan(&found.preview);
+            if let serde_json::Value::Object(map) = &mut plan {
+                map.insert("event".to_owned(), "plan".into());
+            }
+            printer.data_line(&plan.to_string());
+        }
+    }
+}
+
+async fn make(
+    job: &Job,
+    found: Comparison,
+    source: &str,
+    session: &Session,
+    global: &Global,
+    printer: &Printer,
+    stop: &Stop,
+) -> CommandResult {
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty() && !session.sandbox);
+    let lock = lock::acquire(&session.aws, &session.run, host, session.started)
+        .await
+        .map_err(|error| locked(&error))?;
+    let effects = AwsEffects::new(
+        session.aws.clone(),
+        session.management.clone(),
+        session.run.clone(),
+        Some(lock.clone()),
+        stop.clone(),
+    );
+    let show = match global.output {
+        Output::Text => Show::Text,
+        Output::Json => Show::Json,
+    };
+    let progress = Progress::start(
+        printer,
+        show,
+        found
+            .graph
+            .changes()
+            .map(|change| (change.address.clone(), change.verb)),
+    );
+    let tell = |event: Event| progress.tell(&event);
+    let running = execute::execute(found.graph, found.bindings, &effects, &tell, stop);
+    let done = with_ticks(running, &progress, session.sandbox).await;
+    let released = lock.release().await;
+    let (record, took) = progress.finish();
+    let ended = summary::Ended {
+        accounts: summary::accounts(&job.subject.plan, &done.bindings, &record),
+        next: next(&done, source, global),
+        record,
+        took,
+        sandbox: session.sandbox,
+    };
+    match global.output {
+        Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
+        Output::Json => printer.data_line(&summary::json(&ended).to_string()),
+    }
+    if let Err(error) = released {
+        printer.warn(&format!("the lock could not be given back: {error}"));
+        printer.hint(&format!("orgstrap unlock {}", session.run));
+    }
+    Ok(exit(&done))
+}
+
+/// Redraws elapsed times beside the run. Not in the sandbox: its time leaps to the next event, so
+/// there is nothing to redraw in between.
+async fn with_ticks(
+    running: impl Future<Output = Summary>,
+    progress: &Progress,
+    sandbox: bool,
+) -> Summary {
+    let mut running = std::pin::pin!(running);
+    if sandbox {
+        return running.await;
+    }
+    let mut redraw = tokio::time::interval(REDRAW);
+    redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            summary = &mut running => return summary,
+            _ = redraw.tick() => progress.tick(),
+        }
+    }
+}
+
+fn exit(done: &Summary) -> Exit {
+    if !done.failed.is_empty() {
+        Exit::Failed
+    } else if done.stopped && !done.is_success() {
+        Exit::Stopped
+    } else if done.is_success() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}
+
+fn next(done: &Summary, source: &str, global: &Global) -> Vec<String> {
+    let place = match (&global.world, global.sandbox) {
+        (Some(world), true) => format!(" --sandbox --world {}", world.display()),
+        (None, true) => return Vec::new(),
+        _ => String::new(),
+    };
+    if done.is_success() {
+        vec![format!(
+            "`orgstrap plan {source}{place}` exits 0 while nothing drifts"
+        )]
+    } else {
+        vec![format!(
+            "`orgstrap apply {source}{place}` again goes on from here; what is done is not done twice"
+        )]
+    }
+}
+
+fn locked(error: &lock::LockError) -> CommandError {
+    let mut wrong = CommandError::caused("could not take the lock", error);
+    if let lock::LockError::Held(_) = error {
+        wrong = wrong.exit(Exit::Locked);
+    }
+    match error.hint() {
+        Some(hint) => wrong.hint(hint),
+        None => wrong,
+    }
+}
+
+/// What AWS moved to since the changes were saved.
+fn explain(moved: &[Moved], source: &str) -> CommandError {
+    let lines: Vec<String> = moved
+        .iter()
+        .map(|moved| match moved {
+            Moved::New { change } => {
+                format!(
+                    "  {}: is to be changed now, was not then ({})",
+                    change.address, change.reason
+                )
+            }
+            Moved::Different { saved, fresh } => format!(
+                "  {}: was to be changed because {}; now because {}",
+                saved.address, saved.reason, fresh.reason
+            ),
+        })
+        .collect();
+    CommandError::new(format!(
+        "AWS moved since {source} was saved; nothing was changed:\n{}",
+        lines.join("\n")
+    ))
+    .hint("look at the changes again: `orgstrap plan PLAN --out FILE`")
+    .exit(Exit::Moved)
 }

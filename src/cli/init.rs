@@ -1,4 +1,3 @@
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -7,55 +6,57 @@ use clap::Args;
 use super::Global;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use crate::plan::{self, AccountId};
-use crate::report::{Printer, diagnostics};
+use crate::plan::{self, AccountId, Region};
+use crate::report::Printer;
 
-/// The Region of a starter plan when `--region` names none.
-const DEFAULT_REGION: &str = "eu-west-1";
+/// The home Region of a starter plan when none is named.
+const HOME_REGION: &str = "eu-west-1";
 
 /// Write a commented starter plan.
+///
+/// Works offline. `--region` is the plan's home Region; the account id can be put in later.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// Where to write it; an existing file is left alone.
     #[arg(default_value = "org.toml", value_name = "PLAN")]
     plan: PathBuf,
-    /// The 12-digit id of the management account; without it, an example stands there.
+    /// The management account's id.
     #[arg(long, value_name = "ID")]
     management_account: Option<AccountId>,
 }
 
 pub(super) fn run(verb: &Init, global: &Global, printer: &Printer) -> CommandResult {
-    let region = match &global.region {
+    let home = match &global.region {
         Some(region) => region.clone(),
-        None => DEFAULT_REGION
-            .parse()
-            .map_err(|error| CommandError::caused("the starter plan", &error))?,
+        None => HOME_REGION
+            .parse::<Region>()
+            .map_err(|error| CommandError::caused(HOME_REGION, &error))?,
     };
-    let text = plan::starter(verb.management_account.as_ref(), &region);
-    let name = verb.plan.display().to_string();
-    // Only a Region that can not be the home Region makes it unsound.
-    if let Err(invalid) = plan::read_text(&name, text.clone(), Path::new("")) {
-        printer.talk(&diagnostics::render(&invalid.diagnostics, true));
-        return Err(
-            CommandError::new(format!("a starter plan for {region} would not be valid"))
-                .hint("name another Region with `--region`"),
-        );
+    let text = plan::starter(verb.management_account.as_ref(), &home);
+    write_new(&verb.plan, &text)?;
+    let path = verb.plan.display();
+    printer.data_line(&format!("Wrote {path}."));
+    if verb.management_account.is_none() {
+        printer.hint(&format!(
+            "put your management account's id into {path}, then `orgstrap validate {path}`; \
+             `orgstrap plan {path} --sandbox` works right away"
+        ));
     }
-    OpenOptions::new()
+    Ok(Exit::Done)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), CommandError> {
+    let written = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(&verb.plan)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => {
-                CommandError::new(format!("{name} is there already and was left as it is"))
-                    .hint("name another file: `orgstrap init FILE`")
-            }
-            _ => CommandError::caused(format!("could not write {name}"), &error),
-        })?;
-    printer.say(&format!("Wrote {name}."));
-    printer.hint(&format!(
-        "put your accounts in, then run `orgstrap validate {name}`"
-    ));
-    Ok(Exit::Done)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        let wrong = CommandError::caused(format!("could not write {}", path.display()), &error);
+        if error.kind() == ErrorKind::AlreadyExists {
+            wrong.hint("name another file: `orgstrap init PLAN`; this one is left as it is")
+        } else {
+            wrong
+        }
+    })
 }

@@ -5,18 +5,22 @@
 //! `session`; everything that prints is [`crate::report`]'s.
 
 mod apply;
+mod compare;
 mod completions;
 mod error;
 pub mod exit;
+mod files;
 mod init;
 mod logging;
 mod man;
 mod plan;
 mod prompt;
+mod reference;
 mod sandbox;
 mod schema;
 mod session;
 mod stop;
+mod subject;
 mod unlock;
 mod validate;
 
@@ -28,6 +32,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::report::{Color, Printer, Verbosity};
 use error::CommandResult;
 use exit::Exit;
+pub use reference::reference;
 
 /// Brings up and keeps a multi-account AWS organization from one org plan.
 #[derive(Debug, Parser)]

@@ -1,8 +1,15 @@
-use clap::{Args, Subcommand};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
-use super::Global;
+use clap::{Args, Subcommand};
+use tokio::net::TcpListener;
+
 use super::error::{CommandError, CommandResult};
-use crate::report::Printer;
+use super::exit::Exit;
+use super::{Global, Output, session, stop};
+use crate::plan::AccountId;
+use crate::report::{Printer, json};
+use crate::sandbox::{self, ServeOptions, sts};
 
 /// The embedded simulated AWS, for other clients.
 #[derive(Debug, Args)]
@@ -18,8 +25,7 @@ enum Act {
 
 /// Serve the sandbox on a loopback port, for boto3, the AWS CLI or any other client.
 ///
-/// Prints the endpoint and the environment to export. With `--world FILE` the world is read from
-/// the file and written back at the end.
+/// Prints what to export. With `--world FILE` the world is read from the file and written back.
 #[derive(Debug, Args)]
 struct Serve {
     /// The port on 127.0.0.1; 0 takes a free one.
@@ -30,9 +36,78 @@ struct Serve {
     speed: u32,
     /// The management account of a new world.
     #[arg(long, value_name = "ID", default_value = "111111111111")]
-    management_account: crate::plan::AccountId,
+    management_account: AccountId,
 }
 
-pub(super) fn run(_verb: &Sandbox, _global: &Global, _printer: &Printer) -> CommandResult {
-    Err(CommandError::new("`sandbox serve` is not wired yet"))
+pub(super) fn run(verb: &Sandbox, global: &Global, printer: &Printer) -> CommandResult {
+    match &verb.act {
+        Act::Serve(verb) => serve(verb, global, printer),
+    }
+}
+
+fn serve(verb: &Serve, global: &Global, printer: &Printer) -> CommandResult {
+    let world = session::world(global.world.as_deref(), &verb.management_account, printer)?;
+    let world = Arc::new(Mutex::new(world));
+    // Real time: clients outside wait in theirs.
+    session::runtime(false)?.block_on(async {
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, verb.port));
+        let listener = TcpListener::bind(wanted).await.map_err(|error| {
+            CommandError::caused(format!("could not listen on {wanted}"), &error)
+                .hint("another `--port`, or `--port 0` for a free one")
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| CommandError::caused("could not find the port", &error))?;
+        tell(address, global, printer);
+        let options = ServeOptions {
+            speed: f64::from(verb.speed),
+            world_file: global.world.clone(),
+        };
+        sandbox::serve(world, listener, options, stop::signal())
+            .await
+            .map_err(|error| CommandError::caused("the sandbox", &error))?;
+        Ok(Exit::Done)
+    })
+}
+
+/// The environment goes to stdout as it can be exported; the rest is talk.
+fn tell(address: SocketAddr, global: &Global, printer: &Printer) {
+    let region = global
+        .region
+        .as_ref()
+        .map_or("us-east-1", |region| region.as_str());
+    let environment = [
+        ("AWS_ENDPOINT_URL", format!("http://{address}")),
+        ("AWS_ACCESS_KEY_ID", sts::MANAGEMENT_ACCESS_KEY.to_owned()),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            sts::MANAGEMENT_SECRET_KEY.to_owned(),
+        ),
+        ("AWS_DEFAULT_REGION", region.to_owned()),
+    ];
+    printer.say("The sandbox answers. For the AWS CLI, boto3 and others, in another shell:\n");
+    match global.output {
+        Output::Text => {
+            for (name, value) in &environment {
+                printer.data_line(&format!("export {name}={value}"));
+            }
+        }
+        Output::Json => {
+            let map: serde_json::Map<String, serde_json::Value> = environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone().into()))
+                .collect();
+            let document = serde_json::json!({
+                "format": "orgstrap-sandbox",
+                "version": json::VERSION,
+                "environment": map,
+            });
+            printer.data_line(&document.to_string());
+        }
+    }
+    let kept = match &global.world {
+        Some(file) => format!("Ctrl-C ends it; the world is kept in {}.", file.display()),
+        None => "Ctrl-C ends it, and the world with it; `--world FILE` keeps one.".to_owned(),
+    };
+    printer.say(&format!("\n{kept}"));
 }

@@ -9,7 +9,7 @@ use crate::report::Printer;
 #[derive(Debug, Args)]
 pub(super) struct Schema {}
 
-pub(super) fn run(_verb: &Schema, printer: &Printer) -> CommandResult {
-    printer.data(&plan::schema());
+pub(super) fn run(_: &Schema, printer: &Printer) -> CommandResult {
+    printer.data_line(plan::schema().trim_end());
     Ok(Exit::Done)
 }

@@ -1,1 +1,213 @@
 //! How AWS or the sandbox is reached: the runtime, the clients, and the world that is kept.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::error::{CommandError, CommandResult};
+use super::{Global, PaceChoice};
+use crate::aws::{Aws, AwsError, Options, Pace};
+use crate::plan::{AccountId, OrgPlan};
+use crate::report::Printer;
+use crate::sandbox::World;
+
+/// The seed of everything random in a sandbox run, so that equal inputs give equal outputs.
+const SANDBOX_SEED: u64 = 1;
+
+/// A way to AWS for one command.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) aws: Aws,
+    /// The account whose credentials are used: the plan's management account.
+    pub(super) management: AccountId,
+    /// This run's id: in session names, operation ids and the lock.
+    pub(super) run: String,
+    pub(super) started: Timestamp,
+    pub(super) sandbox: bool,
+}
+
+/// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
+/// whatever became of the work.
+pub(super) fn with(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if global.sandbox {
+        in_sandbox(plan, global, printer, work)
+    } else {
+        in_aws(plan, global, work)
+    }
+}
+
+fn in_aws(
+    plan: &OrgPlan,
+    global: &Global,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if global.world.is_some() {
+        return Err(CommandError::new("`--world` is the sandbox's world")
+            .hint("pass `--sandbox` too, or leave `--world` out"));
+    }
+    let mut random = fastrand::Rng::new();
+    let run: String = (0..8).map(|_| random.digit(36)).collect();
+    let options = options(plan, global, run.clone(), random.u64(..));
+    runtime(false)?.block_on(async {
+        let aws = Aws::connect(options)
+            .await
+            .map_err(|error| no_credentials(&error))?;
+        let session = session(aws, plan, run, now(), false).await?;
+        work(&session).await
+    })
+}
+
+fn in_sandbox(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    let world = world(
+        global.world.as_deref(),
+        &plan.organization.management_account,
+        printer,
+    )?;
+    let run = run_id(&world);
+    let started = Timestamp::from_millisecond(world.now.0).unwrap_or_default();
+    let world = Arc::new(Mutex::new(world));
+    let options = options(plan, global, run.clone(), SANDBOX_SEED);
+    let result = runtime(true)?.block_on(async {
+        let config = crate::sandbox::in_process(Arc::clone(&world));
+        let aws = Aws::over(config, options);
+        let session = session(aws, plan, run, started, true).await?;
+        work(&session).await
+    });
+    if let Some(file) = &global.world {
+        let world = world.lock().unwrap_or_else(PoisonError::into_inner);
+        save_world(&world, file)?;
+    }
+    result
+}
+
+/// The run's id in a sandbox: another one for each state of the world, so that what AWS takes for the
+/// same request (operation ids, the lock) is never an earlier run's, and the same one for the same state.
+fn run_id(world: &World) -> String {
+    let state = format!("{} {}", world.now.0, world.seq);
+    let digest = Sha256::digest(state.as_bytes());
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Opens the world of a file, or makes a new one where there is none yet.
+pub(super) fn world(
+    file: Option<&Path>,
+    management_account: &AccountId,
+    printer: &Printer,
+) -> Result<World, CommandError> {
+    let empty = || World::empty(management_account.as_str(), SANDBOX_SEED);
+    match file {
+        None => {
+            printer.say(
+                "Sandbox: a new, empty world that ends with this command; `--world FILE` keeps one.",
+            );
+            Ok(empty())
+        }
+        Some(file) if !file.exists() => {
+            printer.say(&format!(
+                "Sandbox: a new, empty world, kept in {}.",
+                file.display()
+            ));
+            Ok(empty())
+        }
+        Some(file) => {
+            World::load(file).map_err(|error| CommandError::caused("the sandbox", &error))
+        }
+    }
+}
+
+/// Writes the world back.
+fn save_world(world: &World, file: &Path) -> Result<(), CommandError> {
+    world
+        .save(file)
+        .map_err(|error| CommandError::caused("the sandbox", &error))
+}
+
+fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
+    Options {
+        profile: global.profile.clone(),
+        home_region: plan.organization.home_region.clone(),
+        access_role: plan.organization.access_role.clone(),
+        pace: match global.pace {
+            PaceChoice::Factor(factor) => Pace::Factor(factor),
+            PaceChoice::Off => Pace::Off,
+        },
+        pace_overrides: plan.pace.clone(),
+        run,
+        seed,
+    }
+}
+
+/// The management-account guard: nothing is read, let alone changed, in another organization.
+async fn session(
+    aws: Aws,
+    plan: &OrgPlan,
+    run: String,
+    started: Timestamp,
+    sandbox: bool,
+) -> Result<Session, CommandError> {
+    let management = aws.caller().await.map_err(|error| no_credentials(&error))?;
+    let wanted = &plan.organization.management_account;
+    if management != *wanted {
+        let whose = if sandbox {
+            "the world is"
+        } else {
+            "these credentials are"
+        };
+        return Err(CommandError::new(format!(
+            "the plan is for the organization of {wanted}, but {whose} those of account {management}"
+        ))
+        .hint(if sandbox {
+            "use another `--world`, or correct `management_account` in the plan"
+        } else {
+            "choose another `--profile`, or correct `management_account` in the plan"
+        }));
+    }
+    Ok(Session {
+        aws,
+        management,
+        run,
+        started,
+        sandbox,
+    })
+}
+
+fn no_credentials(error: &AwsError) -> CommandError {
+    CommandError::caused("could not find out whose credentials these are", error).hint(
+        "sign in first (`aws sso login`, environment variables or `--profile`); \
+         `--sandbox` needs no credentials",
+    )
+}
+
+/// One thread; in the sandbox with virtual time, so that hours pass in moments.
+pub(super) fn runtime(paused: bool) -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(paused)
+        .build()
+        .map_err(|error| CommandError::caused("could not start the runtime", &error))
+}
+
+/// The command line's one look at the clock: when a run started.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real runs happen at a real time; the sandbox's take theirs from the world"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

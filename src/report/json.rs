@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::plan::{Preview, counts};
+use super::plan::{Preview, because, counts};
 use crate::change::{Address, Change, Verb};
 use crate::event::{Event, Failure};
 use crate::inventory::Unread;
@@ -94,16 +94,17 @@ pub fn plan(preview: &Preview) -> Value {
         "summary": summary,
         "expected_seconds": preview.expected.map(seconds),
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
-        "blocked": preview.blocked.iter().map(|(at, why)| json!({
-            "address": address(at), "operation": why.operation, "because": why.because,
+        "blocked": preview.blocked.iter().map(|blocked| json!({
+            "address": address(&blocked.address),
+            "because": because(&blocked.because),
+            "hint": blocked.hint,
         })).collect::<Vec<_>>(),
         "unread": preview.unread.iter().map(unread).collect::<Vec<_>>(),
-        "unmanaged": preview.unmanaged.iter().map(|(what, why)| json!({
-            "what": what, "why": why,
+        "unmanaged": preview.unmanaged,
+        "notices": preview.notices.iter().map(|notice| json!({
+            "address": address(&notice.address), "text": notice.text, "hint": notice.hint,
         })).collect::<Vec<_>>(),
-        "problems": preview.problems.iter().map(|(message, hint)| json!({
-            "message": message, "hint": hint,
-        })).collect::<Vec<_>>(),
+        "problems": preview.problems,
         "costs": preview.costs,
     })
 }

@@ -9,6 +9,7 @@ use super::cost::Cost;
 use super::style::{self, paint};
 use super::{fields, words};
 use crate::change::{Address, Change, Verb};
+use crate::diff::{Because, Blocked, Notice, Problem, Unmanaged};
 use crate::inventory::Unread;
 
 /// Everything there is to show before anything is changed.
@@ -22,14 +23,16 @@ pub struct Preview {
     pub changes: Vec<Change>,
     /// The longest chain of changes at AWS's usual speed; `None` where nobody knows.
     pub expected: Option<Duration>,
-    /// What may differ but cannot be judged, because it could not be read.
-    pub blocked: Vec<(Address, Unread)>,
+    /// What may differ but is not changed now, and why not.
+    pub blocked: Vec<Blocked>,
     /// What could not be read at all, whatever it would have shown.
     pub unread: Vec<Unread>,
-    /// What is in AWS and not in the plan, and is left alone: what and why, a line each.
-    pub unmanaged: Vec<(String, String)>,
-    /// What stops everything: message and hint.
-    pub problems: Vec<(String, Option<String>)>,
+    /// What is in AWS and not in the plan, and is left alone.
+    pub unmanaged: Vec<Unmanaged>,
+    /// Differences that orgstrap tells and does not mend.
+    pub notices: Vec<Notice>,
+    /// What stops everything.
+    pub problems: Vec<Problem>,
     pub costs: Vec<Cost>,
 }
 
@@ -105,9 +108,13 @@ pub fn text(preview: &Preview) -> String {
         text.push('\n');
     };
     if !preview.problems.is_empty() {
-        for (message, hint) in &preview.problems {
-            line(format!("{}: {message}", paint(style::ERROR, "problem")));
-            if let Some(hint) = hint {
+        for problem in &preview.problems {
+            line(format!(
+                "{}: {}",
+                paint(style::ERROR, "problem"),
+                problem.message
+            ));
+            if let Some(hint) = &problem.hint {
                 line(format!("  {}: {hint}", paint(style::HINT, "hint")));
             }
         }
@@ -164,17 +171,33 @@ pub fn text(preview: &Preview) -> String {
     );
     section(
         &mut line,
-        "In AWS and not in the plan; left alone",
-        preview
-            .unmanaged
-            .iter()
-            .map(|(what, why)| format!("{what}  {}", paint(style::DIM, why))),
+        "Different, and for you to decide",
+        preview.notices.iter().map(|notice| {
+            with_hint(
+                format!("{}: {}", notice.address, notice.text),
+                notice.hint.as_deref(),
+            )
+        }),
     );
     section(
         &mut line,
-        "Not judged, because it could not be read; nothing is changed there",
-        preview.blocked.iter().map(|(address, unread)| {
-            format!("{address}: {}: {}", unread.operation, unread.because)
+        "In AWS and not in the plan; left alone",
+        preview.unmanaged.iter().map(|thing| {
+            let name = match thing.name == thing.id {
+                true => thing.name.clone(),
+                false => format!("{} ({})", thing.name, thing.id),
+            };
+            format!("{} {name}  {}", thing.kind, paint(style::DIM, &thing.note))
+        }),
+    );
+    section(
+        &mut line,
+        "Not changed now",
+        preview.blocked.iter().map(|blocked| {
+            with_hint(
+                format!("{}: {}", blocked.address, because(&blocked.because)),
+                blocked.hint.as_deref(),
+            )
         }),
     );
     section(
@@ -186,6 +209,25 @@ pub fn text(preview: &Preview) -> String {
             .map(|unread| format!("{}: {}", unread.operation, unread.because)),
     );
     text
+}
+
+/// Why something is not changed now, in words.
+pub fn because(because: &Because) -> String {
+    match because {
+        Because::Unread(unread) => format!(
+            "could not be read ({}: {})",
+            unread.operation, unread.because
+        ),
+        Because::State { said } => said.clone(),
+        Because::Needs { address } => format!("waits for {address}, which is not changed now"),
+    }
+}
+
+fn with_hint(text: String, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{text}\n    {}: {hint}", paint(style::HINT, "hint")),
+        None => text,
+    }
 }
 
 fn nothing(preview: &Preview) -> String {
@@ -353,15 +395,35 @@ mod tests {
             because: "AccessDeniedException: not allowed".to_owned(),
         };
         let preview = Preview {
-            blocked: vec![(
-                Address::Policy("protect-baseline".parse().expect("a key")),
-                unread.clone(),
-            )],
+            blocked: vec![
+                Blocked {
+                    address: Address::Policy("protect-baseline".parse().expect("a key")),
+                    because: Because::Unread(unread.clone()),
+                    hint: Some("allow organizations:ListPolicies".to_owned()),
+                },
+                Blocked {
+                    address: Address::Attachment(
+                        "protect-baseline".parse().expect("a key"),
+                        crate::change::Target::Root,
+                    ),
+                    because: Because::Needs {
+                        address: Address::Policy("protect-baseline".parse().expect("a key")),
+                    },
+                    hint: None,
+                },
+            ],
             unread: vec![unread],
-            unmanaged: vec![(
-                "account 222222222222 (old-sandbox)".to_owned(),
-                "never closed, never moved".to_owned(),
-            )],
+            unmanaged: vec![Unmanaged {
+                kind: "account",
+                id: "222222222222".to_owned(),
+                name: "old-sandbox".to_owned(),
+                note: "never closed, never moved".to_owned(),
+            }],
+            notices: vec![Notice {
+                address: Address::Account("security".parse().expect("a key")),
+                text: "its email is old@example.com, the plan says new@example.com".to_owned(),
+                hint: Some("only the account's root user can change it".to_owned()),
+            }],
             costs: vec![Cost {
                 what: "AWS Config".to_owned(),
                 why: "a charge for each configuration item".to_owned(),
@@ -397,11 +459,13 @@ mod tests {
     fn a_problem_stands_first() {
         let preview = Preview {
             changes: Vec::new(),
-            problems: vec![(
-                "account payments-prod: its email belongs to 333333333333, which is closed"
-                    .to_owned(),
-                Some("give it another email".to_owned()),
-            )],
+            problems: vec![Problem {
+                kind: crate::diff::ProblemKind::Identity,
+                message:
+                    "account payments-prod: its email belongs to 333333333333, which is closed"
+                        .to_owned(),
+                hint: Some("give it another email".to_owned()),
+            }],
             ..preview()
         };
         insta::assert_snapshot!(plain(&preview));

@@ -6,5 +6,8 @@ mod examples;
 mod moto;
 mod observe;
 mod plan_file;
+mod rules;
 mod sandbox_core;
+mod scenarios;
+mod support;
 mod templates;

@@ -1,0 +1,108 @@
+//! What a verb works on: the org plan, with what its baselines come to.
+
+use std::path::Path;
+
+use super::Global;
+use super::error::{CommandError, CommandResult};
+use super::exit::Exit;
+use crate::baseline::{self, BaselineProblem, Wanted};
+use crate::plan::{self, Diagnostic, Loaded, OrgPlan};
+use crate::report::{Printer, diagnostics};
+
+/// A plan that was checked, and what its baselines come to.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) plan: OrgPlan,
+    pub(super) wanted: Wanted,
+}
+
+/// A checked plan and what is worth a look in it, or everything that is wrong with it.
+type Checked = Result<(Subject, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+/// Loads and checks a plan. All that is wrong with it is shown before the error is returned.
+pub(super) fn load(
+    path: &Path,
+    global: &Global,
+    printer: &Printer,
+) -> Result<Subject, CommandError> {
+    let subject = match check(path) {
+        Ok((subject, warnings)) => {
+            if !warnings.is_empty() && !global.quiet {
+                printer.talk(&diagnostics::render(&warnings, true));
+            }
+            subject
+        }
+        Err(wrong) => {
+            printer.talk(&diagnostics::render(&wrong, true));
+            return Err(unusable(path));
+        }
+    };
+    let home = &subject.plan.organization.home_region;
+    if let Some(region) = &global.region
+        && region != home
+    {
+        return Err(CommandError::new(format!(
+            "`--region {region}` is not the home Region of {}, which is {home}",
+            path.display()
+        ))
+        .hint("leave `--region` out; the home Region of an organization does not change"));
+    }
+    Ok(subject)
+}
+
+/// Checks a plan and prints what was found as one JSON document.
+pub(super) fn check_json(path: &Path, printer: &Printer) -> CommandResult {
+    let (found, exit) = match check(path) {
+        Ok((_, warnings)) => (warnings, Exit::Done),
+        Err(wrong) => (wrong, Exit::Failed),
+    };
+    printer.data_line(&diagnostics::json(&found).to_string());
+    Ok(exit)
+}
+
+fn unusable(path: &Path) -> CommandError {
+    CommandError::new(format!("{} cannot be used as it is", path.display()))
+}
+
+fn check(path: &Path) -> Checked {
+    let mut loaded = plan::read(path).map_err(|invalid| invalid.diagnostics)?;
+    match baseline::expand(&loaded.plan) {
+        Ok(wanted) => {
+            let warnings = std::mem::take(&mut loaded.warnings);
+            Ok((
+                Subject {
+                    plan: loaded.plan,
+                    wanted,
+                },
+                warnings,
+            ))
+        }
+        Err(problems) => Err(problems
+            .iter()
+            .map(|problem| located(problem, &loaded))
+            .collect()),
+    }
+}
+
+/// A baseline's problem where the plan chose the baseline or gave the option.
+fn located(problem: &BaselineProblem, loaded: &Loaded) -> Diagnostic {
+    let mut message = format!("baseline `{}`", problem.baseline);
+    if let Some((file, line)) = &problem.source_file {
+        message.push_str(&format!(" ({}:{line})", file.display()));
+    }
+    let mut diagnostic = Diagnostic::error(format!("{message}: {}", problem.message));
+    let location = problem.baseline.parse().ok().and_then(|key| {
+        problem
+            .option
+            .as_deref()
+            .and_then(|option| loaded.option_name(&key, option))
+            .or_else(|| loaded.baseline(&key))
+    });
+    if let Some(location) = location {
+        diagnostic = diagnostic.at(location);
+    }
+    match &problem.suggestion {
+        Some(suggestion) => diagnostic.help(suggestion.clone()),
+        None => diagnostic,
+    }
+}

@@ -1,0 +1,116 @@
+"""Changes an organization as people do, by hand, past orgstrap.
+
+usage: by_hand.py ACT ARGUMENTS...
+"""
+
+import sys
+
+import world
+
+
+def move(account, to):
+    org = world.organizations()
+    child = world.accounts()[account]
+    source = org.list_parents(ChildId=child)["Parents"][0]["Id"]
+    org.move_account(AccountId=child, SourceParentId=source, DestinationParentId=world.target(to))
+
+
+def detach(policy, at):
+    world.organizations().detach_policy(
+        PolicyId=world.policies()[policy], TargetId=world.target(at)
+    )
+
+
+def attach(policy, at):
+    world.organizations().attach_policy(
+        PolicyId=world.policies()[policy], TargetId=world.target(at)
+    )
+
+
+def tag(name, key, value):
+    world.organizations().tag_resource(
+        ResourceId=world.target(name), Tags=[{"Key": key, "Value": value}]
+    )
+
+
+def untag(name, key):
+    world.organizations().untag_resource(ResourceId=world.target(name), TagKeys=[key])
+
+
+def create_ou(parent, name):
+    world.organizations().create_organizational_unit(ParentId=world.target(parent), Name=name)
+
+
+def create_policy(name, content):
+    world.organizations().create_policy(
+        Name=name, Description="by hand", Content=content, Type="SERVICE_CONTROL_POLICY"
+    )
+
+
+def edit_policy(name, content):
+    world.organizations().update_policy(PolicyId=world.policies()[name], Content=content)
+
+
+def trust(principal):
+    world.organizations().enable_aws_service_access(ServicePrincipal=principal)
+
+
+def create_account(name, email):
+    import time
+
+    org = world.organizations()
+    request = org.create_account(AccountName=name, Email=email)["CreateAccountStatus"]["Id"]
+    for _ in range(600):
+        status = org.describe_create_account_status(CreateAccountRequestId=request)
+        if status["CreateAccountStatus"]["State"] != "IN_PROGRESS":
+            break
+        time.sleep(0.1)
+    print(status["CreateAccountStatus"]["State"])
+
+
+def delete_instance(stack_set, account, region):
+    import time
+
+    cloudformation = world.client("cloudformation", region)
+    name = next(
+        s["StackSetName"]
+        for s in world.pages(cloudformation.list_stack_sets, "Summaries", Status="ACTIVE")
+        if stack_set in s["StackSetName"]
+    )
+    org = world.organizations()
+    child = world.accounts()[account]
+    parent = org.list_parents(ChildId=child)["Parents"][0]["Id"]
+    operation = cloudformation.delete_stack_instances(
+        StackSetName=name,
+        DeploymentTargets={
+            "OrganizationalUnitIds": [parent],
+            "Accounts": [child],
+            "AccountFilterType": "INTERSECTION",
+        },
+        Regions=[region],
+        RetainStacks=False,
+    )["OperationId"]
+    for _ in range(600):
+        status = cloudformation.describe_stack_set_operation(
+            StackSetName=name, OperationId=operation
+        )["StackSetOperation"]["Status"]
+        if status not in ("RUNNING", "QUEUED"):
+            break
+        time.sleep(0.1)
+    print(status)
+
+
+ACTS = {
+    "move": move,
+    "detach": detach,
+    "attach": attach,
+    "tag": tag,
+    "untag": untag,
+    "create-ou": create_ou,
+    "create-policy": create_policy,
+    "edit-policy": edit_policy,
+    "trust": trust,
+    "create-account": create_account,
+    "delete-instance": delete_instance,
+}
+ACTS[sys.argv[1]](*sys.argv[2:])

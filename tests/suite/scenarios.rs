@@ -1,0 +1,48 @@
+//! Real situations, each a transcript under `tests/scenarios/`.
+
+use crate::support::transcript::{in_moto, in_sandbox};
+
+#[test]
+fn day_one() {
+    in_sandbox("day-one");
+}
+
+#[test]
+fn day_one_in_moto() {
+    in_moto("day-one");
+}
+
+#[test]
+fn one_more() {
+    in_sandbox("one-more");
+}
+
+#[test]
+fn one_more_in_moto() {
+    in_moto("one-more");
+}
+
+#[test]
+fn by_hand() {
+    in_sandbox("by-hand");
+}
+
+#[test]
+fn by_hand_in_moto() {
+    in_moto("by-hand");
+}
+
+#[test]
+fn not_in_the_plan() {
+    in_sandbox("not-in-the-plan");
+}
+
+#[test]
+fn not_in_the_plan_in_moto() {
+    in_moto("not-in-the-plan");
+}
+
+#[test]
+fn startup() {
+    in_sandbox("startup");
+}
