@@ -12,7 +12,7 @@ use crate::baseline::Wanted;
 use crate::change::{Act, Address, Change, SavedChanges, saved::Moved};
 use crate::diff::{Because, Diff, DiffOptions, diff};
 use crate::graph::graph;
-use crate::inventory::{Inventory, Seen, Unread};
+use crate::inventory::{Inventory, Seen};
 use crate::plan::OrgPlan;
 
 /// A plan, an organization that satisfied another plan and that people then worked on by hand.
@@ -64,18 +64,15 @@ impl Case {
 /// Whether an act is of the kind that a part of the inventory decides.
 type Kind = fn(&Act) -> bool;
 
-fn unread<T>(part: &mut Seen<T>) {
-    *part = Seen::Unread(Unread {
-        operation: "test:Read".to_owned(),
-        because: "AccessDenied".to_owned(),
-    });
+fn hide<T>(part: &mut Seen<T>) {
+    *part = unread();
 }
 
 /// Makes one part unread and says which acts may then not be.
 fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
     match rng.u8(..10) {
         0 => {
-            unread(&mut inventory.accounts);
+            hide(&mut inventory.accounts);
             |act| {
                 matches!(
                     act,
@@ -84,7 +81,7 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             }
         }
         1 => {
-            unread(&mut inventory.ous);
+            hide(&mut inventory.ous);
             |act| {
                 matches!(
                     act,
@@ -96,7 +93,7 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             }
         }
         2 => {
-            unread(&mut inventory.policies);
+            hide(&mut inventory.policies);
             |act| {
                 matches!(
                     act,
@@ -109,15 +106,15 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             }
         }
         3 => {
-            unread(&mut inventory.trusted_access);
+            hide(&mut inventory.trusted_access);
             |act| matches!(act, Act::EnableTrustedAccess { .. })
         }
         4 => {
-            unread(&mut inventory.service_linked_roles);
+            hide(&mut inventory.service_linked_roles);
             |act| matches!(act, Act::CreateServiceLinkedRole { .. })
         }
         5 => {
-            unread(&mut inventory.stack_sets);
+            hide(&mut inventory.stack_sets);
             |act| {
                 matches!(
                     act,
@@ -130,12 +127,12 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             }
         }
         6 => {
-            inventory.stacks.values_mut().for_each(unread);
+            inventory.stacks.values_mut().for_each(hide);
             |act| matches!(act, Act::UpdateStack(_))
         }
         7 => {
             let facts = inventory.guardduty.values_mut();
-            facts.for_each(|facts| unread(&mut facts.administrator));
+            facts.for_each(|facts| hide(&mut facts.administrator));
             |act| {
                 matches!(
                     act,
@@ -147,14 +144,14 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             }
         }
         8 => {
-            unread(&mut inventory.stack_sets_access);
+            hide(&mut inventory.stack_sets_access);
             |act| matches!(act, Act::ActivateStackSets)
         }
         _ => {
             let accounts = super::simulate::known(&mut inventory.accounts);
             accounts
                 .values_mut()
-                .for_each(|facts| unread(&mut facts.tags));
+                .for_each(|facts| hide(&mut facts.tags));
             |act| matches!(act, Act::CreateAccount { .. })
         }
     }
@@ -269,9 +266,9 @@ proptest! {
         prop_assert_eq!(hit, Vec::<&Change>::new());
         let lost = before.changes.iter().filter(|c| kind(&c.act)).count();
         if lost > 0 {
-            let unread = |b: &crate::diff::Blocked| matches!(b.because, Because::Unread(_));
+            let said = |b: &crate::diff::Blocked| matches!(b.because, Because::Unread(_));
             let noticed = after.notices.iter().any(|n| n.text.contains("could not be read"));
-            prop_assert!(noticed || after.blocked.iter().any(unread), "{:?}", after.blocked);
+            prop_assert!(noticed || after.blocked.iter().any(said), "{:?}", after.blocked);
         }
         // What is left does not rest on it either: it can be done.
         let _ = graph(after.changes).unwrap();

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 
 use super::samples::*;
-use super::simulate::{ROOT, current, known, leave_targets, member};
+use super::simulate::{ROOT, current, known, member};
+use super::simulate_stacks::leave_targets;
 use crate::baseline::Wanted;
 use crate::change::OWNERSHIP_TAG;
 use crate::inventory::*;

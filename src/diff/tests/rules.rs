@@ -10,22 +10,6 @@ use crate::diff::{Because, Diff, ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
-fn told(diff: &Diff, kind: &str, name: &str) -> String {
-    diff.unmanaged
-        .iter()
-        .find(|one| one.kind == kind && one.name == name)
-        .unwrap_or_else(|| panic!("no {kind} {name} among {:?}", diff.unmanaged))
-        .note
-        .clone()
-}
-
-fn unread<T>() -> Seen<T> {
-    Seen::Unread(Unread {
-        operation: "organizations:Read".to_owned(),
-        because: "AccessDeniedException".to_owned(),
-    })
-}
-
 #[test]
 fn a_satisfied_plan_has_no_changes() {
     let found = compare(&settled());
@@ -226,133 +210,6 @@ fn a_changed_email_is_told_and_never_a_new_account() {
 }
 
 #[test]
-fn a_policy_that_orgstrap_made_goes_only_when_allowed() {
-    let mut plan = plan();
-    plan.policies.clear();
-    for ou in plan.ous.values_mut() {
-        ou.policies.clear();
-    }
-    let kept = diff(&plan, &wanted(), &settled(), &KEEP);
-    assert_eq!(addresses(&kept), ["policy protect on ou Workloads/Prod"]);
-    assert_eq!(kept.changes[0].verb, Verb::Delete);
-    assert!(told(&kept, "policy", "protect").contains("`--prune`"));
-    let pruned = diff(&plan, &wanted(), &settled(), &PRUNE);
-    let gone = change(&pruned, "policy protect");
-    assert_eq!(gone.verb, Verb::Delete);
-    assert_eq!(gone.needs.len(), 1);
-}
-
-#[test]
-fn what_others_attach_is_left() {
-    let mut inventory = settled();
-    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
-    let theirs = PolicyFacts {
-        id: "p-theirs".to_owned(),
-        arn: String::new(),
-        name: "theirs".to_owned(),
-        kind: PolicyType::ServiceControlPolicy,
-        description: String::new(),
-        content: Seen::Known("{}".to_owned()),
-        targets: Seen::Known(BTreeSet::from([sandbox])),
-        tags: Seen::Known(Tags::new()),
-    };
-    known(&mut inventory.policies).insert(theirs.id.clone(), theirs);
-    let found = diff(&plan(), &wanted(), &inventory, &PRUNE);
-    assert_eq!(addresses(&found), Vec::<String>::new());
-    assert_eq!(
-        told(&found, "policy", "theirs"),
-        "not made by orgstrap; left alone"
-    );
-}
-
-/// The plan's policy on an OU of the plan that does not name it is detached, new ones first.
-#[test]
-fn a_stray_attachment_of_the_plans_policy_is_detached() {
-    let mut inventory = settled();
-    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
-    known(&mut policy_of(&mut inventory, "protect").targets).insert(sandbox);
-    let mut plan = plan();
-    plan.policies.insert(policy("other"), scp("{}"));
-    let ou = plan.ous.get_mut(&path("Sandbox")).unwrap();
-    ou.policies.insert(policy("other"));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
-    let gone = change(&found, "policy protect on ou Sandbox");
-    assert_eq!(gone.verb, Verb::Delete);
-    let coming = Address::Attachment(policy("other"), crate::change::Target::Ou(path("Sandbox")));
-    assert!(gone.needs.contains(&coming));
-}
-
-#[test]
-fn a_full_target_is_freed_first() {
-    let mut inventory = settled();
-    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
-    let like = policy_of(&mut inventory, "protect").clone();
-    for number in 0..3 {
-        let facts = PolicyFacts {
-            id: format!("p-theirs{number}"),
-            name: format!("theirs{number}"),
-            targets: Seen::Known(BTreeSet::from([sandbox.clone()])),
-            tags: Seen::Known(Tags::new()),
-            ..like.clone()
-        };
-        known(&mut inventory.policies).insert(facts.id.clone(), facts);
-    }
-    known(&mut policy_of(&mut inventory, "protect").targets).insert(sandbox);
-    let mut plan = plan();
-    plan.policies.insert(policy("other"), scp("{}"));
-    let ou = plan.ous.get_mut(&path("Sandbox")).unwrap();
-    ou.policies.insert(policy("other"));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
-    let coming = change(&found, "policy other on ou Sandbox");
-    let going = Address::Attachment(
-        policy("protect"),
-        crate::change::Target::Ou(path("Sandbox")),
-    );
-    assert!(coming.needs.contains(&going));
-}
-
-#[test]
-fn a_renamed_policy_keeps_its_id() {
-    let mut plan = plan();
-    let mut policy_before = plan.policies.remove(&policy("protect")).unwrap();
-    policy_before.renamed_from = Some(policy("protect"));
-    plan.policies.insert(policy("guard"), policy_before);
-    let prod = plan.ous.get_mut(&path("Workloads/Prod")).unwrap();
-    prod.policies = BTreeSet::from([policy("guard")]);
-    let found = diff(&plan, &wanted(), &settled(), &PRUNE);
-    assert_eq!(addresses(&found), ["policy guard"]);
-    assert_eq!(fields(&found.changes[0]), ["name: protect -> guard"]);
-}
-
-/// AWS's own way of writing a document is no change; another meaning is.
-#[test]
-fn policies_are_compared_by_meaning() {
-    let mut inventory = settled();
-    let same = r#"{ "Statement": { "Resource": ["*"], "Effect": "Deny",
-        "Action": ["Organizations:leaveOrganization", "organizations:LeaveOrganization"] },
-        "Version": "2012-10-17" }"#;
-    policy_of(&mut inventory, "protect").content = Seen::Known(same.to_owned());
-    assert_eq!(addresses(&compare(&inventory)), Vec::<String>::new());
-    let other = DENY.replace("\"*\"", "\"arn:aws:iam::1:root\"");
-    policy_of(&mut inventory, "protect").content = Seen::Known(other.clone());
-    let found = compare(&inventory);
-    assert_eq!(addresses(&found), ["policy protect"]);
-    assert_eq!(
-        fields(&found.changes[0]),
-        [format!("content: {other} -> {DENY}")]
-    );
-    // In a tag policy a list is not its single element.
-    let same = super::super::document::same_policy;
-    let (list, single) = (r#"{"a":{"@@assign":["x"]}}"#, r#"{"a":{"@@assign":"x"}}"#);
-    assert!(!same(PolicyType::TagPolicy, list, single));
-    assert!(same(
-        PolicyType::TagPolicy,
-        r#"{"a":1,"b":2}"#,
-        r#"{"b":2,"a":1}"#
-    ));
-}
-
-#[test]
 fn settings_are_never_revoked() {
     let mut inventory = settled();
     known(&mut inventory.trusted_access).insert(principal("ram"));
@@ -534,153 +391,6 @@ fn what_was_not_read_blocks_what_depends_on_it() {
     assert_eq!(why.because, needs);
 }
 
-fn one_account(id: Option<&str>, email: &str) -> OrgPlan {
-    let mut plan = plan();
-    plan.accounts.clear();
-    let mut one = account("one", "Sandbox");
-    one.id = id.map(|id| id.parse().unwrap());
-    one.email = email.parse().unwrap();
-    plan.accounts.insert(key("one"), one);
-    plan
-}
-
-fn there(all: &[(&str, &str, Option<&str>)]) -> BTreeMap<AccountId, AccountFacts> {
-    all.iter()
-        .map(|(id, email, tag)| {
-            let tags = tag.map_or_else(Tags::new, |key| tags(&[(KEY_TAG, key)]));
-            let facts = member(id, "n", email, ROOT, tags);
-            (facts.id.clone(), facts)
-        })
-        .collect()
-}
-
-#[test]
-fn accounts_match_by_id_then_tag_then_email() {
-    let (a, b) = ("222222222222", "333333333333");
-    let is = |plan: &OrgPlan, accounts: &BTreeMap<AccountId, AccountFacts>| {
-        let identified = identify(plan, accounts);
-        assert_eq!(identified.conflicts, vec![]);
-        identified
-            .accounts
-            .get(&key("one"))
-            .map(ToString::to_string)
-    };
-    let by_email = there(&[(a, "One@Example.com", None)]);
-    assert_eq!(
-        is(&one_account(None, "one@example.com"), &by_email),
-        Some(a.to_owned())
-    );
-    let by_tag = there(&[
-        (a, "old@example.com", Some("one")),
-        (b, "x@example.com", None),
-    ]);
-    assert_eq!(
-        is(&one_account(None, "one@example.com"), &by_tag),
-        Some(a.to_owned())
-    );
-    assert_eq!(
-        is(&one_account(Some(a), "new@example.com"), &by_tag),
-        Some(a.to_owned())
-    );
-    assert_eq!(
-        is(
-            &one_account(None, "one@example.com"),
-            &there(&[(b, "x@example.com", None)])
-        ),
-        None
-    );
-}
-
-#[test]
-fn answers_that_disagree_are_conflicts() {
-    let (a, b) = ("222222222222", "333333333333");
-    let tag_and_email = there(&[
-        (a, "x@example.com", Some("one")),
-        (b, "one@example.com", None),
-    ]);
-    let twice = there(&[
-        (a, "x@example.com", Some("one")),
-        (b, "y@example.com", Some("one")),
-    ]);
-    let others = there(&[(a, "one@example.com", Some("two"))]);
-    let mut closed = there(&[(a, "one@example.com", None)]);
-    for facts in closed.values_mut() {
-        facts.state = AccountState::Closed;
-    }
-    for (plan, accounts, says) in [
-        (
-            one_account(None, "one@example.com"),
-            &tag_and_email,
-            "by its tag",
-        ),
-        (
-            one_account(Some(b), "one@example.com"),
-            &tag_and_email,
-            "the tag orgstrap:key",
-        ),
-        (
-            one_account(Some(a), "one@example.com"),
-            &tag_and_email,
-            "belongs to",
-        ),
-        (
-            one_account(None, "one@example.com"),
-            &twice,
-            "both carry the tag",
-        ),
-        (
-            one_account(None, "one@example.com"),
-            &others,
-            "account `two`",
-        ),
-        (one_account(None, "one@example.com"), &closed, "held by"),
-        (
-            one_account(Some("999999999999"), "one@example.com"),
-            &twice,
-            "not in the organization",
-        ),
-    ] {
-        let identified = identify(&plan, accounts);
-        assert_eq!(identified.accounts, BTreeMap::new());
-        assert_eq!(identified.conflicts.len(), 1);
-        let message = &identified.conflicts[0].message;
-        assert!(message.contains(says), "{message}");
-    }
-    let mut double = one_account(Some(a), "q@example.com");
-    let mut two = account("two", "Sandbox");
-    two.email = "x@example.com".parse().unwrap();
-    double.accounts.insert(key("two"), two);
-    let identified = identify(&double, &there(&[(a, "x@example.com", None)]));
-    assert_eq!(identified.accounts, BTreeMap::new());
-    assert!(identified.conflicts[0].message.contains("`one` and `two`"));
-}
-
-/// A conflict stops everything before anything is changed.
-#[test]
-fn a_conflict_is_a_problem() {
-    let mut inventory = settled();
-    known(&mut member_of(&mut inventory, "play").tags)
-        .insert(KEY_TAG.to_owned(), "security".to_owned());
-    let found = compare(&inventory);
-    assert!(
-        found
-            .problems
-            .iter()
-            .any(|p| p.kind == ProblemKind::Identity)
-    );
-    assert_eq!(found.changes, vec![]);
-}
-
-#[test]
-fn unread_tags_are_no_proof_of_absence() {
-    let mut accounts = there(&[("222222222222", "x@example.com", None)]);
-    for facts in accounts.values_mut() {
-        facts.tags = unread();
-    }
-    let identified = identify(&one_account(None, "one@example.com"), &accounts);
-    assert!(identified.undecided.contains_key(&key("one")));
-}
-
 #[test]
 fn a_name_and_contacts_need_trust_in_the_account_service() {
     let mut plan = plan();
@@ -813,4 +523,23 @@ fn nothing_wanted_is_nothing_to_do() {
         ["policy protect on ou Workloads/Prod"; 0]
     );
     assert!(told(&found, "stack set", "orgstrap-config-recorder").contains("left alone"));
+}
+
+/// The three baselines as they are: from nothing to all there, and then nothing to do.
+#[test]
+fn the_built_in_baselines_converge() {
+    let mut plan = plan();
+    for name in ["cloudtrail", "config", "guardduty"] {
+        let choice = BaselineChoice::default();
+        plan.baselines.insert(name.parse().unwrap(), choice);
+    }
+    let wanted = crate::baseline::expand(&plan).unwrap();
+    let found = diff(&plan, &wanted, &empty(), &CREATE);
+    assert_eq!(found.blocked, vec![]);
+    let after = applied(&plan, &wanted, empty(), found);
+    let again = diff(&plan, &wanted, &after, &KEEP);
+    assert_eq!(addresses(&again), Vec::<String>::new());
+    assert_eq!(again.blocked, vec![]);
+    assert_eq!(again.notices, vec![]);
+    assert_eq!(again.unmanaged, vec![]);
 }

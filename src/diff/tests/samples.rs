@@ -7,7 +7,9 @@ use crate::baseline::{GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, Wan
 use crate::change::{Address, Attribute, Change, Place, Text};
 use crate::diff::{Diff, DiffOptions, diff};
 use crate::graph::graph;
-use crate::inventory::{AccountFacts, Inventory, OuFacts, PolicyFacts, StackSetFacts};
+use crate::inventory::{
+    AccountFacts, Inventory, OuFacts, PolicyFacts, Seen, StackSetFacts, Unread,
+};
 use crate::plan::*;
 
 pub(super) fn key(text: &str) -> AccountKey {
@@ -283,4 +285,21 @@ pub(super) fn policy_of<'a>(inventory: &'a mut Inventory, name: &str) -> &'a mut
 pub(super) fn set_of(inventory: &mut Inventory) -> &mut StackSetFacts {
     let sets = super::simulate::known(&mut inventory.stack_sets);
     sets.get_mut("orgstrap-config-recorder").unwrap()
+}
+
+/// What is said of something that is not in the plan.
+pub(super) fn told(diff: &Diff, kind: &str, name: &str) -> String {
+    diff.unmanaged
+        .iter()
+        .find(|one| one.kind == kind && one.name == name)
+        .unwrap_or_else(|| panic!("no {kind} {name} among {:?}", diff.unmanaged))
+        .note
+        .clone()
+}
+
+pub(super) fn unread<T>() -> Seen<T> {
+    Seen::Unread(Unread {
+        operation: "organizations:Read".to_owned(),
+        because: "AccessDeniedException".to_owned(),
+    })
 }
