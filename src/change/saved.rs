@@ -99,6 +99,12 @@ impl SavedChanges {
             self.changes.iter().map(|c| (&c.address, c)).collect();
         let moved: Vec<Moved> = fresh
             .iter()
+            .filter(|fresh| match &fresh.act {
+                Act::CreateStackInstances { name, wave } => {
+                    !creations_cover(&self.changes, name, wave)
+                }
+                _ => true,
+            })
             .filter_map(|fresh| match saved.get(&fresh.address) {
                 None => Some(Moved::New {
                     change: Box::new(fresh.clone()),
@@ -115,22 +121,10 @@ impl SavedChanges {
 }
 
 /// Whether `fresh` is `saved`, or what is left of it after a part was done: fewer members, fewer
-/// instances. Reasons and needs do not count; they change as other changes are done.
+/// instances. Reasons and needs do not count; they change as other changes are done. Nor does how
+/// a value is shown: the act holds it.
 fn covers(saved: &Change, fresh: &Change) -> bool {
-    if saved.verb != fresh.verb {
-        return false;
-    }
     match (&saved.act, &fresh.act) {
-        (
-            Act::CreateStackInstances {
-                name: a,
-                wave: wide,
-            },
-            Act::CreateStackInstances {
-                name: b,
-                wave: left,
-            },
-        ) => a == b && narrows(wide, left),
         (
             Act::UpdateStackInstances { set: a, wave: wide },
             Act::UpdateStackInstances { set: b, wave: left },
@@ -147,8 +141,42 @@ fn covers(saved: &Change, fresh: &Change) -> bool {
                 members: left,
             },
         ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
-        (a, b) => a == b && saved.fields == fresh.fields,
+        // AWS may make the detector itself once it has an administrator.
+        (a @ Act::ConfigureGuardDuty { .. }, b) => a == b,
+        (a, b) => {
+            let before = |change: &Change| -> Vec<(String, Option<String>)> {
+                let fields = change.fields.iter();
+                fields
+                    .map(|f| (f.field.clone(), f.before.clone()))
+                    .collect()
+            };
+            a == b && saved.verb == fresh.verb && before(saved) == before(fresh)
+        }
     }
+}
+
+/// Whether instances that are to be created now were all to be created then, perhaps by several
+/// operations: an account that was to join may by now merely lack its instances.
+fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
+    let waves: Vec<&Wave> = saved
+        .iter()
+        .filter_map(|change| match &change.act {
+            Act::CreateStackInstances { name: of, wave } if of == name => Some(wave),
+            _ => None,
+        })
+        .collect();
+    let among = |text: &Text, part: fn(&Wave) -> &Vec<Text>| {
+        waves.iter().any(|wave| part(wave).contains(text))
+    };
+    waves.iter().any(|wide| narrows(wide, left))
+        || (!left.accounts.is_empty()
+            && left.accounts.iter().all(|text| among(text, |w| &w.expect))
+            && left.expect.iter().all(|text| among(text, |w| &w.expect))
+            && left.ous.iter().all(|text| among(text, |w| &w.ous))
+            && left
+                .regions
+                .iter()
+                .all(|region| waves.iter().any(|wave| wave.regions.contains(region))))
 }
 
 /// Whether `left` works on nothing that `wide` does not work on, in the same manner.

@@ -209,16 +209,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The name of what an id is the id of, as the plan would call it.
+    /// The name of the root or an OU as the plan calls it, or would: after its renames.
     pub(super) fn parent_name(&self, id: &str) -> String {
         if self.organization.is_some_and(|o| o.root_id == id) {
             return "root".to_owned();
         }
-        let ous = self.inventory.ous.known();
-        match ous.and_then(|ous| ous.get(id)) {
-            Some(facts) => facts.path.to_string(),
-            None => id.to_owned(),
-        }
+        let path = self.ous.as_ref().ok().and_then(|ous| ous.paths.get(id));
+        path.map_or_else(|| id.to_owned(), ToString::to_string)
     }
 
     pub(super) fn governed_regions(&self) -> &'a BTreeSet<Region> {

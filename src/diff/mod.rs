@@ -16,6 +16,8 @@ mod setting;
 mod stack;
 mod stack_set;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

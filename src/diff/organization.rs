@@ -103,7 +103,36 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         Some(_) => {}
     }
     policy_types(ctx, found);
+    unread(ctx, found);
     others_in_charge(ctx, found);
+}
+
+/// Tells of whole parts that were not read, also where the plan asks for nothing of them.
+fn unread(ctx: &Context<'_>, found: &mut Findings) {
+    let inventory = ctx.inventory;
+    let parts = [
+        ("accounts", inventory.accounts.unread()),
+        ("OUs", inventory.ous.unread()),
+        ("policies", inventory.policies.unread()),
+        ("trusted access", inventory.trusted_access.unread()),
+        (
+            "delegated administrators",
+            inventory.delegated_administrators.unread(),
+        ),
+        ("stack sets", inventory.stack_sets.unread()),
+    ];
+    for (part, unread) in parts {
+        if let Some(unread) = unread.filter(|_| ctx.organization.is_some()) {
+            found.notice(
+                Address::Organization,
+                format!(
+                    "{part} could not be read ({}): {}",
+                    unread.operation, unread.because
+                ),
+                Some("nothing is changed on the strength of them".to_owned()),
+            );
+        }
+    }
 }
 
 fn policy_types(ctx: &Context<'_>, found: &mut Findings) {

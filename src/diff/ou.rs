@@ -14,6 +14,9 @@ pub(super) struct Ous<'a> {
     pub(super) found: BTreeMap<&'a OuPath, &'a OuFacts>,
     /// Everything that the plan does not name, by id.
     pub(super) others: BTreeMap<&'a str, &'a OuFacts>,
+    /// The path of every OU once the plan's renames are done, by id: what does not change while
+    /// they are.
+    pub(super) paths: BTreeMap<&'a str, OuPath>,
 }
 
 impl<'a> Ous<'a> {
@@ -21,6 +24,7 @@ impl<'a> Ous<'a> {
         Ous {
             found: BTreeMap::new(),
             others: BTreeMap::new(),
+            paths: BTreeMap::new(),
         }
     }
 
@@ -54,7 +58,30 @@ impl<'a> Ous<'a> {
         for facts in found.values() {
             others.remove(facts.id.as_str());
         }
-        Ous { found, others }
+        let mut paths: BTreeMap<&str, OuPath> = found
+            .iter()
+            .map(|(path, facts)| (facts.id.as_str(), (*path).clone()))
+            .collect();
+        let mut down: Vec<&OuFacts> = others.values().copied().collect();
+        down.sort_by_key(|facts| facts.path.depth());
+        for facts in down {
+            let below = paths.get(facts.parent.as_str()).and_then(|above| {
+                let mut segments = above.segments().to_vec();
+                segments.push(facts.path.name().to_owned());
+                OuPath::from_segments(segments).ok()
+            });
+            paths.insert(&facts.id, below.unwrap_or_else(|| facts.path.clone()));
+        }
+        Ous {
+            found,
+            others,
+            paths,
+        }
+    }
+
+    /// The path of an OU once the plan's renames are done.
+    pub(super) fn path<'b>(&'b self, facts: &'b OuFacts) -> &'b OuPath {
+        self.paths.get(facts.id.as_str()).unwrap_or(&facts.path)
     }
 }
 
@@ -190,7 +217,7 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
         let mut removed = None;
         let note = match (ours, ctx.options.prune, emptied) {
             (true, true, Some(needs)) => {
-                let address = Address::Ou(facts.path.clone());
+                let address = Address::Ou(ous.path(facts).clone());
                 found
                     .change(
                         address.clone(),

@@ -289,6 +289,9 @@ fn detach(
         let Some(key) = key.filter(|_| tool.is_none()) else {
             let note = match tool {
                 Some(tool) => format!("belongs to {tool}; left alone"),
+                None if ours => {
+                    "made by orgstrap; the plan has another type under its name".to_owned()
+                }
                 None => "not made by orgstrap; left alone".to_owned(),
             };
             if in_plan.is_none() {
@@ -310,6 +313,10 @@ fn detach(
                         continue;
                     }
                     let unnamed = matches!(target, Target::Unmanaged(_));
+                    if let Some(removal) = removed_ou(ctx, found, id) {
+                        needs.insert(removal);
+                        continue;
+                    }
                     if unnamed || ctx.governed.contains_key(id.as_str()) {
                         found.unmanaged(
                             "attachment",
@@ -378,6 +385,14 @@ fn detach(
             ),
         }
     }
+}
+
+/// The removal of an OU, where it is removed by this run and its attachments with it.
+fn removed_ou(ctx: &Context<'_>, found: &Findings, id: &str) -> Option<Address> {
+    let ous = ctx.ous.as_ref().ok()?;
+    let address = Address::Ou(ous.path(ous.others.get(id)?).clone());
+    let change = found.changes.get(&address)?;
+    (change.verb == Verb::Delete).then_some(address)
 }
 
 /// How many policies of each type are on each target, one of AWS's own included.

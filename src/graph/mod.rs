@@ -7,6 +7,8 @@
 //! respects, and the critical path goes first.
 
 mod cost;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -77,7 +77,7 @@ impl<'a> Instances<'a> {
         for (&number, targets) in &stages.by_number {
             let mut new = Vec::new();
             for path in &targets.ous {
-                let covered = ctx.ou(path).is_some_and(|ou| tree.is_covered(&ou.id));
+                let covered = !tree.targets_of_path(ctx, path).is_empty();
                 // A target below one that is there is reached, yet set apart by its stage.
                 if !covered {
                     new.push(path);
@@ -98,6 +98,10 @@ impl<'a> Instances<'a> {
                 }
             }
             if !new.is_empty() {
+                // The stage's own operation is for the new targets as wholes, so accounts that
+                // lack theirs elsewhere are looked after one by one.
+                let lacking = there.missing.remove(&number).unwrap_or_default();
+                there.joining.extend(lacking.into_keys());
                 there.new_targets.insert(number, new);
             }
         }
@@ -144,8 +148,18 @@ impl<'a> Instances<'a> {
             .and_then(|planned| ctx.ou(&planned.ou));
         let moves = goal.is_none_or(|goal| goal.id != facts.parent);
         let crosses = moves
-            && tree.targets_of(&facts.parent)
-                != goal.map_or_else(BTreeSet::new, |goal| tree.targets_of(&goal.id));
+            && ctx.plan.accounts.get(key).is_some_and(|planned| {
+                tree.targets_of(&facts.parent) != tree.targets_of_path(ctx, &planned.ou)
+            });
+        // On a move between targets AWS takes the instances away, whatever they are now. Those of
+        // an OU that is no target yet come with it.
+        if awaited {
+            return;
+        }
+        if crosses {
+            self.joining.insert(key);
+            return;
+        }
         let mut lacking = BTreeSet::new();
         for region in &wanted.regions {
             let at = AccountRegion {
@@ -170,12 +184,7 @@ impl<'a> Instances<'a> {
                 }
             }
         }
-        if awaited {
-            return;
-        }
-        if crosses {
-            self.joining.insert(key);
-        } else if !lacking.is_empty() {
+        if !lacking.is_empty() {
             let stage = self.missing.entry(number).or_default();
             stage.insert(key, lacking);
         }
@@ -297,11 +306,8 @@ impl<'a> Instances<'a> {
             if new.is_none() && lacking.is_empty() {
                 continue;
             }
-            let mut ous = self.ous_of(&lacking);
             if let Some(new) = new {
-                ous.extend(new.iter().copied());
-                ous.sort();
-                ous.dedup();
+                let ous: Vec<&OuPath> = new.clone();
                 let reached = |key: &&AccountKey| {
                     let above = self.stage_ou_of.get(key);
                     above.is_some_and(|above| ous.contains(above)) && !self.joining.contains(key)
@@ -318,12 +324,14 @@ impl<'a> Instances<'a> {
                     true,
                 ));
             } else {
-                let whole = lacking.len() == all.len();
+                // A new Region for everybody is one operation without a list of all accounts.
+                let whole = lacking.len() == all.len()
+                    && lacking.iter().all(|key| self.having.contains(key));
                 let regions = missing.into_iter().flat_map(BTreeMap::values).flatten();
                 creations.push((
                     number,
                     Reach {
-                        ous,
+                        ous: self.ous_of(&lacking),
                         only: if whole { vec![] } else { lacking.clone() },
                         regions: regions.cloned().collect(),
                         expect: lacking,
@@ -376,7 +384,16 @@ impl<'a> Tree<'a> {
         reached
     }
 
-    fn is_covered(&self, id: &str) -> bool {
-        !self.targets_of(id).is_empty()
+    /// The targets that reach an OU of the plan, or will once it is there.
+    fn targets_of_path(&self, ctx: &Context<'_>, path: &OuPath) -> BTreeSet<&'a str> {
+        let mut at = Some(path.clone());
+        while let Some(here) = at {
+            if let Some(facts) = ctx.ou(&here) {
+                return self.targets_of(&facts.id);
+            }
+            at = here.parent();
+        }
+        let root = ctx.organization.map(|organization| &organization.root_id);
+        root.map_or_else(BTreeSet::new, |root| self.targets_of(root))
     }
 }

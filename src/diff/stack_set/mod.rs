@@ -361,9 +361,9 @@ impl<'a> Set<'a, '_> {
             set: act.clone(),
             wave: self.wave(reach),
         };
-        found
-            .change(address.clone(), Verb::Update, reason, fields, act)
-            .extend(needs.iter().cloned());
+        let own = found.change(address.clone(), Verb::Update, reason, fields, act);
+        own.extend(needs.iter().cloned());
+        own.extend(placements(&reach.expect));
         address
     }
 
@@ -378,6 +378,7 @@ impl<'a> Set<'a, '_> {
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
         };
+        let placed: Vec<Address> = placements(&reach.only).collect();
         let act = Act::ForgetStackInstances {
             name: self.wanted.full_name.clone(),
             wave: self.wave(&reach),
@@ -388,7 +389,7 @@ impl<'a> Set<'a, '_> {
         let address = Address::Forget(self.name.clone());
         found
             .change(address, Verb::Delete, reason, fields, act)
-            .extend(self.base_needs());
+            .extend(self.base_needs().into_iter().chain(placed));
     }
 
     /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
@@ -475,6 +476,11 @@ impl Reach<'_> {
             expect: vec![],
         }
     }
+}
+
+/// Accounts that move are found through the OU that they move to.
+fn placements(keys: &[&AccountKey]) -> impl Iterator<Item = Address> {
+    keys.iter().map(|key| Address::Placement((*key).clone()))
 }
 
 /// Stack sets under the prefix that no baseline of the plan asks for.

@@ -1,0 +1,375 @@
+//! The laws, over random organizations.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use proptest::prelude::*;
+
+use super::random::{disturb, random_plan, random_wanted};
+use super::samples::*;
+use super::simulate::{Simulation, empty};
+use crate::baseline::Wanted;
+use crate::change::{Act, Address, Change, SavedChanges, saved::Moved};
+use crate::diff::{Because, Diff, DiffOptions, diff};
+use crate::graph::graph;
+use crate::inventory::{Inventory, Seen};
+use crate::plan::OrgPlan;
+
+/// A plan, an organization that satisfied another plan and that people then worked on by hand.
+struct Case {
+    plan: OrgPlan,
+    wanted: Wanted,
+    inventory: Inventory,
+    options: DiffOptions,
+}
+
+impl Case {
+    fn of(seed: u64) -> Self {
+        let rng = &mut Rng::with_seed(seed);
+        let (before, wanted_before) = (random_plan(rng), random_wanted(rng));
+        let mut inventory = match rng.u8(..5) {
+            0 => empty(),
+            _ => satisfied(&before, &wanted_before),
+        };
+        let same = rng.u8(..3) == 0;
+        if inventory.organization != Seen::Known(None) {
+            for _ in 0..rng.u8(..6) {
+                disturb(rng, &mut inventory);
+            }
+        }
+        Case {
+            plan: if same { before } else { random_plan(rng) },
+            wanted: if same {
+                wanted_before
+            } else {
+                random_wanted(rng)
+            },
+            inventory,
+            options: DiffOptions {
+                create_organization: true,
+                prune: rng.bool(),
+            },
+        }
+    }
+
+    fn diff(&self) -> Diff {
+        diff(&self.plan, &self.wanted, &self.inventory, &self.options)
+    }
+
+    fn again(&self, inventory: &Inventory) -> Diff {
+        diff(&self.plan, &self.wanted, inventory, &self.options)
+    }
+}
+
+/// Whether an act is of the kind that a part of the inventory decides.
+type Kind = fn(&Act) -> bool;
+
+fn hide<T>(part: &mut Seen<T>) {
+    *part = unread();
+}
+
+/// Makes one part unread and says which acts may then not be.
+fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
+    match rng.u8(..10) {
+        0 => {
+            hide(&mut inventory.accounts);
+            |act| {
+                matches!(
+                    act,
+                    Act::CreateAccount { .. } | Act::MoveAccount { .. } | Act::RenameAccount { .. }
+                )
+            }
+        }
+        1 => {
+            hide(&mut inventory.ous);
+            |act| {
+                matches!(
+                    act,
+                    Act::CreateOu { .. }
+                        | Act::RenameOu { .. }
+                        | Act::DeleteOu { .. }
+                        | Act::MoveAccount { .. }
+                )
+            }
+        }
+        2 => {
+            hide(&mut inventory.policies);
+            |act| {
+                matches!(
+                    act,
+                    Act::CreatePolicy { .. }
+                        | Act::UpdatePolicy { .. }
+                        | Act::DeletePolicy { .. }
+                        | Act::AttachPolicy { .. }
+                        | Act::DetachPolicy { .. }
+                )
+            }
+        }
+        3 => {
+            hide(&mut inventory.trusted_access);
+            |act| matches!(act, Act::EnableTrustedAccess { .. })
+        }
+        4 => {
+            hide(&mut inventory.service_linked_roles);
+            |act| matches!(act, Act::CreateServiceLinkedRole { .. })
+        }
+        5 => {
+            hide(&mut inventory.stack_sets);
+            |act| {
+                matches!(
+                    act,
+                    Act::CreateStackSet(_)
+                        | Act::UpdateStackSetSettings { .. }
+                        | Act::UpdateStackInstances { .. }
+                        | Act::CreateStackInstances { .. }
+                        | Act::ForgetStackInstances { .. }
+                )
+            }
+        }
+        6 => {
+            inventory.stacks.values_mut().for_each(hide);
+            |act| matches!(act, Act::UpdateStack(_))
+        }
+        7 => {
+            let facts = inventory.guardduty.values_mut();
+            facts.for_each(|facts| hide(&mut facts.administrator));
+            |act| {
+                matches!(
+                    act,
+                    Act::EnableGuardDutyAdministrator { .. }
+                        | Act::ConfigureGuardDuty { .. }
+                        | Act::AddGuardDutyMembers { .. }
+                        | Act::ExportGuardDutyFindings { .. }
+                )
+            }
+        }
+        8 => {
+            hide(&mut inventory.stack_sets_access);
+            |act| matches!(act, Act::ActivateStackSets)
+        }
+        _ => {
+            let accounts = super::simulate::known(&mut inventory.accounts);
+            accounts
+                .values_mut()
+                .for_each(|facts| hide(&mut facts.tags));
+            |act| matches!(act, Act::CreateAccount { .. })
+        }
+    }
+}
+
+/// Enough cases to meet rare meetings; `PROPTEST_CASES` asks for more. A failure prints its seed.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.max(192),
+        failure_persistence: None,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Once everything is done, nothing is left to do, whatever there was before.
+    #[test]
+    fn apply_then_diff_is_empty(seed: u64) {
+        let case = Case::of(seed);
+        let found = case.diff();
+        prop_assert_eq!(&found.blocked, &vec![]);
+        let after = applied(&case.plan, &case.wanted, case.inventory.clone(), found);
+        let again = case.again(&after);
+        prop_assert_eq!(again.changes, vec![]);
+        prop_assert_eq!(again.blocked, vec![]);
+    }
+
+    /// Killed after any change and run again, it comes to the same end; and what is left is part
+    /// of what was saved before.
+    #[test]
+    fn what_is_left_is_part_of_what_was_saved(seed: u64, stop in 0.0..1.0f64) {
+        let case = Case::of(seed);
+        let found = case.diff();
+        let saved = SavedChanges::new(
+            case.plan.clone(),
+            case.wanted.clone(),
+            case.options,
+            found.changes.clone(),
+        );
+        let saved = SavedChanges::from_json(&saved.to_json().unwrap()).unwrap();
+        prop_assert_eq!(&saved.changes, &found.changes);
+        let count = (found.changes.len() as f64 * stop) as usize;
+        let mut simulation = Simulation::new(case.inventory.clone(), found.bindings, &case.wanted);
+        for change in graph(found.changes).unwrap().changes().take(count) {
+            simulation.apply(change);
+        }
+        let half = simulation.observed(&case.plan.organization.regions);
+        let fresh = case.again(&half);
+        prop_assert_eq!(saved.check(&fresh.changes), Ok(()));
+        let after = applied(&case.plan, &case.wanted, half, fresh);
+        prop_assert_eq!(case.again(&after).changes, vec![]);
+    }
+
+    /// Needs come first, and nothing waits for itself.
+    #[test]
+    fn order_respects_every_edge(seed: u64) {
+        let changes = Case::of(seed).diff().changes;
+        let graph = graph(changes.clone()).unwrap();
+        let place: BTreeMap<&Address, usize> =
+            graph.changes().enumerate().map(|(i, c)| (&c.address, i)).collect();
+        prop_assert_eq!(place.len(), changes.len());
+        for change in graph.changes() {
+            for need in change.all_needs() {
+                if let Some(before) = place.get(&need) {
+                    prop_assert!(before < &place[&change.address]);
+                    prop_assert!(graph.rank(&need) > graph.rank(&change.address));
+                }
+            }
+        }
+        let path = graph.critical_path();
+        let total: u64 = path.iter().map(|c| crate::graph::seconds(&c.act).max(1)).sum();
+        prop_assert_eq!(total, graph.estimate());
+    }
+
+    /// Equal inputs, equal output; and AWS's ids, which order everything it lists, decide nothing.
+    #[test]
+    fn ids_and_their_order_decide_nothing(seed: u64) {
+        let case = Case::of(seed);
+        prop_assert_eq!(case.diff(), case.diff());
+        // Every OU and policy under another id, so that they are listed the other way round.
+        let mut json = serde_json::to_string(&case.inventory).unwrap();
+        for prefix in ["\"ou-", "\"p-"] {
+            for digit in 0..10 {
+                let (old, new) = (format!("{prefix}{digit}"), format!("{prefix}x{}", 9 - digit));
+                json = json.replace(&old, &new);
+            }
+        }
+        let turned: Inventory = serde_json::from_str(&json).unwrap();
+        let (one, other) = (case.diff(), case.again(&turned));
+        prop_assert_eq!(addresses(&one), addresses(&other));
+        let reasons = |diff: &Diff| -> Vec<String> {
+            diff.changes.iter().map(|change| change.reason.clone()).collect()
+        };
+        prop_assert_eq!(reasons(&one), reasons(&other));
+    }
+
+    /// Nothing is changed on the strength of what was not read, and it is said.
+    #[test]
+    fn unread_never_leads_to_a_change(seed: u64) {
+        let mut case = Case::of(seed);
+        if case.inventory.organization == Seen::Known(None) {
+            case.inventory = satisfied(&case.plan, &case.wanted);
+        }
+        let before = case.diff();
+        let rng = &mut Rng::with_seed(seed);
+        let kind = blind(rng, &mut case.inventory);
+        let after = case.diff();
+        let hit: Vec<&Change> = after.changes.iter().filter(|c| kind(&c.act)).collect();
+        prop_assert_eq!(hit, Vec::<&Change>::new());
+        let lost = before.changes.iter().filter(|c| kind(&c.act)).count();
+        if lost > 0 {
+            let said = |b: &crate::diff::Blocked| matches!(b.because, Because::Unread(_));
+            let noticed = after.notices.iter().any(|n| n.text.contains("could not be read"));
+            prop_assert!(noticed || after.blocked.iter().any(said), "{:?}", after.blocked);
+        }
+        // What is left does not rest on it either: it can be done.
+        let _ = graph(after.changes).unwrap();
+    }
+
+    /// An account that the plan does not name appears in no change.
+    #[test]
+    fn unmanaged_accounts_are_never_touched(seed: u64) {
+        let case = Case::of(seed);
+        let found = case.diff();
+        let foreign: Vec<String> = case
+            .inventory
+            .accounts
+            .known()
+            .unwrap()
+            .values()
+            .filter(|facts| facts.name == "foreign")
+            .map(|facts| facts.id.to_string())
+            .collect();
+        for change in &found.changes {
+            let json = serde_json::to_string(change).unwrap();
+            for id in &foreign {
+                prop_assert!(!json.contains(id.as_str()), "{json}");
+            }
+        }
+        let told = |id: &String| found.unmanaged.iter().any(|u| &u.id == id);
+        prop_assert!(foreign.iter().all(told));
+    }
+}
+
+/// A saved change file of another moment stops where AWS has moved.
+#[test]
+fn saved_changes_stop_when_aws_has_moved() {
+    let mut inventory = settled();
+    member_of(&mut inventory, "play").parent = super::simulate::ROOT.to_owned();
+    let found = compare(&inventory);
+    let saved = SavedChanges::new(plan(), wanted(), KEEP, found.changes);
+    let other = ou_of(&mut inventory, "Security").id.clone();
+    member_of(&mut inventory, "play").parent = other;
+    member_of(&mut inventory, "security").name = "by hand".to_owned();
+    let moved = saved.check(&compare(&inventory).changes).unwrap_err();
+    let shown: Vec<String> = moved
+        .iter()
+        .map(|moved| match moved {
+            Moved::New { change } => format!("new: {}", change.address),
+            Moved::Different { fresh, .. } => format!("different: {}", fresh.address),
+        })
+        .collect();
+    assert!(
+        shown.contains(&"different: placement of account play".to_owned()),
+        "{shown:?}"
+    );
+    assert!(
+        shown.contains(&"new: name of account security".to_owned()),
+        "{shown:?}"
+    );
+}
+
+/// No quadratic scans: 10,000 accounts in 200 OUs are compared in well under a second, also in
+/// a debug build, where a pass over all pairs would take minutes.
+#[test]
+fn ten_thousand_accounts_are_quick() {
+    let mut plan = plan();
+    for number in 0..200 {
+        plan.ous
+            .insert(path(&format!("Big/{number:03}")), Default::default());
+    }
+    plan.ous.insert(path("Big"), Default::default());
+    for number in 0..10_000 {
+        let text = format!("n{number:05}");
+        let one = account(&text, &format!("Big/{:03}", number % 200));
+        plan.accounts.insert(key(&text), one);
+    }
+    let wanted = wanted();
+    let found = diff(&plan, &wanted, &empty(), &CREATE);
+    assert!(found.changes.len() > 30_000);
+    let graph = graph(found.changes).unwrap();
+    assert_eq!(
+        graph.changes().next().map(|c| &c.address),
+        Some(&Address::Organization)
+    );
+}
+
+/// Files of another kind or version say so rather than fail on a field.
+#[test]
+fn saved_changes_say_what_they_are() {
+    let saved = SavedChanges::new(plan(), wanted(), KEEP, vec![]);
+    let json = saved.to_json().unwrap();
+    assert_eq!(SavedChanges::from_json(&json).unwrap(), saved);
+    let says = |json: &str| SavedChanges::from_json(json).unwrap_err().to_string();
+    let newer = json.replace("\"version\": 1", "\"version\": 2");
+    assert!(
+        says(&newer).contains("version 2 of its format"),
+        "{}",
+        says(&newer)
+    );
+    let other = json.replace("orgstrap-changes", "something");
+    assert!(
+        says(&other).contains("its format is `something`"),
+        "{}",
+        says(&other)
+    );
+    assert!(says("{}").contains("no file of saved changes"));
+}

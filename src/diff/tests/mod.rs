@@ -1,0 +1,11 @@
+//! The laws as properties over random organizations, and the rules one by one.
+
+mod identity_rules;
+mod laws;
+mod policy_rules;
+mod random;
+mod rules;
+mod samples;
+mod simulate;
+mod simulate_stacks;
+mod stack_rules;

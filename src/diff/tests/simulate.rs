@@ -1,0 +1,515 @@
+//! What AWS would hold after a change, for tests: pure, and strict where AWS is strict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::simulate_stacks::leave_targets;
+use crate::baseline::Wanted;
+use crate::change::{Act, Address, Attribute, Bindings, Change, Text};
+use crate::inventory::*;
+use crate::plan::{AccountId, OuPath, Region, Tags};
+
+pub(super) const ROOT: &str = "r-root";
+pub(super) const MANAGEMENT: &str = "111111111111";
+
+pub(super) struct Simulation {
+    pub(super) inventory: Inventory,
+    pub(super) bindings: Bindings,
+    /// Accounts whose access role was seen to answer, by id.
+    pub(super) ready: BTreeSet<AccountId>,
+    /// The outputs that anything refers to, by stack.
+    pub(super) outputs: BTreeMap<Address, BTreeSet<String>>,
+    next: u64,
+}
+
+/// What the management account of no organization shows.
+pub(super) fn empty() -> Inventory {
+    Inventory {
+        taken_at: "2026-11-24T00:00:00Z".parse().unwrap(),
+        caller: MANAGEMENT.parse().unwrap(),
+        organization: Seen::Known(None),
+        accounts: Seen::Known(BTreeMap::new()),
+        ous: Seen::Known(BTreeMap::new()),
+        policies: Seen::Known(BTreeMap::new()),
+        trusted_access: Seen::Known(BTreeSet::new()),
+        delegated_administrators: Seen::Known(BTreeMap::new()),
+        stack_sets_access: Seen::Known(false),
+        service_linked_roles: Seen::Known(BTreeSet::new()),
+        stack_sets: Seen::Known(BTreeMap::new()),
+        stacks: super::samples::regions()
+            .into_iter()
+            .map(|region| {
+                let account = MANAGEMENT.parse().unwrap();
+                let at = AccountRegion { account, region };
+                (at, Seen::Known(BTreeMap::new()))
+            })
+            .collect(),
+        guardduty: BTreeMap::new(),
+        contacts: BTreeMap::new(),
+    }
+}
+
+pub(super) fn known<T>(seen: &mut Seen<T>) -> &mut T {
+    match seen {
+        Seen::Known(value) => value,
+        Seen::Unread(why) => panic!("a change on the strength of what was not read: {why:?}"),
+    }
+}
+
+fn referenced(wanted: &Wanted) -> BTreeMap<Address, BTreeSet<String>> {
+    let mut outputs: BTreeMap<Address, BTreeSet<String>> = BTreeMap::new();
+    let parameters = wanted.stacks.values().flat_map(|s| s.parameters.values());
+    let sets = wanted
+        .stack_sets
+        .values()
+        .flat_map(|s| s.parameters.values());
+    let export = wanted.guardduty.iter().flat_map(|g| &g.export);
+    let texts: Vec<&Text> = parameters
+        .chain(sets)
+        .chain(export.flat_map(|e| [&e.bucket_arn, &e.key_arn]))
+        .collect();
+    for (address, attribute) in texts.iter().flat_map(|text| text.references()) {
+        if let Attribute::Output(name) = attribute {
+            outputs
+                .entry(address.clone())
+                .or_default()
+                .insert(name.clone());
+        }
+    }
+    outputs
+}
+
+impl Simulation {
+    pub(super) fn new(inventory: Inventory, bindings: Bindings, wanted: &Wanted) -> Self {
+        let mut next = 1000;
+        let known = inventory.accounts.known().map_or(0, BTreeMap::len)
+            + inventory.ous.known().map_or(0, BTreeMap::len)
+            + inventory.policies.known().map_or(0, BTreeMap::len);
+        next += 10_000 * known as u64;
+        Simulation {
+            ready: inventory
+                .accounts
+                .known()
+                .into_iter()
+                .flat_map(|accounts| accounts.keys().cloned())
+                .collect(),
+            inventory,
+            bindings,
+            outputs: referenced(wanted),
+            next,
+        }
+    }
+
+    /// The inventory as an observer of this plan would take it: every place asked about.
+    pub(super) fn observed(mut self, regions: &BTreeSet<Region>) -> Inventory {
+        let ids: Vec<AccountId> = known(&mut self.inventory.accounts)
+            .keys()
+            .cloned()
+            .collect();
+        for account in ids.iter().chain([&self.inventory.caller.clone()]) {
+            for region in regions {
+                let at = AccountRegion {
+                    account: account.clone(),
+                    region: region.clone(),
+                };
+                let stacks = self.inventory.stacks.entry(at);
+                stacks.or_insert_with(|| Seen::Known(BTreeMap::new()));
+            }
+            let contacts = self.inventory.contacts.entry(account.clone());
+            contacts.or_insert_with(|| Seen::Known(BTreeMap::new()));
+        }
+        for region in regions {
+            self.inventory
+                .guardduty
+                .entry(region.clone())
+                .or_insert(GuardDutyFacts {
+                    administrator: Seen::Known(None),
+                    detector: Seen::Known(None),
+                });
+        }
+        self.inventory
+    }
+
+    pub(super) fn value(&self, text: &Text) -> String {
+        text.value(&self.bindings)
+            .expect("a change runs only when what it refers to is known")
+    }
+
+    pub(super) fn account_id(&self, text: &Text) -> AccountId {
+        self.value(text).parse().unwrap()
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn trusts(&self, principal: &str) -> bool {
+        let trusted = self.inventory.trusted_access.known().unwrap();
+        trusted.iter().any(|p| p.as_str() == principal)
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) {
+        let address = change.address.clone();
+        match &change.act {
+            Act::CreateOrganization => self.create_organization(),
+            Act::EnableAllFeatures => self.organization().all_features = true,
+            Act::EnablePolicyType { policy_type } => {
+                let types = &mut self.organization().policy_types;
+                types.insert(*policy_type, "ENABLED".to_owned());
+            }
+            Act::EnableTrustedAccess { principal } => {
+                known(&mut self.inventory.trusted_access).insert(principal.clone());
+            }
+            Act::ActivateStackSets => self.inventory.stack_sets_access = Seen::Known(true),
+            Act::CreateServiceLinkedRole { service } => {
+                known(&mut self.inventory.service_linked_roles).insert(service.clone());
+            }
+            Act::RegisterDelegatedAdministrator { principal, account } => {
+                assert!(self.trusts(principal.as_str()), "delegation before trust");
+                let id = self.account_id(account);
+                let all = known(&mut self.inventory.delegated_administrators);
+                all.entry(id).or_default().insert(principal.clone());
+            }
+            Act::CreateOu { parent, name, tags } => self.create_ou(address, parent, name, tags),
+            Act::RenameOu { id, name } => self.rename_ou(id, name),
+            Act::DeleteOu { id } => self.delete_ou(id),
+            Act::CreateAccount {
+                name, email, tags, ..
+            } => {
+                let id: AccountId = format!("2{:011}", self.fresh()).parse().unwrap();
+                let accounts = known(&mut self.inventory.accounts);
+                assert!(
+                    !accounts.values().any(|facts| facts.has_email(email)),
+                    "an account is created twice"
+                );
+                let facts = member(id.as_str(), name, email.as_str(), ROOT, tags.clone());
+                self.bind(&address, Attribute::Arn, facts.arn.clone());
+                self.bind(&address, Attribute::Id, id.to_string());
+                known(&mut self.inventory.accounts).insert(id, facts);
+            }
+            Act::RenameAccount { account, name } => {
+                assert!(self.trusts("account.amazonaws.com"));
+                let id = self.account_id(account);
+                self.account(&id).name = name.clone();
+            }
+            Act::PrepareAccount { account, .. } => {
+                let id = self.account_id(account);
+                assert_ne!(id.as_str(), MANAGEMENT);
+                self.ready.insert(id);
+            }
+            Act::MoveAccount { account, to } => {
+                let (id, to) = (self.account_id(account), self.value(to));
+                let ready = self.ready.contains(&id) || id.as_str() == MANAGEMENT;
+                assert!(
+                    ready,
+                    "auto-deployment would fire before the roles are there"
+                );
+                let from = std::mem::replace(&mut self.account(&id).parent, to.clone());
+                assert_ne!(from, to);
+                leave_targets(&mut self.inventory, &id, &from, &to);
+            }
+            Act::Tag {
+                resource,
+                set,
+                remove,
+            } => {
+                assert!(remove.is_empty());
+                let id = self.value(resource);
+                self.tags(&id).extend(set.clone());
+            }
+            Act::PutAlternateContact {
+                account,
+                contact_kind,
+                contact,
+            } => {
+                assert!(self.trusts("account.amazonaws.com"));
+                let id = self.account_id(account);
+                let all = self.inventory.contacts.entry(id);
+                let seen = all.or_insert_with(|| Seen::Known(BTreeMap::new()));
+                known(seen).insert(*contact_kind, contact.clone());
+            }
+            Act::CreatePolicy { .. }
+            | Act::UpdatePolicy { .. }
+            | Act::DeletePolicy { .. }
+            | Act::AttachPolicy { .. }
+            | Act::DetachPolicy { .. } => self.policy(change),
+            Act::EnableGuardDutyAdministrator { .. }
+            | Act::ConfigureGuardDuty { .. }
+            | Act::AddGuardDutyMembers { .. }
+            | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
+            Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
+            Act::CreateStackSet(_)
+            | Act::UpdateStackSetSettings { .. }
+            | Act::UpdateStackInstances { .. }
+            | Act::CreateStackInstances { .. }
+            | Act::ForgetStackInstances { .. } => self.stack_set(change),
+        }
+    }
+
+    pub(super) fn bind(&mut self, address: &Address, attribute: Attribute, value: String) {
+        self.bindings.bind(address.clone(), attribute, value);
+    }
+
+    fn organization(&mut self) -> &mut OrganizationFacts {
+        known(&mut self.inventory.organization).as_mut().unwrap()
+    }
+
+    fn account(&mut self, id: &AccountId) -> &mut AccountFacts {
+        known(&mut self.inventory.accounts).get_mut(id).unwrap()
+    }
+
+    fn create_organization(&mut self) {
+        let organization = OrganizationFacts {
+            id: "o-org".to_owned(),
+            arn: "arn:aws:organizations::111111111111:organization/o-org".to_owned(),
+            root_id: ROOT.to_owned(),
+            management_account: MANAGEMENT.parse().unwrap(),
+            all_features: true,
+            policy_types: BTreeMap::new(),
+            root_tags: Seen::Known(Tags::new()),
+        };
+        let at = Address::Organization;
+        self.bind(&at, Attribute::Id, organization.id.clone());
+        self.bind(&at, Attribute::Arn, organization.arn.clone());
+        self.bind(&at, Attribute::RootId, ROOT.to_owned());
+        self.bind(&at, Attribute::Email, "root@example.com".to_owned());
+        let facts = member(
+            MANAGEMENT,
+            "management",
+            "root@example.com",
+            ROOT,
+            Tags::new(),
+        );
+        known(&mut self.inventory.accounts).insert(facts.id.clone(), facts);
+        self.inventory.organization = Seen::Known(Some(organization));
+    }
+
+    fn create_ou(&mut self, address: Address, parent: &Text, name: &str, tags: &Tags) {
+        let parent = self.value(parent);
+        let id = format!("ou-{}", self.fresh());
+        let ous = known(&mut self.inventory.ous);
+        let twin = ous
+            .values()
+            .any(|o| o.parent == parent && o.path.name() == name);
+        assert!(!twin, "an OU of this name is there");
+        let path = match ous.get(&parent) {
+            Some(above) => format!("{}/{name}", above.path),
+            None => name.to_owned(),
+        };
+        let facts = OuFacts {
+            id: id.clone(),
+            arn: format!("arn:{id}"),
+            parent,
+            path: path.parse().unwrap(),
+            tags: Seen::Known(tags.clone()),
+        };
+        ous.insert(id.clone(), facts);
+        self.bind(&address, Attribute::Arn, format!("arn:{id}"));
+        self.bind(&address, Attribute::Id, id);
+    }
+
+    fn rename_ou(&mut self, id: &str, name: &str) {
+        let ous = known(&mut self.inventory.ous);
+        let old: OuPath = ous.get(id).unwrap().path.clone();
+        let depth = old.depth();
+        for facts in ous.values_mut().filter(|facts| old.contains(&facts.path)) {
+            let mut segments = facts.path.segments().to_vec();
+            segments[depth - 1] = name.to_owned();
+            facts.path = OuPath::from_segments(segments).unwrap();
+        }
+    }
+
+    fn delete_ou(&mut self, id: &str) {
+        let accounts = self.inventory.accounts.known().unwrap();
+        assert!(
+            !accounts.values().any(|a| a.parent == id),
+            "OU has accounts"
+        );
+        let ous = known(&mut self.inventory.ous);
+        assert!(!ous.values().any(|ou| ou.parent == id), "OU has OUs");
+        ous.remove(id).unwrap();
+        for facts in known(&mut self.inventory.policies).values_mut() {
+            known(&mut facts.targets).remove(id);
+        }
+    }
+
+    fn tags(&mut self, id: &str) -> &mut Tags {
+        if id.starts_with("ou-") {
+            known(&mut known(&mut self.inventory.ous).get_mut(id).unwrap().tags)
+        } else if id.starts_with("p-") {
+            known(
+                &mut known(&mut self.inventory.policies)
+                    .get_mut(id)
+                    .unwrap()
+                    .tags,
+            )
+        } else {
+            let id = id.parse().unwrap();
+            known(&mut self.account(&id).tags)
+        }
+    }
+
+    fn policy(&mut self, change: &Change) {
+        match &change.act {
+            Act::CreatePolicy {
+                name,
+                policy_type,
+                description,
+                content,
+                tags,
+            } => {
+                let id = format!("p-{}", self.fresh());
+                let types = &self.organization().policy_types;
+                assert_eq!(types.get(policy_type).map(String::as_str), Some("ENABLED"));
+                let facts = PolicyFacts {
+                    id: id.clone(),
+                    arn: format!("arn:{id}"),
+                    name: name.clone(),
+                    kind: *policy_type,
+                    description: description.clone(),
+                    content: Seen::Known(content.clone()),
+                    targets: Seen::Known(BTreeSet::new()),
+                    tags: Seen::Known(tags.clone()),
+                };
+                known(&mut self.inventory.policies).insert(id.clone(), facts);
+                self.bind(&change.address, Attribute::Id, id);
+            }
+            Act::UpdatePolicy {
+                id,
+                name,
+                description,
+                content,
+            } => {
+                let facts = known(&mut self.inventory.policies).get_mut(id).unwrap();
+                facts.name = name.clone();
+                facts.description = description.clone();
+                facts.content = Seen::Known(content.clone());
+            }
+            Act::DeletePolicy { id } => {
+                let facts = known(&mut self.inventory.policies).remove(id).unwrap();
+                assert!(facts.targets.known().unwrap().is_empty(), "policy in use");
+            }
+            Act::AttachPolicy { policy, target } => {
+                let (policy, target) = (self.value(policy), self.value(target));
+                let facts = known(&mut self.inventory.policies)
+                    .get_mut(&policy)
+                    .unwrap();
+                assert!(known(&mut facts.targets).insert(target));
+            }
+            Act::DetachPolicy { policy, target } => {
+                let (policy, target) = (self.value(policy), self.value(target));
+                let facts = known(&mut self.inventory.policies)
+                    .get_mut(&policy)
+                    .unwrap();
+                assert!(known(&mut facts.targets).remove(&target));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn guardduty(&mut self, change: &Change) {
+        match &change.act {
+            Act::EnableGuardDutyAdministrator { region, account } => {
+                let id = self.account_id(account);
+                let facts = self.inventory.guardduty.get_mut(region);
+                match facts {
+                    Some(facts) => facts.administrator = Seen::Known(Some(id)),
+                    None => {
+                        let facts = GuardDutyFacts {
+                            administrator: Seen::Known(Some(id)),
+                            detector: Seen::Known(None),
+                        };
+                        self.inventory.guardduty.insert(region.clone(), facts);
+                    }
+                }
+            }
+            Act::ConfigureGuardDuty {
+                region,
+                account,
+                features,
+                detector_features,
+            } => {
+                let id = self.account_id(account);
+                let facts = self.inventory.guardduty.get_mut(region).unwrap();
+                assert_eq!(facts.administrator, Seen::Known(Some(id)));
+                let detector = known(&mut facts.detector).get_or_insert_with(|| DetectorFacts {
+                    id: "d".to_owned(),
+                    enabled: true,
+                    auto_enable: "NONE".to_owned(),
+                    features: BTreeMap::new(),
+                    organization_features: BTreeMap::new(),
+                    members: BTreeMap::new(),
+                    exports: vec![],
+                });
+                detector.enabled = true;
+                detector.auto_enable = "ALL".to_owned();
+                for (feature, on) in features {
+                    let word = if *on { "ALL" } else { "NONE" };
+                    let organization = &mut detector.organization_features;
+                    organization.insert(feature.clone(), word.to_owned());
+                }
+                let both = features.iter().chain(detector_features);
+                detector
+                    .features
+                    .extend(both.map(|(f, on)| (f.clone(), *on)));
+            }
+            Act::AddGuardDutyMembers {
+                region, members, ..
+            } => {
+                let ids: Vec<AccountId> = members
+                    .iter()
+                    .map(|member| {
+                        assert!(self.value(&member.email).contains('@'));
+                        self.account_id(&member.account)
+                    })
+                    .collect();
+                let detector = self.detector(region);
+                detector
+                    .members
+                    .extend(ids.into_iter().map(|id| (id, "Enabled".to_owned())));
+            }
+            Act::ExportGuardDutyFindings {
+                region,
+                bucket_arn,
+                key_arn,
+                ..
+            } => {
+                let export = ExportFacts {
+                    id: "e".to_owned(),
+                    bucket_arn: self.value(bucket_arn),
+                    key_arn: self.value(key_arn),
+                    status: "PUBLISHING".to_owned(),
+                };
+                self.detector(region).exports = vec![export];
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn detector(&mut self, region: &Region) -> &mut DetectorFacts {
+        let facts = self.inventory.guardduty.get_mut(region).unwrap();
+        known(&mut facts.detector).as_mut().unwrap()
+    }
+}
+
+pub(super) fn current() -> InstanceFacts {
+    InstanceFacts {
+        status: "CURRENT".to_owned(),
+        detailed_status: Some("SUCCEEDED".to_owned()),
+        reason: None,
+        ou: None,
+    }
+}
+
+pub(super) fn member(id: &str, name: &str, email: &str, parent: &str, tags: Tags) -> AccountFacts {
+    AccountFacts {
+        id: id.parse().unwrap(),
+        arn: format!("arn:{id}"),
+        name: name.to_owned(),
+        email: email.to_owned(),
+        state: AccountState::Active,
+        created_here: true,
+        parent: parent.to_owned(),
+        tags: Seen::Known(tags),
+    }
+}

@@ -1,0 +1,183 @@
+//! Stacks, stack sets and their instances in the simulation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::simulate::{MANAGEMENT, Simulation, current, known};
+use crate::change::{Act, Address, Attribute, Change, StackAct, Text, Wave};
+use crate::inventory::*;
+use crate::plan::AccountId;
+
+impl Simulation {
+    fn resolved(&self, parameters: &BTreeMap<String, Text>) -> BTreeMap<String, String> {
+        let resolve = |(key, text): (&String, &Text)| (key.clone(), self.value(text));
+        parameters.iter().map(resolve).collect()
+    }
+
+    pub(super) fn stack(&mut self, address: &Address, act: &StackAct) {
+        let account = self.account_id(&act.account);
+        assert!(account.as_str() == MANAGEMENT || self.ready.contains(&account));
+        let names = self.outputs.get(address).cloned().unwrap_or_default();
+        let outputs: BTreeMap<String, String> = names
+            .into_iter()
+            .map(|name| {
+                let value = format!("{address}:{name}");
+                (name, value)
+            })
+            .collect();
+        for (name, value) in &outputs {
+            self.bind(address, Attribute::Output(name.clone()), value.clone());
+        }
+        let at = AccountRegion {
+            account,
+            region: act.region.clone(),
+        };
+        let facts = StackFacts {
+            name: act.name.clone(),
+            id: format!("arn:{}", act.name),
+            status: "UPDATE_COMPLETE".to_owned(),
+            template: Seen::Known(act.template.clone()),
+            parameters: self.resolved(&act.parameters),
+            outputs,
+            tags: act.tags.clone(),
+            termination_protection: true,
+        };
+        let stacks = self.inventory.stacks.entry(at);
+        let stacks = known(stacks.or_insert_with(|| Seen::Known(BTreeMap::new())));
+        let old = stacks.insert(act.name.clone(), facts);
+        let failed = old.is_some_and(|old| old.status == "ROLLBACK_COMPLETE");
+        assert_eq!(failed, act.replaces_failed);
+    }
+
+    pub(super) fn stack_set(&mut self, change: &Change) {
+        match &change.act {
+            Act::CreateStackSet(act) => {
+                assert_eq!(self.inventory.stack_sets_access, Seen::Known(true));
+                let facts = StackSetFacts {
+                    name: act.name.clone(),
+                    id: format!("{}:id", act.name),
+                    template: act.template.clone(),
+                    parameters: self.resolved(&act.parameters),
+                    capabilities: act.capabilities.clone(),
+                    tags: act.tags.clone(),
+                    service_managed: true,
+                    auto_deployment: Some(act.auto_deployment),
+                    managed_execution: true,
+                    targets: BTreeSet::new(),
+                    instances: Seen::Known(BTreeMap::new()),
+                };
+                let sets = known(&mut self.inventory.stack_sets);
+                assert!(sets.insert(act.name.clone(), facts).is_none());
+            }
+            Act::UpdateStackSetSettings {
+                name,
+                auto_deployment,
+                managed_execution,
+            } => {
+                let facts = self.set(name);
+                facts.auto_deployment = auto_deployment.or(facts.auto_deployment);
+                facts.managed_execution = managed_execution.unwrap_or(facts.managed_execution);
+            }
+            Act::UpdateStackInstances { set, wave } => {
+                let parameters = self.resolved(&set.parameters);
+                let reached = self.reached(wave);
+                let facts = self.set(&set.name);
+                let changed = facts.template != set.template || facts.parameters != parameters;
+                facts.template = set.template.clone();
+                facts.parameters = parameters;
+                facts.tags = set.tags.clone();
+                facts.capabilities = set.capabilities.clone();
+                for (at, instance) in known(&mut facts.instances) {
+                    if reached.contains(&at.account) && instance.status != "INOPERABLE" {
+                        instance.status = "CURRENT".to_owned();
+                    } else if changed && instance.status == "CURRENT" {
+                        instance.status = "OUTDATED".to_owned();
+                    }
+                }
+            }
+            Act::CreateStackInstances { name, wave } => {
+                let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
+                let reached = self.reached(wave);
+                let expected: BTreeSet<AccountId> = wave
+                    .expect
+                    .iter()
+                    .map(|text| self.account_id(text))
+                    .collect();
+                for id in &expected {
+                    assert!(self.ready.contains(id), "instances before access");
+                    assert!(reached.contains(id), "{id} is not below the targets");
+                }
+                let facts = self.set(name);
+                facts.targets.extend(ous);
+                for account in reached {
+                    for region in &wave.regions {
+                        let at = AccountRegion {
+                            account: account.clone(),
+                            region: region.clone(),
+                        };
+                        let instances = known(&mut facts.instances);
+                        let instance = instances.entry(at).or_insert(current());
+                        let stuck = instance.status == "INOPERABLE";
+                        assert!(!stuck || !expected.contains(&account));
+                    }
+                }
+            }
+            Act::ForgetStackInstances { name, wave } => {
+                let reached = self.reached(wave);
+                let instances = known(&mut self.set(name).instances);
+                instances.retain(|at, instance| {
+                    !(reached.contains(&at.account) && instance.status == "INOPERABLE")
+                });
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set(&mut self, name: &str) -> &mut StackSetFacts {
+        known(&mut self.inventory.stack_sets).get_mut(name).unwrap()
+    }
+
+    /// The accounts that an operation works on, as AWS finds them.
+    fn reached(&self, wave: &Wave) -> BTreeSet<AccountId> {
+        let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
+        let only: BTreeSet<AccountId> = wave.accounts.iter().map(|a| self.account_id(a)).collect();
+        let all = self.inventory.ous.known().unwrap();
+        let accounts = self.inventory.accounts.known().unwrap();
+        let below = |facts: &&AccountFacts| {
+            let mut at = Some(facts.parent.as_str());
+            while let Some(here) = at {
+                if ous.contains(here) {
+                    return true;
+                }
+                at = all.get(here).map(|ou| ou.parent.as_str());
+            }
+            false
+        };
+        accounts
+            .values()
+            .filter(|facts| facts.state == AccountState::Active && facts.id.as_str() != MANAGEMENT)
+            .filter(below)
+            .map(|facts| facts.id.clone())
+            .filter(|id| only.is_empty() || only.contains(id))
+            .collect()
+    }
+}
+
+/// A move between targets takes an account's instances away; nothing here brings new ones, so
+/// that whoever counts on auto-deployment alone is found out.
+pub(super) fn leave_targets(inventory: &mut Inventory, id: &AccountId, from: &str, to: &str) {
+    let ous = inventory.ous.known().unwrap().clone();
+    for facts in known(&mut inventory.stack_sets).values_mut() {
+        let targets = |start: &str| {
+            let mut reached = BTreeSet::new();
+            let mut at = Some(start.to_owned());
+            while let Some(here) = at {
+                at = ous.get(&here).map(|ou| ou.parent.clone());
+                reached.extend(facts.targets.get(&here).cloned());
+            }
+            reached
+        };
+        if targets(from) != targets(to) {
+            known(&mut facts.instances).retain(|at, _| &at.account != id);
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The rules of stacks and stack sets, one by one.
+
+use std::collections::BTreeSet;
+
+use super::samples::*;
+use super::simulate::{current, known};
+use crate::change::{Act, Address, OWNERSHIP_TAG, Wave};
+use crate::diff::{Because, Diff, diff};
+use crate::inventory::*;
+use crate::plan::*;
+
+fn stack_of(inventory: &mut Inventory) -> &mut StackFacts {
+    let log = member_of(inventory, "log-archive").id.clone();
+    let at = AccountRegion {
+        account: log,
+        region: region("eu-west-1"),
+    };
+    let stacks = known(inventory.stacks.get_mut(&at).unwrap());
+    stacks.get_mut("orgstrap-config-bucket").unwrap()
+}
+
+const BUCKET: &str = "stack config-bucket in log-archive/eu-west-1";
+
+#[test]
+fn a_stack_is_compared_field_by_field() {
+    let mut inventory = settled();
+    let facts = stack_of(&mut inventory);
+    facts.template = Seen::Known("Description: orgstrap-config-bucket\r\n".to_owned());
+    assert_eq!(addresses(&compare(&inventory)), Vec::<String>::new());
+    let facts = stack_of(&mut inventory);
+    facts.template = Seen::Known("Description: by hand".to_owned());
+    facts.termination_protection = false;
+    facts.tags = tags(&[("extra", "kept")]);
+    let found = compare(&inventory);
+    let changed = change(&found, BUCKET);
+    let expected = [
+        "template: Description: by hand -> Description: orgstrap-config-bucket\n",
+        "tag orgstrap:managed: - -> true",
+        "termination protection: off -> on",
+    ];
+    assert_eq!(fields(changed), expected);
+    let Act::UpdateStack(act) = &changed.act else {
+        panic!("{changed:?}")
+    };
+    // The update replaces the whole list, so what is not the plan's goes along.
+    let (owner, yes) = OWNERSHIP_TAG;
+    assert_eq!(act.tags, tags(&[("extra", "kept"), (owner, yes)]));
+}
+
+#[test]
+fn parameters_are_compared_with_what_they_refer_to() {
+    let mut inventory = settled();
+    let management: AccountId = inventory.caller.clone();
+    let at = AccountRegion {
+        account: management,
+        region: region("eu-west-1"),
+    };
+    let stacks = known(inventory.stacks.get_mut(&at).unwrap());
+    let trail = stacks.get_mut("orgstrap-trail").unwrap();
+    trail
+        .parameters
+        .insert("Bucket".to_owned(), "old".to_owned());
+    let found = compare(&inventory);
+    let trail = change(&found, "stack trail in management/eu-west-1");
+    let after = format!("{BUCKET}:BucketName");
+    assert_eq!(fields(trail), [format!("parameter Bucket: old -> {after}")]);
+}
+
+fn with_status(status: &str) -> Diff {
+    let mut inventory = settled();
+    stack_of(&mut inventory).status = status.to_owned();
+    compare(&inventory)
+}
+
+#[test]
+fn stacks_that_aws_works_on_or_that_are_stuck_are_blocked() {
+    for (status, hint) in [
+        ("UPDATE_IN_PROGRESS", "run again"),
+        ("DELETE_FAILED", "delete-stack"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ] {
+        let found = with_status(status);
+        assert_eq!(found.changes, vec![]);
+        let why = found
+            .blocked
+            .iter()
+            .find(|b| b.address.to_string() == BUCKET)
+            .unwrap();
+        let Because::State { said } = &why.because else {
+            panic!("{why:?}")
+        };
+        assert!(said.contains(status), "{said}");
+        assert!(why.hint.as_ref().unwrap().contains(hint), "{why:?}");
+    }
+}
+
+#[test]
+fn a_failed_creation_is_replaced() {
+    for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED"] {
+        let found = with_status(status);
+        let Act::CreateStack(act) = &change(&found, BUCKET).act else {
+            panic!("{found:?}")
+        };
+        assert!(act.replaces_failed);
+        // Its outputs are no more, so what refers to them waits.
+        let trail = change(&found, "stack trail in management/eu-west-1");
+        assert!(trail.all_needs().contains(&change(&found, BUCKET).address));
+    }
+}
+
+fn wave(diff: &Diff, address: &str) -> Wave {
+    match &change(diff, address).act {
+        Act::CreateStackInstances { wave, .. }
+        | Act::UpdateStackInstances { wave, .. }
+        | Act::ForgetStackInstances { wave, .. } => wave.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ids(keys: &[&str]) -> Vec<crate::change::Text> {
+    keys.iter()
+        .map(|text| super::super::context::account(&key(text)))
+        .collect()
+}
+
+fn ous(paths: &[&str]) -> Vec<crate::change::Text> {
+    paths
+        .iter()
+        .map(|text| super::super::context::ou(&path(text)))
+        .collect()
+}
+
+fn instance<'a>(inventory: &'a mut Inventory, name: &str, at: &str) -> &'a mut InstanceFacts {
+    let account = member_of(inventory, name).id.clone();
+    let instances = known(&mut set_of(inventory).instances);
+    let region = region(at);
+    instances
+        .get_mut(&AccountRegion { account, region })
+        .unwrap()
+}
+
+/// Stages and their targets: an OU is targeted when the last below it has its turn.
+#[test]
+fn stages_target_the_highest_ous_they_can() {
+    let targets = |stages: &[&[&str]]| {
+        let mut plan = plan();
+        let entry = |text: &&str| match *text {
+            "*" => Stage::Rest,
+            text => Stage::Ou(path(text)),
+        };
+        let stage = |names: &&[&str]| names.iter().map(entry).collect();
+        plan.rollout.stages = stages.iter().map(stage).collect();
+        let stages = crate::diff::stages::Stages::of(&plan);
+        let show = |(number, targets): (&u16, &crate::diff::stages::Targets)| {
+            let ous: Vec<String> = targets.ous.iter().map(ToString::to_string).collect();
+            format!("{number}: {}", ous.join(" "))
+        };
+        stages.by_number.iter().map(show).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        targets(&[&["Sandbox"], &["Workloads/Dev"], &["*"]]),
+        ["1: Sandbox", "2: Workloads/Dev", "3: Security Workloads"]
+    );
+    assert_eq!(targets(&[&["*"]]), ["1: Sandbox Security Workloads"]);
+    // The rest may come first; what is named later is not reached through the OU above it.
+    assert_eq!(
+        targets(&[&["*"], &["Workloads/Prod"]]),
+        ["1: Sandbox Security Workloads/Dev", "2: Workloads"]
+    );
+    // Without a `*` the others still come, last.
+    assert_eq!(
+        targets(&[&["Workloads"]]),
+        ["1: Workloads", "2: Sandbox Security"]
+    );
+}
+
+#[test]
+fn a_first_bring_up_goes_stage_by_stage() {
+    let mut inventory = settled();
+    known(&mut inventory.stack_sets).clear();
+    let sandbox = ou_of(&mut inventory, "Workloads/Prod").id.clone();
+    known(&mut policy_of(&mut inventory, "protect").targets).remove(&sandbox);
+    let found = compare(&inventory);
+    let first = wave(&found, "rollout of config-recorder, stage 1");
+    assert_eq!((first.ous, first.accounts), (ous(&["Sandbox"]), vec![]));
+    assert_eq!(first.expect, ids(&["play"]));
+    let last = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(last.ous, ous(&["Security", "Workloads"]));
+    assert_eq!(
+        last.expect,
+        ids(&["log-archive", "payments-prod", "security"])
+    );
+    let second = change(&found, "rollout of config-recorder, stage 2");
+    assert!(
+        second
+            .needs
+            .contains(&Address::Rollout(name("config-recorder"), 1))
+    );
+    assert!(second.needs.contains(&Address::Access(key("payments-dev"))));
+    // Protective policies come after.
+    let attached = change(&found, "policy protect on ou Workloads/Prod");
+    assert!(
+        attached
+            .needs
+            .contains(&Address::Rollout(name("config-recorder"), 3))
+    );
+}
+
+fn newer() -> crate::baseline::Wanted {
+    let mut wanted = wanted();
+    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+    set.template = "Resources: {Newer: 1}\n".to_owned();
+    wanted
+}
+
+#[test]
+fn an_update_holds_auto_deployment_and_goes_stage_by_stage() {
+    let mut plan = plan();
+    plan.accounts
+        .insert(key("new"), account("new", "Workloads/Dev"));
+    let found = diff(&plan, &newer(), &settled(), &KEEP);
+    let of_set = |text: &&String| text.contains("config-recorder");
+    let all = addresses(&found);
+    let shown: Vec<&String> = all.iter().filter(of_set).collect();
+    let expected = [
+        "auto-deployment hold of config-recorder",
+        "rollout of config-recorder, stage 1",
+        "rollout of config-recorder, stage 2",
+        "rollout of config-recorder, stage 3",
+        "rollout of config-recorder to account new",
+        "auto-deployment release of config-recorder",
+    ];
+    assert_eq!(shown, expected);
+    let first = change(&found, "rollout of config-recorder, stage 1");
+    assert!(matches!(first.act, Act::UpdateStackInstances { .. }));
+    assert!(
+        first
+            .needs
+            .contains(&Address::RolloutHold(name("config-recorder")))
+    );
+    let second = change(&found, "rollout of config-recorder, stage 2");
+    assert!(
+        second
+            .needs
+            .contains(&Address::Rollout(name("config-recorder"), 1))
+    );
+    let release = change(&found, "auto-deployment release of config-recorder");
+    assert!(
+        release
+            .needs
+            .contains(&Address::Rollout(name("config-recorder"), 3))
+    );
+    let join = change(&found, "rollout of config-recorder to account new");
+    assert!(
+        join.needs
+            .contains(&Address::RolloutRelease(name("config-recorder")))
+    );
+}
+
+#[test]
+fn an_interrupted_update_is_finished() {
+    let mut inventory = settled();
+    let set = set_of(&mut inventory);
+    set.template = "Resources: {Newer: 1}\n".to_owned();
+    set.auto_deployment.as_mut().unwrap().enabled = false;
+    for name in ["log-archive", "security", "payments-prod"] {
+        for at in ["eu-west-1", "us-east-1"] {
+            instance(&mut inventory, name, at).status = "OUTDATED".to_owned();
+        }
+    }
+    let found = diff(&plan(), &newer(), &inventory, &KEEP);
+    let expected = [
+        "rollout of config-recorder, stage 3",
+        "auto-deployment release of config-recorder",
+    ];
+    assert_eq!(addresses(&found), expected);
+    let release = &found.changes[1];
+    assert_eq!(
+        release.needs,
+        BTreeSet::from([found.changes[0].address.clone()])
+    );
+}
+
+#[test]
+fn outdated_instances_are_updated_alone() {
+    let mut inventory = settled();
+    instance(&mut inventory, "payments-prod", "us-east-1").status = "OUTDATED".to_owned();
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), ["rollout of config-recorder, stage 3"]);
+    let update = wave(&found, "rollout of config-recorder, stage 3");
+    assert!(matches!(
+        found.changes[0].act,
+        Act::UpdateStackInstances { .. }
+    ));
+    assert_eq!(update.accounts, ids(&["payments-prod"]));
+    assert_eq!(update.ous, ous(&["Workloads"]));
+}
+
+#[test]
+fn missing_instances_are_created_alone() {
+    let mut inventory = settled();
+    let account = member_of(&mut inventory, "security").id.clone();
+    let gone = AccountRegion {
+        account,
+        region: region("us-east-1"),
+    };
+    known(&mut set_of(&mut inventory).instances).remove(&gone);
+    let found = compare(&inventory);
+    let expected = [
+        "access to account security",
+        "rollout of config-recorder, stage 3",
+    ];
+    assert_eq!(addresses(&found), expected);
+    let create = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(create.accounts, ids(&["security"]));
+    assert_eq!(create.ous, ous(&["Security"]));
+    assert_eq!(create.regions, BTreeSet::from([region("us-east-1")]));
+    assert_eq!(create.expect, ids(&["security"]));
+}
+
+#[test]
+fn inoperable_instances_are_forgotten_and_made_anew() {
+    let mut inventory = settled();
+    instance(&mut inventory, "security", "eu-west-1").status = "INOPERABLE".to_owned();
+    let found = compare(&inventory);
+    let forget = wave(&found, "inoperable instances of config-recorder");
+    assert_eq!(forget.accounts, ids(&["security"]));
+    assert_eq!(forget.regions, BTreeSet::from([region("eu-west-1")]));
+    let create = change(&found, "rollout of config-recorder, stage 3");
+    assert!(
+        create
+            .needs
+            .contains(&Address::Forget(name("config-recorder")))
+    );
+}
+
+/// Outdated and missing in one stage are two operations, the update first.
+#[test]
+fn what_is_missing_is_created_after_what_is_outdated_was_updated() {
+    let mut inventory = settled();
+    instance(&mut inventory, "payments-prod", "us-east-1").status = "OUTDATED".to_owned();
+    let account = member_of(&mut inventory, "security").id.clone();
+    let instances = known(&mut set_of(&mut inventory).instances);
+    instances.retain(|at, _| at.account != account);
+    let found = compare(&inventory);
+    let expected = [
+        "access to account security",
+        "rollout of config-recorder, stage 3",
+        "rollout of config-recorder, stage 6",
+    ];
+    assert_eq!(addresses(&found), expected);
+    let create = change(&found, "rollout of config-recorder, stage 6");
+    assert!(
+        create
+            .needs
+            .contains(&Address::Rollout(name("config-recorder"), 3))
+    );
+}
+
+#[test]
+fn suspended_accounts_are_not_expected_to_have_instances() {
+    let mut inventory = settled();
+    let account = member_of(&mut inventory, "payments-dev");
+    account.state = AccountState::Suspended;
+    let id = account.id.clone();
+    let instances = known(&mut set_of(&mut inventory).instances);
+    instances.retain(|at, _| at.account != id);
+    assert_eq!(addresses(&compare(&inventory)), Vec::<String>::new());
+}
+
+#[test]
+fn a_new_region_and_a_new_top_ou_complete_the_stages() {
+    let mut plan = plan();
+    plan.ous.insert(path("Labs"), Ou::default());
+    let mut wanted = wanted();
+    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+    set.regions.insert(region("eu-north-1"));
+    let found = diff(&plan, &wanted, &settled(), &KEEP);
+    let first = wave(&found, "rollout of config-recorder, stage 1");
+    assert_eq!(first.regions, BTreeSet::from([region("eu-north-1")]));
+    assert_eq!(first.accounts, vec![]);
+    let last = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!((last.ous, last.regions.len()), (ous(&["Labs"]), 3));
+    let one = wave(&found, "rollout of config-recorder to account security");
+    assert_eq!(one.ous, ous(&["Security"]));
+}
+
+#[test]
+fn a_move_between_targets_is_followed_by_its_instances() {
+    let mut inventory = settled();
+    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
+    member_of(&mut inventory, "payments-prod").parent = sandbox;
+    let found = compare(&inventory);
+    let join = change(
+        &found,
+        "rollout of config-recorder to account payments-prod",
+    );
+    assert!(
+        join.needs
+            .contains(&Address::Placement(key("payments-prod")))
+    );
+}
+
+#[test]
+fn what_the_plan_no_longer_asks_for_is_told() {
+    let mut wanted = wanted();
+    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+    set.regions.remove(&region("us-east-1"));
+    let mut inventory = settled();
+    let stacks = inventory.stacks.values_mut().next().unwrap();
+    let mut extra = known(stacks).values().next().unwrap().clone();
+    extra.name = "orgstrap-old".to_owned();
+    known(stacks).insert(extra.name.clone(), extra);
+    let found = diff(&plan(), &wanted, &inventory, &KEEP);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    let kinds: Vec<&str> = found.unmanaged.iter().map(|u| u.kind).collect();
+    assert_eq!(kinds, ["stack", "stack instances"]);
+}
+
+#[test]
+fn settings_without_a_template_are_put_right() {
+    let mut inventory = settled();
+    let set = set_of(&mut inventory);
+    set.managed_execution = false;
+    set.auto_deployment.as_mut().unwrap().retain_on_removal = false;
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), ["stack set config-recorder"]);
+    let expected = [
+        "managed execution: off -> on",
+        "accounts that leave: delete stacks -> keep stacks",
+    ];
+    assert_eq!(fields(&found.changes[0]), expected);
+    assert_eq!(current().status, "CURRENT");
+}
+
+#[test]
+fn a_self_managed_set_of_the_name_is_not_touched() {
+    let mut inventory = settled();
+    set_of(&mut inventory).service_managed = false;
+    let found = diff(&plan(), &newer(), &inventory, &KEEP);
+    assert_eq!(found.changes, vec![]);
+    assert!(matches!(found.blocked[0].because, Because::State { .. }));
+}
