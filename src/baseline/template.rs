@@ -164,6 +164,10 @@ mod tests {
             "{a: ".repeat(12_000),
             "[\n".repeat(25_000),
             "a".repeat(MAX_TEMPLATE + 1),
+            (0..1_000)
+                .map(|n| format!("a{n}: &a{n} [*a{m}, *a{m}, *a{m}]\n", m = n.max(1) - 1))
+                .collect(),
+            "a: &a [*a]\nResources: *b".into(),
             "Resources: {}\nTransform: AWS::Include\n".into(),
             "Resource: {}".into(),
             "- a\n- b".into(),

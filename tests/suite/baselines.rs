@@ -179,6 +179,30 @@ fn the_three_baselines_for_an_empty_organization() {
     insta::assert_snapshot!(shown(&wanted));
 }
 
+/// The example's own choices over the defaults; the rest is as for any plan.
+#[test]
+fn the_startup_example_has_what_its_comments_promise() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/startup.toml");
+    let plan = orgstrap::plan::load(&path).unwrap();
+    let wanted = baseline::expand(&plan).unwrap();
+    let usual = baseline::expand(&startup()).unwrap();
+    let names = |wanted: &Wanted| -> BTreeSet<(String, String)> {
+        let stacks = wanted.stacks.keys();
+        stacks
+            .map(|(place, name)| (place.to_string(), name.to_string()))
+            .collect()
+    };
+    assert_eq!(names(&wanted), names(&usual));
+    assert_eq!(wanted.stack_sets, usual.stack_sets);
+    let guardduty = wanted.guardduty.unwrap();
+    let on: Vec<&String> = guardduty
+        .features
+        .iter()
+        .filter_map(|(feature, on)| on.then_some(feature))
+        .collect();
+    assert_eq!(on, ["S3_DATA_EVENTS"]);
+}
+
 #[test]
 fn ids_that_the_plan_gives_are_filled_in() {
     let mut plan = startup();
