@@ -55,6 +55,7 @@ impl Hand<'_> {
             of(Attribute::Id, &organization.id),
             of(Attribute::Arn, &organization.arn),
             of(Attribute::RootId, &root.id),
+            of(Attribute::Email, &organization.master_account_email),
         ]
         .into_iter()
         .flatten()

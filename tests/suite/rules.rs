@@ -71,8 +71,8 @@ fn only_report_prints() {
         "print!(",
         "eprintln!",
         "eprint!(",
-        "stdout()",
-        "stderr()",
+        "io::stdout",
+        "io::stderr",
         "dbg!(",
     ];
     let found = offenders(&words, |name| under(name, &["report"]));
@@ -107,8 +107,9 @@ fn pure_modules_stay_pure() {
         "std::thread",
         "fastrand",
     ];
+    let pure = ["diff", "graph", "change", "inventory", "event"];
     let found = offenders(&words, |name| {
-        !under(name, &["diff", "graph", "change", "inventory", "event"])
+        !under(name, &pure) || name.contains("/tests")
     });
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

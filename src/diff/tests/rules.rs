@@ -1,12 +1,12 @@
 //! The rules of the organization's part, one by one: what is changed, and what is only told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, empty, known, member};
 use crate::baseline::Wanted;
-use crate::change::{Act, Address, Attribute, KEY_TAG, OWNERSHIP_TAG, Verb};
-use crate::diff::{Because, Diff, ProblemKind, diff};
+use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Verb};
+use crate::diff::{Because, ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
 

@@ -100,6 +100,7 @@ pub(super) fn plan() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".to_owned(),
             prefix: "orgstrap".to_owned(),
             policies: BTreeSet::new(),
+            tags: BTreeMap::new(),
         },
         segregation: BTreeMap::new(),
         ous,

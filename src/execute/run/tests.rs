@@ -99,7 +99,17 @@ async fn starts_at_once_what_may_start_and_binds_what_comes_back() {
         step("c", &[], 10),
     ];
     let (lines, summary) = told(steps, &effects, &Stop::new()).await;
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+     0 started account a
+     0 started account c
+     5 waiting account a: halfway
+     5 waiting account c: halfway
+    10 done account a in 10 s
+    10 started account b
+    10 done account c in 10 s
+    15 waiting account b: halfway
+    20 done account b in 10 s
+    ");
     assert!(summary.is_success());
     assert_eq!(summary.took, Duration::from_secs(20));
     assert!(
@@ -124,7 +134,16 @@ async fn a_failure_takes_its_dependents_and_the_rest_goes_on() {
         step("d", &[], 10),
     ];
     let (lines, summary) = told(steps, &effects, &Stop::new()).await;
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+     0 started account a
+     0 started account d
+     5 waiting account a: halfway
+     5 waiting account d: halfway
+    10 failed account a: no
+    10 not tried account b: account a failed
+    10 not tried account c: account a failed
+    10 done account d in 10 s
+    ");
     assert_eq!(summary.done, [key("d")]);
     assert_eq!(summary.not_tried.len(), 2);
 }
@@ -139,7 +158,13 @@ async fn the_first_stop_finishes_what_is_in_flight() {
         stop.ask();
     };
     let ((lines, summary), ()) = tokio::join!(told(steps, &effects, &stop), ask);
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+     0 started account a
+     3 stopping
+     3 not tried account b: the run was stopped
+     5 waiting account a: halfway
+    10 done account a in 10 s
+    ");
     assert!(summary.stopped && !summary.is_success());
 }
 
@@ -155,6 +180,13 @@ async fn the_second_stop_stops_now() {
         stop.ask();
     };
     let ((lines, summary), ()) = tokio::join!(told(steps, &effects, &stop), ask);
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    0 started account a
+    3 stopping
+    3 not tried account b: the run was stopped
+    5 waiting account a: halfway
+    6 stopping
+    6 failed account a: stopped while it ran; AWS goes on with what it was asked
+    ");
     assert_eq!(summary.took, Duration::from_secs(6));
 }
