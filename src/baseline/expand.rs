@@ -597,11 +597,18 @@ impl Expansion<'_> {
                         self.problem(baseline, message, suggestion);
                     }
                 },
-                // Which stages there are in the end is the rollout's; one that is not to be
-                // changed holds nobody up.
+                // Which stages there are in the end is the rollout's, one more than it names where
+                // it has no `*`; one that is not to be changed holds nobody up.
                 Need::StackSet(name) => {
                     let stages = u16::try_from(self.plan.rollout.stages.len()).unwrap_or(u16::MAX);
-                    addresses.extend((1..=stages).map(|n| Address::Rollout(name.clone(), n)));
+                    for kind in [
+                        Address::Rollout,
+                        Address::RolloutUpdate,
+                        Address::RolloutRepair,
+                    ] {
+                        addresses
+                            .extend((1..=stages.saturating_add(1)).map(|n| kind(name.clone(), n)));
+                    }
                 }
             }
         }

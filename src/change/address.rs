@@ -41,8 +41,12 @@ pub enum Address {
     StackSet(StackName),
     /// Auto-deployment held back while a staged update runs.
     RolloutHold(StackName),
-    /// One stage of a stack set's rollout, counted from 1.
+    /// One stage of a stack set's rollout, counted from 1: OUs that become targets.
     Rollout(StackName, u16),
+    /// Template, parameters or tags brought to one stage's instances.
+    RolloutUpdate(StackName, u16),
+    /// Instances that one stage's accounts lack although their OUs are targets.
+    RolloutRepair(StackName, u16),
     /// A stack set's instances in one account that joins: auto-deployed and awaited, or created.
     RolloutTo(StackName, AccountKey),
     /// Auto-deployment on again after a staged update.
@@ -134,6 +138,10 @@ impl fmt::Display for Address {
             Address::StackSet(name) => write!(f, "stack set {name}"),
             Address::RolloutHold(name) => write!(f, "auto-deployment hold of {name}"),
             Address::Rollout(name, stage) => write!(f, "rollout of {name}, stage {stage}"),
+            Address::RolloutUpdate(name, stage) => write!(f, "update of {name}, stage {stage}"),
+            Address::RolloutRepair(name, stage) => {
+                write!(f, "missing instances of {name}, stage {stage}")
+            }
             Address::RolloutTo(name, key) => write!(f, "rollout of {name} to account {key}"),
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),

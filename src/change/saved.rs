@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Address, Change, Text, Wave};
+use super::{Act, Address, Change, FieldChange, Text, Wave};
 use crate::baseline::Wanted;
 use crate::diff::DiffOptions;
 use crate::plan::OrgPlan;
@@ -143,20 +143,27 @@ fn covers(saved: &Change, fresh: &Change) -> bool {
         ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
         // AWS may make the detector itself once it has an administrator.
         (a @ Act::ConfigureGuardDuty { .. }, b) => a == b,
+        // A value that was not known then may be known now, and be the one that AWS holds.
         (a, b) => {
-            let before = |change: &Change| -> Vec<(String, Option<String>)> {
-                let fields = change.fields.iter();
-                fields
-                    .map(|f| (f.field.clone(), f.before.clone()))
-                    .collect()
+            let same =
+                |a: &FieldChange, b: &FieldChange| a.field == b.field && a.before == b.before;
+            let kept = |f: &FieldChange| fresh.fields.iter().any(|now| same(f, now));
+            let open = |f: &FieldChange| {
+                f.after
+                    .as_ref()
+                    .is_some_and(|after| after.references().next().is_some())
             };
-            a == b && saved.verb == fresh.verb && before(saved) == before(fresh)
+            a == b
+                && saved.verb == fresh.verb
+                && saved.fields.iter().all(|then| kept(then) || open(then))
+                && (fresh.fields.iter()).all(|now| saved.fields.iter().any(|then| same(then, now)))
         }
     }
 }
 
 /// Whether instances that are to be created now were all to be created then, perhaps by several
-/// operations: an account that was to join may by now merely lack its instances.
+/// operations: an account that was to join may by now merely lack its instances, and where all
+/// accounts of the OUs lack them, the OUs are named as wholes.
 fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
     let waves: Vec<&Wave> = saved
         .iter()
@@ -169,8 +176,8 @@ fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
         waves.iter().any(|wave| part(wave).contains(text))
     };
     waves.iter().any(|wide| narrows(wide, left))
-        || (!left.accounts.is_empty()
-            && left.accounts.iter().all(|text| among(text, |w| &w.expect))
+        || (left.accounts.iter().all(|text| among(text, |w| &w.expect))
+            && !left.expect.is_empty()
             && left.expect.iter().all(|text| among(text, |w| &w.expect))
             && left.ous.iter().all(|text| among(text, |w| &w.ous))
             && left

@@ -21,15 +21,13 @@ pub(super) struct Targets {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stages {
     pub(super) by_number: BTreeMap<u16, Targets>,
-    /// How many stages the plan has, those without OUs included.
-    pub(super) count: u16,
     /// The stage in which each OU of the plan is reached.
     pub(super) of_ou: BTreeMap<OuPath, u16>,
 }
 
 impl Stages {
     pub(super) fn of(plan: &OrgPlan) -> Self {
-        let (named, rest, count) = numbers(plan);
+        let (named, rest) = numbers(plan);
         // The stage that an OU is in by its own name, or by that of the nearest OU above it.
         let own = |path: &OuPath| {
             let mut at = Some(path.clone());
@@ -68,16 +66,12 @@ impl Stages {
                 stage.accounts.push(key.clone());
             }
         }
-        Stages {
-            by_number,
-            count,
-            of_ou,
-        }
+        Stages { by_number, of_ou }
     }
 }
 
-/// The stage of each OU that the plan names in one, that of all others, and how many there are.
-fn numbers(plan: &OrgPlan) -> (BTreeMap<OuPath, u16>, u16, u16) {
+/// The stage of each OU that the plan names in one, and that of all others.
+fn numbers(plan: &OrgPlan) -> (BTreeMap<OuPath, u16>, u16) {
     let mut named = BTreeMap::new();
     let mut rest = None;
     let mut count = 0;
@@ -93,9 +87,5 @@ fn numbers(plan: &OrgPlan) -> (BTreeMap<OuPath, u16>, u16, u16) {
         }
     }
     // Without a `*` the remaining OUs come last: no account goes without its baseline.
-    let rest = rest.unwrap_or_else(|| {
-        count += 1;
-        count
-    });
-    (named, rest, count)
+    (named, rest.unwrap_or(count + 1))
 }

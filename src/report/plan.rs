@@ -94,6 +94,8 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::StackSet(_) => ("stack set", "stack sets"),
         Address::RolloutHold(_)
         | Address::Rollout(..)
+        | Address::RolloutUpdate(..)
+        | Address::RolloutRepair(..)
         | Address::RolloutTo(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),

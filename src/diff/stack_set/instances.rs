@@ -58,7 +58,7 @@ impl<'a> Instances<'a> {
         facts: &'a StackSetFacts,
         have: &BTreeMap<AccountRegion, InstanceFacts>,
     ) -> Self {
-        let tree = Tree::of(ctx, facts);
+        let tree = Tree::of(ctx, facts, stages);
         let mut there = Instances {
             missing: BTreeMap::new(),
             outdated: BTreeMap::new(),
@@ -77,7 +77,7 @@ impl<'a> Instances<'a> {
         for (&number, targets) in &stages.by_number {
             let mut new = Vec::new();
             for path in &targets.ous {
-                let covered = !tree.targets_of_path(ctx, path).is_empty();
+                let covered = !tree.now(tree.nearest(ctx, path)).is_empty();
                 // A target below one that is there is reached, yet set apart by its stage.
                 if !covered {
                     new.push(path);
@@ -98,10 +98,6 @@ impl<'a> Instances<'a> {
                 }
             }
             if !new.is_empty() {
-                // The stage's own operation is for the new targets as wholes, so accounts that
-                // lack theirs elsewhere are looked after one by one.
-                let lacking = there.missing.remove(&number).unwrap_or_default();
-                there.joining.extend(lacking.into_keys());
                 there.new_targets.insert(number, new);
             }
         }
@@ -147,19 +143,16 @@ impl<'a> Instances<'a> {
             .get(key)
             .and_then(|planned| ctx.ou(&planned.ou));
         let moves = goal.is_none_or(|goal| goal.id != facts.parent);
-        let crosses = moves
-            && ctx.plan.accounts.get(key).is_some_and(|planned| {
-                tree.targets_of(&facts.parent) != tree.targets_of_path(ctx, &planned.ou)
-            });
-        // On a move between targets AWS takes the instances away, whatever they are now. Those of
-        // an OU that is no target yet come with it.
-        if awaited {
-            return;
-        }
-        if crosses {
+        let crossing = match ctx.plan.accounts.get(key) {
+            Some(planned) if moves => tree.crossing(ctx, &facts.parent, &planned.ou),
+            _ => Crossing::No,
+        };
+        if crossing != Crossing::No && !awaited {
             self.joining.insert(key);
-            return;
         }
+        // On a move between targets AWS takes the instances away, and those of an OU that is no
+        // target yet come with it. What AWS calls INOPERABLE it cannot even take away.
+        let taken = awaited || crossing == Crossing::Surely;
         let mut lacking = BTreeSet::new();
         for region in &wanted.regions {
             let at = AccountRegion {
@@ -175,6 +168,7 @@ impl<'a> Instances<'a> {
                     let regions = self.inoperable.entry(key).or_default();
                     regions.insert(region.clone());
                 }
+                Some(_) if taken => {}
                 Some("OUTDATED") => {
                     self.having.insert(key);
                     self.outdated.entry(number).or_default().insert(key);
@@ -184,7 +178,7 @@ impl<'a> Instances<'a> {
                 }
             }
         }
-        if !lacking.is_empty() {
+        if !lacking.is_empty() && !awaited && crossing == Crossing::No {
             let stage = self.missing.entry(number).or_default();
             stage.insert(key, lacking);
         }
@@ -303,9 +297,6 @@ impl<'a> Instances<'a> {
                 .into_iter()
                 .flat_map(|missing| missing.keys().copied())
                 .collect();
-            if new.is_none() && lacking.is_empty() {
-                continue;
-            }
             if let Some(new) = new {
                 let ous: Vec<&OuPath> = new.clone();
                 let reached = |key: &&AccountKey| {
@@ -323,7 +314,8 @@ impl<'a> Instances<'a> {
                     },
                     true,
                 ));
-            } else {
+            }
+            if !lacking.is_empty() {
                 // A new Region for everybody is one operation without a list of all accounts.
                 let whole = lacking.len() == all.len()
                     && lacking.iter().all(|key| self.having.contains(key));
@@ -353,47 +345,92 @@ impl<'a> Instances<'a> {
     }
 }
 
+/// Whether an account's move takes it from one target to another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Crossing {
+    No,
+    /// If the rollout's stages, which add targets, are made before the move.
+    Perhaps,
+    Surely,
+}
+
 /// The organization's tree, to see what lies below which target.
 struct Tree<'a> {
     parents: BTreeMap<&'a str, &'a str>,
-    targets: &'a BTreeSet<OuId>,
+    targets: BTreeSet<&'a str>,
+    /// With those that the rollout's stages may add.
+    later: BTreeSet<&'a str>,
+    /// Those among them that are not there yet.
+    new: Vec<&'a OuPath>,
 }
 
 impl<'a> Tree<'a> {
-    fn of(ctx: &Context<'a>, facts: &'a StackSetFacts) -> Self {
+    fn of(ctx: &Context<'a>, facts: &'a StackSetFacts, stages: &'a Stages) -> Self {
         let ous = ctx.inventory.ous.known();
         let parents = ous
             .into_iter()
             .flat_map(|ous| ous.values())
             .map(|facts| (facts.id.as_str(), facts.parent.as_str()))
             .collect();
+        let targets: BTreeSet<&str> = facts.targets.iter().map(String::as_str).collect();
+        let mut later = targets.clone();
+        let mut new = Vec::new();
+        for path in stages.by_number.values().flat_map(|stage| &stage.ous) {
+            match ctx.ou(path) {
+                Some(ou) => {
+                    later.insert(ou.id.as_str());
+                }
+                None => new.push(path),
+            }
+        }
         Tree {
             parents,
-            targets: &facts.targets,
+            targets,
+            later,
+            new,
         }
     }
 
     /// The targets that reach what lies in an OU or the root.
-    fn targets_of(&self, id: &str) -> BTreeSet<&'a str> {
+    fn now(&self, id: Option<&str>) -> BTreeSet<&'a str> {
+        self.reaching(&self.targets, id)
+    }
+
+    /// Whether a move leaves or enters a target.
+    fn crossing(&self, ctx: &Context<'a>, from: &str, to: &OuPath) -> Crossing {
+        let nearest = self.nearest(ctx, to);
+        let differ = |targets: &BTreeSet<&'a str>| {
+            self.reaching(targets, Some(from)) != self.reaching(targets, nearest)
+        };
+        if differ(&self.targets) {
+            Crossing::Surely
+        } else if differ(&self.later) || self.new.iter().any(|path| path.contains(to)) {
+            Crossing::Perhaps
+        } else {
+            Crossing::No
+        }
+    }
+
+    fn reaching(&self, targets: &BTreeSet<&'a str>, id: Option<&str>) -> BTreeSet<&'a str> {
         let mut reached = BTreeSet::new();
-        let mut at = Some(id);
+        let mut at = id;
         while let Some(here) = at {
-            reached.extend(self.targets.get(here).map(String::as_str));
+            reached.extend(targets.get(here).copied());
             at = self.parents.get(here).copied();
         }
         reached
     }
 
-    /// The targets that reach an OU of the plan, or will once it is there.
-    fn targets_of_path(&self, ctx: &Context<'_>, path: &OuPath) -> BTreeSet<&'a str> {
+    /// An OU of the plan; while it is not there, the one it will lie in, or the root.
+    fn nearest(&self, ctx: &Context<'a>, path: &OuPath) -> Option<&'a str> {
         let mut at = Some(path.clone());
         while let Some(here) = at {
             if let Some(facts) = ctx.ou(&here) {
-                return self.targets_of(&facts.id);
+                return Some(&facts.id);
             }
             at = here.parent();
         }
-        let root = ctx.organization.map(|organization| &organization.root_id);
-        root.map_or_else(BTreeSet::new, |root| self.targets_of(root))
+        ctx.organization
+            .map(|organization| organization.root_id.as_str())
     }
 }

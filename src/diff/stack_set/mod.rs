@@ -162,8 +162,11 @@ impl<'a> Set<'a, '_> {
                 expect,
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
-            before = Some(self.create_instances(found, number, &reach, &reason, before, &[]));
-            found.bring_up.insert(self.rollout(number));
+            let address = self.rollout(number);
+            let needs: Vec<Address> = before.into_iter().collect();
+            self.create_instances(found, &address, &reach, &reason, &needs);
+            found.bring_up.insert(address.clone());
+            before = Some(address);
         }
     }
 
@@ -171,15 +174,12 @@ impl<'a> Set<'a, '_> {
     fn create_instances(
         &self,
         found: &mut Findings,
-        number: u16,
+        address: &Address,
         reach: &Reach<'_>,
         reason: &str,
-        before: Option<Address>,
         after: &[Address],
-    ) -> Address {
-        let address = self.rollout(number);
+    ) {
         let mut needs = self.base_needs();
-        needs.extend(before);
         needs.extend(after.iter().cloned());
         for key in &reach.expect {
             prepare(self.ctx, found, key, "it is to get stack instances");
@@ -194,7 +194,6 @@ impl<'a> Set<'a, '_> {
         found
             .change(address.clone(), Verb::Create, reason, fields, act)
             .extend(needs);
-        address
     }
 
     fn existing(&self, found: &mut Findings, facts: &StackSetFacts) {
@@ -257,7 +256,7 @@ impl<'a> Set<'a, '_> {
         }
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
-        self.complete(found, &there, !updates.is_empty() || whole, &after);
+        self.complete(found, &there, after);
         self.report_strays(found, facts, &there);
     }
 
@@ -350,7 +349,7 @@ impl<'a> Set<'a, '_> {
         fields: &[FieldChange],
         needs: &BTreeSet<Address>,
     ) -> Address {
-        let address = self.rollout(number);
+        let address = Address::RolloutUpdate(self.name.clone(), number);
         let (reason, fields) = if fields.is_empty() {
             let reason = "instances are outdated: an operation failed or was interrupted";
             (reason, Self::wave_fields(reach))
@@ -394,31 +393,21 @@ impl<'a> Set<'a, '_> {
 
     /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
     /// theirs, and of accounts that join.
-    fn complete(
-        &self,
-        found: &mut Findings,
-        there: &Instances<'_>,
-        updating: bool,
-        after: &[Address],
-    ) {
-        let mut before = None;
+    fn complete(&self, found: &mut Findings, there: &Instances<'_>, after: Vec<Address>) {
+        let mut needs = after.clone();
         for (number, reach, first) in there.creations(self.stages, self.wanted) {
-            // An update has the stage's own number, so what is created after it counts on.
-            let number_now = if updating {
-                self.stages.count.saturating_add(number)
+            let (address, reason) = if first {
+                let reason = format!("stage {number} of the rollout is not complete");
+                (self.rollout(number), reason)
             } else {
-                number
+                let reason = format!("instances of stage {number} are missing");
+                (Address::RolloutRepair(self.name.clone(), number), reason)
             };
-            let reason = if first {
-                format!("stage {number} of the rollout is not complete")
-            } else {
-                format!("instances of stage {number} are missing")
-            };
-            let address = self.create_instances(found, number_now, &reach, &reason, before, after);
+            self.create_instances(found, &address, &reach, &reason, &needs);
             if first {
                 found.bring_up.insert(address.clone());
             }
-            before = Some(address);
+            needs.push(address);
         }
         for key in &there.joining {
             let keys = [*key];

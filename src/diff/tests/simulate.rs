@@ -80,11 +80,6 @@ fn referenced(wanted: &Wanted) -> BTreeMap<Address, BTreeSet<String>> {
 
 impl Simulation {
     pub(super) fn new(inventory: Inventory, bindings: Bindings, wanted: &Wanted) -> Self {
-        let mut next = 1000;
-        let known = inventory.accounts.known().map_or(0, BTreeMap::len)
-            + inventory.ous.known().map_or(0, BTreeMap::len)
-            + inventory.policies.known().map_or(0, BTreeMap::len);
-        next += 10_000 * known as u64;
         Simulation {
             ready: inventory
                 .accounts
@@ -95,7 +90,7 @@ impl Simulation {
             inventory,
             bindings,
             outputs: referenced(wanted),
-            next,
+            next: 1000,
         }
     }
 
@@ -138,9 +133,22 @@ impl Simulation {
         self.value(text).parse().unwrap()
     }
 
+    /// A number that no id has yet.
     fn fresh(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+        loop {
+            self.next += 1;
+            let taken = format!("{:06}", self.next);
+            let inventory = &self.inventory;
+            let accounts = inventory.accounts.known().into_iter().flatten();
+            let ous = inventory.ous.known().into_iter().flatten();
+            let policies = inventory.policies.known().into_iter().flatten();
+            let mut ids = (accounts.map(|(id, _)| id.as_str()))
+                .chain(ous.map(|(id, _)| id.as_str()))
+                .chain(policies.map(|(id, _)| id.as_str()));
+            if !ids.any(|id| id.ends_with(&taken)) {
+                return self.next;
+            }
+        }
     }
 
     fn trusts(&self, principal: &str) -> bool {
@@ -286,7 +294,7 @@ impl Simulation {
 
     fn create_ou(&mut self, address: Address, parent: &Text, name: &str, tags: &Tags) {
         let parent = self.value(parent);
-        let id = format!("ou-{}", self.fresh());
+        let id = format!("ou-{:06}", self.fresh());
         let ous = known(&mut self.inventory.ous);
         let twin = ous
             .values()
@@ -358,7 +366,7 @@ impl Simulation {
                 content,
                 tags,
             } => {
-                let id = format!("p-{}", self.fresh());
+                let id = format!("p-{:06}", self.fresh());
                 let types = &self.organization().policy_types;
                 assert_eq!(types.get(policy_type).map(String::as_str), Some("ENABLED"));
                 let facts = PolicyFacts {

@@ -224,31 +224,31 @@ fn an_update_holds_auto_deployment_and_goes_stage_by_stage() {
     let shown: Vec<&String> = all.iter().filter(of_set).collect();
     let expected = [
         "auto-deployment hold of config-recorder",
-        "rollout of config-recorder, stage 1",
-        "rollout of config-recorder, stage 2",
-        "rollout of config-recorder, stage 3",
+        "update of config-recorder, stage 1",
+        "update of config-recorder, stage 2",
+        "update of config-recorder, stage 3",
         "rollout of config-recorder to account new",
         "auto-deployment release of config-recorder",
     ];
     assert_eq!(shown, expected);
-    let first = change(&found, "rollout of config-recorder, stage 1");
+    let first = change(&found, "update of config-recorder, stage 1");
     assert!(matches!(first.act, Act::UpdateStackInstances { .. }));
     assert!(
         first
             .needs
             .contains(&Address::RolloutHold(name("config-recorder")))
     );
-    let second = change(&found, "rollout of config-recorder, stage 2");
+    let second = change(&found, "update of config-recorder, stage 2");
     assert!(
         second
             .needs
-            .contains(&Address::Rollout(name("config-recorder"), 1))
+            .contains(&Address::RolloutUpdate(name("config-recorder"), 1))
     );
     let release = change(&found, "auto-deployment release of config-recorder");
     assert!(
         release
             .needs
-            .contains(&Address::Rollout(name("config-recorder"), 3))
+            .contains(&Address::RolloutUpdate(name("config-recorder"), 3))
     );
     let join = change(&found, "rollout of config-recorder to account new");
     assert!(
@@ -270,7 +270,7 @@ fn an_interrupted_update_is_finished() {
     }
     let found = diff(&plan(), &newer(), &inventory, &KEEP);
     let expected = [
-        "rollout of config-recorder, stage 3",
+        "update of config-recorder, stage 3",
         "auto-deployment release of config-recorder",
     ];
     assert_eq!(addresses(&found), expected);
@@ -286,8 +286,8 @@ fn outdated_instances_are_updated_alone() {
     let mut inventory = settled();
     instance(&mut inventory, "payments-prod", "us-east-1").status = "OUTDATED".to_owned();
     let found = compare(&inventory);
-    assert_eq!(addresses(&found), ["rollout of config-recorder, stage 3"]);
-    let update = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(addresses(&found), ["update of config-recorder, stage 3"]);
+    let update = wave(&found, "update of config-recorder, stage 3");
     assert!(matches!(
         found.changes[0].act,
         Act::UpdateStackInstances { .. }
@@ -308,10 +308,10 @@ fn missing_instances_are_created_alone() {
     let found = compare(&inventory);
     let expected = [
         "access to account security",
-        "rollout of config-recorder, stage 3",
+        "missing instances of config-recorder, stage 3",
     ];
     assert_eq!(addresses(&found), expected);
-    let create = wave(&found, "rollout of config-recorder, stage 3");
+    let create = wave(&found, "missing instances of config-recorder, stage 3");
     assert_eq!(create.accounts, ids(&["security"]));
     assert_eq!(create.ous, ous(&["Security"]));
     assert_eq!(create.regions, BTreeSet::from([region("us-east-1")]));
@@ -326,7 +326,7 @@ fn inoperable_instances_are_forgotten_and_made_anew() {
     let forget = wave(&found, "inoperable instances of config-recorder");
     assert_eq!(forget.accounts, ids(&["security"]));
     assert_eq!(forget.regions, BTreeSet::from([region("eu-west-1")]));
-    let create = change(&found, "rollout of config-recorder, stage 3");
+    let create = change(&found, "missing instances of config-recorder, stage 3");
     assert!(
         create
             .needs
@@ -345,15 +345,15 @@ fn what_is_missing_is_created_after_what_is_outdated_was_updated() {
     let found = compare(&inventory);
     let expected = [
         "access to account security",
-        "rollout of config-recorder, stage 3",
-        "rollout of config-recorder, stage 6",
+        "update of config-recorder, stage 3",
+        "missing instances of config-recorder, stage 3",
     ];
     assert_eq!(addresses(&found), expected);
-    let create = change(&found, "rollout of config-recorder, stage 6");
+    let create = change(&found, "missing instances of config-recorder, stage 3");
     assert!(
         create
             .needs
-            .contains(&Address::Rollout(name("config-recorder"), 3))
+            .contains(&Address::RolloutUpdate(name("config-recorder"), 3))
     );
 }
 
@@ -376,13 +376,14 @@ fn a_new_region_and_a_new_top_ou_complete_the_stages() {
     let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
     set.regions.insert(region("eu-north-1"));
     let found = diff(&plan, &wanted, &settled(), &KEEP);
-    let first = wave(&found, "rollout of config-recorder, stage 1");
+    let first = wave(&found, "missing instances of config-recorder, stage 1");
     assert_eq!(first.regions, BTreeSet::from([region("eu-north-1")]));
     assert_eq!(first.accounts, vec![]);
     let last = wave(&found, "rollout of config-recorder, stage 3");
     assert_eq!((last.ous, last.regions.len()), (ous(&["Labs"]), 3));
-    let one = wave(&found, "rollout of config-recorder to account security");
-    assert_eq!(one.ous, ous(&["Security"]));
+    let rest = wave(&found, "missing instances of config-recorder, stage 3");
+    assert_eq!(rest.regions, BTreeSet::from([region("eu-north-1")]));
+    assert_eq!(rest.ous, ous(&["Security", "Workloads"]));
 }
 
 #[test]
