@@ -82,10 +82,10 @@ pub enum Because {
 pub struct Unmanaged {
     /// `account`, `ou`, `policy`, `attachment`, `trusted access` and so on.
     pub kind: &'static str,
+    /// What it is called, for people. Before the id, for the order they are told in.
+    pub name: String,
     /// AWS's id, or the name where there is no id.
     pub id: String,
-    /// What it is called, for people.
-    pub name: String,
     /// What orgstrap does about it, and how to have it otherwise.
     pub note: String,
 }

@@ -301,6 +301,7 @@ fn detach(
         };
         let mut stays = None;
         let mut needs = BTreeSet::new();
+        let mut removals = Vec::new();
         match &facts.targets {
             Seen::Unread(_) => stays = Some("; where it is attached could not be read"),
             Seen::Known(ids) => {
@@ -314,7 +315,7 @@ fn detach(
                     }
                     let unnamed = matches!(target, Target::Unmanaged(_));
                     if let Some(removal) = removed_ou(ctx, found, id) {
-                        needs.insert(removal);
+                        removals.push(removal);
                         continue;
                     }
                     if unnamed || ctx.governed.contains_key(id.as_str()) {
@@ -361,6 +362,12 @@ fn detach(
         }
         match (ctx.options.prune, stays) {
             (true, None) => {
+                // Deleting a policy detaches it; from an OU that is gone it could not be.
+                for removal in removals {
+                    if let Some(change) = found.changes.get_mut(&removal) {
+                        change.needs.insert(Address::Policy(key.clone()));
+                    }
+                }
                 found
                     .change(
                         Address::Policy(key),

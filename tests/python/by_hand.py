@@ -71,7 +71,8 @@ def create_account(name, email):
 def delete_instance(stack_set, account, region):
     import time
 
-    cloudformation = world.client("cloudformation", region)
+    # Stack sets lie in the home Region of the scenarios' plans.
+    cloudformation = world.client("cloudformation", "eu-west-1")
     name = next(
         s["StackSetName"]
         for s in world.pages(cloudformation.list_stack_sets, "Summaries", Status="ACTIVE")

@@ -78,18 +78,6 @@ impl Moto {
         format!("http://{}", self.address)
     }
 
-    /// The environment of a process that works in this world.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 6] {
-        [
-            ("AWS_ENDPOINT_URL", self.url()),
-            ("AWS_ACCESS_KEY_ID", "testing".into()),
-            ("AWS_SECRET_ACCESS_KEY", "testing".into()),
-            ("AWS_REGION", "us-east-1".into()),
-            ("AWS_EC2_METADATA_DISABLED", "true".into()),
-            ("AWS_CONFIG_FILE", "/dev/null".into()),
-        ]
-    }
-
     /// The SDK's configuration for this world.
     pub(crate) fn config(&self) -> SdkConfig {
         let credentials = Credentials::new("testing", "testing", None, None, "tests");

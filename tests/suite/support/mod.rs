@@ -1,25 +1,25 @@
 //! What end-to-end tests share: the binary, Python, and the worlds to run in.
 
-pub mod normal;
-pub mod transcript;
-pub mod worlds;
+pub(crate) mod normal;
+pub(crate) mod transcript;
+pub(crate) mod worlds;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The repository's root.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The binary, with nothing of the user's own AWS settings.
-pub fn orgstrap() -> Command {
+pub(crate) fn orgstrap() -> Command {
     clean(Command::new(env!("CARGO_BIN_EXE_orgstrap")))
 }
 
 /// The Python that has boto3, moto and cfn-lint, as `tests/run` makes it. Where it is missing the test
 /// is skipped with a word, but never in CI.
-pub fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     match std::env::var_os("ORGSTRAP_TEST_PYTHON") {
         Some(python) => Some(PathBuf::from(python)),
         None if std::env::var_os("CI").is_some() => {
@@ -33,7 +33,7 @@ pub fn python() -> Option<PathBuf> {
 }
 
 /// `command` without the AWS settings of whoever runs the tests, and with dummy credentials.
-pub fn clean(mut command: Command) -> Command {
+pub(crate) fn clean(mut command: Command) -> Command {
     let ours = |name: &str| {
         name.starts_with("AWS_") || name.starts_with("ORGSTRAP_") || name == "MOTO_ACCOUNT_ID"
     };

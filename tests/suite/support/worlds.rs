@@ -9,15 +9,15 @@ use std::time::Duration;
 use super::{clean, orgstrap, python};
 
 /// A process that answers as AWS, ended when dropped.
-pub struct World {
+pub(crate) struct World {
     child: Child,
     /// What clients need in their environment.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl World {
     /// The sandbox over the world in `file`, on a free port.
-    pub fn sandbox(file: &Path) -> World {
+    pub(crate) fn sandbox(file: &Path) -> World {
         let mut child = orgstrap()
             .args(["-q", "--world"])
             .arg(file)
@@ -41,7 +41,7 @@ impl World {
 
     /// moto on a free port; `None` where there is no Python for it. MOTO_ACCOUNT_ID stays unset,
     /// because it would turn the isolation of accounts off.
-    pub fn moto() -> Option<World> {
+    pub(crate) fn moto() -> Option<World> {
         let python = python()?;
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
@@ -78,14 +78,14 @@ impl World {
     }
 
     /// `command` as a client of this world.
-    pub fn client(&self, command: Command) -> Command {
+    pub(crate) fn client(&self, command: Command) -> Command {
         let mut command = clean(command);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
     /// Ends it as Ctrl-C does, so that the sandbox writes its world.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let id = self.child.id().to_string();
         let told = Command::new("kill").args(["-INT", &id]).status();
         assert!(told.is_ok_and(|status| status.success()), "kill -INT {id}");
