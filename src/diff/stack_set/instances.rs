@@ -247,7 +247,9 @@ impl<'a> Instances<'a> {
                 .collect();
             let regions = self.regions.clone();
             if differs {
-                if self.inhabited.contains(&number) && !registered.is_empty() {
+                // Accounts that come along with their instances inhabit a stage too.
+                let inhabited = self.inhabited.contains(&number) || !having.is_empty();
+                if inhabited && !registered.is_empty() {
                     updates.push((
                         number,
                         Reach {
