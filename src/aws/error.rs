@@ -16,7 +16,7 @@ use crate::inventory::AccountRegion;
 pub struct AwsError {
     pub operation: Operation,
     /// Where it was made; `None` before the caller is known.
-    pub at: Option<AccountRegion>,
+    pub at: Option<Box<AccountRegion>>,
     /// AWS's error code, such as `AccessDeniedException`; orgstrap's own word where there is none.
     pub code: String,
     /// What AWS said. Never holds credentials.
@@ -65,7 +65,7 @@ impl AwsError {
         message: impl Into<String>,
     ) -> AwsError {
         AwsError {
-            at: Some(at.clone()),
+            at: Some(Box::new(at.clone())),
             kind: ErrorKind::NoAnswer,
             ..AwsError::refused(operation, "UnreadableAnswer", message)
         }
@@ -87,7 +87,7 @@ impl AwsError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let mut error = AwsError {
-            at: at.cloned(),
+            at: at.cloned().map(Box::new),
             ..AwsError::refused(operation, "", "")
         };
         if let Some(answer) = failed.raw_response() {

@@ -439,8 +439,7 @@ mod tests {
         let bucket_period = |pacer: &Pacer| {
             let buckets = lock(&pacer.buckets);
             let bucket = buckets.values().next().unwrap();
-            let period = lock(&bucket.state).period;
-            period
+            lock(&bucket.state).period
         };
         let throttled = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
         throttled.answered(true);

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_smithy_async::time::SharedTimeSource;
 
 use super::{Aws, AwsError, Caller, Inner, Operation, lock};
 use crate::inventory::AccountRegion;
@@ -133,11 +132,7 @@ impl Aws {
 
     /// The clock that the SDK signs by, which is virtual in the sandbox.
     pub(crate) fn now(&self) -> SystemTime {
-        self.inner
-            .config
-            .time_source()
-            .unwrap_or_else(SharedTimeSource::default)
-            .now()
+        self.inner.config.time_source().unwrap_or_default().now()
     }
 }
 

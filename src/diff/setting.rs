@@ -198,7 +198,8 @@ fn report_others(
             let asked = key.is_some_and(|k| wanted.contains(&(principal.clone(), k.clone())));
             let guardduty = ctx.wanted.guardduty.as_ref();
             let watches = guardduty.is_some_and(|g| Some(&g.administrator) == key);
-            if !asked && !(watches && implied(ctx, principal)) {
+            let needed = asked || (watches && implied(ctx, principal));
+            if !needed {
                 let name = key.map_or_else(|| id.to_string(), |key| key.to_string());
                 found.unmanaged(
                     "delegated administrator",

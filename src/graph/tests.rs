@@ -37,7 +37,7 @@ fn the_longest_chain_goes_first() {
     let changes = vec![
         change(a.clone(), tag(), &[]),
         change(b.clone(), tag(), &[]),
-        change(c.clone(), slow, &[b.clone()]),
+        change(c.clone(), slow, std::slice::from_ref(&b)),
     ];
     let graph = graph(changes).unwrap();
     let order: Vec<&Address> = graph.changes().map(|c| &c.address).collect();
@@ -83,9 +83,9 @@ fn needs_that_are_no_changes_are_satisfied() {
 fn a_cycle_is_named() {
     let [a, b, c] = names();
     let changes = vec![
-        change(a.clone(), tag(), &[b.clone()]),
-        change(b.clone(), tag(), &[c.clone()]),
-        change(c.clone(), tag(), &[b.clone()]),
+        change(a.clone(), tag(), std::slice::from_ref(&b)),
+        change(b.clone(), tag(), std::slice::from_ref(&c)),
+        change(c.clone(), tag(), std::slice::from_ref(&b)),
     ];
     let error = graph(changes).unwrap_err();
     assert_eq!(error, GraphError::Cycle(vec![b, c]));

@@ -55,12 +55,11 @@ pub fn identify(plan: &OrgPlan, accounts: &BTreeMap<AccountId, AccountFacts>) ->
             Answer::Is(id) => {
                 identified.accounts.insert(key.clone(), id);
             }
-            Answer::Absent => match &index.unread {
-                Some(why) => {
+            Answer::Absent => {
+                if let Some(why) = &index.unread {
                     identified.undecided.insert(key.clone(), why.clone());
                 }
-                None => {}
-            },
+            }
             Answer::Conflict(conflict) => identified.conflicts.push(conflict),
         }
     }

@@ -33,16 +33,12 @@ fn applies(statement: &Value, access: &Access<'_>) -> bool {
     let principal = match statement.get("Principal") {
         Some(Value::String(all)) => all == "*",
         Some(Value::Object(kinds)) => {
-            texts(kinds.get("Service"))
-                .iter()
-                .any(|s| *s == access.service)
+            texts(kinds.get("Service")).contains(&access.service)
                 || texts(kinds.get("AWS")).contains(&"*")
                 || texts(kinds.get("Service")).contains(&"*")
         }
         _ => match statement.get("NotPrincipal") {
-            Some(Value::Object(kinds)) => !texts(kinds.get("Service"))
-                .iter()
-                .any(|s| *s == access.service),
+            Some(Value::Object(kinds)) => !texts(kinds.get("Service")).contains(&access.service),
             _ => false,
         },
     };

@@ -50,12 +50,7 @@ pub async fn serve(
     options: ServeOptions,
     stop: impl Future<Output = ()>,
 ) -> Result<(), WorldFileError> {
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
-    let start = lock(&world).now.max(Time(wall));
+    let start = lock(&world).now.max(wall_clock());
     let server = Server {
         clock: Clock::starting(start, options.speed),
         changed: Arc::new(AtomicBool::new(false)),
@@ -97,6 +92,18 @@ pub async fn serve(
     lock(&server.world).advance(server.clock.now());
     server.changed.store(true, Ordering::Relaxed);
     server.save(&options)
+}
+
+/// The world outside, by which clients judge whether a session has expired.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "served clients live in real time"
+)]
+fn wall_clock() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time(since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }))
 }
 
 #[derive(Clone)]

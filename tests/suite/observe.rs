@@ -11,7 +11,7 @@ use orgstrap::plan::{
     Rollout, Stage,
 };
 
-use crate::moto::Moto;
+use crate::support::moto::Moto;
 
 const SCP: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"*"}]}"#;

@@ -172,7 +172,7 @@ pub fn pump(world: &mut World, job: &Job) {
         if operation.ended.is_some() {
             return;
         }
-        let (start, cancelled) = operation.next();
+        let (start, cancelled) = operation.take_startable();
         for (account, region) in &cancelled {
             let key = instance_key(account, region);
             if let Some(outcome) = operation.results.get_mut(&key) {

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::sandbox::time::Time;
 
+/// An account and a Region that an operation works on.
+pub type AccountRegion = (String, String);
+
 /// An operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
@@ -118,9 +121,8 @@ impl Operation {
             .count()
     }
 
-    /// Takes the next accounts that may be started now, as `(account, Region)`. Those that never will be are returned
-    /// second.
-    pub fn next(&mut self) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    /// Takes the accounts that may be started now. Those that never will be are returned second.
+    pub fn take_startable(&mut self) -> (Vec<AccountRegion>, Vec<AccountRegion>) {
         let (mut start, mut cancelled) = (Vec::new(), Vec::new());
         let stopping = self.status == "STOPPING";
         let mut blocked = false;
@@ -234,8 +236,8 @@ mod tests {
     #[test]
     fn regions_go_one_after_another_unless_parallel() {
         let soft = json!({"MaxConcurrentCount": 5, "ConcurrencyMode": "SOFT_FAILURE_TOLERANCE"});
-        assert_eq!(operation(soft.clone(), true, 2).next().0.len(), 2);
-        assert_eq!(operation(soft, false, 2).next().0.len(), 4);
+        assert_eq!(operation(soft.clone(), true, 2).take_startable().0.len(), 2);
+        assert_eq!(operation(soft, false, 2).take_startable().0.len(), 4);
     }
 
     /// AWS: "If the number of failures in a Region exceeds this, CloudFormation stops the operation in that Region; it
@@ -243,10 +245,10 @@ mod tests {
     #[test]
     fn a_region_that_fails_too_often_blocks_later_regions() {
         let mut op = operation(json!({"FailureToleranceCount": 0}), true, 3);
-        let (start, cancelled) = op.next();
+        let (start, cancelled) = op.take_startable();
         assert_eq!((start.len(), cancelled.len()), (1, 0));
         op.done("000000000000", "eu-west-1", true);
-        let (start, cancelled) = op.next();
+        let (start, cancelled) = op.take_startable();
         assert_eq!((start.len(), cancelled.len()), (0, 5));
         assert!(op.finished());
     }

@@ -229,7 +229,7 @@ impl Template {
         body: &Value,
         unresolved: &mut BTreeSet<String>,
     ) -> Result<(), TemplateError> {
-        for function in intrinsics::unsupported(body) {
+        if let Some(function) = intrinsics::unsupported(body).first() {
             return Err(TemplateError::error(format!(
                 "Unresolved or unsupported intrinsic function {function}"
             )));

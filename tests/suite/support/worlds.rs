@@ -1,11 +1,11 @@
 //! The two worlds that scenarios run in: orgstrap's own sandbox, served, and moto, a third party.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::moto::Moto;
 use super::{clean, orgstrap, python};
 
 /// A process that answers as AWS, ended when dropped.
@@ -39,41 +39,13 @@ impl World {
         World { child, environment }
     }
 
-    /// moto on a free port; `None` where there is no Python for it. MOTO_ACCOUNT_ID stays unset,
-    /// because it would turn the isolation of accounts off.
+    /// moto; `None` where there is no Python for it.
     pub(crate) fn moto() -> Option<World> {
-        let python = python()?;
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        let mut child = clean(Command::new(python))
-            .args([
-                "-m",
-                "moto.server",
-                "-H",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-            ])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("moto starts");
-        let up = (0..300).any(|_| {
-            std::thread::sleep(Duration::from_millis(100));
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        if !up {
-            let _ = child.kill();
-            panic!("moto does not answer on port {port} after 30 s");
-        }
+        python()?;
+        let moto = Moto::start();
         Some(World {
-            child,
-            environment: vec![(
-                "AWS_ENDPOINT_URL".to_owned(),
-                format!("http://127.0.0.1:{port}"),
-            )],
+            environment: vec![("AWS_ENDPOINT_URL".to_owned(), moto.url())],
+            child: moto.into_process(),
         })
     }
 

@@ -13,7 +13,8 @@ use orgstrap::aws::{Aws, Options, Pace};
 
 /// A running moto server on a free loopback port; stopped when dropped.
 pub(crate) struct Moto {
-    server: Child,
+    /// `None` once somebody else looks after it.
+    server: Option<Child>,
     address: SocketAddr,
 }
 
@@ -50,7 +51,10 @@ impl Moto {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("moto starts");
-            let mut moto = Moto { server, address };
+            let mut moto = Moto {
+                server: Some(server),
+                address,
+            };
             if moto.answers() {
                 return moto;
             }
@@ -62,7 +66,8 @@ impl Moto {
     fn answers(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
-            if self.server.try_wait().is_ok_and(|ended| ended.is_some()) {
+            let server = self.server.as_mut().expect("it was just started");
+            if server.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }
             if TcpStream::connect_timeout(&self.address, Duration::from_millis(200)).is_ok() {
@@ -71,6 +76,11 @@ impl Moto {
             std::thread::sleep(Duration::from_millis(100));
         }
         false
+    }
+
+    /// The server's process, for who ends it in another way.
+    pub(crate) fn into_process(mut self) -> Child {
+        self.server.take().expect("it was started")
     }
 
     /// What `AWS_ENDPOINT_URL` is to be.
@@ -109,7 +119,9 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        if let Some(server) = &mut self.server {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 }
