@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::change::{Act, Change};
+use crate::change::{Act, Change, Text};
 
 /// One thing that AWS will charge for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,10 +73,10 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
     for change in changes {
         match &change.act {
             Act::CreateStack(stack) | Act::UpdateStack(stack) => {
-                from_template(&stack.template, &mut note);
+                from_template(&stack.template, &stack.parameters, &mut note);
             }
             Act::CreateStackSet(set) | Act::UpdateStackInstances { set, .. } => {
-                from_template(&set.template, &mut note);
+                from_template(&set.template, &set.parameters, &mut note);
             }
             Act::ConfigureGuardDuty { features: all, .. } => {
                 guardduty = true;
@@ -117,7 +117,11 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
         .collect()
 }
 
-fn from_template(template: &str, note: &mut dyn FnMut(&str, String)) {
+fn from_template(
+    template: &str,
+    parameters: &BTreeMap<String, Text>,
+    note: &mut dyn FnMut(&str, String),
+) {
     for (kind, what, why) in CHARGED {
         if template.lines().any(|line| names_type(line, kind)) {
             note(what, why.to_owned());
@@ -131,7 +135,9 @@ fn from_template(template: &str, note: &mut dyn FnMut(&str, String)) {
     if mentions("AWS::CloudTrail::Trail") && mentions("DataResources") {
         note("CloudTrail", "a charge for each data event".to_owned());
     }
-    if mentions("InsightSelectors") {
+    // Conditions are not evaluated; the one of the built-in trail is known by its parameter.
+    let off = parameters.get("Insights") == Some(&Text::literal("false"));
+    if mentions("InsightSelectors") && !off {
         note(
             "CloudTrail",
             "a charge for events analysed by Insights".to_owned(),
@@ -160,8 +166,22 @@ mod tests {
         let mut found = Vec::new();
         from_template(
             "Resources:\n  # AWS::KMS::Key is not here\n  R:\n    Type: AWS::Config::ConfigurationRecorder\n  B: {\"Type\":\"AWS::S3::Bucket\"}\n  P:\n    Type: AWS::S3::BucketPolicy\n",
+            &BTreeMap::new(),
             &mut |what, _| found.push(what.to_owned()),
         );
         assert_eq!(found, ["AWS Config", "S3"]);
+    }
+
+    #[test]
+    fn insights_cost_only_where_they_are_on() {
+        let template = "Type: AWS::CloudTrail::Trail\nInsightSelectors: !If [Insights, [], []]\n";
+        for (on, expected) in [("true", true), ("false", false)] {
+            let mut charged = false;
+            let parameters = BTreeMap::from([("Insights".to_owned(), Text::literal(on))]);
+            from_template(template, &parameters, &mut |_, why| {
+                charged |= why.contains("Insights");
+            });
+            assert_eq!(charged, expected, "{on}");
+        }
     }
 }

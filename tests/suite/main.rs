@@ -10,6 +10,7 @@ mod broken_plans;
 mod examples;
 mod observe;
 mod plan_file;
+mod readme;
 mod rules;
 mod sandbox_core;
 mod scenarios;
