@@ -11,6 +11,7 @@ use orgstrap::plan::{
     Rollout, Stage,
 };
 
+use crate::support::clean;
 use crate::support::moto::Moto;
 
 const SCP: &str =
@@ -141,6 +142,28 @@ impl Big {
             );
         }
         Big { plan, placed }
+    }
+
+    /// The same plan as a file.
+    fn text(&self) -> String {
+        use std::fmt::Write as _;
+        let organization = &self.plan.organization;
+        let mut text = format!(
+            "[organization]\nmanagement_account = \"{}\"\nhome_region = \"us-east-1\"\nlogging = \"acc0000\"\nsecops = \"acc0001\"\nemail = \"aws+{{account}}@example.com\"\n",
+            organization.management_account
+        );
+        for (path, ou) in &self.plan.ous {
+            let policies: Vec<String> = ou.policies.iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "[ou.\"{path}\"]\npolicies = {policies:?}");
+        }
+        for (key, account) in &self.plan.accounts {
+            let _ = writeln!(text, "[account.{key}]\nou = \"{}\"", account.ou);
+        }
+        let _ = writeln!(
+            text,
+            "[policy.deny-iam]\ntype = \"service_control_policy\"\nfile = \"deny-iam.json\"\ndescription = \"Denies IAM.\""
+        );
+        text
     }
 
     /// The fewest calls that can read this world, tags aside: `docs/calls.md`.
@@ -285,7 +308,28 @@ async fn an_account_in_no_organization_is_no_failure() {
     assert_eq!(seen.accounts, Seen::Known(BTreeMap::new()));
 }
 
-/// 1,000 accounts in 30 OUs: calls are few, and their number is the formula's.
+/// Runs `orgstrap plan` on the plan's file: its exit code, its output and the most memory it took, in KiB.
+fn planned(big: &Big, moto: &Moto) -> (i64, String, i64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("org.toml"), big.text()).expect("writes");
+    std::fs::write(folder.path().join("deny-iam.json"), SCP).expect("writes");
+    let measure = "import json, resource, subprocess, sys\n\
+        done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)\n\
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n\
+        print(json.dumps([done.returncode, done.stdout, peak]))";
+    let python = std::env::var("ORGSTRAP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = clean(std::process::Command::new(python))
+        .args(["-c", measure, env!("CARGO_BIN_EXE_orgstrap")])
+        .args(["-q", "plan", "org.toml", "--pace", "off"])
+        .env("AWS_ENDPOINT_URL", moto.url())
+        .current_dir(folder.path())
+        .output()
+        .expect("python3 starts");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// 1,000 accounts in 30 OUs, as the plan says: calls are few, their number is the formula's, and
+/// memory is small.
 #[tokio::test]
 async fn a_thousand_accounts_take_few_calls() {
     let moto = Moto::start();
@@ -306,4 +350,8 @@ async fn a_thousand_accounts_take_few_calls() {
         others * 10 <= fewest * 12,
         "{others} calls where {fewest} would do: {calls:?}"
     );
+
+    let (exit, printed, kib) = planned(&big, &moto);
+    assert!(exit == 0 && printed.starts_with("No changes"), "{printed}");
+    assert!(kib < 100 * 1024, "{kib} KiB");
 }
