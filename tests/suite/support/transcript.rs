@@ -3,7 +3,7 @@
 //!
 //! Lines that begin with `#` are for the reader. `$ orgstrap ...` runs the binary, with `@world` for
 //! the options that choose the world; `$ python SCRIPT ...` runs a script of `tests/python/` as a
-//! client of that world; `$ cp FROM TO` copies a file, from the repository after `@root/`.
+//! client of that world; `$ cp FROM TO` copies a file, from the repository after `@root/`; `$ cat FROM >> TO` appends one.
 //! `> /dev/null` leaves out what the reader need not see. Below each command stand its stdout, its stderr
 //! (each line after `! `) and its exit code where it is not 0. With `INSTA_UPDATE=always` the file is
 //! written anew.
@@ -203,6 +203,16 @@ fn perform(command: &str, folder: &Path, moto: Option<&World>) -> Vec<String> {
                 None => folder.join(from),
             };
             std::fs::copy(from, folder.join(to)).expect("copies");
+            Vec::new()
+        }
+        "cat" => {
+            let [from, append, to] = arguments else {
+                panic!("cat FROM >> TO")
+            };
+            assert_eq!(append, ">>", "cat FROM >> TO");
+            let more = std::fs::read_to_string(folder.join(from)).expect("reads");
+            let there = std::fs::read_to_string(folder.join(to)).expect("reads");
+            std::fs::write(folder.join(to), there + &more).expect("writes");
             Vec::new()
         }
         other => panic!("`{other}` is no command of scenarios"),
