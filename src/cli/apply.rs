@@ -226,7 +226,7 @@ async fn make(
     let (record, took) = progress.finish();
     let ended = summary::Ended {
         accounts: summary::accounts(&job.subject.plan, &done.bindings, &record),
-        next: next(&done, source, global),
+        next: next(job, &done, source, global),
         record,
         took,
         sandbox: session.sandbox,
@@ -276,13 +276,17 @@ fn exit(done: &Summary) -> Exit {
     }
 }
 
-fn next(done: &Summary, source: &str, global: &Global) -> Vec<String> {
+fn next(job: &Job, done: &Summary, source: &str, global: &Global) -> Vec<String> {
     let place = match (&global.world, global.sandbox) {
         (Some(world), true) => format!(" --sandbox --world {}", world.display()),
         (None, true) => return Vec::new(),
         _ => String::new(),
     };
     if done.is_success() {
+        // Saved changes are no plan to compare with.
+        if job.saved.is_some() {
+            return Vec::new();
+        }
         vec![format!(
             "`orgstrap plan {source}{place}` exits 0 while nothing drifts"
         )]

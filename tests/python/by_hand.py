@@ -101,7 +101,21 @@ def delete_instance(stack_set, account, region):
     print(status)
 
 
+def lock(run):
+    import json
+
+    holder = {
+        "run": run,
+        "who": "arn:aws:iam::123456789012:user/somebody",
+        "started": "2026-01-05T09:00:00Z",
+    }
+    world.client("ssm", "eu-west-1").put_parameter(
+        Name="/orgstrap/lock", Type="String", Overwrite=False, Value=json.dumps(holder)
+    )
+
+
 ACTS = {
+    "lock": lock,
     "move": move,
     "detach": detach,
     "attach": attach,

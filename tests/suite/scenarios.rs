@@ -43,6 +43,26 @@ fn not_in_the_plan_in_moto() {
 }
 
 #[test]
+fn locked() {
+    in_sandbox("locked");
+}
+
+#[test]
+fn locked_in_moto() {
+    in_moto("locked");
+}
+
+#[test]
+fn saved_changes() {
+    in_sandbox("saved-changes");
+}
+
+#[test]
+fn saved_changes_in_moto() {
+    in_moto("saved-changes");
+}
+
+#[test]
 fn startup() {
     in_sandbox("startup");
 }
