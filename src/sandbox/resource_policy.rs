@@ -156,6 +156,13 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn wildcards_match_as_in_policies() {
+        assert!(like("arn:*:role/a?c*", "arn:aws:iam::1:role/abcdef"));
+        assert!(!like("arn:*:role/a?c", "arn:aws:iam::1:role/abcdef"));
+        assert!(like("*", ""));
+    }
+
     /// The first two statements of the CloudTrail user guide's bucket policy for a trail.
     const GUIDE: &str = r#"{"Version":"2012-10-17","Statement":[
       {"Sid":"AWSCloudTrailAclCheck20150319","Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},
