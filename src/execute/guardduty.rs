@@ -142,21 +142,28 @@ impl Hand<'_> {
         let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
         let mut of_detector = features.clone();
         of_detector.extend(detector_features.clone());
-        let of_detector = detector_settings(&of_detector);
+        let mut features = features.clone();
         let detector = match self.detector(&at).await.doing(doing)? {
             Some(detector) => {
+                let offered = self.offered(&at, &detector).await.doing(doing)?;
+                let named = |feature: &String, on: &mut bool| *on || offered.contains(feature);
+                of_detector.retain(named);
+                features.retain(named);
                 guardduty!(self, &at, "UpdateDetector", || client
                     .update_detector()
                     .detector_id(&detector)
                     .enable(true)
-                    .set_features(Some(of_detector.clone()))
+                    .set_features(Some(detector_settings(&of_detector)))
                     .send())
                 .doing(doing)?;
                 detector
             }
-            None => self.create_detector(&at, &of_detector).await?,
+            None => {
+                self.create_detector(&at, &detector_settings(&of_detector))
+                    .await?
+            }
         };
-        let settings = organization_settings(features);
+        let settings = organization_settings(&features);
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
             let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
@@ -175,6 +182,24 @@ impl Hand<'_> {
                 Err(error) => return Err(error).doing(doing),
             }
         }
+    }
+
+    /// The features that GuardDuty has in a Region: to name another, even as off, is an error.
+    async fn offered(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+    ) -> Result<BTreeSet<String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let answer = guardduty!(self, at, "GetDetector", || client
+            .get_detector()
+            .detector_id(detector)
+            .send())?;
+        Ok(answer
+            .features()
+            .iter()
+            .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
+            .collect())
     }
 
     /// CreateDetector. AWS may make one by itself for a new administrator: that one is taken.
