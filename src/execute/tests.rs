@@ -305,6 +305,43 @@ async fn a_member_that_guardduty_does_not_know_yet_is_tried_again_and_the_others
     assert!(!bodies.last().unwrap().contains("222222222222"));
 }
 
+/// Not every Region has every feature (the model of UpdateOrganizationConfiguration says so): what is
+/// off in the plan and not there is not named, what is on is, so that AWS says what is wrong.
+#[tokio::test(start_paused = true)]
+async fn features_that_a_region_does_not_have_are_not_turned_off_there() {
+    let region: crate::plan::Region = "eu-west-1".parse().unwrap();
+    let features = [
+        ("S3_DATA_EVENTS", true),
+        ("EKS_AUDIT_LOGS", false),
+        ("AI_PROTECTION", false),
+    ];
+    let act = Act::ConfigureGuardDuty {
+        region: region.clone(),
+        account: "999999999999".into(),
+        features: features.map(|(name, on)| (name.to_owned(), on)).into(),
+        detector_features: [("AI_ANALYST".to_owned(), false)].into(),
+    };
+    let (result, asked) = perform(Address::GuardDutyOrganization(region), act, |asked, _| {
+        Some(Answer::json(match asked.operation.as_str() {
+            "GET /detector" => json!({"detectorIds": ["abc"]}),
+            "GET /detector/abc" => json!({
+                "serviceRole": "role", "status": "ENABLED",
+                "features": [{"name": "EKS_AUDIT_LOGS", "status": "ENABLED"}],
+            }),
+            "POST /detector/abc" | "POST /detector/abc/admin" => json!({}),
+            _ => return None,
+        }))
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    for operation in ["POST /detector/abc", "POST /detector/abc/admin"] {
+        let body = asked.iter().find(|(name, _)| name == operation).unwrap();
+        assert!(body.1.contains("S3_DATA_EVENTS"), "{}", body.1);
+        assert!(body.1.contains("EKS_AUDIT_LOGS"), "{}", body.1);
+        assert!(!body.1.contains("AI_"), "{}", body.1);
+    }
+}
+
 /// What is truly refused is said after two minutes, in AWS's words.
 #[tokio::test(start_paused = true)]
 async fn a_refused_administrator_is_asked_for_again_and_then_told() {
@@ -366,4 +403,72 @@ async fn a_held_lock_is_told_at_once() {
     let refused = lock::acquire(&aws, "run-1", None, now).await.unwrap_err();
     assert!(matches!(refused, lock::LockError::Held(holder) if holder.run == "other"));
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+fn described(status: &str) -> String {
+    format!(
+        "<Stacks><member><StackId>arn:stack</StackId><StackName>orgstrap-trail</StackName>\
+         <CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{status}</StackStatus>\
+         <Tags><member><Key>orgstrap:managed</Key><Value>true</Value></member></Tags></member></Stacks>"
+    )
+}
+
+/// CloudTrail tests the bucket policy when the trail is made, and a policy made a moment ago is not
+/// seen everywhere: the failed stack is removed and made anew.
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
+    let region: crate::plan::Region = "eu-west-1".parse().unwrap();
+    let act = Act::CreateStack(crate::change::StackAct {
+        name: "orgstrap-trail".to_owned(),
+        account: MANAGEMENT.into(),
+        region: region.clone(),
+        template: "Resources: {}".to_owned(),
+        parameters: BTreeMap::new(),
+        capabilities: BTreeSet::new(),
+        tags: BTreeMap::new(),
+        replaces_failed: false,
+    });
+    let place = crate::change::Place::Management(region);
+    let address = Address::Stack(place, "trail".parse().unwrap());
+    let mut status: Option<&str> = None;
+    let mut creations = 0;
+    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
+        "DescribeStacks" => match status {
+            Some(status) => xml("DescribeStacks", &described(status)),
+            None => Some(Answer::xml_error(
+                400,
+                "ValidationError",
+                "Stack with id orgstrap-trail does not exist",
+            )),
+        },
+        "CreateStack" => {
+            creations += 1;
+            status = Some(if creations == 1 { "ROLLBACK_COMPLETE" } else { "CREATE_COMPLETE" });
+            xml("CreateStack", "<StackId>arn:stack</StackId>")
+        }
+        "DescribeStackEvents" => xml(
+            "DescribeStackEvents",
+            "<StackEvents><member><StackId>arn:stack</StackId><EventId>1</EventId><StackName>orgstrap-trail</StackName>\
+             <LogicalResourceId>Trail</LogicalResourceId><PhysicalResourceId/><ResourceType>AWS::CloudTrail::Trail</ResourceType>\
+             <Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>CREATE_FAILED</ResourceStatus>\
+             <ResourceStatusReason>Invalid request provided: Insufficient permissions to access S3 bucket logs or KMS key k.</ResourceStatusReason></member></StackEvents>",
+        ),
+        "UpdateTerminationProtection" => xml("UpdateTerminationProtection", ""),
+        "DeleteStack" => {
+            status = None;
+            xml("DeleteStack", "")
+        }
+        _ => None,
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    let tokens: BTreeSet<&str> = asked
+        .iter()
+        .filter(|(name, _)| name == "CreateStack")
+        .filter_map(|(_, body)| {
+            body.split('&')
+                .find(|part| part.starts_with("ClientRequestToken"))
+        })
+        .collect();
+    assert_eq!(tokens.len(), 2, "{tokens:?}");
 }
