@@ -141,6 +141,11 @@ impl AwsError {
             Some(code) => {
                 self.code = code.to_owned();
                 self.message = err.message().unwrap_or_default().to_owned();
+                if let Some(reason) = reason(raw)
+                    && !self.message.contains(&reason)
+                {
+                    self.message = format!("{reason}: {}", self.message);
+                }
             }
             None if self.foreign(raw) => {}
             None => {
@@ -188,6 +193,19 @@ impl AwsError {
             self.code = "ConnectionLost".into();
         }
     }
+}
+
+/// The reason that Organizations gives beside the message of ConstraintViolation, InvalidInput and
+/// other errors: what the message means, in a word that does not change.
+fn reason(raw: &HttpResponse) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        #[serde(rename = "Reason")]
+        reason: String,
+    }
+    let body: Body = serde_json::from_slice(raw.body().bytes()?).ok()?;
+    let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    (!body.reason.is_empty() && body.reason.chars().all(word)).then_some(body.reason)
 }
 
 fn is_construction(failed: &(dyn Error + 'static)) -> bool {

@@ -72,6 +72,15 @@ const FINALIZING: Class = Class {
     longest_ms: 60_000,
     certain: 80,
 };
+/// AWS makes five accounts at a time, and somebody else's count too.
+const CREATIONS: Class = Class {
+    name: "creations in progress",
+    why: "AWS is making as many accounts as it does at a time, says",
+    patience_s: 1_800,
+    first_ms: 10_000,
+    longest_ms: 30_000,
+    certain: 70,
+};
 /// One operation per stack set; another runs.
 const IN_PROGRESS: Class = Class {
     name: "operation in progress",
@@ -146,12 +155,15 @@ static TABLE: &[Row] = &[
     Row("organizations", "*", "AccountNotFound", "", NewAccount, &NEW_ACCOUNT),
     // Said of creation right after the organization was made, beside the true quota.
     Row("organizations", "CreateAccount", "ConstraintViolation", "still initializing", Always, &FINALIZING),
+    Row("organizations", "CreateAccount", "ConstraintViolation", "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED", Always, &CREATIONS),
     Row("cloudformation", "*", "OperationInProgress", "", Always, &IN_PROGRESS),
     Row("cloudformation", "*", "StaleRequest", "", Always, &STALE),
     Row("cloudformation", "*", "ValidationError", "enable organizations access", Always, &PROPAGATION),
     Row("sts", "AssumeRole", "AccessDenied", "", NewAccount, &NEW_ACCOUNT),
     Row("*", "*", "OptInRequired", "", NewAccount, &NEW_ACCOUNT),
     Row("*", "*", "SubscriptionRequired", "", NewAccount, &NEW_ACCOUNT),
+    // "STS is not activated in this region for account": said of accounts that were just made.
+    Row("*", "*", "RegionDisabled", "", NewAccount, &NEW_ACCOUNT),
     Row("*", "*", "InvalidClientTokenId", "", NewAccount, &NEW_ACCOUNT),
     Row("*", "*", "UnrecognizedClient", "", NewAccount, &NEW_ACCOUNT),
     Row("cloudtrail", "*", "InsufficientS3BucketPolicy", "", Always, &PROPAGATION),
@@ -304,6 +316,14 @@ mod tests {
                 "You have exceeded the allowed number of AWS accounts.",
                 "-",
             ),
+            // The reason as the model words it: accounts that can be in progress at a time.
+            (
+                "organizations",
+                "CreateAccount",
+                "ConstraintViolationException",
+                "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED: You have too many in progress.",
+                "creations in progress",
+            ),
             (
                 "cloudformation",
                 "UpdateStackSet",
@@ -351,6 +371,13 @@ mod tests {
                 "guardduty",
                 "CreateDetector",
                 "OptInRequired",
+                "",
+                "-; new: new account",
+            ),
+            (
+                "sts",
+                "GetCallerIdentity",
+                "RegionDisabledException",
                 "",
                 "-; new: new account",
             ),

@@ -330,3 +330,21 @@ async fn debug_output_holds_no_credentials() {
         assert!(!shown.contains(secret));
     }
 }
+
+/// The answer as Organizations words it: the reason stands in a member of its own.
+#[tokio::test(start_paused = true)]
+async fn the_reason_of_an_error_is_part_of_its_message() {
+    let aws = aws(|asked, _| {
+        let body = json!({
+            "__type": "ConstraintViolationException",
+            "Message": "You have exceeded the allowed number of AWS accounts.",
+            "Reason": "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
+        });
+        (asked.operation == "CreateAccount").then(|| Answer::Says(400, body.to_string()))
+    });
+    let failed = create_account(&aws).await.unwrap_err();
+    assert_eq!(
+        failed.message,
+        "ACCOUNT_NUMBER_LIMIT_EXCEEDED: You have exceeded the allowed number of AWS accounts."
+    );
+}

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
@@ -19,6 +20,10 @@ use crate::report::{Printer, json, plan as preview, summary, words};
 
 /// How often bars are redrawn while nothing happens.
 const REDRAW: Duration = Duration::from_millis(250);
+
+/// A reading that is older than this when the lock is had is made again: another run may have come
+/// and gone since, or a person may have, while the question was open.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// Make AWS as the org plan says.
 ///
@@ -136,7 +141,43 @@ async fn apply(
         printer.say("Nothing was changed.");
         return Ok(Exit::Stopped);
     }
-    make(job, found, &source, session, global, printer, stop).await
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty() && !session.sandbox);
+    let lock = lock::acquire(&session.aws, &session.run, host, session.started)
+        .await
+        .map_err(|error| locked(&error))?;
+    match still(found, job, &options, &source, session, printer).await {
+        Ok(found) => make(job, found, lock, &source, session, global, printer, stop).await,
+        Err(error) => {
+            give_back(lock, session, printer).await;
+            Err(error)
+        }
+    }
+}
+
+/// The comparison, if what it found still holds under the lock.
+async fn still(
+    found: Comparison,
+    job: &Job,
+    options: &DiffOptions,
+    source: &str,
+    session: &Session,
+    printer: &Printer,
+) -> Result<Comparison, CommandError> {
+    let now = Timestamp::try_from(session.aws.now()).unwrap_or(found.taken_at);
+    if now.duration_since(found.taken_at).unsigned_abs() < FRESH {
+        return Ok(found);
+    }
+    let again = compare(session, &job.subject, source, options, printer).await?;
+    if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
+        return Ok(again);
+    }
+    Err(
+        CommandError::new("AWS moved since the changes were shown; nothing was changed")
+            .hint("run apply again and look at the changes anew")
+            .exit(Exit::Moved),
+    )
 }
 
 fn missing_organization(found: &Comparison) -> bool {
@@ -185,21 +226,17 @@ fn show(found: &Comparison, global: &Global, printer: &Printer) {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the end of `apply`, named")]
 async fn make(
     job: &Job,
     found: Comparison,
+    lock: lock::Lock,
     source: &str,
     session: &Session,
     global: &Global,
     printer: &Printer,
     stop: &Stop,
 ) -> CommandResult {
-    let host = std::env::var("HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty() && !session.sandbox);
-    let lock = lock::acquire(&session.aws, &session.run, host, session.started)
-        .await
-        .map_err(|error| locked(&error))?;
     let effects = AwsEffects::new(
         session.aws.clone(),
         session.management.clone(),
@@ -235,11 +272,20 @@ async fn make(
         Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
         Output::Json => printer.data_line(&summary::json(&ended).to_string()),
     }
+    tell_kept(released, session, printer);
+    Ok(exit(&done))
+}
+
+/// Gives the lock back where nothing was done under it.
+async fn give_back(lock: lock::Lock, session: &Session, printer: &Printer) {
+    tell_kept(lock.release().await, session, printer);
+}
+
+fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: &Printer) {
     if let Err(error) = released {
         printer.warn(&format!("the lock could not be given back: {error}"));
         printer.hint(&format!("orgstrap unlock {}", session.run));
     }
-    Ok(exit(&done))
 }
 
 /// Redraws elapsed times beside the run. Not in the sandbox: its time leaps to the next event, so

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::error::CommandError;
 use super::session::Session;
 use super::subject::Subject;
@@ -20,6 +22,8 @@ pub(super) struct Comparison {
     pub(super) preview: Preview,
     pub(super) graph: ChangeGraph,
     pub(super) bindings: Bindings,
+    /// When AWS was read.
+    pub(super) taken_at: Timestamp,
 }
 
 /// Reads AWS and compares.
@@ -51,6 +55,7 @@ pub(super) async fn compare(
         },
         graph,
         bindings: found.bindings,
+        taken_at: inventory.taken_at,
     })
 }
 

@@ -68,6 +68,15 @@ impl Stages {
         }
         Stages { by_number, of_ou }
     }
+
+    /// Without the targets that are somebody else's, and without stages that have none left.
+    pub(super) fn without(mut self, others: impl Fn(&OuPath) -> bool) -> Self {
+        for targets in self.by_number.values_mut() {
+            targets.ous.retain(|path| !others(path));
+        }
+        self.by_number.retain(|_, targets| !targets.ous.is_empty());
+        self
+    }
 }
 
 /// The stage of each OU that the plan names in one, and that of all others.

@@ -20,7 +20,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_organizations::types::{
     AccountState, CreateAccountState, CreateAccountStatus, IamUserAccessToBilling,
@@ -103,6 +103,8 @@ impl Creations {
 
 /// How old a look may be before a creation: younger than what this run's lock lets happen unseen.
 const RECENT: Duration = Duration::from_secs(60);
+/// Longer than Organizations' lists were ever seen to lag behind a creation.
+const LISTED_AFTER: Duration = Duration::from_secs(3_600);
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
@@ -283,36 +285,57 @@ impl Hand<'_> {
             let Some(id) = ended.account_id() else {
                 continue;
             };
-            let account = self.describe_account(new, id).await?;
-            if same(&account) {
+            let account = if self.ended_long_ago(&ended) {
+                self.describe_if_there(new, id).await?
+            } else {
+                Some(self.describe_account(new, id).await?)
+            };
+            if let Some(account) = account.filter(same) {
                 return Ok(Some(account));
             }
         }
         Ok(None)
     }
 
+    /// Whether a creation ended so long ago that no list lags behind it any more: an account that is
+    /// not shown then has left the organization, or was closed months ago.
+    fn ended_long_ago(&self, status: &CreateAccountStatus) -> bool {
+        let ended = status
+            .completed_timestamp()
+            .and_then(|at| SystemTime::try_from(*at).ok());
+        ended.is_some_and(|at| {
+            let age = self.shared.aws.now().duration_since(at);
+            age.is_ok_and(|age| age > LISTED_AFTER)
+        })
+    }
+
     async fn describe_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Listed, Failure> {
-        let doing = || format!("reading account {id}, which may be `{}`", new.key);
-        let client = self.shared.aws.organizations();
         let mut wait = Wait::new(self.ctx, READ_BACK);
         loop {
-            let answer = self
-                .organizations("DescribeAccount", || {
-                    client.describe_account().account_id(id).send()
-                })
-                .await;
-            match answer {
-                Ok(answer) => {
-                    if let Some(account) = answer.account {
-                        return Ok(listed(account));
-                    }
-                }
-                Err(error) if error.is("AccountNotFound") => {}
-                Err(error) => return Err(error).doing(doing),
+            if let Some(account) = self.describe_if_there(new, id).await? {
+                return Ok(account);
             }
             wait.pause("AWS does not show the account yet")
                 .await
-                .doing(doing)?;
+                .doing(|| describing(new, id))?;
+        }
+    }
+
+    async fn describe_if_there(
+        &self,
+        new: &NewAccount<'_>,
+        id: &str,
+    ) -> Result<Option<Listed>, Failure> {
+        let client = self.shared.aws.organizations();
+        let answer = self
+            .organizations("DescribeAccount", || {
+                client.describe_account().account_id(id).send()
+            })
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.account.map(listed)),
+            Err(error) if error.is("AccountNotFound") => Ok(None),
+            Err(error) => Err(error).doing(|| describing(new, id)),
         }
     }
 
@@ -472,6 +495,10 @@ impl Hand<'_> {
             request_id: None,
         }
     }
+}
+
+fn describing(new: &NewAccount<'_>, id: &str) -> String {
+    format!("reading account {id}, which may be `{}`", new.key)
 }
 
 fn creating(new: &NewAccount<'_>) -> String {

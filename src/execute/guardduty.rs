@@ -15,7 +15,7 @@ use aws_sdk_guardduty::types::{
 use super::effects::{Doing, Hand};
 use super::hints;
 use super::run::Made;
-use super::wait::{GUARDDUTY, Wait};
+use super::wait::{GUARDDUTY, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
 use crate::change::{GuardDutyMember, Text};
 use crate::event::Failure;
@@ -32,7 +32,21 @@ const NOT_YET_ADMINISTRATOR: &[&str] = &[
     "not the delegated administrator",
     "not an administrator",
     "not an organization admin",
+    "do not have required AWS Organization master permission",
 ];
+
+/// What AWS says of an account that Organizations has just told it of, or has not yet. Said also of
+/// what is truly wrong, so it is waited out for a short time only.
+const NOT_YET_KNOWN: &[&str] = &[
+    "invalid or out-of-range value",
+    "not an active member",
+    "not a member of",
+    "not part of",
+    "trusted",
+];
+
+/// CreateMembers turns GuardDuty on in members; the management account may have to do so itself.
+const MANAGEMENT_FIRST: &str = "must first enable GuardDuty";
 
 macro_rules! guardduty {
     ($hand:expr, $at:expr, $name:literal, $send:expr) => {
@@ -63,6 +77,7 @@ impl Hand<'_> {
         let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
         let mut asked: Option<Result<(), AwsError>> = None;
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut refused = Wait::new(self.ctx, READ_BACK);
         loop {
             let listed = guardduty!(self, &at, "ListOrganizationAdminAccounts", || client
                 .list_organization_admin_accounts()
@@ -81,23 +96,34 @@ impl Hand<'_> {
                     ));
                 }
             }
-            // AWS's list was read after the refusal and does not have the account: it is refused.
-            if let Some(Err(error)) = asked {
-                return Err(error).doing(doing);
+            match asked.take() {
+                // AWS's list was read after the refusal and does not have the account: it is
+                // refused. A new organization's accounts and trusted access are not known at once.
+                Some(Err(error)) => {
+                    if !says(&error, NOT_YET_KNOWN) {
+                        return Err(error).doing(doing);
+                    }
+                    refused
+                        .pause("GuardDuty does not know the account, or its own access to the organization, yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Some(Ok(())) => {
+                    asked = Some(Ok(()));
+                    wait.pause("GuardDuty is making the account its administrator")
+                        .await
+                        .doing(doing)?;
+                    continue;
+                }
+                None => {}
             }
-            if asked.is_none() {
-                asked = Some(
-                    guardduty!(self, &at, "EnableOrganizationAdminAccount", || client
-                        .enable_organization_admin_account()
-                        .admin_account_id(account.as_str())
-                        .send())
-                    .map(|_| ()),
-                );
-                continue;
-            }
-            wait.pause("GuardDuty is making the account its administrator")
-                .await
-                .doing(doing)?;
+            asked = Some(
+                guardduty!(self, &at, "EnableOrganizationAdminAccount", || client
+                    .enable_organization_admin_account()
+                    .admin_account_id(account.as_str())
+                    .send())
+                .map(|_| ()),
+            );
         }
     }
 
@@ -116,21 +142,28 @@ impl Hand<'_> {
         let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
         let mut of_detector = features.clone();
         of_detector.extend(detector_features.clone());
-        let of_detector = detector_settings(&of_detector);
+        let mut features = features.clone();
         let detector = match self.detector(&at).await.doing(doing)? {
             Some(detector) => {
+                let offered = self.offered(&at, &detector).await.doing(doing)?;
+                let named = |feature: &String, on: &mut bool| *on || offered.contains(feature);
+                of_detector.retain(named);
+                features.retain(named);
                 guardduty!(self, &at, "UpdateDetector", || client
                     .update_detector()
                     .detector_id(&detector)
                     .enable(true)
-                    .set_features(Some(of_detector.clone()))
+                    .set_features(Some(detector_settings(&of_detector)))
                     .send())
                 .doing(doing)?;
                 detector
             }
-            None => self.create_detector(&at, &of_detector).await?,
+            None => {
+                self.create_detector(&at, &detector_settings(&of_detector))
+                    .await?
+            }
         };
-        let settings = organization_settings(features);
+        let settings = organization_settings(&features);
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
             let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
@@ -149,6 +182,24 @@ impl Hand<'_> {
                 Err(error) => return Err(error).doing(doing),
             }
         }
+    }
+
+    /// The features that GuardDuty has in a Region: to name another, even as off, is an error.
+    async fn offered(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+    ) -> Result<BTreeSet<String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let answer = guardduty!(self, at, "GetDetector", || client
+            .get_detector()
+            .detector_id(detector)
+            .send())?;
+        Ok(answer
+            .features()
+            .iter()
+            .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
+            .collect())
     }
 
     /// CreateDetector. AWS may make one by itself for a new administrator: that one is taken.
@@ -254,37 +305,38 @@ impl Hand<'_> {
         }
         let detector = self.existing_detector(&at).await?;
         let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
-        let mut refused: BTreeMap<String, String> = BTreeMap::new();
-        for batch in details.chunks(MEMBERS_A_CALL) {
-            let mut wait = Wait::new(self.ctx, GUARDDUTY);
-            let answer = loop {
-                let made = guardduty!(self, &at, "CreateMembers", || client
-                    .create_members()
-                    .detector_id(&detector)
-                    .set_account_details(Some(batch.to_vec()))
-                    .send());
-                match made {
-                    Ok(answer) => break answer,
-                    Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
-                        wait.pause("GuardDuty does not know the account as its administrator yet")
-                            .await
-                            .map_err(|_| hints::failure(doing(), &error))?;
-                    }
-                    Err(error) => return Err(error).doing(doing),
-                }
-            };
-            for account in answer.unprocessed_accounts() {
-                let result = account.result().unwrap_or_default();
-                if !result.contains("already") {
-                    refused.insert(
-                        account.account_id().unwrap_or_default().to_owned(),
-                        result.to_owned(),
-                    );
-                }
+        let mut left = details.clone();
+        let mut management_is_on = false;
+        let mut late = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let mut refused: BTreeMap<String, String> = BTreeMap::new();
+            for batch in left.chunks(MEMBERS_A_CALL) {
+                refused.extend(self.create_members(&at, &detector, batch, doing).await?);
             }
-        }
-        if !refused.is_empty() {
-            return Err(self.members_failed(doing(), &refused));
+            if refused.is_empty() {
+                break;
+            }
+            let management = self.shared.management.as_str();
+            let first = refused
+                .get(management)
+                .is_some_and(|why| why.contains(MANAGEMENT_FIRST));
+            if first && !management_is_on {
+                self.enable_in_management(&at, &detector).await?;
+                management_is_on = true;
+            } else {
+                // Accounts made a moment ago are not known to GuardDuty at once.
+                late.pause(format!(
+                    "GuardDuty refused {} accounts: trying again",
+                    refused.len()
+                ))
+                .await
+                .map_err(|_| self.members_failed(doing(), &refused))?;
+            }
+            left.retain(|detail| {
+                detail
+                    .account_id()
+                    .is_some_and(|id| refused.contains_key(id))
+            });
         }
         let wanted: BTreeSet<String> = details
             .iter()
@@ -331,6 +383,92 @@ impl Hand<'_> {
                 .await
                 .map_err(|_| self.members_failed(doing(), &states))?;
         }
+    }
+
+    /// CreateMembers for one batch; the accounts that were refused, with AWS's words.
+    async fn create_members(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+        batch: &[AccountDetail],
+        doing: impl Fn() -> String + Copy,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let answer = loop {
+            let made = guardduty!(self, at, "CreateMembers", || client
+                .create_members()
+                .detector_id(detector)
+                .set_account_details(Some(batch.to_vec()))
+                .send());
+            match made {
+                Ok(answer) => break answer,
+                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
+                    wait.pause("GuardDuty does not know the account as its administrator yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        };
+        Ok(answer
+            .unprocessed_accounts()
+            .iter()
+            .map(|account| {
+                let id = account.account_id().unwrap_or_default();
+                (
+                    id.to_owned(),
+                    account.result().unwrap_or_default().to_owned(),
+                )
+            })
+            .filter(|(_, result)| !result.contains("already"))
+            .collect())
+    }
+
+    /// Turns GuardDuty on in the management account, with what the organization's settings turn on
+    /// in members: a new detector would turn on every feature that is not named.
+    async fn enable_in_management(
+        &self,
+        administrator: &AccountRegion,
+        detector: &str,
+    ) -> Result<(), Failure> {
+        let at = self.place(&self.shared.management, &administrator.region);
+        let doing = || {
+            format!(
+                "turning GuardDuty on in the management account, {}",
+                at.region
+            )
+        };
+        self.tell("the management account must turn GuardDuty on itself before it can be a member");
+        let client = self
+            .shared
+            .aws
+            .guardduty(administrator)
+            .await
+            .doing(doing)?;
+        let settings = guardduty!(
+            self,
+            administrator,
+            "DescribeOrganizationConfiguration",
+            || client
+                .describe_organization_configuration()
+                .detector_id(detector)
+                .send()
+        )
+        .doing(doing)?;
+        let features: BTreeMap<String, bool> = settings
+            .features()
+            .iter()
+            .filter_map(|feature| {
+                let on = feature.auto_enable()? != &OrgFeatureStatus::None;
+                Some((feature.name()?.as_str().to_owned(), on))
+            })
+            .collect();
+        if self.detector(&at).await.doing(doing)?.is_none() {
+            self.create_detector(&at, &detector_settings(&features))
+                .await?;
+        }
+        Ok(())
     }
 
     fn members_failed(&self, doing: String, states: &BTreeMap<String, String>) -> Failure {
@@ -395,6 +533,7 @@ impl Hand<'_> {
                 created.destination_id.unwrap_or_default()
             }
         };
+        let mut verified_again = false;
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
             let described = guardduty!(self, &at, "DescribePublishingDestination", || client
@@ -405,6 +544,20 @@ impl Hand<'_> {
             .doing(doing)?;
             match described.status() {
                 Some(PublishingStatus::Publishing) => return Ok(Made::new()),
+                // What was wrong may be mended by now, but GuardDuty looks again only when it is told
+                // the destination anew.
+                Some(PublishingStatus::UnableToPublishFixDestinationProperty)
+                    if !verified_again =>
+                {
+                    verified_again = true;
+                    guardduty!(self, &at, "UpdatePublishingDestination", || client
+                        .update_publishing_destination()
+                        .detector_id(&detector)
+                        .destination_id(&destination)
+                        .destination_properties(properties.clone())
+                        .send())
+                    .doing(doing)?;
+                }
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty) => {
                     return Err(self.fails(
                         format!("GuardDuty cannot publish to {bucket}"),

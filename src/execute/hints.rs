@@ -6,7 +6,7 @@ use crate::event::Failure;
 /// Error code without `Exception`, a fragment of the message (empty matches all), the hint. The
 /// first row that matches counts, so rows with a fragment come before those without.
 const BY_CODE: &[(&str, &str, &str)] = &[
-    // Reasons of ConstraintViolationException stand in the message or before it.
+    // The call layer puts the reason of a ConstraintViolationException before its message.
     (
         "ConstraintViolation",
         "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
@@ -14,13 +14,13 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
     (
         "ConstraintViolation",
-        "exceeded the maximum number of accounts",
+        "exceeded the allowed number of AWS accounts",
         ACCOUNT_QUOTA,
     ),
     (
         "ConstraintViolation",
         "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED",
-        "AWS takes a limited number of new accounts a day; run apply again tomorrow, it goes on where it stopped",
+        "AWS makes a few accounts at a time, and others are before these; run apply again later, it goes on where it stopped",
     ),
     (
         "ConstraintViolation",
@@ -150,7 +150,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     (
         "AccessDenied",
         "AssumeRole",
-        "the access role is missing in the account or does not trust the management account; an invited account needs it made by hand (CloudFormation: AWS::IAM::Role that trusts the management account, with AdministratorAccess)",
+        "the access role is missing in the account or does not trust the management account; an invited account needs it made by hand (CloudFormation: AWS::IAM::Role that trusts the management account, with AdministratorAccess), while `protect-baseline` is not yet attached above it: that policy lets nobody else make a role of this name",
     ),
     (
         "AccessDenied",
@@ -184,7 +184,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days); ask for more: `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`";
+const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days); ask for more: `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`. In an organization younger than an hour AWS says so too: then run apply again later";
 const SIGN_IN: &str = "the credentials are no longer valid; sign in again and run apply again, it goes on where it stopped";
 const RUN_AGAIN: &str = "run apply again: it looks first, and does nothing twice";
 

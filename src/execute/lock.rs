@@ -25,6 +25,12 @@ pub const PARAMETER: &str = "/orgstrap/lock";
 /// The lock is read again before a change, but not more often than this.
 const FRESH: Duration = Duration::from_secs(5);
 
+/// AWS asks for 30 seconds between the deletion of a parameter and a new one of its name, and may
+/// say meanwhile that it exists: so long, and a little more, a lock that nobody holds is waited for.
+const SETTLING: Duration = Duration::from_secs(45);
+/// How often it is tried meanwhile.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Who holds the lock: the parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -147,27 +153,31 @@ pub async fn acquire(
     let value =
         serde_json::to_string(&holder).map_err(|error| LockError::Foreign(error.to_string()))?;
     let ssm = aws.ssm(&at).await?;
-    let put = aws
-        .call(&ctx, Operation("ssm", "PutParameter"), &at, || {
-            ssm.put_parameter()
-                .name(PARAMETER)
-                .description("Held by a run of orgstrap while it changes the organization")
-                .value(&value)
-                .r#type(aws_sdk_ssm::types::ParameterType::String)
-                .overwrite(false)
-                .send()
-        })
-        .await;
-    match put {
-        Ok(_) => {}
-        Err(error) if error.is("ParameterAlreadyExists") => match read(aws, &at, &ctx).await? {
-            // Our own, after an answer that was lost.
-            Some(held) if held.run == run => {}
-            Some(held) => return Err(LockError::Held(Box::new(held))),
-            // Released between the two calls.
-            None => return Err(error.into()),
-        },
-        Err(error) => return Err(error.into()),
+    let begun = Instant::now();
+    loop {
+        let put = aws
+            .call(&ctx, Operation("ssm", "PutParameter"), &at, || {
+                ssm.put_parameter()
+                    .name(PARAMETER)
+                    .description("Held by a run of orgstrap while it changes the organization")
+                    .value(&value)
+                    .r#type(aws_sdk_ssm::types::ParameterType::String)
+                    .overwrite(false)
+                    .send()
+            })
+            .await;
+        match put {
+            Ok(_) => break,
+            Err(error) if error.is("ParameterAlreadyExists") => match read(aws, &at, &ctx).await? {
+                // Our own, after an answer that was lost.
+                Some(held) if held.run == run => break,
+                Some(held) => return Err(LockError::Held(Box::new(held))),
+                // Released between the two calls, or a moment ago.
+                None if begun.elapsed() < SETTLING => tokio::time::sleep(AGAIN).await,
+                None => return Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(Lock {
         aws: aws.clone(),
@@ -209,7 +219,13 @@ impl Lock {
         if seen.elapsed() < FRESH {
             return Ok(());
         }
-        match read(&self.aws, &self.at, ctx).await? {
+        let mut found = read(&self.aws, &self.at, ctx).await?;
+        if found.is_none() {
+            // One look that finds nothing may be a lagging one, and costs the whole run.
+            tokio::time::sleep(AGAIN).await;
+            found = read(&self.aws, &self.at, ctx).await?;
+        }
+        match found {
             Some(holder) if holder.run == self.run => {
                 *seen = Instant::now();
                 Ok(())

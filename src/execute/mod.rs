@@ -21,6 +21,8 @@ mod stack;
 mod stack_set;
 mod stop;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use effects::AwsEffects;

@@ -19,6 +19,9 @@ pub enum Lane {
     AccountClosure,
     /// Operations of one stack set, by its full name: one at a time.
     StackSet(String),
+    /// GuardDuty's administrator, Region by Region: the first makes it known to the organization,
+    /// and Regions asked at the same time were refused meanwhile.
+    GuardDutyAdministrator,
 }
 
 impl Lane {
@@ -27,7 +30,7 @@ impl Lane {
         match self {
             Lane::AccountCreation => 5,
             Lane::AccountClosure => 3,
-            Lane::StackSet(_) => 1,
+            Lane::StackSet(_) | Lane::GuardDutyAdministrator => 1,
         }
     }
 
@@ -41,6 +44,7 @@ impl Lane {
             Act::UpdateStackSetSettings { name, .. }
             | Act::CreateStackInstances { name, .. }
             | Act::ForgetStackInstances { name, .. } => Some(Lane::StackSet(name.clone())),
+            Act::EnableGuardDutyAdministrator { .. } => Some(Lane::GuardDutyAdministrator),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, Sta
 use super::effects::{Doing, Hand};
 use super::hints;
 use super::run::Made;
-use super::wait::{STACK, Wait};
+use super::wait::{PROPAGATION, STACK, Wait};
 use crate::aws::{AwsError, Operation};
 use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
 use crate::event::Failure;
@@ -22,6 +22,17 @@ macro_rules! cloudformation {
     };
 }
 pub(super) use cloudformation;
+
+/// What CloudFormation says of a resource whose policies or trusted access were made a moment ago
+/// and are not seen everywhere: CloudTrail and Config test them when a trail or a channel is made.
+const LAGS: &[&str] = &[
+    "InsufficientS3BucketPolicy",
+    "InsufficientEncryptionPolicy",
+    "InsufficientDeliveryPolicy",
+    "Insufficient permissions to access S3 bucket",
+    "Insufficient delivery policy",
+    "CloudTrailAccessNotEnabled",
+];
 
 /// Tags as CloudFormation takes them.
 pub(super) fn stack_tags(tags: &Tags) -> Vec<Tag> {
@@ -65,7 +76,6 @@ impl Hand<'_> {
     /// a failed creation left is deleted first.
     pub(super) async fn create_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
-        let doing = || doing("creating", stack, &at);
         match self.settled(&at, stack).await? {
             None => {}
             Some(there) if failed_creation(&there) => {
@@ -85,10 +95,38 @@ impl Hand<'_> {
                 ));
             }
         }
+        let mut wait = Wait::new(self.ctx, PROPAGATION);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_to_create(&at, stack, attempt).await {
+                Err(failure) if LAGS.iter().any(|lag| failure.said.contains(lag)) => {
+                    let why = "a bucket, a key or trusted access is not known everywhere yet: making the stack once more";
+                    if wait.pause(why).await.is_err() {
+                        return Err(failure);
+                    }
+                    if let Some(there) = self.settled(&at, stack).await?
+                        && failed_creation(&there)
+                    {
+                        self.remove_failed(&at, stack, &there).await?;
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to_create(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+        attempt: u32,
+    ) -> Result<Made, Failure> {
+        let doing = || doing("creating", stack, at);
         let parameters = self.parameters(&stack.parameters)?;
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let token = self.token("create");
-        let created = cloudformation!(self, &at, "CreateStack", || client
+        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let token = self.token(&format!("create {attempt}"));
+        let created = cloudformation!(self, at, "CreateStack", || client
             .create_stack()
             .stack_name(&stack.name)
             .template_body(&stack.template)
@@ -105,8 +143,7 @@ impl Hand<'_> {
             Err(error) if error.is("AlreadyExists") || error.is("TokenAlreadyExists") => {}
             Err(error) => return Err(error).doing(doing),
         }
-        self.finish_stack(&at, stack, "CREATE_COMPLETE", doing)
-            .await
+        self.finish_stack(at, stack, "CREATE_COMPLETE", doing).await
     }
 
     /// UpdateStack and its end.

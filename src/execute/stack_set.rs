@@ -166,7 +166,10 @@ impl Hand<'_> {
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
         let parameters = self.parameters(&set.parameters)?;
         let goal = self.goal(wave)?;
-        let targets = self.targets(wave)?;
+        // Neither targets nor Regions mean the whole set; empty ones are refused.
+        let whole = wave.ous.is_empty();
+        let targets = (!whole).then(|| self.targets(wave)).transpose()?;
+        let in_regions = (!whole).then(|| regions(wave));
         let token = self.token("update");
         let updated = cloudformation!(self, &at, "UpdateStackSet", || client
             .update_stack_set()
@@ -177,8 +180,8 @@ impl Hand<'_> {
             .set_capabilities(Some(capabilities(&set.capabilities)))
             .set_tags(Some(stack_tags(&set.tags)))
             .permission_model(PermissionModels::ServiceManaged)
-            .deployment_targets(targets.clone())
-            .set_regions(Some(regions(wave)))
+            .set_deployment_targets(targets.clone())
+            .set_regions(in_regions.clone())
             .operation_preferences(preferences(wave))
             .operation_id(&token)
             .send());

@@ -56,6 +56,11 @@ pub(super) const STACK: Patience = Patience {
     intervals: &[(0, 3), (30, 5), (180, 15)],
     limit: 90 * 60,
 };
+/// Until policies that a stack's resources need are seen everywhere, told by stacks that failed.
+pub(super) const PROPAGATION: Patience = Patience {
+    intervals: &[(0, 30), (60, 60)],
+    limit: 5 * 60,
+};
 /// A stack-set operation, which may reach thousands of instances.
 pub(super) const STACK_SET_OPERATION: Patience = Patience {
     intervals: &[(0, 5), (60, 10), (300, 30)],

@@ -180,6 +180,21 @@ mod tests {
         }
     }
 
+    /// A key is known by its tag, so the tag must not be changed either: TagResource overwrites.
+    #[test]
+    fn protected_keys_keep_the_tag_that_protects_them() {
+        let (_, value) = document(Builtin::ProtectBaseline, &["eu-west-1"]);
+        let statements = value["Statement"].as_array().unwrap();
+        let keys = statements.iter().find(|s| s["Sid"] == "KeepKeys").unwrap();
+        let (tag, marked) = crate::change::OWNERSHIP_TAG;
+        let condition = &keys["Condition"]["StringEquals"];
+        assert_eq!(condition[format!("aws:ResourceTag/{tag}")], *marked);
+        let actions = keys["Action"].as_array().unwrap();
+        for action in ["kms:TagResource", "kms:UntagResource"] {
+            assert!(actions.iter().any(|other| other == action), "{action}");
+        }
+    }
+
     #[test]
     fn regions_are_those_of_the_plan() {
         let (_, value) = document(Builtin::ApprovedRegions, &["eu-west-1", "us-east-1"]);

@@ -25,7 +25,8 @@ use crate::inventory::{AutoDeployment, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
-    let stages = Stages::of(ctx.plan);
+    let governed = governed(ctx);
+    let stages = Stages::of(ctx.plan).without(|path| governed.contains_key(path));
     let nothing = BTreeMap::new();
     let have = match (&ctx.inventory.stack_sets, ctx.organization) {
         (_, None) => &nothing,
@@ -37,7 +38,23 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             return;
         }
     };
+    // An OU as a target reaches all that lies below it.
+    let reached = governed.iter().find(|(path, _)| {
+        let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
+        targets.any(|target| target.contains(path))
+    });
     for (name, wanted) in &ctx.wanted.stack_sets {
+        if let Some((path, tool)) = reached {
+            found.state(
+                Address::StackSet(name.clone()),
+                format!("it would reach the OU {path}, which {tool} governs"),
+                Some(
+                    "put OUs that another tool governs beside those of the plan, not below them"
+                        .to_owned(),
+                ),
+            );
+            continue;
+        }
         let set = Set {
             ctx,
             stages: &stages,
@@ -50,6 +67,17 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         }
     }
     unmanaged(ctx, found, have);
+}
+
+/// The OUs that another tool governs, with its name.
+fn governed(ctx: &Context<'_>) -> BTreeMap<OuPath, &'static str> {
+    let Ok(ous) = &ctx.ous else {
+        return BTreeMap::new();
+    };
+    ctx.governed
+        .iter()
+        .filter_map(|(id, tool)| Some((ous.paths.get(id)?.clone(), *tool)))
+        .collect()
 }
 
 /// One stack set of the plan.

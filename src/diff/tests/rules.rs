@@ -6,7 +6,7 @@ use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, empty, known, member};
 use crate::baseline::Wanted;
 use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Verb};
-use crate::diff::{Because, ProblemKind, diff};
+use crate::diff::{Because, Diff, ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -267,11 +267,9 @@ fn another_guardduty_administrator_is_a_problem() {
     assert_eq!(found.changes, vec![]);
 }
 
-/// Control Tower's OUs are told and left alone, whatever the plan says of them.
-#[test]
-fn what_control_tower_governs_is_left() {
-    let mut inventory = settled();
-    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
+/// Control Tower's policy on an OU.
+fn guardrail(inventory: &mut Inventory, at: &str) {
+    let governed = ou_of(inventory, at).id.clone();
     let rail = PolicyFacts {
         id: "p-rail".to_owned(),
         arn: String::new(),
@@ -279,11 +277,62 @@ fn what_control_tower_governs_is_left() {
         kind: PolicyType::ServiceControlPolicy,
         description: String::new(),
         content: Seen::Known("{}".to_owned()),
-        targets: Seen::Known(BTreeSet::from([sandbox])),
+        targets: Seen::Known(BTreeSet::from([governed])),
         tags: Seen::Known(Tags::new()),
     };
     known(&mut inventory.policies).insert(rail.id.clone(), rail);
     known(&mut inventory.trusted_access).insert(principal("controltower"));
+}
+
+/// The OUs, by their addresses, that rollouts of stack sets name.
+fn rolled_out(found: &Diff) -> String {
+    let waves = found.changes.iter().filter_map(|change| match &change.act {
+        Act::CreateStackInstances { wave, .. } | Act::UpdateStackInstances { wave, .. } => {
+            Some(format!("{:?}", wave.ous))
+        }
+        _ => None,
+    });
+    waves.collect()
+}
+
+/// A stack set reaches whole OUs, so those of Control Tower are no targets, and one that holds such
+/// an OU is none either.
+#[test]
+fn stack_sets_do_not_reach_what_control_tower_governs() {
+    let mut inventory = settled();
+    known(&mut inventory.stack_sets).clear();
+    assert!(rolled_out(&compare(&inventory)).contains("Sandbox"));
+    guardrail(&mut inventory, "Sandbox");
+    let found = compare(&inventory);
+    let ous = rolled_out(&found);
+    assert!(
+        ous.contains("Workloads") && !ous.contains("Sandbox"),
+        "{ous}"
+    );
+
+    let mut inventory = settled();
+    known(&mut inventory.stack_sets).clear();
+    guardrail(&mut inventory, "Workloads/Prod");
+    let mut plan = plan();
+    plan.rollout.stages.clear();
+    let found = diff(&plan, &wanted(), &inventory, &PRUNE);
+    assert_eq!(rolled_out(&found), "");
+    let blocked: Vec<String> = found
+        .blocked
+        .iter()
+        .map(|b| b.address.to_string())
+        .collect();
+    assert!(
+        blocked.contains(&"stack set config-recorder".to_owned()),
+        "{blocked:?}"
+    );
+}
+
+/// Control Tower's OUs are told and left alone, whatever the plan says of them.
+#[test]
+fn what_control_tower_governs_is_left() {
+    let mut inventory = settled();
+    guardrail(&mut inventory, "Sandbox");
     let mut plan = plan();
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Security");
     plan.accounts
