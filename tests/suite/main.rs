@@ -2,6 +2,7 @@
 
 mod baselines;
 mod broken_plans;
+mod conformance;
 mod examples;
 mod moto;
 mod observe;

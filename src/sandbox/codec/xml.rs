@@ -186,6 +186,7 @@ fn write(
             value: inner,
             key_name,
             value_name,
+            ..
         } => {
             let entry = if flattened { name } else { "entry" };
             if !flattened {
