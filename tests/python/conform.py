@@ -30,8 +30,8 @@ CONFIG = Config(
     retries={"max_attempts": 0}, parameter_validation=False, s3={"addressing_style": "path"}
 )
 KEYS = (
-    "Id", "AccountId", "AdminAccountId", "Key", "Type", "ServicePrincipal", "PolicyId", "TargetId", "RoleName",
-    "PolicyName", "OutputKey", "ParameterKey", "LogicalResourceId", "StackName", "Name", "name", "RegionName",
+    "Id", "AccountId", "AdminAccountId", "Key", "TargetId", "Type", "ServicePrincipal", "PolicyId", "RoleName",
+    "PolicyName", "OutputKey", "ParameterKey", "LogicalResourceId", "StackName", "StackSetName", "Name", "name", "RegionName",
 )
 ABSENT = "(absent)"
 
@@ -39,10 +39,10 @@ ABSENT = "(absent)"
 class Place:
     """One of the two worlds: makes calls in it and remembers what they answered, by step."""
 
-    def __init__(self, endpoint, key, secret, management):
+    def __init__(self, endpoint, key, secret, management, email):
         self.endpoint = endpoint
         self.keys = {"aws_access_key_id": key, "aws_secret_access_key": secret}
-        self.words = {management: "<management>"}
+        self.words = {management: "<management>", email: "<management's email>"}
         self.management = management
         self.steps = {}
         self.clients = {}
@@ -106,8 +106,9 @@ class Place:
             value = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)?", "<time>", value)
             value = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "<uuid>", value)
             value = re.sub(r"\bp-[a-z0-9]{8,}\b", "<policy>", value)
-            value = re.sub(r"\b(car)-[0-9a-f]{8,32}\b", "<request>", value)
-            value = re.sub(r"\b(ASIA|AKIA|AROA)\w{10,}", r"<\1>", value)
+            value = re.sub(r"\bcar-[0-9a-z]{8,32}\b", "<request>", value)
+            value = re.sub(r"\b(ASIA|AKIA|AROA|AIDA)\w{10,}", r"<\1>", value)
+            value = re.sub(r"\bou-(<root suffix>|[0-9a-z]{4,})-[0-9a-z]{8}\b", "<ou>", value)
             return re.sub(r"\b\d{12}\b", "<account>", value)
 
         def flat(value, path, into):
@@ -149,7 +150,9 @@ def differences(sandbox, moto):
             continue
         for field in sorted(set(ours) | set(theirs)):
             pair = (ours.get(field, ABSENT), theirs.get(field, ABSENT))
-            if pair[0] != pair[1]:
+            # An empty list differs in its items, which are fields of their own.
+            fuller = theirs if pair[0] in ("[]", "{}") else ours if pair[1] in ("[]", "{}") else {}
+            if pair[0] != pair[1] and not any(f.startswith((f"{field}[", f"{field}.")) for f in fuller):
                 yield (step, field, *pair)
 
 
@@ -168,8 +171,8 @@ def main():
         entries = tomllib.load(file)["difference"]
     proxy = judge.Judge(sandbox_url, requests=False)
     key, secret = "AKIASANDBOXMANAGEMNT", "sandbox-management-secret-not-a-real-key"
-    sandbox = Place(proxy.url, key, secret, "111111111111")
-    moto = Place(moto_url, "testing", "testing", "123456789012")
+    sandbox = Place(proxy.url, key, secret, "111111111111", "management@example.com")
+    moto = Place(moto_url, "testing", "testing", "123456789012", "master@example.com")
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(conform_steps.run, place) for place in (sandbox, moto)]:
             done.result()

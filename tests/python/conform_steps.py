@@ -21,9 +21,9 @@ SCP = "SERVICE_CONTROL_POLICY"
 
 def run(place):
     organizations(place)
-    session = sts(place)
-    iam(place, session)
-    ssm(place, session)
+    sts(place)
+    iam(place)
+    ssm(place)
     s3(place)
     cloudformation(place)
     cloudtrail(place)
@@ -53,11 +53,14 @@ def organizations(place):
         return made and place.know(made["OrganizationalUnit"]["Id"], f"ou {name}")
 
     work = ou("first", root, "Workloads")
-    call("organizations:CreateOrganizationalUnit same name", ParentId=root, Name="Workloads")
+    # What moto lets pass must not change what follows, so it happens to this one.
+    scrap = ou("for scraps", root, "Scrap")
+    inner = ou("in it", scrap, "Inner")
+    call("organizations:CreateOrganizationalUnit same name", ParentId=scrap, Name="Inner", hide=["OrganizationalUnit"])
     call("organizations:CreateOrganizationalUnit unknown parent", ParentId="ou-abcd-12345678", Name="x")
-    call("organizations:CreateOrganizationalUnit malformed parent", ParentId="nonsense", Name="x")
-    call("organizations:CreateOrganizationalUnit empty name", ParentId=root, Name="")
-    call("organizations:CreateOrganizationalUnit without a name", ParentId=root)
+    call("organizations:CreateOrganizationalUnit malformed parent", ParentId="nonsense", Name="x", hide=["OrganizationalUnit"])
+    call("organizations:CreateOrganizationalUnit empty name", ParentId=scrap, Name="")
+    call("organizations:CreateOrganizationalUnit without a name", ParentId=scrap)
     parent = work
     for depth in range(2, 6):
         parent = ou(f"level {depth}", parent, f"Level {depth}")
@@ -73,7 +76,8 @@ def organizations(place):
     call("organizations:ListChildren of a wrong type", ParentId=root, ChildType="NONSENSE")
     call("organizations:ListParents of an OU", ChildId=work)
     call("organizations:ListParents of an unknown OU", ChildId="ou-abcd-12345678")
-    call("organizations:DeleteOrganizationalUnit with OUs in it", OrganizationalUnitId=work)
+    call("organizations:DeleteOrganizationalUnit with OUs in it", OrganizationalUnitId=scrap)
+    call("organizations:ListParents of an inner OU", ChildId=inner)
     gone = ou("to be deleted", root, "Gone")
     call("organizations:DeleteOrganizationalUnit empty", OrganizationalUnitId=gone)
     call("organizations:DeleteOrganizationalUnit again", OrganizationalUnitId=gone)
@@ -110,7 +114,7 @@ def organizations(place):
     call("organizations:DescribeAccount malformed", AccountId="1")
     call("organizations:ListParents of a new account", ChildId=first)
     call("organizations:MoveAccount", AccountId=first, SourceParentId=root, DestinationParentId=work)
-    call("organizations:MoveAccount from where it is not", AccountId=first, SourceParentId=root, DestinationParentId=other)
+    call("organizations:MoveAccount from where it is not", AccountId=second, SourceParentId=work, DestinationParentId=root)
     call("organizations:MoveAccount to nowhere", AccountId=first, SourceParentId=work, DestinationParentId="ou-abcd-12345678")
     call("organizations:MoveAccount of nobody", AccountId="999999999999", SourceParentId=root, DestinationParentId=work)
     call("organizations:ListParents of a moved account", ChildId=first)
@@ -174,7 +178,7 @@ def organizations(place):
     call("organizations:DisablePolicyType again", RootId=root, PolicyType="TAG_POLICY")
 
     # Trusted access, delegated administrators
-    principal = "config.amazonaws.com"
+    principal = "config-multiaccountsetup.amazonaws.com"
     call("organizations:RegisterDelegatedAdministrator unknown service", AccountId=first, ServicePrincipal="nonsense.amazonaws.com")
     call("organizations:EnableAWSServiceAccess", ServicePrincipal=principal)
     call("organizations:EnableAWSServiceAccess again", ServicePrincipal=principal)
@@ -222,19 +226,23 @@ def sts(place):
     place.call("sts:AssumeRole malformed", RoleArn="nonsense", RoleSessionName="test")
     place.call("sts:AssumeRole short session", RoleArn=role, RoleSessionName="x")
     place.call("sts:AssumeRole too long", RoleArn=role, RoleSessionName="test", DurationSeconds=99999)
-    credentials = answer["Credentials"]
-    inside = {
+    place.call("sts:GetCallerIdentity member", inside=inside(place))
+    place.call("organizations:DescribeOrganization by a member", inside=inside(place))
+    place.call("organizations:ListAccounts by a member", inside=inside(place))
+
+
+def inside(place):
+    """Fresh credentials in a member account: sessions last an hour of the sandbox's time, which is soon over."""
+    role = f"arn:aws:iam::{place.accounts['payments']}:role/OrganizationAccountAccessRole"
+    credentials = place.raw("sts", "AssumeRole", RoleArn=role, RoleSessionName="test")["Credentials"]
+    return {
         "aws_access_key_id": credentials["AccessKeyId"],
         "aws_secret_access_key": credentials["SecretAccessKey"],
         "aws_session_token": credentials["SessionToken"],
     }
-    place.call("sts:GetCallerIdentity member", inside=inside)
-    place.call("organizations:DescribeOrganization by a member", inside=inside)
-    place.call("organizations:ListAccounts by a member", inside=inside)
-    return inside
 
 
-def iam(place, inside):
+def iam(place):
     call = place.call
     call("iam:GetRole unknown", RoleName="Nobody")
     made = call("iam:CreateRole", RoleName="Reader", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "a", "Value": "b"}])
@@ -249,7 +257,9 @@ def iam(place, inside):
     call("iam:ListRolePolicies", RoleName="Reader")
     call("iam:GetRolePolicy", RoleName="Reader", PolicyName="deny")
     call("iam:GetRolePolicy unknown", RoleName="Reader", PolicyName="nothing")
-    managed = "arn:aws:iam::aws:policy/SecurityAudit"
+    made = call("iam:CreatePolicy", PolicyName="stay", PolicyDocument=DENY)
+    place.know(made["Policy"]["PolicyId"], "policy id")
+    managed = made["Policy"]["Arn"]
     call("iam:AttachRolePolicy", RoleName="Reader", PolicyArn=managed)
     call("iam:ListAttachedRolePolicies", RoleName="Reader")
     call("iam:DeleteRole with policies", RoleName="Reader")
@@ -261,15 +271,15 @@ def iam(place, inside):
     call("iam:GetRole after an update", RoleName="Reader")
     call("iam:DeleteRole", RoleName="Reader")
     call("iam:DeleteRole again", RoleName="Reader")
-    made = call("iam:CreateServiceLinkedRole", AWSServiceName="config.amazonaws.com", inside=inside)
+    made = call("iam:CreateServiceLinkedRole", AWSServiceName="config.amazonaws.com", inside=inside(place))
     if made:
         place.know(made["Role"]["RoleId"], "role config")
-    call("iam:CreateServiceLinkedRole again", AWSServiceName="config.amazonaws.com", inside=inside)
-    call("iam:GetRole service-linked", RoleName="AWSServiceRoleForConfig", inside=inside)
+    call("iam:CreateServiceLinkedRole again", AWSServiceName="config.amazonaws.com", inside=inside(place))
+    call("iam:GetRole service-linked", RoleName="AWSServiceRoleForConfig", inside=inside(place))
     call("iam:GetRole of another account", RoleName="AWSServiceRoleForConfig")
 
 
-def ssm(place, inside):
+def ssm(place):
     call = place.call
     lock = "/orgstrap/lock"
     call("ssm:GetParameter unknown", Name=lock)
@@ -280,7 +290,7 @@ def ssm(place, inside):
     call("ssm:PutParameter unknown type", Name="/x", Value="1", Type="Nonsense")
     call("ssm:GetParameter", Name=lock)
     call("ssm:GetParameter elsewhere", Name=lock, region="eu-west-1")
-    call("ssm:GetParameter in a member", Name=lock, inside=inside)
+    call("ssm:GetParameter in a member", Name=lock, inside=inside(place))
     call("ssm:GetParameters some", Names=[lock, "/nothing"])
     call("ssm:GetParametersByPath", Path="/orgstrap")
     call("ssm:DeleteParameter", Name=lock)
@@ -292,8 +302,8 @@ def s3(place):
     bucket = {"Bucket": "orgstrap-conformance-0a"}
     call("s3:GetBucketPolicy no bucket", **bucket)
     call("s3:CreateBucket", **bucket)
+    call("s3:ListBuckets", hide=["Owner"])
     call("s3:CreateBucket bad name", Bucket="Not_A_Bucket")
-    call("s3:ListBuckets")
     call("s3:GetBucketLocation", **bucket)
     call("s3:GetBucketPolicy none", **bucket)
     call("s3:PutBucketPolicy bad JSON", Policy="{", **bucket)
@@ -391,11 +401,12 @@ def cloudformation(place):
     call("cloudformation:DeleteStack of nothing", StackName="nothing")
     call("cloudformation:DescribeStackSet unknown", StackSetName="nothing")
     call("cloudformation:CreateStackSet", StackSetName="conformance", TemplateBody=TEMPLATE, hide=["StackSetId"])
-    call("cloudformation:CreateStackSet again", StackSetName="conformance", TemplateBody=TEMPLATE)
     call("cloudformation:ListStackSets", Status="ACTIVE", hide=["StackSetId"])
     call("cloudformation:ListStackInstances none", StackSetName="conformance")
     call("cloudformation:DescribeStackSetOperation unknown", StackSetName="conformance", OperationId="nothing")
     call("cloudformation:DeleteStackSet", StackSetName="conformance")
+    place.raw("cloudformation", "CreateStackSet", StackSetName="twice", TemplateBody=TEMPLATE)
+    call("cloudformation:CreateStackSet again", StackSetName="twice", TemplateBody=TEMPLATE, hide=["StackSetId"])
 
 
 def cloudtrail(place):
@@ -405,7 +416,6 @@ def cloudtrail(place):
     call("cloudtrail:CreateTrail no bucket", Name="trail", S3BucketName="orgstrap-conformance-none")
     call("cloudtrail:CreateTrail bad name", Name="a", S3BucketName=place.bucket)
     call("cloudtrail:CreateTrail", Name="trail", S3BucketName=place.bucket, IsMultiRegionTrail=True)
-    call("cloudtrail:CreateTrail again", Name="trail", S3BucketName=place.bucket)
     call("cloudtrail:DescribeTrails")
     call("cloudtrail:GetTrail", Name="trail")
     call("cloudtrail:ListTrails")
@@ -422,6 +432,7 @@ def cloudtrail(place):
     call("cloudtrail:GetEventSelectors", TrailName="trail")
     call("cloudtrail:UpdateTrail", Name="trail", EnableLogFileValidation=True)
     call("cloudtrail:StopLogging", Name="trail")
+    call("cloudtrail:CreateTrail again", Name="trail", S3BucketName=place.bucket)
     call("cloudtrail:DeleteTrail", Name="trail")
     call("cloudtrail:DeleteTrail again", Name="trail")
 
@@ -478,10 +489,11 @@ def guardduty(place):
     call("guardduty:GetDetector unknown", DetectorId="0" * 32)
     made = call("guardduty:CreateDetector", Enable=True)
     detector = place.know(made["DetectorId"], "detector")
-    call("guardduty:CreateDetector again", Enable=True)
     call("guardduty:ListDetectors")
     call("guardduty:GetDetector", DetectorId=detector)
+    call("guardduty:CreateDetector again", Enable=True, hide=["DetectorId"])
     call("guardduty:ListOrganizationAdminAccounts none")
+    place.raw("organizations", "EnableAWSServiceAccess", ServicePrincipal="guardduty.amazonaws.com")
     call("guardduty:EnableOrganizationAdminAccount", AdminAccountId=place.accounts["shop"])
     call("guardduty:ListOrganizationAdminAccounts")
     call("guardduty:EnableOrganizationAdminAccount another", AdminAccountId=place.accounts["payments"])

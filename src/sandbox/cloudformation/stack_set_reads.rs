@@ -80,13 +80,13 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             });
             let auto = set.service_managed.then(|| auto_view(set));
             let description = Some(&set.description).filter(|text| !text.is_empty());
-    optional(
-        &mut out,
-        &[
-            ("AutoDeployment", auto),
-            ("Description", description.map(|text| json!(text))),
-        ],
-    );
+            optional(
+                &mut out,
+                &[
+                    ("AutoDeployment", auto),
+                    ("Description", description.map(|text| json!(text))),
+                ],
+            );
             out
         })
         .collect();

@@ -44,7 +44,11 @@ fn run(name: &str, place: &In) {
     let file = source.join("steps.txt");
     let text = std::fs::read_to_string(&file).expect("the scenario has steps.txt");
     let (steps, tail) = parse(&text);
-    let needs_python = |step: &Step| ["python ", "aws "].iter().any(|verb| step.command.starts_with(verb));
+    let needs_python = |step: &Step| {
+        ["python ", "aws "]
+            .iter()
+            .any(|verb| step.command.starts_with(verb))
+    };
     if steps.iter().any(needs_python) && python().is_none() {
         return;
     }
