@@ -1,7 +1,10 @@
 """Writes docs/conformance.md, from tests/conformance/differences.toml, to stdout."""
 
 import pathlib
+import re
 import tomllib
+
+import botocore.loaders
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = """# Where the sandbox and moto differ
@@ -24,6 +27,14 @@ def short(texts):
 
 with open(ROOT / "tests/conformance/differences.toml", "rb") as file:
     entries = tomllib.load(file)["difference"]
+
+# What is cited from a model must be in it.
+for entry in entries:
+    for service, name in re.findall(r"Model: (\w+)\.(\w+)", entry["source"]):
+        model = botocore.loaders.Loader().load_service_model(service, "service-2")
+        assert name in model["shapes"] or name in model["operations"], entry
+        words = {word for shape in model["shapes"].values() for word in shape.get("enum", [])}
+        assert words.issuperset(re.findall(r"[A-Z]{2,}_[A-Z_]+", entry["source"])), entry
 print(HEAD)
 services = sorted({step.partition(":")[0] for entry in entries for step in entry["steps"]})
 for service in services:
