@@ -3,7 +3,7 @@
 
 use std::process::{Command, Output};
 
-use crate::support::transcript::in_sandbox;
+use crate::support::normal::normal;
 use crate::support::worlds::World;
 use crate::support::{clean, orgstrap, python, root};
 
@@ -79,15 +79,17 @@ fn the_judge_finds_what_is_wrong() {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Every exchange of bringing up the startup example, over a port as a user would try it.
+/// The startup example brought up over a port, as a user would try it, with botocore as the judge of every
+/// exchange; then the AWS CLI's tour of that world.
 #[test]
-fn botocore_finds_nothing_wrong_with_a_served_apply() {
+fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let plan = folder.path().join("startup.toml");
     std::fs::copy(root().join("examples/startup.toml"), &plan).expect("copies");
-    let sandbox = World::sandbox(&folder.path().join("world.json"));
-    let mut command = sandbox.client(Command::new(python));
+    let log = folder.path().join("serve.log");
+    let sandbox = World::sandbox_with_log(&folder.path().join("world.json"), &log);
+    let mut command = sandbox.client(Command::new(&python));
     let output = command
         .arg("-B")
         .arg(root().join("tests/python/judge.py"))
@@ -115,9 +117,43 @@ fn botocore_finds_nothing_wrong_with_a_served_apply() {
         let count = report["exchanges"][operation].as_u64().unwrap_or(0);
         assert!(count >= least, "{operation}: {count} of {least}");
     }
-}
 
-#[test]
-fn the_aws_cli_tours_the_startup_world() {
-    in_sandbox("aws-cli");
+    let tour = root().join("tests/conformance/aws-cli.txt");
+    let output = sandbox
+        .client(Command::new(&python))
+        .arg("-B")
+        .arg(root().join("tests/python/aws_cli.py"))
+        .arg(&tour)
+        .output()
+        .expect("Python starts");
+    assert!(output.status.success(), "{}", said(&output));
+    let got = normal(&String::from_utf8_lossy(&output.stdout), "111111111111");
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
+        std::fs::write(&tour, &got).expect("writes");
+    }
+    let there = std::fs::read_to_string(&tour).expect("the transcript is there");
+    assert!(
+        there == got,
+        "{} differs; INSTA_UPDATE=always writes it anew. Now:\n\n{got}",
+        tour.display()
+    );
+
+    // What is not simulated is never passed over in silence: the log names it.
+    sandbox.end();
+    let log = std::fs::read_to_string(log).expect("a log");
+    for named in [
+        "ListHandshakesForAccount",
+        "DescribeInstanceInformation",
+        "GetSessionToken",
+        "ListTypes",
+        "/detector/12abc34d567e8fa901bc2d34e56789f0/filter",
+        "/orgstrap-nothing-here?cors",
+        "DescribeVpcs",
+    ] {
+        let told = |line: &&str| line.contains("not simulated") && line.contains(named);
+        assert!(
+            log.lines().any(|line| told(&line)),
+            "{named} is not in\n{log}"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Lines that begin with `#` are for the reader. `$ orgstrap ...` runs the binary, with `@world` for
 //! the options that choose the world; `$ python SCRIPT ...` runs a script of `tests/python/` as a
-//! client of that world; `$ aws ...` runs the AWS CLI as one; `$ cp FROM TO` copies a file,
+//! client of that world; `$ cp FROM TO` copies a file,
 //! from the repository after `@root/`. Below each command stand its stdout, its stderr
 //! (each line after `! `) and its exit code where it is not 0. With `INSTA_UPDATE=always` the file is
 //! written anew.
@@ -44,12 +44,7 @@ fn run(name: &str, place: &In) {
     let file = source.join("steps.txt");
     let text = std::fs::read_to_string(&file).expect("the scenario has steps.txt");
     let (steps, tail) = parse(&text);
-    let needs_python = |step: &Step| {
-        ["python ", "aws "]
-            .iter()
-            .any(|verb| step.command.starts_with(verb))
-    };
-    if steps.iter().any(needs_python) && python().is_none() {
+    if steps.iter().any(|step| step.command.starts_with("python ")) && python().is_none() {
         return;
     }
     let moto = match place {
@@ -181,19 +176,13 @@ fn perform(command: &str, folder: &Path, moto: Option<&World>) -> Vec<String> {
             }
             run(command)
         }
-        "python" | "aws" => {
+        "python" => {
+            let (script, arguments) = arguments.split_first().expect("a script");
             let mut command = Command::new(python().expect("looked for before"));
-            if verb == "aws" {
-                command.args(["-B", "-m", "awscli"]);
-            } else {
-                command.arg("-B");
-            }
-            let mut arguments = arguments.iter();
-            if verb == "python" {
-                let script = arguments.next().expect("a script");
-                command.arg(root().join("tests/python").join(script));
-            }
-            command.args(arguments);
+            command
+                .arg("-B")
+                .arg(root().join("tests/python").join(script))
+                .args(arguments);
             match moto {
                 Some(world) => run(world.client(command)),
                 None => {
