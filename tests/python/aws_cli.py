@@ -3,7 +3,8 @@
 usage: aws_cli.py TRANSCRIPT
 
 Comments and `$ aws ...` lines stay. Below each command stand its stdout, its stderr (each line after `! `)
-and its exit code where it is not 0.
+and its exit code where it is not 0. `<account>` in a command is an account that nobody has: in the transcript all
+ids that AWS chooses are words.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ import shlex
 import sys
 
 from awscli.clidriver import create_clidriver
+
+NOBODY = "999999999999"
 
 
 def run(words):
@@ -33,4 +36,5 @@ for line in lines:
         started = True
     elif line.startswith("$ aws "):
         print(line)
-        print("\n".join(run(shlex.split(line.removeprefix("$ aws ")))))
+        words = shlex.split(line.removeprefix("$ aws ").replace("<account>", NOBODY))
+        print("\n".join(run(words)))
