@@ -82,6 +82,36 @@ fn role_exists(world: &World, account: &str, arn: &str) -> bool {
             .is_some_and(|a| a.iam.roles.contains_key(role))
 }
 
+/// A recording group with what AWS adds to the one it is given, as the AWS CLI's reference shows it.
+fn whole_group(given: &Value) -> Value {
+    let mut whole = match given.as_object() {
+        Some(group) => group.clone(),
+        None => [("allSupported".to_owned(), json!(true))]
+            .into_iter()
+            .collect(),
+    };
+    let all = whole.get("allSupported").and_then(Value::as_bool) == Some(true);
+    let named = whole
+        .get("exclusionByResourceTypes")
+        .and_then(|excluded| excluded["resourceTypes"].as_array())
+        .is_some_and(|types| !types.is_empty());
+    let strategy = match (all, named) {
+        (true, _) => "ALL_SUPPORTED_RESOURCE_TYPES",
+        (false, true) => "EXCLUSION_BY_RESOURCE_TYPES",
+        (false, false) => "INCLUSION_BY_RESOURCE_TYPES",
+    };
+    for (name, value) in [
+        ("allSupported", json!(false)),
+        ("includeGlobalResourceTypes", json!(false)),
+        ("resourceTypes", json!([])),
+        ("exclusionByResourceTypes", json!({"resourceTypes": []})),
+        ("recordingStrategy", json!({"useOnly": strategy})),
+    ] {
+        whole.entry(name).or_insert(value);
+    }
+    Value::Object(whole)
+}
+
 fn put_recorder(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let given = call.get("ConfigurationRecorder");
     let name = match name_of(given) {
@@ -127,13 +157,7 @@ fn put_recorder(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             call.region, call.account
         )),
     );
-    if group.is_null() {
-        settings.insert(
-            "recordingGroup".to_owned(),
-            json!({"allSupported": true, "includeGlobalResourceTypes": false, "resourceTypes": [],
-                   "recordingStrategy": {"useOnly": "ALL_SUPPORTED_RESOURCE_TYPES"}}),
-        );
-    }
+    settings.insert("recordingGroup".to_owned(), whole_group(&group));
     settings
         .entry("recordingMode")
         .or_insert_with(|| json!({"recordingFrequency": "CONTINUOUS"}));

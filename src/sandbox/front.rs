@@ -37,16 +37,13 @@ pub fn handle(world: &mut World, request: &Request) -> Answer {
         }
         _ => None,
     };
+    let named = scope
+        .as_ref()
+        .map_or("unsigned", |scope| &scope.service)
+        .to_owned();
     let (Some(scope), Some(service)) = (scope, service) else {
-        tracing::warn!(
-            path = request.path,
-            "a request for a service that is not simulated"
-        );
-        let error = AwsError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token, or a service that the sandbox does not have",
-        )
-        .status(403);
+        let (operation, error) = unknown_service(request);
+        tracing::warn!(service = named, operation, "not simulated");
         return refused(None, request, &error, &request_id);
     };
     let operation = match codec::operation(service, request) {
@@ -130,6 +127,25 @@ fn refused(
         latency_millis: latency::REFUSAL_MILLIS,
         changed: false,
     }
+}
+
+/// What was asked of a service that is not simulated, and the error of its protocol.
+fn unknown_service(request: &Request) -> (String, AwsError) {
+    if let Some(action) = codec::action(request) {
+        let message = format!("The action {action} is not valid for this web service.");
+        return (action, AwsError::new("InvalidAction", message));
+    }
+    if let Some(target) = request.header("x-amz-target") {
+        let message = format!("The sandbox does not know {target}");
+        let error = AwsError::new("UnknownOperationException", message);
+        return (target.to_owned(), error);
+    }
+    let error = AwsError::new(
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token, or a service that the sandbox does not have",
+    );
+    let asked = format!("{} {}", request.method, request.path);
+    (asked, error.status(403))
 }
 
 /// Whether an operation's name says that it only reads.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::call::{AwsError, Call};
 use super::table::Row;
@@ -137,14 +138,25 @@ fn delete_bucket(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn list_buckets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    // "If the request contains at least one valid parameter, it is included" (model, Bucket$BucketRegion).
+    let with_region = ["BucketRegion", "ContinuationToken", "MaxBuckets", "Prefix"]
+        .iter()
+        .any(|name| !call.get(name).is_null());
     let buckets: Vec<Value> = world
         .s3
         .buckets
         .iter()
         .filter(|(_, b)| b.account == call.account)
-        .map(|(name, b)| json!({"Name": name, "CreationDate": b.created.json(), "BucketRegion": b.region}))
+        .map(|(name, b)| {
+            let mut shown = json!({"Name": name, "CreationDate": b.created.json()});
+            if with_region {
+                shown["BucketRegion"] = json!(b.region);
+            }
+            shown
+        })
         .collect();
-    Ok(json!({"Buckets": buckets, "Owner": {"ID": call.account}}))
+    let owner = format!("{:x}", Sha256::digest(&call.account));
+    Ok(json!({"Buckets": buckets, "Owner": {"ID": owner}}))
 }
 
 fn head_bucket(world: &mut World, call: &Call) -> Result<Value, AwsError> {

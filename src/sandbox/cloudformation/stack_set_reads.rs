@@ -39,7 +39,7 @@ fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError>
         .filter(|ou| !ou.is_empty())
         .collect();
     let mut out = json!({
-        "StackSetName": set.name, "StackSetId": set.id, "Description": set.description,
+        "StackSetName": set.name, "StackSetId": set.id,
         "Status": if set.deleted { "DELETED" } else { "ACTIVE" }, "TemplateBody": set.template(),
         "Parameters": parameter_list(template.as_deref(), &set.parameters), "Capabilities": set.capabilities,
         "Tags": tag_list(&set.tags), "StackSetARN": set.arn(&admin, &call.region), "PermissionModel": permission_model(set),
@@ -50,7 +50,14 @@ fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError>
         },
     });
     let auto = set.service_managed.then(|| auto_view(set));
-    optional(&mut out, &[("AutoDeployment", auto)]);
+    let description = Some(&set.description).filter(|text| !text.is_empty());
+    optional(
+        &mut out,
+        &[
+            ("AutoDeployment", auto),
+            ("Description", description.map(|text| json!(text))),
+        ],
+    );
     Ok(json!({"StackSet": out}))
 }
 
@@ -67,12 +74,19 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .filter(|(_, status)| wanted.is_none_or(|w| w == *status))
         .map(|(set, status)| {
             let mut out = json!({
-                "StackSetName": set.name, "StackSetId": set.id, "Description": set.description, "Status": status,
+                "StackSetName": set.name, "StackSetId": set.id, "Status": status,
                 "PermissionModel": permission_model(set), "DriftStatus": "NOT_CHECKED",
                 "ManagedExecution": {"Active": set.managed_execution},
             });
             let auto = set.service_managed.then(|| auto_view(set));
-            optional(&mut out, &[("AutoDeployment", auto)]);
+            let description = Some(&set.description).filter(|text| !text.is_empty());
+            optional(
+                &mut out,
+                &[
+                    ("AutoDeployment", auto),
+                    ("Description", description.map(|text| json!(text))),
+                ],
+            );
             out
         })
         .collect();

@@ -231,6 +231,13 @@ pub fn encode(
     response
 }
 
+/// The action that a form asks for, as services with the Query and EC2 protocols take it.
+pub fn action(request: &Request) -> Option<String> {
+    form_urlencoded::parse(&request.body)
+        .find(|(name, _)| name == "Action")
+        .map(|(_, value)| value.into_owned())
+}
+
 /// Writes an error. Without a service (the request named none that exists) it is JSON.
 pub fn encode_error(
     service: Option<&Service>,
@@ -244,6 +251,14 @@ pub fn encode_error(
         .unwrap_or(error.status);
     let mut headers = vec![("x-amzn-requestid".to_owned(), request_id.to_owned())];
     let mut typed = |value: &str| headers.push(("content-type".to_owned(), value.to_owned()));
+    if service.is_none() && action(request).is_some() {
+        typed("text/xml");
+        return Response {
+            status,
+            headers,
+            body: xml::bare_error(error, request_id),
+        };
+    }
     let wire = service.map_or(Wire::Model(Protocol::Json), |service| {
         wire(service, request)
     });

@@ -85,6 +85,8 @@ pub enum Kind {
         value: ShapeId,
         key_name: String,
         value_name: String,
+        min: Option<i64>,
+        max: Option<i64>,
     },
     Text {
         min: Option<i64>,
@@ -357,6 +359,8 @@ fn compile_shape(
             value: id(&shape["value"])?,
             key_name: given("key", "key"),
             value_name: given("value", "value"),
+            min,
+            max,
         },
         "string" | "character" => Kind::Text {
             min,

@@ -302,6 +302,24 @@ fn a_wrong_answer_of_the_sandbox_is_found() {
     );
     assert!(wrong(json!({"Account": {"Ident": "111111111111"}})).is_err());
     assert!(wrong(json!({"Account": {"State": "GONE"}})).is_err());
+    let guardduty = service("guardduty");
+    let tags = &guardduty.operations["ListTagsForResource"];
+    assert!(check_output(guardduty, tags, &json!({"Tags": {"a": "b"}})).is_ok());
+    // TagMap has a least size of 1.
+    assert!(check_output(guardduty, tags, &json!({"Tags": {}})).is_err());
+}
+
+#[test]
+fn a_service_that_is_not_there_answers_in_the_form_of_the_request() {
+    let error = AwsError::new("InvalidAction", "The action <x> is not valid");
+    let form = encode_error(None, &form("Action=%3Cx%3E&Version=1"), &error, "r");
+    assert_eq!(
+        String::from_utf8_lossy(&form.body),
+        "<Response><Errors><Error><Code>InvalidAction</Code><Message>The action &lt;x&gt; is not valid</Message>\
+         </Error></Errors><RequestID>r</RequestID></Response>"
+    );
+    let json = encode_error(None, &json_request("Other.Act", json!({})), &error, "r");
+    assert!(serde_json::from_slice::<Value>(&json.body).is_ok());
 }
 
 #[test]

@@ -256,9 +256,14 @@ fn visit(
             Ok(())
         }
         Kind::Map {
-            key, value: inner, ..
+            key,
+            value: inner,
+            min,
+            max,
+            ..
         } => {
             let object = value.as_object().ok_or(Rule::Type("a map"))?;
+            length(object.len(), *min, *max)?;
             for (name, item) in object {
                 path.push(name.clone());
                 visit(service, *key, &Value::from(name.as_str()), request, path)?;

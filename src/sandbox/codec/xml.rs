@@ -72,6 +72,17 @@ pub(super) fn query_error(
     out.into_bytes()
 }
 
+/// An error of a service that is not known, in the form that readers of Query and of EC2 understand.
+pub(super) fn bare_error(error: &AwsError, request_id: &str) -> Vec<u8> {
+    let mut out = "<Response><Errors><Error>".to_owned();
+    element("Code", &error.code, &mut out);
+    element("Message", &error.message, &mut out);
+    out.push_str("</Error></Errors>");
+    element("RequestID", request_id, &mut out);
+    out.push_str("</Response>");
+    out.into_bytes()
+}
+
 /// An error of a REST-XML operation.
 pub(super) fn rest_error(error: &AwsError, request_id: &str) -> Vec<u8> {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
@@ -186,6 +197,7 @@ fn write(
             value: inner,
             key_name,
             value_name,
+            ..
         } => {
             let entry = if flattened { name } else { "entry" };
             if !flattened {

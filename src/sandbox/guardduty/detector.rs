@@ -177,11 +177,16 @@ pub(super) fn list(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 
 pub(super) fn get(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let found = detector(world, call)?;
-    Ok(json!({
+    let mut described = json!({
         "CreatedAt": found.created.iso8601(), "UpdatedAt": found.updated.iso8601(),
         "FindingPublishingFrequency": found.frequency,
         "ServiceRole": format!("arn:aws:iam::{}:role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty", call.account),
         "Status": if found.enabled { "ENABLED" } else { "DISABLED" },
-        "Features": feature_list(found), "Tags": found.tags,
-    }))
+        "Features": feature_list(found),
+    });
+    // A map of tags has at least one (the model's TagMap).
+    if !found.tags.is_empty() {
+        described["Tags"] = json!(found.tags);
+    }
+    Ok(described)
 }

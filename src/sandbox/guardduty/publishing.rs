@@ -169,10 +169,15 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, AwsError
         .destinations
         .get(id)
         .ok_or_else(missing)?;
-    Ok(json!({
+    let mut described = json!({
         "DestinationId": id, "DestinationType": "S3", "Status": found.status, "PublishingFailureStartTimestamp": 0,
-        "DestinationProperties": {"DestinationArn": found.bucket_arn, "KmsKeyArn": found.key_arn}, "Tags": found.tags,
-    }))
+        "DestinationProperties": {"DestinationArn": found.bucket_arn, "KmsKeyArn": found.key_arn},
+    });
+    // A map of tags has at least one (the model's TagMap).
+    if !found.tags.is_empty() {
+        described["Tags"] = json!(found.tags);
+    }
+    Ok(described)
 }
 
 pub(super) fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -18,11 +18,24 @@ pub(crate) struct World {
 impl World {
     /// The sandbox over the world in `file`, on a free port.
     pub(crate) fn sandbox(file: &Path) -> World {
+        World::serve(file, Stdio::inherit())
+    }
+
+    /// The same, with what it says on stderr in `log`.
+    pub(crate) fn sandbox_with_log(file: &Path, log: &Path) -> World {
+        World::serve(
+            file,
+            std::fs::File::create(log).expect("creates a log").into(),
+        )
+    }
+
+    fn serve(file: &Path, log: Stdio) -> World {
         let mut child = orgstrap()
             .args(["-q", "--world"])
             .arg(file)
             .args(["sandbox", "serve", "--port", "0", "--speed", "600"])
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
