@@ -6,6 +6,7 @@ mod examples;
 mod moto;
 mod observe;
 mod plan_file;
+mod rehearsal;
 mod rules;
 mod sandbox_core;
 mod scenarios;

@@ -43,6 +43,11 @@ fn not_in_the_plan_in_moto() {
 }
 
 #[test]
+fn poked() {
+    in_sandbox("poked");
+}
+
+#[test]
 fn startup() {
     in_sandbox("startup");
 }

@@ -27,6 +27,11 @@ fn permission_model(set: &StackSet) -> &'static str {
     }
 }
 
+/// Absent where the set has none.
+fn description(set: &StackSet) -> Option<&str> {
+    Some(set.description.as_str()).filter(|text| !text.is_empty())
+}
+
 fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let (set, admin) = found(world, call)?;
     let template = parse(set.template()).ok();
@@ -39,7 +44,7 @@ fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError>
         .filter(|ou| !ou.is_empty())
         .collect();
     let mut out = json!({
-        "StackSetName": set.name, "StackSetId": set.id, "Description": set.description,
+        "StackSetName": set.name, "StackSetId": set.id, "Description": description(set),
         "Status": if set.deleted { "DELETED" } else { "ACTIVE" }, "TemplateBody": set.template(),
         "Parameters": parameter_list(template.as_deref(), &set.parameters), "Capabilities": set.capabilities,
         "Tags": tag_list(&set.tags), "StackSetARN": set.arn(&admin, &call.region), "PermissionModel": permission_model(set),
@@ -67,7 +72,7 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .filter(|(_, status)| wanted.is_none_or(|w| w == *status))
         .map(|(set, status)| {
             let mut out = json!({
-                "StackSetName": set.name, "StackSetId": set.id, "Description": set.description, "Status": status,
+                "StackSetName": set.name, "StackSetId": set.id, "Description": description(set), "Status": status,
                 "PermissionModel": permission_model(set), "DriftStatus": "NOT_CHECKED",
                 "ManagedExecution": {"Active": set.managed_execution},
             });
