@@ -187,10 +187,19 @@ fn total_line(record: &Record, at: Duration) -> String {
     parts.join(&paint(style::DIM, "  ·  "))
 }
 
+/// A name that is too long, with its end cut off.
+fn cut(name: &str, width: usize) -> String {
+    if name.chars().count() <= width {
+        return name.to_owned();
+    }
+    let kept = name.chars().take(width.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
 /// The changes that run, the longest-running first: what, how long, and what it waits for.
 fn rows(record: &Record, at: Duration, most: usize) -> Vec<String> {
     // Columns of fixed widths: a screen draws its lines one by one, and they must not dance.
-    const NAME: usize = 44;
+    const NAME: usize = 48;
     const TIME: usize = 11;
     let running = record.in_flight().count();
     // One line of the few says how many have none.
@@ -214,7 +223,7 @@ fn rows(record: &Record, at: Duration, most: usize) -> Vec<String> {
     let mut rows: Vec<String> = cells
         .iter()
         .map(|(name, time, why)| {
-            let row = format!("{name:NAME$}{time:>TIME$}");
+            let row = format!("{:NAME$}{time:>TIME$}", cut(name, NAME));
             if why.is_empty() {
                 row
             } else {
@@ -374,12 +383,12 @@ mod tests {
             strip_str(&rows.join("\n")).to_string()
         };
         insta::assert_snapshot!(text(8), @r"
-        account security                             1 min 15 s  AWS is creating the account
-        account log-archive                                45 s
-        account payments-prod                              15 s
+        account security                                 1 min 15 s  AWS is creating the account
+        account log-archive                                    45 s
+        account payments-prod                                  15 s
         ");
         insta::assert_snapshot!(text(2), @r"
-        account security                             1 min 15 s  AWS is creating the account
+        account security                                 1 min 15 s  AWS is creating the account
         and 2 more
         ");
         let total = total_line(&record, Duration::from_secs(75));

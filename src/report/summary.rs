@@ -137,10 +137,10 @@ pub fn text(ended: &Ended) -> String {
         line(&paint(style::BOLD, "Accounts"));
         for (place, row) in table(&ended.accounts).into_iter().enumerate() {
             let row = format!("  {row}");
-            line(&if place == 0 {
-                paint(style::DIM, row)
-            } else {
-                row
+            line(&match row.strip_suffix("  new") {
+                Some(rest) => format!("{rest}  {}", paint(style::CREATE, "new")),
+                None if place == 0 => paint(style::DIM, row),
+                None => row,
             });
         }
         line("");
