@@ -27,10 +27,16 @@ impl std::fmt::Display for Lane {
         let width = self.width();
         match self {
             Lane::AccountCreation => {
-                write!(f, "AWS creates {width} accounts at a time in an organization")
+                write!(
+                    f,
+                    "AWS creates {width} accounts at a time in an organization"
+                )
             }
             Lane::AccountClosure => {
-                write!(f, "AWS closes {width} accounts at a time in an organization")
+                write!(
+                    f,
+                    "AWS closes {width} accounts at a time in an organization"
+                )
             }
             Lane::StackSet(name) => write!(f, "stack set {name} has one operation at a time"),
         }

@@ -133,7 +133,11 @@ pub(in crate::sandbox) fn call(
 }
 
 /// The same against CloudFormation of the management account's home Region.
-pub(in crate::sandbox) fn sets(world: &mut World, operation: &str, input: Value) -> Result<Value, AwsError> {
+pub(in crate::sandbox) fn sets(
+    world: &mut World,
+    operation: &str,
+    input: Value,
+) -> Result<Value, AwsError> {
     call(world, MANAGEMENT, HOME, "cloudformation", operation, input)
 }
 
