@@ -23,5 +23,6 @@ pub mod graph;
 pub mod inventory;
 pub mod observe;
 pub mod plan;
+pub mod rehearse;
 pub mod report;
 pub mod sandbox;

@@ -32,6 +32,7 @@ use tokio::sync::OnceCell;
 
 pub use error::{AwsError, ErrorKind};
 pub use operation::{Caller, Operation};
+pub use pacer::TURN;
 pub use rates::Pace;
 
 use crate::inventory::AccountRegion;

@@ -18,6 +18,8 @@ use super::{Caller, Operation, lock};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, PaceOverride, Region};
 
+/// What is told of a wait for one's turn begins so: that is how a report knows a quota.
+pub const TURN: &str = "waiting for its turn: ";
 /// Waits shorter than this are not worth telling.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 /// An adaptive bucket may rise to this many times its first rate, and sink to this part of it.
@@ -95,7 +97,7 @@ impl Pacer {
         };
         if wait >= WORTH_TELLING {
             (ctx.tell)(format!(
-                "waiting for its turn: {operation} goes out once in {}",
+                "{TURN}{operation} goes out once in {}",
                 super::in_words(limit.period)
             ));
         }

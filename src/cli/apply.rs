@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
+use super::governor::Governor;
+use super::perform::Holding;
 use super::session::Session;
 use super::subject::Subject;
 use super::{Global, Output, prompt, session, stop, subject};
@@ -14,7 +16,7 @@ use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{DiffOptions, ProblemKind};
 use crate::event::Event;
-use crate::execute::{self, AwsEffects, Stop, Summary, lock};
+use crate::execute::{Stop, Summary, lock};
 use crate::report::progress::{Progress, Show};
 use crate::report::{Printer, json, plan as preview, summary, words};
 
@@ -41,6 +43,10 @@ pub(super) struct Apply {
     /// Delete OUs (empty ones) and policies of orgstrap's own that the org plan no longer names.
     #[arg(long)]
     prune: bool,
+    /// With `--sandbox`: how many seconds pass there in each real one, to watch it. As fast as it goes
+    /// when left out, and slow enough to be seen on a terminal.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "sandbox")]
+    speed: Option<u32>,
 }
 
 /// What is applied: a plan, or the changes that were saved.
@@ -48,6 +54,8 @@ struct Job {
     subject: Subject,
     options: DiffOptions,
     saved: Option<SavedChanges>,
+    /// As asked for.
+    speed: Option<u32>,
 }
 
 pub(super) fn run(verb: &Apply, global: &Global, printer: &Printer) -> CommandResult {
@@ -71,6 +79,7 @@ fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandE
                 prune: verb.prune,
             },
             saved: None,
+            speed: verb.speed,
         });
     };
     if verb.prune && !saved.options.prune {
@@ -86,6 +95,7 @@ fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandE
         },
         options: saved.options,
         saved: Some(saved),
+        speed: verb.speed,
     })
 }
 
@@ -141,16 +151,11 @@ async fn apply(
         printer.say("Nothing was changed.");
         return Ok(Exit::Stopped);
     }
-    let host = std::env::var("HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty() && !session.sandbox);
-    let lock = lock::acquire(&session.aws, &session.run, host, session.started)
-        .await
-        .map_err(|error| locked(&error))?;
+    let holding = Holding::take(session, stop).await?;
     match still(found, job, &options, &source, session, printer).await {
-        Ok(found) => make(job, found, lock, &source, session, global, printer, stop).await,
+        Ok(found) => make(job, found, holding, &source, session, global, printer, stop).await,
         Err(error) => {
-            give_back(lock, session, printer).await;
+            give_back(holding, session, printer).await;
             Err(error)
         }
     }
@@ -230,20 +235,20 @@ fn show(found: &Comparison, global: &Global, printer: &Printer) {
 async fn make(
     job: &Job,
     found: Comparison,
-    lock: lock::Lock,
+    holding: Holding,
     source: &str,
     session: &Session,
     global: &Global,
     printer: &Printer,
     stop: &Stop,
 ) -> CommandResult {
-    let effects = AwsEffects::new(
-        session.aws.clone(),
-        session.management.clone(),
-        session.run.clone(),
-        Some(lock.clone()),
-        stop.clone(),
-    );
+    let speed = match job.speed {
+        Some(speed) => Some(f64::from(speed)),
+        None if session.sandbox && global.output == Output::Text && printer.draws_bars() => {
+            Some(Governor::watchable(found.preview.expected))
+        }
+        None => None,
+    };
     let show = match global.output {
         Output::Text => Show::Text,
         Output::Json => Show::Json,
@@ -257,9 +262,14 @@ async fn make(
             .map(|change| (change.address.clone(), change.verb)),
     );
     let tell = |event: Event| progress.tell(&event);
-    let running = execute::execute(found.graph, found.bindings, &effects, &tell, stop);
-    let done = with_ticks(running, &progress, session.sandbox).await;
-    let released = lock.release().await;
+    let running = holding.run(found.graph, found.bindings, &tell, stop);
+    let done = match (session.sandbox, speed) {
+        (true, Some(speed)) => watched(running, &progress, speed).await,
+        // Time leaps to the next event: there is nothing to redraw in between.
+        (true, None) => running.await,
+        (false, _) => with_ticks(running, &progress).await,
+    };
+    let released = holding.release().await;
     let (record, took) = progress.finish();
     let ended = summary::Ended {
         accounts: summary::accounts(&job.subject.plan, &done.bindings, &record),
@@ -277,8 +287,8 @@ async fn make(
 }
 
 /// Gives the lock back where nothing was done under it.
-async fn give_back(lock: lock::Lock, session: &Session, printer: &Printer) {
-    tell_kept(lock.release().await, session, printer);
+async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
+    tell_kept(holding.release().await, session, printer);
 }
 
 fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: &Printer) {
@@ -288,17 +298,26 @@ fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: 
     }
 }
 
-/// Redraws elapsed times beside the run. Not in the sandbox: its time leaps to the next event, so
-/// there is nothing to redraw in between.
-async fn with_ticks(
+/// Redraws elapsed times beside a run in the sandbox whose time is held back for a person to see it.
+async fn watched(
     running: impl Future<Output = Summary>,
     progress: &Progress,
-    sandbox: bool,
+    speed: f64,
 ) -> Summary {
     let mut running = std::pin::pin!(running);
-    if sandbox {
-        return running.await;
+    let governor = Governor::starting(speed);
+    loop {
+        tokio::select! {
+            biased;
+            summary = &mut running => return summary,
+            () = governor.frame() => progress.tick(),
+        }
     }
+}
+
+/// Redraws elapsed times beside the run.
+async fn with_ticks(running: impl Future<Output = Summary>, progress: &Progress) -> Summary {
+    let mut running = std::pin::pin!(running);
     let mut redraw = tokio::time::interval(REDRAW);
     redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -340,17 +359,6 @@ fn next(job: &Job, done: &Summary, source: &str, global: &Global) -> Vec<String>
         vec![format!(
             "`orgstrap apply {source}{place}` again goes on from here; what is done is not done twice"
         )]
-    }
-}
-
-fn locked(error: &lock::LockError) -> CommandError {
-    let mut wrong = CommandError::caused("could not take the lock", error);
-    if let lock::LockError::Held(_) = error {
-        wrong = wrong.exit(Exit::Locked);
-    }
-    match error.hint() {
-        Some(hint) => wrong.hint(hint),
-        None => wrong,
     }
 }
 

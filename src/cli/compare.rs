@@ -59,7 +59,8 @@ pub(super) async fn compare(
     })
 }
 
-async fn read(
+/// Reads AWS.
+pub(super) async fn read(
     session: &Session,
     subject: &Subject,
     printer: &Printer,

@@ -10,12 +10,16 @@ mod completions;
 mod error;
 pub mod exit;
 mod files;
+mod governor;
 mod init;
+mod inventory;
 mod logging;
 mod man;
+mod perform;
 mod plan;
 mod prompt;
 mod reference;
+mod rehearse;
 mod sandbox;
 mod schema;
 mod session;
@@ -121,6 +125,8 @@ enum Verb {
     Schema(schema::Schema),
     Plan(plan::Plan),
     Apply(apply::Apply),
+    Rehearse(rehearse::Rehearse),
+    Inventory(inventory::Inventory),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -137,6 +143,8 @@ impl Verb {
             Verb::Schema(verb) => schema::run(verb, printer),
             Verb::Plan(verb) => plan::run(verb, global, printer),
             Verb::Apply(verb) => apply::run(verb, global, printer),
+            Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
+            Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

@@ -8,8 +8,8 @@ use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, session, stop};
 use crate::plan::AccountId;
-use crate::report::{Printer, json};
-use crate::sandbox::{self, ServeOptions, sts};
+use crate::report::{Printer, json, words};
+use crate::sandbox::{self, ServeOptions, World, poke, sts};
 
 /// The embedded simulated AWS, for other clients.
 #[derive(Debug, Args)]
@@ -21,6 +21,7 @@ pub(super) struct Sandbox {
 #[derive(Debug, Subcommand)]
 enum Act {
     Serve(Serve),
+    Poke(Poke),
 }
 
 /// Serve the sandbox on a loopback port, for boto3, the AWS CLI or any other client.
@@ -39,9 +40,102 @@ struct Serve {
     management_account: AccountId,
 }
 
+/// Make something go wrong in a world, as people do by hand, to see how it is found and put back.
+///
+/// Accounts are given by name or id, OUs by path, policies by name; stacks, stack sets, buckets and
+/// trails by name or by a part of it that only one has.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "orgstrap sandbox poke --world FILE POKE [ARGUMENT]...\n       \
+                            orgstrap sandbox poke --list"
+)]
+struct Poke {
+    /// What goes wrong; `--list` shows everything there is.
+    #[arg(required_unless_present = "list", value_name = "POKE")]
+    poke: Option<String>,
+    /// What it happens to.
+    #[arg(value_name = "ARGUMENT")]
+    arguments: Vec<String>,
+    /// Show every poke with its arguments.
+    #[arg(long, conflicts_with = "poke")]
+    list: bool,
+}
+
 pub(super) fn run(verb: &Sandbox, global: &Global, printer: &Printer) -> CommandResult {
     match &verb.act {
         Act::Serve(verb) => serve(verb, global, printer),
+        Act::Poke(verb) => poke(verb, global, printer),
+    }
+}
+
+fn poke(verb: &Poke, global: &Global, printer: &Printer) -> CommandResult {
+    let Some(name) = verb.poke.as_deref().filter(|_| !verb.list) else {
+        list(global, printer);
+        return Ok(Exit::Done);
+    };
+    let wrong = |error: poke::PokeError| {
+        let wrong = CommandError::new(error.message);
+        match error.hint {
+            Some(hint) => wrong.hint(hint),
+            None => wrong,
+        }
+    };
+    let known = poke::Poke::named(name).map_err(wrong)?;
+    let Some(file) = &global.world else {
+        return Err(CommandError::new("which world?").hint(
+            "pass `--world FILE`, the file that `orgstrap apply --sandbox --world FILE` keeps",
+        ));
+    };
+    let mut world = World::load(file).map_err(|error| {
+        CommandError::caused("the sandbox", &error)
+            .hint("`orgstrap apply --sandbox --world FILE` makes one")
+    })?;
+    let did = known.run(&mut world, &verb.arguments).map_err(wrong)?;
+    session::save_world(&world, file)?;
+    match global.output {
+        Output::Text => printer.data_line(&did),
+        Output::Json => {
+            let document = serde_json::json!({
+                "format": "orgstrap-poke",
+                "version": json::VERSION,
+                "poke": known.name,
+                "arguments": verb.arguments,
+                "did": did,
+            });
+            printer.data_line(&document.to_string());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(global: &Global, printer: &Printer) {
+    match global.output {
+        Output::Text => {
+            let usages: Vec<String> = poke::all().map(poke::Poke::usage).collect();
+            let rows: Vec<[&str; 2]> = usages
+                .iter()
+                .zip(poke::all())
+                .map(|(usage, poke)| [usage.as_str(), poke.help])
+                .collect();
+            for line in words::columns(&rows) {
+                printer.data_line(&line);
+            }
+        }
+        Output::Json => {
+            let pokes: Vec<serde_json::Value> = poke::all()
+                .map(|poke| {
+                    serde_json::json!({
+                        "name": poke.name, "arguments": poke.arguments, "help": poke.help,
+                    })
+                })
+                .collect();
+            let document = serde_json::json!({
+                "format": "orgstrap-pokes",
+                "version": json::VERSION,
+                "pokes": pokes,
+            });
+            printer.data_line(&document.to_string());
+        }
     }
 }
 

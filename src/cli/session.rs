@@ -14,7 +14,7 @@ use crate::report::Printer;
 use crate::sandbox::World;
 
 /// The seed of everything random in a sandbox run, so that equal inputs give equal outputs.
-const SANDBOX_SEED: u64 = 1;
+pub(super) const SANDBOX_SEED: u64 = 1;
 
 /// A way to AWS for one command.
 #[derive(Debug)]
@@ -75,21 +75,49 @@ fn in_sandbox(
         &plan.organization.management_account,
         printer,
     )?;
-    let run = run_id(&world);
-    let started = Timestamp::from_millisecond(world.now.0).unwrap_or_default();
     let world = Arc::new(Mutex::new(world));
-    let options = options(plan, global, run.clone(), SANDBOX_SEED);
-    let result = runtime(true)?.block_on(async {
-        let config = crate::sandbox::in_process(Arc::clone(&world));
-        let aws = Aws::over(config, options);
-        let session = session(aws, plan, run, started, true).await?;
-        work(&session).await
-    });
+    let result = in_world(plan, global, &world, work);
     if let Some(file) = &global.world {
         let world = world.lock().unwrap_or_else(PoisonError::into_inner);
         save_world(&world, file)?;
     }
     result
+}
+
+/// Reaches AWS or the sandbox for `plan` only to read: a kept world stays as its file has it.
+pub(super) fn reading(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if !global.sandbox {
+        return in_aws(plan, global, work);
+    }
+    let file = global.world.as_deref().filter(|file| file.exists());
+    let world = world(file, &plan.organization.management_account, printer)?;
+    in_world(plan, global, &Arc::new(Mutex::new(world)), work)
+}
+
+/// Does `work` in a sandbox's world, in its own time, which is virtual.
+pub(super) fn in_world(
+    plan: &OrgPlan,
+    global: &Global,
+    world: &Arc<Mutex<World>>,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    let (run, started) = {
+        let world = world.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Timestamp::from_millisecond(world.now.0).unwrap_or_default();
+        (run_id(&world), started)
+    };
+    let options = options(plan, global, run.clone(), SANDBOX_SEED);
+    runtime(true)?.block_on(async {
+        let config = crate::sandbox::in_process(Arc::clone(world));
+        let aws = Aws::over(config, options);
+        let session = session(aws, plan, run, started, true).await?;
+        work(&session).await
+    })
 }
 
 /// The run's id in a sandbox: another one for each state of the world, so that what AWS takes for the
@@ -132,7 +160,7 @@ pub(super) fn world(
 }
 
 /// Writes the world back.
-fn save_world(world: &World, file: &Path) -> Result<(), CommandError> {
+pub(super) fn save_world(world: &World, file: &Path) -> Result<(), CommandError> {
     world
         .save(file)
         .map_err(|error| CommandError::caused("the sandbox", &error))

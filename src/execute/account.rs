@@ -18,7 +18,7 @@
 //! A second CreateAccount for the same email is sent in one case only: no answer, and for longer than
 //! the first could have been valid neither a creation nor an account was to be seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -63,8 +63,23 @@ struct Listed {
 #[derive(Debug)]
 struct Look {
     at: Instant,
-    accounts: Vec<Listed>,
+    /// How long looking took.
+    took: Duration,
+    /// By email, lower-cased: AWS ignores case.
+    accounts: BTreeMap<String, Listed>,
+    ids: BTreeSet<String>,
     creations: Vec<CreateAccountStatus>,
+}
+
+impl Look {
+    /// How old the look may be where `at_most` is asked for.
+    fn lasts(&self, at_most: Duration) -> Duration {
+        if at_most == RECENT {
+            at_most.max(self.took * WORTH)
+        } else {
+            at_most
+        }
+    }
 }
 
 /// What all creations of a run share.
@@ -105,6 +120,10 @@ impl Creations {
 const RECENT: Duration = Duration::from_secs(60);
 /// Longer than Organizations' lists were ever seen to lag behind a creation.
 const LISTED_AFTER: Duration = Duration::from_secs(3_600);
+/// A look at a large organization takes minutes: it may be as old as it took, so many times. Otherwise
+/// the looks of a long run grow with the square of its accounts. What is overlooked meanwhile is an
+/// account that somebody made by hand, and AWS takes no email twice: the creation fails, and looks again.
+const WORTH: u32 = 30;
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
@@ -266,15 +285,14 @@ impl Hand<'_> {
         let look = self.look(at_most).await?;
         let wanted = new.email.folded();
         let same = |account: &Listed| account.email.to_ascii_lowercase() == wanted;
-        if let Some(found) = look.accounts.iter().find(|account| same(account)) {
+        if let Some(found) = look.accounts.get(&wanted) {
             return Ok(Some(found.clone()));
         }
         for status in &look.creations {
             if status.account_name() != Some(new.name) {
                 continue;
             }
-            let listed = |id: &str| look.accounts.iter().any(|account| account.id == id);
-            if status.account_id().is_some_and(listed) {
+            if status.account_id().is_some_and(|id| look.ids.contains(id)) {
                 // Listed, and its email is another's.
                 continue;
             }
@@ -345,7 +363,7 @@ impl Hand<'_> {
         let mut last = self.shared.creations.last.lock().await;
         if let Some(look) = last.as_ref()
             && !at_most.is_zero()
-            && look.at.elapsed() < at_most
+            && look.at.elapsed() < look.lasts(at_most)
         {
             return Ok(Arc::clone(look));
         }
@@ -372,7 +390,7 @@ impl Hand<'_> {
                 break;
             }
         }
-        let mut accounts = Vec::new();
+        let (mut accounts, mut ids) = (BTreeMap::new(), BTreeSet::new());
         loop {
             let page = self
                 .organizations("ListAccounts", || {
@@ -380,7 +398,11 @@ impl Hand<'_> {
                 })
                 .await
                 .doing(doing)?;
-            accounts.extend(page.accounts.unwrap_or_default().into_iter().map(listed));
+            for account in page.accounts.unwrap_or_default() {
+                let account = listed(account);
+                ids.insert(account.id.clone());
+                accounts.insert(account.email.to_ascii_lowercase(), account);
+            }
             token = page.next_token;
             if token.is_none() {
                 break;
@@ -388,7 +410,9 @@ impl Hand<'_> {
         }
         let look = Arc::new(Look {
             at,
+            took: at.elapsed(),
             accounts,
+            ids,
             creations,
         });
         *last = Some(Arc::clone(&look));

@@ -24,6 +24,34 @@ pub enum Lane {
     GuardDutyAdministrator,
 }
 
+/// The limit in words.
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = self.width();
+        match self {
+            Lane::AccountCreation => {
+                write!(
+                    f,
+                    "AWS creates {width} accounts at a time in an organization"
+                )
+            }
+            Lane::AccountClosure => {
+                write!(
+                    f,
+                    "AWS closes {width} accounts at a time in an organization"
+                )
+            }
+            Lane::StackSet(name) => write!(f, "stack set {name} has one operation at a time"),
+            Lane::GuardDutyAdministrator => {
+                write!(
+                    f,
+                    "GuardDuty learns its administrator in one Region at a time"
+                )
+            }
+        }
+    }
+}
+
 impl Lane {
     /// How many changes of this lane AWS takes at once (Organizations quotas; StackSets).
     pub fn width(&self) -> usize {

@@ -109,7 +109,8 @@ pub fn plan(preview: &Preview) -> Value {
     })
 }
 
-fn failure(failure: &Failure) -> Value {
+/// Why a change failed.
+pub fn failure(failure: &Failure) -> Value {
     json!({
         "doing": failure.doing,
         "said": failure.said,

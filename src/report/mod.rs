@@ -6,11 +6,13 @@
 pub mod cost;
 pub mod diagnostics;
 mod fields;
+pub mod inventory;
 pub mod json;
 pub mod plan;
 mod printer;
 pub mod progress;
 pub mod record;
+pub mod rehearsal;
 pub mod summary;
 pub mod words;
 

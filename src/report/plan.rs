@@ -232,7 +232,7 @@ fn with_hint(text: String, hint: Option<&str>) -> String {
     }
 }
 
-fn nothing(preview: &Preview) -> String {
+pub(super) fn nothing(preview: &Preview) -> String {
     let whole = preview.blocked.is_empty() && preview.unread.is_empty();
     let organization = &preview.management_account;
     let source = &preview.source;

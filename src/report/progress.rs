@@ -4,14 +4,13 @@
 //! runtime: a thread that ticks would let virtual time jump ahead.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use super::plan::{sign, verb_style};
-use super::record::Record;
+use super::record::{Record, Standing};
 use super::style::{self, paint};
 use super::{Printer, Verbosity, json, words};
 use crate::change::{Address, Verb};
@@ -43,8 +42,12 @@ struct State {
     record: Record,
     last_line: Duration,
     total: Option<ProgressBar>,
-    bars: BTreeMap<Address, ProgressBar>,
+    /// The lines of changes that run, above the total.
+    rows: Vec<ProgressBar>,
 }
+
+/// How many of the changes that run have a line: a screen has no more, and no eye either.
+const ROWS: usize = 8;
 
 impl Progress {
     /// A run of `changes`, in run order, that starts now.
@@ -66,7 +69,7 @@ impl Progress {
                 record,
                 last_line: Duration::ZERO,
                 total,
-                bars: BTreeMap::new(),
+                rows: Vec::new(),
             }),
         };
         progress.tick();
@@ -103,7 +106,7 @@ impl Progress {
                         state.last_line = at;
                     }
                 }
-                self.draw(&mut state, event, at);
+                self.draw(&mut state, at);
             }
         }
     }
@@ -111,41 +114,28 @@ impl Progress {
     /// Redraws elapsed times. Cheap; nothing where there are no bars.
     pub fn tick(&self) {
         let at = self.elapsed();
-        let state = self.state.borrow();
-        if let Some(total) = &state.total {
-            total.set_message(total_line(&state.record, at));
-            total.tick();
-        }
-        for (address, bar) in &state.bars {
-            bar.set_message(running_line(address, &state.record, at));
-            bar.tick();
-        }
+        self.draw(&mut self.state.borrow_mut(), at);
     }
 
-    fn draw(&self, state: &mut State, event: &Event, at: Duration) {
+    /// One line for each change that runs, as far as there are lines, and the total below them.
+    fn draw(&self, state: &mut State, at: Duration) {
         let Some(total) = &state.total else { return };
-        match event {
-            Event::Started { change } => {
-                let bar = ProgressBar::new_spinner().with_style(running_style());
-                let bar = self.printer.bars().insert_before(total, bar);
-                bar.set_message(running_line(change, &state.record, at));
-                bar.tick();
-                state.bars.insert(change.clone(), bar);
+        let lines = rows(&state.record, at, ROWS);
+        while state.rows.len() < lines.len() {
+            let row = ProgressBar::new_spinner().with_style(row_style());
+            state
+                .rows
+                .push(self.printer.bars().insert_before(total, row));
+        }
+        while state.rows.len() > lines.len() {
+            if let Some(row) = state.rows.pop() {
+                row.finish_and_clear();
+                self.printer.bars().remove(&row);
             }
-            Event::Waiting { change, .. } => {
-                if let Some(bar) = state.bars.get(change) {
-                    bar.set_message(running_line(change, &state.record, at));
-                    bar.tick();
-                }
-            }
-            Event::Done { change, .. }
-            | Event::Failed { change, .. }
-            | Event::NotTried { change, .. } => {
-                if let Some(bar) = state.bars.remove(change) {
-                    bar.finish_and_clear();
-                }
-            }
-            Event::Stopping | Event::Notice { .. } => {}
+        }
+        for (row, line) in state.rows.iter().zip(lines) {
+            row.set_message(line);
+            row.tick();
         }
         total.set_position(state.record.ended() as u64);
         total.set_message(total_line(&state.record, at));
@@ -156,7 +146,7 @@ impl Progress {
     pub fn finish(self) -> (Record, Duration) {
         let took = self.elapsed();
         let state = self.state.into_inner();
-        for bar in state.bars.into_values().chain(state.total) {
+        for bar in state.rows.into_iter().chain(state.total) {
             bar.finish_and_clear();
         }
         (state.record, took)
@@ -165,17 +155,25 @@ impl Progress {
 
 /// The fixed texts below are valid templates; if indicatif ever thinks otherwise, a plain bar does.
 fn total_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {bar:24.cyan/dim} {pos}/{len}  {msg}")
+    ProgressStyle::with_template("\n  {bar:32.green/black.bright} {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
 }
 
-fn running_style() -> ProgressStyle {
+fn row_style() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner:.cyan} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
 }
 
 fn total_line(record: &Record, at: Duration) -> String {
-    let mut parts = vec![format!("{} running", record.running())];
+    let mut parts = vec![
+        paint(
+            style::BOLD,
+            format!("{} of {} done", record.done(), record.total()),
+        ),
+        format!("{} running", record.running()),
+    ];
     if record.failed() > 0 {
         parts.push(paint(style::ERROR, format!("{} failed", record.failed())));
     }
@@ -186,21 +184,57 @@ fn total_line(record: &Record, at: Duration) -> String {
             "finishing what is in flight; Ctrl-C again stops at once",
         ));
     }
-    parts.join("  ")
+    parts.join(&paint(style::DIM, "  ·  "))
 }
 
-fn running_line(address: &Address, record: &Record, at: Duration) -> String {
-    use super::record::Standing;
-    match record.standing(address) {
-        Some(Standing::Running { since, why }) => {
-            let elapsed = words::duration(at.saturating_sub(*since));
-            match why {
-                Some(why) => format!("{address}  {elapsed}  {}", paint(style::DIM, why)),
-                None => format!("{address}  {elapsed}"),
-            }
-        }
-        _ => address.to_string(),
+/// A name that is too long, with its end cut off.
+fn cut(name: &str, width: usize) -> String {
+    if name.chars().count() <= width {
+        return name.to_owned();
     }
+    let kept = name.chars().take(width.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
+/// The changes that run, the longest-running first: what, how long, and what it waits for.
+fn rows(record: &Record, at: Duration, most: usize) -> Vec<String> {
+    // Columns of fixed widths: a screen draws its lines one by one, and they must not dance.
+    const NAME: usize = 48;
+    const TIME: usize = 11;
+    let running = record.in_flight().count();
+    // One line of the few says how many have none.
+    let shown = if running > most {
+        most.saturating_sub(1)
+    } else {
+        running
+    };
+    let cells: Vec<(String, String, String)> = record
+        .in_flight()
+        .take(shown)
+        .filter_map(|(address, _, standing)| match standing {
+            Standing::Running { since, why } => Some((
+                address.to_string(),
+                words::duration(at.saturating_sub(*since)),
+                why.clone().unwrap_or_default(),
+            )),
+            _ => None,
+        })
+        .collect();
+    let mut rows: Vec<String> = cells
+        .iter()
+        .map(|(name, time, why)| {
+            let row = format!("{:NAME$}{time:>TIME$}", cut(name, NAME));
+            if why.is_empty() {
+                row
+            } else {
+                format!("{row}  {}", paint(style::DIM, why))
+            }
+        })
+        .collect();
+    if running > shown {
+        rows.push(paint(style::DIM, format!("and {} more", running - shown)));
+    }
+    rows
 }
 
 /// The plain line of an event, or `None` where the bars or the end report say it.
@@ -331,22 +365,44 @@ mod tests {
     }
 
     #[test]
-    fn a_running_line_tells_how_long_and_why() {
-        let security = account("security");
-        let mut record = Record::new([(security.clone(), Verb::Create)]);
-        let started = Event::Started {
-            change: security.clone(),
-        };
-        record.take(&started, Duration::from_secs(5));
+    fn running_lines_tell_how_long_and_why() {
+        let keys = ["security", "log-archive", "payments-prod"];
+        let mut record = Record::new(keys.map(|key| (account(key), Verb::Create)));
+        for (second, key) in keys.into_iter().enumerate() {
+            let change = account(key);
+            let at = Duration::from_secs(second as u64 * 30);
+            record.take(&Event::Started { change }, at);
+        }
         let waiting = Event::Waiting {
-            change: security.clone(),
-            why: "AWS is creating it".to_owned(),
+            change: account("security"),
+            why: "AWS is creating the account".to_owned(),
         };
-        record.take(&waiting, Duration::from_secs(6));
-        let line = running_line(&security, &record, Duration::from_secs(75));
+        record.take(&waiting, Duration::from_secs(61));
+        let text = |most| {
+            let rows = rows(&record, Duration::from_secs(75), most);
+            strip_str(&rows.join("\n")).to_string()
+        };
+        insta::assert_snapshot!(text(8), @r"
+        account security                                 1 min 15 s  AWS is creating the account
+        account log-archive                                    45 s
+        account payments-prod                                  15 s
+        ");
+        insta::assert_snapshot!(text(2), @r"
+        account security                                 1 min 15 s  AWS is creating the account
+        and 2 more
+        ");
+        let total = total_line(&record, Duration::from_secs(75));
+        insta::assert_snapshot!(strip_str(&total).to_string(), @"0 of 3 done  ·  3 running  ·  1 min 15 s");
+        record.take(
+            &Event::Done {
+                change: account("security"),
+                took: Duration::from_secs(76),
+            },
+            Duration::from_secs(76),
+        );
         assert_eq!(
-            strip_str(&line).to_string(),
-            "account security  1 min 10 s  AWS is creating it"
+            (record.running(), record.ended(), record.not_tried()),
+            (2, 1, 0)
         );
     }
 }

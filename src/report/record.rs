@@ -33,8 +33,32 @@ pub struct Record {
     /// Every change, in run order.
     pub changes: Vec<(Address, Verb, Standing)>,
     place: BTreeMap<Address, usize>,
+    /// Places of those that run, the longest-running first.
+    running: Vec<usize>,
+    counts: Counts,
     pub stopping: bool,
     pub notices: Vec<String>,
+}
+
+/// How many changes stand how: counted as they change, for a run has thousands and is asked at every event.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    done: usize,
+    failed: usize,
+    not_tried: usize,
+    running: usize,
+}
+
+impl Counts {
+    fn of(&mut self, standing: &Standing) -> Option<&mut usize> {
+        match standing {
+            Standing::Due => None,
+            Standing::Running { .. } => Some(&mut self.running),
+            Standing::Done { .. } => Some(&mut self.done),
+            Standing::Failed { .. } => Some(&mut self.failed),
+            Standing::NotTried { .. } => Some(&mut self.not_tried),
+        }
+    }
 }
 
 impl Record {
@@ -103,12 +127,25 @@ impl Record {
     }
 
     fn set(&mut self, address: &Address, standing: Standing) {
-        let entry = self
-            .place
-            .get(address)
-            .and_then(|place| self.changes.get_mut(*place));
-        if let Some((_, _, current)) = entry {
-            *current = standing;
+        let Some(place) = self.place.get(address).copied() else {
+            return;
+        };
+        let Some((_, _, current)) = self.changes.get_mut(place) else {
+            return;
+        };
+        if let Some(count) = self.counts.of(current) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.counts.of(&standing) {
+            *count += 1;
+        }
+        let ran = matches!(current, Standing::Running { .. });
+        let runs = matches!(standing, Standing::Running { .. });
+        *current = standing;
+        if runs && !ran {
+            self.running.push(place);
+        } else if ran && !runs {
+            self.running.retain(|other| *other != place);
         }
     }
 
@@ -133,35 +170,36 @@ impl Record {
         self.changes.len()
     }
 
-    fn number(&self, of: impl Fn(&Standing) -> bool) -> usize {
-        self.changes
-            .iter()
-            .filter(|(_, _, standing)| of(standing))
-            .count()
-    }
-
     /// How many are done.
     pub fn done(&self) -> usize {
-        self.number(|standing| matches!(standing, Standing::Done { .. }))
+        self.counts.done
     }
 
     /// How many failed.
     pub fn failed(&self) -> usize {
-        self.number(|standing| matches!(standing, Standing::Failed { .. }))
+        self.counts.failed
     }
 
     /// How many were never tried, those whose turn never came among them.
     pub fn not_tried(&self) -> usize {
-        self.number(|standing| matches!(standing, Standing::NotTried { .. } | Standing::Due))
+        let begun = self.counts.done + self.counts.failed + self.counts.running;
+        self.total().saturating_sub(begun)
     }
 
     /// How many have ended, one way or another.
     pub fn ended(&self) -> usize {
-        self.number(|standing| !matches!(standing, Standing::Due | Standing::Running { .. }))
+        self.counts.done + self.counts.failed + self.counts.not_tried
     }
 
     /// How many run.
     pub fn running(&self) -> usize {
-        self.number(|standing| matches!(standing, Standing::Running { .. }))
+        self.counts.running
+    }
+
+    /// Those that run, the longest-running first.
+    pub fn in_flight(&self) -> impl Iterator<Item = &(Address, Verb, Standing)> {
+        self.running
+            .iter()
+            .filter_map(|place| self.changes.get(*place))
     }
 }

@@ -135,8 +135,13 @@ pub fn text(ended: &Ended) -> String {
     }
     if !ended.accounts.is_empty() {
         line(&paint(style::BOLD, "Accounts"));
-        for row in table(&ended.accounts) {
-            line(&format!("  {row}"));
+        for (place, row) in table(&ended.accounts).into_iter().enumerate() {
+            let row = format!("  {row}");
+            line(&match row.strip_suffix("  new") {
+                Some(rest) => format!("{rest}  {}", paint(style::CREATE, "new")),
+                None if place == 0 => paint(style::DIM, row),
+                None => row,
+            });
         }
         line("");
     }

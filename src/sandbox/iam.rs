@@ -133,6 +133,31 @@ pub fn ensure_linked_role(world: &mut World, account: &str, service: &str) {
     }
 }
 
+/// The role that CreateAccount leaves in a new account. It trusts the management account only (AWS_FACTS 6).
+pub fn access_role(id: String, management: &str, created: Time, usable_from: Time) -> Role {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:aws:iam::{management}:root")},
+            "Action": "sts:AssumeRole",
+        }],
+    });
+    Role {
+        id,
+        path: String::from("/"),
+        trust: trust.to_string(),
+        created,
+        usable_from,
+        description: String::new(),
+        max_session_seconds: 3600,
+        inline: BTreeMap::new(),
+        attached: vec![String::from("arn:aws:iam::aws:policy/AdministratorAccess")],
+        tags: BTreeMap::new(),
+        linked_to: None,
+    }
+}
+
 /// Whether a service's linked role exists in an account.
 pub fn has_linked_role(world: &World, account: &str, service: &str) -> bool {
     world

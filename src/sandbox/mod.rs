@@ -11,6 +11,7 @@
 //! ```
 
 pub mod account;
+pub mod build;
 pub mod call;
 pub mod cloudformation;
 pub mod cloudtrail;
@@ -28,6 +29,7 @@ pub mod latency;
 pub mod organizations;
 pub mod page;
 mod paging;
+pub mod poke;
 pub mod resource_policy;
 pub mod s3;
 pub mod serve;

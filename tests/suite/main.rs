@@ -12,6 +12,7 @@ mod examples;
 mod observe;
 mod plan_file;
 mod readme;
+mod rehearsal;
 mod rules;
 mod sandbox_core;
 mod scenarios;

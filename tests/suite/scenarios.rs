@@ -63,6 +63,11 @@ fn saved_changes_in_moto() {
 }
 
 #[test]
+fn poked() {
+    in_sandbox("poked");
+}
+
+#[test]
 fn startup() {
     in_sandbox("startup");
 }

@@ -46,6 +46,22 @@ fn activate(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({}))
 }
 
+/// Lets StackSets in, for worlds that begin so.
+pub fn grant(world: &mut World) {
+    let now = world.now;
+    let Some(organization) = &mut world.organization else {
+        return;
+    };
+    let management = organization.management_account.clone();
+    organization
+        .trusted
+        .entry(PRINCIPAL.to_owned())
+        .or_insert(now);
+    if let Ok(region) = world.region_mut(&management, REGION) {
+        region.cloudformation.organizations_access = true;
+    }
+}
+
 fn deactivate(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     require_management(world, call)?;
     if let Some(organization) = &mut world.organization {

@@ -11,22 +11,22 @@ use crate::sandbox::table;
 use crate::sandbox::time::Time;
 use crate::sandbox::world::{AccountWorld, World};
 
-pub(super) const MANAGEMENT: &str = "111111111111";
-pub(super) const LOGGING: &str = "222222222222";
-pub(super) const SECOPS: &str = "333333333333";
-pub(super) const HOME: &str = "eu-west-1";
-pub(super) const OTHER: &str = "us-east-1";
-pub(super) const ROOT: &str = "r-abcd";
-pub(super) const OU_SECURITY: &str = "ou-abcd-security1";
-pub(super) const OU_WORK: &str = "ou-abcd-workload";
-pub(super) const OU_PROD: &str = "ou-abcd-prod0001";
+pub(in crate::sandbox) const MANAGEMENT: &str = "111111111111";
+pub(in crate::sandbox) const LOGGING: &str = "222222222222";
+pub(in crate::sandbox) const SECOPS: &str = "333333333333";
+pub(in crate::sandbox) const HOME: &str = "eu-west-1";
+pub(in crate::sandbox) const OTHER: &str = "us-east-1";
+pub(in crate::sandbox) const ROOT: &str = "r-abcd";
+pub(in crate::sandbox) const OU_SECURITY: &str = "ou-abcd-security1";
+pub(in crate::sandbox) const OU_WORK: &str = "ou-abcd-workload";
+pub(in crate::sandbox) const OU_PROD: &str = "ou-abcd-prod0001";
 
-pub(super) fn workload(number: usize) -> String {
+pub(in crate::sandbox) fn workload(number: usize) -> String {
     format!("4{number:011}")
 }
 
 /// Management, logging, SecOps, and `workloads` accounts in Workloads/Prod. Everything trusted, Config's role everywhere.
-pub(super) fn world(workloads: usize) -> World {
+pub(in crate::sandbox) fn world(workloads: usize) -> World {
     let mut world = World::empty(MANAGEMENT, 7);
     let ou = |name: &str, parent: &str| Ou {
         name: name.to_owned(),
@@ -119,7 +119,7 @@ fn linked_role(service: &str) -> Role {
 }
 
 /// One call, as an administrator of the account would make it.
-pub(super) fn call(
+pub(in crate::sandbox) fn call(
     world: &mut World,
     account: &str,
     region: &str,
@@ -133,18 +133,22 @@ pub(super) fn call(
 }
 
 /// The same against CloudFormation of the management account's home Region.
-pub(super) fn sets(world: &mut World, operation: &str, input: Value) -> Result<Value, AwsError> {
+pub(in crate::sandbox) fn sets(
+    world: &mut World,
+    operation: &str,
+    input: Value,
+) -> Result<Value, AwsError> {
     call(world, MANAGEMENT, HOME, "cloudformation", operation, input)
 }
 
 /// Lets that many seconds pass.
-pub(super) fn wait(world: &mut World, seconds: i64) {
+pub(in crate::sandbox) fn wait(world: &mut World, seconds: i64) {
     let until = world.now.plus_secs(seconds);
     world.advance(until);
 }
 
 /// `{"a": "b"}` as CloudFormation's parameters.
-pub(super) fn parameters(pairs: &[(&str, &str)]) -> Value {
+pub(in crate::sandbox) fn parameters(pairs: &[(&str, &str)]) -> Value {
     pairs
         .iter()
         .map(|(k, v)| json!({"ParameterKey": k, "ParameterValue": v}))
@@ -152,7 +156,7 @@ pub(super) fn parameters(pairs: &[(&str, &str)]) -> Value {
 }
 
 /// Moves an account as Organizations does, hooks included.
-pub(super) fn move_account(world: &mut World, account: &str, to: &str) {
+pub(in crate::sandbox) fn move_account(world: &mut World, account: &str, to: &str) {
     let organization = world.organization.as_mut().unwrap();
     let from = organization.chain(account);
     let old = organization.members.get(account).unwrap().parent.clone();

@@ -31,7 +31,7 @@ pub mod template;
 mod yaml;
 
 #[cfg(test)]
-mod fixtures;
+pub(in crate::sandbox) mod fixtures;
 
 #[cfg(test)]
 mod stack_set_tests;

@@ -23,6 +23,11 @@ const DEFAULT_FEATURES: &[(&str, bool)] = &[
 /// Features that are always on and cannot be named in requests.
 const FOUNDATIONAL: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
 
+/// Whether a feature is one of those that are always on.
+pub fn is_foundational(feature: &str) -> bool {
+    FOUNDATIONAL.contains(&feature)
+}
+
 /// Makes a detector, or says that there is one. Also what `AWS::GuardDuty::Detector` does.
 pub fn create_for(
     world: &mut World,

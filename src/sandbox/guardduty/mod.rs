@@ -17,7 +17,7 @@ mod members;
 mod organization;
 mod publishing;
 
-pub use detector::create_for;
+pub use detector::{create_for, is_foundational};
 
 /// The principal that trusted access and policies name.
 pub const PRINCIPAL: &str = "guardduty.amazonaws.com";

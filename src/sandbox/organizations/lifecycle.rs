@@ -140,28 +140,8 @@ pub(super) fn finish_creation(world: &mut World, request: &str) {
         organization.tags.insert(id.clone(), creation.tags);
     }
     let to = organization.chain(&id);
-    // The role trusts the management account only (AWS_FACTS 6).
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:aws:iam::{}:root", organization.management_account)},
-            "Action": "sts:AssumeRole",
-        }],
-    });
-    let role = iam::Role {
-        id: role_id,
-        path: String::from("/"),
-        trust: trust.to_string(),
-        created: now,
-        usable_from: now.plus_millis(lag),
-        description: String::new(),
-        max_session_seconds: 3600,
-        inline: BTreeMap::new(),
-        attached: vec![String::from("arn:aws:iam::aws:policy/AdministratorAccess")],
-        tags: BTreeMap::new(),
-        linked_to: None,
-    };
+    let management = organization.management_account.clone();
+    let role = iam::access_role(role_id, &management, now, now.plus_millis(lag));
     if let Some(account) = world.accounts.get_mut(&id) {
         account.iam.roles.insert(creation.role_name, role);
     }

@@ -107,7 +107,7 @@ impl OrganizationState {
     }
 
     /// A type is on: AWS's own policy of it is attached everywhere.
-    pub(super) fn turn_on(&mut self, kind: &str) {
+    pub(in crate::sandbox) fn turn_on(&mut self, kind: &str) {
         self.policy_types
             .insert(kind.to_owned(), String::from("ENABLED"));
         if let Some(policy) = implicit(kind) {

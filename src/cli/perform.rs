@@ -1,0 +1,63 @@
+//! What `apply` and `rehearse` have in common: hold the lock, make the changes, give the lock back.
+
+use super::error::CommandError;
+use super::exit::Exit;
+use super::session::Session;
+use crate::change::Bindings;
+use crate::event::Event;
+use crate::execute::lock::{self, Lock, LockError};
+use crate::execute::{self, AwsEffects, Stop, Summary};
+use crate::graph::ChangeGraph;
+
+/// The lock, held, and that which changes AWS under it.
+pub(super) struct Holding {
+    lock: Lock,
+    effects: AwsEffects,
+}
+
+impl Holding {
+    /// Takes the lock.
+    pub(super) async fn take(session: &Session, stop: &Stop) -> Result<Self, CommandError> {
+        let host = std::env::var("HOSTNAME")
+            .ok()
+            .filter(|name| !name.is_empty() && !session.sandbox);
+        let lock = lock::acquire(&session.aws, &session.run, host, session.started)
+            .await
+            .map_err(|error| locked(&error))?;
+        let effects = AwsEffects::new(
+            session.aws.clone(),
+            session.management.clone(),
+            session.run.clone(),
+            Some(lock.clone()),
+            stop.clone(),
+        );
+        Ok(Self { lock, effects })
+    }
+
+    /// Makes the changes.
+    pub(super) async fn run(
+        &self,
+        graph: ChangeGraph,
+        bindings: Bindings,
+        tell: &dyn Fn(Event),
+        stop: &Stop,
+    ) -> Summary {
+        execute::execute(graph, bindings, &self.effects, tell, stop).await
+    }
+
+    /// Gives the lock back.
+    pub(super) async fn release(self) -> Result<(), LockError> {
+        self.lock.release().await
+    }
+}
+
+fn locked(error: &LockError) -> CommandError {
+    let mut wrong = CommandError::caused("could not take the lock", error);
+    if let LockError::Held(_) = error {
+        wrong = wrong.exit(Exit::Locked);
+    }
+    match error.hint() {
+        Some(hint) => wrong.hint(hint),
+        None => wrong,
+    }
+}

@@ -1,0 +1,205 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use clap::Args;
+use tokio::time::Instant;
+
+use super::compare::{Comparison, compare};
+use super::error::{CommandError, CommandResult};
+use super::exit::Exit;
+use super::perform::Holding;
+use super::session::{SANDBOX_SEED, Session};
+use super::{Global, Output, inventory, session, subject};
+use crate::change::Address;
+use crate::diff::{DiffOptions, ProblemKind, diff};
+use crate::execute::Stop;
+use crate::inventory::Inventory;
+use crate::rehearse::{Timeline, chain, copy};
+use crate::report::rehearsal::{self, Calls, Rehearsal};
+use crate::report::{Printer, plan as preview};
+
+/// Try the org plan on a copy of the organization: what would happen, what would fail, how long it takes.
+///
+/// Copies what AWS holds (or a saved inventory) into the sandbox and applies the plan there, in virtual
+/// time. AWS is read and nothing in it is changed; nor is a kept world. Exits 1 when a change would fail.
+#[derive(Debug, Args)]
+pub(super) struct Rehearse {
+    /// The org plan.
+    #[arg(default_value = "org.toml", value_name = "PLAN")]
+    plan: PathBuf,
+    /// Rehearse on an inventory that `orgstrap inventory --out` saved, without reading AWS.
+    #[arg(long, value_name = "INVENTORY")]
+    from: Option<PathBuf>,
+    /// Rehearse the deletion of OUs and policies of orgstrap's own that the org plan no longer names.
+    #[arg(long)]
+    prune: bool,
+}
+
+pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> CommandResult {
+    let subject = subject::load(&verb.plan, global, printer)?;
+    let plan = &subject.plan;
+    let found = match &verb.from {
+        Some(file) => inventory::load(file)?,
+        None => inventory::read(&subject, global, printer)?,
+    };
+    if found.caller != plan.organization.management_account {
+        return Err(CommandError::new(format!(
+            "the plan is for the organization of {}, but the inventory is that of account {}",
+            plan.organization.management_account, found.caller
+        )));
+    }
+    let organization = &plan.organization;
+    let copied = copy(
+        &found,
+        &organization.home_region,
+        &organization.access_role,
+        SANDBOX_SEED,
+    )
+    .map_err(|error| CommandError::caused("could not copy the organization", &error))?;
+    let world = Arc::new(Mutex::new(copied.world));
+    session::in_world(plan, global, &world, async |session| {
+        let rehearsal = Stage {
+            subject: &subject,
+            found: &found,
+            missing: copied.missing,
+            source: verb.plan.display().to_string(),
+        }
+        .rehearse(verb, session, printer)
+        .await?;
+        match global.output {
+            Output::Text => printer.data(&rehearsal::text(&rehearsal)),
+            Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
+        }
+        Ok(if rehearsal.timeline.failed().next().is_some() {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
+    })
+}
+
+struct Stage<'a> {
+    subject: &'a subject::Subject,
+    found: &'a Inventory,
+    missing: Vec<String>,
+    source: String,
+}
+
+impl Stage<'_> {
+    async fn rehearse(
+        mut self,
+        verb: &Rehearse,
+        session: &Session,
+        printer: &Printer,
+    ) -> Result<Rehearsal, CommandError> {
+        let begun = Instant::now();
+        let mut options = DiffOptions {
+            create_organization: false,
+            prune: verb.prune,
+        };
+        let mut found = compare(session, self.subject, &self.source, &options, printer).await?;
+        let problems = &found.preview.problems;
+        if !problems.is_empty()
+            && problems
+                .iter()
+                .all(|problem| problem.kind == ProblemKind::NoOrganization)
+        {
+            // A copy costs nothing: an organization is made as it would be when asked for.
+            options.create_organization = true;
+            found = compare(session, self.subject, &self.source, &options, printer).await?;
+        }
+        if !found.preview.problems.is_empty() {
+            printer.talk(&preview::text(&found.preview));
+            return Err(CommandError::new(
+                "the problems above stand in the way of everything; nothing was rehearsed",
+            ));
+        }
+        let reading = begun.elapsed();
+        self.differences(&options, &found);
+        self.perform(found, session, begun, reading).await
+    }
+
+    /// The copy must differ from the plan where the organization does, and nowhere else. What does not
+    /// is said: the rehearsal is not to be believed there.
+    fn differences(&mut self, options: &DiffOptions, copy: &Comparison) {
+        let subject = self.subject;
+        let real = diff(&subject.plan, &subject.wanted, self.found, options);
+        let real: BTreeSet<&Address> = real.changes.iter().map(|change| &change.address).collect();
+        let copied: BTreeSet<&Address> = copy
+            .preview
+            .changes
+            .iter()
+            .map(|change| &change.address)
+            .collect();
+        for unread in &copy.preview.unread {
+            let seen = format!("{} was not read", unread.operation);
+            if !self
+                .missing
+                .iter()
+                .any(|missing| missing.starts_with(&seen))
+            {
+                self.missing.push(format!(
+                    "{} could not be read in the copy: {}",
+                    unread.operation, unread.because
+                ));
+            }
+        }
+        for address in copied.difference(&real) {
+            self.missing.push(format!(
+                "{address} would be changed in the copy only: it is not copied as it is"
+            ));
+        }
+        for address in real.difference(&copied) {
+            self.missing.push(format!(
+                "{address} is to be changed in AWS and was not rehearsed: the copy has it as the plan says"
+            ));
+        }
+    }
+
+    async fn perform(
+        self,
+        found: Comparison,
+        session: &Session,
+        begun: Instant,
+        reading: std::time::Duration,
+    ) -> Result<Rehearsal, CommandError> {
+        let timeline = RefCell::new(Timeline::default());
+        let graph = found.graph;
+        if !graph.is_empty() {
+            let stop = Stop::new();
+            let holding = Holding::take(session, &stop).await?;
+            let start = Instant::now();
+            let tell = |event| timeline.borrow_mut().take(event, start.elapsed());
+            holding
+                .run(graph.clone(), found.bindings, &tell, &stop)
+                .await;
+            holding
+                .release()
+                .await
+                .map_err(|error| CommandError::caused("the rehearsal's lock", &error))?;
+        }
+        let timeline = timeline.into_inner();
+        let throttled = session.aws.throttled();
+        let calls = session
+            .aws
+            .calls()
+            .into_iter()
+            .map(|(operation, number)| Calls {
+                operation: operation.to_string(),
+                number,
+                throttled: throttled.get(&operation).copied().unwrap_or_default(),
+            })
+            .collect();
+        Ok(Rehearsal {
+            chain: chain(&graph, &timeline),
+            preview: found.preview,
+            timeline,
+            reading,
+            took: begun.elapsed(),
+            calls,
+            missing: self.missing,
+        })
+    }
+}

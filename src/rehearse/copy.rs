@@ -1,0 +1,423 @@
+//! An inventory as a sandbox's world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::inventory::{
+    AccountFacts, AccountState, Inventory, OrganizationFacts, Seen, StackFacts, StackSetFacts,
+};
+use crate::plan::{ContactKind, Region};
+use crate::sandbox::build::{
+    Builder, NewAccount, NewDetector, NewInstance, NewPolicy, NewStack, NewStackSet,
+};
+use crate::sandbox::{AwsError, Time, World};
+
+/// A world that is as the organization was read, and what of it is not.
+#[derive(Debug)]
+pub struct Copied {
+    pub world: World,
+    /// What could not be copied faithfully, a sentence each.
+    pub missing: Vec<String>,
+}
+
+/// More accounts than anybody has: AWS's own number was not read.
+const NO_QUOTA: usize = 1_000_000;
+
+/// Service-linked roles that stacks and services expect in an account, where the service is trusted. The
+/// inventory has those of the management account only.
+const EXPECTED_ROLES: [&str; 2] = ["config.amazonaws.com", "guardduty.amazonaws.com"];
+
+/// Copies what was read. What was not read is left out, and said. Stack sets lie in `home_region`,
+/// `access_role` opens member accounts, `seed` decides every id and duration in the world.
+///
+/// # Errors
+/// The inventory holds something that no organization can hold.
+pub fn copy(
+    inventory: &Inventory,
+    home_region: &Region,
+    access_role: &str,
+    seed: u64,
+) -> Result<Copied, AwsError> {
+    let management = match &inventory.organization {
+        Seen::Known(Some(found)) => &found.management_account,
+        _ => &inventory.caller,
+    };
+    let now = Time(inventory.taken_at.as_millisecond());
+    let mut copy = Copy {
+        inventory,
+        access_role,
+        home: home_region.as_str(),
+        builder: Builder::new(management.as_str(), now, seed),
+        missing: Vec::new(),
+    };
+    copy.builder.account_quota(NO_QUOTA);
+    for operation in unread(inventory) {
+        copy.missing.push(format!(
+            "{operation} was not read; the copy has nothing of it"
+        ));
+    }
+    if let Seen::Known(Some(found)) = &inventory.organization {
+        copy.organization(found)?;
+    }
+    copy.stacks();
+    copy.guardduty()?;
+    copy.builder.reseed(seed);
+    Ok(Copied {
+        world: copy.builder.build(),
+        missing: copy.missing,
+    })
+}
+
+struct Copy<'a> {
+    inventory: &'a Inventory,
+    access_role: &'a str,
+    /// Where the stack sets lie.
+    home: &'a str,
+    builder: Builder,
+    missing: Vec<String>,
+}
+
+/// What was not read as a whole, by operation.
+fn unread(inventory: &Inventory) -> BTreeSet<&str> {
+    let mut found: Vec<Option<&crate::inventory::Unread>> = vec![
+        inventory.organization.unread(),
+        inventory.accounts.unread(),
+        inventory.ous.unread(),
+        inventory.policies.unread(),
+        inventory.trusted_access.unread(),
+        inventory.delegated_administrators.unread(),
+        inventory.stack_sets_access.unread(),
+        inventory.service_linked_roles.unread(),
+        inventory.stack_sets.unread(),
+    ];
+    found.extend(inventory.stacks.values().map(Seen::unread));
+    found.extend(inventory.contacts.values().map(Seen::unread));
+    for guardduty in inventory.guardduty.values() {
+        found.push(guardduty.administrator.unread());
+        found.push(guardduty.detector.unread());
+    }
+    found
+        .into_iter()
+        .flatten()
+        .map(|unread| unread.operation.as_str())
+        .collect()
+}
+
+fn state(state: AccountState) -> &'static str {
+    match state {
+        AccountState::PendingActivation => "PENDING_ACTIVATION",
+        AccountState::Active => "ACTIVE",
+        // Nothing is done to an account of an unknown state, as to a suspended one.
+        AccountState::Suspended | AccountState::Unknown => "SUSPENDED",
+        AccountState::PendingClosure => "PENDING_CLOSURE",
+        AccountState::Closed => "CLOSED",
+    }
+}
+
+fn contact_kind(kind: ContactKind) -> &'static str {
+    match kind {
+        ContactKind::Billing => "BILLING",
+        ContactKind::Operations => "OPERATIONS",
+        ContactKind::Security => "SECURITY",
+    }
+}
+
+impl Copy<'_> {
+    fn organization(&mut self, found: &OrganizationFacts) -> Result<(), AwsError> {
+        let builder = &mut self.builder;
+        builder.organization(&found.id, &found.root_id, found.all_features)?;
+        if let Some(tags) = found.root_tags.known() {
+            builder.tags(&found.root_id, tags);
+        }
+        for ou in self.inventory.ous.known().into_iter().flatten() {
+            let (id, facts) = ou;
+            builder.ou(id, facts.path.name(), &facts.parent);
+            if let Some(tags) = facts.tags.known() {
+                builder.tags(id, tags);
+            }
+        }
+        self.accounts();
+        self.policies(found);
+        self.services();
+        Ok(())
+    }
+
+    fn accounts(&mut self) {
+        let mut unknown = 0;
+        for facts in self.known_accounts() {
+            let id = facts.id.as_str();
+            self.builder.account(&NewAccount {
+                id,
+                name: &facts.name,
+                email: &facts.email,
+                parent: &facts.parent,
+                state: state(facts.state),
+                created_here: facts.created_here,
+                access_role: self.access_role,
+            });
+            unknown += usize::from(facts.state == AccountState::Unknown);
+            if let Some(tags) = facts.tags.known() {
+                self.builder.tags(id, tags);
+            }
+        }
+        for (account, contacts) in &self.inventory.contacts {
+            for (kind, contact) in contacts.known().into_iter().flatten() {
+                let values = [
+                    contact.name.as_str(),
+                    contact.title.as_str(),
+                    contact.email.as_str(),
+                    contact.phone.as_str(),
+                ];
+                let kind = contact_kind(*kind);
+                self.builder.contact(account.as_str(), kind, values);
+            }
+        }
+        if unknown > 0 {
+            self.missing.push(format!(
+                "accounts in states that this version does not know ({unknown}) are suspended in the copy"
+            ));
+        }
+    }
+
+    fn known_accounts(&self) -> Vec<AccountFacts> {
+        let accounts = self.inventory.accounts.known().into_iter().flatten();
+        accounts.map(|(_, facts)| facts.clone()).collect()
+    }
+
+    fn policies(&mut self, found: &OrganizationFacts) {
+        for (kind, status) in &found.policy_types {
+            self.builder.policy_type(kind.aws_name(), status);
+        }
+        for (id, facts) in self.inventory.policies.known().into_iter().flatten() {
+            let (Some(content), Some(targets)) = (facts.content.known(), facts.targets.known())
+            else {
+                self.missing.push(format!(
+                    "policy {} was not read whole and is not in the copy",
+                    facts.name
+                ));
+                continue;
+            };
+            let policy = NewPolicy {
+                id,
+                name: &facts.name,
+                description: &facts.description,
+                kind: facts.kind.aws_name(),
+                content,
+            };
+            self.builder.policy(&policy, targets);
+            if let Some(tags) = facts.tags.known() {
+                self.builder.tags(id, tags);
+            }
+        }
+    }
+
+    fn services(&mut self) {
+        let inventory = self.inventory;
+        for principal in inventory.trusted_access.known().into_iter().flatten() {
+            self.builder.trust(principal.as_str());
+        }
+        let administrators = inventory.delegated_administrators.known();
+        for (account, services) in administrators.into_iter().flatten() {
+            for principal in services {
+                self.builder.delegate(account.as_str(), principal.as_str());
+            }
+        }
+        if inventory.stack_sets_access.known() == Some(&true) {
+            self.builder.stack_sets_access();
+        }
+        let own = inventory.service_linked_roles.known();
+        for service in own.into_iter().flatten() {
+            let management = inventory.caller.as_str();
+            self.builder.linked_role(management, service.as_str());
+        }
+        let trusted = inventory.trusted_access.known();
+        for service in EXPECTED_ROLES {
+            let is = |principal: &&crate::plan::Principal| principal.as_str() == service;
+            if !trusted.is_some_and(|trusted| trusted.iter().any(|principal| is(&principal))) {
+                continue;
+            }
+            for facts in self.known_accounts() {
+                if facts.state == AccountState::Active && facts.id != inventory.caller {
+                    self.builder.linked_role(facts.id.as_str(), service);
+                }
+            }
+        }
+    }
+
+    /// Stacks and instances, in rounds: one may need what another makes (a trail its bucket), and nobody
+    /// says which. What no round could make is kept without resources.
+    fn stacks(&mut self) {
+        let mut stacks: Vec<NewStack> = Vec::new();
+        for (at, found) in &self.inventory.stacks {
+            for facts in found.known().into_iter().flatten() {
+                match stack(at.account.as_str(), at.region.as_str(), facts.1) {
+                    Some(stack) => stacks.push(stack),
+                    None => self.missing.push(format!(
+                        "the template of stack {} in {} was not read; the stack is not in the copy",
+                        facts.0,
+                        String::from(at.clone())
+                    )),
+                }
+            }
+        }
+        let mut instances = self.stack_sets();
+        loop {
+            let before = stacks.len() + instances.len();
+            let builder = &mut self.builder;
+            stacks.retain(|stack| builder.stack(stack).is_err());
+            instances.retain(|instance| builder.instance(instance, false).is_err());
+            let left = stacks.len() + instances.len();
+            if left == 0 || left == before {
+                break;
+            }
+        }
+        for stack in stacks {
+            let why = self.builder.stack(&stack).err().unwrap_or_default();
+            self.builder.bare_stack(&stack);
+            self.missing.push(format!(
+                "the resources of stack {} in {}/{}: {why}",
+                stack.name, stack.account, stack.region
+            ));
+        }
+        // Thousands of instances may lack the same thing: one line a set and reason.
+        let mut bare: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for instance in instances {
+            let why = self
+                .builder
+                .instance(&instance, false)
+                .err()
+                .unwrap_or_default();
+            let _ = self.builder.instance(&instance, true);
+            *bare.entry((instance.set.1.clone(), why)).or_default() += 1;
+        }
+        for ((set, why), number) in bare {
+            let name = set.split(':').next().unwrap_or(&set);
+            self.missing.push(format!(
+                "the resources of {number} instances of stack set {name}: {why}"
+            ));
+        }
+    }
+
+    /// Copies the sets; returns their instances, which come after the plain stacks.
+    fn stack_sets(&mut self) -> Vec<NewInstance> {
+        let mut instances = Vec::new();
+        for facts in self.inventory.stack_sets.known().into_iter().flatten() {
+            let (name, facts) = facts;
+            let region = self.home.to_owned();
+            let Some(found) = facts.instances.known() else {
+                self.missing
+                    .push(format!("the instances of stack set {name} were not read"));
+                continue;
+            };
+            let outdated = found.values().any(|instance| instance.status == "OUTDATED");
+            if outdated {
+                self.missing.push(format!(
+                    "outdated instances of stack set {name} have today's template in the copy, for AWS \
+                     does not list the one they were made from"
+                ));
+            }
+            if let Err(error) = self.builder.stack_set(stack_set(&region, facts)) {
+                self.missing
+                    .push(format!("stack set {name}: {}", error.message));
+                continue;
+            }
+            for (at, instance) in found {
+                instances.push(NewInstance {
+                    set: (region.clone(), facts.id.clone()),
+                    account: at.account.to_string(),
+                    region: at.region.to_string(),
+                    status: instance.status.clone(),
+                    detailed: instance.detailed_status.clone(),
+                    reason: instance.reason.clone(),
+                    ou: instance.ou.clone(),
+                });
+            }
+        }
+        instances
+    }
+
+    fn guardduty(&mut self) -> Result<(), AwsError> {
+        for (region, facts) in &self.inventory.guardduty {
+            let Some(Some(administrator)) = facts.administrator.known() else {
+                continue;
+            };
+            let region = region.as_str();
+            self.builder
+                .guardduty_administrator(administrator.as_str(), region)?;
+            let Some(Some(detector)) = facts.detector.known() else {
+                continue;
+            };
+            self.builder.detector(&NewDetector {
+                account: administrator.to_string(),
+                region: region.to_owned(),
+                id: detector.id.clone(),
+                enabled: detector.enabled,
+                auto_enable: detector.auto_enable.clone(),
+                features: detector.features.clone(),
+                organization_features: detector.organization_features.clone(),
+                members: detector
+                    .members
+                    .iter()
+                    .map(|(id, status)| (id.to_string(), status == "Enabled"))
+                    .collect(),
+                destinations: detector
+                    .exports
+                    .iter()
+                    .map(|export| {
+                        let values = (
+                            export.bucket_arn.clone(),
+                            export.key_arn.clone(),
+                            export.status.clone(),
+                        );
+                        (export.id.clone(), values)
+                    })
+                    .collect(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn stack(account: &str, region: &str, facts: &StackFacts) -> Option<NewStack> {
+    Some(NewStack {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        id: facts.id.clone(),
+        name: facts.name.clone(),
+        status: facts.status.clone(),
+        template: facts.template.known()?.clone(),
+        parameters: facts.parameters.clone(),
+        tags: facts.tags.clone(),
+        outputs: facts.outputs.clone(),
+        termination_protection: facts.termination_protection,
+    })
+}
+
+fn stack_set(region: &str, facts: &StackSetFacts) -> NewStackSet {
+    // Which Regions auto-deployment fills is not told; those of the instances it is.
+    let regions: BTreeSet<String> = facts
+        .instances
+        .known()
+        .into_iter()
+        .flatten()
+        .map(|(at, _)| at.region.to_string())
+        .collect();
+    NewStackSet {
+        region: region.to_owned(),
+        id: facts.id.clone(),
+        name: facts.name.clone(),
+        template: facts.template.clone(),
+        parameters: facts.parameters.clone(),
+        capabilities: facts.capabilities.clone(),
+        tags: facts.tags.clone(),
+        service_managed: facts.service_managed,
+        auto_deployment: facts
+            .auto_deployment
+            .map(|auto| (auto.enabled, auto.retain_on_removal)),
+        managed_execution: facts.managed_execution,
+        targets: facts
+            .targets
+            .iter()
+            .map(|ou| (ou.clone(), regions.clone()))
+            .collect(),
+    }
+}

@@ -1,0 +1,61 @@
+//! What was read, counted. Pure: data to text.
+
+use super::words;
+use crate::inventory::{Inventory, Seen};
+
+/// The whole text, ending in a line end.
+pub fn text(inventory: &Inventory) -> String {
+    let mut rows: Vec<(String, String)> = vec![(
+        String::from("organization"),
+        match &inventory.organization {
+            Seen::Known(Some(found)) => found.id.clone(),
+            Seen::Known(None) => String::from("none yet"),
+            Seen::Unread(why) => unread(&why.because),
+        },
+    )];
+    let mut number = |what: &str, count: Result<usize, String>| {
+        let text = match count {
+            Ok(count) => words::grouped(count),
+            Err(because) => unread(&because),
+        };
+        rows.push((what.to_owned(), text));
+    };
+    number("accounts", length(&inventory.accounts, |all| all.len()));
+    number("OUs", length(&inventory.ous, |all| all.len()));
+    number("policies", length(&inventory.policies, |all| all.len()));
+    number(
+        "trusted services",
+        length(&inventory.trusted_access, |all| all.len()),
+    );
+    number(
+        "delegated administrators",
+        length(&inventory.delegated_administrators, |all| all.len()),
+    );
+    number("stack sets", length(&inventory.stack_sets, |all| all.len()));
+    let stacks = inventory.stacks.values();
+    let stacks: usize = stacks.filter_map(Seen::known).map(|all| all.len()).sum();
+    number("stacks", Ok(stacks));
+    let mut text = format!(
+        "Account {} as of {}:\n",
+        inventory.caller, inventory.taken_at
+    );
+    let cells: Vec<[&str; 2]> = rows
+        .iter()
+        .map(|(what, count)| [what.as_str(), count.as_str()])
+        .collect();
+    for line in words::columns(&cells) {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
+
+fn length<T>(seen: &Seen<T>, count: impl Fn(&T) -> usize) -> Result<usize, String> {
+    match seen {
+        Seen::Known(all) => Ok(count(all)),
+        Seen::Unread(why) => Err(why.because.clone()),
+    }
+}
+
+fn unread(because: &str) -> String {
+    format!("not read: {because}")
+}
