@@ -101,15 +101,17 @@ impl Creations {
     }
 }
 
-/// How old a look may be before a creation: younger than what this run's lock lets happen unseen.
-const RECENT: Duration = Duration::from_secs(60);
+/// How old a look may be before a creation: as old as this run. What earlier runs began is to be seen at its start, its
+/// lock keeps others away, and AWS refuses an email that somebody took meanwhile. Looking again would cost a page for
+/// each twenty accounts, and with a thousand of them take longer than AWS takes to make the next.
+const OF_THIS_RUN: Duration = Duration::MAX;
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
 impl Hand<'_> {
     /// CreateAccount, or the account that an earlier, interrupted one has made.
     pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Made, Failure> {
-        if let Some(found) = self.find_account(new, RECENT).await? {
+        if let Some(found) = self.find_account(new, OF_THIS_RUN).await? {
             return self.adopt(new, &found).await;
         }
         let _room = self.room_for_creation().await?;
@@ -378,7 +380,7 @@ impl Hand<'_> {
         let creations = &self.shared.creations;
         let width = Lane::AccountCreation.width();
         let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
-        let mut at_most = RECENT;
+        let mut at_most = OF_THIS_RUN;
         loop {
             let look = self.look(at_most).await?;
             {
