@@ -2,7 +2,9 @@
 
 mod baselines;
 mod broken_plans;
+mod duration;
 mod examples;
+mod faults;
 mod moto;
 mod observe;
 mod plan_file;

@@ -1,5 +1,7 @@
 //! What end-to-end tests share: the binary, Python, and the worlds to run in.
 
+pub mod inside;
+pub mod likeness;
 pub mod normal;
 pub mod transcript;
 pub mod worlds;
