@@ -91,13 +91,6 @@ fn takes_at_most_a_tenth_longer(accounts: usize) {
     assert!(summary.is_success(), "{:?}", summary.failed);
     let took = i64::try_from(summary.took.as_millis()).expect("not that long");
     let chain = longest_chain(&run.world);
-    eprintln!(
-        "{accounts}: took {took} chain {chain} ratio {:.3} calls {} refused {:?} throttled {}",
-        took as f64 / chain as f64,
-        run.calls,
-        run.world.rates.refused,
-        run.throttled
-    );
     assert!(
         run.world.rates.refused.is_empty(),
         "{:?}",

@@ -152,7 +152,6 @@ fn apply_and_apply_again_end_in_the_same_world_whatever_happens_once() {
             if let Err(why) = faultless.check(*case) {
                 let (met, _) = &faultless.calls[case.call as usize - 1];
                 let text = format!("{}@{} ({}): {why}", case.fault, case.call, met.operation);
-                eprintln!("{text}");
                 wrong.lock().expect("whole").push(text);
             }
         }
