@@ -29,12 +29,7 @@ impl Aws {
             .region(aws_types::region::Region::new(
                 options.home_region.to_string(),
             ))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(10))
-                    .operation_attempt_timeout(Duration::from_secs(60))
-                    .build(),
-            );
+            .timeout_config(timeouts());
         if let Ok(name) = AppName::new(concat!("orgstrap-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
         }
@@ -50,6 +45,9 @@ impl Aws {
     /// [`Aws::call`] does them.
     pub fn over(config: SdkConfig, options: Options) -> Aws {
         let mut builder = config.to_builder().retry_config(RetryConfig::disabled());
+        if config.timeout_config().is_none() {
+            builder = builder.timeout_config(timeouts());
+        }
         if config.identity_cache().is_none() {
             builder = builder.identity_cache(IdentityCache::lazy().build());
         }
@@ -72,4 +70,12 @@ impl Aws {
             }),
         }
     }
+}
+
+/// How long an answer is waited for.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build()
 }

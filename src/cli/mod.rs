@@ -63,6 +63,12 @@ pub(crate) struct Global {
     /// The sandbox's world: read if the file exists, written at the end. Without it, a new empty one.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) world: Option<PathBuf>,
+    /// In the sandbox, lets a fault happen at a call, such as `lost-after@17`. May be repeated.
+    #[arg(long, global = true, value_name = "FAULT@CALL", hide_short_help = true)]
+    pub(crate) fault: Vec<crate::sandbox::FaultAt>,
+    /// In the sandbox, lets faults happen to about one call in twenty, drawn from this number.
+    #[arg(long, global = true, value_name = "SEED", hide_short_help = true)]
+    pub(crate) fault_seed: Option<u64>,
     /// How results are written to stdout.
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

@@ -19,6 +19,7 @@ use crate::inventory::Inventory;
 use crate::rehearse::{Timeline, chain, copy};
 use crate::report::rehearsal::{self, Calls, Rehearsal};
 use crate::report::{Printer, plan as preview};
+use crate::sandbox::FaultPlan;
 
 /// Try the org plan on a copy of the organization: what would happen, what would fail, how long it takes.
 ///
@@ -59,25 +60,31 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
     )
     .map_err(|error| CommandError::caused("could not copy the organization", &error))?;
     let world = Arc::new(Mutex::new(copied.world));
-    session::in_world(plan, global, &world, async |session| {
-        let rehearsal = Stage {
-            subject: &subject,
-            found: &found,
-            missing: copied.missing,
-            source: verb.plan.display().to_string(),
-        }
-        .rehearse(verb, session, printer)
-        .await?;
-        match global.output {
-            Output::Text => printer.data(&rehearsal::text(&rehearsal)),
-            Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
-        }
-        Ok(if rehearsal.timeline.failed().next().is_some() {
-            Exit::Failed
-        } else {
-            Exit::Done
-        })
-    })
+    session::in_world(
+        plan,
+        global,
+        &world,
+        FaultPlan::default(),
+        async |session| {
+            let rehearsal = Stage {
+                subject: &subject,
+                found: &found,
+                missing: copied.missing,
+                source: verb.plan.display().to_string(),
+            }
+            .rehearse(verb, session, printer)
+            .await?;
+            match global.output {
+                Output::Text => printer.data(&rehearsal::text(&rehearsal)),
+                Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
+            }
+            Ok(if rehearsal.timeline.failed().next().is_some() {
+                Exit::Failed
+            } else {
+                Exit::Done
+            })
+        },
+    )
 }
 
 struct Stage<'a> {

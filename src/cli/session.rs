@@ -11,7 +11,7 @@ use super::{Global, PaceChoice};
 use crate::aws::{Aws, AwsError, Options, Pace};
 use crate::plan::{AccountId, OrgPlan};
 use crate::report::Printer;
-use crate::sandbox::World;
+use crate::sandbox::{Connection, FaultPlan, World};
 
 /// The seed of everything random in a sandbox run, so that equal inputs give equal outputs.
 pub(super) const SANDBOX_SEED: u64 = 1;
@@ -52,6 +52,12 @@ fn in_aws(
         return Err(CommandError::new("`--world` is the sandbox's world")
             .hint("pass `--sandbox` too, or leave `--world` out"));
     }
+    if !global.fault.is_empty() || global.fault_seed.is_some() {
+        return Err(
+            CommandError::new("`--fault` and `--fault-seed` are for the sandbox")
+                .hint("pass `--sandbox` too, or leave them out"),
+        );
+    }
     let mut random = fastrand::Rng::new();
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = options(plan, global, run.clone(), random.u64(..));
@@ -76,7 +82,7 @@ fn in_sandbox(
         printer,
     )?;
     let world = Arc::new(Mutex::new(world));
-    let result = in_world(plan, global, &world, work);
+    let result = in_world(plan, global, &world, faults(global), work);
     if let Some(file) = &global.world {
         let world = world.lock().unwrap_or_else(PoisonError::into_inner);
         save_world(&world, file)?;
@@ -96,7 +102,8 @@ pub(super) fn reading(
     }
     let file = global.world.as_deref().filter(|file| file.exists());
     let world = world(file, &plan.organization.management_account, printer)?;
-    in_world(plan, global, &Arc::new(Mutex::new(world)), work)
+    let world = Arc::new(Mutex::new(world));
+    in_world(plan, global, &world, faults(global), work)
 }
 
 /// Does `work` in a sandbox's world, in its own time, which is virtual.
@@ -104,6 +111,7 @@ pub(super) fn in_world(
     plan: &OrgPlan,
     global: &Global,
     world: &Arc<Mutex<World>>,
+    faults: FaultPlan,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     let (run, started) = {
@@ -112,12 +120,40 @@ pub(super) fn in_world(
         (run_id(&world), started)
     };
     let options = options(plan, global, run.clone(), SANDBOX_SEED);
+    let connection = Arc::new(Connection::new(faults));
     runtime(true)?.block_on(async {
-        let config = crate::sandbox::in_process(Arc::clone(world));
+        let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
-        let session = session(aws, plan, run, started, true).await?;
-        work(&session).await
+        let working = async {
+            let session = session(aws, plan, run.clone(), started, true).await?;
+            work(&session).await
+        };
+        tokio::select! {
+            biased;
+            result = working => result,
+            call = connection.killed() => Err(killed(call, &run, global)),
+        }
     })
+}
+
+fn faults(global: &Global) -> FaultPlan {
+    let plan = FaultPlan::at(global.fault.iter().copied());
+    match global.fault_seed {
+        Some(seed) => plan.with_seed(seed),
+        None => plan,
+    }
+}
+
+/// The world is kept as it was at that moment, the lock included.
+fn killed(call: u64, run: &str, global: &Global) -> CommandError {
+    let error = CommandError::new(format!("killed at call {call}, as `--fault` asked for"));
+    match &global.world {
+        Some(file) => error.hint(format!(
+            "`orgstrap unlock {run} --plan PLAN --sandbox --world {}` takes its lock away; then apply again",
+            file.display()
+        )),
+        None => error.hint("with `--world FILE` the world is kept, and apply goes on from there"),
+    }
 }
 
 /// The run's id in a sandbox: another one for each state of the world, so that what AWS takes for the

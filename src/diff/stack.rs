@@ -131,11 +131,7 @@ fn one(
     match facts.map(|facts| (facts, state(facts))) {
         None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
-        Some((facts, State::Busy)) => found.state(
-            address,
-            format!("the stack {} is {}", facts.name, facts.status),
-            Some("wait until the operation has ended, then run again".to_owned()),
-        ),
+        Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {
             let command = match facts.status.as_str() {
                 "UPDATE_ROLLBACK_FAILED" => "continue-update-rollback",
@@ -212,6 +208,27 @@ fn create(
     let act = Act::CreateStack(act(ctx, place, wanted, tags, failed.is_some()));
     found
         .change(address, Verb::Create, reason, fields, act)
+        .extend(needs(place, wanted));
+}
+
+/// A run that was killed leaves its operation to AWS. The next one waits for it, and then brings about what is
+/// still missing, whatever the operation made of the stack.
+fn finish(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    address: Address,
+    place: &Place,
+    wanted: &WantedStack,
+    facts: &StackFacts,
+) {
+    let reason = format!(
+        "an operation is under way ({}); it is waited for first",
+        facts.status
+    );
+    let tags = merged(marked(&wanted.tags), &facts.tags);
+    let act = Act::CreateStack(act(ctx, place, wanted, tags, false));
+    found
+        .change(address, Verb::Ensure, reason, Vec::new(), act)
         .extend(needs(place, wanted));
 }
 

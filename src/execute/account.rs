@@ -63,23 +63,10 @@ struct Listed {
 #[derive(Debug)]
 struct Look {
     at: Instant,
-    /// How long looking took.
-    took: Duration,
     /// By email, lower-cased: AWS ignores case.
     accounts: BTreeMap<String, Listed>,
     ids: BTreeSet<String>,
     creations: Vec<CreateAccountStatus>,
-}
-
-impl Look {
-    /// How old the look may be where `at_most` is asked for.
-    fn lasts(&self, at_most: Duration) -> Duration {
-        if at_most == RECENT {
-            at_most.max(self.took * WORTH)
-        } else {
-            at_most
-        }
-    }
 }
 
 /// What all creations of a run share.
@@ -116,21 +103,19 @@ impl Creations {
     }
 }
 
-/// How old a look may be before a creation: younger than what this run's lock lets happen unseen.
-const RECENT: Duration = Duration::from_secs(60);
+/// How old a look may be before a creation: as old as this run. What earlier runs began is to be seen at its start, its
+/// lock keeps others away, and AWS refuses an email that somebody took meanwhile. Looking again would cost a page for
+/// each twenty accounts, and with a thousand of them take longer than AWS takes to make the next.
+const OF_THIS_RUN: Duration = Duration::MAX;
 /// Longer than Organizations' lists were ever seen to lag behind a creation.
 const LISTED_AFTER: Duration = Duration::from_secs(3_600);
-/// A look at a large organization takes minutes: it may be as old as it took, so many times. Otherwise
-/// the looks of a long run grow with the square of its accounts. What is overlooked meanwhile is an
-/// account that somebody made by hand, and AWS takes no email twice: the creation fails, and looks again.
-const WORTH: u32 = 30;
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
 impl Hand<'_> {
     /// CreateAccount, or the account that an earlier, interrupted one has made.
     pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Made, Failure> {
-        if let Some(found) = self.find_account(new, RECENT).await? {
+        if let Some(found) = self.find_account(new, OF_THIS_RUN).await? {
             return self.adopt(new, &found).await;
         }
         let _room = self.room_for_creation().await?;
@@ -363,7 +348,7 @@ impl Hand<'_> {
         let mut last = self.shared.creations.last.lock().await;
         if let Some(look) = last.as_ref()
             && !at_most.is_zero()
-            && look.at.elapsed() < look.lasts(at_most)
+            && look.at.elapsed() < at_most
         {
             return Ok(Arc::clone(look));
         }
@@ -410,7 +395,6 @@ impl Hand<'_> {
         }
         let look = Arc::new(Look {
             at,
-            took: at.elapsed(),
             accounts,
             ids,
             creations,
@@ -425,7 +409,7 @@ impl Hand<'_> {
         let creations = &self.shared.creations;
         let width = Lane::AccountCreation.width();
         let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
-        let mut at_most = RECENT;
+        let mut at_most = OF_THIS_RUN;
         loop {
             let look = self.look(at_most).await?;
             {

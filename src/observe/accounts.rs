@@ -5,6 +5,7 @@
 //! that nothing is read twice.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use aws_sdk_organizations::types::Account;
 
@@ -153,6 +154,12 @@ fn facts(
             AccountState::Unknown
         }
     };
+    let joined = account
+        .joined_timestamp()
+        .and_then(|joined| SystemTime::try_from(*joined).ok());
+    if let Some(joined) = joined {
+        r.joined(&id, joined);
+    }
     Ok(AccountFacts {
         arn: account.arn.unwrap_or_default(),
         name: account.name.unwrap_or_default(),

@@ -69,7 +69,7 @@ async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<Account
     let listed = pages::all(ADMINISTRATORS, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, ADMINISTRATORS, at, || {
+            .call(&r.ctx_in(&at.account), ADMINISTRATORS, at, || {
                 client
                     .list_organization_admin_accounts()
                     .max_results(PAGE)
@@ -105,7 +105,7 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
     let ids = pages::all(DETECTORS, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, DETECTORS, at, || {
+            .call(&r.ctx_in(&at.account), DETECTORS, at, || {
                 client
                     .list_detectors()
                     .max_results(PAGE)
@@ -120,7 +120,8 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
     let Some(id) = ids.into_iter().next() else {
         return Ok(None);
     };
-    let detector = r.aws.call(r.ctx, DETECTOR, at, || {
+    let ctx = r.ctx_in(&at.account);
+    let detector = r.aws.call(&ctx, DETECTOR, at, || {
         client.get_detector().detector_id(&id).send()
     });
     let (detector, settings, members, exports) = tokio::join!(
@@ -160,7 +161,7 @@ async fn settings(
     let answers = pages::all(SETTINGS, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, SETTINGS, at, || {
+            .call(&r.ctx_in(&at.account), SETTINGS, at, || {
                 client
                     .describe_organization_configuration()
                     .detector_id(id)
@@ -198,7 +199,7 @@ async fn members(
     let listed = pages::all(MEMBERS, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, MEMBERS, at, || {
+            .call(&r.ctx_in(&at.account), MEMBERS, at, || {
                 client
                     .list_members()
                     .detector_id(id)
@@ -237,7 +238,7 @@ async fn exports(
     let listed = pages::all(EXPORTS, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, EXPORTS, at, || {
+            .call(&r.ctx_in(&at.account), EXPORTS, at, || {
                 client
                     .list_publishing_destinations()
                     .detector_id(id)
@@ -256,7 +257,7 @@ async fn exports(
         let asked = &destination;
         let answer = r
             .aws
-            .call(r.ctx, EXPORT, at, || {
+            .call(&r.ctx_in(&at.account), EXPORT, at, || {
                 client
                     .describe_publishing_destination()
                     .detector_id(id)

@@ -45,7 +45,7 @@ async fn of_place(
     let listed = pages::all(DESCRIBE, at, |token| async move {
         let page = r
             .aws
-            .call(r.ctx, DESCRIBE, at, || {
+            .call(&r.ctx_in(&at.account), DESCRIBE, at, || {
                 client
                     .describe_stacks()
                     .set_next_token(token.clone())
@@ -67,7 +67,7 @@ async fn of_place(
         let asked = &name;
         let template = r
             .aws
-            .call(r.ctx, TEMPLATE, at, || {
+            .call(&r.ctx_in(&at.account), TEMPLATE, at, || {
                 client.get_template().stack_name(asked).send()
             })
             .await

@@ -23,7 +23,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
 use super::codec::{Request, Response};
-use super::front;
+use super::fault::{Connection, Outcome};
 use super::sts;
 use super::time::Time;
 use super::world::World;
@@ -82,6 +82,11 @@ pub(super) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
 /// current-thread runtime hours pass in seconds, the same way every time. Retries are off, the SDK's clock is
 /// virtual, and endpoints are the real ones, which the connector never contacts.
 pub fn in_process(world: Arc<Mutex<World>>) -> SdkConfig {
+    in_process_over(world, Arc::default())
+}
+
+/// [`in_process`] over a connection of the caller's own, with its faults.
+pub fn in_process_over(world: Arc<Mutex<World>>, connection: Arc<Connection>) -> SdkConfig {
     let clock = Clock::starting(lock(&world).now, 1.0);
     let credentials = Credentials::new(
         sts::MANAGEMENT_ACCESS_KEY,
@@ -94,7 +99,11 @@ pub fn in_process(world: Arc<Mutex<World>>) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(Connector { world, clock })
+        .http_client(Connector {
+            world,
+            connection,
+            clock,
+        })
         .time_source(clock)
         .sleep_impl(TokioSleep::new())
         .retry_config(RetryConfig::disabled())
@@ -104,6 +113,7 @@ pub fn in_process(world: Arc<Mutex<World>>) -> SdkConfig {
 #[derive(Clone)]
 struct Connector {
     world: Arc<Mutex<World>>,
+    connection: Arc<Connection>,
     clock: Clock,
 }
 
@@ -129,13 +139,23 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             // The body is drained before anything sleeps: otherwise the SDK takes the upload for stalled.
             let request = read(request).await?;
-            let answer = {
+            let outcome = {
                 let mut world = lock(&this.world);
                 world.advance(this.clock.now());
-                front::handle(&mut world, &request)
+                this.connection.handle(&mut world, &request)
             };
-            tokio::time::sleep(this.clock.real(answer.latency_millis)).await;
-            write(answer.response)
+            match outcome {
+                Outcome::Answered(answer) => {
+                    tokio::time::sleep(this.clock.real(answer.latency_millis)).await;
+                    write(answer.response)
+                }
+                Outcome::Lost(millis) => {
+                    tokio::time::sleep(this.clock.real(millis)).await;
+                    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                    Err(ConnectorError::io(broken.into()))
+                }
+                Outcome::Killed => std::future::pending().await,
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, latency};
+use super::{account, latency, rates};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ fn perform(
         request_id: request_id.to_owned(),
         input: Value::Null,
     };
-    gate(world, service.name, &operation.name, &call)?;
+    rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
     let output = handler(world, &call)?;
     // The check costs time and cannot fail but by a defect of the sandbox.
@@ -105,15 +105,16 @@ fn perform(
     Ok(output)
 }
 
-/// Where rates and faults belong: every authenticated call passes before its input is read. An error here
-/// is the answer.
-fn gate(
-    _world: &mut World,
-    _service: &str,
-    _operation: &str,
-    _call: &Call,
-) -> Result<(), AwsError> {
-    Ok(())
+/// The service that a request is for, where the sandbox has it.
+pub(super) fn service(request: &Request) -> Option<&'static Service> {
+    model::by_signing_name(&Scope::of(request)?.service)?.ok()
+}
+
+/// `service:Operation` of a request, where the sandbox has it.
+pub(super) fn operation(request: &Request) -> Option<String> {
+    let service = service(request)?;
+    let operation = codec::operation(service, request).ok()?;
+    Some(format!("{}:{}", service.name, operation.name))
 }
 
 fn refused(

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::AwsError;
 use super::time::Time;
 use super::{
-    account, cloudformation, cloudtrail, config, events, guardduty, iam, kms, organizations, s3,
-    sns, ssm, sts,
+    account, cloudformation, cloudtrail, config, events, fault, guardduty, iam, kms, organizations,
+    rates, s3, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -40,6 +40,12 @@ pub struct World {
     /// Buckets have one namespace for the whole partition.
     #[serde(default)]
     pub s3: s3::S3State,
+    /// How fast calls may come, and which came too fast.
+    #[serde(default)]
+    pub rates: rates::Rates,
+    /// What a fault has doomed.
+    #[serde(default)]
+    pub doomed: fault::Doomed,
     /// What is pending, in the order in which it will run.
     #[serde(with = "due_list")]
     pub due: BTreeMap<(Time, u64), Due>,
@@ -105,6 +111,8 @@ impl World {
             account_quota: 10,
             credentials: BTreeMap::new(),
             s3: s3::S3State::default(),
+            rates: rates::Rates::default(),
+            doomed: fault::Doomed::default(),
             due: BTreeMap::new(),
         };
         world.add_account(management_account, "management", "management@example.com");

@@ -8,7 +8,9 @@
 mod baselines;
 mod broken_plans;
 mod conformance;
+mod duration;
 mod examples;
+mod faults;
 mod observe;
 mod plan_file;
 mod readme;

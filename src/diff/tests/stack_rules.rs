@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{current, known};
-use crate::change::{Act, Address, OWNERSHIP_TAG, Wave};
+use crate::change::{Act, Address, OWNERSHIP_TAG, Verb, Wave};
 use crate::diff::{Because, Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -73,9 +73,25 @@ fn with_status(status: &str) -> Diff {
 }
 
 #[test]
-fn stacks_that_aws_works_on_or_that_are_stuck_are_blocked() {
+fn a_stack_that_aws_works_on_is_waited_for() {
+    for status in [
+        "CREATE_IN_PROGRESS",
+        "ROLLBACK_IN_PROGRESS",
+        "UPDATE_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+    ] {
+        let found = with_status(status);
+        assert_eq!(found.blocked, vec![], "{status}");
+        let change = change(&found, BUCKET);
+        assert_eq!(change.verb, Verb::Ensure);
+        assert!(change.reason.contains(status), "{}", change.reason);
+        assert!(matches!(change.act, Act::CreateStack(_)));
+    }
+}
+
+#[test]
+fn stacks_that_are_stuck_are_blocked() {
     for (status, hint) in [
-        ("UPDATE_IN_PROGRESS", "run again"),
         ("DELETE_FAILED", "delete-stack"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
     ] {

@@ -219,7 +219,15 @@ impl Work<'_> {
         resources::check(kind, name, &props).map_err(|reason| self.failure(name, reason))?;
         let now = world.now;
         stack.note(now, name, kind.name, "", "CREATE_IN_PROGRESS", None);
-        let made = (kind.create)(&mut self.maker(world, stack, name), &props);
+        let made = if world.doomed.resource() {
+            Err(AwsError::new(
+                "InternalFailure",
+                "Internal error reported from downstream service",
+            )
+            .status(500))
+        } else {
+            (kind.create)(&mut self.maker(world, stack, name), &props)
+        };
         let identity = made.map_err(|error| self.refusal(world, name, &error))?;
         self.keep(
             stack,

@@ -92,10 +92,19 @@ fn create_account(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         completed: None,
         account: None,
         failure: None,
+        doomed: None,
     };
     let shown = show(&id, &creation);
     organization.creations.insert(id.clone(), creation);
     organization.creating += 1;
+    if world.doomed.creation()
+        && let Some(creation) = world
+            .organization
+            .as_mut()
+            .and_then(|organization| organization.creations.get_mut(&id))
+    {
+        creation.doomed = Some(String::from("INTERNAL_FAILURE"));
+    }
     let due = Due::FinishCreation { request: id };
     world.after(millis, world::Due::Organizations(due));
     Ok(json!({"CreateAccountStatus": shown}))
@@ -114,9 +123,14 @@ pub(super) fn finish_creation(world: &mut World, request: &str) {
     let mut ended = creation.clone();
     ended.completed = Some(now);
     // Emails are unique in all of AWS, whatever their case, and never free again (M:CreateAccount).
-    if world.emails.contains_key(&creation.email.to_lowercase()) {
+    let taken = world.emails.contains_key(&creation.email.to_lowercase());
+    if let Some(reason) = creation
+        .doomed
+        .clone()
+        .or_else(|| taken.then(|| String::from("EMAIL_ALREADY_EXISTS")))
+    {
         ended.state = String::from("FAILED");
-        ended.failure = Some(String::from("EMAIL_ALREADY_EXISTS"));
+        ended.failure = Some(reason);
         if let Some(organization) = world.organization.as_mut() {
             organization.creations.insert(request.to_owned(), ended);
         }

@@ -114,6 +114,9 @@ pub struct Creation {
     pub completed: Option<Time>,
     pub account: Option<AccountId>,
     pub failure: Option<String>,
+    /// The reason with which it will fail.
+    #[serde(default)]
+    pub doomed: Option<String>,
 }
 
 /// Work that is pending.

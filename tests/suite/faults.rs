@@ -1,0 +1,171 @@
+//! One fault of each kind at each call of the startup scenario: apply, apply again, and the same world.
+//!
+//! All of it is 2,700 runs of half a second and more each in the dev profile, half an hour: `ORGSTRAP_FAULTS=all` runs
+//! it. Without, every call meets one fault, the kinds by turns; CreateAccount, which alone cannot be repeated, meets
+//! all; and a kill happens at every call that changes AWS. `ORGSTRAP_FAULTS=kill@42,slow` runs what begins so.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
+use serde_json::Value;
+
+use crate::support::inside::{self, Run, Subject};
+use crate::support::likeness::{differences, likeness};
+
+/// The startup scenario without any fault: its calls, the world after each, and the end.
+struct Faultless {
+    subject: Subject,
+    calls: Vec<(Met, World)>,
+    end: Value,
+}
+
+impl Faultless {
+    fn run() -> Faultless {
+        let subject = Subject::example("startup");
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&calls);
+        let connection = Connection::default().watched(move |met: &Met, world: &World| {
+            seen.lock()
+                .expect("whole")
+                .push((met.clone(), world.clone()));
+        });
+        let run = inside::apply(&subject, inside::empty_world(&subject), connection);
+        let summary = run.ended.expect("applied");
+        assert!(summary.is_success(), "{:?}", summary.failed);
+        assert_eq!(run.throttled, 0);
+        Faultless {
+            end: likeness(&run.world),
+            calls: std::mem::take(&mut *calls.lock().expect("whole")),
+            subject,
+        }
+    }
+
+    /// Every fault at every call it can happen to, or the part that `ORGSTRAP_FAULTS` leaves.
+    fn cases(&self) -> Vec<FaultAt> {
+        let chosen = std::env::var("ORGSTRAP_FAULTS").unwrap_or_default();
+        let kinds: Vec<Fault> = Fault::all().filter(|fault| fault.is_outside()).collect();
+        let mut cases = Vec::new();
+        for fault in Fault::all() {
+            for (met, _) in &self.calls {
+                let call = met.call;
+                let operation = met.operation.as_str();
+                let happens = match fault {
+                    Fault::AccountFails => operation == "organizations:CreateAccount",
+                    Fault::StackFails => {
+                        operation == "cloudformation:CreateStack"
+                            || operation == "cloudformation:CreateStackInstances"
+                    }
+                    _ => true,
+                };
+                let wanted = match chosen.as_str() {
+                    "all" => true,
+                    "" => match fault {
+                        Fault::Kill => changes(operation),
+                        Fault::AccountFails | Fault::StackFails => true,
+                        _ => {
+                            let turn = usize::try_from(call).expect("few") % kinds.len();
+                            kinds[turn] == fault || operation == "organizations:CreateAccount"
+                        }
+                    },
+                    some => some
+                        .split(',')
+                        .any(|part| format!("{fault}@{call}").starts_with(part)),
+                };
+                if happens && wanted {
+                    cases.push(FaultAt { fault, call });
+                }
+            }
+        }
+        cases
+    }
+
+    /// apply with the fault, apply without; what is wrong in the end, if anything.
+    fn check(&self, case: FaultAt) -> Result<(), String> {
+        let first = if case.fault == Fault::Kill {
+            let (_, world) = &self.calls[case.call as usize - 1];
+            // Whoever knows that a run was killed takes its lock away.
+            inside::unlock(&self.subject, world.clone())
+        } else {
+            let connection = Connection::new(FaultPlan::at([case]));
+            let world = inside::empty_world(&self.subject);
+            let run = inside::apply(&self.subject, world, connection);
+            if case.fault.is_outside() {
+                // What the network or AWS's front end does once, orgstrap bears.
+                succeeded(&run).map_err(|why| format!("the first apply: {why}"))?;
+            }
+            run.world
+        };
+        let mut second = inside::apply(&self.subject, first, Connection::default());
+        succeeded(&second).map_err(|why| format!("the second apply: {why}"))?;
+        if second.changed() {
+            // Otherwise it has just found nothing to do.
+            let third = inside::apply(&self.subject, second.world, Connection::default());
+            if third.changed() {
+                return Err(format!("changes are left: {:?}", third.ended));
+            }
+            second = third;
+        }
+        let emails: BTreeSet<String> = second
+            .world
+            .accounts
+            .values()
+            .map(|account| account.email.to_lowercase())
+            .collect();
+        if emails.len() != second.world.accounts.len() {
+            return Err("an account is there twice".to_owned());
+        }
+        let end = likeness(&second.world);
+        if end != self.end {
+            return Err(format!("another world:\n{}", differences(&self.end, &end)));
+        }
+        Ok(())
+    }
+}
+
+fn succeeded(run: &Run) -> Result<(), String> {
+    match &run.ended {
+        Ok(summary) if summary.is_success() => Ok(()),
+        Ok(summary) => Err(format!("{:?}", summary.failed)),
+        Err(why) => Err(why.clone()),
+    }
+}
+
+/// Whether a call changes AWS.
+fn changes(operation: &str) -> bool {
+    let name = operation.split(':').next_back().unwrap_or_default();
+    !["Get", "List", "Describe", "Assume"]
+        .iter()
+        .any(|read| name.starts_with(read))
+}
+
+#[test]
+fn apply_and_apply_again_end_in_the_same_world_whatever_happens_once() {
+    let faultless = Faultless::run();
+    let cases = faultless.cases();
+    assert!(!cases.is_empty());
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(why) = faultless.check(*case) {
+                let (met, _) = &faultless.calls[case.call as usize - 1];
+                let text = format!("{}@{} ({}): {why}", case.fault, case.call, met.operation);
+                wrong.lock().expect("whole").push(text);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let wrong = wrong.into_inner().expect("whole");
+    assert!(
+        wrong.is_empty(),
+        "{} of {} faults:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
