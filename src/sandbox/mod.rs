@@ -12,6 +12,7 @@
 
 pub mod account;
 pub mod call;
+pub mod cloudcontrol;
 pub mod cloudformation;
 pub mod cloudtrail;
 pub mod codec;
