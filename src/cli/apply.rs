@@ -1,24 +1,19 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
+use super::make::{self, Work, make};
 use super::session::Session;
 use super::subject::Subject;
 use super::{Global, Output, prompt, session, stop, subject};
 use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{DiffOptions, ProblemKind};
-use crate::event::Event;
-use crate::execute::{self, AwsEffects, Stop, Summary, lock};
-use crate::report::progress::{Progress, Show};
-use crate::report::{Printer, json, plan as preview, summary, words};
-
-/// How often bars are redrawn while nothing happens.
-const REDRAW: Duration = Duration::from_millis(250);
+use crate::execute::{Stop, Summary};
+use crate::report::{Printer, json, plan as preview, words};
 
 /// Make AWS as the org plan says.
 ///
@@ -136,7 +131,14 @@ async fn apply(
         printer.say("Nothing was changed.");
         return Ok(Exit::Stopped);
     }
-    make(job, found, &source, session, global, printer, stop).await
+    let work = Work {
+        plan: Some(&job.subject.plan),
+        graph: found.graph,
+        bindings: found.bindings,
+        next: &|done| next(done, &source, global),
+    };
+    let done = make(work, session, global, printer, stop).await?;
+    Ok(make::exit(&done))
 }
 
 fn missing_organization(found: &Comparison) -> bool {
@@ -185,97 +187,6 @@ fn show(found: &Comparison, global: &Global, printer: &Printer) {
     }
 }
 
-async fn make(
-    job: &Job,
-    found: Comparison,
-    source: &str,
-    session: &Session,
-    global: &Global,
-    printer: &Printer,
-    stop: &Stop,
-) -> CommandResult {
-    let host = std::env::var("HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty() && !session.sandbox);
-    let lock = lock::acquire(&session.aws, &session.run, host, session.started)
-        .await
-        .map_err(|error| locked(&error))?;
-    let effects = AwsEffects::new(
-        session.aws.clone(),
-        session.management.clone(),
-        session.run.clone(),
-        Some(lock.clone()),
-        stop.clone(),
-    );
-    let show = match global.output {
-        Output::Text => Show::Text,
-        Output::Json => Show::Json,
-    };
-    let progress = Progress::start(
-        printer,
-        show,
-        found
-            .graph
-            .changes()
-            .map(|change| (change.address.clone(), change.verb)),
-    );
-    let tell = |event: Event| progress.tell(&event);
-    let running = execute::execute(found.graph, found.bindings, &effects, &tell, stop);
-    let done = with_ticks(running, &progress, session.sandbox).await;
-    let released = lock.release().await;
-    let (record, took) = progress.finish();
-    let ended = summary::Ended {
-        accounts: summary::accounts(&job.subject.plan, &done.bindings, &record),
-        next: next(&done, source, global),
-        record,
-        took,
-        sandbox: session.sandbox,
-    };
-    match global.output {
-        Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
-        Output::Json => printer.data_line(&summary::json(&ended).to_string()),
-    }
-    if let Err(error) = released {
-        printer.warn(&format!("the lock could not be given back: {error}"));
-        printer.hint(&format!("orgstrap unlock {}", session.run));
-    }
-    Ok(exit(&done))
-}
-
-/// Redraws elapsed times beside the run. Not in the sandbox: its time leaps to the next event, so
-/// there is nothing to redraw in between.
-async fn with_ticks(
-    running: impl Future<Output = Summary>,
-    progress: &Progress,
-    sandbox: bool,
-) -> Summary {
-    let mut running = std::pin::pin!(running);
-    if sandbox {
-        return running.await;
-    }
-    let mut redraw = tokio::time::interval(REDRAW);
-    redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            biased;
-            summary = &mut running => return summary,
-            _ = redraw.tick() => progress.tick(),
-        }
-    }
-}
-
-fn exit(done: &Summary) -> Exit {
-    if !done.failed.is_empty() {
-        Exit::Failed
-    } else if done.stopped && !done.is_success() {
-        Exit::Stopped
-    } else if done.is_success() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    }
-}
-
 fn next(done: &Summary, source: &str, global: &Global) -> Vec<String> {
     let place = match (&global.world, global.sandbox) {
         (Some(world), true) => format!(" --sandbox --world {}", world.display()),
@@ -290,17 +201,6 @@ fn next(done: &Summary, source: &str, global: &Global) -> Vec<String> {
         vec![format!(
             "`orgstrap apply {source}{place}` again goes on from here; what is done is not done twice"
         )]
-    }
-}
-
-fn locked(error: &lock::LockError) -> CommandError {
-    let mut wrong = CommandError::caused("could not take the lock", error);
-    if let lock::LockError::Held(_) = error {
-        wrong = wrong.exit(Exit::Locked);
-    }
-    match error.hint() {
-        Some(hint) => wrong.hint(hint),
-        None => wrong,
     }
 }
 

@@ -7,11 +7,13 @@
 mod apply;
 mod compare;
 mod completions;
+mod drift;
 mod error;
 pub mod exit;
 mod files;
 mod init;
 mod logging;
+mod make;
 mod man;
 mod plan;
 mod prompt;
@@ -121,6 +123,7 @@ enum Verb {
     Schema(schema::Schema),
     Plan(plan::Plan),
     Apply(apply::Apply),
+    Drift(drift::Drift),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -137,6 +140,7 @@ impl Verb {
             Verb::Schema(verb) => schema::run(verb, printer),
             Verb::Plan(verb) => plan::run(verb, global, printer),
             Verb::Apply(verb) => apply::run(verb, global, printer),
+            Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

@@ -40,6 +40,8 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
         Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),
+        // Controls are judged by themselves.
+        Address::Control(..) | Address::StackDrift(..) => return None,
         // A hold is the first half of an update, and reaching an account is not a thing to keep.
         Address::RolloutHold(_) => return None,
         Address::Access(_) => match &change.act {

@@ -9,6 +9,8 @@
 //! said to be skipped, never a failure.
 
 mod control;
+mod controls;
+mod expected;
 mod organization;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use control::{of_address, of_unmanaged};
+pub use controls::{Check, checks, judge_controls, questions};
 pub use organization::judge;
 
 use crate::change::{Address, FieldChange};
@@ -133,12 +136,20 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Whether something is wrong at this severity or above. What was skipped and what is merely
-    /// not in the plan counts by its own severity like everything else, and those are mild.
+    /// Whether something is wrong at this severity or above. What is merely not in the plan counts by
+    /// its own severity like everything else; what was skipped never counts.
     pub fn any_at(&self, least: Severity) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.kind != Kind::Unread && finding.severity >= least)
+        self.findings.iter().any(|finding| {
+            matches!(finding.kind, Kind::Drift | Kind::Unmanaged) && finding.severity >= least
+        })
+    }
+
+    /// The same check narrowed to the findings that `keep` keeps.
+    pub fn only(&self, keep: impl Fn(&Finding) -> bool) -> Findings {
+        Findings {
+            findings: self.findings.iter().filter(|f| keep(f)).cloned().collect(),
+            ..self.clone()
+        }
     }
 
     /// Whether something could not be told.
@@ -177,6 +188,8 @@ pub fn account_of(address: &Address) -> Option<&AccountKey> {
         | Address::Attachment(_, Target::Account(key))
         | Address::DelegatedAdministrator(_, key)
         | Address::Stack(Place::Member(key, _), _)
+        | Address::Control(_, Place::Member(key, _))
+        | Address::StackDrift(Place::Member(key, _), _)
         | Address::RolloutTo(_, key) => Some(key),
         _ => None,
     }
@@ -185,7 +198,9 @@ pub fn account_of(address: &Address) -> Option<&AccountKey> {
 /// The Region that an address is about, if it is about one.
 pub fn region_of(address: &Address) -> Option<&Region> {
     match address {
-        Address::Stack(place, _) => Some(place.region()),
+        Address::Stack(place, _) | Address::Control(_, place) | Address::StackDrift(place, _) => {
+            Some(place.region())
+        }
         Address::GuardDutyAdministrator(region)
         | Address::GuardDutyOrganization(region)
         | Address::GuardDutyMembers(region)

@@ -20,6 +20,7 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
     findings.extend(
         diff.changes
             .iter()
+            .filter(|change| !follows(change, diff))
             .filter_map(|change| judge.change(change)),
     );
     findings.extend(
@@ -42,6 +43,19 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
     };
     found.sort();
     found
+}
+
+/// Whether a change only follows from another that is told: what a new account is given, and the
+/// instances of an account that is put where it belongs.
+fn follows(change: &Change, diff: &Diff) -> bool {
+    let Some(key) = account_of(&change.address) else {
+        return false;
+    };
+    let told = |address: Address| {
+        address != change.address && diff.changes.iter().any(|other| other.address == address)
+    };
+    told(Address::Account(key.clone()))
+        || matches!(change.address, Address::RolloutTo(..)) && told(Address::Placement(key.clone()))
 }
 
 struct Judge<'a> {

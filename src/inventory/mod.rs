@@ -5,6 +5,7 @@
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
 pub mod identify;
+mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use identify::{Conflict, Identified, identify};
+pub use probe::{Answers, Facts, Probe, Question};
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,

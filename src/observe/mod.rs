@@ -13,6 +13,7 @@ mod organization;
 mod ous;
 mod pages;
 mod policies;
+mod probe;
 mod settings;
 mod stack_sets;
 mod stacks;
@@ -22,6 +23,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+
+pub use probe::probe;
 
 use jiff::Timestamp;
 
