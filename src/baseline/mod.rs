@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use control::WantedControl;
 pub use expand::{check_choice, expand};
-pub use render::{Known, render};
+pub use render::{Known, Rendering};
 
 use crate::change::{Place, Text};
 use crate::plan::{AccountKey, Principal, Region, StackName, Tags};

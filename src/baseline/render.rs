@@ -18,31 +18,43 @@ pub struct Known {
 /// Deeper than any template nests its functions and conditions.
 const MAX_DEPTH: usize = 64;
 
-/// The properties of a resource; `None` where its condition leaves it out. The error says what of the
-/// template is beyond this.
-pub fn render(
-    template: &str,
-    resource: &str,
-    known: &Known,
-) -> Result<Option<Map<String, Value>>, String> {
-    let documents = Yaml::load_from_str(template).map_err(|error| error.info().to_owned())?;
-    let root = documents
-        .first()
-        .map(convert)
-        .ok_or("the template is empty")?;
-    let render = Render { root: &root, known };
-    let found = render
-        .section("Resources", resource)
-        .ok_or_else(|| format!("the template has no resource `{resource}`"))?;
-    if let Some(condition) = found.get("Condition").and_then(Value::as_str)
-        && !render.condition(condition, 0)?
-    {
-        return Ok(None);
+/// A template, read once for all the places that it makes things in.
+#[derive(Debug, Clone)]
+pub struct Rendering(Value);
+
+impl Rendering {
+    /// Reads a template.
+    pub fn parse(template: &str) -> Result<Self, String> {
+        let documents = Yaml::load_from_str(template).map_err(|error| error.info().to_owned())?;
+        let root = documents.first().map(convert);
+        root.map(Rendering)
+            .ok_or_else(|| "the template is empty".to_owned())
     }
-    let properties = found.get("Properties").cloned().unwrap_or_default();
-    match render.value(&properties, 0)? {
-        Some(Value::Object(map)) => Ok(Some(map)),
-        _ => Ok(Some(Map::new())),
+
+    /// The properties of a resource; `None` where its condition leaves it out. The error says what of
+    /// the template is beyond this.
+    pub fn properties(
+        &self,
+        resource: &str,
+        known: &Known,
+    ) -> Result<Option<Map<String, Value>>, String> {
+        let render = Render {
+            root: &self.0,
+            known,
+        };
+        let found = render
+            .section("Resources", resource)
+            .ok_or_else(|| format!("the template has no resource `{resource}`"))?;
+        if let Some(condition) = found.get("Condition").and_then(Value::as_str)
+            && !render.condition(condition, 0)?
+        {
+            return Ok(None);
+        }
+        let properties = found.get("Properties").cloned().unwrap_or_default();
+        match render.value(&properties, 0)? {
+            Some(Value::Object(map)) => Ok(Some(map)),
+            _ => Ok(Some(Map::new())),
+        }
     }
 }
 
@@ -351,6 +363,14 @@ fn convert(node: &Yaml<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn render(
+        template: &str,
+        resource: &str,
+        known: &Known,
+    ) -> Result<Option<Map<String, Value>>, String> {
+        Rendering::parse(template)?.properties(resource, known)
+    }
 
     fn known(parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> Known {
         let map = |pairs: &[(&str, &str)]| {

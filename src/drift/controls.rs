@@ -2,73 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::checks::{Check, stack};
 use super::expected::{find, holds, shown};
-use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
-use crate::baseline::control::{ControlFix, Expected, Places, ResourceRef};
-use crate::baseline::{Known, Wanted, WantedControl, render};
+use super::{Finding, Findings, Fix, Kind, Severity};
+use crate::baseline::control::{ControlFix, Places};
+use crate::baseline::{Wanted, WantedControl};
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
-use crate::diff::Diff;
-use crate::inventory::{
-    AccountRegion, AccountState, Answers, Facts, Inventory, Probe, Question, Seen, identify,
-};
-use crate::plan::{AccountId, AccountKey, OrgPlan};
-
-/// One control in one place: what is asked, and what is expected.
-#[derive(Debug, Clone)]
-pub struct Check<'a> {
-    id: &'a str,
-    control: &'a WantedControl,
-    place: Place,
-    at: FindingPlace,
-    question: Question,
-    expected: BTreeMap<String, Value>,
-    /// The resource as its template says, where the control names one.
-    resource: Option<Map<String, Value>>,
-    /// The full name of the stack that makes it.
-    stack: Option<String>,
-    /// Why the expected values could not be told.
-    unclear: Option<String>,
-}
-
-/// Every control in every place where it can be looked at. Where the stack that makes a thing is to be
-/// made or changed, that is a finding of its own, and the thing is not looked at; nor is anything in an
-/// account that is not in use.
-pub fn checks<'a>(
-    plan: &OrgPlan,
-    wanted: &'a Wanted,
-    inventory: &Inventory,
-    diff: &Diff,
-) -> Vec<Check<'a>> {
-    let ids = match inventory.accounts.known() {
-        Some(accounts) => identify::identify(plan, accounts).accounts,
-        None => BTreeMap::new(),
-    };
-    let view = View {
-        plan,
-        wanted,
-        inventory,
-        diff,
-        ids,
-    };
-    let controls = wanted.controls.iter();
-    controls
-        .filter(|(_, control)| control.probe != Probe::Comparison)
-        .flat_map(|(id, control)| {
-            let places = view.places(control);
-            places
-                .into_iter()
-                .filter_map(|place| view.check(id, control, place))
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// What is to be asked, each question once.
-pub fn questions(checks: &[Check<'_>]) -> BTreeSet<Question> {
-    checks.iter().map(|check| check.question.clone()).collect()
-}
+use crate::inventory::{Answers, Facts, Probe, Question, Seen};
 
 /// Adds what the answers come to, and gives the changes that put it back.
 pub fn judge_controls(
@@ -109,7 +51,7 @@ pub fn judge_controls(
             Outcome::Differs(_, facts) => facts.get("exists") == Some(&json!(false)),
             _ => false,
         };
-        let elsewhere = gone && !expects_it(&check) && told.contains(&check.question);
+        let elsewhere = gone && !expects_it(check) && told.contains(&check.question);
         if elsewhere || check.explained(wanted, &bad) {
             continue;
         }
@@ -144,222 +86,6 @@ enum Outcome {
     Holds,
     Differs(Vec<FieldChange>, Facts),
     Unread(String),
-}
-
-struct View<'a, 'w> {
-    plan: &'a OrgPlan,
-    wanted: &'w Wanted,
-    inventory: &'a Inventory,
-    diff: &'a Diff,
-    ids: BTreeMap<AccountKey, AccountId>,
-}
-
-impl<'w> View<'_, 'w> {
-    fn places(&self, control: &WantedControl) -> Vec<Place> {
-        let regions = match &control.places {
-            Places::These(places) => return places.clone(),
-            Places::EveryAccount(regions) => regions,
-        };
-        let management = &self.plan.organization.management_account;
-        let members = self
-            .plan
-            .accounts
-            .keys()
-            .filter(|key| self.ids.get(*key).is_some_and(|id| id != management));
-        regions
-            .iter()
-            .flat_map(|region| {
-                let members = members
-                    .clone()
-                    .map(|key| Place::Member(key.clone(), region.clone()));
-                std::iter::once(Place::Management(region.clone())).chain(members)
-            })
-            .collect()
-    }
-
-    /// The id of a place's account, where it is in use.
-    fn account(&self, place: &Place) -> Option<AccountId> {
-        let id = match place {
-            Place::Management(_) => self.plan.organization.management_account.clone(),
-            Place::Member(key, _) => self.ids.get(key)?.clone(),
-        };
-        let facts = self.inventory.accounts.known()?.get(&id)?;
-        (facts.state == AccountState::Active).then_some(id)
-    }
-
-    fn check(&self, id: &'w str, control: &'w WantedControl, place: Place) -> Option<Check<'w>> {
-        let account = self.account(&place)?;
-        let at = AccountRegion {
-            account: account.clone(),
-            region: place.region().clone(),
-        };
-        if let Some(resource) = &control.resource
-            && !self.settled(resource, &place, &at)
-        {
-            return None;
-        }
-        let bindings = &self.diff.bindings;
-        let arguments = control
-            .arguments
-            .iter()
-            .map(|(name, text)| Some((name.clone(), text.value(bindings).ok()?)))
-            .collect::<Option<BTreeMap<String, String>>>()?;
-        let mut expected = control
-            .expect
-            .iter()
-            .map(|(fact, expected)| {
-                let value = match expected {
-                    Expected::Text(text) => json!(text.value(bindings).ok()?),
-                    Expected::Value(value) => value.clone(),
-                };
-                Some((fact.clone(), value))
-            })
-            .collect::<Option<BTreeMap<String, Value>>>()?;
-        let mut unclear = None;
-        let mut rendered = None;
-        if let Some(resource) = &control.resource {
-            match self.rendered(resource, &place, &at) {
-                Ok(Some(properties)) => {
-                    for property in &control.properties {
-                        let value = properties.get(property).cloned().unwrap_or_default();
-                        expected.insert(property.clone(), value);
-                    }
-                    rendered = Some(properties);
-                }
-                // The template's own condition leaves it out.
-                Ok(None) => return None,
-                Err(why) => {
-                    unclear = Some(format!(
-                        "what the template of {} says: {why}",
-                        resource.stack
-                    ));
-                }
-            }
-        }
-        Some(Check {
-            id,
-            control,
-            at: self.finding_place(&place, account),
-            place: place.clone(),
-            question: Question {
-                probe: control.probe,
-                arguments,
-                at,
-            },
-            expected,
-            resource: rendered,
-            // Stacks of a stack set are the set's to change.
-            stack: control
-                .resource
-                .as_ref()
-                .and_then(|resource| self.wanted.stacks.get(&(place, resource.stack.clone())))
-                .map(|stack| stack.full_name.clone()),
-            unclear,
-        })
-    }
-
-    fn finding_place(&self, place: &Place, account: AccountId) -> FindingPlace {
-        let planned = match place {
-            Place::Member(key, _) => Some(key),
-            Place::Management(_) => None,
-        };
-        let facts = self.inventory.accounts.known();
-        let name = facts
-            .and_then(|facts| facts.get(&account))
-            .map(|facts| facts.name.clone());
-        FindingPlace {
-            account: planned.map(ToString::to_string).or(name),
-            account_id: Some(account),
-            region: Some(place.region().clone()),
-            ou: planned
-                .and_then(|key| self.plan.accounts.get(key))
-                .map(|planned| planned.ou.to_string()),
-        }
-    }
-
-    /// Full name, template and parameters of the stack or stack set that makes a resource in a place.
-    fn stack(
-        &self,
-        resource: &ResourceRef,
-        place: &Place,
-    ) -> Option<(&'w str, &'w str, &'w BTreeMap<String, Text>)> {
-        let key = (place.clone(), resource.stack.clone());
-        if let Some(stack) = self.wanted.stacks.get(&key) {
-            return Some((&stack.full_name, &stack.template, &stack.parameters));
-        }
-        let set = self.wanted.stack_sets.get(&resource.stack)?;
-        Some((&set.full_name, &set.template, &set.parameters))
-    }
-
-    /// Whether the stack that makes a resource is there and as it should be.
-    fn settled(&self, resource: &ResourceRef, place: &Place, at: &AccountRegion) -> bool {
-        let name = &resource.stack;
-        let plain = self
-            .wanted
-            .stacks
-            .contains_key(&(place.clone(), name.clone()));
-        let touched = |address: &Address| match address {
-            Address::Stack(there, stack) => there == place && stack == name,
-            Address::StackSet(set) | Address::RolloutHold(set) | Address::RolloutUpdate(set, _) => {
-                !plain && set == name
-            }
-            _ => false,
-        };
-        if self
-            .diff
-            .changes
-            .iter()
-            .any(|change| touched(&change.address))
-            || self
-                .diff
-                .blocked
-                .iter()
-                .any(|blocked| touched(&blocked.address))
-        {
-            return false;
-        }
-        if plain {
-            return true;
-        }
-        let Some(set) = self.wanted.stack_sets.get(name) else {
-            return false;
-        };
-        self.inventory
-            .stack_sets
-            .known()
-            .and_then(|sets| sets.get(&set.full_name))
-            .and_then(|facts| facts.instances.known())
-            .and_then(|instances| instances.get(at))
-            .is_some_and(|instance| instance.status == "CURRENT")
-    }
-
-    fn rendered(
-        &self,
-        resource: &ResourceRef,
-        place: &Place,
-        at: &AccountRegion,
-    ) -> Result<Option<Map<String, Value>>, String> {
-        let (name, template, parameters) = self
-            .stack(resource, place)
-            .ok_or_else(|| "the plan has no such stack here".to_owned())?;
-        let bindings = &self.diff.bindings;
-        let facts = self
-            .inventory
-            .stacks
-            .get(at)
-            .and_then(Seen::known)
-            .and_then(|stacks| stacks.get(name));
-        let known = Known {
-            account: at.account.to_string(),
-            region: at.region.to_string(),
-            parameters: parameters
-                .iter()
-                .filter_map(|(name, text)| Some((name.clone(), text.value(bindings).ok()?)))
-                .collect(),
-            outputs: facts.map(|facts| facts.outputs.clone()).unwrap_or_default(),
-        };
-        render(template, &resource.logical_id, &known)
-    }
 }
 
 impl Check<'_> {
@@ -588,10 +314,6 @@ fn address(id: &str, control: &WantedControl, place: &Place) -> Address {
         }
         _ => Address::Control(id.to_owned(), place.clone()),
     }
-}
-
-fn stack(control: &WantedControl) -> Option<&crate::plan::StackName> {
-    control.resource.as_ref().map(|resource| &resource.stack)
 }
 
 /// What is put back first, where nothing else decides.

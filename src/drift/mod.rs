@@ -8,6 +8,7 @@
 //! What could not be read is a finding of its own kind, never silence; what AWS has suspended is
 //! said to be skipped, never a failure.
 
+mod checks;
 mod control;
 mod controls;
 mod expected;
@@ -19,8 +20,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use checks::{Check, checks, questions};
 pub use control::{of_address, of_unmanaged};
-pub use controls::{Check, checks, judge_controls, questions};
+pub use controls::judge_controls;
 pub use organization::judge;
 
 use crate::change::{Address, FieldChange};
