@@ -17,6 +17,7 @@ pub mod baseline;
 pub mod change;
 pub mod cli;
 pub mod diff;
+pub mod drift;
 pub mod event;
 pub mod execute;
 pub mod graph;

@@ -64,6 +64,8 @@ macro_rules! regional {
 }
 
 regional! {
+    /// Cloud Control in an account and Region.
+    cloudcontrol: aws_sdk_cloudcontrol;
     /// CloudFormation in an account and Region.
     cloudformation: aws_sdk_cloudformation;
     /// CloudTrail in an account and Region.

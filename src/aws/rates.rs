@@ -130,6 +130,7 @@ static TABLE: &[Row] = &[
     // Nothing documented.
     guess("account", &["*"], Each, 5_000, 5),
     guess("tag", &["*"], Each, 5_000, 5),
+    guess("cloudcontrol", &["*"], Each, 5_000, 5),
     guess("iam", &["*"], Each, 10_000, 10),
     guess("guardduty", &["*"], Each, 5_000, 5),
     guess("config", &["*"], Each, 4_000, 4),

@@ -1,6 +1,8 @@
 //! Descriptors: a baseline as data. Parsed strictly, since people write their own: every problem is
 //! reported, each with its line.
 
+mod control;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
@@ -8,6 +10,7 @@ use std::path::Path;
 use toml::de::DeValue;
 
 use super::BaselineProblem;
+use super::control::ControlSpec;
 use super::option::{OptionKind, OptionSpec, OptionValue, compile};
 use super::reader::{Found, Reader, Table, as_integer, did_you_mean};
 use super::template::{MAX_TEMPLATE, Template};
@@ -32,6 +35,7 @@ pub struct Descriptor {
     pub stacks: Vec<StackSpec>,
     pub stack_sets: Vec<StackSetSpec>,
     pub guardduty: Option<GuardDutySpec>,
+    pub controls: Vec<ControlSpec>,
     /// Templates by the file name that the descriptor calls them by.
     pub templates: BTreeMap<String, Template>,
 }
@@ -121,7 +125,7 @@ pub enum Need {
     StackSet(StackName),
 }
 
-const ROOT: [&str; 11] = [
+const ROOT: [&str; 12] = [
     "name",
     "summary",
     "costs",
@@ -133,6 +137,7 @@ const ROOT: [&str; 11] = [
     "stack",
     "stack-set",
     "guardduty",
+    "control",
 ];
 const OPTION: [&str; 7] = [
     "type",
@@ -300,6 +305,8 @@ impl<'s> Parser<'s, '_> {
             }
         }
         let guardduty = self.guardduty(&root);
+        let own = name.as_ref().map(|name| name.value.as_str());
+        let controls = self.controls(&root, own, &stacks, &stack_sets);
         self.check_own_outputs(&stacks);
 
         Some(Descriptor {
@@ -314,6 +321,7 @@ impl<'s> Parser<'s, '_> {
             stacks,
             stack_sets,
             guardduty,
+            controls,
             templates: std::mem::take(&mut self.templates),
         })
     }

@@ -118,3 +118,34 @@ fn a_hostile_descriptor_does_no_harm() {
         assert!(parse(&source).is_err());
     }
 }
+
+#[test]
+fn controls_are_checked() {
+    insta::assert_snapshot!(message(
+        "[[stack]]\nname = \"a\"\ntemplate = \"t.yaml\"\nat = \"{logging}/{home_region}\"\nparameters = { A = \"x\" }\n\
+         [[control]]\nid = \"other.x\"\ntitle = \"x\"\n\
+         [[control]]\nid = \"own.a\"\ntitle = \"x\"\nscope = \"organisation\"\nprobe = \"config-recoder\"\nseverity = \"hihg\"\nfix = \"restart\"\nexpect = { exists = true }\n\
+         [[control]]\nid = \"own.b\"\ntitle = \"x\"\nscope = \"account\"\naccount = \"{secops}\"\nprobe = \"cloudtrail-trail\"\nseverity = \"low\"\narguments = { nme = \"x\" }\nexpect = { loging = true, IsLogging = 1.5 }\n\
+         [[control]]\nid = \"own.b\"\ntitle = \"x\"\nscope = \"organization\"\nprobe = \"cloud-control\"\nseverity = \"low\"\narguments = { type = \"T\", identifier = \"i\" }\nresource = \"b/R\"\nneeds = [\"own.aa\"]\nexpect = { A = \"{option.x}\" }\n\
+         [[control]]\nid = \"own.c\"\ntitle = \"x\"\nscope = \"organization\"\nprobe = \"config-recorder\"\nseverity = \"low\"\nresource = \"a/Q\"\n\
+         [[control]]\nid = \"own.d\"\ntitle = \"x\"\nscope = \"organization\"\nprobe = \"config-recorder\"\nseverity = \"low\"\nfix = \"revert-drift\"\nexpect = { recording = true }\n"
+    ));
+}
+
+#[test]
+fn a_control_may_look_at_any_property() {
+    let descriptor = parse(&format!(
+        "{HEAD}[[control]]\nid = \"own.versioned\"\ntitle = \"is not versioned\"\nscope = \"organization\"\naccount = \"{{logging}}\"\n\
+         probe = \"cloud-control\"\nseverity = \"low\"\narguments = {{ type = \"AWS::S3::Bucket\", identifier = \"{{prefix}}-b\" }}\n\
+         expect = {{ \"VersioningConfiguration.Status\" = \"Enabled\" }}\n"
+    ))
+    .unwrap();
+    let control = &descriptor.controls[0];
+    assert!(
+        control
+            .expect
+            .contains_key("VersioningConfiguration.Status")
+    );
+    assert_eq!(control.account, AccountRef::Logging);
+    assert_eq!(control.fix, super::super::control::ControlFix::Person);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::control::{Expected, ExpectedSpec, Places, Scope, WantedControl};
 use super::descriptor::{AccountRef, Descriptor, Need, RegionRef};
 use super::option::{Complaint, OptionValue, choose};
 use super::reader::did_you_mean;
@@ -71,6 +72,7 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
         expansion.stacks(baseline);
         expansion.stack_sets(baseline);
         expansion.guardduty(baseline);
+        expansion.controls(baseline);
     }
     expansion.no_detectors_beside_guardduty();
     if expansion.problems.is_empty() {
@@ -661,6 +663,65 @@ impl Expansion<'_> {
             detector_features,
             export,
         });
+    }
+
+    fn controls(&mut self, baseline: &Chosen<'_>) {
+        for control in &baseline.descriptor.controls {
+            if !baseline.on(control.when.as_ref()) {
+                continue;
+            }
+            let organization = &self.plan.organization;
+            let home = BTreeSet::from([organization.home_region.clone()]);
+            let governed = organization.regions.clone();
+            let (regions, everywhere) = match control.scope {
+                Scope::Organization => (home, false),
+                Scope::Region => (governed, false),
+                Scope::Account => (home, true),
+                Scope::AccountRegion => (governed, true),
+            };
+            let places = if everywhere {
+                Places::EveryAccount(regions)
+            } else {
+                let Some(account) = self.account(baseline, &control.account) else {
+                    continue;
+                };
+                Places::These(
+                    regions
+                        .into_iter()
+                        .map(|region| account.at(region))
+                        .collect(),
+                )
+            };
+            let arguments = self.parameters(baseline, &control.arguments, None);
+            let expect = control
+                .expect
+                .iter()
+                .map(|(fact, expected)| {
+                    let expected = match expected {
+                        ExpectedSpec::Text(words) => {
+                            Expected::Text(self.fill(baseline, words, None))
+                        }
+                        ExpectedSpec::Value(value) => Expected::Value(value.clone()),
+                    };
+                    (fact.clone(), expected)
+                })
+                .collect();
+            let wanted = WantedControl {
+                title: control.title.clone(),
+                places,
+                probe: control.probe,
+                arguments,
+                expect,
+                resource: control.resource.clone(),
+                properties: control.properties.clone(),
+                fix: control.fix,
+                hint: control.hint.clone(),
+                severity: control.severity,
+                needs: control.needs.clone(),
+                references: control.references.clone(),
+            };
+            self.wanted.controls.insert(control.id.clone(), wanted);
+        }
     }
 
     /// An account has one detector a Region, and auto-enable makes it: a second creation fails.

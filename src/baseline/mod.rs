@@ -5,12 +5,14 @@
 //! baselines come to for one plan. Pure, but for reading a user's own folder.
 
 pub mod builtin;
+pub mod control;
 pub mod descriptor;
 mod expand;
 pub mod folder;
 pub mod option;
 mod reader;
 pub mod reference;
+mod render;
 pub mod template;
 pub mod words;
 
@@ -18,7 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use control::WantedControl;
 pub use expand::{check_choice, expand};
+pub use render::{Known, Rendering};
 
 use crate::change::{Place, Text};
 use crate::plan::{AccountKey, Principal, Region, StackName, Tags};
@@ -40,6 +44,9 @@ pub struct Wanted {
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
     pub stack_sets: BTreeMap<StackName, WantedStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
+    /// What is looked at in the services themselves, by control id.
+    #[serde(default)]
+    pub controls: BTreeMap<String, WantedControl>,
 }
 
 /// A plain stack in one account and Region.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::control::ControlFix;
 use super::descriptor::{AccountRef, Descriptor, RegionRef};
 use super::option::{OptionSpec, OptionValue};
 use super::{BaselineProblem, builtin};
+use crate::inventory::Probe;
 
 /// What every built-in baseline makes, costs and lets choose.
 pub fn markdown() -> Result<String, Vec<BaselineProblem>> {
@@ -105,7 +107,40 @@ fn section(text: &mut String, descriptor: &Descriptor) {
     for (name, spec) in &descriptor.options {
         let _ = writeln!(text, "| `{name}` | {} | {} |", default(spec), meaning(spec));
     }
+    if !descriptor.controls.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n| control | finding | severity | put back by | asked for by |\n| --- | --- | --- | --- | --- |"
+        );
+    }
+    for control in &descriptor.controls {
+        let fix = match control.probe {
+            Probe::Comparison => "`apply`",
+            _ => put_back(control.fix),
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {}{} | {} | {fix} | {} |",
+            control.id,
+            control.title,
+            condition(control.when.as_ref()),
+            control.severity,
+            control.references.join(", ")
+        );
+    }
     text.push('\n');
+}
+
+fn put_back(fix: ControlFix) -> &'static str {
+    match fix {
+        ControlFix::StartLogging => "`cloudtrail:StartLogging`",
+        ControlFix::StartRecorder => "`config:StartConfigurationRecorder`",
+        ControlFix::PutRecorder => "`config:PutConfigurationRecorder`",
+        ControlFix::PutChannel => "`config:PutDeliveryChannel`",
+        ControlFix::RevertDrift => "a change set in REVERT_DRIFT mode",
+        ControlFix::PutResource => "Cloud Control",
+        ControlFix::Person => "a person",
+    }
 }
 
 fn account(account: &AccountRef) -> String {

@@ -18,6 +18,8 @@ pub struct Template {
     pub parameters: BTreeMap<String, bool>,
     pub outputs: BTreeSet<String>,
     pub resource_types: BTreeSet<String>,
+    /// Logical ids.
+    pub resources: BTreeSet<String>,
 }
 
 impl Template {
@@ -62,6 +64,7 @@ impl Template {
             resource_types: entries(resources)
                 .filter_map(|(_, resource)| section(resource, "Type")?.as_str().map(str::to_owned))
                 .collect(),
+            resources: entries(resources).map(|(name, _)| name).collect(),
         })
     }
 

@@ -53,6 +53,10 @@ pub enum Address {
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
     Forget(StackName),
+    /// What a control keeps, by the control's id, in one account and Region.
+    Control(String, Place),
+    /// What drifted of a stack's resources, put back by CloudFormation.
+    StackDrift(Place, StackName),
 }
 
 /// What a policy is attached to, or what carries tags.
@@ -145,6 +149,8 @@ impl fmt::Display for Address {
             Address::RolloutTo(name, key) => write!(f, "rollout of {name} to account {key}"),
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
+            Address::Control(id, place) => write!(f, "control {id} in {place}"),
+            Address::StackDrift(place, name) => write!(f, "drift of stack {name} in {place}"),
         }
     }
 }

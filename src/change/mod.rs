@@ -211,6 +211,45 @@ pub enum Act {
         name: String,
         wave: Wave,
     },
+
+    /// `cloudtrail:StartLogging`, in the trail's home Region.
+    StartLogging {
+        account: Text,
+        region: Region,
+        trail: String,
+    },
+    /// `config:StartConfigurationRecorder`.
+    StartRecorder {
+        account: Text,
+        region: Region,
+        recorder: String,
+    },
+    /// `config:PutConfigurationRecorder`, in CloudFormation's words, and started where it can be.
+    PutRecorder {
+        account: Text,
+        region: Region,
+        settings: serde_json::Value,
+    },
+    /// `config:PutDeliveryChannel`, in CloudFormation's words; starts a recorder that waited for it.
+    PutChannel {
+        account: Text,
+        region: Region,
+        settings: serde_json::Value,
+    },
+    /// A change set in REVERT_DRIFT mode, executed: for types that CloudFormation's drift detection knows.
+    RevertDrift {
+        account: Text,
+        region: Region,
+        stack: String,
+    },
+    /// One resource brought to these properties through Cloud Control, or made anew.
+    PutResource {
+        account: Text,
+        region: Region,
+        resource_type: String,
+        identifier: String,
+        properties: serde_json::Value,
+    },
 }
 
 /// A member to be.
@@ -297,7 +336,13 @@ impl Act {
             | Act::PrepareAccount { account, .. }
             | Act::PutAlternateContact { account, .. }
             | Act::EnableGuardDutyAdministrator { account, .. }
-            | Act::ConfigureGuardDuty { account, .. } => visit(account),
+            | Act::ConfigureGuardDuty { account, .. }
+            | Act::StartLogging { account, .. }
+            | Act::StartRecorder { account, .. }
+            | Act::PutRecorder { account, .. }
+            | Act::PutChannel { account, .. }
+            | Act::RevertDrift { account, .. }
+            | Act::PutResource { account, .. } => visit(account),
             Act::CreateOu { parent, .. } => visit(parent),
             Act::MoveAccount { account, to } => {
                 visit(account);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use super::governor::Governor;
+use super::make::{self, Work, give_back, make};
 use super::perform::Holding;
 use super::session::Session;
 use super::subject::Subject;
@@ -15,13 +15,8 @@ use super::{Global, Output, prompt, session, stop, subject};
 use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{DiffOptions, ProblemKind};
-use crate::event::Event;
-use crate::execute::{Stop, Summary, lock};
-use crate::report::progress::{Progress, Show};
-use crate::report::{Printer, json, plan as preview, summary, words};
-
-/// How often bars are redrawn while nothing happens.
-const REDRAW: Duration = Duration::from_millis(250);
+use crate::execute::{Stop, Summary};
+use crate::report::{Printer, json, plan as preview, words};
 
 /// A reading that is older than this when the lock is had is made again: another run may have come
 /// and gone since, or a person may have, while the question was open.
@@ -153,7 +148,18 @@ async fn apply(
     }
     let holding = Holding::take(session, stop).await?;
     match still(found, job, &options, &source, session, printer).await {
-        Ok(found) => make(job, found, holding, &source, session, global, printer, stop).await,
+        Ok(found) => {
+            let work = Work {
+                plan: Some(&job.subject.plan),
+                graph: found.graph,
+                bindings: found.bindings,
+                expected: found.preview.expected,
+                speed: job.speed,
+                next: &|done| next(job, done, &source, global),
+            };
+            let done = make(work, holding, session, global, printer, stop).await;
+            Ok(make::exit(&done))
+        }
         Err(error) => {
             give_back(holding, session, printer).await;
             Err(error)
@@ -228,116 +234,6 @@ fn show(found: &Comparison, global: &Global, printer: &Printer) {
             }
             printer.data_line(&plan.to_string());
         }
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "the end of `apply`, named")]
-async fn make(
-    job: &Job,
-    found: Comparison,
-    holding: Holding,
-    source: &str,
-    session: &Session,
-    global: &Global,
-    printer: &Printer,
-    stop: &Stop,
-) -> CommandResult {
-    let speed = match job.speed {
-        Some(speed) => Some(f64::from(speed)),
-        None if session.sandbox && global.output == Output::Text && printer.draws_bars() => {
-            Some(Governor::watchable(found.preview.expected))
-        }
-        None => None,
-    };
-    let show = match global.output {
-        Output::Text => Show::Text,
-        Output::Json => Show::Json,
-    };
-    let progress = Progress::start(
-        printer,
-        show,
-        found
-            .graph
-            .changes()
-            .map(|change| (change.address.clone(), change.verb)),
-    );
-    let tell = |event: Event| progress.tell(&event);
-    let running = holding.run(found.graph, found.bindings, &tell, stop);
-    let done = match (session.sandbox, speed) {
-        (true, Some(speed)) => watched(running, &progress, speed).await,
-        // Time leaps to the next event: there is nothing to redraw in between.
-        (true, None) => running.await,
-        (false, _) => with_ticks(running, &progress).await,
-    };
-    let released = holding.release().await;
-    let (record, took) = progress.finish();
-    let ended = summary::Ended {
-        accounts: summary::accounts(&job.subject.plan, &done.bindings, &record),
-        next: next(job, &done, source, global),
-        record,
-        took,
-        sandbox: session.sandbox,
-    };
-    match global.output {
-        Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
-        Output::Json => printer.data_line(&summary::json(&ended).to_string()),
-    }
-    tell_kept(released, session, printer);
-    Ok(exit(&done))
-}
-
-/// Gives the lock back where nothing was done under it.
-async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
-    tell_kept(holding.release().await, session, printer);
-}
-
-fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: &Printer) {
-    if let Err(error) = released {
-        printer.warn(&format!("the lock could not be given back: {error}"));
-        printer.hint(&format!("orgstrap unlock {}", session.run));
-    }
-}
-
-/// Redraws elapsed times beside a run in the sandbox whose time is held back for a person to see it.
-async fn watched(
-    running: impl Future<Output = Summary>,
-    progress: &Progress,
-    speed: f64,
-) -> Summary {
-    let mut running = std::pin::pin!(running);
-    let governor = Governor::starting(speed);
-    loop {
-        tokio::select! {
-            biased;
-            summary = &mut running => return summary,
-            () = governor.frame() => progress.tick(),
-        }
-    }
-}
-
-/// Redraws elapsed times beside the run.
-async fn with_ticks(running: impl Future<Output = Summary>, progress: &Progress) -> Summary {
-    let mut running = std::pin::pin!(running);
-    let mut redraw = tokio::time::interval(REDRAW);
-    redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            biased;
-            summary = &mut running => return summary,
-            _ = redraw.tick() => progress.tick(),
-        }
-    }
-}
-
-fn exit(done: &Summary) -> Exit {
-    if !done.failed.is_empty() {
-        Exit::Failed
-    } else if done.stopped && !done.is_success() {
-        Exit::Stopped
-    } else if done.is_success() {
-        Exit::Done
-    } else {
-        Exit::Failed
     }
 }
 

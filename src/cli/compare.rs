@@ -1,4 +1,4 @@
-//! What `plan` and `apply` have in common: read AWS, compare, order, and show.
+//! What `plan`, `apply` and `drift` have in common: read AWS, compare, order, and show.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub(super) async fn compare(
     })
 }
 
-/// Reads AWS.
+/// Reads AWS for a plan and its baselines.
 pub(super) async fn read(
     session: &Session,
     subject: &Subject,

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// An error, or something failed. Wrong arguments too.
+    /// An error, or something failed. Wrong arguments too. `drift`: something could not be told, and
+    /// nothing was found.
     Failed = 1,
-    /// `plan`: AWS differs from the org plan.
+    /// `plan`: AWS differs from the org plan. `drift`: a finding.
     Differs = 2,
     /// The person stopped it: Ctrl-C, or `no` to the question.
     Stopped = 3,
@@ -40,8 +41,10 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done, or nothing to do",
-            Exit::Failed => "an error, or something failed; wrong arguments too",
-            Exit::Differs => "plan: AWS differs from the org plan",
+            Exit::Failed => {
+                "an error, or something failed or could not be told; wrong arguments too"
+            }
+            Exit::Differs => "plan: AWS differs from the org plan; drift: there is a finding",
             Exit::Stopped => "stopped by you: Ctrl-C, or `no` to the question",
             Exit::Locked => "another run holds the lock",
             Exit::Moved => "apply FILE: AWS moved since the changes were saved",

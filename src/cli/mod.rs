@@ -7,6 +7,7 @@
 mod apply;
 mod compare;
 mod completions;
+mod drift;
 mod error;
 pub mod exit;
 mod files;
@@ -14,6 +15,7 @@ mod governor;
 mod init;
 mod inventory;
 mod logging;
+mod make;
 mod man;
 mod perform;
 mod plan;
@@ -133,6 +135,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Drift(drift::Drift),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -151,6 +154,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

@@ -219,6 +219,41 @@ impl Hand<'_> {
             Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
             Act::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
             Act::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
+            Act::StartLogging {
+                account,
+                region,
+                trail,
+            } => self.start_logging(account, region, trail).await,
+            Act::StartRecorder {
+                account,
+                region,
+                recorder,
+            } => self.start_recorder(account, region, recorder).await,
+            Act::PutRecorder {
+                account,
+                region,
+                settings,
+            } => self.put_recorder(account, region, settings).await,
+            Act::PutChannel {
+                account,
+                region,
+                settings,
+            } => self.put_channel(account, region, settings).await,
+            Act::RevertDrift {
+                account,
+                region,
+                stack,
+            } => self.revert_drift(account, region, stack).await,
+            Act::PutResource {
+                account,
+                region,
+                resource_type,
+                identifier,
+                properties,
+            } => {
+                self.put_resource(account, region, resource_type, identifier, properties)
+                    .await
+            }
         }
     }
 

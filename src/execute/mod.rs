@@ -6,6 +6,7 @@
 //! converges. [`lock`] keeps two runs apart; [`stop`] ends one early.
 
 mod account;
+mod control;
 mod effects;
 mod guardduty;
 mod hints;

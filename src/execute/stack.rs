@@ -273,7 +273,7 @@ impl Hand<'_> {
         }
     }
 
-    async fn describe_stack(
+    pub(super) async fn describe_stack(
         &self,
         at: &AccountRegion,
         name: &str,
@@ -367,7 +367,12 @@ impl Hand<'_> {
     }
 
     /// The failure of a stack, with the first resource that failed.
-    async fn stack_failed(&self, at: &AccountRegion, stack: &Stack, doing: String) -> Failure {
+    pub(super) async fn stack_failed(
+        &self,
+        at: &AccountRegion,
+        stack: &Stack,
+        doing: String,
+    ) -> Failure {
         let name = stack.stack_id().or(stack.stack_name()).unwrap_or_default();
         let events = self.stack_events(at, name).await.unwrap_or_default();
         let said = match first_failure(&events) {

@@ -40,5 +40,11 @@ pub fn seconds(act: &Act) -> u64 {
         Act::UpdateStackSetSettings { .. } => 30,
         Act::UpdateStackInstances { .. } | Act::CreateStackInstances { .. } => 300,
         Act::ForgetStackInstances { .. } => 60,
+        Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
+        Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
+        // Polled until Cloud Control is done.
+        Act::PutResource { .. } => 15,
+        // A change set is made, described until it is ready, and executed.
+        Act::RevertDrift { .. } => 90,
     }
 }

@@ -5,6 +5,7 @@
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
 pub mod identify;
+mod probe;
 mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use identify::{Conflict, Identified, identify};
+pub use probe::{Answers, Facts, Probe, Question};
 pub use saved::{SavedInventory, SavedInventoryError};
 
 use crate::plan::{

@@ -13,6 +13,7 @@ mod organization;
 mod ous;
 mod pages;
 mod policies;
+mod probe;
 mod settings;
 mod stack_sets;
 mod stacks;
@@ -24,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+pub use probe::probe;
 
 use jiff::Timestamp;
 

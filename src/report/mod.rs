@@ -5,6 +5,7 @@
 
 pub mod cost;
 pub mod diagnostics;
+pub mod drift;
 mod fields;
 pub mod inventory;
 pub mod json;

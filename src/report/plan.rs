@@ -99,6 +99,8 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutTo(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
+        Address::Control(..) => ("control", "controls"),
+        Address::StackDrift(..) => ("drifted stack", "drifted stacks"),
     }
 }
 

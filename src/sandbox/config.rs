@@ -644,6 +644,36 @@ fn put_rule(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({}))
 }
 
+/// What every rule of the aggregated accounts came to, as it was last put into its `Compliance`.
+fn aggregate_compliance(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let name = call.text("ConfigurationAggregatorName");
+    state(world, call)
+        .and_then(|s| s.aggregators.get(name))
+        .ok_or_else(no_such_aggregator)?;
+    let filter = call.get("Filters");
+    let wanted = |member: &str, value: &str| {
+        let asked = filter.get(member).and_then(Value::as_str);
+        asked.is_none_or(|asked| asked == value)
+    };
+    let members = world.organization.iter().flat_map(|o| o.members.keys());
+    let mut rows = Vec::new();
+    for account in members.filter(|account| wanted("AccountId", account)) {
+        let regions = world.account(account).map(|a| &a.regions);
+        for (region, state) in regions.into_iter().flatten() {
+            for (rule, settings) in &state.config.rules {
+                if wanted("AwsRegion", region) && wanted("ConfigRuleName", rule) {
+                    let kind = settings.pointer("/Compliance/Type").and_then(Value::as_str);
+                    rows.push(json!({
+                        "ConfigRuleName": rule, "AccountId": account, "AwsRegion": region,
+                        "Compliance": {"ComplianceType": kind.unwrap_or("COMPLIANT")},
+                    }));
+                }
+            }
+        }
+    }
+    page(call, "AggregateComplianceByConfigRules", rows, "Limit", 100)
+}
+
 fn no_such_rule(name: &str) -> AwsError {
     AwsError::new(
         "NoSuchConfigRuleException",
@@ -682,6 +712,11 @@ fn delete_rule(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 
 /// The rows of this service.
 pub const OPERATIONS: &[Row] = &[
+    (
+        "config",
+        "DescribeAggregateComplianceByConfigRules",
+        aggregate_compliance,
+    ),
     ("config", "DeleteConfigRule", delete_rule),
     ("config", "DeleteConfigurationAggregator", delete_aggregator),
     ("config", "DeleteConfigurationRecorder", delete_recorder),

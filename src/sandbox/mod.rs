@@ -13,6 +13,7 @@
 pub mod account;
 pub mod build;
 pub mod call;
+pub mod cloudcontrol;
 pub mod cloudformation;
 pub mod cloudtrail;
 pub mod codec;

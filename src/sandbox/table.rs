@@ -22,6 +22,7 @@ const ROWS: &[&[Row]] = &[
     super::iam::OPERATIONS,
     super::ssm::OPERATIONS,
     super::tagging::OPERATIONS,
+    super::cloudcontrol::OPERATIONS,
     super::cloudtrail::OPERATIONS,
     super::config::OPERATIONS,
     super::guardduty::OPERATIONS,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::AwsError;
 use super::time::Time;
 use super::{
-    account, cloudformation, cloudtrail, config, events, fault, guardduty, iam, kms, organizations,
-    rates, s3, sns, ssm, sts,
+    account, cloudcontrol, cloudformation, cloudtrail, config, events, fault, guardduty, iam, kms,
+    organizations, rates, s3, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -75,6 +75,7 @@ pub struct AccountWorld {
 #[serde(default)]
 pub struct RegionWorld {
     pub ssm: ssm::SsmState,
+    pub cloudcontrol: cloudcontrol::CloudControlState,
     pub cloudformation: cloudformation::CloudFormationState,
     pub cloudtrail: cloudtrail::CloudTrailState,
     pub config: config::ConfigState,

@@ -8,6 +8,7 @@
 mod baselines;
 mod broken_plans;
 mod conformance;
+mod drift;
 mod duration;
 mod examples;
 mod faults;

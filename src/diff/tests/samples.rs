@@ -191,6 +191,7 @@ pub(super) fn wanted() -> Wanted {
                 bucket_arn: bucket,
             }),
         }),
+        controls: BTreeMap::new(),
     }
 }
 

@@ -251,6 +251,13 @@ impl Simulation {
             | Act::UpdateStackInstances { .. }
             | Act::CreateStackInstances { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
+            // What controls put back is no difference of plan and inventory.
+            Act::StartLogging { .. }
+            | Act::StartRecorder { .. }
+            | Act::PutRecorder { .. }
+            | Act::PutChannel { .. }
+            | Act::RevertDrift { .. }
+            | Act::PutResource { .. } => {}
         }
     }
 

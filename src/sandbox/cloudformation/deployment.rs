@@ -401,6 +401,7 @@ fn desired(
             source,
             parameters,
             tags: set.tags.clone(),
+            revert: false,
         },
         set_id: set.id.clone(),
         set_name: set.name.clone(),

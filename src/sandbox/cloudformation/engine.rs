@@ -517,7 +517,7 @@ pub fn update(world: &mut World, at: Place<'_>, stack: &mut Stack) -> Result<(),
     stack.source = pending.source;
     stack.parameters = pending.parameters;
     stack.tags = pending.tags;
-    let outcome = bring(world, at, stack, &before);
+    let outcome = bring(world, at, stack, &before, pending.revert);
     match outcome {
         Ok(()) => {
             stack.turn(now, "UPDATE_COMPLETE", None);
@@ -543,6 +543,7 @@ fn bring(
     at: Place<'_>,
     stack: &mut Stack,
     before: &Stack,
+    revert: bool,
 ) -> Result<(), Failure> {
     let now = world.now;
     let mut work = begin(world, at, stack)?;
@@ -551,6 +552,7 @@ fn bring(
     for name in &order {
         let outcome = match before.resources.get(name) {
             None => work.create(world, stack, name),
+            Some(old) if revert => put_right(world, &mut work, stack, name, old),
             Some(old) => change(world, &mut work, stack, before, name, old, &mut replaced),
         };
         if let Err(failure) = outcome {
@@ -649,6 +651,47 @@ fn change(
     if replaces {
         replaced.push((name.to_owned(), old.clone()));
     }
+    work.keep(
+        stack,
+        now,
+        name,
+        kind.name,
+        identity,
+        props,
+        "UPDATE_COMPLETE",
+    );
+    Ok(())
+}
+
+/// Puts a resource back as the stack has it, or makes it anew where it is gone; not those that drift detection
+/// leaves out.
+fn put_right(
+    world: &mut World,
+    work: &mut Work<'_>,
+    stack: &mut Stack,
+    name: &str,
+    old: &StackResource,
+) -> Result<(), Failure> {
+    let Some(kind) = resources::kind(&old.kind) else {
+        return Ok(());
+    };
+    if super::change_set::UNCHECKED.contains(&kind.name) {
+        return Ok(());
+    }
+    let props = work.properties(stack, name)?;
+    let updated = (kind.update)(
+        &mut work.maker(world, stack, name),
+        &old.physical_id,
+        &props,
+    );
+    let outcome = match updated {
+        Err(error) if error.code.contains("NotFound") || error.code.contains("NoSuch") => {
+            (kind.create)(&mut work.maker(world, stack, name), &props)
+        }
+        outcome => outcome,
+    };
+    let identity = outcome.map_err(|error| work.refusal(world, name, &error))?;
+    let now = world.now;
     work.keep(
         stack,
         now,

@@ -15,6 +15,7 @@ use super::world::World;
 
 pub mod access;
 pub mod auto_deployment;
+pub mod change_set;
 pub mod deployment;
 pub mod engine;
 pub mod intrinsics;
@@ -52,6 +53,8 @@ pub struct CloudFormationState {
     pub stack_sets: BTreeMap<String, stack_set::StackSet>,
     /// In the management account: whether StackSets may act for the organization.
     pub organizations_access: bool,
+    /// Change sets by id.
+    pub change_sets: BTreeMap<String, change_set::ChangeSet>,
 }
 
 /// Work that is pending.
@@ -140,6 +143,7 @@ pub fn account_closed(_world: &mut World, _account: &str) {}
 /// Every table of the service's rows.
 pub const OPERATIONS: &[&[Row]] = &[
     access::OPERATIONS,
+    change_set::OPERATIONS,
     stack_api::OPERATIONS,
     stack_set_api::OPERATIONS,
     stack_set_reads::OPERATIONS,

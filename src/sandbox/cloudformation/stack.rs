@@ -59,6 +59,9 @@ pub struct Pending {
     pub source: Source,
     pub parameters: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
+    /// Whether everything that drift detection looks at is put back, changed or not.
+    #[serde(default)]
+    pub revert: bool,
 }
 
 /// What happens to a stack that could not be made.

@@ -96,7 +96,13 @@ pub(super) fn insert(world: &mut World, at: Place<'_>, new: NewStack) -> Result<
     Ok(id)
 }
 
-fn finish_later(world: &mut World, call: &Call, id: &str, seconds: i64, work: StackWork) {
+pub(super) fn finish_later(
+    world: &mut World,
+    call: &Call,
+    id: &str,
+    seconds: i64,
+    work: StackWork,
+) {
     let due = Due::Stack {
         account: call.account.clone(),
         region: call.region.clone(),
@@ -203,6 +209,7 @@ fn update_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         source: Source::Text(text),
         parameters,
         tags,
+        revert: false,
     };
     let now = call.now;
     with_stack(

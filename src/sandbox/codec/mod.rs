@@ -81,8 +81,10 @@ pub fn operation<'s>(service: &'s Service, request: &Request) -> Result<&'s Oper
         Wire::Model(Protocol::Json) => {
             let target = request.header("x-amz-target").unwrap_or_default();
             let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
+            // CloudTrail's model has a long prefix of which some clients send the last part only.
+            let last = |text: &'_ str| text.rsplit('.').next().map(str::to_owned);
             named(name)
-                .filter(|_| prefix == service.target_prefix)
+                .filter(|_| last(prefix) == last(&service.target_prefix))
                 .ok_or_else(|| unknown_operation(service, name))
         }
         Wire::Model(Protocol::Query) => {

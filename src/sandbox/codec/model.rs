@@ -146,13 +146,14 @@ type Source = (
 );
 
 /// The embedded models.
-static SOURCES: [Source; 14] = models![
+static SOURCES: [Source; 15] = models![
     "organizations",
     "sts",
     "account",
     "iam",
     "ssm",
     "resourcegroupstaggingapi",
+    "cloudcontrol",
     "cloudformation",
     "cloudtrail",
     "config",
@@ -178,6 +179,7 @@ pub fn by_signing_name(signing: &str) -> Option<Result<&'static Service, String>
     // Signing names equal folder names but for these.
     let name = match signing {
         "tagging" => "resourcegroupstaggingapi",
+        "cloudcontrolapi" => "cloudcontrol",
         other => other,
     };
     service(name)

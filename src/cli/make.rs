@@ -1,0 +1,142 @@
+//! What `apply` and `drift --fix` have in common: the run of a graph under the lock, and its report.
+
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::governor::Governor;
+use super::perform::Holding;
+use super::session::Session;
+use super::{Global, Output};
+use crate::change::Bindings;
+use crate::event::Event;
+use crate::execute::{Stop, Summary, lock};
+use crate::graph::ChangeGraph;
+use crate::plan::OrgPlan;
+use crate::report::progress::{Progress, Show};
+use crate::report::{Printer, summary};
+
+/// How often bars are redrawn while nothing happens.
+const REDRAW: Duration = Duration::from_millis(250);
+
+/// What is to be made.
+pub(super) struct Work<'a> {
+    /// The plan whose accounts the report lists; `None` where accounts are not the point.
+    pub(super) plan: Option<&'a OrgPlan>,
+    pub(super) graph: ChangeGraph,
+    pub(super) bindings: Bindings,
+    /// How long it takes as far as is known.
+    pub(super) expected: Option<Duration>,
+    /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
+    pub(super) speed: Option<u32>,
+    /// What the report tells to do next.
+    pub(super) next: &'a dyn Fn(&Summary) -> Vec<String>,
+}
+
+/// Makes the changes under the lock, gives it back, and reports.
+pub(super) async fn make(
+    work: Work<'_>,
+    holding: Holding,
+    session: &Session,
+    global: &Global,
+    printer: &Printer,
+    stop: &Stop,
+) -> Summary {
+    let speed = match work.speed {
+        Some(speed) => Some(f64::from(speed)),
+        None if session.sandbox && global.output == Output::Text && printer.draws_bars() => {
+            Some(Governor::watchable(work.expected))
+        }
+        None => None,
+    };
+    let show = match global.output {
+        Output::Text => Show::Text,
+        Output::Json => Show::Json,
+    };
+    let changes = work.graph.changes();
+    let progress = Progress::start(
+        printer,
+        show,
+        changes.map(|change| (change.address.clone(), change.verb)),
+    );
+    let tell = |event: Event| progress.tell(&event);
+    let running = holding.run(work.graph, work.bindings, &tell, stop);
+    let done = match (session.sandbox, speed) {
+        (true, Some(speed)) => watched(running, &progress, speed).await,
+        // Time leaps to the next event: there is nothing to redraw in between.
+        (true, None) => running.await,
+        (false, _) => with_ticks(running, &progress).await,
+    };
+    let released = holding.release().await;
+    let (record, took) = progress.finish();
+    let ended = summary::Ended {
+        accounts: work.plan.map_or_else(Vec::new, |plan| {
+            summary::accounts(plan, &done.bindings, &record)
+        }),
+        next: (work.next)(&done),
+        record,
+        took,
+        sandbox: session.sandbox,
+    };
+    match global.output {
+        Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
+        Output::Json => printer.data_line(&summary::json(&ended).to_string()),
+    }
+    tell_kept(released, session, printer);
+    done
+}
+
+/// Gives the lock back where nothing was done under it.
+pub(super) async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
+    tell_kept(holding.release().await, session, printer);
+}
+
+fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: &Printer) {
+    if let Err(error) = released {
+        printer.warn(&format!("the lock could not be given back: {error}"));
+        printer.hint(&format!("orgstrap unlock {}", session.run));
+    }
+}
+
+/// Redraws elapsed times beside a run in the sandbox whose time is held back for a person to see it.
+async fn watched(
+    running: impl Future<Output = Summary>,
+    progress: &Progress,
+    speed: f64,
+) -> Summary {
+    let mut running = std::pin::pin!(running);
+    let governor = Governor::starting(speed);
+    loop {
+        tokio::select! {
+            biased;
+            summary = &mut running => return summary,
+            () = governor.frame() => progress.tick(),
+        }
+    }
+}
+
+/// Redraws elapsed times beside the run.
+async fn with_ticks(running: impl Future<Output = Summary>, progress: &Progress) -> Summary {
+    let mut running = std::pin::pin!(running);
+    let mut redraw = tokio::time::interval(REDRAW);
+    redraw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            summary = &mut running => return summary,
+            _ = redraw.tick() => progress.tick(),
+        }
+    }
+}
+
+/// How a run ended, for the shell.
+pub(super) fn exit(done: &Summary) -> Exit {
+    if !done.failed.is_empty() {
+        Exit::Failed
+    } else if done.stopped && !done.is_success() {
+        Exit::Stopped
+    } else if done.is_success() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    }
+}

@@ -1,0 +1,63 @@
+//! The controls that need no descriptor: those of the organization and of stacks, one a kind of thing.
+
+use super::Severity;
+use crate::change::{Act, Address, Change, Verb};
+use crate::diff::Unmanaged;
+
+/// Control and severity of a change that `apply` would make; `None` for a step that only prepares
+/// others.
+pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
+    let missing = change.verb == Verb::Create;
+    Some(match &change.address {
+        Address::Organization => ("organization.organization", Severity::Critical),
+        Address::PolicyType(_) => ("organization.policy-type", Severity::High),
+        Address::StackSetsAccess => ("stacks.access", Severity::High),
+        Address::TrustedAccess(_) => ("organization.trusted-access", Severity::High),
+        Address::ServiceLinkedRole(_) => ("organization.service-linked-role", Severity::Medium),
+        Address::Ou(_) if missing => ("organization.ou", Severity::Medium),
+        Address::Ou(_) => ("organization.ou", Severity::Low),
+        Address::Account(_) => ("organization.account", Severity::High),
+        Address::AccountName(_) => ("organization.account-name", Severity::Low),
+        Address::Placement(_) => ("organization.placement", Severity::High),
+        Address::Contact(..) => ("organization.contact", Severity::Low),
+        Address::Tags(_) | Address::PolicyTags(_) => ("organization.tags", Severity::Low),
+        Address::Policy(_) => ("organization.policy", Severity::High),
+        Address::Attachment(..) => ("organization.attachment", Severity::High),
+        Address::DelegatedAdministrator(..) => {
+            ("organization.delegated-administrator", Severity::High)
+        }
+        Address::GuardDutyAdministrator(_) => ("guardduty.administrator", Severity::High),
+        Address::GuardDutyOrganization(_) => ("guardduty.settings", Severity::High),
+        Address::GuardDutyMembers(_) => ("guardduty.members", Severity::High),
+        Address::GuardDutyExport(_) => ("guardduty.export", Severity::Medium),
+        Address::Stack(..) if missing => ("stacks.missing", Severity::High),
+        Address::Stack(..) => ("stacks.stack", Severity::Medium),
+        Address::StackSet(_) if missing => ("stacks.missing", Severity::High),
+        Address::StackSet(_) => ("stacks.stack-set", Severity::Medium),
+        Address::Rollout(..) | Address::RolloutRepair(..) | Address::RolloutTo(..) => {
+            ("stacks.instances-missing", Severity::High)
+        }
+        Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
+        Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
+        Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),
+        // Controls are judged by themselves.
+        Address::Control(..) | Address::StackDrift(..) => return None,
+        // A hold is the first half of an update, and reaching an account is not a thing to keep.
+        Address::RolloutHold(_) => return None,
+        Address::Access(_) => match &change.act {
+            Act::PrepareAccount { .. } => return None,
+            _ => ("organization.access", Severity::Medium),
+        },
+    })
+}
+
+/// Control and severity of what the plan does not name.
+pub fn of_unmanaged(unmanaged: &Unmanaged) -> (String, Severity) {
+    let severity = match unmanaged.kind {
+        // Nobody's account is nobody's to watch.
+        "account" => Severity::Medium,
+        _ => Severity::Info,
+    };
+    let kind = unmanaged.kind.replace(' ', "-");
+    (format!("organization.unmanaged-{kind}"), severity)
+}

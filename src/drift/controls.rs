@@ -1,0 +1,329 @@
+//! The controls' layer: what the baselines expect of the services, compared with what these say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::checks::{Check, stack};
+use super::expected::{find, holds, shown};
+use super::{Finding, Findings, Fix, Kind, Severity};
+use crate::baseline::control::{ControlFix, Places};
+use crate::baseline::{Wanted, WantedControl};
+use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
+use crate::inventory::{Answers, Facts, Probe, Question, Seen};
+
+/// Adds what the answers come to, and gives the changes that put it back.
+pub fn judge_controls(
+    found: &mut Findings,
+    wanted: &Wanted,
+    checks: &[Check<'_>],
+    answers: &Answers,
+) -> Vec<Change> {
+    for finding in &mut found.findings {
+        if let Some(control) = wanted.controls.get(&finding.control)
+            && control.probe == Probe::Comparison
+        {
+            finding.references.clone_from(&control.references);
+            finding.severity = control.severity;
+        }
+    }
+    let results: Vec<(&Check<'_>, Outcome)> = checks
+        .iter()
+        .map(|check| (check, check.outcome(answers.get(&check.question))))
+        .collect();
+    let bad: BTreeSet<(&str, &Place)> = results
+        .iter()
+        .filter(|(_, outcome)| !matches!(outcome, Outcome::Holds))
+        .map(|(check, _)| (check.id, &check.place))
+        .collect();
+    // That a thing is not there is told by the control that expects it to be.
+    let expects_it = |check: &&Check<'_>| check.expected.contains_key("exists");
+    let told: BTreeSet<&Question> = checks
+        .iter()
+        .filter(expects_it)
+        .map(|check| &check.question)
+        .collect();
+    let mut changes: BTreeMap<Address, Change> = BTreeMap::new();
+    let mut unanswered: BTreeSet<&Question> = BTreeSet::new();
+    for (check, outcome) in &results {
+        *found.checked.entry(check.id.to_owned()).or_default() += 1;
+        let gone = match outcome {
+            Outcome::Differs(_, facts) => facts.get("exists") == Some(&json!(false)),
+            _ => false,
+        };
+        let elsewhere = gone && !expects_it(check) && told.contains(&check.question);
+        if elsewhere || check.explained(wanted, &bad) {
+            continue;
+        }
+        match outcome {
+            Outcome::Holds => {}
+            // One answer that could not be had is one thing to say, however many rest on it.
+            Outcome::Unread(why) => {
+                if unanswered.insert(&check.question) {
+                    found.findings.push(check.unread(why));
+                }
+            }
+            Outcome::Differs(fields, facts) => {
+                let change = check.change(fields, facts, wanted, &bad);
+                found
+                    .findings
+                    .push(check.finding(fields, change.as_ref().map(|c| &c.address)));
+                if let Some(change) = change {
+                    changes
+                        .entry(change.address.clone())
+                        .and_modify(|there| there.fields.extend(change.fields.iter().cloned()))
+                        .or_insert(change);
+                }
+            }
+        }
+    }
+    found.sort();
+    changes.into_values().collect()
+}
+
+/// What a check came to.
+enum Outcome {
+    Holds,
+    Differs(Vec<FieldChange>, Facts),
+    Unread(String),
+}
+
+impl Check<'_> {
+    fn outcome(&self, answer: Option<&Seen<Facts>>) -> Outcome {
+        if let Some(why) = &self.unclear {
+            return Outcome::Unread(why.clone());
+        }
+        let facts = match answer {
+            Some(Seen::Known(facts)) => facts,
+            Some(Seen::Unread(why)) => {
+                return Outcome::Unread(format!("{}: {}", why.operation, why.because));
+            }
+            None => return Outcome::Unread("it was not asked".to_owned()),
+        };
+        let field = |name: &str, live: &Value, expected: &Value| FieldChange {
+            field: name.to_owned(),
+            before: Some(shown(live)),
+            after: Some(Text::literal(shown(expected))),
+        };
+        let gone = facts.get("exists") == Some(&json!(false));
+        if gone && self.expected.get("exists") != Some(&json!(false)) {
+            let fields = vec![field("exists", &json!(false), &json!(true))];
+            return Outcome::Differs(fields, facts.clone());
+        }
+        let fields: Vec<FieldChange> = self
+            .expected
+            .iter()
+            .filter_map(|(name, expected)| {
+                let live = find(facts, name).unwrap_or(&Value::Null);
+                (!holds(name, expected, live)).then(|| field(name, live, expected))
+            })
+            .collect();
+        if fields.is_empty() {
+            Outcome::Holds
+        } else {
+            Outcome::Differs(fields, facts.clone())
+        }
+    }
+
+    /// Whether another control's finding is the cause of this one's: in the same place, or of
+    /// something that all places share.
+    fn explained(&self, wanted: &Wanted, bad: &BTreeSet<(&str, &Place)>) -> bool {
+        self.control.needs.iter().any(|need| {
+            bad.contains(&(need.as_str(), &self.place))
+                || self.shared(need, wanted) && bad.iter().any(|(id, _)| id == need)
+        })
+    }
+
+    fn shared(&self, need: &str, wanted: &Wanted) -> bool {
+        let control = wanted.controls.get(need);
+        control.is_some_and(|control| matches!(control.places, Places::These(_)))
+    }
+
+    /// What is looked at, in words.
+    fn subject(&self) -> String {
+        let argument = |name: &str| {
+            let found = self.question.arguments.get(name);
+            found.map_or("", String::as_str)
+        };
+        let thing = match self.question.probe {
+            Probe::CloudtrailTrail => format!("trail {}", argument("name")),
+            Probe::ConfigRecorder => "recorder".to_owned(),
+            Probe::ConfigChannel => "delivery channel".to_owned(),
+            Probe::ConfigAggregator => format!("aggregator {}", argument("name")),
+            Probe::ConfigRule => format!("rule {}", argument("rule")),
+            Probe::CloudControl => {
+                let kind = argument("type");
+                let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
+                format!("{kind} {}", argument("identifier"))
+            }
+            Probe::Comparison => self.id.to_owned(),
+        };
+        format!("{thing} in {}", self.place)
+    }
+
+    fn unread(&self, why: &str) -> Finding {
+        Finding {
+            kind: Kind::Unread,
+            severity: Severity::Medium,
+            title: format!("could not be read: {why}"),
+            fix: Fix::Nothing,
+            ..self.finding(&[], None)
+        }
+    }
+
+    fn finding(&self, fields: &[FieldChange], change: Option<&Address>) -> Finding {
+        let fix = match (change, &self.control.hint) {
+            (Some(address), _) => Fix::Change {
+                address: address.clone(),
+            },
+            (None, Some(hint)) => Fix::Person { hint: hint.clone() },
+            (None, None) => Fix::Nothing,
+        };
+        Finding {
+            control: self.id.to_owned(),
+            kind: Kind::Drift,
+            severity: self.control.severity,
+            place: self.at.clone(),
+            subject: self.subject(),
+            title: self.control.title.clone(),
+            fields: fields.to_vec(),
+            fix,
+            references: self.control.references.clone(),
+        }
+    }
+
+    /// The change that puts it back, if anything but a person can.
+    fn change(
+        &self,
+        fields: &[FieldChange],
+        facts: &Facts,
+        wanted: &Wanted,
+        bad: &BTreeSet<(&str, &Place)>,
+    ) -> Option<Change> {
+        let act = self.act(facts)?;
+        let address_of_this = address(self.id, self.control, &self.place);
+        let needs: BTreeSet<Address> = bad
+            .iter()
+            .filter_map(|(id, place)| Some((*id, *place, wanted.controls.get(*id)?)))
+            .filter(|(id, place, other)| self.follows(id, place, other, wanted, bad))
+            .map(|(id, place, other)| address(id, other, place))
+            .filter(|other| *other != address_of_this)
+            .collect();
+        Some(Change {
+            address: address_of_this,
+            verb: Verb::Update,
+            reason: self.control.title.clone(),
+            fields: fields.to_vec(),
+            act,
+            needs,
+        })
+    }
+
+    /// Whether this is put back after another control of the same baseline: what all accounts share
+    /// comes before each account's own, a bucket before its policy, a policy before what delivers by
+    /// it, a recorder before its channel.
+    fn follows(
+        &self,
+        id: &str,
+        place: &Place,
+        other: &WantedControl,
+        wanted: &Wanted,
+        bad: &BTreeSet<(&str, &Place)>,
+    ) -> bool {
+        use ControlFix::{Person, PutResource, RevertDrift};
+        let baseline = |id: &str| id.split('.').next().unwrap_or_default().to_owned();
+        if id == self.id || baseline(id) != baseline(self.id) || other.fix == Person {
+            return false;
+        }
+        match (self.shared(id, wanted), self.shared(self.id, wanted)) {
+            (true, false) => true,
+            (false, true) => false,
+            (false, false) => *place == self.place && rank(other.fix) < rank(self.control.fix),
+            (true, true) => {
+                let same = stack(other) == stack(self.control);
+                let policies = bad.iter().any(|(id, _)| {
+                    let control = wanted.controls.get(*id);
+                    control.is_some_and(|control| {
+                        control.fix == PutResource && stack(control) == stack(self.control)
+                    })
+                });
+                match (other.fix, self.control.fix) {
+                    (RevertDrift, PutResource) => same,
+                    (PutResource, RevertDrift) => !same && !policies,
+                    (RevertDrift | PutResource, RevertDrift | PutResource) => false,
+                    (before, after) => rank(before) < rank(after),
+                }
+            }
+        }
+    }
+
+    fn act(&self, facts: &Facts) -> Option<Act> {
+        let account = Text::literal(self.question.at.account.as_str());
+        let region = self.place.region().clone();
+        let argument = |name: &str| self.question.arguments.get(name).cloned();
+        let template = || self.resource.clone().map(Value::Object);
+        // Cloud Control does not find a key whose deletion is scheduled. A new one in its place could
+        // read nothing that the old one encrypted.
+        let key = argument("type").is_some_and(|kind| kind == "AWS::KMS::Key");
+        if key && facts.get("exists") == Some(&json!(false)) {
+            return None;
+        }
+        Some(match self.control.fix {
+            ControlFix::StartLogging => Act::StartLogging {
+                account,
+                region,
+                trail: argument("name")?,
+            },
+            ControlFix::StartRecorder => Act::StartRecorder {
+                account,
+                region,
+                recorder: facts.get("name")?.as_str()?.to_owned(),
+            },
+            ControlFix::PutRecorder => Act::PutRecorder {
+                account,
+                region,
+                settings: template()?,
+            },
+            ControlFix::PutChannel => Act::PutChannel {
+                account,
+                region,
+                settings: template()?,
+            },
+            ControlFix::RevertDrift => Act::RevertDrift {
+                account,
+                region,
+                stack: self.stack.clone()?,
+            },
+            ControlFix::PutResource => Act::PutResource {
+                account,
+                region,
+                resource_type: argument("type")?,
+                identifier: argument("identifier")?,
+                properties: template()?,
+            },
+            ControlFix::Person => return None,
+        })
+    }
+}
+
+/// The address of a control's change.
+fn address(id: &str, control: &WantedControl, place: &Place) -> Address {
+    match (control.fix, &control.resource) {
+        (ControlFix::RevertDrift, Some(resource)) => {
+            Address::StackDrift(place.clone(), resource.stack.clone())
+        }
+        _ => Address::Control(id.to_owned(), place.clone()),
+    }
+}
+
+/// What is put back first, where nothing else decides.
+fn rank(fix: ControlFix) -> u8 {
+    match fix {
+        ControlFix::RevertDrift => 0,
+        ControlFix::PutResource => 1,
+        ControlFix::PutRecorder => 2,
+        ControlFix::PutChannel => 3,
+        ControlFix::StartLogging | ControlFix::StartRecorder => 4,
+        ControlFix::Person => 5,
+    }
+}

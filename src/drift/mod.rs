@@ -1,0 +1,212 @@
+//! Drift: what is not as the plan and its baselines keep it, as findings. Pure judgement.
+//!
+//! Three layers, one list. The organization and its stacks are judged by [`crate::diff`]: every
+//! difference that `apply` would change is a finding whose fix is that change, so the two can never
+//! disagree. Controls are judged by what the services themselves say, because CloudFormation does
+//! not look at recorders, delivery channels and bucket policies.
+//!
+//! What could not be read is a finding of its own kind, never silence; what AWS has suspended is
+//! said to be skipped, never a failure.
+
+mod checks;
+mod control;
+mod controls;
+mod expected;
+mod organization;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use checks::{Check, checks, questions};
+pub use control::{of_address, of_unmanaged};
+pub use controls::judge_controls;
+pub use organization::judge;
+
+use crate::change::{Address, FieldChange};
+use crate::plan::{AccountId, AccountKey, Region};
+
+/// What a check says of one control in one account and Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The control, such as `organization.placement` or `config.recording`.
+    pub control: String,
+    pub kind: Kind,
+    pub severity: Severity,
+    pub place: FindingPlace,
+    /// What it is about, in words: "placement of account payments-prod".
+    pub subject: String,
+    /// What is wrong, in a short sentence fragment.
+    pub title: String,
+    /// What is and what should be, property by property.
+    pub fields: Vec<FieldChange>,
+    pub fix: Fix,
+    /// Rules of others that ask for the same, such as `CIS AWS Foundations 3.1`.
+    pub references: Vec<String>,
+}
+
+/// What kind of finding it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Something differs from what the plan or a baseline keeps.
+    Drift,
+    /// Something is there that the plan does not name; it is left alone.
+    Unmanaged,
+    /// It could not be told: something could not be read.
+    Unread,
+    /// Not checked on purpose, such as a suspended account. Never counts as a failure.
+    Skipped,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, from the mildest.
+    pub const ALL: [Severity; 5] = [
+        Severity::Info,
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Where a finding lies. Without an account it is about the organization as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FindingPlace {
+    /// The account's key in the plan, or its name where the plan does not name it.
+    pub account: Option<String>,
+    pub account_id: Option<AccountId>,
+    pub region: Option<Region>,
+    /// The path of the OU that the account lies in, or that the finding is about.
+    pub ou: Option<String>,
+}
+
+/// How a finding is put right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Fix {
+    /// The change of this address, by the same engine as `apply`.
+    Change { address: Address },
+    /// Only a person can decide; what they can do.
+    Person { hint: String },
+    /// Nothing is to be done.
+    Nothing,
+}
+
+/// Everything that one check found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// When what was judged was read.
+    pub taken_at: Timestamp,
+    pub management_account: AccountId,
+    /// Worst first, then by account, Region, control and subject.
+    pub findings: Vec<Finding>,
+    /// How many times each control was checked, by control: what a clean report rests on.
+    pub checked: BTreeMap<String, usize>,
+    /// The accounts that were checked, by key or name.
+    pub accounts: BTreeMap<String, Option<AccountId>>,
+}
+
+impl Findings {
+    /// Whether something is wrong at this severity or above. What is merely not in the plan counts by
+    /// its own severity like everything else; what was skipped never counts.
+    pub fn any_at(&self, least: Severity) -> bool {
+        self.findings.iter().any(|finding| {
+            matches!(finding.kind, Kind::Drift | Kind::Unmanaged) && finding.severity >= least
+        })
+    }
+
+    /// The same check narrowed to the findings that `keep` keeps.
+    pub fn only(&self, keep: impl Fn(&Finding) -> bool) -> Findings {
+        Findings {
+            findings: self.findings.iter().filter(|f| keep(f)).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether something could not be told.
+    pub fn any_unread(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.kind == Kind::Unread)
+    }
+
+    /// Puts the findings into the order in which they are told.
+    pub fn sort(&mut self) {
+        self.findings.sort_by(|a, b| {
+            let key = |finding: &Finding| {
+                (
+                    std::cmp::Reverse(finding.severity),
+                    finding.place.clone(),
+                    finding.control.clone(),
+                    finding.subject.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+    }
+}
+
+/// The account of the plan that an address is about, if it is about one.
+pub fn account_of(address: &Address) -> Option<&AccountKey> {
+    use crate::change::{Place, Target};
+    match address {
+        Address::Account(key)
+        | Address::AccountName(key)
+        | Address::Access(key)
+        | Address::Placement(key)
+        | Address::Contact(key, _)
+        | Address::Tags(Target::Account(key))
+        | Address::Attachment(_, Target::Account(key))
+        | Address::DelegatedAdministrator(_, key)
+        | Address::Stack(Place::Member(key, _), _)
+        | Address::Control(_, Place::Member(key, _))
+        | Address::StackDrift(Place::Member(key, _), _)
+        | Address::RolloutTo(_, key) => Some(key),
+        _ => None,
+    }
+}
+
+/// The Region that an address is about, if it is about one.
+pub fn region_of(address: &Address) -> Option<&Region> {
+    match address {
+        Address::Stack(place, _) | Address::Control(_, place) | Address::StackDrift(place, _) => {
+            Some(place.region())
+        }
+        Address::GuardDutyAdministrator(region)
+        | Address::GuardDutyOrganization(region)
+        | Address::GuardDutyMembers(region)
+        | Address::GuardDutyExport(region) => Some(region),
+        _ => None,
+    }
+}

@@ -1,0 +1,405 @@
+//! Controls put back: a trail or recorder started, a recorder or channel as its template says, a stack's
+//! drift reverted, a resource through Cloud Control.
+
+use aws_sdk_cloudcontrol::types::{OperationStatus, ProgressEvent};
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, ChangeSetType, DeploymentMode, Parameter,
+};
+use aws_sdk_config::types::{
+    ConfigSnapshotDeliveryProperties, ConfigurationRecorder, DeliveryChannel,
+    ExclusionByResourceTypes, MaximumExecutionFrequency, RecordingFrequency, RecordingGroup,
+    RecordingMode, RecordingStrategy, RecordingStrategyType, ResourceType,
+};
+use serde_json::{Value, json};
+
+use super::effects::{Doing, Hand, REPORT};
+use super::run::Made;
+use super::stack::cloudformation;
+use super::wait::{READ_BACK, STACK, Wait};
+use crate::aws::Operation;
+use crate::change::Text;
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::Region;
+
+macro_rules! call {
+    ($hand:expr, $at:expr, $service:literal, $name:literal, $send:expr) => {
+        $hand
+            .shared
+            .aws
+            .call($hand.ctx, Operation($service, $name), $at, $send)
+            .await
+    };
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// A flag of a template: `true`, or the text of it.
+fn flag(value: &Value, name: &str) -> bool {
+    match value.get(name) {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => text == "true",
+        _ => false,
+    }
+}
+
+impl Hand<'_> {
+    pub(super) async fn start_logging(
+        &self,
+        account: &Text,
+        region: &Region,
+        trail: &str,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let doing = || format!("starting trail {trail} in account {}, {region}", at.account);
+        let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+        call!(self, &at, "cloudtrail", "StartLogging", || client
+            .start_logging()
+            .name(trail)
+            .send())
+        .doing(doing)?;
+        Ok(Made::new())
+    }
+
+    pub(super) async fn start_recorder(
+        &self,
+        account: &Text,
+        region: &Region,
+        recorder: &str,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        self.start(&at, recorder).await
+    }
+
+    async fn start(&self, at: &AccountRegion, recorder: &str) -> Result<Made, Failure> {
+        let doing = || {
+            format!(
+                "starting recorder {recorder} in account {}, {}",
+                at.account, at.region
+            )
+        };
+        let client = self.shared.aws.config(at).await.doing(doing)?;
+        let started = call!(self, at, "config", "StartConfigurationRecorder", || client
+            .start_configuration_recorder()
+            .configuration_recorder_name(recorder)
+            .send());
+        match started {
+            // Its channel is put by a change of its own, which starts it.
+            Err(error) if error.is("NoAvailableDeliveryChannel") => Ok(Made::new()),
+            // A recorder of another name, or none yet: its own control tells.
+            Err(error) if error.is("NoSuchConfigurationRecorder") => Ok(Made::new()),
+            started => started.doing(doing).map(|_| Made::new()),
+        }
+    }
+
+    /// As the template says; then it records.
+    pub(super) async fn put_recorder(
+        &self,
+        account: &Text,
+        region: &Region,
+        settings: &Value,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let name = text(settings, "Name").unwrap_or("default");
+        let doing = || {
+            format!(
+                "setting recorder {name} in account {}, {region}",
+                at.account
+            )
+        };
+        let group = settings.get("RecordingGroup").cloned().unwrap_or_default();
+        let mut recording = RecordingGroup::builder()
+            .all_supported(flag(&group, "AllSupported"))
+            .include_global_resource_types(flag(&group, "IncludeGlobalResourceTypes"));
+        if let Some(Value::Array(types)) = group.pointer("/ExclusionByResourceTypes/ResourceTypes")
+        {
+            let types = types.iter().filter_map(Value::as_str);
+            recording = recording.exclusion_by_resource_types(
+                ExclusionByResourceTypes::builder()
+                    .set_resource_types(Some(types.map(ResourceType::from).collect()))
+                    .build(),
+            );
+        }
+        if let Some(only) = group
+            .pointer("/RecordingStrategy/UseOnly")
+            .and_then(Value::as_str)
+        {
+            recording = recording.recording_strategy(
+                RecordingStrategy::builder()
+                    .use_only(RecordingStrategyType::from(only))
+                    .build(),
+            );
+        }
+        let frequency = settings
+            .pointer("/RecordingMode/RecordingFrequency")
+            .and_then(Value::as_str)
+            .unwrap_or("CONTINUOUS");
+        let mode = RecordingMode::builder()
+            .recording_frequency(RecordingFrequency::from(frequency))
+            .build()
+            .doing(doing)?;
+        let recorder = ConfigurationRecorder::builder()
+            .name(name)
+            .set_role_arn(text(settings, "RoleARN").map(str::to_owned))
+            .recording_group(recording.build())
+            .recording_mode(mode)
+            .build();
+        let client = self.shared.aws.config(&at).await.doing(doing)?;
+        call!(self, &at, "config", "PutConfigurationRecorder", || client
+            .put_configuration_recorder()
+            .configuration_recorder(recorder.clone())
+            .send())
+        .doing(doing)?;
+        self.start(&at, name).await
+    }
+
+    /// As the template says; then the recorder records, which stops without a channel.
+    pub(super) async fn put_channel(
+        &self,
+        account: &Text,
+        region: &Region,
+        settings: &Value,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let name = text(settings, "Name").unwrap_or("default");
+        let doing = || {
+            format!(
+                "setting delivery channel {name} in account {}, {region}",
+                at.account
+            )
+        };
+        let mut channel = DeliveryChannel::builder()
+            .name(name)
+            .set_s3_bucket_name(text(settings, "S3BucketName").map(str::to_owned))
+            .set_s3_key_prefix(text(settings, "S3KeyPrefix").map(str::to_owned));
+        let frequency = settings
+            .pointer("/ConfigSnapshotDeliveryProperties/DeliveryFrequency")
+            .and_then(Value::as_str);
+        if let Some(frequency) = frequency {
+            channel = channel.config_snapshot_delivery_properties(
+                ConfigSnapshotDeliveryProperties::builder()
+                    .delivery_frequency(MaximumExecutionFrequency::from(frequency))
+                    .build(),
+            );
+        }
+        let channel = channel.build();
+        let client = self.shared.aws.config(&at).await.doing(doing)?;
+        call!(self, &at, "config", "PutDeliveryChannel", || client
+            .put_delivery_channel()
+            .delivery_channel(channel.clone())
+            .send())
+        .doing(doing)?;
+        // Templates call recorder and channel by one name.
+        self.start(&at, name).await
+    }
+
+    /// A change set in REVERT_DRIFT mode, made, awaited and executed.
+    pub(super) async fn revert_drift(
+        &self,
+        account: &Text,
+        region: &Region,
+        stack: &str,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let doing = || {
+            format!(
+                "reverting the drift of stack {stack} in account {}, {region}",
+                at.account
+            )
+        };
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let name = self.token("revert");
+        let there = self.describe_stack(&at, stack).await.doing(doing)?;
+        let parameters: Vec<Parameter> = there
+            .iter()
+            .flat_map(|stack| stack.parameters())
+            .filter_map(|parameter| parameter.parameter_key())
+            .map(|key| {
+                Parameter::builder()
+                    .parameter_key(key)
+                    .use_previous_value(true)
+                    .build()
+            })
+            .collect();
+        let made = cloudformation!(self, &at, "CreateChangeSet", || client
+            .create_change_set()
+            .stack_name(stack)
+            .change_set_name(&name)
+            .change_set_type(ChangeSetType::Update)
+            .deployment_mode(DeploymentMode::RevertDrift)
+            .use_previous_template(true)
+            .set_parameters(Some(parameters.clone()))
+            .capabilities(Capability::CapabilityNamedIam)
+            .send());
+        match made {
+            // An attempt whose answer was lost has made it.
+            Err(error) if error.is("AlreadyExists") => {}
+            made => {
+                made.doing(doing)?;
+            }
+        }
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let set = cloudformation!(self, &at, "DescribeChangeSet", || client
+                .describe_change_set()
+                .stack_name(stack)
+                .change_set_name(&name)
+                .send())
+            .doing(doing)?;
+            match set.status() {
+                Some(ChangeSetStatus::CreateComplete) => break,
+                Some(ChangeSetStatus::Failed) => {
+                    return Err(Failure {
+                        doing: doing(),
+                        said: set.status_reason().unwrap_or("no reason given").to_owned(),
+                        hint: Some(format!(
+                            "look at what drifted: aws cloudformation detect-stack-drift --stack-name {stack} --region {region}"
+                        )),
+                        request_id: None,
+                    });
+                }
+                _ => wait
+                    .pause("CloudFormation makes the change set")
+                    .await
+                    .doing(doing)?,
+            }
+        }
+        cloudformation!(self, &at, "ExecuteChangeSet", || client
+            .execute_change_set()
+            .stack_name(stack)
+            .change_set_name(&name)
+            .send())
+        .doing(doing)?;
+        self.await_update(&at, stack, doing).await
+    }
+
+    async fn await_update(
+        &self,
+        at: &AccountRegion,
+        stack: &str,
+        doing: impl Fn() -> String,
+    ) -> Result<Made, Failure> {
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let there = self.describe_stack(at, stack).await.doing(&doing)?;
+            let status = there
+                .as_ref()
+                .and_then(|stack| stack.stack_status())
+                .map_or("gone", |status| status.as_str())
+                .to_owned();
+            match there {
+                Some(_) if status == "UPDATE_COMPLETE" => return Ok(Made::new()),
+                Some(_) if status.ends_with("_IN_PROGRESS") => wait
+                    .pause(format!("CloudFormation says {status}"))
+                    .await
+                    .doing(&doing)?,
+                Some(there) => return Err(self.stack_failed(at, &there, doing()).await),
+                None => return Err(self.fails("the stack is gone", Some("run plan again"))),
+            }
+        }
+    }
+
+    /// Brings a resource to its properties, or makes it anew, through Cloud Control.
+    pub(super) async fn put_resource(
+        &self,
+        account: &Text,
+        region: &Region,
+        resource_type: &str,
+        identifier: &str,
+        properties: &Value,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let doing = || {
+            format!(
+                "setting {resource_type} {identifier} in account {}, {region}",
+                at.account
+            )
+        };
+        let client = self.shared.aws.cloudcontrol(&at).await.doing(doing)?;
+        let present = call!(self, &at, "cloudcontrol", "GetResource", || client
+            .get_resource()
+            .type_name(resource_type)
+            .identifier(identifier)
+            .send());
+        let event = match present {
+            Err(error) if error.is("ResourceNotFound") => {
+                let state = properties.to_string();
+                call!(self, &at, "cloudcontrol", "CreateResource", || client
+                    .create_resource()
+                    .type_name(resource_type)
+                    .desired_state(&state)
+                    .client_token(self.token("create"))
+                    .send())
+                .doing(doing)?
+                .progress_event
+            }
+            present => {
+                present.doing(doing)?;
+                let patch = patch(properties).to_string();
+                call!(self, &at, "cloudcontrol", "UpdateResource", || client
+                    .update_resource()
+                    .type_name(resource_type)
+                    .identifier(identifier)
+                    .patch_document(&patch)
+                    .client_token(self.token("update"))
+                    .send())
+                .doing(doing)?
+                .progress_event
+            }
+        };
+        let event = event.ok_or_else(|| self.fails("AWS told of no request", Some(REPORT)))?;
+        self.await_resource(&at, event, doing).await
+    }
+
+    async fn await_resource(
+        &self,
+        at: &AccountRegion,
+        mut event: ProgressEvent,
+        doing: impl Fn() -> String,
+    ) -> Result<Made, Failure> {
+        let client = self.shared.aws.cloudcontrol(at).await.doing(&doing)?;
+        let token = event.request_token().unwrap_or_default().to_owned();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            match event.operation_status() {
+                Some(OperationStatus::Success) => return Ok(Made::new()),
+                Some(OperationStatus::Failed | OperationStatus::CancelComplete) => {
+                    let said = event.status_message().unwrap_or("no reason given");
+                    return Err(Failure {
+                        doing: doing(),
+                        said: said.to_owned(),
+                        hint: None,
+                        request_id: None,
+                    });
+                }
+                _ => {}
+            }
+            wait.pause("Cloud Control is at it").await.doing(&doing)?;
+            let status = call!(self, at, "cloudcontrol", "GetResourceRequestStatus", || {
+                client
+                    .get_resource_request_status()
+                    .request_token(&token)
+                    .send()
+            })
+            .doing(&doing)?;
+            match status.progress_event {
+                Some(now) => event = now,
+                None => return Err(self.fails("AWS told of no request", Some(REPORT))),
+            }
+        }
+    }
+}
+
+/// A JSON Patch that sets every property; `add` replaces what is there.
+fn patch(properties: &Value) -> Value {
+    let properties = properties.as_object();
+    properties
+        .into_iter()
+        .flatten()
+        // What names the resource can not be set anew.
+        .filter(|(name, _)| !matches!(name.as_str(), "Bucket" | "BucketName"))
+        .map(|(name, value)| json!({ "op": "add", "path": format!("/{name}"), "value": value }))
+        .collect()
+}

@@ -1,0 +1,400 @@
+//! Probes: what the services themselves say, for controls. What AWS tells only per account and Region is
+//! asked so, some places side by side, over the role pool.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{pages, seen, side_by_side};
+use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::inventory::{AccountRegion, Answers, Facts, Probe, Question};
+
+const TRAILS: Operation = Operation("cloudtrail", "DescribeTrails");
+const TRAIL_STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
+const SELECTORS: Operation = Operation("cloudtrail", "GetEventSelectors");
+const RECORDERS: Operation = Operation("config", "DescribeConfigurationRecorders");
+const RECORDER_STATUS: Operation = Operation("config", "DescribeConfigurationRecorderStatus");
+const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
+const CHANNEL_STATUS: Operation = Operation("config", "DescribeDeliveryChannelStatus");
+const AGGREGATORS: Operation = Operation("config", "DescribeConfigurationAggregators");
+const SOURCES: Operation = Operation("config", "DescribeConfigurationAggregatorSourcesStatus");
+const COMPLIANCE: Operation = Operation("config", "DescribeAggregateComplianceByConfigRules");
+const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
+
+/// Asks every question once.
+pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &Caller) -> Answers {
+    side_by_side(questions, |question| async move {
+        let facts = ask(aws, &question, ctx).await;
+        (question, seen(facts))
+    })
+    .await
+    .into_iter()
+    .collect()
+}
+
+async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsError> {
+    let place = Asking {
+        aws,
+        ctx,
+        at: &question.at,
+    };
+    let argument = |name: &str| {
+        let found = question.arguments.get(name);
+        found.map_or("", String::as_str)
+    };
+    match question.probe {
+        Probe::CloudtrailTrail => place.trail(argument("name")).await,
+        Probe::ConfigRecorder => place.recorder().await,
+        Probe::ConfigChannel => place.channel().await,
+        Probe::ConfigAggregator => place.aggregator(argument("name")).await,
+        Probe::ConfigRule => place.rule(argument("aggregator"), argument("rule")).await,
+        Probe::CloudControl => {
+            place
+                .resource(argument("type"), argument("identifier"))
+                .await
+        }
+        Probe::Comparison => Ok(Facts::new()),
+    }
+}
+
+struct Asking<'a> {
+    aws: &'a Aws,
+    ctx: &'a Caller,
+    at: &'a AccountRegion,
+}
+
+/// What is not there.
+fn absent() -> Facts {
+    Facts::from([("exists".to_owned(), json!(false))])
+}
+
+fn present(facts: impl IntoIterator<Item = (&'static str, Value)>) -> Facts {
+    facts
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain([("exists".to_owned(), json!(true))])
+        .collect()
+}
+
+impl Asking<'_> {
+    async fn trail(&self, name: &str) -> Result<Facts, AwsError> {
+        let client = &self.aws.cloudtrail(self.at).await?;
+        let listed = self
+            .aws
+            .call(self.ctx, TRAILS, self.at, || {
+                client.describe_trails().trail_name_list(name).send()
+            })
+            .await?;
+        let Some(trail) = listed.trail_list().first() else {
+            return Ok(absent());
+        };
+        let (status, selectors) = tokio::join!(
+            self.aws.call(self.ctx, TRAIL_STATUS, self.at, || {
+                client.get_trail_status().name(name).send()
+            }),
+            self.aws.call(self.ctx, SELECTORS, self.at, || {
+                client.get_event_selectors().trail_name(name).send()
+            }),
+        );
+        let (status, selectors) = (status?, selectors?);
+        // Either all management events by the older selectors, or an advanced selector for them that
+        // leaves nothing out.
+        let basic = selectors.event_selectors();
+        let advanced = selectors.advanced_event_selectors();
+        let management = basic.iter().any(|selector| {
+            selector.include_management_events() == Some(true)
+                && selector.exclude_management_event_sources().is_empty()
+                && selector
+                    .read_write_type()
+                    .is_none_or(|kind| kind.as_str() == "All")
+        }) || advanced.iter().any(|selector| {
+            let fields = selector.field_selectors();
+            fields.len() == 1
+                && fields.iter().any(|field| {
+                    field.field() == "eventCategory"
+                        && field.equals().iter().any(|value| value == "Management")
+                })
+        }) || (basic.is_empty() && advanced.is_empty());
+        Ok(present([
+            ("logging", json!(status.is_logging())),
+            ("management_events", json!(management)),
+            (
+                "delivery_error",
+                json!(status.latest_delivery_error().unwrap_or_default()),
+            ),
+            ("IsMultiRegionTrail", json!(trail.is_multi_region_trail())),
+            ("IsOrganizationTrail", json!(trail.is_organization_trail())),
+            (
+                "IncludeGlobalServiceEvents",
+                json!(trail.include_global_service_events()),
+            ),
+            (
+                "EnableLogFileValidation",
+                json!(trail.log_file_validation_enabled()),
+            ),
+            ("S3BucketName", json!(trail.s3_bucket_name())),
+            ("S3KeyPrefix", json!(trail.s3_key_prefix())),
+            ("KMSKeyId", json!(trail.kms_key_id())),
+        ]))
+    }
+
+    async fn recorder(&self) -> Result<Facts, AwsError> {
+        let client = &self.aws.config(self.at).await?;
+        let (listed, status) = tokio::join!(
+            self.aws.call(self.ctx, RECORDERS, self.at, || {
+                client.describe_configuration_recorders().send()
+            }),
+            self.aws.call(self.ctx, RECORDER_STATUS, self.at, || {
+                client.describe_configuration_recorder_status().send()
+            }),
+        );
+        let (listed, status) = (listed?, status?);
+        // AWS's own recorders are linked to a service and named so; they are not this one.
+        let own =
+            |name: Option<&str>| name.is_some_and(|n| !n.starts_with("AWSConfigurationRecorder"));
+        let recorders = listed.configuration_recorders();
+        let Some(recorder) = recorders.iter().find(|recorder| own(recorder.name())) else {
+            return Ok(absent());
+        };
+        let status = status
+            .configuration_recorders_status()
+            .iter()
+            .find(|status| status.name() == recorder.name());
+        let failed = status.filter(|status| {
+            status
+                .last_status()
+                .is_some_and(|last| last.as_str().eq_ignore_ascii_case("failure"))
+        });
+        let group = recorder.recording_group();
+        let mut recording_group = Map::new();
+        if let Some(group) = group {
+            let mut put = |name: &str, value: Value| recording_group.insert(name.to_owned(), value);
+            put("AllSupported", json!(group.all_supported()));
+            put(
+                "IncludeGlobalResourceTypes",
+                json!(group.include_global_resource_types()),
+            );
+            if let Some(excluded) = group.exclusion_by_resource_types() {
+                let types: Vec<&str> = excluded
+                    .resource_types()
+                    .iter()
+                    .map(|kind| kind.as_str())
+                    .collect();
+                put(
+                    "ExclusionByResourceTypes",
+                    json!({ "ResourceTypes": types }),
+                );
+            }
+            if let Some(strategy) = group.recording_strategy() {
+                let only = strategy.use_only().map(|only| only.as_str());
+                put("RecordingStrategy", json!({ "UseOnly": only }));
+            }
+        }
+        let frequency = recorder
+            .recording_mode()
+            .map(|mode| mode.recording_frequency().as_str());
+        Ok(present([
+            ("name", json!(recorder.name())),
+            ("Name", json!(recorder.name())),
+            (
+                "recording",
+                json!(status.is_some_and(|status| status.recording())),
+            ),
+            (
+                "delivery_error",
+                json!(failed.map_or("", |status| {
+                    status.last_error_message().unwrap_or("no reason given")
+                })),
+            ),
+            ("RoleARN", json!(recorder.role_arn())),
+            ("RecordingGroup", Value::Object(recording_group)),
+            (
+                "RecordingMode",
+                json!({ "RecordingFrequency": frequency.unwrap_or("CONTINUOUS") }),
+            ),
+        ]))
+    }
+
+    async fn channel(&self) -> Result<Facts, AwsError> {
+        let client = &self.aws.config(self.at).await?;
+        let (listed, status) = tokio::join!(
+            self.aws.call(self.ctx, CHANNELS, self.at, || {
+                client.describe_delivery_channels().send()
+            }),
+            self.aws.call(self.ctx, CHANNEL_STATUS, self.at, || {
+                client.describe_delivery_channel_status().send()
+            }),
+        );
+        let (listed, status) = (listed?, status?);
+        let Some(channel) = listed.delivery_channels().first() else {
+            return Ok(absent());
+        };
+        let status = status.delivery_channels_status().first();
+        let infos = [
+            status.and_then(|status| status.config_snapshot_delivery_info()),
+            status.and_then(|status| status.config_history_delivery_info()),
+        ];
+        let error = infos
+            .into_iter()
+            .flatten()
+            .find(|info| {
+                info.last_status()
+                    .is_some_and(|last| last.as_str().eq_ignore_ascii_case("failure"))
+            })
+            .map(|info| info.last_error_message().unwrap_or("no reason given"));
+        let frequency = channel
+            .config_snapshot_delivery_properties()
+            .and_then(|properties| properties.delivery_frequency())
+            .map(|frequency| frequency.as_str());
+        Ok(present([
+            ("name", json!(channel.name())),
+            ("Name", json!(channel.name())),
+            ("delivery_error", json!(error.unwrap_or_default())),
+            ("S3BucketName", json!(channel.s3_bucket_name())),
+            ("S3KeyPrefix", json!(channel.s3_key_prefix())),
+            (
+                "ConfigSnapshotDeliveryProperties",
+                json!({ "DeliveryFrequency": frequency }),
+            ),
+        ]))
+    }
+
+    async fn aggregator(&self, name: &str) -> Result<Facts, AwsError> {
+        let client = &self.aws.config(self.at).await?;
+        let described = self
+            .aws
+            .call(self.ctx, AGGREGATORS, self.at, || {
+                client
+                    .describe_configuration_aggregators()
+                    .configuration_aggregator_names(name)
+                    .send()
+            })
+            .await;
+        let described = match described {
+            Err(error) if error.is("NoSuchConfigurationAggregator") => return Ok(absent()),
+            described => described?,
+        };
+        let Some(aggregator) = described.configuration_aggregators().first() else {
+            return Ok(absent());
+        };
+        let sources = pages::all(SOURCES, self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, SOURCES, self.at, || {
+                    client
+                        .describe_configuration_aggregator_sources_status()
+                        .configuration_aggregator_name(name)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((
+                page.aggregated_source_status_list.unwrap_or_default(),
+                page.next_token,
+            ))
+        })
+        .await?;
+        let failed: Vec<String> = sources
+            .iter()
+            .filter(|source| {
+                source
+                    .last_update_status()
+                    .is_some_and(|status| status.as_str() == "FAILED")
+            })
+            .map(|source| {
+                format!(
+                    "{}/{}",
+                    source.source_id().unwrap_or_default(),
+                    source.aws_region().unwrap_or_default()
+                )
+            })
+            .collect();
+        let organization = aggregator.organization_aggregation_source().map_or(
+            Value::Null,
+            |source| json!({ "AllAwsRegions": source.all_aws_regions(), "RoleArn": source.role_arn() }),
+        );
+        Ok(present([
+            ("failed_sources", json!(failed)),
+            ("OrganizationAggregationSource", organization),
+        ]))
+    }
+
+    /// Where a rule is not complied with, of all accounts and Regions that the aggregator knows.
+    async fn rule(&self, aggregator: &str, rule: &str) -> Result<Facts, AwsError> {
+        use aws_sdk_config::types::ConfigRuleComplianceFilters;
+        let client = &self.aws.config(self.at).await?;
+        let filters = &ConfigRuleComplianceFilters::builder()
+            .config_rule_name(rule)
+            .build();
+        let found = pages::all(COMPLIANCE, self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, COMPLIANCE, self.at, || {
+                    client
+                        .describe_aggregate_compliance_by_config_rules()
+                        .configuration_aggregator_name(aggregator)
+                        .filters(filters.clone())
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((
+                page.aggregate_compliance_by_config_rules
+                    .unwrap_or_default(),
+                page.next_token,
+            ))
+        })
+        .await?;
+        if found.is_empty() {
+            return Ok(absent());
+        }
+        let noncompliant: Vec<String> = found
+            .iter()
+            .filter(|one| {
+                one.compliance()
+                    .and_then(|compliance| compliance.compliance_type())
+                    .is_some_and(|kind| kind.as_str() == "NON_COMPLIANT")
+            })
+            .map(|one| {
+                format!(
+                    "{}/{}",
+                    one.account_id().unwrap_or_default(),
+                    one.aws_region().unwrap_or_default()
+                )
+            })
+            .collect();
+        Ok(present([("noncompliant", json!(noncompliant))]))
+    }
+
+    async fn resource(&self, kind: &str, identifier: &str) -> Result<Facts, AwsError> {
+        let client = &self.aws.cloudcontrol(self.at).await?;
+        // Cloud Control knows keys by their id, templates tell their ARN.
+        let identifier = match (kind, identifier.rsplit_once(":key/")) {
+            ("AWS::KMS::Key", Some((_, id))) => id,
+            _ => identifier,
+        };
+        let answer = self
+            .aws
+            .call(self.ctx, RESOURCE, self.at, || {
+                client
+                    .get_resource()
+                    .type_name(kind)
+                    .identifier(identifier)
+                    .send()
+            })
+            .await;
+        let answer = match answer {
+            Err(error) if error.is("ResourceNotFound") => return Ok(absent()),
+            answer => answer?,
+        };
+        let properties = answer
+            .resource_description()
+            .and_then(|description| description.properties())
+            .unwrap_or_default();
+        let properties: Map<String, Value> = serde_json::from_str(properties)
+            .map_err(|error| AwsError::unreadable(RESOURCE, self.at, error.to_string()))?;
+        let mut facts: Facts = properties.into_iter().collect();
+        facts.insert("exists".to_owned(), json!(true));
+        Ok(facts)
+    }
+}

@@ -1,0 +1,360 @@
+//! The report of a drift check: for people, and as one JSON document.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::json::VERSION;
+use super::style::{self, paint};
+use super::{fields, words};
+use crate::change::Verb;
+use crate::drift::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
+
+/// How many lines of what differs are shown of one finding; the JSON form has all.
+const FIELD_LINES: usize = 12;
+
+/// The report, grouped by account, worst first. `source` is the plan's file; `fixable` says how many
+/// findings `--fix` would put back.
+pub fn text(findings: &Findings, source: &str) -> String {
+    let mut text = String::new();
+    let mut line = |one: String| {
+        text.push_str(&one);
+        text.push('\n');
+    };
+    line(headline(findings, source));
+    for (place, group) in groups(findings) {
+        line(String::new());
+        line(paint(style::BOLD, place));
+        let width = group.iter().map(|f| f.control.len()).max().unwrap_or(0);
+        for finding in group {
+            one(finding, width, &mut line);
+        }
+    }
+    let mut section = |title: &str, kind: Kind| {
+        let found: Vec<&Finding> = findings
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == kind)
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        line(String::new());
+        line(format!("{title}:"));
+        for finding in found {
+            line(format!("  {}: {}", finding.subject, finding.title));
+            if let Fix::Person { hint } = &finding.fix {
+                line(format!("    {}: {hint}", paint(style::HINT, "hint")));
+            }
+        }
+    };
+    section("Could not be read, so nothing is said of it", Kind::Unread);
+    section("Skipped", Kind::Skipped);
+    let fixable = fixable(findings);
+    if fixable > 0 {
+        line(String::new());
+        line(format!(
+            "`orgstrap drift --fix {source}` puts {} back; it shows the changes first and asks.",
+            words::count(fixable, "finding", "findings")
+        ));
+    }
+    text
+}
+
+/// How many findings have a change that puts them back.
+pub fn fixable(findings: &Findings) -> usize {
+    let fixable = |finding: &&Finding| matches!(finding.fix, Fix::Change { .. });
+    findings.findings.iter().filter(fixable).count()
+}
+
+/// What is wrong, as opposed to what could not be told or was left out on purpose.
+fn wrong(findings: &Findings) -> impl Iterator<Item = &Finding> {
+    findings
+        .findings
+        .iter()
+        .filter(|finding| matches!(finding.kind, Kind::Drift | Kind::Unmanaged))
+}
+
+fn headline(findings: &Findings, source: &str) -> String {
+    let organization = &findings.management_account;
+    let accounts = words::count(findings.accounts.len(), "account", "accounts");
+    let number = wrong(findings).count();
+    let read = format!("read {}", findings.taken_at);
+    if number > 0 {
+        let parts: Vec<String> = counts(findings)
+            .into_iter()
+            .rev()
+            .filter(|(_, number)| *number > 0)
+            .map(|(severity, number)| paint(color(severity), format!("{number} {severity}")))
+            .collect();
+        return format!(
+            "Organization {organization}, {accounts}, {read}: {} ({})",
+            words::count(number, "finding", "findings"),
+            parts.join(", ")
+        );
+    }
+    if findings.any_unread() {
+        return paint(
+            style::WARN,
+            format!(
+                "Organization {organization}, {accounts}, {read}: nothing found in what could be read; the rest is below."
+            ),
+        );
+    }
+    paint(
+        style::CREATE,
+        format!(
+            "Organization {organization}, {accounts}, {read}: no finding, it is as {source} and its baselines say."
+        ),
+    )
+}
+
+/// How many findings there are at each severity, mildest first.
+fn counts(findings: &Findings) -> Vec<(Severity, usize)> {
+    Severity::ALL
+        .into_iter()
+        .map(|severity| {
+            let number = wrong(findings).filter(|f| f.severity == severity).count();
+            (severity, number)
+        })
+        .collect()
+}
+
+fn color(severity: Severity) -> anstyle::Style {
+    match severity {
+        Severity::Critical | Severity::High => style::DELETE,
+        Severity::Medium => style::CHANGE,
+        Severity::Low | Severity::Info => style::DIM,
+    }
+}
+
+/// The findings by account, the account with the worst finding first, the organization's own at
+/// their rank. Findings are sorted already, so the first of each group is its worst.
+fn groups(findings: &Findings) -> Vec<(String, Vec<&Finding>)> {
+    let mut groups: Vec<(String, Vec<&Finding>)> = Vec::new();
+    for finding in wrong(findings) {
+        let name = account(&finding.place);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, group)) => group.push(finding),
+            None => groups.push((name, vec![finding])),
+        }
+    }
+    groups
+}
+
+fn account(place: &FindingPlace) -> String {
+    let Some(account) = &place.account else {
+        return "The organization".to_owned();
+    };
+    let mut text = account.clone();
+    if let Some(id) = &place.account_id
+        && id.as_str() != account
+    {
+        text.push_str(&format!(" ({id})"));
+    }
+    if let Some(ou) = &place.ou {
+        text.push_str(&format!(", in {ou}"));
+    }
+    text
+}
+
+fn one(finding: &Finding, width: usize, line: &mut dyn FnMut(String)) {
+    line(format!(
+        "  {}  {:width$}  {}: {}",
+        paint(
+            color(finding.severity),
+            format!("{:8}", finding.severity.word())
+        ),
+        finding.control,
+        finding.subject,
+        finding.title
+    ));
+    let lines = fields::lines(&finding.fields, Verb::Update);
+    let more = lines.len().saturating_sub(FIELD_LINES);
+    for field in lines.into_iter().take(FIELD_LINES) {
+        line(format!("    {field}"));
+    }
+    if more > 0 {
+        let more = words::count(more, "line", "lines");
+        line(format!(
+            "          {}",
+            paint(style::DIM, format!("… {more} more"))
+        ));
+    }
+    if let Fix::Person { hint } = &finding.fix {
+        line(format!("          {}: {hint}", paint(style::HINT, "hint")));
+    }
+}
+
+/// The document of `drift --output json`.
+pub fn json(findings: &Findings, source: &str) -> Value {
+    let by_severity: BTreeMap<&str, usize> = counts(findings)
+        .into_iter()
+        .map(|(severity, number)| (severity.word(), number))
+        .collect();
+    let of = |kind: Kind| findings.findings.iter().filter(|f| f.kind == kind).count();
+    json!({
+        "format": "orgstrap-drift",
+        "version": VERSION,
+        "source": source,
+        "management_account": findings.management_account,
+        "taken_at": findings.taken_at,
+        "summary": {
+            "findings": wrong(findings).count(),
+            "by_severity": by_severity,
+            "unread": of(Kind::Unread),
+            "skipped": of(Kind::Skipped),
+            "fixable": fixable(findings),
+        },
+        "findings": findings.findings.iter().map(finding).collect::<Vec<_>>(),
+        "checked": findings.checked,
+        "accounts": findings.accounts,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let fields: Vec<Value> = finding
+        .fields
+        .iter()
+        .map(|field| {
+            json!({
+                "field": field.field,
+                "before": field.before,
+                "after": field.after.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
+    let fix = match &finding.fix {
+        Fix::Change { address } => {
+            json!({ "by": "change", "address": super::json::address(address) })
+        }
+        Fix::Person { hint } => json!({ "by": "person", "hint": hint }),
+        Fix::Nothing => json!({ "by": "nothing" }),
+    };
+    json!({
+        "control": finding.control,
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "place": finding.place,
+        "subject": finding.subject,
+        "title": finding.title,
+        "fields": fields,
+        "fix": fix,
+        "references": finding.references,
+    })
+}
+
+/// What became of the findings that were to be put back: before, after, and what is left.
+pub fn outcome(before: &Findings, after: &Findings) -> String {
+    let left: Vec<&Finding> = wrong(after).collect();
+    let back = wrong(before)
+        .filter(|old| {
+            !left
+                .iter()
+                .any(|new| new.control == old.control && new.subject == old.subject)
+        })
+        .count();
+    format!(
+        "Put back: {} of {}. Left: {}.",
+        back,
+        words::count(wrong(before).count(), "finding", "findings"),
+        words::count(left.len(), "finding", "findings")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Address, FieldChange, Text};
+
+    fn finding(control: &str, kind: Kind, severity: Severity, account: Option<&str>) -> Finding {
+        Finding {
+            control: control.to_owned(),
+            kind,
+            severity,
+            place: FindingPlace {
+                account: account.map(str::to_owned),
+                ..FindingPlace::default()
+            },
+            subject: format!("the subject of {control}"),
+            title: "is otherwise".to_owned(),
+            fields: vec![FieldChange {
+                field: "logging".to_owned(),
+                before: Some("false".to_owned()),
+                after: Some(Text::literal("true")),
+            }],
+            fix: Fix::Nothing,
+            references: Vec::new(),
+        }
+    }
+
+    fn findings(findings: Vec<Finding>) -> Findings {
+        let mut all = Findings {
+            taken_at: "2026-01-05T09:00:00Z".parse().expect("a time"),
+            management_account: "111111111111".parse().expect("an id"),
+            findings,
+            checked: BTreeMap::new(),
+            accounts: BTreeMap::from([("a".to_owned(), None), ("b".to_owned(), None)]),
+        };
+        all.sort();
+        all
+    }
+
+    fn plain(findings: &Findings) -> String {
+        anstream::adapter::strip_str(&text(findings, "org.toml")).to_string()
+    }
+
+    #[test]
+    fn the_worst_account_comes_first_and_what_was_not_read_is_said() {
+        let mut fixed = finding("config.recording", Kind::Drift, Severity::High, Some("a"));
+        fixed.fix = Fix::Change {
+            address: Address::Organization,
+        };
+        let mut by_hand = finding("cloudtrail.key", Kind::Drift, Severity::Critical, Some("b"));
+        by_hand.fix = Fix::Person {
+            hint: "look".to_owned(),
+        };
+        let all = findings(vec![
+            fixed,
+            by_hand,
+            finding("config.channel", Kind::Unread, Severity::Medium, Some("a")),
+            finding(
+                "organization.account-state",
+                Kind::Skipped,
+                Severity::Info,
+                None,
+            ),
+        ]);
+        insta::assert_snapshot!(plain(&all), @r"
+        Organization 111111111111, 2 accounts, read 2026-01-05T09:00:00Z: 2 findings (1 critical, 1 high)
+
+        b
+          critical  cloudtrail.key  the subject of cloudtrail.key: is otherwise
+                  logging  false → true
+                  hint: look
+
+        a
+          high      config.recording  the subject of config.recording: is otherwise
+                  logging  false → true
+
+        Could not be read, so nothing is said of it:
+          the subject of config.channel: is otherwise
+
+        Skipped:
+          the subject of organization.account-state: is otherwise
+
+        `orgstrap drift --fix org.toml` puts 1 finding back; it shows the changes first and asks.
+        ");
+        let json = json(&all, "org.toml");
+        assert_eq!(json["summary"]["findings"], 2);
+        assert_eq!(json["summary"]["unread"], 1);
+        assert_eq!(json["findings"][0]["fix"]["by"], "person");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_called_clean() {
+        let unread = finding("config.channel", Kind::Unread, Severity::Medium, Some("a"));
+        assert!(plain(&findings(vec![unread])).contains("nothing found in what could be read"));
+        assert!(plain(&findings(Vec::new())).contains("no finding"));
+    }
+}
