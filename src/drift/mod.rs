@@ -8,8 +8,10 @@
 //! What could not be read is a finding of its own kind, never silence; what AWS has suspended is
 //! said to be skipped, never a failure.
 
+mod about;
 mod control;
 mod organization;
+mod since;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,8 +19,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use about::{About, Controls};
 pub use control::{of_address, of_unmanaged};
 pub use organization::judge;
+pub use since::{Identity, Since, since};
 
 use crate::change::{Address, FieldChange};
 use crate::plan::{AccountId, AccountKey, Region};

@@ -7,6 +7,7 @@
 
 mod baselines;
 mod broken_plans;
+mod drift_reports;
 mod examples;
 mod observe;
 mod plan_file;
