@@ -12,7 +12,8 @@ use crate::drift::{Findings, Severity};
 const NAME: usize = 32;
 
 /// Accounts with findings, worst first, a cell for each control with findings; below it what
-/// the columns and the signs are. Lines are at most `width` columns wide, as long as that is enough for a name
+/// the columns and the signs are. What is wider than the terminal comes in blocks, an account only
+/// where it has a finding. Lines are at most `width` columns wide, as long as that is enough for a name
 /// and one cell. Empty if nothing was found.
 pub fn render(found: &Findings, width: usize) -> Vec<String> {
     let grid = grid(found);
@@ -41,6 +42,9 @@ pub fn render(found: &Findings, width: usize) -> Vec<String> {
             paint(style::DIM, spaced(&grid, block, |place, _| letter(place)))
         ));
         for (row, name) in rows.iter().zip(&names) {
+            if !block.iter().any(|column| row.cells.contains_key(column)) {
+                continue;
+            }
             let pad = " ".repeat(name_width - name.width());
             let cells = spaced(&grid, block, |_, column| {
                 let status = row.cells.get(&column).map_or(Status::Clear, |c| c.status);
@@ -60,13 +64,12 @@ pub fn render(found: &Findings, width: usize) -> Vec<String> {
         lines.push(String::new());
     }
     lines.extend(legend(&rows, width));
-    let clear = grid.rows.len() - rows.len();
     let accounts = grid
         .rows
         .iter()
         .filter(|row| row.account.is_some() && row.cells.is_empty())
         .count();
-    if clear > 0 && accounts > 0 {
+    if accounts > 0 {
         lines.push(format!(
             "{} with nothing found",
             words::count(accounts, "account", "accounts")

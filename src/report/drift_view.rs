@@ -249,10 +249,20 @@ pub fn kind_word(kind: Kind) -> &'static str {
 pub fn fix(fix: &Fix, plan_file: &str) -> Option<String> {
     match fix {
         Fix::Change { address } => Some(format!(
-            "`orgstrap drift {plan_file} --fix` makes this change: {address}"
+            "`orgstrap drift {} --fix` makes this change: {address}",
+            shell_word(plan_file)
         )),
         Fix::Person { hint } => Some(hint.clone()),
         Fix::Nothing => None,
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+~".contains(c);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(format!("'{}'", path.replace('\'', "'\\''"))),
     }
 }
 
@@ -275,8 +285,10 @@ pub fn counted(findings: &[Finding]) -> String {
 
 /// The longest value shown whole beside its name.
 const SHORT: usize = 120;
-/// Lines of a difference that a report shows; the JSON form has all.
-const LINES: usize = 200;
+/// Lines of a difference that a page shows; the JSON form has all.
+pub(super) const PAGE_LINES: usize = 200;
+/// Lines of a difference between other text.
+const TEXT_LINES: usize = 40;
 
 /// A field, for the eye.
 pub(super) enum Shown {
@@ -289,8 +301,8 @@ pub(super) enum Shown {
     Lines(Vec<(ChangeTag, String)>),
 }
 
-/// A field as it is shown.
-pub(super) fn shown(field: &FieldChange) -> Shown {
+/// A field as it is shown, a long difference with at most so many lines.
+pub(super) fn shown(field: &FieldChange, most: usize) -> Shown {
     let after = field.after.as_ref().map(ToString::to_string);
     let fits = |side: &Option<String>| {
         side.as_ref()
@@ -316,9 +328,9 @@ pub(super) fn shown(field: &FieldChange) -> Shown {
             lines.push((change.tag(), text.to_owned()));
         }
     }
-    if lines.len() > LINES {
-        let more = words::count(lines.len() - LINES, "line", "lines");
-        lines.truncate(LINES);
+    if lines.len() > most {
+        let more = words::count(lines.len() - most, "line", "lines");
+        lines.truncate(most);
         lines.push((ChangeTag::Equal, format!("… {more} more")));
     }
     Shown::Lines(lines)
@@ -329,10 +341,11 @@ pub(super) fn diff_lines(changed: &[FieldChange]) -> Vec<String> {
     let mut lines = Vec::new();
     for field in changed {
         let name = printable(&field.field);
-        match shown(field) {
+        match shown(field, TEXT_LINES) {
             Shown::Pair { before, after } => {
                 for (sign, side) in [('-', before), ('+', after)] {
                     if let Some(side) = side {
+                        let side = fields::quoted(&side);
                         lines.push(format!("{sign} {name}: {}", printable(&side)));
                     }
                 }
@@ -385,6 +398,13 @@ mod tests {
                 assert_ne!(better.sign(), status.sign());
             }
         }
+    }
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        assert_eq!(shell_word("plans/org.toml"), "plans/org.toml");
+        assert_eq!(shell_word("our org.toml"), "'our org.toml'");
+        assert_eq!(shell_word("it's; rm"), r"'it'\''s; rm'");
     }
 
     #[test]

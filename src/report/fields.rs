@@ -60,7 +60,7 @@ fn fits(value: &str) -> bool {
 }
 
 /// An empty value or one with outer spaces would be invisible.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     if value.is_empty() || value.trim() != value {
         format!("{value:?}")
     } else {

@@ -221,16 +221,19 @@ fn no_damage_passes_for_an_answer() {
     for place in 0..whole.len() {
         let mut text = whole.clone();
         text[place] ^= 1;
-        write(&cache, &text);
-        match cache.read() {
-            Err(warning) => assert!(warning.to_string().contains("is not used")),
-            // A flip can leave the content as it was.
-            Ok(read) => assert_eq!(read.as_ref(), Some(&before), "byte {place}"),
+        // A flip can leave the content as it was.
+        if let Ok(read) = SavedInventory::from_text(&text) {
+            assert_eq!(read, before, "byte {place}");
         }
         text.truncate(place);
-        write(&cache, &text);
-        cache.read().expect_err("is cut off");
+        SavedInventory::from_text(&text).expect_err("is cut off");
     }
+    let mut changed = whole.clone();
+    let service = changed.windows(6).position(|word| word == b"config");
+    changed[service.expect("is in it")] = b'd';
+    write(&cache, &changed);
+    let warning = cache.read().expect_err("says what nobody read").to_string();
+    assert!(warning.contains("does not match its digest"), "{warning}");
     write(&cache, b"");
     cache.read().expect_err("is empty");
     write(&cache, &[0xff; 100]);

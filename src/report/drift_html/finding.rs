@@ -24,7 +24,7 @@ pub(super) fn render(page: &Page<'_>, place: usize) -> Markup {
                     " " span.title { (printable(&finding.title)) }
                 }
                 dl {
-                    div { dt { "Control" } dd { code { (printable(&finding.control)) } " " (printable(&about.title)) } }
+                    div { dt { "Control" } dd { code { (printable(&finding.control)) } @if about.title != finding.control { " " (printable(&about.title)) } } }
                     div { dt { "Severity" } dd { (finding.severity) } }
                     div {
                         dt { "Where" }
@@ -38,11 +38,23 @@ pub(super) fn render(page: &Page<'_>, place: usize) -> Markup {
                         div { dt { "Asked for by" } dd { (printable(&finding.references.join("; "))) } }
                     }
                     @if let Some(fix) = fix(&finding.fix, page.view.plan_file) {
-                        div { dt { "Put right" } dd { (printable(&fix)) } }
+                        div { dt { "Put right" } dd { (ticked(&fix)) } }
                     }
                 }
                 @if !finding.fields.is_empty() { (fields(&finding.fields)) }
                 p { a.alone href={ "#" (id) } { "This finding alone" } a.back href="#findings" { "All findings" } }
+            }
+        }
+    }
+}
+
+/// Words between backticks as code.
+fn ticked(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    html! {
+        @if parts.len() % 2 == 0 { (printable(text)) } @else {
+            @for (number, part) in parts.iter().enumerate() {
+                @if number % 2 == 1 { code { (printable(part)) } } @else { (printable(part)) }
             }
         }
     }
@@ -57,7 +69,7 @@ fn fields(changed: &[FieldChange]) -> Markup {
                 @for field in changed {
                     tr {
                         th scope="row" { (name(&field.field)) }
-                        @match drift_view::shown(field) {
+                        @match drift_view::shown(field, drift_view::PAGE_LINES) {
                             Shown::Pair { before, after } => {
                                 td { (side(before.as_deref())) }
                                 td { (side(after.as_deref())) }

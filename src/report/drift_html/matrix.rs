@@ -21,7 +21,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
             "."
         }
         // It scrolls, so the keyboard must reach it.
-        div.scroll tabindex="0" role="region" aria-labelledby="matrix-title" {
+        div.scroll tabindex="0" role="region" aria-label="Grid of accounts and controls" {
             table.matrix {
                 caption.v { "How each control stands in each account" }
                 thead {

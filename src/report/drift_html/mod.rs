@@ -240,7 +240,7 @@ fn row_name(row: &Row<'_>) -> Markup {
 }
 
 fn badge(status: Status) -> Markup {
-    html! { span.b class=(class(status)) { (status.word()) } }
+    html! { span class={ "b " (class(status)) } { (status.word()) } }
 }
 
 fn class(status: Status) -> &'static str {
