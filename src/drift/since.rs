@@ -156,11 +156,11 @@ mod tests {
         }
     }
 
-    fn check(findings: &[Finding]) -> Findings {
+    fn check(findings: impl IntoIterator<Item = Finding>) -> Findings {
         Findings {
             taken_at: jiff::Timestamp::UNIX_EPOCH,
             management_account: "111111111111".parse().expect("an id"),
-            findings: findings.to_vec(),
+            findings: findings.into_iter().collect(),
             checked: Default::default(),
             accounts: Default::default(),
         }
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_check_since_itself_has_nothing_new_and_nothing_gone() {
-        let all = check(&[
+        let all = check([
             finding("a.x", Some("one"), None),
             finding("a.x", Some("two"), None),
         ]);
@@ -190,9 +190,9 @@ mod tests {
             other,
         ];
         for other in others {
-            let since = since(&check(&[one.clone()]), &check(&[other.clone()]));
-            assert_eq!(since.new, [other.clone()]);
-            assert_eq!(since.gone, [one.clone()]);
+            let since = since(&check([one.clone()]), &check([other.clone()]));
+            assert_eq!(since.new, std::slice::from_ref(&other));
+            assert_eq!(since.gone, std::slice::from_ref(&one));
             assert_ne!(one.identity().fingerprint(), other.identity().fingerprint());
         }
     }
@@ -205,7 +205,7 @@ mod tests {
         new.title = "differs in other words".to_owned();
         new.place.account_id = Some("222222222222".parse().expect("an id"));
         new.place.ou = Some("Workloads/Prod".to_owned());
-        let since = since(&check(&[old.clone()]), &check(&[new.clone()]));
+        let since = since(&check([old.clone()]), &check([new.clone()]));
         assert_eq!(since.still, [new.clone()], "as it is now");
         assert_eq!(old.identity().fingerprint(), new.identity().fingerprint());
     }
@@ -216,14 +216,14 @@ mod tests {
         one.place.ou = Some("Workloads".to_owned());
         let mut other = one.clone();
         other.place.ou = Some("Sandbox".to_owned());
-        let since = since(&check(&[one]), &check(&[other.clone()]));
+        let since = since(&check([one]), &check([other.clone()]));
         assert_eq!(since.new, [other]);
     }
 
     #[test]
     fn what_is_told_twice_is_counted() {
         let twice = finding("a.x", Some("one"), None);
-        let (once, both) = (check(&[twice.clone()]), check(&[twice.clone(), twice]));
+        let (once, both) = (check([twice.clone()]), check([twice.clone(), twice]));
         let more = since(&once, &both);
         assert_eq!((more.new.len(), more.still.len()), (1, 1));
         let fewer = since(&both, &once);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_is_not_gone() {
-        let old = check(&[
+        let old = check([
             finding("config.recording", Some("one"), Some("eu-west-1")),
             finding("config.recording", Some("one"), Some("us-east-1")),
             finding("config.recording", Some("two"), Some("eu-west-1")),
@@ -241,7 +241,7 @@ mod tests {
         let unread = |account, region| {
             let mut unread = finding("config.readable", account, region);
             unread.kind = Kind::Unread;
-            check(&[unread])
+            check([unread])
         };
         let accounts = |findings: &[Finding]| findings.len();
         let part = since(&old, &unread(Some("one"), Some("eu-west-1")));
@@ -264,7 +264,7 @@ mod tests {
         blind.kind = Kind::Unread;
         let mut elsewhere = blind.clone();
         elsewhere.subject = "another".to_owned();
-        let since = since(&check(&[blind.clone()]), &check(&[elsewhere]));
+        let since = since(&check([blind.clone()]), &check([elsewhere]));
         assert_eq!(since.gone, [blind]);
     }
 

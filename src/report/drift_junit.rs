@@ -4,7 +4,6 @@
 //! was left out on purpose is skipped, and a finding below the severity that counts passes with its
 //! text, so that the file says the same as the exit code.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use quick_xml::Writer;
@@ -167,7 +166,7 @@ fn case(finding: &Finding, end: End, view: &DriftView<'_>, xml: &mut Xml) -> std
     xml.write_event(Event::End(BytesEnd::new("testcase")))
 }
 
-fn text(finding: &Finding, view: &DriftView<'_>, title: &Cow<'_, str>) -> String {
+fn text(finding: &Finding, view: &DriftView<'_>, title: &str) -> String {
     let mut lines = vec![format!("{}: {title}", finding.severity)];
     lines.extend(diff_lines(&finding.fields));
     if let Some(fix) = fix(&finding.fix, view.plan_file) {

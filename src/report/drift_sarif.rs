@@ -66,7 +66,7 @@ fn run<'a>(view: &DriftView<'a>) -> Run<'a> {
                 .map(|finding| Notification {
                     level: "error",
                     message: Message {
-                        text: sentence(finding),
+                        text: literal(&sentence(finding)),
                     },
                     associated_rule: RuleReference {
                         id: &finding.control,
@@ -199,10 +199,14 @@ fn message(finding: &Finding, plan_file: &str) -> String {
         text.push('\n');
         text.push_str(&fix);
     }
-    // Brackets are links in SARIF's messages (§3.11.6): a name must not become one.
-    text.replace('\\', "\\\\")
-        .replace('[', "\\[")
-        .replace(']', "\\]")
+    literal(&text)
+}
+
+/// Text that is neither a placeholder (§3.11.5: braces are doubled) nor a link (§3.11.6: `[text](target)`).
+fn literal(text: &str) -> String {
+    text.replace('{', "{{")
+        .replace('}', "}}")
+        .replace("](", "] (")
 }
 
 fn location(finding: &Finding, plan_file: &str) -> Location {
@@ -390,6 +394,14 @@ struct Properties<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_neither_placeholders_nor_links() {
+        assert_eq!(
+            literal(r#"{0} [click](1) {"Action":["a"]}"#),
+            r#"{{0}} [click] (1) {{"Action":["a"]}}"#
+        );
+    }
 
     #[test]
     fn paths_become_uri_references() {

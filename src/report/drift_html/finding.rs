@@ -52,9 +52,9 @@ pub(super) fn render(page: &Page<'_>, place: usize) -> Markup {
 fn ticked(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     html! {
-        @if parts.len() % 2 == 0 { (printable(text)) } @else {
+        @if parts.len().is_multiple_of(2) { (printable(text)) } @else {
             @for (number, part) in parts.iter().enumerate() {
-                @if number % 2 == 1 { code { (printable(part)) } } @else { (printable(part)) }
+                @if number.is_multiple_of(2) { (printable(part)) } @else { code { (printable(part)) } }
             }
         }
     }
