@@ -11,10 +11,10 @@ use crate::drift::{Findings, Severity};
 /// The widest that an account's name may be.
 const NAME: usize = 32;
 
-/// Accounts with findings, worst first, a cell for each control with findings; below it what
-/// the columns and the signs are. What is wider than the terminal comes in blocks, an account only
-/// where it has a finding. Lines are at most `width` columns wide, as long as that is enough for a name
-/// and one cell. Empty if nothing was found.
+/// Accounts with findings, worst first, a cell for each control with findings; below it what the
+/// columns and the signs are. What is wider than the terminal comes in blocks, an account only
+/// where it has a finding. Lines are at most `width` columns wide, as long as that is enough for a
+/// name and one cell. Empty if nothing was found.
 pub fn render(found: &Findings, width: usize) -> Vec<String> {
     let grid = grid(found);
     let columns: Vec<usize> = (0..grid.controls.len())
@@ -47,7 +47,7 @@ pub fn render(found: &Findings, width: usize) -> Vec<String> {
             }
             let pad = " ".repeat(name_width - name.width());
             let cells = spaced(&grid, block, |_, column| {
-                let status = row.cells.get(&column).map_or(Status::Clear, |c| c.status);
+                let status = row.cells.get(&column).map_or(row.rest, |c| c.status);
                 paint(color(status), status.sign())
             });
             lines.push(format!("{name}{pad}  {cells}"));

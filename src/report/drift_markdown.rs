@@ -1,7 +1,7 @@
 //! Findings as Markdown, for a comment on a pull request. Pure.
 //!
-//! Every text from outside stands in `<code>` with its punctuation as entities, or in a fence longer
-//! than any in it: a name can then neither format, nor link, nor mention anybody.
+//! Every text from outside stands in `<code>` with its punctuation as entities, or in a fence
+//! longer than any in it: a name can then neither format, nor link, nor mention anybody.
 
 use std::fmt::Write;
 

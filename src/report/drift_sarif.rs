@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::drift_view::{DriftView, diff_lines, fix, place};
+use super::drift_view::{DriftView, diff_lines, fix, place, printable};
 use crate::drift::{Finding, Fix, Kind, Severity};
 
 const SCHEMA: &str =
@@ -183,9 +183,9 @@ fn score(severity: Severity) -> &'static str {
 fn sentence(finding: &Finding) -> String {
     format!(
         "{} ({}): {}",
-        finding.subject,
-        place(&finding.place),
-        finding.title
+        printable(&finding.subject),
+        printable(&place(&finding.place)),
+        printable(&finding.title)
     )
 }
 
@@ -197,12 +197,13 @@ fn message(finding: &Finding, plan_file: &str) -> String {
     }
     if let Some(fix) = fix(&finding.fix, plan_file) {
         text.push('\n');
-        text.push_str(&fix);
+        text.push_str(&printable(&fix));
     }
     literal(&text)
 }
 
-/// Text that is neither a placeholder (§3.11.5: braces are doubled) nor a link (§3.11.6: `[text](target)`).
+/// Text that is neither a placeholder (§3.11.5: braces are doubled) nor a link (§3.11.6:
+/// `[text](target)`).
 fn literal(text: &str) -> String {
     text.replace('{', "{{")
         .replace('}', "}}")
@@ -218,8 +219,8 @@ fn location(finding: &Finding, plan_file: &str) -> Location {
             region: TextRegion { start_line: 1 },
         },
         logical_locations: [LogicalLocation {
-            name: finding.subject.clone(),
-            fully_qualified_name: place(&finding.place),
+            name: printable(&finding.subject).into_owned(),
+            fully_qualified_name: printable(&place(&finding.place)).into_owned(),
             kind: "resource",
         }],
     }

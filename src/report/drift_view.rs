@@ -147,8 +147,10 @@ pub struct Row<'a> {
     /// `None`: the organization as a whole.
     pub account: Option<&'a str>,
     pub id: Option<&'a AccountId>,
-    /// By the control's place in [`Grid::controls`]; where nothing was found there is no cell.
+    /// By the control's place in [`Grid::controls`]; where there is no finding there is no cell.
     pub cells: BTreeMap<usize, Cell>,
+    /// How the controls without a cell stand: clear, or skipped with the whole account.
+    pub rest: Status,
     /// All findings, by their place in the check.
     pub findings: Vec<usize>,
     pub status: Status,
@@ -190,6 +192,7 @@ pub fn grid(found: &Findings) -> Grid<'_> {
         account,
         id,
         cells: BTreeMap::new(),
+        rest: Status::Clear,
         findings: Vec::new(),
         status: Status::Clear,
     };
@@ -206,6 +209,10 @@ pub fn grid(found: &Findings) -> Grid<'_> {
         let status = Status::of(finding);
         row.findings.push(place);
         row.status = row.status.worse(status);
+        // Nothing found because nobody looked is not "nothing found".
+        if status == Status::Skipped && finding.place.region.is_none() {
+            row.rest = Status::Skipped;
+        }
         if let Some(&column) = column.get(finding.control.as_str()) {
             let cell = row.cells.entry(column).or_insert(Cell {
                 status,

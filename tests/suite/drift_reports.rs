@@ -251,6 +251,25 @@ fn heat_keeps_to_the_width_and_tells_without_colour() {
     assert!(drift_heat::render(&clean().findings, 80).is_empty());
 }
 
+/// An account that nobody looked into is not one in which nothing was found.
+#[test]
+fn a_skipped_account_is_skipped_in_every_control() {
+    let heat = plain(&drift_heat::render(&sample().findings, 80));
+    let line = heat
+        .lines()
+        .find(|line| line.starts_with("closed-shop"))
+        .expect("a line");
+    let cells = line.trim_start_matches("closed-shop").replace(' ', "");
+    assert_eq!(cells, "----------", "{line}");
+    let html = drift_html::render(&sample().view());
+    let row = html
+        .split("<tr")
+        .find(|row| row.contains("closed-shop") && row.contains("<td"))
+        .expect("a row");
+    // Account, worst, and one for each of 11 controls.
+    assert_eq!(row.matches("<td class=\"s-skipped\">").count(), 11, "{row}");
+}
+
 // ---- names from outside
 
 #[test]

@@ -49,7 +49,8 @@ fn line(page: &Page<'_>, number: usize, row: &Row<'_>) -> Markup {
             td { (badge(row.status)) }
             @for (column, control) in page.grid.controls.iter().enumerate() {
                 @match row.cells.get(&column) {
-                    None => td {},
+                    None if row.rest == Status::Clear => td {},
+                    None => td class=(class(row.rest)) { (row.rest.sign()) },
                     Some(cell) => {
                         @let said = format!("{control}: {}, {}", cell.status.word(), words::count(cell.count, "finding", "findings"));
                         td class=(class(cell.status)) {

@@ -1,7 +1,8 @@
 //! Findings as one HTML file that needs nothing else: no network, no server, no other file. Pure.
 //!
 //! The organization as a tree, the grid of accounts and controls, and a page a finding (its
-//! fragment shows it alone). Everything is there without the script, which filters and opens. Names and policies are other people's input: the template engine escapes every text, and the
+//! fragment shows it alone). Everything is there without the script, which filters and opens.
+//! Names and policies are other people's input: the template engine escapes every text, and the
 //! content security policy lets only this file's own style and script run, by their hashes.
 
 mod finding;
