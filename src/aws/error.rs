@@ -148,6 +148,13 @@ impl AwsError {
                 }
             }
             None if self.foreign(raw) => {}
+            // Some of the SDK's parsers call a garbled answer an error of the service, also where
+            // the status says that all is well.
+            None if raw.body().bytes().is_none_or(|body| !body.is_empty()) => {
+                self.kind = ErrorKind::NoAnswer;
+                self.code = "UnreadableAnswer".into();
+                self.message = chain(err);
+            }
             None => {
                 self.code = format!("HTTP{status}");
                 self.message = chain(err);

@@ -225,7 +225,7 @@ fn create_organization(
 }
 
 fn show(found: &Comparison, global: &Global, printer: &Printer) {
-    match global.output {
+    match global.output() {
         Output::Text => printer.data(&preview::text(&found.preview)),
         Output::Json => {
             let mut plan = json::plan(&found.preview);

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -9,16 +9,20 @@ use super::make::{Work, make};
 use super::perform::Holding;
 use super::session::Session;
 use super::subject::Subject;
-use super::{Global, Output, compare, prompt, session, stop, subject};
+use super::{Form, Global, Output, compare, files, prompt, session, stop, subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
 use crate::diff::{DiffOptions, diff};
-use crate::drift::{self, Finding, Findings, Fix, Severity};
+use crate::drift::{self, Controls, Finding, Findings, Fix, SavedFindings, Severity};
 use crate::execute::Stop;
 use crate::graph::graph;
 use crate::observe::probe;
 use crate::plan::OuPath;
-use crate::report::{Printer, cost, drift as report, plan as preview, words};
+use crate::report::drift_view::{DriftView, OuTree};
+use crate::report::{
+    Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
+    plan as preview, words,
+};
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
 ///
@@ -45,6 +49,16 @@ pub(super) struct Drift {
     /// The severity from which a finding makes the exit code 2.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Level::Low)]
     fail_on: Level,
+    /// Show only what is new or gone since the check that `--out` saved in this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "fix")]
+    since: Option<PathBuf>,
+    /// Save this check, whole, for a later `--since`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write a report into a file too; its ending says which: .html, .md, .sarif, .xml (JUnit) or .json.
+    /// May be repeated.
+    #[arg(long, value_name = "FILE", value_parser = report_file)]
+    report: Vec<ReportFile>,
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
@@ -72,6 +86,27 @@ impl Level {
     }
 }
 
+/// A file for a report, and the form that its ending asks for.
+#[derive(Debug, Clone)]
+struct ReportFile {
+    path: PathBuf,
+    form: Form,
+}
+
+fn report_file(text: &str) -> Result<ReportFile, String> {
+    let path = PathBuf::from(text);
+    let form = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("html" | "htm") => Form::Html,
+        Some("md") => Form::Markdown,
+        Some("sarif") => Form::Sarif,
+        Some("xml") => Form::Junit,
+        Some("json") => Form::Json,
+        Some("txt") => Form::Text,
+        _ => return Err("end it with .html, .md, .sarif, .xml, .json or .txt".to_owned()),
+    };
+    Ok(ReportFile { path, form })
+}
+
 /// One check: what was found, and the changes that findings name as their fix.
 struct Check {
     findings: Findings,
@@ -83,39 +118,65 @@ struct Check {
 
 pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan, global, printer)?;
+    if verb.fix && !matches!(global.form(), Form::Text | Form::Json) {
+        return Err(
+            CommandError::new("`--fix` tells what it does as text or as JSON lines")
+                .hint("`--report FILE` writes other reports beside it"),
+        );
+    }
+    // Read before anything else: a wrong file should not cost a check.
+    let earlier = verb.since.as_deref().map(load).transpose()?;
     session::with(&subject.plan, global, printer, async |session| {
         let stop = Stop::new();
         tokio::select! {
             biased;
-            result = drift(verb, &subject, session, global, printer, &stop) => result,
+            result = drift(verb, &subject, earlier.as_ref(), session, global, printer, &stop) => result,
             () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
         }
     })
 }
 
+/// Reads a saved check.
+fn load(file: &Path) -> Result<Findings, CommandError> {
+    let doing = || format!("could not read the check {}", file.display());
+    let text =
+        std::fs::read_to_string(file).map_err(|error| CommandError::caused(doing(), &error))?;
+    SavedFindings::from_json(&text)
+        .map(|saved| saved.findings)
+        .map_err(|error| {
+            CommandError::caused(doing(), &error).hint("`orgstrap drift --out FILE` saves one")
+        })
+}
+
 async fn drift(
     verb: &Drift,
     subject: &Subject,
+    earlier: Option<&Findings>,
     session: &Session,
     global: &Global,
     printer: &Printer,
     stop: &Stop,
 ) -> CommandResult {
     let before = check(verb, subject, session, printer).await?;
-    show(&before.findings, verb, global, printer);
+    match earlier {
+        Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
+        None => show(&before.findings, verb, subject, global, printer),
+    }
     if !verb.fix {
+        keep(&before.findings, verb, subject, printer)?;
         return Ok(exit(&before.findings, verb));
     }
     let changes = fixes(&before);
     if changes.is_empty() {
         printer.say("There is nothing that orgstrap can put back.");
+        keep(&before.findings, verb, subject, printer)?;
         return Ok(exit(&before.findings, verb));
     }
     let order = graph(changes)
         .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
     let ordered: Vec<Change> = order.changes().cloned().collect();
     let number = ordered.len();
-    if global.output == Output::Text {
+    if global.output() == Output::Text {
         let preview = preview::Preview {
             source: verb.plan.display().to_string(),
             management_account: session.management.to_string(),
@@ -145,13 +206,14 @@ async fn drift(
     let holding = Holding::take(session, stop).await?;
     let done = make(work, holding, session, global, printer, stop).await;
     let after = check(verb, subject, session, printer).await?;
-    if global.output == Output::Text {
+    if global.output() == Output::Text {
         printer.data_line(&format!(
             "\n{}",
             report::outcome(&before.findings, &after.findings)
         ));
     }
-    show(&after.findings, verb, global, printer);
+    show(&after.findings, verb, subject, global, printer);
+    keep(&after.findings, verb, subject, printer)?;
     Ok(match super::make::exit(&done) {
         Exit::Done => exit(&after.findings, verb),
         other => other,
@@ -222,12 +284,91 @@ fn asked_for(verb: &Drift, finding: &Finding) -> bool {
     control && account && ou && severe
 }
 
-fn show(findings: &Findings, verb: &Drift, global: &Global, printer: &Printer) {
+fn show(findings: &Findings, verb: &Drift, subject: &Subject, global: &Global, printer: &Printer) {
+    printer.data(&rendered(findings, verb, subject, global.form()));
+}
+
+/// A report, whole, ending in a line end.
+fn rendered(findings: &Findings, verb: &Drift, subject: &Subject, form: Form) -> String {
     let source = verb.plan.display().to_string();
-    match global.output {
-        Output::Text => printer.data(&report::text(findings, &source)),
-        Output::Json => printer.data_line(&report::json(findings, &source).to_string()),
+    let mut controls = Controls::builtin();
+    for (name, control) in &subject.wanted.controls {
+        controls.add(
+            name,
+            &control.title,
+            control.hint.as_deref().unwrap_or_default(),
+        );
     }
+    let tree = OuTree::of(&subject.plan);
+    let view = DriftView {
+        findings,
+        plan_file: &source,
+        controls: &controls,
+        tree: &tree,
+        fail_on: verb.fail_on.severity(),
+    };
+    let mut text = match form {
+        Form::Text => report::text(findings, &source),
+        Form::Json => report::json(findings, &source).to_string(),
+        Form::Sarif => drift_sarif::render(&view),
+        Form::Junit => drift_junit::render(&view),
+        Form::Markdown => drift_markdown::render(&view),
+        Form::Html => drift_html::render(&view),
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// What is new and what is gone.
+fn show_since(
+    earlier: &Findings,
+    now: &Findings,
+    verb: &Drift,
+    global: &Global,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    let since = drift::since(earlier, now);
+    match global.form() {
+        Form::Text => printer.data(&report::since_text(&since, earlier, now)),
+        Form::Json => {
+            let source = verb.plan.display().to_string();
+            printer.data_line(&report::since_json(&since, earlier, now, &source).to_string());
+        }
+        _ => {
+            return Err(
+                CommandError::new("`--since` tells what changed as text or as JSON")
+                    .hint("`--report FILE` writes other reports of the whole check"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files that were asked for.
+fn keep(
+    findings: &Findings,
+    verb: &Drift,
+    subject: &Subject,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    for file in &verb.report {
+        let text = rendered(findings, verb, subject, file.form);
+        files::write_private(&file.path, &text)?;
+        printer.say(&format!("Wrote {}.", file.path.display()));
+    }
+    if let Some(out) = &verb.out {
+        let text = SavedFindings::new(findings.clone())
+            .to_json()
+            .map_err(|error| CommandError::caused("could not write the check as JSON", &error))?;
+        files::write_private(out, &text)?;
+        let file = out.display();
+        printer.say(&format!(
+            "Saved this check to {file}; `orgstrap drift --since {file}` tells what has changed since."
+        ));
+    }
+    Ok(())
 }
 
 /// A finding hides what could not be told: who mends it looks again anyway.

@@ -29,7 +29,7 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
     let text = saved
         .to_json()
         .map_err(|error| CommandError::caused("could not write the inventory as JSON", &error))?;
-    match global.output {
+    match global.output() {
         Output::Text => printer.data(&report::text(&saved.inventory)),
         Output::Json => printer.data(&text),
     }

@@ -43,12 +43,12 @@ pub(super) async fn make(
 ) -> Summary {
     let speed = match work.speed {
         Some(speed) => Some(f64::from(speed)),
-        None if session.sandbox && global.output == Output::Text && printer.draws_bars() => {
+        None if session.sandbox && global.output() == Output::Text && printer.draws_bars() => {
             Some(Governor::watchable(work.expected))
         }
         None => None,
     };
-    let show = match global.output {
+    let show = match global.output() {
         Output::Text => Show::Text,
         Output::Json => Show::Json,
     };
@@ -77,7 +77,7 @@ pub(super) async fn make(
         took,
         sandbox: session.sandbox,
     };
-    match global.output {
+    match global.output() {
         Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
         Output::Json => printer.data_line(&summary::json(&ended).to_string()),
     }

@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::report::{Color, Printer, Verbosity};
-use error::CommandResult;
+use error::{CommandError, CommandResult};
 use exit::Exit;
 pub use reference::reference;
 
@@ -71,9 +71,9 @@ pub(crate) struct Global {
     /// In the sandbox, lets faults happen to about one call in twenty, drawn from this number.
     #[arg(long, global = true, value_name = "SEED", hide_short_help = true)]
     pub(crate) fault_seed: Option<u64>,
-    /// How results are written to stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
+    /// How results are written to stdout; all but `text` and `json` are reports of `drift`.
+    #[arg(long, global = true, value_enum, default_value_t = Form::Text, value_name = "FORM")]
+    output: Form,
     /// Answer yes to the question whether to go on.
     #[arg(long, short = 'y', global = true)]
     pub(crate) yes: bool,
@@ -97,13 +97,44 @@ pub(crate) struct Global {
     pub(crate) color: Color,
 }
 
-/// How results are written.
+/// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
+pub(crate) enum Form {
     /// For people.
     Text,
     /// For programs: one JSON document, or JSON lines for what takes time.
     Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For test reports of pipelines.
+    Junit,
+    /// For comments on pull requests.
+    Markdown,
+    /// One self-contained page.
+    Html,
+}
+
+/// How results are written by a verb that has no reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+impl Global {
+    /// How results are written. Reports are asked for by [`Global::form`]; what is said beside
+    /// them is for people.
+    pub(crate) fn output(&self) -> Output {
+        match self.output {
+            Form::Json => Output::Json,
+            _ => Output::Text,
+        }
+    }
+
+    /// The form of a report.
+    pub(crate) fn form(&self) -> Form {
+        self.output
+    }
 }
 
 /// `--pace`.
@@ -146,6 +177,11 @@ enum Verb {
 
 impl Verb {
     fn run(&self, global: &Global, printer: &Printer) -> CommandResult {
+        let report = !matches!(global.form(), Form::Text | Form::Json);
+        if report && !matches!(self, Verb::Drift(_)) {
+            return Err(CommandError::new("this command has no such report")
+                .hint("`--output text` or `--output json`; the others are for `orgstrap drift`"));
+        }
         match self {
             Verb::Init(verb) => init::run(verb, global, printer),
             Verb::Validate(verb) => validate::run(verb, global, printer),

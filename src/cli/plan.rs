@@ -56,7 +56,7 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
                 "There is no organization yet; `apply` creates it when asked with `--create-organization`.",
             );
         }
-        match global.output {
+        match global.output() {
             Output::Text => printer.data(&preview::text(&found.preview)),
             Output::Json => printer.data_line(&json::plan(&found.preview).to_string()),
         }

@@ -74,7 +74,7 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
             }
             .rehearse(verb, session, printer)
             .await?;
-            match global.output {
+            match global.output() {
                 Output::Text => printer.data(&rehearsal::text(&rehearsal)),
                 Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
             }

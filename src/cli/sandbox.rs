@@ -92,7 +92,7 @@ fn poke(verb: &Poke, global: &Global, printer: &Printer) -> CommandResult {
     })?;
     let did = known.run(&mut world, &verb.arguments).map_err(wrong)?;
     session::save_world(&world, file)?;
-    match global.output {
+    match global.output() {
         Output::Text => printer.data_line(&did),
         Output::Json => {
             let document = serde_json::json!({
@@ -109,7 +109,7 @@ fn poke(verb: &Poke, global: &Global, printer: &Printer) -> CommandResult {
 }
 
 fn list(global: &Global, printer: &Printer) {
-    match global.output {
+    match global.output() {
         Output::Text => {
             let usages: Vec<String> = poke::all().map(poke::Poke::usage).collect();
             let rows: Vec<[&str; 2]> = usages
@@ -180,7 +180,7 @@ fn tell(address: SocketAddr, global: &Global, printer: &Printer) {
         ("AWS_DEFAULT_REGION", region.to_owned()),
     ];
     printer.say("The sandbox answers. For the AWS CLI, boto3 and others, in another shell:\n");
-    match global.output {
+    match global.output() {
         Output::Text => {
             for (name, value) in &environment {
                 printer.data_line(&format!("export {name}={value}"));

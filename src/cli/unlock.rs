@@ -27,7 +27,7 @@ pub(super) fn run(verb: &Unlock, global: &Global, printer: &Printer) -> CommandR
         let holder = lock::unlock(&session.aws, &verb.run)
             .await
             .map_err(|error| refused(&error, &verb.run))?;
-        match global.output {
+        match global.output() {
             Output::Text => printer.data_line(&format!(
                 "Unlocked: run {} of {} held the lock since {}.",
                 holder.run, holder.who, holder.started

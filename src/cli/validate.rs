@@ -16,7 +16,7 @@ pub(super) struct Validate {
 }
 
 pub(super) fn run(verb: &Validate, global: &Global, printer: &Printer) -> CommandResult {
-    let checked = match global.output {
+    let checked = match global.output() {
         Output::Text => subject::load(&verb.plan, global, printer),
         Output::Json => return subject::check_json(&verb.plan, printer),
     };

@@ -8,11 +8,14 @@
 //! What could not be read is a finding of its own kind, never silence; what AWS has suspended is
 //! said to be skipped, never a failure.
 
+mod about;
 mod checks;
 mod control;
 mod controls;
 mod expected;
 mod organization;
+mod saved;
+mod since;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +23,13 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use about::{About, Controls};
 pub use checks::{Check, checks, questions};
 pub use control::{of_address, of_unmanaged};
 pub use controls::judge_controls;
 pub use organization::judge;
+pub use saved::{SavedFindings, SavedFindingsError};
+pub use since::{Identity, Since, since};
 
 use crate::change::{Address, FieldChange};
 use crate::plan::{AccountId, AccountKey, Region};

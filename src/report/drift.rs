@@ -8,7 +8,12 @@ use super::json::VERSION;
 use super::style::{self, paint};
 use super::{fields, words};
 use crate::change::Verb;
-use crate::drift::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
+use crate::drift::{Finding, FindingPlace, Findings, Fix, Kind, Severity, Since};
+
+/// Up to here findings need no table.
+const FEW: usize = 3;
+/// How wide the table of accounts and controls may be.
+const HEAT_WIDTH: usize = 100;
 
 /// How many lines of what differs are shown of one finding; the JSON form has all.
 const FIELD_LINES: usize = 12;
@@ -22,6 +27,12 @@ pub fn text(findings: &Findings, source: &str) -> String {
         text.push('\n');
     };
     line(headline(findings, source));
+    // A few findings are seen at a glance anyway.
+    if wrong(findings).count() > FEW {
+        line(String::new());
+        let heat = super::drift_heat::render(findings, HEAT_WIDTH);
+        heat.into_iter().for_each(&mut line);
+    }
     for (place, group) in groups(findings) {
         line(String::new());
         line(paint(style::BOLD, place));
@@ -241,6 +252,58 @@ fn finding(finding: &Finding) -> Value {
         "fields": fields,
         "fix": fix,
         "references": finding.references,
+    })
+}
+
+/// What is new and gone since an earlier check.
+pub fn since_text(since: &Since, earlier: &Findings, now: &Findings) -> String {
+    let mut text = String::new();
+    let mut line = |one: String| {
+        text.push_str(&one);
+        text.push('\n');
+    };
+    line(format!(
+        "Organization {}, read {}, since {}: {} new, {} gone, {} still there",
+        now.management_account,
+        now.taken_at,
+        earlier.taken_at,
+        since.new.len(),
+        since.gone.len(),
+        since.still.len(),
+    ));
+    let lists = [
+        ("New", &since.new),
+        ("Gone", &since.gone),
+        ("Found before, and could not be read now", &since.unclear),
+    ];
+    for (title, list) in lists {
+        if list.is_empty() {
+            continue;
+        }
+        line(String::new());
+        line(paint(style::BOLD, title));
+        let width = list.iter().map(|f| f.control.len()).max().unwrap_or(0);
+        for finding in list {
+            one(finding, width, &mut line);
+        }
+    }
+    text
+}
+
+/// The document of `drift --since FILE --output json`.
+pub fn since_json(since: &Since, earlier: &Findings, now: &Findings, source: &str) -> Value {
+    let list = |findings: &[Finding]| findings.iter().map(finding).collect::<Vec<_>>();
+    json!({
+        "format": "orgstrap-drift-since",
+        "version": VERSION,
+        "source": source,
+        "management_account": now.management_account,
+        "taken_at": now.taken_at,
+        "since": earlier.taken_at,
+        "new": list(&since.new),
+        "gone": list(&since.gone),
+        "still": list(&since.still),
+        "unclear": list(&since.unclear),
     })
 }
 

@@ -60,7 +60,7 @@ fn fits(value: &str) -> bool {
 }
 
 /// An empty value or one with outer spaces would be invisible.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     if value.is_empty() || value.trim() != value {
         format!("{value:?}")
     } else {
@@ -81,7 +81,7 @@ fn short(value: &str) -> String {
 }
 
 /// JSON is compared by its meaningful lines, other text as it is.
-fn pretty(text: &str) -> String {
+pub(super) fn pretty(text: &str) -> String {
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) => {
             serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned())

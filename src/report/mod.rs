@@ -6,6 +6,12 @@
 pub mod cost;
 pub mod diagnostics;
 pub mod drift;
+pub mod drift_heat;
+pub mod drift_html;
+pub mod drift_junit;
+pub mod drift_markdown;
+pub mod drift_sarif;
+pub mod drift_view;
 mod fields;
 pub mod inventory;
 pub mod json;

@@ -9,6 +9,7 @@ mod baselines;
 mod broken_plans;
 mod conformance;
 mod drift;
+mod drift_reports;
 mod duration;
 mod examples;
 mod faults;

@@ -1,0 +1,240 @@
+//! What the controls are, in words: for the formats that list rules beside findings.
+
+use std::collections::BTreeMap;
+
+/// What a control keeps, and why anybody should care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// What it keeps, as a short sentence without a full stop.
+    pub title: String,
+    /// Why it matters, and how it is put right.
+    pub help: String,
+}
+
+/// Words for controls, by name. Those of baselines come from their descriptors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Controls(BTreeMap<String, About>);
+
+impl Controls {
+    /// The controls that need no descriptor: those of the organization and of stacks.
+    pub fn builtin() -> Self {
+        let mut controls = Self::default();
+        for (name, title, help) in BUILTIN {
+            controls.add(name, title, help);
+        }
+        controls
+    }
+
+    /// Adds one, or replaces it.
+    pub fn add(&mut self, name: &str, title: &str, help: &str) {
+        let about = About {
+            title: title.to_owned(),
+            help: help.to_owned(),
+        };
+        self.0.insert(name.to_owned(), about);
+    }
+
+    /// The words for a control; where nobody wrote any, its name must do.
+    pub fn about(&self, name: &str) -> About {
+        self.0.get(name).cloned().unwrap_or_else(|| About {
+            title: name.to_owned(),
+            help: String::new(),
+        })
+    }
+}
+
+/// Name, title and help. A test holds that every control of this module has a line.
+const BUILTIN: &[(&str, &str, &str)] = &[
+    (
+        "organization.organization",
+        "The organization exists and has all features",
+        "Without all features there are no policies, no trusted access and no delegated administrators. `orgstrap apply` creates or upgrades it.",
+    ),
+    (
+        "organization.policy-type",
+        "The policy types that the plan uses are enabled",
+        "A policy of a type that is not enabled has no effect anywhere. `--fix` enables the type.",
+    ),
+    (
+        "organization.trusted-access",
+        "Services that the plan names may act for the organization",
+        "Without trusted access a service sees single accounts only, and new ones not at all. `--fix` grants it; orgstrap never takes it back.",
+    ),
+    (
+        "organization.service-linked-role",
+        "Service-linked roles that services need are there",
+        "A service without its role stops, mostly without a word. `--fix` creates the role.",
+    ),
+    (
+        "organization.ou",
+        "The plan's OUs exist under their names",
+        "Policies and stack sets reach accounts through OUs. `--fix` creates or renames them.",
+    ),
+    (
+        "organization.account",
+        "The plan's accounts exist",
+        "`--fix` creates a missing account, once: emails are looked up first.",
+    ),
+    (
+        "organization.account-name",
+        "Accounts have the names that the plan gives them",
+        "`--fix` renames the account.",
+    ),
+    (
+        "organization.placement",
+        "Accounts lie in the OU that the plan says",
+        "An account in another OU has other policies and other stacks. `--fix` moves it back.",
+    ),
+    (
+        "organization.contact",
+        "Accounts have the plan's alternate contacts",
+        "AWS writes to the security contact when keys leak. `--fix` sets it.",
+    ),
+    (
+        "organization.tags",
+        "Accounts, OUs, policies and the root carry the plan's tags",
+        "Only keys that the plan names are looked at. `--fix` sets them.",
+    ),
+    (
+        "organization.policy",
+        "Policies exist and say what the plan says",
+        "A changed policy may allow what was denied. `--fix` writes the plan's content.",
+    ),
+    (
+        "organization.attachment",
+        "Policies are attached where the plan says, and orgstrap's own nowhere else",
+        "A policy that is attached to nothing protects nothing. `--fix` attaches and detaches.",
+    ),
+    (
+        "organization.delegated-administrator",
+        "Services are administered by the account that the plan names",
+        "`--fix` registers the account; orgstrap never takes a registration back.",
+    ),
+    (
+        "organization.access",
+        "orgstrap's role and the service-linked roles are in every account",
+        "An account that cannot be entered cannot be checked or repaired. `--fix` creates what is missing.",
+    ),
+    (
+        "organization.account-state",
+        "Accounts are in use",
+        "Nothing is checked in an account that AWS has suspended or closed. Reopening is done with AWS's support within 90 days.",
+    ),
+    (
+        "organization.unmanaged-account",
+        "Every account of the organization is in the plan",
+        "Nobody's account is nobody's to watch. Take it into the plan, or close it; orgstrap leaves it alone.",
+    ),
+    (
+        "organization.by-hand",
+        "What orgstrap cannot change is as the plan says",
+        "A person has to do it; the finding says what.",
+    ),
+    (
+        "organization.blocked",
+        "Nothing is in a state in which it cannot be changed",
+        "AWS or somebody is in the middle of something. Look again later, or follow the finding's advice.",
+    ),
+    (
+        "organization.readable",
+        "Everything that is to be checked can be read",
+        "What could not be read may be right or wrong. The finding says which call failed and why.",
+    ),
+    (
+        "organization.comparable",
+        "Plan and organization can be compared",
+        "As long as this is so, nothing else can be told for certain.",
+    ),
+    (
+        "stacks.access",
+        "StackSets may act for the organization",
+        "Without it no stack set reaches an account. `--fix` grants it.",
+    ),
+    (
+        "stacks.missing",
+        "The baselines' stacks and stack sets exist",
+        "`--fix` creates them.",
+    ),
+    (
+        "stacks.stack",
+        "Stacks have the baseline's template, parameters and tags",
+        "`--fix` updates the stack.",
+    ),
+    (
+        "stacks.stack-set",
+        "Stack sets have the baseline's template, parameters and settings",
+        "`--fix` updates the stack set.",
+    ),
+    (
+        "stacks.instances-missing",
+        "Every account and Region has its stack instances",
+        "An account without an instance lacks the baseline. `--fix` creates the instances: updating a stack set does not.",
+    ),
+    (
+        "stacks.instances-outdated",
+        "Stack instances are current",
+        "An OUTDATED instance runs an older template. `--fix` updates the stack set's instances.",
+    ),
+    (
+        "stacks.instances-inoperable",
+        "No stack instance is inoperable",
+        "An INOPERABLE instance can be neither updated nor deleted. `--fix` takes it out of the set, keeping its stack.",
+    ),
+    (
+        "stacks.auto-deployment",
+        "Stack sets deploy to accounts that join",
+        "With auto-deployment off a new account gets no baseline. `--fix` turns it on.",
+    ),
+    (
+        "guardduty.administrator",
+        "GuardDuty is administered by the SecOps account in every Region",
+        "`--fix` appoints it.",
+    ),
+    (
+        "guardduty.settings",
+        "GuardDuty enables itself and its features in every account",
+        "`--fix` writes the settings.",
+    ),
+    (
+        "guardduty.members",
+        "Every account is a GuardDuty member",
+        "`--fix` adds the missing ones.",
+    ),
+    (
+        "guardduty.export",
+        "GuardDuty's findings are exported to the logging account",
+        "`--fix` writes the export.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names stand in the code as literals; this reads them there, so that a new control
+    /// without words is noticed.
+    #[test]
+    fn every_control_of_this_module_has_words() {
+        let sources = [include_str!("control.rs"), include_str!("organization.rs")];
+        let name = regex_lite::Regex::new(r#""((?:organization|stacks|guardduty)\.[a-z-]+)""#)
+            .expect("a pattern");
+        let controls = Controls::builtin();
+        let mut seen = 0;
+        for found in sources.iter().flat_map(|source| name.captures_iter(source)) {
+            let control = found.get(1).map_or("", |name| name.as_str());
+            let about = controls.about(control);
+            assert!(!about.help.is_empty(), "{control} has no words");
+            assert_ne!(about.title, control);
+            seen += 1;
+        }
+        assert!(seen > 25, "only {seen} names were found in the sources");
+    }
+
+    #[test]
+    fn a_control_without_words_is_called_by_its_name() {
+        let mut controls = Controls::builtin();
+        assert_eq!(controls.about("mine.rule").title, "mine.rule");
+        controls.add("mine.rule", "Doors are shut", "Shut them.");
+        assert_eq!(controls.about("mine.rule").title, "Doors are shut");
+    }
+}
