@@ -1,6 +1,6 @@
 //! The report of a drift check: for people, and as one JSON document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,11 @@ pub fn text(findings: &Findings, source: &str) -> String {
         text.push('\n');
     };
     line(headline(findings, source));
+    let heat = heat(findings);
+    if !heat.is_empty() {
+        line(String::new());
+        heat.into_iter().for_each(&mut line);
+    }
     for (place, group) in groups(findings) {
         line(String::new());
         line(paint(style::BOLD, place));
@@ -140,6 +145,51 @@ fn groups(findings: &Findings) -> Vec<(String, Vec<&Finding>)> {
         }
     }
     groups
+}
+
+/// A line an account, a column a family of controls: how many findings, and how bad the worst is. For
+/// one account the list says as much.
+fn heat(findings: &Findings) -> Vec<String> {
+    let family = |finding: &Finding| {
+        let control = finding.control.split('.').next();
+        control.unwrap_or_default().to_owned()
+    };
+    let columns: BTreeSet<String> = wrong(findings).map(family).collect();
+    // Room for "12 critical".
+    let wide = |column: &str| column.chars().count().max(11);
+    let groups = groups(findings);
+    if groups.len() < 2 {
+        return Vec::new();
+    }
+    let name = |group: &[&Finding]| {
+        let account = group
+            .first()
+            .and_then(|finding| finding.place.account.clone());
+        account.unwrap_or_else(|| "(organization)".to_owned())
+    };
+    let names = groups.iter().map(|(_, group)| name(group).chars().count());
+    let width = names.max().unwrap_or(0);
+    let mut head = format!("{:width$}", "");
+    for column in &columns {
+        head.push_str(&format!("  {column:0$}", wide(column)));
+    }
+    let mut lines = vec![paint(style::DIM, head.trim_end())];
+    for (_, group) in &groups {
+        let mut line = format!("{:width$}", name(group));
+        for column in &columns {
+            let found = group.iter().filter(|finding| family(finding) == *column);
+            let wide = wide(column);
+            let worst = found.clone().map(|finding| finding.severity).max();
+            let (cell, style) = match worst {
+                Some(severity) => (format!("{} {severity}", found.count()), color(severity)),
+                None => ("·".to_owned(), style::DIM),
+            };
+            let space = " ".repeat(wide.saturating_sub(cell.chars().count()));
+            line.push_str(&format!("  {}{space}", paint(style, cell)));
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
 }
 
 fn account(place: &FindingPlace) -> String {
@@ -327,6 +377,10 @@ mod tests {
         ]);
         insta::assert_snapshot!(plain(&all), @r"
         Organization 111111111111, 2 accounts, read 2026-01-05T09:00:00Z: 2 findings (1 critical, 1 high)
+
+           cloudtrail   config
+        b  1 critical   ·
+        a  ·            1 high
 
         b
           critical  cloudtrail.key  the subject of cloudtrail.key: is otherwise
