@@ -172,6 +172,7 @@ static TABLE: &[Row] = &[
     Row("cloudtrail", "*", "Conflict", "", Always, &CONCURRENT),
     Row("config", "*", "InsufficientDeliveryPolicy", "", Always, &PROPAGATION),
     Row("config", "*", "NoAvailableDeliveryChannel", "", Always, &PROPAGATION),
+    Row("cloudcontrol", "*", "ConcurrentOperation", "", Always, &CONCURRENT),
     Row("guardduty", "CreatePublishingDestination", "BadRequest", "permission", Always, &PROPAGATION),
     Row("*", "*", "Throttling", "", Always, &THROTTLE),
     Row("*", "*", "Throttled", "", Always, &THROTTLE),

@@ -86,15 +86,13 @@ impl Hand<'_> {
             .configuration_recorder_name(recorder)
             .send());
         match started {
-            // Its channel is put by a change of its own, which starts it.
-            Err(error) if error.is("NoAvailableDeliveryChannel") => Ok(Made::new()),
             // A recorder of another name, or none yet: its own control tells.
             Err(error) if error.is("NoSuchConfigurationRecorder") => Ok(Made::new()),
             started => started.doing(doing).map(|_| Made::new()),
         }
     }
 
-    /// As the template says; then it records.
+    /// As the template says; then it records, if it has a channel.
     pub(super) async fn put_recorder(
         &self,
         account: &Text,
@@ -152,6 +150,14 @@ impl Hand<'_> {
             .configuration_recorder(recorder.clone())
             .send())
         .doing(doing)?;
+        // Without a channel it cannot record; the channel's own change starts it.
+        let channels = call!(self, &at, "config", "DescribeDeliveryChannels", || client
+            .describe_delivery_channels()
+            .send())
+        .doing(doing)?;
+        if channels.delivery_channels().is_empty() {
+            return Ok(Made::new());
+        }
         self.start(&at, name).await
     }
 

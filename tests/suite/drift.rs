@@ -839,3 +839,62 @@ fn much_at_once_is_put_back_in_one_go() {
     assert_eq!(before.len(), names.len(), "{before:#?}");
     assert_eq!((exit, after), (Some(0), Vec::new()));
 }
+
+#[test]
+fn an_account_that_is_missing_is_one_finding_and_is_made_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("world.json");
+    std::fs::copy(applied(), &file).expect("it copies");
+    let text = std::fs::read_to_string(plan()).expect("it reads");
+    let own = folder.path().join("org.toml");
+    let account = "[account.shop-test]\nou = \"Workloads/Dev\"\ntags = { data-classification = \"internal\", business-unit = \"shop\" }\n";
+    std::fs::write(&own, format!("{text}\n{account}")).expect("it writes");
+    let run = |arguments: &[&str]| {
+        let output = orgstrap()
+            .args([
+                "drift",
+                "--yes",
+                "-q",
+                "--sandbox",
+                "--output",
+                "json",
+                "--world",
+            ])
+            .arg(&file)
+            .arg(&own)
+            .args(arguments)
+            .output()
+            .expect("it runs");
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let documents = out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        (output.status.code(), documents.collect::<Vec<Value>>())
+    };
+    // Its place, tags and instances follow from it; who watches it is GuardDuty's to tell.
+    let (exit, found) = run(&[]);
+    let ids = found[0]["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|f| f["control"].clone());
+    let mut ids: Vec<Value> = ids.collect();
+    ids.dedup();
+    assert_eq!(
+        (exit, ids),
+        (
+            Some(2),
+            vec![json!("guardduty.members"), json!("organization.account")]
+        )
+    );
+    // Asked for alone, it is made whole all the same.
+    let (exit, found) = run(&["--fix", "--only", "organization.account"]);
+    assert_eq!(exit, Some(0), "{:?}", found.last().map(controls));
+    let (exit, found) = run(&[]);
+    let left = controls(&found[0]);
+    let watched = |told: &String| told.contains("guardduty.members");
+    assert!(left.iter().all(watched), "{exit:?} {left:?}");
+    assert_eq!(run(&["--fix"]).0, Some(0));
+    let (exit, found) = run(&[]);
+    assert_eq!((exit, controls(&found[0])), (Some(0), Vec::new()));
+}
