@@ -43,6 +43,11 @@ fn not_in_the_plan_in_moto() {
 }
 
 #[test]
+fn drifted() {
+    in_sandbox("drifted");
+}
+
+#[test]
 fn locked() {
     in_sandbox("locked");
 }
