@@ -144,7 +144,7 @@ impl<'w> View<'_, 'w> {
             .iter()
             .map(|(name, text)| Some((name.clone(), text.value(bindings).ok()?)))
             .collect::<Option<BTreeMap<String, String>>>()?;
-        let mut expected = control
+        let expected = control
             .expect
             .iter()
             .map(|(fact, expected)| {
@@ -160,11 +160,9 @@ impl<'w> View<'_, 'w> {
         if let Some(resource) = &control.resource {
             match self.rendered(resource, &place, &at) {
                 Ok(Some(properties)) => {
-                    for property in &control.properties {
-                        let value = properties.get(property).cloned().unwrap_or_default();
-                        expected.insert(property.clone(), value);
-                    }
-                    rendered = Some(properties);
+                    // Kept only where it is looked at again: there is one for every account and Region.
+                    let needed = !control.properties.is_empty() || control.fix.needs_resource();
+                    rendered = needed.then_some(properties);
                 }
                 // The template's own condition leaves it out.
                 Ok(None) => return None,

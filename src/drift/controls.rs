@@ -110,9 +110,15 @@ impl Check<'_> {
             let fields = vec![field("exists", &json!(false), &json!(true))];
             return Outcome::Differs(fields, facts.clone());
         }
+        let unset = Value::Null;
+        let template = self.resource.iter().flat_map(|resource| {
+            let properties = self.control.properties.iter();
+            properties.map(|name| (name, resource.get(name).unwrap_or(&unset)))
+        });
         let fields: Vec<FieldChange> = self
             .expected
             .iter()
+            .chain(template)
             .filter_map(|(name, expected)| {
                 let live = find(facts, name).unwrap_or(&Value::Null);
                 (!holds(name, expected, live)).then(|| field(name, live, expected))
