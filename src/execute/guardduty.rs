@@ -528,9 +528,19 @@ impl Hand<'_> {
                     .destination_type(DestinationType::S3)
                     .destination_properties(properties.clone())
                     .client_token(&token)
-                    .send())
-                .doing(doing)?;
-                created.destination_id.unwrap_or_default()
+                    .send());
+                match created {
+                    Ok(created) => created.destination_id.unwrap_or_default(),
+                    // An answer was lost, and it was made all the same.
+                    Err(error) if error.message.contains("already exists") => {
+                        let there = self.destination(&at, &detector, &bucket, &key).await;
+                        match there.doing(doing)? {
+                            Some(same) => same,
+                            None => return Err(error).doing(doing),
+                        }
+                    }
+                    Err(error) => return Err(error).doing(doing),
+                }
             }
         };
         let mut verified_again = false;
