@@ -328,6 +328,18 @@ fn detach(
                         stays = Some("; still attached to what the plan does not name");
                         continue;
                     }
+                    if !ours {
+                        found.unmanaged(
+                            "attachment",
+                            format!("{}/{id}", facts.id),
+                            format!("{} on {}", facts.name, ctx.parent_name(id)),
+                            match facts.tags.unread() {
+                                None => "not attached in the plan, and orgstrap did not make the policy; left alone",
+                                Some(_) => "not attached in the plan; left alone, because the tags that say who made the policy could not be read",
+                            },
+                        );
+                        continue;
+                    }
                     let address = Address::Attachment(key.clone(), target.clone());
                     let slot = (target.clone(), facts.kind);
                     let coming = added.get(&slot).cloned().unwrap_or_default();

@@ -66,6 +66,22 @@ fn a_stray_attachment_of_the_plans_policy_is_detached() {
     assert!(gone.needs.contains(&coming));
 }
 
+/// A policy that was there before orgstrap keeps the attachments that people gave it.
+#[test]
+fn a_stray_attachment_of_somebody_elses_policy_is_told_and_left() {
+    for tags in [Seen::Known(Tags::new()), unread()] {
+        let mut inventory = settled();
+        let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
+        let facts = policy_of(&mut inventory, "protect");
+        known(&mut facts.targets).insert(sandbox);
+        facts.tags = tags;
+        let found = compare(&inventory);
+        assert_eq!(addresses(&found), Vec::<String>::new());
+        let told = found.unmanaged.iter().find(|u| u.kind == "attachment");
+        assert_eq!(told.unwrap().name, "protect on Sandbox");
+    }
+}
+
 #[test]
 fn a_full_target_is_freed_first() {
     let mut inventory = settled();
