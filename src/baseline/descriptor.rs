@@ -139,7 +139,7 @@ const ROOT: [&str; 12] = [
     "guardduty",
     "control",
 ];
-const OPTION: [&str; 7] = [
+const OPTION: [&str; 8] = [
     "type",
     "default",
     "description",
@@ -147,6 +147,7 @@ const OPTION: [&str; 7] = [
     "pattern",
     "min",
     "max",
+    "below",
 ];
 const STACK: [&str; 6] = ["name", "template", "at", "parameters", "needs", "when"];
 const STACK_SET: [&str; 9] = [
@@ -330,6 +331,7 @@ impl<'s> Parser<'s, '_> {
         let Some(options) = self.reader.subtable(root, "option", "`[option]`", &[]) else {
             return;
         };
+        let mut limits = Vec::new();
         for name in options.keys() {
             let what = format!("`[option.{name}]`");
             let Some(table) = self.reader.subtable(&options, name, &what, &OPTION) else {
@@ -348,6 +350,18 @@ impl<'s> Parser<'s, '_> {
             if let Some(spec) = self.option(&table) {
                 self.options.insert(name.to_owned(), spec);
             }
+            if let Some(other) = self.reader.text(&table, "below") {
+                limits.push(other);
+            }
+        }
+        for other in limits {
+            let known = self.options.get(&other.value);
+            if known.is_none_or(|spec| spec.kind != OptionKind::Integer) {
+                let message = format!("there is no option `{}` of the type `integer`", other.value);
+                let names = self.options.keys().map(String::as_str);
+                let suggestion = did_you_mean(&other.value, names);
+                self.reader.problem(&other.span, message, suggestion);
+            }
         }
     }
 
@@ -358,6 +372,7 @@ impl<'s> Parser<'s, '_> {
         let pattern = self.reader.text(table, "pattern");
         let min = self.reader.integer(table, "min");
         let max = self.reader.integer(table, "max");
+        let below = self.reader.text(table, "below");
         let kind = kind?;
         let words = OptionKind::ALL.map(OptionKind::word);
         let Some(found) = OptionKind::ALL.into_iter().find(|k| k.word() == kind.value) else {
@@ -372,6 +387,7 @@ impl<'s> Parser<'s, '_> {
             ("pattern", textual),
             ("min", found == OptionKind::Integer),
             ("max", found == OptionKind::Integer),
+            ("below", found == OptionKind::Integer),
         ] {
             if !fits && table.value(key).is_some() {
                 let message = format!("`{key}` means nothing for the type `{}`", found.word());
@@ -392,6 +408,7 @@ impl<'s> Parser<'s, '_> {
             pattern: pattern.map(|pattern| pattern.value),
             min,
             max,
+            below: below.map(|below| below.value),
         };
         if let Some(default) = table.value("default") {
             match spec.value(&json(default.get_ref())) {

@@ -18,6 +18,8 @@ pub struct OptionSpec {
     pub pattern: Option<String>,
     pub min: Option<i64>,
     pub max: Option<i64>,
+    /// Another integer option that this one has to stay below, where neither is 0 (never).
+    pub below: Option<String>,
 }
 
 /// The type of an option.
@@ -204,6 +206,26 @@ pub(super) fn choose(
             None => complaints.push((name.clone(), ("must be given".to_owned(), None))),
         }
     }
+    for (name, spec) in specs {
+        let other = spec.below.as_ref();
+        if let (Some(OptionValue::Integer(number)), Some((other, OptionValue::Integer(limit)))) = (
+            values.get(name),
+            other.and_then(|other| values.get_key_value(other)),
+        ) && *number != 0
+            && *limit != 0
+            && number >= limit
+        {
+            // Told where the plan says something.
+            let at = if given.contains_key(name) {
+                name
+            } else {
+                other
+            };
+            let message =
+                format!("`{name}` is {number} and has to be less than `{other}`, which is {limit}");
+            complaints.push((at.clone(), (message, None)));
+        }
+    }
     if complaints.is_empty() {
         Ok(values)
     } else {
@@ -223,6 +245,7 @@ mod tests {
             description: String::new(),
             values: Vec::new(),
             pattern: None,
+            below: None,
             min: None,
             max: None,
         }
@@ -281,5 +304,38 @@ mod tests {
         );
         assert!(spec.value(&json!(1.5)).is_err());
         assert!(spec.value(&json!("1")).is_err());
+    }
+
+    #[test]
+    fn an_option_stays_below_another_unless_one_is_never() {
+        let mut archive = spec(OptionKind::Integer);
+        archive.default = Some(OptionValue::Integer(365));
+        archive.below = Some("expire".to_owned());
+        let mut expire = spec(OptionKind::Integer);
+        expire.default = Some(OptionValue::Integer(2557));
+        let specs = BTreeMap::from([
+            ("archive".to_owned(), archive),
+            ("expire".to_owned(), expire),
+        ]);
+        let choose =
+            |given: serde_json::Value| choose(&specs, &serde_json::from_value(given).unwrap());
+        for fine in [
+            json!({}),
+            json!({"archive": 0}),
+            json!({"expire": 0}),
+            json!({"expire": 366}),
+        ] {
+            assert!(choose(fine.clone()).is_ok(), "{fine}");
+        }
+        for (wrong, at) in [
+            (json!({"expire": 365}), "expire"),
+            (json!({"archive": 4000}), "archive"),
+            (json!({"archive": 40, "expire": 30}), "archive"),
+        ] {
+            let complaints = choose(wrong).unwrap_err();
+            assert_eq!(complaints.len(), 1);
+            assert_eq!(complaints[0].0, at);
+            assert!(complaints[0].1.0.contains("has to be less than `expire`"));
+        }
     }
 }
