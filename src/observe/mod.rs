@@ -7,7 +7,6 @@
 //! said: never an abort, and never a default.
 
 mod accounts;
-pub mod cache;
 mod contacts;
 mod guardduty;
 mod organization;
