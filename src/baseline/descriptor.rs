@@ -348,19 +348,19 @@ impl<'s> Parser<'s, '_> {
                 self.reader.problem(&table.span, message, None);
             }
             if let Some(spec) = self.option(&table) {
+                if let Some(other) = &spec.below {
+                    limits.push((table.span_of("below"), other.clone()));
+                }
                 self.options.insert(name.to_owned(), spec);
             }
-            if let Some(other) = self.reader.text(&table, "below") {
-                limits.push(other);
-            }
         }
-        for other in limits {
-            let known = self.options.get(&other.value);
+        for (span, other) in limits {
+            let known = self.options.get(&other);
             if known.is_none_or(|spec| spec.kind != OptionKind::Integer) {
-                let message = format!("there is no option `{}` of the type `integer`", other.value);
+                let message = format!("there is no option `{other}` of the type `integer`");
                 let names = self.options.keys().map(String::as_str);
-                let suggestion = did_you_mean(&other.value, names);
-                self.reader.problem(&other.span, message, suggestion);
+                let suggestion = did_you_mean(&other, names);
+                self.reader.problem(&span, message, suggestion);
             }
         }
     }

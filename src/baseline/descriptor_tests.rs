@@ -71,6 +71,25 @@ fn options_are_checked() {
 }
 
 #[test]
+fn a_limit_is_another_integer_option_and_wrong_ones_are_told_once() {
+    let told = message(
+        "[option.archive]\ntype = \"integer\"\nbelow = \"expires\"\ndescription = \"x\"\n\
+         [option.expire]\ntype = \"integer\"\nbelow = 3\ndescription = \"x\"\n\
+         [option.mode]\ntype = \"string\"\ndescription = \"x\"\n\
+         [option.other]\ntype = \"integer\"\nbelow = \"mode\"\ndescription = \"x\"\n",
+    );
+    assert!(
+        told.contains("no option `expires` of the type `integer` (did you mean `expire`?)"),
+        "{told}"
+    );
+    assert!(
+        told.contains("no option `mode` of the type `integer`"),
+        "{told}"
+    );
+    assert_eq!(told.matches("`below`").count(), 1, "{told}");
+}
+
+#[test]
 fn stacks_are_checked_against_their_templates() {
     insta::assert_snapshot!(message(
         "[option.flag]\ntype = \"string\"\ndefault = \"x\"\ndescription = \"x\"\n\

@@ -78,18 +78,12 @@ impl SavedChanges {
 
     /// Reads a file's content; format and version are looked at before anything else.
     pub fn from_json(json: &str) -> Result<Self, SavedError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-            version: u32,
-        }
-        let head: Head = serde_json::from_str(json)?;
-        if head.format != FORMAT {
-            return Err(SavedError::Format(head.format));
-        }
-        if head.version != VERSION {
-            return Err(SavedError::Version(head.version));
-        }
+        check_head(
+            json,
+            (FORMAT, VERSION),
+            SavedError::Format,
+            SavedError::Version,
+        )?;
         Ok(serde_json::from_str(json)?)
     }
 
@@ -118,6 +112,28 @@ impl SavedChanges {
             .collect();
         if moved.is_empty() { Ok(()) } else { Err(moved) }
     }
+}
+
+/// Looks at the format and version that a saved file begins with, before anything else of it is read.
+pub(crate) fn check_head<E: From<serde_json::Error>>(
+    json: &str,
+    (format, version): (&str, u32),
+    wrong_format: impl FnOnce(String) -> E,
+    wrong_version: impl FnOnce(u32) -> E,
+) -> Result<(), E> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+        version: u32,
+    }
+    let head: Head = serde_json::from_str(json)?;
+    if head.format != format {
+        return Err(wrong_format(head.format));
+    }
+    if head.version != version {
+        return Err(wrong_version(head.version));
+    }
+    Ok(())
 }
 
 /// Whether `fresh` is `saved`, or what is left of it after a part was done: fewer members, fewer

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Findings;
+use crate::change::saved::check_head;
 
 /// What the `format` field says.
 const FORMAT: &str = "orgstrap-findings";
@@ -47,18 +48,12 @@ impl SavedFindings {
 
     /// Reads a file's content; format and version are looked at before anything else.
     pub fn from_json(json: &str) -> Result<Self, SavedFindingsError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-            version: u32,
-        }
-        let head: Head = serde_json::from_str(json)?;
-        if head.format != FORMAT {
-            return Err(SavedFindingsError::Format(head.format));
-        }
-        if head.version != VERSION {
-            return Err(SavedFindingsError::Version(head.version));
-        }
+        check_head(
+            json,
+            (FORMAT, VERSION),
+            SavedFindingsError::Format,
+            SavedFindingsError::Version,
+        )?;
         Ok(serde_json::from_str(json)?)
     }
 }

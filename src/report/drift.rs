@@ -18,8 +18,7 @@ const HEAT_WIDTH: usize = 100;
 /// How many lines of what differs are shown of one finding; the JSON form has all.
 const FIELD_LINES: usize = 12;
 
-/// The report, grouped by account, worst first. `source` is the plan's file; `fixable` says how many
-/// findings `--fix` would put back.
+/// The report, grouped by account, worst first. `source` is the plan's file.
 pub fn text(findings: &Findings, source: &str) -> String {
     let mut text = String::new();
     let mut line = |one: String| {
