@@ -13,6 +13,7 @@ pub mod builtin;
 mod check;
 pub mod diagnostic;
 mod documents;
+pub mod edit;
 pub mod file;
 mod load;
 pub mod names;
