@@ -153,6 +153,7 @@ pub(super) fn recorder() -> WantedStackSet {
         tags: Tags::new(),
         regions: regions(),
         retain_on_removal: true,
+        except: BTreeSet::new(),
         needs: BTreeSet::new(),
     }
 }
