@@ -119,6 +119,10 @@ pub enum Act {
         account: Text,
         to: Text,
     },
+    /// `organizations:CloseAccount`.
+    CloseAccount {
+        account: Text,
+    },
     /// Sets and removes tags of a root, OU, account or policy.
     Tag {
         resource: Text,
@@ -205,6 +209,14 @@ pub enum Act {
     CreateStackInstances {
         name: String,
         wave: Wave,
+    },
+    /// Instances of an account that a set no longer reaches: auto-deployment takes them away, which is
+    /// awaited; what it leaves is deleted by `DeleteStackInstances`.
+    RemoveStackInstances {
+        name: String,
+        account: Text,
+        /// Whether the stacks stay in the account.
+        retain: bool,
     },
     /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
     ForgetStackInstances {
@@ -300,6 +312,10 @@ pub struct Wave {
     pub failure_tolerance: Portion,
     /// Accounts by id that must have a CURRENT instance in every Region afterwards.
     pub expect: Vec<Text>,
+    /// Targets, by OU id, that do not reach those accounts: an instance that came through one of them is
+    /// on its way out and does not count.
+    #[serde(default)]
+    pub leaving: BTreeSet<String>,
 }
 
 impl Change {
@@ -334,6 +350,8 @@ impl Act {
             Act::RegisterDelegatedAdministrator { account, .. }
             | Act::RenameAccount { account, .. }
             | Act::PrepareAccount { account, .. }
+            | Act::CloseAccount { account }
+            | Act::RemoveStackInstances { account, .. }
             | Act::PutAlternateContact { account, .. }
             | Act::EnableGuardDutyAdministrator { account, .. }
             | Act::ConfigureGuardDuty { account, .. }

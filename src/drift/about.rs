@@ -181,6 +181,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "An INOPERABLE instance can be neither updated nor deleted. `--fix` takes it out of the set, keeping its stack.",
     ),
     (
+        "stacks.instances-left",
+        "No account keeps stacks that its OU does not call for",
+        "An account that left a stack set's OUs loses its stacks by auto-deployment. `--fix` waits for that, and deletes what is left.",
+    ),
+    (
         "stacks.auto-deployment",
         "Stack sets deploy to accounts that join",
         "With auto-deployment off a new account gets no baseline. `--fix` turns it on.",

@@ -81,6 +81,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::AccountName(_) => ("account name", "account names"),
         Address::Access(_) => ("account's access", "accounts' access"),
         Address::Placement(_) => ("placement", "placements"),
+        Address::Closure(_) => ("closure", "closures"),
         Address::Contact(..) => ("contact", "contacts"),
         Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
         Address::Policy(_) => ("policy", "policies"),
@@ -99,6 +100,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutUpdate(..)
         | Address::RolloutRepair(..)
         | Address::RolloutTo(..)
+        | Address::RolloutFrom(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::Control(..) => ("control", "controls"),
