@@ -15,6 +15,7 @@ mod examples;
 mod faults;
 mod observe;
 mod plan_file;
+mod quotas;
 mod readme;
 mod rehearsal;
 mod rules;
