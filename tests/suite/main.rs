@@ -17,6 +17,7 @@ mod observe;
 mod plan_file;
 mod readme;
 mod rehearsal;
+mod roles;
 mod rules;
 mod sandbox_core;
 mod scenarios;
