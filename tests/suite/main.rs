@@ -18,6 +18,7 @@ mod plan_file;
 mod quotas;
 mod readme;
 mod rehearsal;
+mod roles;
 mod rules;
 mod sandbox_core;
 mod scenarios;
