@@ -537,6 +537,7 @@ impl Expansion<'_> {
                 tags: ownership(),
                 regions: regions.clone(),
                 retain_on_removal: set.retain_on_removal,
+                except: self.plan.ous_without(baseline.name),
                 needs,
             };
             self.wanted.stack_sets_access = true;
@@ -675,6 +676,25 @@ impl Expansion<'_> {
         });
     }
 
+    /// Every account; where the baseline's stacks leave out OUs, those that they do not leave out.
+    fn every_account(&self, baseline: &Chosen<'_>, regions: BTreeSet<Region>) -> Places {
+        let except = self.plan.ous_without(baseline.name);
+        if except.is_empty() || baseline.descriptor.stack_sets.is_empty() {
+            return Places::EveryAccount(regions);
+        }
+        let management = Some(&self.plan.organization.management_account);
+        let members = self.plan.accounts.iter().filter(|(_, planned)| {
+            planned.id.as_ref() != management && !except.contains(&planned.ou)
+        });
+        let places = regions.into_iter().flat_map(|region| {
+            let member = |(key, _): (&AccountKey, _)| Place::Member(key.clone(), region.clone());
+            let mut places = vec![Place::Management(region.clone())];
+            places.extend(members.clone().map(member));
+            places
+        });
+        Places::These(places.collect())
+    }
+
     fn controls(&mut self, baseline: &Chosen<'_>) {
         for control in &baseline.descriptor.controls {
             if !baseline.on(control.when.as_ref()) {
@@ -690,7 +710,7 @@ impl Expansion<'_> {
                 Scope::AccountRegion => (governed, true),
             };
             let places = if everywhere {
-                Places::EveryAccount(regions)
+                self.every_account(baseline, regions)
             } else {
                 let Some(account) = self.account(baseline, &control.account) else {
                     continue;

@@ -21,7 +21,7 @@ use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
     Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, words,
+    plan as preview, summary, words,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -206,6 +206,8 @@ async fn drift(
         bindings: before.bindings.clone(),
         expected: None,
         speed: None,
+        claim: summary::AS_PLANNED,
+        timeline: None,
         next: &|_| Vec::new(),
     };
     let holding = Holding::take(session, stop).await?;

@@ -4,6 +4,7 @@
 //! runs it. What every verb shares is in [`Global`]; how AWS or the sandbox is reached is in
 //! `session`; everything that prints is [`crate::report`]'s.
 
+mod account;
 mod apply;
 mod compare;
 mod completions;
@@ -167,6 +168,7 @@ enum Verb {
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
     Drift(drift::Drift),
+    Account(account::Account),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -191,6 +193,7 @@ impl Verb {
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
+            Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

@@ -12,6 +12,7 @@ mod guardduty;
 mod organization;
 mod ou;
 mod policy;
+mod scope;
 mod setting;
 mod stack;
 mod stack_set;
@@ -20,6 +21,8 @@ mod stages;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+
+pub use scope::{Missing, Scoped, scope};
 
 use context::Context;
 use findings::Findings;

@@ -11,6 +11,7 @@ mod conformance;
 mod drift;
 mod drift_reports;
 mod duration;
+mod edits;
 mod examples;
 mod faults;
 mod observe;
