@@ -12,7 +12,7 @@ use super::{
     BaselineProblem, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
     builtin, folder,
 };
-use crate::change::{Address, Attribute, OWNERSHIP_TAG, Part, Place, Text};
+use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackName, Tags};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
@@ -435,6 +435,16 @@ impl Expansion<'_> {
 
     fn preparations(&mut self, baseline: &Chosen<'_>) {
         let descriptor = &baseline.descriptor;
+        if let Some(words) = &descriptor.audit_role {
+            let role = self.fill(baseline, words, None);
+            match role.value(&Bindings::default()) {
+                Ok(role) => self.wanted.audit_role = Some(role),
+                Err(_) => {
+                    let message = "`audit_role` must be known before anything is made".to_owned();
+                    self.problem(baseline, message, None);
+                }
+            }
+        }
         self.wanted
             .trusted_access
             .extend(descriptor.trusted_access.iter().cloned());

@@ -44,6 +44,9 @@ pub struct Wanted {
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
     pub stack_sets: BTreeMap<StackName, WantedStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
+    /// The role that only reads, by which a check enters the accounts that have it.
+    #[serde(default)]
+    pub audit_role: Option<String>,
     /// What is looked at in the services themselves, by control id.
     #[serde(default)]
     pub controls: BTreeMap<String, WantedControl>,

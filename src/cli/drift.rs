@@ -62,6 +62,10 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
+    /// The role by which member accounts are entered, also to put things back. Without it a check goes by
+    /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
 }
 
 /// A severity, as an argument.
@@ -158,6 +162,7 @@ async fn drift(
     stop: &Stop,
 ) -> CommandResult {
     let before = check(verb, subject, session, printer).await?;
+    tell_roles(subject, session, printer);
     match earlier {
         Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
         None => show(&before.findings, verb, subject, global, printer),
@@ -206,6 +211,10 @@ async fn drift(
         next: &|_| Vec::new(),
     };
     let holding = Holding::take(session, stop).await?;
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => vec![subject.plan.organization.access_role.clone()],
+    });
     let done = make(work, holding, session, global, printer, stop).await;
     let after = check(verb, subject, session, printer).await?;
     if global.output() == Output::Text {
@@ -230,6 +239,14 @@ async fn check(
     printer: &Printer,
 ) -> Result<Check, CommandError> {
     printer.detail("Reading AWS…");
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
+        }
+    });
     let inventory = compare::read(session, subject, printer).await?;
     let found = diff(
         &subject.plan,
@@ -252,6 +269,24 @@ async fn check(
         changes,
         bindings: found.bindings,
     })
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
+    let accounts = session.aws.fell_back();
+    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
+        let access = &subject.plan.organization.access_role;
+        let more = match accounts.len() - 1 {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                words::count(more, "other account", "other accounts")
+            ),
+        };
+        printer.say(&format!(
+            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+        ));
+    }
 }
 
 /// Whether a finding is among those that were asked for.

@@ -163,6 +163,7 @@ pub(super) fn wanted() -> Wanted {
     let trail = Place::Management(region("eu-west-1"));
     let on = |feature: &str, on| (feature.to_owned(), on);
     Wanted {
+        audit_role: None,
         trusted_access: ["cloudtrail", "config", "guardduty"].map(principal).into(),
         stack_sets_access: true,
         service_linked_roles: BTreeSet::from([principal("config")]),
