@@ -461,7 +461,12 @@ fn the_repairing_role_can_not_raise_its_own_rights() {
         for statement in document["Statement"].as_array().unwrap() {
             for action in statement["Action"].as_array().into_iter().flatten() {
                 let action = action.as_str().unwrap();
-                let writes = ["iam:Put", "iam:Attach", "iam:CreateRole", "iam:CreatePolicy"];
+                let writes = [
+                    "iam:Put",
+                    "iam:Attach",
+                    "iam:CreateRole",
+                    "iam:CreatePolicy",
+                ];
                 assert!(!writes.iter().any(|w| action.starts_with(w)), "{action}");
                 assert!(!["*", "iam:*"].contains(&action), "{action}");
                 assert!(!action.starts_with("iam:Update") || action.ends_with("PasswordPolicy"));
