@@ -15,6 +15,7 @@ mod examples;
 mod faults;
 mod observe;
 mod plan_file;
+mod prepared;
 mod readme;
 mod rehearsal;
 mod roles;
