@@ -135,7 +135,7 @@ async fn apply(
     }
     show(&found, global, printer);
     if found.preview.changes.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(found.exit());
     }
     let question = format!(
         "Make {} in organization {}?",
@@ -149,6 +149,7 @@ async fn apply(
     let holding = Holding::take(session, stop).await?;
     match still(found, job, &options, &source, session, printer).await {
         Ok(found) => {
+            let all_read = found.exit();
             let work = Work {
                 plan: Some(&job.subject.plan),
                 graph: found.graph,
@@ -158,7 +159,7 @@ async fn apply(
                 next: &|done| next(job, done, &source, global),
             };
             let done = make(work, holding, session, global, printer, stop).await;
-            Ok(make::exit(&done))
+            Ok(make::exit(&done).max(all_read))
         }
         Err(error) => {
             give_back(holding, session, printer).await;

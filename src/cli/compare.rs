@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::error::CommandError;
+use super::exit::Exit;
 use super::session::Session;
 use super::subject::Subject;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{DiffOptions, diff};
+use crate::diff::{Blocked, DiffOptions, diff};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Seen, Unread};
 use crate::observe::observe;
@@ -24,6 +25,18 @@ pub(super) struct Comparison {
     pub(super) bindings: Bindings,
     /// When AWS was read.
     pub(super) taken_at: Timestamp,
+}
+
+impl Comparison {
+    /// How a run ends that has nothing else to tell: where something of the plan could not be
+    /// read, it is no success.
+    pub(super) fn exit(&self) -> Exit {
+        if self.preview.blocked.iter().any(Blocked::is_unread) {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
 }
 
 /// Reads AWS and compares.

@@ -66,6 +66,13 @@ pub struct Blocked {
     pub hint: Option<String>,
 }
 
+impl Blocked {
+    /// Whether it may differ from the plan without anybody knowing.
+    pub fn is_unread(&self) -> bool {
+        matches!(self.because, Because::Unread(_))
+    }
+}
+
 /// Why something cannot be changed now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

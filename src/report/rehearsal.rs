@@ -25,6 +25,8 @@ pub struct Rehearsal {
     pub calls: Vec<Calls>,
     /// What the copy lacks.
     pub missing: Vec<String>,
+    /// Whether something of the plan could not be read in AWS, and so could not be rehearsed.
+    pub unread: bool,
 }
 
 /// How often an operation is called.

@@ -16,6 +16,7 @@ mod faults;
 mod observe;
 mod plan_file;
 mod prepared;
+mod quotas;
 mod readme;
 mod rehearsal;
 mod roles;
