@@ -16,6 +16,7 @@ mod examples;
 mod faults;
 mod observe;
 mod plan_file;
+mod prepared;
 mod quotas;
 mod readme;
 mod rehearsal;
