@@ -4,6 +4,7 @@
 //! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
+mod drift;
 pub mod identify;
 mod probe;
 mod saved;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift, StackDrift};
 pub use identify::{Conflict, Identified, identify};
 pub use probe::{Answers, Facts, Probe, Question};
 pub use saved::{SavedInventory, SavedInventoryError};

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod contacts;
+mod deep;
 mod guardduty;
 mod organization;
 mod ous;
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+pub use deep::detect_drift;
 pub use probe::probe;
 
 use jiff::Timestamp;

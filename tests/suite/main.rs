@@ -8,6 +8,7 @@
 mod baselines;
 mod broken_plans;
 mod conformance;
+mod deep_drift;
 mod drift;
 mod drift_reports;
 mod duration;
