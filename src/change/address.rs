@@ -29,6 +29,12 @@ pub enum Address {
     /// The account closed for good.
     Closure(AccountKey),
     Contact(AccountKey, ContactKind),
+    AccountAlias(AccountKey),
+    PasswordPolicy(AccountKey),
+    /// Regions that an account does not have from the start; `None` for the management account.
+    OptInRegions(Option<AccountKey>),
+    /// Central management of root users of member accounts.
+    RootAccess,
     /// Tags of what existed before.
     Tags(Target),
     PolicyTags(PolicyKey),
@@ -100,6 +106,9 @@ impl Address {
             | Address::Access(key)
             | Address::Placement(key)
             | Address::Contact(key, _)
+            | Address::AccountAlias(key)
+            | Address::PasswordPolicy(key)
+            | Address::OptInRegions(Some(key))
             | Address::Tags(Target::Account(key))
             | Address::Attachment(_, Target::Account(key))
             | Address::DelegatedAdministrator(_, key)
@@ -151,6 +160,11 @@ impl fmt::Display for Address {
             Address::Contact(key, kind) => {
                 write!(f, "{} contact of account {key}", kind.word())
             }
+            Address::AccountAlias(key) => write!(f, "alias of account {key}"),
+            Address::PasswordPolicy(key) => write!(f, "password policy of account {key}"),
+            Address::OptInRegions(Some(key)) => write!(f, "opt-in Regions of account {key}"),
+            Address::OptInRegions(None) => f.write_str("opt-in Regions of the management account"),
+            Address::RootAccess => f.write_str("centralized root access"),
             Address::Tags(target) => write!(f, "tags of {target}"),
             Address::PolicyTags(key) => write!(f, "tags of policy {key}"),
             Address::Policy(key) => write!(f, "policy {key}"),

@@ -18,7 +18,8 @@ pub use text::{Attribute, Bindings, Part, Text, Unbound};
 
 use crate::inventory::AutoDeployment;
 use crate::plan::{
-    AccountKey, Contact, ContactKind, Email, PolicyType, Portion, Principal, Region, Tags,
+    AccountKey, Contact, ContactKind, Email, PasswordPolicy, PolicyType, Portion, Principal,
+    Region, Tags,
 };
 
 /// One difference between plan and inventory.
@@ -134,6 +135,23 @@ pub enum Act {
         contact_kind: ContactKind,
         contact: Contact,
     },
+    /// `iam:CreateAccountAlias`, which takes the place of one there is.
+    PutAccountAlias {
+        account: Text,
+        alias: String,
+    },
+    /// `iam:UpdateAccountPasswordPolicy`, whole.
+    PutPasswordPolicy {
+        account: Text,
+        policy: PasswordPolicy,
+    },
+    /// `account:EnableRegion` for each, awaited.
+    EnableRegions {
+        account: Text,
+        regions: BTreeSet<Region>,
+    },
+    /// Both features of `iam:EnableOrganizationsRoot…`.
+    CentralizeRootAccess,
 
     CreatePolicy {
         name: String,
@@ -337,6 +355,7 @@ impl Act {
             Act::CreateOrganization
             | Act::EnableAllFeatures
             | Act::EnablePolicyType { .. }
+            | Act::CentralizeRootAccess
             | Act::EnableTrustedAccess { .. }
             | Act::ActivateStackSets
             | Act::CreateServiceLinkedRole { .. }
@@ -353,6 +372,9 @@ impl Act {
             | Act::CloseAccount { account }
             | Act::RemoveStackInstances { account, .. }
             | Act::PutAlternateContact { account, .. }
+            | Act::PutAccountAlias { account, .. }
+            | Act::PutPasswordPolicy { account, .. }
+            | Act::EnableRegions { account, .. }
             | Act::EnableGuardDutyAdministrator { account, .. }
             | Act::ConfigureGuardDuty { account, .. }
             | Act::StartLogging { account, .. }

@@ -13,7 +13,7 @@ use crate::aws::Caller;
 use crate::change::Bindings;
 use crate::diff::{Blocked, Diff, DiffOptions, Missing, diff, scope};
 use crate::graph::{ChangeGraph, graph};
-use crate::inventory::{Inventory, Unread};
+use crate::inventory::{Inventory, Seen, Unread};
 use crate::observe::observe;
 use crate::plan::AccountKey;
 use crate::report::plan::Preview;
@@ -177,5 +177,11 @@ fn unread(inventory: &Inventory) -> Vec<Unread> {
     for contacts in inventory.contacts.values() {
         note(contacts.unread());
     }
+    for facts in inventory.preparation.values() {
+        note(facts.alias.as_ref().and_then(Seen::unread));
+        note(facts.password_policy.as_ref().and_then(Seen::unread));
+        note(facts.regions.as_ref().and_then(Seen::unread));
+    }
+    note(inventory.root_access.as_ref().and_then(Seen::unread));
     found
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -16,7 +16,7 @@ use crate::diff::{DiffOptions, diff};
 use crate::drift::{self, Controls, Finding, Findings, Fix, SavedFindings, Severity};
 use crate::execute::Stop;
 use crate::graph::graph;
-use crate::observe::probe;
+use crate::observe::{detect_drift, probe};
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
@@ -49,6 +49,10 @@ pub(super) struct Drift {
     /// The severity from which a finding makes the exit code 2.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Level::Low)]
     fail_on: Level,
+    /// Have CloudFormation look too, for drift of every resource that the baselines' stacks made. It takes
+    /// minutes, and more with the number of accounts.
+    #[arg(long)]
+    deep: bool,
     /// Show only what is new or gone since the check that `--out` saved in this file.
     #[arg(long, value_name = "FILE", conflicts_with = "fix")]
     since: Option<PathBuf>,
@@ -260,8 +264,18 @@ async fn check(
     let ctx = Caller::new(0, move |text| teller.detail(&text));
     let answers = probe(&session.aws, drift::questions(&checks), &ctx).await;
     let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, &answers);
+    let mut fixes: BTreeMap<Address, Change> = fixes
+        .into_iter()
+        .map(|change| (change.address.clone(), change))
+        .collect();
+    if verb.deep {
+        let deep = drift::deep(&subject.plan, &subject.wanted, &inventory);
+        printer.detail("CloudFormation looks for drift…");
+        let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
+        deep.judge(&mut findings, &answers, &mut fixes);
+    }
     let mut changes = found.changes;
-    changes.extend(fixes);
+    changes.extend(fixes.into_values());
     let told = named(&findings).cloned().collect();
     Ok(Check {
         told,

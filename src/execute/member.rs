@@ -267,7 +267,7 @@ impl Hand<'_> {
     }
 
     /// The account service refuses the caller's own id: it must be left out.
-    fn unless_own(&self, account: &AccountId) -> Option<String> {
+    pub(super) fn unless_own(&self, account: &AccountId) -> Option<String> {
         (*account != self.shared.management).then(|| account.to_string())
     }
 }

@@ -56,6 +56,11 @@ pub(super) const POLICY_TYPE: Patience = Patience {
     intervals: &[(0, 2), (10, 5)],
     limit: 10 * 60,
 };
+/// A Region that is being turned on: minutes for most, hours for some (account:EnableRegion).
+pub(super) const REGION: Patience = Patience {
+    intervals: &[(0, 15), (120, 30), (1_200, 60)],
+    limit: 6 * 60 * 60,
+};
 /// A stack. The Config recorder was seen to stay in progress for 45 minutes.
 pub(super) const STACK: Patience = Patience {
     intervals: &[(0, 3), (30, 5), (180, 15)],

@@ -22,7 +22,13 @@ pub fn seconds(act: &Act) -> u64 {
         Act::CreateOu { .. } | Act::RenameOu { .. } | Act::DeleteOu { .. } => 2,
         Act::CreateAccount { .. } => 240,
         Act::PrepareAccount { .. } => 90,
-        Act::RenameAccount { .. } | Act::PutAlternateContact { .. } => 2,
+        Act::RenameAccount { .. }
+        | Act::PutAlternateContact { .. }
+        | Act::PutAccountAlias { .. }
+        | Act::PutPasswordPolicy { .. }
+        | Act::CentralizeRootAccess => 2,
+        // Minutes for most Regions, hours for some.
+        Act::EnableRegions { .. } => 1_200,
         Act::MoveAccount { .. } => 2,
         Act::Tag { .. } => 1,
         Act::CreatePolicy { .. }

@@ -8,11 +8,13 @@
 
 mod accounts;
 mod contacts;
+mod deep;
 mod guardduty;
 mod organization;
 mod ous;
 mod pages;
 mod policies;
+mod preparation;
 mod probe;
 mod settings;
 mod stack_sets;
@@ -26,6 +28,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+pub use deep::detect_drift;
 pub use probe::probe;
 
 use jiff::Timestamp;
@@ -154,21 +157,23 @@ impl Reader<'_> {
                 tags::tag_ous(self, ous),
             );
             let ids = self.identified(&accounts);
-            let (stacks, guardduty, contacts) = tokio::join!(
+            let (stacks, guardduty, contacts, preparation) = tokio::join!(
                 stacks::read(self, &ids),
                 guardduty::read(self, true),
                 contacts::read(self, &ids),
+                preparation::read(self, &accounts, &ids),
             );
-            (accounts, ous, stacks, guardduty, contacts)
+            (accounts, ous, stacks, guardduty, contacts, preparation)
         };
         let (
-            (accounts, ous, stacks, guardduty, contacts),
+            (accounts, ous, stacks, guardduty, contacts, preparation),
             policies,
             trusted_access,
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
             stack_sets,
+            root_access,
         ) = tokio::join!(
             tree,
             policies::read(self, types),
@@ -177,6 +182,7 @@ impl Reader<'_> {
             settings::stack_sets_access(self),
             settings::service_linked_roles(self),
             stack_sets::read(self),
+            preparation::root_access(self),
         );
         Inventory {
             taken_at,
@@ -193,17 +199,20 @@ impl Reader<'_> {
             stacks,
             guardduty,
             contacts,
+            preparation,
+            root_access,
         }
     }
 
     /// The account in no organization: only what lies in the account itself can be there.
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
-        let (service_linked_roles, stack_sets, stacks, guardduty) = tokio::join!(
+        let (service_linked_roles, stack_sets, stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
             guardduty::read(self, false),
+            preparation::of_management(self),
         );
         Inventory {
             taken_at,
@@ -220,6 +229,8 @@ impl Reader<'_> {
             stacks,
             guardduty,
             contacts: BTreeMap::new(),
+            preparation,
+            root_access: None,
         }
     }
 

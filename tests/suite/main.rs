@@ -8,6 +8,7 @@
 mod baselines;
 mod broken_plans;
 mod conformance;
+mod deep_drift;
 mod drift;
 mod drift_reports;
 mod duration;
@@ -17,6 +18,7 @@ mod faults;
 mod moves;
 mod observe;
 mod plan_file;
+mod prepared;
 mod quotas;
 mod readme;
 mod rehearsal;
