@@ -198,6 +198,14 @@ impl<'a> Context<'a> {
         self.ous.as_ref().ok()?.found.get(path).copied()
     }
 
+    /// The id of an OU of the plan that is there, or of the root.
+    pub(super) fn parent_id(&self, path: &OuPath) -> Option<&'a str> {
+        match path.is_root() {
+            true => self.organization.map(|o| o.root_id.as_str()),
+            false => self.ou(path).map(|ou| ou.id.as_str()),
+        }
+    }
+
     /// The account of a place: a reference for a member, so that saved changes stay the same once
     /// the account is there.
     pub(super) fn account_of(&self, place: &Place) -> Text {

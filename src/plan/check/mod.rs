@@ -217,6 +217,14 @@ impl Names {
         text.parse().ok().filter(|_| known)
     }
 
+    /// An OU of the plan, or the root.
+    fn home(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+        match text.parse::<OuPath>() {
+            Ok(path) if path.is_root() => Some(path),
+            _ => self.ou(cx, text),
+        }
+    }
+
     /// An account of the plan.
     fn account(&self, cx: &Context<'_>, text: &Text) -> Option<AccountKey> {
         let known = self.accounts.contains(text.as_str());

@@ -56,6 +56,7 @@ pub(super) fn policies(
             policies.insert(
                 name,
                 Policy {
+                    name: aws_name(cx, key, table),
                     kind,
                     description: table.description.as_deref().cloned().unwrap_or_default(),
                     content,
@@ -66,6 +67,41 @@ pub(super) fn policies(
         }
     }
     policies
+}
+
+/// The name in AWS, which two policies of a type can not share.
+fn aws_name(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<String> {
+    let text = table.name.as_ref()?;
+    let length = text.chars().count();
+    if length == 0 || length > 128 {
+        cx.say(cx.error(
+            text,
+            format!("a policy's name has 1 to 128 characters; this one has {length}"),
+        ));
+    } else if AWS_MADE.contains(&text.as_str()) {
+        cx.say(
+            cx.error(
+                text,
+                format!("`{}` is the name of a policy that AWS made", **text),
+            )
+            .help("orgstrap leaves it alone: give yours another name"),
+        );
+    }
+    let same = cx.file.policy.iter().find(|(other, of)| {
+        other.as_str() != key.as_str()
+            && of.name.as_ref().unwrap_or(other).as_str() == text.as_str()
+            && of.r#type.as_deref() == table.r#type.as_deref()
+    });
+    if let Some((other, _)) = same {
+        cx.say(
+            cx.error(
+                text,
+                format!("two policies of one type have the name `{}`", **text),
+            )
+            .related(cx.at(other), "the other"),
+        );
+    }
+    Some(text.to_string())
 }
 
 fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<PolicyKey> {
@@ -308,6 +344,19 @@ fn size(
 ) -> Option<()> {
     let size = minified.chars().count();
     if size <= kind.max_size() {
+        if size > kind.safe_size() {
+            cx.say(
+                cx.warning(
+                    said,
+                    format!("the document has {size} characters without white space"),
+                )
+                .help(format!(
+                    "a {} had at most {} before May 2026: the quota page of Organizations shows what yours takes",
+                    kind.word(),
+                    kind.safe_size()
+                )),
+            );
+        }
         return Some(());
     }
     let mut error = cx
