@@ -12,6 +12,7 @@ mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod import;
 mod init;
 mod inventory;
 mod logging;
@@ -166,6 +167,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Import(import::Import),
     Drift(drift::Drift),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
@@ -190,6 +192,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),

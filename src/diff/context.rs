@@ -74,10 +74,10 @@ impl<'a> Context<'a> {
             (Seen::Known(policies), Some(_)) => Ok(Some(policies)),
             (Seen::Unread(unread), Some(_)) => Err(unread),
         };
-        let governed = all_policies
-            .ok()
-            .flatten()
-            .map_or_else(BTreeMap::new, |p| super::organization::governed(p.values()));
+        let governed = match organization {
+            Some(_) => super::tools::governed(inventory),
+            None => BTreeMap::new(),
+        };
         let policies = all_policies
             .map(|policies| policies.map_or_else(BTreeMap::new, |p| super::policy::find(plan, p)));
         let keys = identified

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::organization::owner_of_policy;
+use super::tools::owner_of_policy;
 use crate::change::{Act, Address, Attribute, Target, Text, Verb};
 use crate::inventory::{PolicyFacts, PolicyId, Seen};
 use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType};

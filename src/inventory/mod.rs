@@ -7,6 +7,7 @@
 pub mod identify;
 mod probe;
 mod saved;
+mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use identify::{Conflict, Identified, identify};
 pub use probe::{Answers, Facts, Probe, Question};
 pub use saved::{SavedInventory, SavedInventoryError};
+pub use visible::visible;
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,

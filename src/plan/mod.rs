@@ -10,7 +10,7 @@
 
 pub mod at;
 pub mod builtin;
-mod check;
+pub mod check;
 pub mod diagnostic;
 mod documents;
 pub mod file;

@@ -10,6 +10,9 @@ mod rollout;
 mod services;
 mod tags;
 
+pub use policies::document;
+pub use tags::{MAX_TAGS, tag_fits};
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
