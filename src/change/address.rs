@@ -87,6 +87,27 @@ impl Place {
     }
 }
 
+impl Address {
+    /// The account of the plan that it is about, if it is about one.
+    pub fn account(&self) -> Option<&AccountKey> {
+        match self {
+            Address::Account(key)
+            | Address::AccountName(key)
+            | Address::Access(key)
+            | Address::Placement(key)
+            | Address::Contact(key, _)
+            | Address::Tags(Target::Account(key))
+            | Address::Attachment(_, Target::Account(key))
+            | Address::DelegatedAdministrator(_, key)
+            | Address::Stack(Place::Member(key, _), _)
+            | Address::Control(_, Place::Member(key, _))
+            | Address::StackDrift(Place::Member(key, _), _)
+            | Address::RolloutTo(_, key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -21,7 +21,7 @@ use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
     Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, words,
+    plan as preview, summary, words,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -62,6 +62,10 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
+    /// The role by which member accounts are entered, also to put things back. Without it a check goes by
+    /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
 }
 
 /// A severity, as an argument.
@@ -158,6 +162,7 @@ async fn drift(
     stop: &Stop,
 ) -> CommandResult {
     let before = check(verb, subject, session, printer).await?;
+    tell_roles(subject, session, printer);
     match earlier {
         Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
         None => show(&before.findings, verb, subject, global, printer),
@@ -201,9 +206,15 @@ async fn drift(
         bindings: before.bindings.clone(),
         expected: None,
         speed: None,
+        claim: summary::AS_PLANNED,
+        timeline: None,
         next: &|_| Vec::new(),
     };
     let holding = Holding::take(session, stop).await?;
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => vec![subject.plan.organization.access_role.clone()],
+    });
     let done = make(work, holding, session, global, printer, stop).await;
     let after = check(verb, subject, session, printer).await?;
     if global.output() == Output::Text {
@@ -228,6 +239,14 @@ async fn check(
     printer: &Printer,
 ) -> Result<Check, CommandError> {
     printer.detail("Reading AWS…");
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
+        }
+    });
     let inventory = compare::read(session, subject, printer).await?;
     let found = diff(
         &subject.plan,
@@ -250,6 +269,24 @@ async fn check(
         changes,
         bindings: found.bindings,
     })
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
+    let accounts = session.aws.fell_back();
+    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
+        let access = &subject.plan.organization.access_role;
+        let more = match accounts.len() - 1 {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                words::count(more, "other account", "other accounts")
+            ),
+        };
+        printer.say(&format!(
+            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+        ));
+    }
 }
 
 /// Whether a finding is among those that were asked for.

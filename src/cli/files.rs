@@ -94,6 +94,26 @@ fn folders(path: &Path, made: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Gives a file that a person wrote another text: whole or not at all, under the name and with the
+/// permissions that it has. A link stays one.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), CommandError> {
+    let wrong = |error: &std::io::Error| {
+        CommandError::caused(format!("could not write {}", path.display()), error)
+    };
+    let target = path.canonicalize().map_err(|error| wrong(&error))?;
+    let permissions = std::fs::metadata(&target)
+        .map_err(|error| wrong(&error))?
+        .permissions();
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| wrong(&error))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().set_permissions(permissions))
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| wrong(&error))?;
+    file.persist(&target).map_err(|error| wrong(&error.error))?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +132,29 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_to_string(&path).expect("reads"), "new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_its_link() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (
+            folder.path().join("real.toml"),
+            folder.path().join("org.toml"),
+        );
+        std::fs::write(&file, "old").expect("written");
+        let mode = std::fs::Permissions::from_mode(0o664);
+        std::fs::set_permissions(&file, mode).expect("set");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        replace(&link, "new").expect("replaces");
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).expect("reads"), "new");
+        let mode = std::fs::metadata(&file)
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o664);
     }
 
     #[test]

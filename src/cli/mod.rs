@@ -4,6 +4,7 @@
 //! runs it. What every verb shares is in [`Global`]; how AWS or the sandbox is reached is in
 //! `session`; everything that prints is [`crate::report`]'s.
 
+mod account;
 mod apply;
 mod compare;
 mod completions;
@@ -169,6 +170,7 @@ enum Verb {
     Inventory(inventory::Inventory),
     Import(import::Import),
     Drift(drift::Drift),
+    Account(account::Account),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -194,6 +196,7 @@ impl Verb {
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
+            Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

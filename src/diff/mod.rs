@@ -12,6 +12,7 @@ mod guardduty;
 mod organization;
 mod ou;
 mod policy;
+mod scope;
 mod setting;
 mod stack;
 mod stack_set;
@@ -21,6 +22,8 @@ mod tests;
 pub mod tools;
 
 use serde::{Deserialize, Serialize};
+
+pub use scope::{Missing, Scoped, scope};
 
 use context::Context;
 use findings::Findings;
@@ -64,6 +67,13 @@ pub struct Blocked {
     pub because: Because,
     /// What to do about it, where there is something.
     pub hint: Option<String>,
+}
+
+impl Blocked {
+    /// Whether it may differ from the plan without anybody knowing.
+    pub fn is_unread(&self) -> bool {
+        matches!(self.because, Because::Unread(_))
+    }
 }
 
 /// Why something cannot be changed now.

@@ -117,6 +117,10 @@ pub struct OuTable {
     /// Tags of the OU.
     #[serde(default)]
     pub tags: TagTable,
+    /// The baselines whose stacks accounts in this OU and below it have: a list of names, empty for none.
+    /// What the OU above says when left out, and all baselines at the top. What a baseline does for the
+    /// organization as a whole, such as a trail or GuardDuty's members, reaches every account all the same.
+    pub baselines: Option<At<Vec<Text>>>,
     /// The path this OU had before, when only its own name has changed.
     pub renamed_from: Option<Text>,
 }

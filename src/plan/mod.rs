@@ -13,6 +13,7 @@ pub mod builtin;
 pub mod check;
 pub mod diagnostic;
 mod documents;
+pub mod edit;
 pub mod file;
 mod load;
 pub mod names;
@@ -58,6 +59,28 @@ pub struct OrgPlan {
     pub pace: BTreeMap<String, PaceOverride>,
 }
 
+impl OrgPlan {
+    /// The OUs that a baseline's stack sets leave out: by their own word, or by that of the nearest OU
+    /// above that has one.
+    pub fn ous_without(&self, baseline: &str) -> BTreeSet<OuPath> {
+        ous_without(&self.ous, baseline)
+    }
+}
+
+fn ous_without(ous: &BTreeMap<OuPath, Ou>, baseline: &str) -> BTreeSet<OuPath> {
+    let left_out = |path: &OuPath| {
+        let mut at = Some(path.clone());
+        while let Some(here) = at {
+            if let Some(some) = ous.get(&here).and_then(|ou| ou.baselines.as_ref()) {
+                return !some.iter().any(|one| one.as_str() == baseline);
+            }
+            at = here.parent();
+        }
+        false
+    };
+    ous.keys().filter(|path| left_out(path)).cloned().collect()
+}
+
 /// The `[organization]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Organization {
@@ -95,6 +118,10 @@ pub struct Ou {
     /// For each segregation tag, the values that accounts directly or indirectly in this OU may have.
     pub require: BTreeMap<String, BTreeSet<String>>,
     pub tags: Tags,
+    /// The baselines whose stack sets reach accounts in this OU and below; `None` where the OU above says
+    /// it, and at the top for all.
+    #[serde(default)]
+    pub baselines: Option<BTreeSet<BaselineKey>>,
     /// The path this OU had before; its last name may differ, its parent may not.
     pub renamed_from: Option<OuPath>,
 }

@@ -25,6 +25,9 @@ pub struct AccountLine {
     pub duty: &'static str,
 }
 
+/// The claim of a run that brings everything to what the plan says.
+pub const AS_PLANNED: &str = "The organization is as the plan says.";
+
 /// Everything the end report shows.
 #[derive(Debug)]
 pub struct Ended {
@@ -32,6 +35,8 @@ pub struct Ended {
     pub took: Duration,
     /// In the sandbox, time is its own.
     pub sandbox: bool,
+    /// What is so once everything is done, as a sentence.
+    pub claim: &'static str,
     pub accounts: Vec<AccountLine>,
     /// What to do next: a sentence each.
     pub next: Vec<String>,
@@ -198,9 +203,11 @@ fn verdict(ended: &Ended) -> String {
         return paint(
             style::CREATE,
             format!(
-                "Done: {} in {took}. The organization is as the plan says.",
-                words::count(total, "change", "changes")
-            ),
+                "Done: {} in {took}. {}",
+                words::count(total, "change", "changes"),
+                ended.claim
+            )
+            .trim_end(),
         );
     }
     let mut parts = Vec::new();
@@ -285,6 +292,7 @@ mod tests {
             record,
             took: Duration::from_secs(1384),
             sandbox: true,
+            claim: AS_PLANNED,
             accounts: vec![
                 line("log-archive", Some("222222222222"), "new", "logging"),
                 line("security", None, "not created", "SecOps"),

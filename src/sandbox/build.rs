@@ -377,6 +377,7 @@ impl Builder {
             on_failure: OnFailure::Rollback,
             pending: None,
             stack_set,
+            drift: None,
         };
         if let Ok(region) = self.world.region_mut(&new.account, &new.region) {
             let state = &mut region.cloudformation;
@@ -598,6 +599,8 @@ impl Builder {
             // The operation that made it is not known; the set's own id is a UUID as good as any.
             last_operation: set_id.rsplit(':').next().unwrap_or(set_id).to_owned(),
             version: u64::from(current),
+            drift: stack_set::not_checked(),
+            drift_checked: None,
         };
         let set = stack_set::get_mut(&mut self.world, &management, set_region, set_id)
             .map_err(|error| error.message)?;

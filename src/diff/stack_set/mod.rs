@@ -26,7 +26,6 @@ use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     let governed = governed(ctx);
-    let stages = Stages::of(ctx.plan).without(|path| governed.contains_key(path));
     let nothing = BTreeMap::new();
     let have = match (&ctx.inventory.stack_sets, ctx.organization) {
         (_, None) => &nothing,
@@ -38,12 +37,14 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             return;
         }
     };
-    // An OU as a target reaches all that lies below it.
-    let reached = governed.iter().find(|(path, _)| {
-        let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
-        targets.any(|target| target.contains(path))
-    });
     for (name, wanted) in &ctx.wanted.stack_sets {
+        let stages =
+            Stages::of(ctx.plan, &wanted.except).without(|path| governed.contains_key(path));
+        // An OU as a target reaches all that lies below it.
+        let reached = governed.iter().find(|(path, _)| {
+            let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
+            targets.any(|target| target.contains(path))
+        });
         if let Some((path, tool)) = reached {
             found.state(
                 Address::StackSet(name.clone()),

@@ -154,6 +154,7 @@ pub(super) fn recorder() -> WantedStackSet {
         tags: Tags::new(),
         regions: regions(),
         retain_on_removal: true,
+        except: BTreeSet::new(),
         needs: BTreeSet::new(),
     }
 }
@@ -163,6 +164,7 @@ pub(super) fn wanted() -> Wanted {
     let trail = Place::Management(region("eu-west-1"));
     let on = |feature: &str, on| (feature.to_owned(), on);
     Wanted {
+        audit_role: None,
         trusted_access: ["cloudtrail", "config", "guardduty"].map(principal).into(),
         stack_sets_access: true,
         service_linked_roles: BTreeSet::from([principal("config")]),

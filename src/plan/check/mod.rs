@@ -51,6 +51,7 @@ pub(super) fn check(
     let segregation = tags::segregation(&cx);
     let ous = ous::ous(&cx, &names, &segregation);
     let accounts = accounts::accounts(&cx, &names);
+    ous::all_or_nothing(&cx, &ous);
     tags::accounts_fit(&cx, &segregation);
     let policies = policies::policies(&cx, organization.as_ref());
     attachments::attachments(&cx, &names);
