@@ -13,6 +13,7 @@ mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod import;
 mod init;
 mod inventory;
 mod logging;
@@ -167,6 +168,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Import(import::Import),
     Drift(drift::Drift),
     Account(account::Account),
     Unlock(unlock::Unlock),
@@ -192,6 +194,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),

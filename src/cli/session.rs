@@ -39,12 +39,22 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, global, work)
+        in_aws(plan, Guard::ThePlans, global, work)
     }
+}
+
+/// Whose organization it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// The one that the plan is for.
+    ThePlans,
+    /// Anybody's: for reading what has no plan yet.
+    Anybodys,
 }
 
 fn in_aws(
     plan: &OrgPlan,
+    guard: Guard,
     global: &Global,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
@@ -65,7 +75,7 @@ fn in_aws(
         let aws = Aws::connect(options)
             .await
             .map_err(|error| no_credentials(&error))?;
-        let session = session(aws, plan, run, now(), false).await?;
+        let session = session(aws, plan, guard, run, now(), false).await?;
         work(&session).await
     })
 }
@@ -97,18 +107,49 @@ pub(super) fn reading(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
+    read_as(plan, Guard::ThePlans, global, printer, work)
+}
+
+/// The same for an organization that has no plan yet; what `plan` says of whose it is counts for nothing.
+pub(super) fn reading_anybodys(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    read_as(plan, Guard::Anybodys, global, printer, work)
+}
+
+fn read_as(
+    plan: &OrgPlan,
+    guard: Guard,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
     if !global.sandbox {
-        return in_aws(plan, global, work);
+        return in_aws(plan, guard, global, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
     let world = world(file, &plan.organization.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
-    in_world(plan, global, &world, faults(global), work)
+    in_world_as(plan, guard, global, &world, faults(global), work)
 }
 
 /// Does `work` in a sandbox's world, in its own time, which is virtual.
 pub(super) fn in_world(
     plan: &OrgPlan,
+    global: &Global,
+    world: &Arc<Mutex<World>>,
+    faults: FaultPlan,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    in_world_as(plan, Guard::ThePlans, global, world, faults, work)
+}
+
+fn in_world_as(
+    plan: &OrgPlan,
+    guard: Guard,
     global: &Global,
     world: &Arc<Mutex<World>>,
     faults: FaultPlan,
@@ -125,7 +166,7 @@ pub(super) fn in_world(
         let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
         let working = async {
-            let session = session(aws, plan, run.clone(), started, true).await?;
+            let session = session(aws, plan, guard, run.clone(), started, true).await?;
             work(&session).await
         };
         tokio::select! {
@@ -221,13 +262,14 @@ fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
 async fn session(
     aws: Aws,
     plan: &OrgPlan,
+    guard: Guard,
     run: String,
     started: Timestamp,
     sandbox: bool,
 ) -> Result<Session, CommandError> {
     let management = aws.caller().await.map_err(|error| no_credentials(&error))?;
     let wanted = &plan.organization.management_account;
-    if management != *wanted {
+    if guard == Guard::ThePlans && management != *wanted {
         let whose = if sandbox {
             "the world is"
         } else {

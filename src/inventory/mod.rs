@@ -8,6 +8,7 @@ mod drift;
 pub mod identify;
 mod probe;
 mod saved;
+mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetD
 pub use identify::{Conflict, Identified, identify};
 pub use probe::{Answers, Facts, Probe, Question};
 pub use saved::{SavedInventory, SavedInventoryError};
+pub use visible::visible;
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,
