@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::governor::Governor;
 use super::perform::Holding;
 use super::session::Session;
-use super::{Global, Output};
+use super::{Global, Output, cached};
 use crate::change::Bindings;
 use crate::event::Event;
 use crate::execute::{Stop, Summary, lock};
@@ -59,6 +59,8 @@ pub(super) async fn make(
         changes.map(|change| (change.address.clone(), change.verb)),
     );
     let tell = |event: Event| progress.tell(&event);
+    // Before, so that nobody takes what was read until now for what is; and after, for what is read meanwhile.
+    cached::changed(session, global, printer);
     let running = holding.run(work.graph, work.bindings, &tell, stop);
     let done = match (session.sandbox, speed) {
         (true, Some(speed)) => watched(running, &progress, speed).await,
@@ -66,6 +68,7 @@ pub(super) async fn make(
         (true, None) => running.await,
         (false, _) => with_ticks(running, &progress).await,
     };
+    cached::changed(session, global, printer);
     let released = holding.release().await;
     let (record, took) = progress.finish();
     let ended = summary::Ended {

@@ -5,6 +5,7 @@
 //! `session`; everything that prints is [`crate::report`]'s.
 
 mod apply;
+mod cached;
 mod compare;
 mod completions;
 mod drift;

@@ -28,6 +28,14 @@ pub(super) struct Session {
     pub(super) sandbox: bool,
 }
 
+/// When the management-account guard asks whose the credentials are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Now,
+    /// Before the first reading: where everything is kept nothing is asked at all.
+    BeforeReading,
+}
+
 /// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
 /// whatever became of the work.
 pub(super) fn with(
@@ -39,13 +47,14 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, global, work)
+        in_aws(plan, global, Guard::Now, work)
     }
 }
 
 fn in_aws(
     plan: &OrgPlan,
     global: &Global,
+    guard: Guard,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     if global.world.is_some() {
@@ -62,10 +71,11 @@ fn in_aws(
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = options(plan, global, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
-        let aws = Aws::connect(options)
-            .await
-            .map_err(|error| no_credentials(&error))?;
-        let session = session(aws, plan, run, now(), false).await?;
+        let aws = Aws::connect(options).await;
+        let session = session(aws, plan, run, now(), false);
+        if guard == Guard::Now {
+            session.guard().await?;
+        }
         work(&session).await
     })
 }
@@ -90,7 +100,22 @@ fn in_sandbox(
     result
 }
 
-/// Reaches AWS or the sandbox for `plan` only to read: a kept world stays as its file has it.
+/// The same for what only looks at AWS, perhaps only at what was read before: `work` calls
+/// [`Session::guard`] before it reads.
+pub(super) fn looking(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if global.sandbox {
+        in_sandbox(plan, global, printer, work)
+    } else {
+        in_aws(plan, global, Guard::BeforeReading, work)
+    }
+}
+
+/// [`looking`], while a kept world of the sandbox stays as its file has it.
 pub(super) fn reading(
     plan: &OrgPlan,
     global: &Global,
@@ -98,7 +123,7 @@ pub(super) fn reading(
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     if !global.sandbox {
-        return in_aws(plan, global, work);
+        return in_aws(plan, global, Guard::BeforeReading, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
     let world = world(file, &plan.organization.management_account, printer)?;
@@ -125,7 +150,8 @@ pub(super) fn in_world(
         let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
         let working = async {
-            let session = session(aws, plan, run.clone(), started, true).await?;
+            let session = session(aws, plan, run.clone(), started, true);
+            session.guard().await?;
             work(&session).await
         };
         tokio::select! {
@@ -217,38 +243,43 @@ fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
     }
 }
 
-/// The management-account guard: nothing is read, let alone changed, in another organization.
-async fn session(
-    aws: Aws,
-    plan: &OrgPlan,
-    run: String,
-    started: Timestamp,
-    sandbox: bool,
-) -> Result<Session, CommandError> {
-    let management = aws.caller().await.map_err(|error| no_credentials(&error))?;
-    let wanted = &plan.organization.management_account;
-    if management != *wanted {
-        let whose = if sandbox {
+fn session(aws: Aws, plan: &OrgPlan, run: String, started: Timestamp, sandbox: bool) -> Session {
+    Session {
+        aws,
+        management: plan.organization.management_account.clone(),
+        run,
+        started,
+        sandbox,
+    }
+}
+
+impl Session {
+    /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
+    /// asked once, however often this is.
+    pub(super) async fn guard(&self) -> Result<(), CommandError> {
+        let caller = self
+            .aws
+            .caller()
+            .await
+            .map_err(|error| no_credentials(&error))?;
+        let wanted = &self.management;
+        if caller == *wanted {
+            return Ok(());
+        }
+        let whose = if self.sandbox {
             "the world is"
         } else {
             "these credentials are"
         };
-        return Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but {whose} those of account {management}"
+        Err(CommandError::new(format!(
+            "the plan is for the organization of {wanted}, but {whose} those of account {caller}"
         ))
-        .hint(if sandbox {
+        .hint(if self.sandbox {
             "use another `--world`, or correct `management_account` in the plan"
         } else {
             "choose another `--profile`, or correct `management_account` in the plan"
-        }));
+        }))
     }
-    Ok(Session {
-        aws,
-        management,
-        run,
-        started,
-        sandbox,
-    })
 }
 
 fn no_credentials(error: &AwsError) -> CommandError {

@@ -5,6 +5,7 @@
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
 pub mod identify;
+mod kind;
 mod probe;
 mod saved;
 
@@ -14,8 +15,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use identify::{Conflict, Identified, identify};
-pub use probe::{Answers, Facts, Probe, Question};
-pub use saved::{SavedInventory, SavedInventoryError};
+pub use kind::Kind;
+pub use probe::{Answer, Answers, Facts, Probe, Question};
+pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,

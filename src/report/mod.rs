@@ -3,6 +3,7 @@
 //! What is shown is made by pure functions from data to text ([`plan`], [`summary`], the lines of
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
+mod age;
 pub mod cost;
 pub mod diagnostics;
 pub mod drift;
