@@ -2,9 +2,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::cached::{self, Ages};
+use super::cached::{self, Ages, Reading};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
+use super::session::Session;
+use super::subject::Subject;
 use super::{Global, Output, compare, files, session, subject};
 use crate::diff::{DiffOptions, diff};
 use crate::drift;
@@ -35,17 +37,7 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
         let mut reading = cached::read(session, &subject, max_age, global, printer).await?;
         // What the services say belongs to what is saved; for a look at the numbers it is not asked.
         if verb.out.is_some() || global.output() == Output::Json {
-            let options = DiffOptions::default();
-            let found = diff(
-                &subject.plan,
-                &subject.wanted,
-                reading.inventory(),
-                &options,
-            );
-            let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
-            reading
-                .ask(drift::questions(&checks), session, printer)
-                .await?;
+            ask_controls(&mut reading, &subject, session, printer).await?;
         }
         match global.output() {
             Output::Text => printer.data(&report::text(reading.inventory(), &reading.kept)),
@@ -65,9 +57,24 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
     })
 }
 
+/// Asks what the services say for the controls of the plan's baselines.
+pub(super) async fn ask_controls(
+    reading: &mut Reading,
+    subject: &Subject,
+    session: &Session,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    let inventory = reading.inventory();
+    let options = DiffOptions::default();
+    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let checks = drift::checks(&subject.plan, &subject.wanted, inventory, &found);
+    let questions = drift::questions(&checks);
+    reading.ask(questions, session, printer).await
+}
+
 /// Reads AWS, or the sandbox, all of it now.
 pub(super) fn read(
-    subject: &subject::Subject,
+    subject: &Subject,
     global: &Global,
     printer: &Printer,
 ) -> Result<Facts, CommandError> {

@@ -8,6 +8,7 @@ mod apply;
 mod cached;
 mod compare;
 mod completions;
+mod diff;
 mod drift;
 mod error;
 pub mod exit;
@@ -167,6 +168,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Diff(diff::Diff),
     Drift(drift::Drift),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
@@ -191,6 +193,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Diff(verb) => diff::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),

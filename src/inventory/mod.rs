@@ -4,6 +4,7 @@
 //! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
+pub mod difference;
 pub mod identify;
 mod kind;
 mod probe;

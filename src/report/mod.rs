@@ -6,6 +6,7 @@
 mod age;
 pub mod cost;
 pub mod diagnostics;
+pub mod difference;
 pub mod drift;
 pub mod drift_heat;
 pub mod drift_html;
