@@ -48,7 +48,7 @@ pub(super) struct Import {
 pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandResult {
     let home_region = home_region(global)?;
     let found = match &verb.from {
-        Some(file) => inventory::load(file)?,
+        Some(file) => inventory::load_any(file)?.inventory,
         None => read(verb, &home_region, global, printer)?,
     };
     let choices = Choices {

@@ -6,8 +6,10 @@
 
 mod account;
 mod apply;
+mod cached;
 mod compare;
 mod completions;
+mod diff;
 mod drift;
 mod error;
 pub mod exit;
@@ -168,6 +170,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Diff(diff::Diff),
     Import(import::Import),
     Drift(drift::Drift),
     Account(account::Account),
@@ -194,6 +197,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Diff(verb) => diff::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
