@@ -16,6 +16,7 @@ mod faults;
 mod observe;
 mod plan_file;
 mod readme;
+mod reads;
 mod rehearsal;
 mod rules;
 mod sandbox_core;
