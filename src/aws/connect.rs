@@ -59,7 +59,7 @@ impl Aws {
                 global,
                 caller: OnceCell::new(),
                 pacer: pacer::Pacer::new(options.pace, options.pace_overrides.clone()),
-                sessions: sessions::Sessions::default(),
+                sessions: sessions::Sessions::by(&options.access_role),
                 random: Mutex::new(fastrand::Rng::with_seed(options.seed)),
                 counts: Mutex::new(Counts {
                     calls: BTreeMap::new(),

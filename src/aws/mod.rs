@@ -47,7 +47,7 @@ pub struct Options {
     /// The named profile; `None` leaves the choice to the environment.
     pub profile: Option<String>,
     pub home_region: Region,
-    /// The role by which member accounts are entered.
+    /// The role by which member accounts are entered, unless [`Aws::enter_by`] says otherwise.
     pub access_role: String,
     pub pace: Pace,
     /// Rates by `service:Operation` that replace the table's.

@@ -103,7 +103,9 @@ fn section(text: &mut String, descriptor: &Descriptor) {
     for cost in &descriptor.costs {
         let _ = writeln!(text, "- {cost}");
     }
-    let _ = writeln!(text, "\n| option | default | |\n| --- | --- | --- |");
+    if !descriptor.options.is_empty() {
+        let _ = writeln!(text, "\n| option | default | |\n| --- | --- | --- |");
+    }
     for (name, spec) in &descriptor.options {
         let _ = writeln!(text, "| `{name}` | {} | {} |", default(spec), meaning(spec));
     }

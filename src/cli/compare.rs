@@ -1,19 +1,21 @@
 //! What `plan`, `apply` and `drift` have in common: read AWS, compare, order, and show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::error::CommandError;
+use super::exit::Exit;
 use super::session::Session;
 use super::subject::Subject;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{DiffOptions, diff};
+use crate::diff::{Blocked, Diff, DiffOptions, Missing, diff, scope};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
+use crate::plan::AccountKey;
 use crate::report::plan::Preview;
 use crate::report::{Printer, cost};
 
@@ -25,6 +27,48 @@ pub(super) struct Comparison {
     pub(super) bindings: Bindings,
     /// When AWS was read.
     pub(super) taken_at: Timestamp,
+}
+
+impl Comparison {
+    /// How a run ends that has nothing else to tell: where something of the plan could not be
+    /// read, it is no success.
+    pub(super) fn exit(&self) -> Exit {
+        if self.preview.blocked.iter().any(Blocked::is_unread) {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+/// Reads AWS and compares what is about these accounts.
+pub(super) async fn compare_accounts(
+    session: &Session,
+    subject: &Subject,
+    source: &str,
+    accounts: &BTreeSet<AccountKey>,
+    printer: &Printer,
+) -> Result<(Comparison, Beside), CommandError> {
+    let inventory = read(session, subject, printer).await?;
+    let options = DiffOptions::default();
+    let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
+    let scoped = scope(found, &subject.plan, &subject.wanted, accounts);
+    let beside = Beside {
+        missing: scoped.missing,
+        others: scoped.others,
+    };
+    let mut found = ordered(scoped.diff, &inventory, session, source)?;
+    found.preview.accounts = accounts.iter().map(ToString::to_string).collect();
+    Ok((found, beside))
+}
+
+/// What a comparison of some accounts left out.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What they rest on and is not there.
+    pub(super) missing: Vec<Missing>,
+    /// How many changes there are besides.
+    pub(super) others: usize,
 }
 
 /// Reads AWS and compares.
@@ -48,6 +92,15 @@ pub(super) fn compared(
     inventory: &Inventory,
 ) -> Result<Comparison, CommandError> {
     let found = diff(&subject.plan, &subject.wanted, inventory, options);
+    ordered(found, inventory, session, source)
+}
+
+fn ordered(
+    found: Diff,
+    inventory: &Inventory,
+    session: &Session,
+    source: &str,
+) -> Result<Comparison, CommandError> {
     let graph = graph(found.changes)
         .map_err(|error| CommandError::caused("the changes can have no order", &error))?;
     let changes: Vec<_> = graph.changes().cloned().collect();
@@ -55,6 +108,7 @@ pub(super) fn compared(
         preview: Preview {
             source: source.to_owned(),
             management_account: session.management.to_string(),
+            accounts: Vec::new(),
             expected: (!changes.is_empty()).then(|| Duration::from_secs(graph.estimate())),
             costs: cost::costs(&changes),
             changes,

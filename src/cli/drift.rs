@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::perform::Holding;
 use super::session::Session;
 use super::subject::Subject;
 use super::{Form, Global, Output, files, inventory, prompt, session, stop, subject};
+use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
 use crate::diff::{Diff, DiffOptions, diff};
 use crate::drift::{self, Controls, Finding, Findings, Fix, Severity};
@@ -19,11 +20,12 @@ use crate::execute::Stop;
 use crate::graph::graph;
 use crate::inventory::SavedInventory;
 use crate::observe::cache::MaxAge;
+use crate::observe::detect_drift;
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
     Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, words,
+    plan as preview, summary, words,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -51,6 +53,10 @@ pub(super) struct Drift {
     /// The severity from which a finding makes the exit code 2.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Level::Low)]
     fail_on: Level,
+    /// Have CloudFormation look too, for drift of every resource that the baselines' stacks made. It takes
+    /// minutes, and more with the number of accounts.
+    #[arg(long)]
+    deep: bool,
     /// Show only what is new or gone since the inventory in this file was saved: by `--out` here, or by
     /// `orgstrap inventory --out`. Both are judged by the org plan as it is now.
     #[arg(long, value_name = "FILE", conflicts_with = "fix")]
@@ -65,6 +71,10 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
+    /// The role by which member accounts are entered, also to put things back. Without it a check goes by
+    /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
     #[command(flatten)]
     ages: Ages,
 }
@@ -189,6 +199,7 @@ async fn drift(
         false => verb.ages.max_age(),
     };
     let before = check(verb, subject, session, max_age, global, printer).await?;
+    tell_roles(subject, session, printer);
     match earlier {
         Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
         None => show(&before.findings, verb, subject, global, printer),
@@ -234,9 +245,15 @@ async fn drift(
         bindings: before.bindings.clone(),
         expected: None,
         speed: None,
+        claim: summary::AS_PLANNED,
+        timeline: None,
         next: &|_| Vec::new(),
     };
     let holding = Holding::take(session, stop).await?;
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => vec![subject.plan.organization.access_role.clone()],
+    });
     let done = make(work, holding, session, global, printer, stop).await;
     let anew = MaxAge::Of(Duration::ZERO);
     let after = check(verb, subject, session, anew, global, printer).await?;
@@ -266,6 +283,14 @@ async fn check(
     global: &Global,
     printer: &Printer,
 ) -> Result<Check, CommandError> {
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
+        }
+    });
     let mut reading = cached::read(session, subject, max_age, global, printer).await?;
     let (mut found, mut findings) = judge(subject, &reading.saved);
     let usual = max_age == MaxAge::Usual;
@@ -283,9 +308,22 @@ async fn check(
     }
     let answers = &reading.saved.answers;
     let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
+    let mut fixes: BTreeMap<Address, Change> = fixes
+        .into_iter()
+        .map(|change| (change.address.clone(), change))
+        .collect();
+    if verb.deep {
+        session.guard().await?;
+        let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
+        printer.detail("CloudFormation looks for drift…");
+        let teller = printer.clone();
+        let ctx = Caller::new(0, move |text| teller.detail(&text));
+        let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
+        deep.judge(&mut findings, &answers, &mut fixes);
+    }
     findings.from_cache.clone_from(&reading.kept);
     let mut changes = found.changes;
-    changes.extend(fixes);
+    changes.extend(fixes.into_values());
     let told = named(&findings).cloned().collect();
     Ok(Check {
         told,
@@ -294,6 +332,24 @@ async fn check(
         bindings: found.bindings,
         reading,
     })
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
+    let accounts = session.aws.fell_back();
+    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
+        let access = &subject.plan.organization.access_role;
+        let more = match accounts.len() - 1 {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                words::count(more, "other account", "other accounts")
+            ),
+        };
+        printer.say(&format!(
+            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+        ));
+    }
 }
 
 /// Whether a finding is among those that were asked for.

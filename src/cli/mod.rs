@@ -4,6 +4,7 @@
 //! runs it. What every verb shares is in [`Global`]; how AWS or the sandbox is reached is in
 //! `session`; everything that prints is [`crate::report`]'s.
 
+mod account;
 mod apply;
 mod cached;
 mod compare;
@@ -14,6 +15,7 @@ mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod import;
 mod init;
 mod inventory;
 mod logging;
@@ -169,7 +171,9 @@ enum Verb {
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
     Diff(diff::Diff),
+    Import(import::Import),
     Drift(drift::Drift),
+    Account(account::Account),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -194,7 +198,9 @@ impl Verb {
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Diff(verb) => diff::run(verb, global, printer),
+            Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
+            Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

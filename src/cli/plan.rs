@@ -78,10 +78,10 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
         if let Some(out) = &verb.out {
             save(out, &subject, options, &found.preview.changes, printer)?;
         }
-        Ok(if found.preview.changes.is_empty() {
-            Exit::Done
-        } else {
+        Ok(if !found.preview.changes.is_empty() {
             Exit::Differs
+        } else {
+            found.exit()
         })
     })
 }

@@ -28,14 +28,6 @@ pub(super) struct Session {
     pub(super) sandbox: bool,
 }
 
-/// When the management-account guard asks whose the credentials are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    Now,
-    /// Before the first reading: where everything is kept nothing is asked at all.
-    BeforeReading,
-}
-
 /// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
 /// whatever became of the work.
 pub(super) fn with(
@@ -47,14 +39,25 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, global, Guard::Now, work)
+        in_aws(plan, Guard::ThePlans, global, work)
     }
+}
+
+/// Whose organization it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// The one that the plan is for.
+    ThePlans,
+    /// The same, but nobody asks before [`Session::guard`] does: where all is kept nothing is asked at all.
+    BeforeReading,
+    /// Anybody's: for reading what has no plan yet.
+    Anybodys,
 }
 
 fn in_aws(
     plan: &OrgPlan,
-    global: &Global,
     guard: Guard,
+    global: &Global,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     if global.world.is_some() {
@@ -72,10 +75,7 @@ fn in_aws(
     let options = options(plan, global, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
         let aws = Aws::connect(options).await;
-        let session = session(aws, plan, run, now(), false);
-        if guard == Guard::Now {
-            session.guard().await?;
-        }
+        let session = session(aws, plan, guard, run, now(), false).await?;
         work(&session).await
     })
 }
@@ -111,7 +111,7 @@ pub(super) fn looking(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, global, Guard::BeforeReading, work)
+        in_aws(plan, Guard::BeforeReading, global, work)
     }
 }
 
@@ -122,18 +122,53 @@ pub(super) fn reading(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
+    read_as(plan, Guard::ThePlans, global, printer, work)
+}
+
+/// The same for an organization that has no plan yet; what `plan` says of whose it is counts for nothing.
+pub(super) fn reading_anybodys(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    read_as(plan, Guard::Anybodys, global, printer, work)
+}
+
+fn read_as(
+    plan: &OrgPlan,
+    guard: Guard,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
     if !global.sandbox {
-        return in_aws(plan, global, Guard::BeforeReading, work);
+        let guard = match guard {
+            Guard::ThePlans => Guard::BeforeReading,
+            other => other,
+        };
+        return in_aws(plan, guard, global, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
     let world = world(file, &plan.organization.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
-    in_world(plan, global, &world, faults(global), work)
+    in_world_as(plan, guard, global, &world, faults(global), work)
 }
 
 /// Does `work` in a sandbox's world, in its own time, which is virtual.
 pub(super) fn in_world(
     plan: &OrgPlan,
+    global: &Global,
+    world: &Arc<Mutex<World>>,
+    faults: FaultPlan,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    in_world_as(plan, Guard::ThePlans, global, world, faults, work)
+}
+
+fn in_world_as(
+    plan: &OrgPlan,
+    guard: Guard,
     global: &Global,
     world: &Arc<Mutex<World>>,
     faults: FaultPlan,
@@ -150,8 +185,7 @@ pub(super) fn in_world(
         let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
         let working = async {
-            let session = session(aws, plan, run.clone(), started, true);
-            session.guard().await?;
+            let session = session(aws, plan, guard, run.clone(), started, true).await?;
             work(&session).await
         };
         tokio::select! {
@@ -243,14 +277,29 @@ fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
     }
 }
 
-fn session(aws: Aws, plan: &OrgPlan, run: String, started: Timestamp, sandbox: bool) -> Session {
-    Session {
+async fn session(
+    aws: Aws,
+    plan: &OrgPlan,
+    guard: Guard,
+    run: String,
+    started: Timestamp,
+    sandbox: bool,
+) -> Result<Session, CommandError> {
+    let management = match guard {
+        Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
+        _ => plan.organization.management_account.clone(),
+    };
+    let session = Session {
         aws,
-        management: plan.organization.management_account.clone(),
+        management,
         run,
         started,
         sandbox,
+    };
+    if guard == Guard::ThePlans {
+        session.guard().await?;
     }
+    Ok(session)
 }
 
 impl Session {

@@ -12,6 +12,7 @@ mod about;
 mod checks;
 mod control;
 mod controls;
+mod deep;
 mod expected;
 mod organization;
 mod since;
@@ -26,6 +27,7 @@ pub use about::{About, Controls};
 pub use checks::{Check, checks, questions};
 pub use control::{of_address, of_unmanaged};
 pub use controls::{in_doubt, judge_controls};
+pub use deep::{Deep, deep};
 pub use organization::judge;
 pub use since::{Identity, Since, since};
 
@@ -187,22 +189,7 @@ impl Findings {
 
 /// The account of the plan that an address is about, if it is about one.
 pub fn account_of(address: &Address) -> Option<&AccountKey> {
-    use crate::change::{Place, Target};
-    match address {
-        Address::Account(key)
-        | Address::AccountName(key)
-        | Address::Access(key)
-        | Address::Placement(key)
-        | Address::Contact(key, _)
-        | Address::Tags(Target::Account(key))
-        | Address::Attachment(_, Target::Account(key))
-        | Address::DelegatedAdministrator(_, key)
-        | Address::Stack(Place::Member(key, _), _)
-        | Address::Control(_, Place::Member(key, _))
-        | Address::StackDrift(Place::Member(key, _), _)
-        | Address::RolloutTo(_, key) => Some(key),
-        _ => None,
-    }
+    address.account()
 }
 
 /// The Region that an address is about, if it is about one.

@@ -56,7 +56,10 @@ fn follows(change: &Change, diff: &Diff) -> bool {
         address != change.address && diff.changes.iter().any(|other| other.address == address)
     };
     told(Address::Account(key.clone()))
-        || matches!(change.address, Address::RolloutTo(..)) && told(Address::Placement(key.clone()))
+        || matches!(
+            change.address,
+            Address::RolloutTo(..) | Address::RolloutFrom(..)
+        ) && told(Address::Placement(key.clone()))
 }
 
 struct Judge<'a> {

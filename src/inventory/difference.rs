@@ -459,6 +459,22 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     .map(|(id, facts)| (id.to_string(), names.account(id.as_str()), json(facts))),
             ));
         }
+        Kind::Preparation => {
+            asked = Some(placed(
+                &mut by_key,
+                inventory
+                    .preparation
+                    .iter()
+                    .map(|(id, facts)| (id.to_string(), names.account(id.as_str()), json(facts))),
+            ));
+        }
+        Kind::RootAccess => {
+            let root_access = inventory.root_access.iter();
+            asked = Some(placed(
+                &mut by_key,
+                root_access.map(|facts| (String::new(), kind.word().to_owned(), json(facts))),
+            ));
+        }
         Kind::Controls => {
             asked = Some(placed(
                 &mut by_key,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, Seen, Unread};
+use super::{Inventory, PreparationFacts, Seen, Unread};
 
 /// A field of [`Inventory`], or what the services said for controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,13 +21,15 @@ pub enum Kind {
     #[serde(rename = "guardduty")]
     GuardDuty,
     Contacts,
+    Preparation,
+    RootAccess,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 12] = [
+    pub const OF_INVENTORY: [Kind; 14] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -40,6 +42,8 @@ impl Kind {
         Kind::Stacks,
         Kind::GuardDuty,
         Kind::Contacts,
+        Kind::Preparation,
+        Kind::RootAccess,
     ];
 
     /// What it is called.
@@ -57,6 +61,8 @@ impl Kind {
             Kind::Stacks => "stacks",
             Kind::GuardDuty => "GuardDuty",
             Kind::Contacts => "contacts",
+            Kind::Preparation => "preparation",
+            Kind::RootAccess => "root access",
             Kind::Controls => "controls",
         }
     }
@@ -81,6 +87,8 @@ impl Inventory {
             stacks,
             guardduty,
             contacts,
+            preparation,
+            root_access,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -141,6 +149,26 @@ impl Inventory {
                 parts.flatten().collect()
             }
             Kind::Contacts => contacts.values().filter_map(Seen::unread).collect(),
+            Kind::Preparation => {
+                let parts = preparation.values().flat_map(|one| {
+                    let PreparationFacts {
+                        alias,
+                        password_policy,
+                        regions,
+                    } = one;
+                    [
+                        alias.as_ref().and_then(Seen::unread),
+                        password_policy.as_ref().and_then(Seen::unread),
+                        regions.as_ref().and_then(Seen::unread),
+                    ]
+                });
+                parts.flatten().collect()
+            }
+            Kind::RootAccess => root_access
+                .as_ref()
+                .and_then(Seen::unread)
+                .into_iter()
+                .collect(),
             Kind::Controls => Vec::new(),
         }
     }
@@ -167,6 +195,8 @@ impl Inventory {
             Kind::Stacks => swap(&mut self.stacks, &mut from.stacks),
             Kind::GuardDuty => swap(&mut self.guardduty, &mut from.guardduty),
             Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
+            Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
+            Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
             Kind::Controls => {}
         }
     }

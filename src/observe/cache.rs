@@ -96,6 +96,7 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         &narrow,
         // Nothing but texts, numbers and maps of texts: these always have their JSON.
         &serde_json::to_string(&plan.accounts).unwrap_or_default(),
+        &serde_json::to_string(organization).unwrap_or_default(),
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);
@@ -103,7 +104,12 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         .into_iter()
         .map(|kind| {
             let scope = match kind {
-                Kind::Accounts | Kind::Stacks | Kind::GuardDuty | Kind::Contacts => &wide,
+                Kind::Accounts
+                | Kind::Stacks
+                | Kind::GuardDuty
+                | Kind::Contacts
+                | Kind::Preparation
+                | Kind::RootAccess => &wide,
                 _ => &narrow,
             };
             (kind, scope.clone())
@@ -235,13 +241,14 @@ impl Cache {
             .into_iter()
             .filter(|(kind, at)| counts(*kind, *at) && note.scopes.get(kind) == scopes.get(kind))
             .collect();
-        // All else is asked below the root, and stacks and contacts by accounts' ids.
+        // All else is asked below the root, and some of it by accounts' ids.
         if !read_at.contains_key(&Kind::Organization) {
             read_at.clear();
         }
         if !read_at.contains_key(&Kind::Accounts) {
             read_at.remove(&Kind::Stacks);
             read_at.remove(&Kind::Contacts);
+            read_at.remove(&Kind::Preparation);
         }
         let mut answers = saved.answers;
         answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));

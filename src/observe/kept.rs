@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
     AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
-    PolicyFacts, PolicyId, Seen, StackFacts, StackSetFacts,
+    PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
 
@@ -26,6 +26,8 @@ pub(super) struct Parts {
     pub(super) stacks: Option<BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>>,
     pub(super) guardduty: Option<BTreeMap<Region, GuardDutyFacts>>,
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
+    pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
+    pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
 }
 
 impl Parts {
@@ -50,6 +52,8 @@ impl Parts {
             stacks,
             guardduty,
             contacts,
+            preparation,
+            root_access,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -68,6 +72,8 @@ impl Parts {
             stacks: only(kinds, Kind::Stacks, stacks),
             guardduty: only(kinds, Kind::GuardDuty, guardduty),
             contacts: only(kinds, Kind::Contacts, contacts),
+            preparation: only(kinds, Kind::Preparation, preparation),
+            root_access: only(kinds, Kind::RootAccess, root_access),
         }
     }
 }

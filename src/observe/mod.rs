@@ -9,12 +9,14 @@
 mod accounts;
 pub mod cache;
 mod contacts;
+mod deep;
 mod guardduty;
 mod kept;
 mod organization;
 mod ous;
 mod pages;
 mod policies;
+mod preparation;
 mod probe;
 mod settings;
 mod stack_sets;
@@ -28,6 +30,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+pub use deep::detect_drift;
 pub use probe::probe;
 
 use jiff::Timestamp;
@@ -167,21 +170,23 @@ impl Reader<'_> {
         let tree = async {
             let (accounts, ous) = self.accounts_and_ous(&root, kept.accounts, kept.ous).await;
             let ids = self.identified(&accounts);
-            let (stacks, guardduty, contacts) = tokio::join!(
+            let (stacks, guardduty, contacts, preparation) = tokio::join!(
                 or_read(kept.stacks, stacks::read(self, &ids)),
                 or_read(kept.guardduty, guardduty::read(self, true)),
                 or_read(kept.contacts, contacts::read(self, &ids)),
+                or_read(kept.preparation, preparation::read(self, &accounts, &ids)),
             );
-            (accounts, ous, stacks, guardduty, contacts)
+            (accounts, ous, stacks, guardduty, contacts, preparation)
         };
         let (
-            (accounts, ous, stacks, guardduty, contacts),
+            (accounts, ous, stacks, guardduty, contacts, preparation),
             policies,
             trusted_access,
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
             stack_sets,
+            root_access,
         ) = tokio::join!(
             tree,
             or_read(kept.policies, policies::read(self, types)),
@@ -200,6 +205,7 @@ impl Reader<'_> {
             or_read(kept.stack_sets, async {
                 seen(stack_sets::read(self).await)
             }),
+            or_read(kept.root_access, preparation::root_access(self)),
         );
         Inventory {
             taken_at,
@@ -216,6 +222,8 @@ impl Reader<'_> {
             stacks,
             guardduty,
             contacts,
+            preparation,
+            root_access,
         }
     }
 
@@ -256,11 +264,12 @@ impl Reader<'_> {
     /// The account in no organization: only what lies in the account itself can be there.
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
-        let (service_linked_roles, stack_sets, stacks, guardduty) = tokio::join!(
+        let (service_linked_roles, stack_sets, stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
             guardduty::read(self, false),
+            preparation::of_management(self),
         );
         Inventory {
             taken_at,
@@ -277,6 +286,8 @@ impl Reader<'_> {
             stacks,
             guardduty,
             contacts: BTreeMap::new(),
+            preparation,
+            root_access: None,
         }
     }
 

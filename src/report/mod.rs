@@ -3,6 +3,7 @@
 //! What is shown is made by pure functions from data to text ([`plan`], [`summary`], the lines of
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
+pub mod account;
 mod age;
 pub mod cost;
 pub mod diagnostics;
@@ -15,6 +16,7 @@ pub mod drift_markdown;
 pub mod drift_sarif;
 pub mod drift_view;
 mod fields;
+pub mod import;
 pub mod inventory;
 pub mod json;
 pub mod plan;

@@ -21,6 +21,8 @@ pub struct Preview {
     pub source: String,
     /// The management account's id.
     pub management_account: String,
+    /// The accounts that it is narrowed to, by key; empty where it is about the whole organization.
+    pub accounts: Vec<String>,
     /// In run order.
     pub changes: Vec<Change>,
     /// The longest chain of changes at AWS's usual speed; `None` where nobody knows.
@@ -85,7 +87,12 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::AccountName(_) => ("account name", "account names"),
         Address::Access(_) => ("account's access", "accounts' access"),
         Address::Placement(_) => ("placement", "placements"),
+        Address::Closure(_) => ("closure", "closures"),
         Address::Contact(..) => ("contact", "contacts"),
+        Address::AccountAlias(_) => ("account alias", "account aliases"),
+        Address::PasswordPolicy(_) => ("password policy", "password policies"),
+        Address::OptInRegions(_) => ("account's opt-in Regions", "accounts' opt-in Regions"),
+        Address::RootAccess => ("centralized root access", "centralized root access"),
         Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
         Address::Policy(_) => ("policy", "policies"),
         Address::Attachment(..) => ("attachment", "attachments"),
@@ -103,6 +110,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutUpdate(..)
         | Address::RolloutRepair(..)
         | Address::RolloutTo(..)
+        | Address::RolloutFrom(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::Control(..) => ("control", "controls"),
@@ -138,10 +146,10 @@ pub fn text(preview: &Preview) -> String {
         line(paint(
             style::BOLD,
             format!(
-                "{} bring{} organization {} to what {} says, in this order:",
+                "{} bring{} {} to what {} says, in this order:",
                 words::count(preview.changes.len(), "change", "changes"),
                 if preview.changes.len() == 1 { "s" } else { "" },
-                preview.management_account,
+                subject(preview),
                 preview.source
             ),
         ));
@@ -248,20 +256,34 @@ fn with_hint(text: String, hint: Option<&str>) -> String {
 
 pub(super) fn nothing(preview: &Preview) -> String {
     let whole = preview.blocked.is_empty() && preview.unread.is_empty();
-    let organization = &preview.management_account;
+    let subject = subject(preview);
     let source = &preview.source;
+    let is = if preview.accounts.len() > 1 {
+        "are"
+    } else {
+        "is"
+    };
     if whole {
         paint(
             style::CREATE,
-            format!("No changes: organization {organization} is as {source} says."),
+            format!("No changes: {subject} {is} as {source} says."),
         )
     } else {
         paint(
             style::WARN,
             format!(
-                "No changes in what could be read: that much of organization {organization} is as {source} says."
+                "No changes in what could be read: that much of {subject} {is} as {source} says."
             ),
         )
+    }
+}
+
+/// What it is all about.
+fn subject(preview: &Preview) -> String {
+    match preview.accounts.as_slice() {
+        [] => format!("organization {}", preview.management_account),
+        [one] => format!("account {one}"),
+        some => format!("accounts {}", words::list(some)),
     }
 }
 

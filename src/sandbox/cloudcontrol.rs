@@ -44,9 +44,20 @@ fn not_found(kind: &str, identifier: &str) -> AwsError {
 
 /// The properties of a resource in CloudFormation's words.
 fn properties(world: &World, call: &Call, kind: &str, id: &str) -> Result<Value, AwsError> {
+    read(world, &call.account, &call.region, kind, id).map(Value::Object)
+}
+
+/// The properties of an account's resource in CloudFormation's words.
+pub(super) fn read(
+    world: &World,
+    account: &str,
+    region: &str,
+    kind: &str,
+    id: &str,
+) -> Result<Map<String, Value>, AwsError> {
     let bucket = || {
         let found = world.s3.buckets.get(id);
-        found.filter(|bucket| bucket.account == call.account)
+        found.filter(|bucket| bucket.account == account)
     };
     match kind {
         "AWS::S3::Bucket" => {
@@ -67,31 +78,38 @@ fn properties(world: &World, call: &Call, kind: &str, id: &str) -> Result<Value,
                 json!({"ServerSideEncryptionConfiguration": [{"BucketKeyEnabled": false,
                        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
             });
-            Ok(Value::Object(out))
+            Ok(out)
         }
         "AWS::S3::BucketPolicy" => {
             let policy = bucket().and_then(|bucket| bucket.policy.as_deref());
             let document: Option<Value> = policy.and_then(|text| serde_json::from_str(text).ok());
             let document = document.ok_or_else(|| not_found(kind, id))?;
-            Ok(json!({"Bucket": id, "PolicyDocument": document}))
+            Ok(members(json!({"Bucket": id, "PolicyDocument": document})))
         }
         "AWS::KMS::Key" => {
-            let found = kms::find(world, &call.account, &call.region, id);
+            let found = kms::find(world, account, region, id);
             // A key whose deletion is scheduled counts as gone, as in the type's read handler.
             let (_, _, key_id, key) = found
                 .filter(|(_, _, _, key)| key.deletion.is_none())
                 .ok_or_else(|| not_found(kind, id))?;
             let policy: Value = serde_json::from_str(&key.policy).unwrap_or_default();
-            Ok(json!({
-                "KeyId": key_id, "Arn": kms::key_arn(&call.account, &call.region, &key_id),
+            Ok(members(json!({
+                "KeyId": key_id, "Arn": kms::key_arn(account, region, &key_id),
                 "Description": key.description, "Enabled": key.enabled,
                 "EnableKeyRotation": key.rotation, "KeyPolicy": policy,
-            }))
+            })))
         }
         _ => Err(AwsError::new(
             "UnsupportedActionException",
             format!("Resource type {kind} does not support READ action"),
         )),
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, latency, rates};
+use super::{account, identity_policy, latency, rates};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -94,6 +94,7 @@ fn perform(
     };
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
+    identity_policy::check(world, service, &operation.name, &call)?;
     let output = handler(world, &call)?;
     // The check costs time and cannot fail but by a defect of the sandbox.
     if cfg!(debug_assertions)

@@ -26,6 +26,7 @@ pub mod front;
 pub mod guardduty;
 pub mod hooks;
 pub mod iam;
+pub mod identity_policy;
 pub mod kms;
 pub mod latency;
 pub mod organizations;

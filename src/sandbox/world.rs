@@ -93,8 +93,6 @@ pub enum Due {
     /// A session's credentials are forgotten, some time after they expired.
     ForgetSession(String),
     CloudFormation(cloudformation::Due),
-    CloudTrail(cloudtrail::Due),
-    Config(config::Due),
     GuardDuty(guardduty::Due),
 }
 
@@ -140,8 +138,6 @@ impl World {
                     self.credentials.remove(&key);
                 }
                 Due::CloudFormation(due) => cloudformation::run(self, due),
-                Due::CloudTrail(due) => cloudtrail::run(self, due),
-                Due::Config(due) => config::run(self, due),
                 Due::GuardDuty(due) => guardduty::run(self, due),
             }
         }

@@ -123,6 +123,8 @@ fn saved() -> SavedInventory {
         .into(),
         guardduty: BTreeMap::new(),
         contacts: BTreeMap::new(),
+        preparation: BTreeMap::new(),
+        root_access: None,
     });
     saved.answers = answers(true);
     saved

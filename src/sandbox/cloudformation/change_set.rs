@@ -25,20 +25,6 @@ pub struct ChangeSet {
 /// Making one takes a while, for CloudFormation looks at every resource.
 const SECONDS: i64 = 8;
 
-/// Types that CloudFormation's drift detection leaves out (user guide, "Resource type support").
-pub(super) const UNCHECKED: &[&str] = &[
-    "AWS::Config::ConfigurationRecorder",
-    "AWS::Config::DeliveryChannel",
-    "AWS::Config::OrganizationConfigRule",
-    "AWS::Config::RemediationConfiguration",
-    "AWS::IAM::Policy",
-    "AWS::KMS::Alias",
-    "AWS::S3::BucketPolicy",
-    "AWS::SNS::Subscription",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SSM::Document",
-];
-
 fn arn(stack: &str, name: &str) -> String {
     stack.replacen(":stack/", &format!(":changeSet/{name}/"), 1)
 }

@@ -8,8 +8,8 @@ use super::engine::{self, Place, with_stack};
 use super::operation::{Action, Operation, Outcome, RegionRun};
 use super::stack::{OnFailure, Pending, Source, duration, parse, template_text};
 use super::stack_api::{NewStack, insert};
-use super::stack_set::{Instance, StackSet, get, get_mut, instance_key};
-use super::{Due, parameters};
+use super::stack_set::{Instance, StackSet, get, get_mut, instance_key, not_checked};
+use super::{Due, drift, parameters, stack_set_drift};
 use crate::sandbox::call::AwsError;
 use crate::sandbox::world::{self, World};
 
@@ -77,6 +77,7 @@ pub fn submit(
         sequential,
         regions: Vec::new(),
         results: BTreeMap::new(),
+        drift: None,
         retain: order.retain,
         targets: order.targets,
         preferences: order.preferences,
@@ -93,24 +94,17 @@ pub fn submit(
         for (account, ou) in &order.accounts {
             let key = instance_key(account, &region);
             if order.action == Action::Create {
-                let fresh = Instance {
-                    account: account.clone(),
-                    region: region.clone(),
-                    ou: ou.clone(),
-                    stack: None,
-                    status: "OUTDATED".to_owned(),
-                    detailed: "PENDING".to_owned(),
-                    reason: None,
-                    overrides: BTreeMap::new(),
-                    last_operation: String::new(),
-                    version: 0,
-                };
-                set.instances.entry(key.clone()).or_insert(fresh);
+                set.instances
+                    .entry(key.clone())
+                    .or_insert_with(|| fresh(account, &region, ou, &order.id));
             }
             let Some(instance) = set.instances.get_mut(&key) else {
                 continue;
             };
-            instance.detailed = "PENDING".to_owned();
+            // To look at an instance does not change how its last deployment ended.
+            if order.action != Action::DetectDrift {
+                instance.detailed = "PENDING".to_owned();
+            }
             instance.last_operation.clone_from(&order.id);
             if let Some(overrides) = &order.overrides {
                 instance.overrides.extend(overrides.clone());
@@ -120,7 +114,10 @@ pub fn submit(
                 Outcome {
                     status: "PENDING".to_owned(),
                     reason: None,
-                    ou: instance.ou.clone(),
+                    ou: match order.action {
+                        Action::Create => ou.clone(),
+                        _ => instance.ou.clone(),
+                    },
                 },
             );
             waiting.push_back(account.clone());
@@ -149,6 +146,24 @@ pub fn submit(
         world.after(2_000, world::Due::CloudFormation(Due::Pump(job)));
     }
     Ok(order.id)
+}
+
+/// An instance that has no stack yet.
+fn fresh(account: &str, region: &str, ou: &str, operation: &str) -> Instance {
+    Instance {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        ou: ou.to_owned(),
+        stack: None,
+        status: "OUTDATED".to_owned(),
+        detailed: "PENDING".to_owned(),
+        reason: None,
+        overrides: BTreeMap::new(),
+        last_operation: operation.to_owned(),
+        version: 0,
+        drift: not_checked(),
+        drift_checked: None,
+    }
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
@@ -182,7 +197,9 @@ pub fn pump(world: &mut World, job: &Job) {
                         .to_owned(),
                 );
             }
-            if let Some(instance) = set.instances.get_mut(&key) {
+            if let Some(instance) = set.instances.get_mut(&key)
+                && operation.action != Action::DetectDrift
+            {
                 instance.detailed = "CANCELLED".to_owned();
             }
         }
@@ -219,9 +236,31 @@ fn end(world: &mut World, job: &Job) {
         _ => "SUCCEEDED",
     }
     .to_owned();
+    if operation.action == Action::DetectDrift {
+        let operation = operation.clone();
+        let details = stack_set_drift::details(set, &operation);
+        if let Some(operation) = set.operations.get_mut(&job.operation) {
+            operation.drift = Some(details);
+        }
+    }
     if let Some(next) = set.queue.pop_front() {
         if let Some(operation) = set.operations.get_mut(&next) {
             operation.status = "RUNNING".to_owned();
+            // What was deleted while a creation stood in the queue, as on a move between targets, is made.
+            if operation.action == Action::Create {
+                for run in &operation.regions {
+                    for account in &run.waiting {
+                        let key = instance_key(account, &run.region);
+                        let ou = operation
+                            .results
+                            .get(&key)
+                            .map(|outcome| outcome.ou.as_str());
+                        set.instances.entry(key.clone()).or_insert_with(|| {
+                            fresh(account, &run.region, ou.unwrap_or_default(), &next)
+                        });
+                    }
+                }
+            }
         }
         world.after(
             1_000,
@@ -253,6 +292,7 @@ pub enum InstanceWork {
     Create,
     Update,
     Delete,
+    Detect,
 }
 
 fn begin(world: &mut World, job: &Job, account: &str, region: &str) {
@@ -267,7 +307,15 @@ fn begin(world: &mut World, job: &Job, account: &str, region: &str) {
             outcome.status = "RUNNING".to_owned();
         }
         if let Some(instance) = set.instances.get_mut(&key) {
-            instance.detailed = "RUNNING".to_owned();
+            if !matches!(
+                step,
+                Step::Wait {
+                    work: InstanceWork::Detect,
+                    ..
+                }
+            ) {
+                instance.detailed = "RUNNING".to_owned();
+            }
             if let Step::Wait { stack, .. } = &step {
                 instance.stack = Some(stack.clone());
             }
@@ -310,6 +358,22 @@ fn plan_step(world: &mut World, job: &Job, account: &str, region: &str) -> Step 
     }
     if !usable {
         return Step::Skip;
+    }
+    if action == Action::DetectDrift {
+        let stack = stack_id
+            .as_deref()
+            .and_then(|id| world.region(account, region)?.cloudformation.stack(id));
+        return match stack {
+            Some(stack) => match drift::refusal(stack) {
+                Some(why) => Step::Over(Err(why)),
+                None => Step::Wait {
+                    seconds: drift::seconds(stack),
+                    stack: stack.id.clone(),
+                    work: InstanceWork::Detect,
+                },
+            },
+            None => Step::Over(Err(format!("Stack for {account}/{region} does not exist"))),
+        };
     }
     if !set.service_managed
         && !world
@@ -470,6 +534,10 @@ pub fn finish(world: &mut World, job: &Job, account: &str, region: &str, work: I
             InstanceWork::Create => engine::create(world, at, stack),
             InstanceWork::Update => engine::update(world, at, stack),
             InstanceWork::Delete => engine::delete(world, at, stack, &[]),
+            InstanceWork::Detect => {
+                drift::detect(world, at, stack, &[]);
+                Ok(())
+            }
         })
     });
     let outcome = match result {
@@ -497,6 +565,10 @@ fn conclude(
     };
     operation.done(account, region, outcome.is_err());
     let action = operation.action;
+    if action == Action::DetectDrift {
+        detected(world, job, account, region, outcome);
+        return;
+    }
     if let Some(result) = operation.results.get_mut(&key) {
         result.status = if outcome.is_ok() {
             "SUCCEEDED"
@@ -533,6 +605,46 @@ fn conclude(
     }
 }
 
+/// Notes what detection found, or why it could not look.
+fn detected(
+    world: &mut World,
+    job: &Job,
+    account: &str,
+    region: &str,
+    outcome: Result<Option<String>, String>,
+) {
+    let now = world.now;
+    let key = instance_key(account, region);
+    let stack = get(world, &job.admin, &job.region, &job.set)
+        .ok()
+        .and_then(|set| set.instances.get(&key)?.stack.clone());
+    let found = stack.and_then(|id| {
+        let stack = world.region(account, region)?.cloudformation.stack(&id)?;
+        Some(stack.drift.as_ref()?.status().to_owned())
+    });
+    let Ok(set) = get_mut(world, &job.admin, &job.region, &job.set) else {
+        return;
+    };
+    if let Some(result) = set
+        .operations
+        .get_mut(&job.operation)
+        .and_then(|operation| operation.results.get_mut(&key))
+    {
+        result.status = match &outcome {
+            Ok(_) => "SUCCEEDED",
+            Err(_) => "FAILED",
+        }
+        .to_owned();
+        result.reason = outcome.as_ref().err().cloned();
+    }
+    if let Some(instance) = set.instances.get_mut(&key)
+        && outcome.is_ok()
+    {
+        instance.drift = found.unwrap_or_else(not_checked);
+        instance.drift_checked = Some(now);
+    }
+}
+
 fn skip(world: &mut World, job: &Job, account: &str, region: &str) {
     let Ok(set) = get_mut(world, &job.admin, &job.region, &job.set) else {
         return;
@@ -545,7 +657,13 @@ fn skip(world: &mut World, job: &Job, account: &str, region: &str) {
             result.reason = Some(format!("Skipped deployment to suspended account {account}"));
         }
     }
-    if let Some(instance) = set.instances.get_mut(&key) {
+    let looking = set
+        .operations
+        .get(&job.operation)
+        .is_some_and(|operation| operation.action == Action::DetectDrift);
+    if let Some(instance) = set.instances.get_mut(&key)
+        && !looking
+    {
         instance.detailed = "SKIPPED_SUSPENDED_ACCOUNT".to_owned();
         instance.reason = Some(format!("Account {account} is suspended"));
     }

@@ -514,6 +514,7 @@ pub fn update(world: &mut World, at: Place<'_>, stack: &mut Stack) -> Result<(),
         return Ok(());
     };
     let before = stack.clone();
+    stack.drift = None;
     stack.source = pending.source;
     stack.parameters = pending.parameters;
     stack.tags = pending.tags;
@@ -675,7 +676,7 @@ fn put_right(
     let Some(kind) = resources::kind(&old.kind) else {
         return Ok(());
     };
-    if super::change_set::UNCHECKED.contains(&kind.name) {
+    if kind.read.is_none() {
         return Ok(());
     }
     let props = work.properties(stack, name)?;

@@ -3,6 +3,7 @@
 //! - [`template`], [`parameters`], [`intrinsics`]: the template language, pure.
 //! - [`resources`]: what each resource type does in its service.
 //! - [`engine`]: makes, changes and deletes a stack's resources; [`stack`] is the data, `stack_api` the operations.
+//! - [`drift`]: what of a stack's resources is no longer as its template says.
 //! - [`stack_set`], [`operation`], [`deployment`], [`auto_deployment`]: stack sets. An instance is a stack like any
 //!   other, in the member account and Region.
 
@@ -16,7 +17,9 @@ use super::world::World;
 pub mod access;
 pub mod auto_deployment;
 pub mod change_set;
+mod compare;
 pub mod deployment;
+pub mod drift;
 pub mod engine;
 pub mod intrinsics;
 pub mod operation;
@@ -27,10 +30,13 @@ pub mod stack;
 mod stack_api;
 pub mod stack_set;
 mod stack_set_api;
+mod stack_set_drift;
 mod stack_set_reads;
 pub mod template;
 mod yaml;
 
+#[cfg(test)]
+mod drift_tests;
 #[cfg(test)]
 pub(in crate::sandbox) mod fixtures;
 
@@ -55,6 +61,8 @@ pub struct CloudFormationState {
     pub organizations_access: bool,
     /// Change sets by id.
     pub change_sets: BTreeMap<String, change_set::ChangeSet>,
+    /// Detections of a stack's drift by id.
+    pub detections: BTreeMap<String, drift::Detection>,
 }
 
 /// Work that is pending.
@@ -92,7 +100,14 @@ pub enum Due {
 pub enum StackWork {
     Create,
     Update,
-    Delete { retain: Vec<String> },
+    Delete {
+        retain: Vec<String>,
+    },
+    /// A detection of drift, by its id, of these resources or all.
+    Detect {
+        id: String,
+        only: Vec<String>,
+    },
 }
 
 /// Runs what has come due.
@@ -113,6 +128,10 @@ pub fn run(world: &mut World, due: Due) {
                 StackWork::Create => engine::create(world, at, stack),
                 StackWork::Update => engine::update(world, at, stack),
                 StackWork::Delete { retain } => engine::delete(world, at, stack, &retain),
+                StackWork::Detect { id, only } => {
+                    drift::finish(world, at, stack, &id, &only);
+                    Ok(())
+                }
             });
         }
         Due::Pump(job) => deployment::pump(world, &job),
@@ -144,7 +163,9 @@ pub fn account_closed(_world: &mut World, _account: &str) {}
 pub const OPERATIONS: &[&[Row]] = &[
     access::OPERATIONS,
     change_set::OPERATIONS,
+    drift::OPERATIONS,
     stack_api::OPERATIONS,
     stack_set_api::OPERATIONS,
+    stack_set_drift::OPERATIONS,
     stack_set_reads::OPERATIONS,
 ];

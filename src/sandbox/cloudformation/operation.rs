@@ -31,6 +31,9 @@ pub struct Operation {
     pub regions: Vec<RegionRun>,
     /// What became of each instance, by its key.
     pub results: BTreeMap<String, Outcome>,
+    /// What a detection that is over found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Value>,
 }
 
 /// What an operation does to instances.
@@ -39,6 +42,7 @@ pub enum Action {
     Create,
     Update,
     Delete,
+    DetectDrift,
 }
 
 impl Action {
@@ -48,6 +52,7 @@ impl Action {
             Action::Create => "CREATE",
             Action::Update => "UPDATE",
             Action::Delete => "DELETE",
+            Action::DetectDrift => "DETECT_DRIFT",
         }
     }
 }
@@ -205,6 +210,7 @@ mod tests {
             sequential,
             regions: vec![run("eu-west-1"), run("us-east-1")],
             results: BTreeMap::new(),
+            drift: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::drift::StackDrift;
 use super::template::{Template, TemplateError};
 use super::{CloudFormationState, intrinsics, resources};
 use crate::sandbox::call::{AwsError, Call};
@@ -51,6 +52,9 @@ pub struct Stack {
     pub pending: Option<Box<Pending>>,
     /// The stack set it belongs to.
     pub stack_set: Option<String>,
+    /// What drift detection found since the last update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<StackDrift>,
 }
 
 /// What an update is about to bring.

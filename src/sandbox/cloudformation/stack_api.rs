@@ -10,7 +10,7 @@ use super::stack::{
     parameters_of, parse, tag_list, tags_of, template_text,
 };
 use super::template::Template;
-use super::{Due, StackWork, parameters};
+use super::{Due, StackWork, drift, parameters};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::paging::page;
 use crate::sandbox::table::Row;
@@ -88,6 +88,7 @@ pub(super) fn insert(world: &mut World, at: Place<'_>, new: NewStack) -> Result<
         on_failure: new.on_failure,
         pending: None,
         stack_set: new.stack_set,
+        drift: None,
     };
     stack.turn(now, "CREATE_IN_PROGRESS", Some("User Initiated".to_owned()));
     let state = &mut world.region_mut(at.account, at.region)?.cloudformation;
@@ -274,7 +275,7 @@ fn view(world: &World, stack: &Stack) -> Value {
         "Parameters": parameter_list(template.as_deref(), &stack.parameters), "Capabilities": stack.capabilities,
         "Outputs": stack.outputs, "Tags": tag_list(&stack.tags), "EnableTerminationProtection": stack.termination_protection,
         "DisableRollback": stack.on_failure == OnFailure::DoNothing, "NotificationARNs": [], "RollbackConfiguration": {},
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift::information(stack),
     });
     optional(
         &mut out,
@@ -336,7 +337,7 @@ fn list_stacks(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .map(|s| {
             let mut out = json!({
                 "StackId": s.id, "StackName": s.name, "CreationTime": s.created.json(), "StackStatus": s.status,
-                "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+                "DriftInformation": drift::information(s),
             });
             optional(&mut out, &[
                 ("StackStatusReason", s.reason.clone().map(Value::String)),
@@ -378,7 +379,7 @@ fn resource_list(stack: &Stack, time: &str) -> Vec<Value> {
         .map(|(name, r)| {
             let mut out = json!({
                 "LogicalResourceId": name, "PhysicalResourceId": r.physical_id, "ResourceType": r.kind,
-                "ResourceStatus": r.status, "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+                "ResourceStatus": r.status, "DriftInformation": drift::resource_information(stack, name),
             });
             optional(&mut out, &[(time, Some(r.at.json())), ("ResourceStatusReason", r.reason.clone().map(Value::String))]);
             out

@@ -71,6 +71,16 @@ pub struct Instance {
     pub last_operation: String,
     /// The stack set's version that it has.
     pub version: u64,
+    /// `NOT_CHECKED`, `IN_SYNC` or `DRIFTED`, as detection of the set last found it.
+    #[serde(default = "not_checked")]
+    pub drift: String,
+    #[serde(default)]
+    pub drift_checked: Option<Time>,
+}
+
+/// The drift status before anybody looked.
+pub fn not_checked() -> String {
+    "NOT_CHECKED".to_owned()
 }
 
 /// `account/region`.

@@ -114,7 +114,7 @@ fn managed(call: &Call) -> Option<bool> {
         .and_then(Value::as_bool)
 }
 
-fn operation_id(world: &mut World, call: &Call) -> String {
+pub(super) fn operation_id(world: &mut World, call: &Call) -> String {
     match call.str("OperationId") {
         Some(id) => id.to_owned(),
         None => world.rng.uuid(),
@@ -382,12 +382,12 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({"OperationId": operation}))
 }
 
-fn every_region(set: &StackSet) -> Vec<String> {
+pub(super) fn every_region(set: &StackSet) -> Vec<String> {
     let regions: BTreeSet<&String> = set.instances.values().map(|i| &i.region).collect();
     regions.into_iter().cloned().collect()
 }
 
-fn every_account(set: &StackSet) -> BTreeMap<String, String> {
+pub(super) fn every_account(set: &StackSet) -> BTreeMap<String, String> {
     set.instances
         .values()
         .map(|i| (i.account.clone(), i.ou.clone()))

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::operation::Operation;
+use super::operation::{Action, Operation};
 use super::stack::{parameter_list, parse, tag_list};
 use super::stack_api::optional;
 use super::stack_set::{Instance, StackSet, admin_of, get, instance_key, locate};
 use super::stack_set_api::{auto_view, no_such_operation};
+use super::stack_set_drift::{details, last_details};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::paging::page;
 use crate::sandbox::table::Row;
@@ -44,10 +45,7 @@ fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError>
         "Parameters": parameter_list(template.as_deref(), &set.parameters), "Capabilities": set.capabilities,
         "Tags": tag_list(&set.tags), "StackSetARN": set.arn(&admin, &call.region), "PermissionModel": permission_model(set),
         "ManagedExecution": {"Active": set.managed_execution}, "Regions": regions, "OrganizationalUnitIds": ous,
-        "StackSetDriftDetectionDetails": {
-            "DriftStatus": "NOT_CHECKED", "TotalStackInstancesCount": set.instances.len(), "DriftedStackInstancesCount": 0,
-            "InSyncStackInstancesCount": 0, "InProgressStackInstancesCount": 0, "FailedStackInstancesCount": 0,
-        },
+        "StackSetDriftDetectionDetails": last_details(set),
     });
     let auto = set.service_managed.then(|| auto_view(set));
     let description = Some(&set.description).filter(|text| !text.is_empty());
@@ -73,9 +71,10 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .map(|set| (set, if set.deleted { "DELETED" } else { "ACTIVE" }))
         .filter(|(_, status)| wanted.is_none_or(|w| w == *status))
         .map(|(set, status)| {
+            let details = last_details(set);
             let mut out = json!({
                 "StackSetName": set.name, "StackSetId": set.id, "Status": status,
-                "PermissionModel": permission_model(set), "DriftStatus": "NOT_CHECKED",
+                "PermissionModel": permission_model(set), "DriftStatus": details.get("DriftStatus"),
                 "ManagedExecution": {"Active": set.managed_execution},
             });
             let auto = set.service_managed.then(|| auto_view(set));
@@ -85,6 +84,10 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
                 &[
                     ("AutoDeployment", auto),
                     ("Description", description.map(|text| json!(text))),
+                    (
+                        "LastDriftCheckTimestamp",
+                        details.get("LastDriftCheckTimestamp").cloned(),
+                    ),
                 ],
             );
             out
@@ -96,7 +99,7 @@ fn list_stack_sets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 fn instance_view(set: &StackSet, instance: &Instance) -> Value {
     let mut out = json!({
         "StackSetId": set.id, "Region": instance.region, "Account": instance.account, "Status": instance.status,
-        "StackInstanceStatus": {"DetailedStatus": instance.detailed}, "DriftStatus": "NOT_CHECKED",
+        "StackInstanceStatus": {"DetailedStatus": instance.detailed}, "DriftStatus": instance.drift,
         "LastOperationId": instance.last_operation,
     });
     let ou = Some(instance.ou.clone()).filter(|ou| !ou.is_empty());
@@ -106,6 +109,10 @@ fn instance_view(set: &StackSet, instance: &Instance) -> Value {
             ("StackId", instance.stack.clone().map(Value::String)),
             ("StatusReason", instance.reason.clone().map(Value::String)),
             ("OrganizationalUnitId", ou.map(Value::String)),
+            (
+                "LastDriftCheckTimestamp",
+                instance.drift_checked.map(|at| at.json()),
+            ),
         ],
     );
     out
@@ -123,7 +130,7 @@ fn list_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsErro
             match text("Name") {
                 "DETAILED_STATUS" => instance.detailed == text("Values"),
                 "LAST_OPERATION_ID" => instance.last_operation == text("Values"),
-                "DRIFT_STATUS" => text("Values") == "NOT_CHECKED",
+                "DRIFT_STATUS" => instance.drift == text("Values"),
                 _ => false,
             }
         })
@@ -194,6 +201,13 @@ fn describe_operation(world: &mut World, call: &Call) -> Result<Value, AwsError>
         &mut out,
         &[
             ("StackSetId", Some(json!(set.id))),
+            (
+                "StackSetDriftDetectionDetails",
+                (operation.action == Action::DetectDrift).then(|| match &operation.drift {
+                    Some(ended) => ended.clone(),
+                    None => details(set, operation),
+                }),
+            ),
             (
                 "DeploymentTargets",
                 Some(operation.targets.clone()).filter(|t| !t.is_null()),

@@ -7,10 +7,12 @@ use orgstrap::aws::{Aws, Caller, Options, Pace};
 use orgstrap::baseline::{self, Wanted};
 use orgstrap::change::Bindings;
 use orgstrap::diff::{DiffOptions, diff};
+use orgstrap::drift;
 use orgstrap::event::Event;
 use orgstrap::execute::{self, AwsEffects, Stop, Summary, lock};
 use orgstrap::graph::{ChangeGraph, graph};
-use orgstrap::observe::observe;
+
+use orgstrap::observe::{observe, probe};
 use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::{self, Connection, World};
 
@@ -154,6 +156,21 @@ pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> 
         ended,
         throttled,
     }
+}
+
+/// Everything that `orgstrap drift` asks AWS.
+pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
+    let (_, result) = inside(subject, world, &Arc::new(connection), async |aws, _| {
+        aws.enter_by(subject.wanted.audit_role.clone().into_iter().collect());
+        let (plan, wanted) = (&subject.plan, &subject.wanted);
+        let inventory = observe(aws, plan, wanted, &Caller::quiet())
+            .await
+            .expect("readable");
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        let checks = drift::checks(plan, wanted, &inventory, &found);
+        probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+    });
+    result.expect("nobody kills this");
 }
 
 /// `orgstrap unlock`, of whatever run was killed.

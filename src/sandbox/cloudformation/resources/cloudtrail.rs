@@ -38,6 +38,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         gone_is_fine(maker.call("cloudtrail", "DeleteTrail", json!({"Name": name})))
     },
     stable: always_stable,
+    read: Some(read),
 }];
 
 fn input(name: &str, props: &Props) -> Map<String, Value> {
@@ -113,4 +114,30 @@ fn finish(
         .and_then(Value::as_str)
         .unwrap_or_default();
     Ok(identity(name, &[("Arn", arn), ("SnsTopicArn", "")]))
+}
+
+fn read(maker: &Maker<'_>, name: &str, _: &Props) -> Option<Props> {
+    let trail = maker.region()?.cloudtrail.trails.get(name)?;
+    let mut props = trail.settings.clone();
+    for (ours, theirs) in [
+        ("KMSKeyId", "KmsKeyId"),
+        ("EnableLogFileValidation", "LogFileValidationEnabled"),
+    ] {
+        if let Some(value) = props.remove(theirs) {
+            props.insert(ours.to_owned(), value);
+        }
+    }
+    props.insert("TrailName".to_owned(), json!(name));
+    props.insert("IsLogging".to_owned(), json!(trail.logging));
+    for (name, value) in [
+        ("EventSelectors", &trail.event_selectors),
+        ("AdvancedEventSelectors", &trail.advanced_event_selectors),
+        ("InsightSelectors", &trail.insight_selectors),
+    ] {
+        if let Some(value) = value {
+            props.insert(name.to_owned(), value.clone());
+        }
+    }
+    props.insert("Tags".to_owned(), maker.own_tags(&trail.tags));
+    Some(props)
 }

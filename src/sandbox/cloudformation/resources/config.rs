@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, lower_camel,
-    str_of, typed,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, gone_is_fine, identity,
+    lower_camel, str_of, typed,
 };
 use crate::sandbox::call::AwsError;
 
@@ -29,6 +29,7 @@ pub(super) const KINDS: &[Kind] = &[
             ))
         },
         stable: recording,
+        read: None,
     },
     Kind {
         name: "AWS::Config::DeliveryChannel",
@@ -54,6 +55,7 @@ pub(super) const KINDS: &[Kind] = &[
             ))
         },
         stable: always_stable,
+        read: None,
     },
     Kind {
         name: "AWS::Config::ConfigurationAggregator",
@@ -78,6 +80,7 @@ pub(super) const KINDS: &[Kind] = &[
             ))
         },
         stable: always_stable,
+        read: Some(read_aggregator),
     },
     Kind {
         name: "AWS::Config::ConfigRule",
@@ -105,6 +108,7 @@ pub(super) const KINDS: &[Kind] = &[
             ))
         },
         stable: always_stable,
+        read: Some(read_rule),
     },
 ];
 
@@ -256,4 +260,17 @@ fn put_rule(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
             ("ConfigRuleId", &get("ConfigRuleId")),
         ],
     ))
+}
+
+fn read_aggregator(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let aggregator = maker.region()?.config.aggregators.get(name)?.as_object()?;
+    let mut props = aggregator.clone();
+    as_declared(&mut props, declared, &["AggregatorFilters", "Tags"]);
+    Some(props)
+}
+
+fn read_rule(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let mut props = maker.region()?.config.rules.get(name)?.as_object()?.clone();
+    as_declared(&mut props, declared, &["Compliance"]);
+    Some(props)
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, str_of,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, gone_is_fine, identity,
+    str_of,
 };
 use crate::sandbox::call::AwsError;
 
@@ -28,6 +29,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
     update: |maker, name, props| put(maker, name, props),
     delete,
     stable: always_stable,
+    read: Some(read),
 }];
 
 fn create(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
@@ -81,4 +83,10 @@ fn delete(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<(), AwsErr
         gone_is_fine(maker.call("events", "RemoveTargets", json!({"Rule": name, "Ids": ids})))?;
     }
     gone_is_fine(maker.call("events", "DeleteRule", json!({"Name": name})))
+}
+
+fn read(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let mut props = maker.region()?.events.rules.get(name)?.clone();
+    as_declared(&mut props, declared, &["Tags"]);
+    Some(props)
 }

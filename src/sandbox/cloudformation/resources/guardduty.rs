@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Identity, Kind, Maker, Props, always_stable, gone_is_fine, identity, typed};
+use super::{
+    Identity, Kind, Maker, Props, always_stable, as_declared, gone_is_fine, identity, live, typed,
+};
 use crate::sandbox::call::AwsError;
 
 pub(super) const KINDS: &[Kind] = &[Kind {
@@ -29,6 +31,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
         gone_is_fine(maker.call("guardduty", "DeleteDetector", json!({"DetectorId": id})))
     },
     stable: always_stable,
+    read: Some(read),
 }];
 
 fn input(props: &Props) -> Map<String, Value> {
@@ -50,4 +53,37 @@ fn create(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
         .and_then(Value::as_str)
         .unwrap_or_default();
     Ok(identity(id, &[("Id", id)]))
+}
+
+fn read(maker: &Maker<'_>, id: &str, declared: &Props) -> Option<Props> {
+    let detector = maker.region()?.guardduty.detector.as_ref()?;
+    if detector.id != id {
+        return None;
+    }
+    let features: Vec<Value> = detector
+        .features
+        .iter()
+        // A template names the features it cares for.
+        .filter(|(name, _)| {
+            let list = declared.get("Features").and_then(Value::as_array);
+            list.into_iter()
+                .flatten()
+                .any(|feature| feature.get("Name").and_then(Value::as_str) == Some(name.as_str()))
+        })
+        .map(|(name, on)| {
+            let status = if *on { "ENABLED" } else { "DISABLED" };
+            let additional = detector.additional.get(name);
+            match additional {
+                Some(additional) => json!({
+                    "Name": name, "Status": status, "AdditionalConfiguration": additional}),
+                None => json!({"Name": name, "Status": status}),
+            }
+        })
+        .collect();
+    let mut props = live(json!({
+        "Enable": detector.enabled, "FindingPublishingFrequency": detector.frequency,
+        "Features": features, "Tags": maker.own_tags(&detector.tags),
+    }));
+    as_declared(&mut props, declared, &["DataSources"]);
+    Some(props)
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, str_of,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, gone_is_fine, identity,
+    live, str_of,
 };
 use crate::sandbox::call::AwsError;
 use crate::sandbox::iam::Role;
@@ -38,6 +39,7 @@ pub(super) const KINDS: &[Kind] = &[
             Ok(())
         },
         stable: always_stable,
+        read: Some(read_role),
     },
     Kind {
         name: "AWS::IAM::RolePolicy",
@@ -65,6 +67,7 @@ pub(super) const KINDS: &[Kind] = &[
             Ok(())
         },
         stable: always_stable,
+        read: Some(read_role_policy),
     },
     Kind {
         name: "AWS::IAM::Policy",
@@ -89,6 +92,7 @@ pub(super) const KINDS: &[Kind] = &[
             Ok(())
         },
         stable: always_stable,
+        read: None,
     },
     Kind {
         name: "AWS::IAM::ManagedPolicy",
@@ -124,6 +128,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("iam", "DeletePolicy", json!({"PolicyArn": arn})))
         },
         stable: always_stable,
+        read: Some(read_managed_policy),
     },
 ];
 
@@ -182,6 +187,15 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
     // Inline policies that other resources gave the role stay with it.
     let mut inline = old.map(|r| r.inline.clone()).unwrap_or_default();
     inline.extend(declared);
+    // So do managed policies that name the role; AWS's own can only be named here.
+    let mut attached = strings("ManagedPolicyArns");
+    let others = old.into_iter().flat_map(|role| role.attached.iter());
+    attached.extend(
+        others
+            .filter(|arn| !arn.starts_with("arn:aws:iam::aws:") && !attached.contains(arn))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
     let role = Role {
         id: old.map_or(id, |r| r.id.clone()),
         path: str_of(props, "Path").unwrap_or_else(|| "/".to_owned()),
@@ -193,7 +207,7 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
             .and_then(|s| s.parse().ok())
             .unwrap_or(3600),
         inline,
-        attached: strings("ManagedPolicyArns"),
+        attached,
         tags,
         linked_to: None,
     };
@@ -263,4 +277,53 @@ fn attach(maker: &mut Maker<'_>, arn: &str, props: &Props) -> Result<Identity, A
         }
     }
     Ok(identity(arn, &[("PolicyArn", arn)]))
+}
+
+fn read_role(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let role = maker.world.account(maker.account)?.iam.roles.get(name)?;
+    // What other resources gave the role is theirs.
+    let names = declared.get("Policies").and_then(Value::as_array);
+    let policies: Vec<Value> = names
+        .into_iter()
+        .flatten()
+        .filter_map(|policy| policy.get("PolicyName")?.as_str())
+        .filter_map(|name| Some((name, role.inline.get(name)?)))
+        .map(|(name, text)| json!({"PolicyName": name, "PolicyDocument": text}))
+        .collect();
+    let mut props = live(json!({
+        "RoleName": name, "Path": role.path, "AssumeRolePolicyDocument": role.trust,
+        "Description": role.description, "MaxSessionDuration": role.max_session_seconds,
+        "ManagedPolicyArns": role.attached, "Policies": policies, "Tags": maker.own_tags(&role.tags),
+    }));
+    as_declared(&mut props, declared, &["PermissionsBoundary"]);
+    Some(props)
+}
+
+fn read_role_policy(maker: &Maker<'_>, _: &str, declared: &Props) -> Option<Props> {
+    let (role, policy) = (
+        str_of(declared, "RoleName")?,
+        str_of(declared, "PolicyName")?,
+    );
+    let roles = &maker.world.account(maker.account)?.iam.roles;
+    let document = roles.get(&role)?.inline.get(&policy)?;
+    Some(live(json!({
+        "RoleName": role, "PolicyName": policy, "PolicyDocument": document,
+    })))
+}
+
+fn read_managed_policy(maker: &Maker<'_>, arn: &str, declared: &Props) -> Option<Props> {
+    let iam = &maker.world.account(maker.account)?.iam;
+    let policy = iam.policies.get(arn)?;
+    let roles: Vec<&String> = iam
+        .roles
+        .iter()
+        .filter(|(_, role)| role.attached.iter().any(|attached| attached == arn))
+        .map(|(name, _)| name)
+        .collect();
+    let mut props = live(json!({
+        "ManagedPolicyName": policy.name, "Path": policy.path, "PolicyDocument": policy.document,
+        "Description": policy.description, "Roles": roles,
+    }));
+    as_declared(&mut props, declared, &["Groups", "Users"]);
+    Some(props)
 }

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, flag, gone_is_fine, identity, str_of,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, flag, gone_is_fine,
+    identity, str_of,
 };
 use crate::sandbox::call::AwsError;
+use crate::sandbox::cloudcontrol;
 use crate::sandbox::kms::{Key, find, key_arn};
 
 pub(super) const KINDS: &[Kind] = &[
@@ -42,6 +44,7 @@ pub(super) const KINDS: &[Kind] = &[
             ))
         },
         stable: always_stable,
+        read: Some(read_key),
     },
     Kind {
         name: "AWS::KMS::Alias",
@@ -62,6 +65,7 @@ pub(super) const KINDS: &[Kind] = &[
             Ok(())
         },
         stable: always_stable,
+        read: None,
     },
 ];
 
@@ -143,4 +147,28 @@ fn set_alias(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError>
         .aliases
         .insert(name.clone(), id);
     Ok(identity(name, &[]))
+}
+
+fn read_key(maker: &Maker<'_>, id: &str, declared: &Props) -> Option<Props> {
+    let mut props = cloudcontrol::read(
+        maker.world,
+        maker.account,
+        maker.region,
+        "AWS::KMS::Key",
+        id,
+    )
+    .ok()?;
+    let tags = &maker.region()?.kms.keys.get(id)?.tags;
+    props.insert("Tags".to_owned(), maker.own_tags(tags));
+    let rest = [
+        "BypassPolicyLockoutSafetyCheck",
+        "KeySpec",
+        "KeyUsage",
+        "MultiRegion",
+        "Origin",
+        "PendingWindowInDays",
+        "RotationPeriodInDays",
+    ];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::intrinsics::{Identity, text};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::table;
-use crate::sandbox::world::World;
+use crate::sandbox::world::{RegionWorld, World};
 
 mod cloudtrail;
 mod config;
@@ -24,6 +24,9 @@ mod ssm;
 
 /// Resolved properties of a resource.
 pub type Props = Map<String, Value>;
+
+/// Reads a resource by its physical id and what its stack declares.
+pub type Read = fn(&Maker<'_>, &str, &Props) -> Option<Props>;
 
 /// A resource type.
 pub struct Kind {
@@ -42,6 +45,9 @@ pub struct Kind {
     pub delete: fn(&mut Maker<'_>, &str, &Props) -> Result<(), AwsError>,
     /// Whether the resource has become what it should; asked when something waits for it and when the stack ends.
     pub stable: fn(&Maker<'_>, &str) -> Result<(), AwsError>,
+    /// Its properties as they are now, for drift detection; none where it is gone. Types without it are those that
+    /// drift detection leaves out (user guide, "Resource type support for imports and drift detection").
+    pub read: Option<Read>,
 }
 
 const TABLES: &[&[Kind]] = &[
@@ -126,6 +132,19 @@ impl Maker<'_> {
         tags
     }
 
+    /// What the account holds in the stack's Region.
+    pub fn region(&self) -> Option<&RegionWorld> {
+        self.world.region(self.account, self.region)
+    }
+
+    /// Of the tags that a resource has, those that its template may have asked for: not the stack's, nor AWS's own.
+    pub fn own_tags(&self, live: &BTreeMap<String, String>) -> Value {
+        live.iter()
+            .filter(|(key, value)| !key.starts_with("aws:") && self.tags.get(*key) != Some(value))
+            .map(|(key, value)| json!({"Key": key, "Value": value}))
+            .collect()
+    }
+
     /// [`Maker::tags`] as services take them, without CloudFormation's own.
     pub fn tag_list(&self, props: &Props) -> Value {
         let own = self.tags(props);
@@ -156,6 +175,23 @@ pub(super) fn document(value: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => String::new(),
+    }
+}
+
+/// Properties as a read gives them.
+pub(super) fn live(properties: Value) -> Props {
+    match properties {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Takes what is not simulated, or only written, to be as it was declared.
+pub(super) fn as_declared(live: &mut Props, declared: &Props, names: &[&str]) {
+    for name in names {
+        if let Some(value) = declared.get(*name) {
+            live.insert((*name).to_owned(), value.clone());
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, flag, gone_is_fine, identity, str_of,
-    typed,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, flag, gone_is_fine,
+    identity, str_of, typed,
 };
 use crate::sandbox::call::AwsError;
+use crate::sandbox::cloudcontrol;
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -41,6 +42,7 @@ pub(super) const KINDS: &[Kind] = &[
         update: update_bucket,
         delete: delete_bucket,
         stable: always_stable,
+        read: Some(read_bucket),
     },
     Kind {
         name: "AWS::S3::BucketPolicy",
@@ -56,6 +58,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("s3", "DeleteBucketPolicy", json!({"Bucket": bucket})))
         },
         stable: always_stable,
+        read: None,
     },
 ];
 
@@ -210,4 +213,32 @@ fn put_policy(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError
         json!({"Bucket": bucket, "Policy": policy}),
     )?;
     Ok(identity(bucket, &[]))
+}
+
+fn read_bucket(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let mut props = cloudcontrol::read(
+        maker.world,
+        maker.account,
+        maker.region,
+        "AWS::S3::Bucket",
+        name,
+    )
+    .ok()?;
+    let bucket = maker.world.s3.buckets.get(name)?;
+    props.insert("ObjectLockEnabled".to_owned(), json!(bucket.object_lock));
+    props.insert("Tags".to_owned(), maker.own_tags(&bucket.tags));
+    let rest = [
+        "AccelerateConfiguration",
+        "AccessControl",
+        "AnalyticsConfigurations",
+        "CorsConfiguration",
+        "IntelligentTieringConfigurations",
+        "InventoryConfigurations",
+        "MetricsConfigurations",
+        "NotificationConfiguration",
+        "ReplicationConfiguration",
+        "WebsiteConfiguration",
+    ];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, str_of,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, gone_is_fine, identity,
+    live, str_of,
 };
 use crate::sandbox::call::AwsError;
 
@@ -32,6 +33,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("sns", "DeleteTopic", json!({"TopicArn": arn})))
         },
         stable: always_stable,
+        read: Some(read_topic),
     },
     Kind {
         name: "AWS::SNS::TopicPolicy",
@@ -55,6 +57,7 @@ pub(super) const KINDS: &[Kind] = &[
                 .try_for_each(|arn| set_policy(maker, arn, ""))
         },
         stable: always_stable,
+        read: None,
     },
     Kind {
         name: "AWS::SNS::TopicInlinePolicy",
@@ -67,6 +70,7 @@ pub(super) const KINDS: &[Kind] = &[
         update: |maker, _, props| put_inline(maker, props),
         delete: |maker, arn, _| set_policy(maker, arn, ""),
         stable: always_stable,
+        read: Some(read_inline),
     },
 ];
 
@@ -125,4 +129,18 @@ fn put_inline(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError
     let arn = str_of(props, "TopicArn").unwrap_or_default();
     set_policy(maker, &arn, &document(props.get("PolicyDocument")))?;
     Ok(identity(arn, &[]))
+}
+
+fn read_topic(maker: &Maker<'_>, arn: &str, declared: &Props) -> Option<Props> {
+    let attributes = maker.region()?.sns.topics.get(arn)?;
+    let mut props = live(json!(attributes));
+    props.insert("TopicName".to_owned(), json!(arn.rsplit(':').next()));
+    let rest = ["FifoTopic", "Subscription", "Tags", "TracingConfig"];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
+}
+
+fn read_inline(maker: &Maker<'_>, arn: &str, _: &Props) -> Option<Props> {
+    let policy = maker.region()?.sns.topics.get(arn)?.get("Policy")?;
+    Some(live(json!({"TopicArn": arn, "PolicyDocument": policy})))
 }

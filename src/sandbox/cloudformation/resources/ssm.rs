@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Identity, Kind, Maker, Props, always_stable, document, gone_is_fine, identity, str_of, typed,
+    Identity, Kind, Maker, Props, always_stable, as_declared, document, gone_is_fine, identity,
+    live, str_of, typed,
 };
 use crate::sandbox::call::AwsError;
 
@@ -31,6 +32,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("ssm", "DeleteParameter", json!({"Name": name})))
         },
         stable: always_stable,
+        read: Some(read_parameter),
     },
     Kind {
         name: "AWS::SSM::Document",
@@ -60,6 +62,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("ssm", "DeleteDocument", json!({"Name": name})))
         },
         stable: always_stable,
+        read: None,
     },
     Kind {
         name: "AWS::SSM::Association",
@@ -106,6 +109,8 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("ssm", "DeleteAssociation", json!({"AssociationId": id})))
         },
         stable: always_stable,
+        // Checked by AWS; associations are not simulated.
+        read: None,
     },
 ];
 
@@ -170,4 +175,15 @@ fn association(props: &Props) -> Value {
         map.remove("WaitForSuccessTimeoutSeconds");
     }
     input
+}
+
+fn read_parameter(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
+    let parameter = maker.region()?.ssm.parameters.get(name)?;
+    let mut props = live(json!({
+        "Name": name, "Type": parameter.kind, "Value": parameter.value,
+        "Description": parameter.description,
+    }));
+    let rest = ["AllowedPattern", "DataType", "Policies", "Tags", "Tier"];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
 }
