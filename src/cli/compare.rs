@@ -49,7 +49,6 @@ pub(super) async fn compare_accounts(
     accounts: &BTreeSet<AccountKey>,
     printer: &Printer,
 ) -> Result<(Comparison, Beside), CommandError> {
-    printer.detail("Reading AWS…");
     let inventory = read(session, subject, printer).await?;
     let options = DiffOptions::default();
     let found = diff(&subject.plan, &subject.wanted, &inventory, &options);

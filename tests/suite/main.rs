@@ -21,6 +21,7 @@ mod plan_file;
 mod prepared;
 mod quotas;
 mod readme;
+mod reads;
 mod rehearsal;
 mod roles;
 mod rules;
