@@ -27,6 +27,8 @@ pub(super) struct Comparison {
     pub(super) bindings: Bindings,
     /// When AWS was read.
     pub(super) taken_at: Timestamp,
+    /// What was read.
+    pub(super) inventory: Inventory,
 }
 
 impl Comparison {
@@ -58,7 +60,7 @@ pub(super) async fn compare_accounts(
         missing: scoped.missing,
         others: scoped.others,
     };
-    let mut found = ordered(scoped.diff, &inventory, session, source)?;
+    let mut found = ordered(scoped.diff, inventory, session, source)?;
     found.preview.accounts = accounts.iter().map(ToString::to_string).collect();
     Ok((found, beside))
 }
@@ -83,12 +85,12 @@ pub(super) async fn compare(
     printer.detail("Reading AWS…");
     let inventory = read(session, subject, printer).await?;
     let found = diff(&subject.plan, &subject.wanted, &inventory, options);
-    ordered(found, &inventory, session, source)
+    ordered(found, inventory, session, source)
 }
 
 fn ordered(
     found: Diff,
-    inventory: &Inventory,
+    inventory: Inventory,
     session: &Session,
     source: &str,
 ) -> Result<Comparison, CommandError> {
@@ -104,7 +106,7 @@ fn ordered(
             costs: cost::costs(&changes),
             changes,
             blocked: found.blocked,
-            unread: unread(inventory),
+            unread: unread(&inventory),
             unmanaged: found.unmanaged,
             notices: found.notices,
             problems: found.problems,
@@ -112,6 +114,7 @@ fn ordered(
         graph,
         bindings: found.bindings,
         taken_at: inventory.taken_at,
+        inventory,
     })
 }
 

@@ -24,6 +24,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use scope::{Missing, Scoped, scope};
+pub use stack_set::{Fate, fates};
 
 use context::Context;
 use findings::Findings;

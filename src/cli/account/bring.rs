@@ -24,6 +24,7 @@ use crate::cli::{Global, Output, files, prompt, stop};
 use crate::diff::DiffOptions;
 use crate::execute::{Stop, Summary};
 use crate::graph::ChangeGraph;
+use crate::inventory::Inventory;
 use crate::plan::AccountKey;
 use crate::rehearse::{Chain, Timeline, chain};
 use crate::report::account::{edit, ready};
@@ -55,7 +56,7 @@ pub(super) struct Job<'a> {
 /// What a comparison showed before anything is done.
 pub(super) struct Shown<'a> {
     pub(super) subject: &'a Subject,
-    pub(super) session: &'a Session,
+    pub(super) inventory: &'a Inventory,
 }
 
 /// What came of it.
@@ -100,7 +101,7 @@ pub(super) fn bring(
     job: &Job<'_>,
     global: &Global,
     printer: &Printer,
-    before: impl AsyncFn(&Shown<'_>) -> Result<(), CommandError>,
+    before: impl Fn(&Shown<'_>) -> Result<(), CommandError>,
     report: impl Fn(&Brought<'_>) -> Result<(), CommandError>,
 ) -> CommandResult {
     let edited = &job.edited;
@@ -135,7 +136,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn bring(
         &self,
-        before: &impl AsyncFn(&Shown<'_>) -> Result<(), CommandError>,
+        before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
         report: &impl Fn(&Brought<'_>) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
@@ -147,9 +148,8 @@ impl Run<'_> {
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
-            session: self.session,
-        })
-        .await?;
+            inventory: &found.inventory,
+        })?;
         if !beside.missing.is_empty() {
             return Err(self.foundation_missing(&beside));
         }

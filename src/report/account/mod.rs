@@ -1,4 +1,5 @@
 //! What `orgstrap account` shows. Pure: data to text and JSON.
 
 pub mod edit;
+pub mod fate;
 pub mod ready;
