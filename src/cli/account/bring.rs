@@ -81,7 +81,7 @@ impl Edited<'_> {
     }
 
     /// Writes the file, if it is still as it was read.
-    fn write(&self) -> Result<(), CommandError> {
+    pub(super) fn write(&self) -> Result<(), CommandError> {
         if !self.differs() {
             return Ok(());
         }

@@ -5,9 +5,12 @@ mod adopt;
 mod batch;
 mod bring;
 mod check;
+mod close;
 mod find;
+mod list;
 mod move_to;
 mod rename;
+mod show;
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +32,11 @@ pub(super) struct Account {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Add(Box<add::Add>),
+    List(list::List),
+    Show(show::Show),
     Move(move_to::Move),
     Rename(rename::Rename),
+    Close(close::Close),
     Adopt(adopt::Adopt),
 }
 
@@ -45,8 +51,11 @@ struct PlanFile {
 pub(super) fn run(verb: &Account, global: &Global, printer: &Printer) -> CommandResult {
     match &verb.verb {
         Verb::Add(verb) => add::run(verb, global, printer),
+        Verb::List(verb) => list::run(verb, global, printer),
+        Verb::Show(verb) => show::run(verb, global, printer),
         Verb::Move(verb) => move_to::run(verb, global, printer),
         Verb::Rename(verb) => rename::run(verb, global, printer),
+        Verb::Close(verb) => close::run(verb, global, printer),
         Verb::Adopt(verb) => adopt::run(verb, global, printer),
     }
 }
