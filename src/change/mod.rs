@@ -120,6 +120,10 @@ pub enum Act {
         account: Text,
         to: Text,
     },
+    /// `organizations:CloseAccount`.
+    CloseAccount {
+        account: Text,
+    },
     /// Sets and removes tags of a root, OU, account or policy.
     Tag {
         resource: Text,
@@ -224,6 +228,14 @@ pub enum Act {
         name: String,
         wave: Wave,
     },
+    /// Instances of an account that a set no longer reaches: auto-deployment takes them away, which is
+    /// awaited; what it leaves is deleted by `DeleteStackInstances`.
+    RemoveStackInstances {
+        name: String,
+        account: Text,
+        /// Whether the stacks stay in the account.
+        retain: bool,
+    },
     /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
     ForgetStackInstances {
         name: String,
@@ -325,6 +337,10 @@ pub struct Wave {
     pub failure_tolerance: Portion,
     /// Accounts by id that must have a CURRENT instance in every Region afterwards.
     pub expect: Vec<Text>,
+    /// Targets, by OU id, that do not reach those accounts: an instance that came through one of them is
+    /// on its way out and does not count.
+    #[serde(default)]
+    pub leaving: BTreeSet<String>,
 }
 
 impl Change {
@@ -360,6 +376,8 @@ impl Act {
             Act::RegisterDelegatedAdministrator { account, .. }
             | Act::RenameAccount { account, .. }
             | Act::PrepareAccount { account, .. }
+            | Act::CloseAccount { account }
+            | Act::RemoveStackInstances { account, .. }
             | Act::PutAlternateContact { account, .. }
             | Act::PutAccountAlias { account, .. }
             | Act::PutPasswordPolicy { account, .. }

@@ -13,14 +13,18 @@ mod organization;
 mod ou;
 mod policy;
 mod preparation;
+mod scope;
 mod setting;
 mod stack;
 mod stack_set;
 mod stages;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 
 use serde::{Deserialize, Serialize};
+
+pub use scope::{Missing, Scoped, scope};
 
 use context::Context;
 use findings::Findings;

@@ -41,6 +41,8 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::Rollout(..) | Address::RolloutRepair(..) | Address::RolloutTo(..) => {
             ("stacks.instances-missing", Severity::High)
         }
+        Address::RolloutFrom(..) => ("stacks.instances-left", Severity::Low),
+        Address::Closure(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
         Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),

@@ -224,6 +224,12 @@ impl Hand<'_> {
             }
             Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
             Act::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
+            Act::RemoveStackInstances {
+                name,
+                account,
+                retain,
+            } => self.remove_instances(name, account, *retain).await,
+            Act::CloseAccount { account } => self.close_account(account).await,
             Act::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
             Act::StartLogging {
                 account,

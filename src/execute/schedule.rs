@@ -82,7 +82,9 @@ impl Lane {
             }
             Act::UpdateStackSetSettings { name, .. }
             | Act::CreateStackInstances { name, .. }
+            | Act::RemoveStackInstances { name, .. }
             | Act::ForgetStackInstances { name, .. } => Some(Lane::StackSet(name.clone())),
+            Act::CloseAccount { .. } => Some(Lane::AccountClosure),
             Act::EnableGuardDutyAdministrator { .. } => Some(Lane::GuardDutyAdministrator),
             _ => None,
         }

@@ -36,6 +36,11 @@ pub(super) const ACCOUNT_CREATION: Patience = Patience {
     intervals: &[(0, 5), (10, 10)],
     limit: 30 * 60,
 };
+/// An account's closure: a few minutes, and AWS says nothing of how long.
+pub(super) const ACCOUNT_CLOSURE: Patience = Patience {
+    intervals: &[(0, 5), (30, 15)],
+    limit: 30 * 60,
+};
 /// After a lost answer: six minutes, because a request is void five minutes after it was signed.
 pub(super) const LOST_CREATION: Patience = Patience {
     intervals: &[(0, 2), (10, 5), (60, 15)],

@@ -46,6 +46,9 @@ pub fn seconds(act: &Act) -> u64 {
         Act::UpdateStackSetSettings { .. } => 30,
         Act::UpdateStackInstances { .. } | Act::CreateStackInstances { .. } => 300,
         Act::ForgetStackInstances { .. } => 60,
+        // Auto-deployment takes some time to notice that an account has moved.
+        Act::RemoveStackInstances { .. } => 120,
+        Act::CloseAccount { .. } => 120,
         Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
         Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
         // Polled until its script has run.

@@ -8,11 +8,14 @@
 mod baselines;
 mod broken_plans;
 mod conformance;
+mod deep_drift;
 mod drift;
 mod drift_reports;
 mod duration;
+mod edits;
 mod examples;
 mod faults;
+mod moves;
 mod observe;
 mod plan_file;
 mod prepared;

@@ -288,7 +288,9 @@ impl Simulation {
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }
             | Act::CreateStackInstances { .. }
+            | Act::RemoveStackInstances { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
+            Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
             // What controls put back is no difference of plan and inventory.
             Act::StartLogging { .. }
             | Act::StartRecorder { .. }

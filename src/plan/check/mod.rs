@@ -11,6 +11,9 @@ mod rollout;
 mod services;
 mod tags;
 
+pub use policies::document;
+pub use tags::{MAX_TAGS, tag_fits};
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -50,6 +53,7 @@ pub(super) fn check(
     let ous = ous::ous(&cx, &names, &segregation);
     let prepared = preparation::defaults(&cx);
     let accounts = accounts::accounts(&cx, &names, &prepared);
+    ous::all_or_nothing(&cx, &ous);
     tags::accounts_fit(&cx, &segregation);
     let policies = policies::policies(&cx, organization.as_ref());
     attachments::attachments(&cx, &names);
@@ -218,6 +222,14 @@ impl Names {
             });
         }
         text.parse().ok().filter(|_| known)
+    }
+
+    /// An OU of the plan, or the root.
+    fn home(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+        match text.parse::<OuPath>() {
+            Ok(path) if path.is_root() => Some(path),
+            _ => self.ou(cx, text),
+        }
     }
 
     /// An account of the plan.
