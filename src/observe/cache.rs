@@ -97,6 +97,7 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         // Nothing but texts, numbers and maps of texts: these always have their JSON.
         &serde_json::to_string(&plan.accounts).unwrap_or_default(),
         &serde_json::to_string(organization).unwrap_or_default(),
+        &serde_json::to_string(&plan.opt_in_regions).unwrap_or_default(),
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);

@@ -1,6 +1,7 @@
 //! What of an earlier reading need not be read again, part by part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 
 use crate::inventory::{
     AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
@@ -78,10 +79,13 @@ impl Parts {
     }
 }
 
-/// What is kept, or else the reading.
-pub(super) async fn or_read<T>(kept: Option<T>, read: impl Future<Output = T>) -> T {
+/// What is kept, or else the reading. Boxed: side by side the readings would fill a thread's stack.
+pub(super) fn or_read<'r, T: 'r>(
+    kept: Option<T>,
+    read: impl Future<Output = T> + 'r,
+) -> Pin<Box<dyn Future<Output = T> + 'r>> {
     match kept {
-        Some(kept) => kept,
-        None => read.await,
+        Some(kept) => Box::pin(std::future::ready(kept)),
+        None => Box::pin(read),
     }
 }

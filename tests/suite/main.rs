@@ -15,6 +15,7 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod import;
 mod moves;
 mod observe;
 mod plan_file;
