@@ -230,11 +230,20 @@ impl Expansion<'_> {
 
     fn account(&mut self, baseline: &Chosen<'_>, account: &AccountRef) -> Option<Whose> {
         let organization = &self.plan.organization;
-        let key = match account {
+        let (key, duty) = match account {
             AccountRef::Management => return Some(Whose::Management),
-            AccountRef::Logging => &organization.logging,
-            AccountRef::SecOps => &organization.secops,
-            AccountRef::Key(key) => key,
+            AccountRef::Logging => (organization.logging.as_ref(), "logging"),
+            AccountRef::SecOps => (organization.secops.as_ref(), "secops"),
+            AccountRef::Key(key) => (Some(key), ""),
+        };
+        let Some(key) = key else {
+            let message = format!("the plan names no account as `{duty}`");
+            self.problem(
+                baseline,
+                message,
+                Some(format!("add `{duty}` to [organization]")),
+            );
+            return None;
         };
         match self.plan.accounts.get(key) {
             Some(account) if account.id.as_ref() == Some(&organization.management_account) => {
@@ -332,8 +341,8 @@ impl Expansion<'_> {
             }
             Piece::OrganizationId => Text::reference(Address::Organization, Attribute::Id),
             Piece::ManagementId => Text::literal(organization.management_account.as_str()),
-            Piece::LoggingId => self.account_id(&organization.logging),
-            Piece::SecOpsId => self.account_id(&organization.secops),
+            Piece::LoggingId => self.account_id(organization.logging.as_ref()?),
+            Piece::SecOpsId => self.account_id(organization.secops.as_ref()?),
             Piece::Region | Piece::Option(_) | Piece::Output { .. } => return None,
         })
     }

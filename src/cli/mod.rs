@@ -6,13 +6,16 @@
 
 mod account;
 mod apply;
+mod cached;
 mod compare;
 mod completions;
+mod diff;
 mod drift;
 mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod import;
 mod init;
 mod inventory;
 mod logging;
@@ -167,6 +170,8 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Diff(diff::Diff),
+    Import(import::Import),
     Drift(drift::Drift),
     Account(account::Account),
     Unlock(unlock::Unlock),
@@ -192,6 +197,8 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Diff(verb) => diff::run(verb, global, printer),
+            Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),

@@ -76,6 +76,18 @@ fn take(
     Ok(subject)
 }
 
+/// The same without a word, for a plan that nobody wrote by hand: `None` where it cannot be used, which
+/// is told.
+pub(super) fn load_written(path: &Path, printer: &Printer) -> Option<Subject> {
+    match check(path) {
+        Ok((subject, _)) => Some(subject),
+        Err(wrong) => {
+            printer.talk(&diagnostics::render(&wrong, true));
+            None
+        }
+    }
+}
+
 /// Checks a plan and prints what was found as one JSON document.
 pub(super) fn check_json(path: &Path, printer: &Printer) -> CommandResult {
     let (found, exit) = match check(path) {

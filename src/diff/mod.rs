@@ -20,6 +20,7 @@ mod stack_set;
 mod stages;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use super::{Finding, Findings, Fix, Kind, Severity};
 use crate::baseline::control::{ControlFix, Places};
 use crate::baseline::{Wanted, WantedControl};
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
-use crate::inventory::{Answers, Facts, Probe, Question, Seen};
+use crate::inventory::{Answer, Answers, Facts, Probe, Question, Seen};
 
 /// Adds what the answers come to, and gives the changes that put it back.
 pub fn judge_controls(
@@ -81,6 +81,16 @@ pub fn judge_controls(
     changes.into_values().collect()
 }
 
+/// The questions whose answers are not what is expected, or could not be had.
+pub fn in_doubt(checks: &[Check<'_>], answers: &Answers) -> BTreeSet<Question> {
+    let doubtful = |check: &&Check<'_>| {
+        let outcome = check.outcome(answers.get(&check.question));
+        !matches!(outcome, Outcome::Holds)
+    };
+    let doubtful = checks.iter().filter(doubtful);
+    doubtful.map(|check| check.question.clone()).collect()
+}
+
 /// What a check came to.
 enum Outcome {
     Holds,
@@ -89,11 +99,11 @@ enum Outcome {
 }
 
 impl Check<'_> {
-    fn outcome(&self, answer: Option<&Seen<Facts>>) -> Outcome {
+    fn outcome(&self, answer: Option<&Answer>) -> Outcome {
         if let Some(why) = &self.unclear {
             return Outcome::Unread(why.clone());
         }
-        let facts = match answer {
+        let facts = match answer.map(|answer| &answer.facts) {
             Some(Seen::Known(facts)) => facts,
             Some(Seen::Unread(why)) => {
                 return Outcome::Unread(format!("{}: {}", why.operation, why.because));

@@ -36,6 +36,7 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
     );
     let mut found = Findings {
         taken_at: inventory.taken_at,
+        from_cache: BTreeMap::new(),
         management_account: plan.organization.management_account.clone(),
         findings,
         checked: BTreeMap::new(),

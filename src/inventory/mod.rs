@@ -4,10 +4,13 @@
 //! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
+pub mod difference;
 mod drift;
 pub mod identify;
+mod kind;
 mod probe;
 mod saved;
+mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift, StackDrift};
 pub use identify::{Conflict, Identified, identify};
-pub use probe::{Answers, Facts, Probe, Question};
-pub use saved::{SavedInventory, SavedInventoryError};
+pub use kind::Kind;
+pub use probe::{Answer, Answers, Facts, Probe, Question};
+pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
+pub use visible::visible;
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -90,5 +91,12 @@ pub struct Question {
 /// What was found: facts by name, properties of resources in CloudFormation's words among them.
 pub type Facts = BTreeMap<String, Value>;
 
+/// What a service said, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub read_at: Timestamp,
+    pub facts: Seen<Facts>,
+}
+
 /// The answers to all questions.
-pub type Answers = BTreeMap<Question, Seen<Facts>>;
+pub type Answers = BTreeMap<Question, Answer>;

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{pages, seen, side_by_side};
 use crate::aws::{Aws, AwsError, Caller, Operation};
-use crate::inventory::{AccountRegion, Answers, Facts, Probe, Question};
+use crate::inventory::{AccountRegion, Answer, Answers, Facts, Probe, Question};
 
 const TRAILS: Operation = Operation("cloudtrail", "DescribeTrails");
 const TRAIL_STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
@@ -24,8 +25,9 @@ const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
 /// Asks every question once.
 pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &Caller) -> Answers {
     side_by_side(questions, |question| async move {
-        let facts = ask(aws, &question, ctx).await;
-        (question, seen(facts))
+        let read_at = Timestamp::try_from(aws.now()).unwrap_or_default();
+        let facts = seen(ask(aws, &question, ctx).await);
+        (question, Answer { read_at, facts })
     })
     .await
     .into_iter()

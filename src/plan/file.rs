@@ -33,14 +33,14 @@ pub struct PlanFile {
     #[serde(default)]
     pub segregation: BTreeMap<Text, At<AllowedTable>>,
     /// Organizational units by path from the root, such as `[ou."Workloads/Prod"]`. Every level is
-    /// written; at most five levels below the root.
+    /// written; at most five levels below the root. A `/` inside of a name is written `\/`.
     #[serde(default)]
     pub ou: BTreeMap<Text, At<OuTable>>,
     /// Member accounts by a name of your choice, which is also the account's name in AWS unless
     /// `name` says otherwise. The management account is not among them.
     #[serde(default)]
     pub account: BTreeMap<Text, At<AccountTable>>,
-    /// Organizations policies by name; the name is the one in AWS.
+    /// Organizations policies by name, which is also the one in AWS unless `name` says otherwise.
     #[serde(default)]
     pub policy: BTreeMap<Text, At<PolicyTable>>,
     /// Security baselines by name: `cloudtrail`, `config`, `guardduty`, or one of your own in a
@@ -83,11 +83,9 @@ pub struct OrganizationTable {
     /// (where IAM, Organizations and Account events arrive) are always among them.
     #[serde(default)]
     pub regions: Vec<Text>,
-    /// The account that keeps the logs, by its name in this plan.
-    #[schemars(required)]
+    /// The account that keeps the logs, by its name in this plan. Baselines need one.
     pub logging: Option<Text>,
-    /// The account from which security is watched, by its name in this plan.
-    #[schemars(required)]
+    /// The account from which security is watched, by its name in this plan. Baselines need one.
     pub secops: Option<Text>,
     /// Says that one account may be both `logging` and `secops`. Without it that is an error: who
     /// investigates should not be able to change the evidence.
@@ -145,7 +143,7 @@ pub struct AccountTable {
     /// The address of the account's root user, unique across all of AWS. Made from
     /// `organization.email` when left out.
     pub email: Option<Text>,
-    /// The OU the account is in, by its path in this plan.
+    /// The OU the account is in, by its path in this plan; `/` for the root.
     #[schemars(required)]
     pub ou: Option<Text>,
     /// Tags of the account. Only keys that are named here are ever touched.
@@ -242,6 +240,8 @@ pub struct ContactTable {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyTable {
+    /// The policy's name in AWS; the name of this table when left out. At most 128 characters.
+    pub name: Option<Text>,
     /// The type, such as `service_control_policy`.
     #[schemars(required)]
     pub r#type: Option<At<PolicyType>>,

@@ -10,7 +10,7 @@
 
 pub mod at;
 pub mod builtin;
-mod check;
+pub mod check;
 pub mod diagnostic;
 mod documents;
 pub mod edit;
@@ -92,10 +92,10 @@ pub struct Organization {
     pub home_region: Region,
     /// The governed Regions, the home Region and us-east-1 always among them.
     pub regions: BTreeSet<Region>,
-    /// The account that keeps the logs.
-    pub logging: AccountKey,
-    /// The account from which security is watched.
-    pub secops: AccountKey,
+    /// The account that keeps the logs; there always where baselines are.
+    pub logging: Option<AccountKey>,
+    /// The account from which security is watched; there always where baselines are.
+    pub secops: Option<AccountKey>,
     /// The role by which the management account enters member accounts.
     pub access_role: String,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
@@ -140,6 +140,7 @@ pub struct Account {
     /// The name in AWS; the key where the plan gives none.
     pub name: String,
     pub email: Email,
+    /// The OU it lies in, or the root.
     pub ou: OuPath,
     pub tags: Tags,
     pub policies: BTreeSet<PolicyKey>,
@@ -270,13 +271,22 @@ impl PolicyType {
     }
 
     /// How many characters a document of this type may have, white space counted (Organizations
-    /// quotas). For service control policies this is the value from before May 2026: not every
-    /// organization has the larger one.
+    /// quotas).
     pub fn max_size(self) -> usize {
         match self {
-            PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy => 5_120,
+            PolicyType::ServiceControlPolicy => 10_240,
+            PolicyType::ResourceControlPolicy => 5_120,
             PolicyType::AiservicesOptOutPolicy => 2_500,
             _ => 10_000,
+        }
+    }
+
+    /// The size up to which no organization refuses a document: before May 2026 service control
+    /// policies had half of what they may have now.
+    pub fn safe_size(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy => 5_120,
+            other => other.max_size(),
         }
     }
 
@@ -284,11 +294,18 @@ impl PolicyType {
     /// attaches itself (Organizations quotas).
     pub fn max_attached(self) -> usize {
         match self {
-            PolicyType::ServiceControlPolicy
-            | PolicyType::ResourceControlPolicy
+            PolicyType::ResourceControlPolicy
             | PolicyType::AiservicesOptOutPolicy
             | PolicyType::ChatbotPolicy => 5,
             _ => 10,
+        }
+    }
+
+    /// The same up to which no organization refuses: before May 2026 service control policies were five.
+    pub fn safe_attached(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy => 5,
+            other => other.max_attached(),
         }
     }
 
@@ -331,13 +348,22 @@ impl PolicyType {
 /// One `[policy.NAME]` table with its content read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
+    /// The name in AWS, where it is not the key.
+    pub name: Option<String>,
     pub kind: PolicyType,
     pub description: String,
     /// The document, minified: AWS counts white space against the size.
     pub content: String,
     pub tags: Tags,
-    /// The name the policy had before.
+    /// The name in AWS that the policy had before.
     pub renamed_from: Option<PolicyKey>,
+}
+
+impl Policy {
+    /// The name in AWS of the policy under `key`.
+    pub fn aws_name<'a>(&'a self, key: &'a PolicyKey) -> &'a str {
+        self.name.as_deref().unwrap_or(key.as_str())
+    }
 }
 
 /// One `[baseline.NAME]` table: which baseline, and the options it was given.

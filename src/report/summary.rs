@@ -67,8 +67,8 @@ pub fn accounts(plan: &OrgPlan, bindings: &Bindings, record: &Record) -> Vec<Acc
 
 fn duty(plan: &OrgPlan, key: &AccountKey) -> &'static str {
     match (
-        plan.organization.logging == *key,
-        plan.organization.secops == *key,
+        plan.organization.logging.as_ref() == Some(key),
+        plan.organization.secops.as_ref() == Some(key),
     ) {
         (true, true) => "logging, SecOps",
         (true, false) => "logging",

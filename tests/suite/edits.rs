@@ -114,8 +114,8 @@ fn done(mut plan: OrgPlan, edit: &Edit) -> OrgPlan {
                 &mut plan.organization.logging,
                 &mut plan.organization.secops,
             ] {
-                if duty == from {
-                    *duty = to.clone();
+                if duty.as_ref() == Some(from) {
+                    *duty = Some(to.clone());
                 }
             }
             for keys in plan.delegated_administrators.values_mut() {

@@ -5,6 +5,7 @@
     reason = "other processes live in real time, and who runs tests is told why one was left out"
 )]
 
+mod accounts;
 mod baselines;
 mod broken_plans;
 mod conformance;
@@ -21,6 +22,7 @@ mod plan_file;
 mod prepared;
 mod quotas;
 mod readme;
+mod reads;
 mod rehearsal;
 mod roles;
 mod rules;

@@ -90,6 +90,7 @@ impl Big {
         plan.policies.insert(
             key.clone(),
             Policy {
+                name: None,
                 kind: PolicyType::ServiceControlPolicy,
                 description: "Denies IAM.".into(),
                 content: SCP.into(),
@@ -223,8 +224,8 @@ fn empty_plan(management: &str) -> OrgPlan {
             management_account: management.parse().expect("an id"),
             home_region: "us-east-1".parse().expect("a Region"),
             regions: ["us-east-1".parse().expect("a Region")].into(),
-            logging: "acc0000".parse().expect("a key"),
-            secops: "acc0001".parse().expect("a key"),
+            logging: "acc0000".parse().ok(),
+            secops: "acc0001".parse().ok(),
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             centralized_root_access: false,

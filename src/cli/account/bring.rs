@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::cli::compare::{Beside, Comparison, compare, compare_accounts};
+use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
@@ -148,7 +148,7 @@ impl Run<'_> {
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
-            inventory: &found.inventory,
+            inventory: &beside.inventory,
         })?;
         if !beside.missing.is_empty() {
             return Err(self.foundation_missing(&beside));
@@ -204,8 +204,14 @@ impl Run<'_> {
         let source = self.job.edited.file.display().to_string();
         if self.job.with_all {
             let options = DiffOptions::default();
-            let found = compare(session, subject, &source, &options, printer).await?;
-            return Ok((found, Beside::default()));
+            let inventory = read(session, subject, printer).await?;
+            let found = compared(session, subject, &source, &options, &inventory)?;
+            let beside = Beside {
+                missing: Vec::new(),
+                others: 0,
+                inventory,
+            };
+            return Ok((found, beside));
         }
         compare_accounts(session, subject, &source, &self.job.keys, printer).await
     }

@@ -87,10 +87,10 @@ pub(super) fn run(verb: &Close, global: &Global, printer: &Printer) -> CommandRe
 fn refuse_duties(key: &AccountKey, plan: &OrgPlan) -> Result<(), CommandError> {
     let organization = &plan.organization;
     let mut duties = Vec::new();
-    if organization.logging == *key {
+    if organization.logging.as_ref() == Some(key) {
         duties.push("it keeps the organization's logs".to_owned());
     }
-    if organization.secops == *key {
+    if organization.secops.as_ref() == Some(key) {
         duties.push("it is the SecOps account".to_owned());
     }
     let id = plan

@@ -146,8 +146,8 @@ impl<'a> Instances<'a> {
             .plan
             .accounts
             .get(key)
-            .and_then(|planned| ctx.ou(&planned.ou));
-        let moves = goal.is_none_or(|goal| goal.id != facts.parent);
+            .and_then(|planned| ctx.parent_id(&planned.ou));
+        let moves = goal != Some(facts.parent.as_str());
         let crossing = match ctx.plan.accounts.get(key) {
             Some(planned) if moves => tree.crossing(ctx, &facts.parent, &planned.ou),
             _ => Crossing::No,

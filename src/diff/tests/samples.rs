@@ -61,6 +61,7 @@ pub(super) fn account(name: &str, ou: &str) -> Account {
 
 pub(super) fn scp(content: &str) -> Policy {
     Policy {
+        name: None,
         kind: PolicyType::ServiceControlPolicy,
         description: "protects".to_owned(),
         content: content.to_owned(),
@@ -96,8 +97,8 @@ pub(super) fn plan() -> OrgPlan {
             management_account: MANAGEMENT.parse().unwrap(),
             home_region: region("eu-west-1"),
             regions: regions(),
-            logging: key("log-archive"),
-            secops: key("security"),
+            logging: Some(key("log-archive")),
+            secops: Some(key("security")),
             access_role: "OrganizationAccountAccessRole".to_owned(),
             prefix: "orgstrap".to_owned(),
             centralized_root_access: false,

@@ -11,6 +11,9 @@ mod rollout;
 mod services;
 mod tags;
 
+pub use policies::document;
+pub use tags::{MAX_TAGS, tag_fits};
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -219,6 +222,14 @@ impl Names {
             });
         }
         text.parse().ok().filter(|_| known)
+    }
+
+    /// An OU of the plan, or the root.
+    fn home(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+        match text.parse::<OuPath>() {
+            Ok(path) if path.is_root() => Some(path),
+            _ => self.ou(cx, text),
+        }
     }
 
     /// An account of the plan.

@@ -16,6 +16,12 @@ pub(super) fn ous(
     let mut ous = BTreeMap::new();
     for (key, table) in &cx.file.ou {
         let path = cx.name::<OuPath>(key, "a path of an OU");
+        if path.as_ref().is_some_and(OuPath::is_root) {
+            cx.say(cx.error(key, "the root is not an OU").help(
+                "its policies and tags are those of [organization]; accounts in it say ou = \"/\"",
+            ));
+            continue;
+        }
         if let Some(path) = &path {
             tree(cx, names, key, path);
         }

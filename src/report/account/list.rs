@@ -43,10 +43,10 @@ pub fn row(
     if facts.is_some_and(|facts| facts.id == organization.management_account) {
         roles.push("management");
     }
-    if key == Some(&organization.logging) {
+    if key.is_some() && key == organization.logging.as_ref() {
         roles.push("logging");
     }
-    if key == Some(&organization.secops) {
+    if key.is_some() && key == organization.secops.as_ref() {
         roles.push("secops");
     }
     let tags = facts
