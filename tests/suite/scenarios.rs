@@ -91,3 +91,8 @@ fn startup() {
 fn compared() {
     in_sandbox("compared");
 }
+
+#[test]
+fn accounts() {
+    in_sandbox("accounts");
+}
