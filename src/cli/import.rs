@@ -63,7 +63,7 @@ pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandR
     let files = texts(&verb.out, &imported)?;
     let folder = folder(&verb.out);
     if !verb.force {
-        refuse_to_replace(folder, &files)?;
+        refuse_to_replace(&verb.out, &files)?;
     }
     let left = differences(&files, &verb.out, &found, printer)?;
     files::write_all(folder, &files)?;
@@ -171,10 +171,10 @@ fn texts(out: &Path, imported: &Imported) -> Result<BTreeMap<String, String>, Co
     Ok(texts)
 }
 
-fn refuse_to_replace(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), CommandError> {
+fn refuse_to_replace(out: &Path, files: &BTreeMap<String, String>) -> Result<(), CommandError> {
     let there: Vec<String> = files
         .keys()
-        .map(|path| folder.join(path))
+        .map(|path| out.with_file_name(path))
         .filter(|path| path.exists())
         .map(|path| path.display().to_string())
         .collect();

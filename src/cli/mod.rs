@@ -13,6 +13,7 @@ mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod graph;
 mod import;
 mod init;
 mod inventory;
@@ -169,6 +170,7 @@ enum Verb {
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
     Import(import::Import),
+    Graph(graph::Graph),
     Drift(drift::Drift),
     Account(account::Account),
     Unlock(unlock::Unlock),
@@ -195,6 +197,7 @@ impl Verb {
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),
+            Verb::Graph(verb) => graph::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),

@@ -14,6 +14,7 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod graph;
 mod import;
 mod observe;
 mod plan_file;

@@ -76,3 +76,13 @@ fn poked() {
 fn startup() {
     in_sandbox("startup");
 }
+
+#[test]
+fn imported() {
+    in_sandbox("imported");
+}
+
+#[test]
+fn imported_in_moto() {
+    in_moto("imported");
+}
