@@ -208,6 +208,10 @@ impl Aws {
         loop {
             let turn = self.inner.pacer.turn(ctx, operation, at).await;
             *lock(&self.inner.counts).calls.entry(operation).or_default() += 1;
+            match at {
+                Some(at) => tracing::debug!("{operation} in {}/{}", at.account, at.region),
+                None => tracing::debug!("{operation}"),
+            }
             let outcome = send().await;
             let failed = match outcome {
                 Ok(value) => {

@@ -1,11 +1,10 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use super::{Global, inventory, subject};
-use crate::drift::{Findings, SavedFindings};
+use super::{Global, drift, inventory, subject};
 use crate::picture::{self, By};
 use crate::report::{Printer, graph as report};
 
@@ -30,7 +29,7 @@ pub(super) struct Graph {
     /// Draw a saved inventory.
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Findings to draw too, as `drift --out` saved them.
+    /// Draw findings too: those of the check that `drift --out` saved in this file.
     #[arg(long, value_name = "FILE")]
     findings: Option<PathBuf>,
 }
@@ -50,10 +49,14 @@ enum Format {
 
 pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan, global, printer)?;
-    let findings = verb.findings.as_deref().map(saved).transpose()?;
+    let findings = verb
+        .findings
+        .as_deref()
+        .map(|file| drift::saved_findings(file, &subject))
+        .transpose()?;
     let by = verb.by.clone().map_or(By::Ou, By::Tag);
     let found = match &verb.from {
-        Some(file) => Some(inventory::load(file)?),
+        Some(file) => Some(inventory::load(file, &subject.plan)?.inventory),
         None if verb.live => Some(inventory::read(&subject, global, printer)?),
         None => None,
     };
@@ -77,16 +80,4 @@ pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandRe
         Format::Svg => report::svg(&picture),
     });
     Ok(Exit::Done)
-}
-
-fn saved(file: &Path) -> Result<Findings, CommandError> {
-    let doing = || format!("could not read the findings {}", file.display());
-    let text =
-        std::fs::read_to_string(file).map_err(|error| CommandError::caused(doing(), &error))?;
-    SavedFindings::from_json(&text)
-        .map(|saved| saved.findings)
-        .map_err(|error| {
-            CommandError::caused(doing(), &error)
-                .hint("`orgstrap drift PLAN --out FILE` saves them")
-        })
 }

@@ -49,7 +49,7 @@ pub(super) struct Import {
 pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandResult {
     let home_region = home_region(global)?;
     let (found, shut) = match &verb.from {
-        Some(file) => (inventory::load(file)?, BTreeSet::new()),
+        Some(file) => (inventory::load_any(file)?.inventory, BTreeSet::new()),
         None => read(verb, &home_region, global, printer)?,
     };
     let choices = Choices {

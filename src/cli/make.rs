@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::governor::Governor;
 use super::perform::Holding;
 use super::session::Session;
-use super::{Global, Output};
+use super::{Global, Output, cached};
 use crate::change::Bindings;
 use crate::event::Event;
 use crate::execute::{Stop, Summary, lock};
@@ -84,6 +84,8 @@ pub(super) async fn make(
             timeline.borrow_mut().take(event, start.elapsed());
         }
     };
+    // Before, so that nobody takes what was read until now for what is; and after, for what is read meanwhile.
+    cached::changed(session, global, printer);
     let running = holding.run(work.graph, work.bindings, &tell, stop);
     let done = match (session.sandbox, speed) {
         (true, Some(speed)) => watched(running, &progress, speed).await,
@@ -91,6 +93,7 @@ pub(super) async fn make(
         (true, None) => running.await,
         (false, _) => with_ticks(running, &progress).await,
     };
+    cached::changed(session, global, printer);
     let released = holding.release().await;
     let (record, took) = progress.finish();
     let ended = summary::Ended {

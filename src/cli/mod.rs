@@ -6,8 +6,10 @@
 
 mod account;
 mod apply;
+mod cached;
 mod compare;
 mod completions;
+mod diff;
 mod drift;
 mod error;
 pub mod exit;
@@ -169,6 +171,7 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Diff(diff::Diff),
     Import(import::Import),
     Graph(graph::Graph),
     Drift(drift::Drift),
@@ -196,6 +199,7 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Diff(verb) => diff::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Graph(verb) => graph::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),

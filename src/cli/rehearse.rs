@@ -43,15 +43,9 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
     let subject = subject::load(&verb.plan, global, printer)?;
     let plan = &subject.plan;
     let found = match &verb.from {
-        Some(file) => inventory::load(file)?,
+        Some(file) => inventory::load(file, plan)?.inventory,
         None => inventory::read(&subject, global, printer)?,
     };
-    if found.caller != plan.organization.management_account {
-        return Err(CommandError::new(format!(
-            "the plan is for the organization of {}, but the inventory is that of account {}",
-            plan.organization.management_account, found.caller
-        )));
-    }
     let organization = &plan.organization;
     let copied = copy(
         &found,

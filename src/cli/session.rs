@@ -48,6 +48,8 @@ pub(super) fn with(
 enum Guard {
     /// The one that the plan is for.
     ThePlans,
+    /// The same, but nobody asks before [`Session::guard`] does: where all is kept nothing is asked at all.
+    BeforeReading,
     /// Anybody's: for reading what has no plan yet.
     Anybodys,
 }
@@ -72,9 +74,7 @@ fn in_aws(
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = options(plan, global, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
-        let aws = Aws::connect(options)
-            .await
-            .map_err(|error| no_credentials(&error))?;
+        let aws = Aws::connect(options).await;
         let session = session(aws, plan, guard, run, now(), false).await?;
         work(&session).await
     })
@@ -100,7 +100,22 @@ fn in_sandbox(
     result
 }
 
-/// Reaches AWS or the sandbox for `plan` only to read: a kept world stays as its file has it.
+/// The same for what only looks at AWS, perhaps only at what was read before: `work` calls
+/// [`Session::guard`] before it reads.
+pub(super) fn looking(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if global.sandbox {
+        in_sandbox(plan, global, printer, work)
+    } else {
+        in_aws(plan, Guard::BeforeReading, global, work)
+    }
+}
+
+/// [`looking`], while a kept world of the sandbox stays as its file has it.
 pub(super) fn reading(
     plan: &OrgPlan,
     global: &Global,
@@ -128,6 +143,10 @@ fn read_as(
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     if !global.sandbox {
+        let guard = match guard {
+            Guard::ThePlans => Guard::BeforeReading,
+            other => other,
+        };
         return in_aws(plan, guard, global, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
@@ -258,7 +277,6 @@ fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
     }
 }
 
-/// The management-account guard: nothing is read, let alone changed, in another organization.
 async fn session(
     aws: Aws,
     plan: &OrgPlan,
@@ -267,30 +285,50 @@ async fn session(
     started: Timestamp,
     sandbox: bool,
 ) -> Result<Session, CommandError> {
-    let management = aws.caller().await.map_err(|error| no_credentials(&error))?;
-    let wanted = &plan.organization.management_account;
-    if guard == Guard::ThePlans && management != *wanted {
-        let whose = if sandbox {
-            "the world is"
-        } else {
-            "these credentials are"
-        };
-        return Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but {whose} those of account {management}"
-        ))
-        .hint(if sandbox {
-            "use another `--world`, or correct `management_account` in the plan"
-        } else {
-            "choose another `--profile`, or correct `management_account` in the plan"
-        }));
-    }
-    Ok(Session {
+    let management = match guard {
+        Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
+        _ => plan.organization.management_account.clone(),
+    };
+    let session = Session {
         aws,
         management,
         run,
         started,
         sandbox,
-    })
+    };
+    if guard == Guard::ThePlans {
+        session.guard().await?;
+    }
+    Ok(session)
+}
+
+impl Session {
+    /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
+    /// asked once, however often this is.
+    pub(super) async fn guard(&self) -> Result<(), CommandError> {
+        let caller = self
+            .aws
+            .caller()
+            .await
+            .map_err(|error| no_credentials(&error))?;
+        let wanted = &self.management;
+        if caller == *wanted {
+            return Ok(());
+        }
+        let whose = if self.sandbox {
+            "the world is"
+        } else {
+            "these credentials are"
+        };
+        Err(CommandError::new(format!(
+            "the plan is for the organization of {wanted}, but {whose} those of account {caller}"
+        ))
+        .hint(if self.sandbox {
+            "use another `--world`, or correct `management_account` in the plan"
+        } else {
+            "choose another `--profile`, or correct `management_account` in the plan"
+        }))
+    }
 }
 
 fn no_credentials(error: &AwsError) -> CommandError {

@@ -315,20 +315,24 @@ pub(super) fn not_asked(operation: &str) -> Unread {
 }
 
 /// The management account may name other accounts and set their contacts only with trusted access.
-fn account_service() -> Option<Address> {
+pub(super) fn account_service() -> Option<Address> {
     let principal: Principal = ACCOUNT_SERVICE.parse().ok()?;
     Some(Address::TrustedAccess(principal))
 }
 
 /// Whether the plan asks for something that needs trusted access for the account service.
 pub(super) fn uses_account_service(ctx: &Context<'_>) -> bool {
-    ctx.plan.accounts.iter().any(|(key, planned)| {
-        let renamed = match ctx.standing(key) {
-            Standing::Present(facts) => facts.name != planned.name,
-            _ => false,
-        };
-        renamed || !planned.contacts.is_empty()
-    })
+    let everywhere = !ctx.plan.opt_in_regions.is_empty();
+    everywhere
+        || ctx.plan.accounts.iter().any(|(key, planned)| {
+            let renamed = match ctx.standing(key) {
+                Standing::Present(facts) => facts.name != planned.name,
+                _ => false,
+            };
+            renamed
+                || !planned.contacts.is_empty()
+                || !planned.preparation.opt_in_regions.is_empty()
+        })
 }
 
 fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {

@@ -12,6 +12,7 @@ mod guardduty;
 mod organization;
 mod ou;
 mod policy;
+mod preparation;
 mod scope;
 mod setting;
 mod stack;
@@ -24,6 +25,7 @@ pub mod tools;
 use serde::{Deserialize, Serialize};
 
 pub use scope::{Missing, Scoped, scope};
+pub use stack_set::{Fate, fates};
 
 use context::Context;
 use findings::Findings;
@@ -155,6 +157,7 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     stack::compare(&ctx, &mut found);
     stack_set::compare(&ctx, &mut found);
     guardduty::compare(&ctx, &mut found);
+    preparation::compare(&ctx, &mut found);
     // Last, because they look at what the others found: which accounts leave an OU, and what is
     // brought up for the first time.
     ou::prune(&ctx, &mut found);

@@ -46,6 +46,11 @@ impl Controls {
 /// Name, title and help. A test holds that every control of this module has a line.
 const BUILTIN: &[(&str, &str, &str)] = &[
     (
+        "stacks.drift",
+        "What stacks made is as their templates and parameters set it",
+        "CloudFormation itself looks, with `--deep`. `--fix` reverts a plain stack's drift with a change set; in a stack set's instances a person puts it back.",
+    ),
+    (
         "organization.organization",
         "The organization exists and has all features",
         "Without all features there are no policies, no trusted access and no delegated administrators. `orgstrap apply` creates or upgrades it.",
@@ -89,6 +94,26 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "organization.contact",
         "Accounts have the plan's alternate contacts",
         "AWS writes to the security contact when keys leak. `--fix` sets it.",
+    ),
+    (
+        "organization.account-alias",
+        "Accounts have the alias that the plan gives them",
+        "People sign in by it. `--fix` sets it.",
+    ),
+    (
+        "organization.password-policy",
+        "Accounts have the plan's password policy for IAM users",
+        "Whoever weakens it lets short or old passwords in. `--fix` sets it whole.",
+    ),
+    (
+        "organization.opt-in-regions",
+        "Accounts have the opt-in Regions that the plan names",
+        "Stack sets fail where a Region is off. `--fix` turns it on; orgstrap never turns one off.",
+    ),
+    (
+        "organization.root-access",
+        "Root users of member accounts are managed centrally",
+        "Without it every new account has root credentials that somebody must guard. `--fix` turns both features on.",
     ),
     (
         "organization.tags",
@@ -179,6 +204,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "stacks.instances-inoperable",
         "No stack instance is inoperable",
         "An INOPERABLE instance can be neither updated nor deleted. `--fix` takes it out of the set, keeping its stack.",
+    ),
+    (
+        "stacks.instances-left",
+        "No account keeps stacks that its OU does not call for",
+        "An account that left a stack set's OUs loses its stacks by auto-deployment. `--fix` waits for that, and deletes what is left.",
     ),
     (
         "stacks.auto-deployment",

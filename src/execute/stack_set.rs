@@ -17,13 +17,17 @@ use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Attribute, StackSetAct, Wave};
+use crate::change::{Attribute, StackSetAct, Text, Wave};
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
 
 /// How long auto-deployment may take to show itself after an account has joined a target, in looks
 /// of [`OTHER_OPERATION`]: about a minute and a half.
 const LOOKS_FOR_AUTO_DEPLOYMENT: u32 = 14;
+
+/// The same for stacks that are to go because their account has left: about ten minutes. How soon
+/// StackSets notices a move is documented nowhere.
+const LOOKS_FOR_REMOVAL: u32 = 48;
 
 /// How many OUs one operation may name (CreateStackInstances and UpdateStackSet in CloudFormation's
 /// API reference, which advises batches).
@@ -293,6 +297,78 @@ impl Hand<'_> {
         Ok(Made::new())
     }
 
+    /// Waits until auto-deployment has taken away the stacks of an account that left every target, and
+    /// deletes what it leaves.
+    pub(super) async fn remove_instances(
+        &self,
+        name: &str,
+        account: &Text,
+        retain: bool,
+    ) -> Result<Made, Failure> {
+        let account = self.text(account)?;
+        let doing = || format!("taking the stacks of {name} away from account {account}");
+        let set = self.existing_set(name).await?;
+        let auto = set.auto_deployment();
+        let enabled = auto.is_some_and(|auto| auto.enabled() == Some(true));
+        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut quiet = 0;
+        let left = loop {
+            let there = self.instances(name).await.doing(doing)?;
+            let left: Vec<_> = there
+                .into_iter()
+                .filter(|instance| instance.account == account)
+                .collect();
+            if left.is_empty() {
+                return Ok(Made::new());
+            }
+            let at_work = left.iter().any(|instance| instance.is_at_work())
+                || self.operation_under_way(name).await.doing(doing)?.is_some();
+            quiet = if at_work { 0 } else { quiet + 1 };
+            if !at_work && (!enabled || quiet > LOOKS_FOR_REMOVAL) {
+                break left;
+            }
+            wait.pause("for auto-deployment to take the stacks away")
+                .await
+                .doing(doing)?;
+        };
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let unique = |values: Vec<String>| -> Vec<String> {
+            BTreeSet::from_iter(values).into_iter().collect()
+        };
+        let targets = DeploymentTargets::builder()
+            .set_organizational_unit_ids(Some(unique(left.iter().map(|i| i.ou.clone()).collect())))
+            .accounts(&account)
+            .account_filter_type(AccountFilterType::Intersection)
+            .build();
+        let regions = unique(left.iter().map(|i| i.region.clone()).collect());
+        let token = self.token("remove");
+        let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
+            .delete_stack_instances()
+            .stack_set_name(name)
+            .deployment_targets(targets.clone())
+            .set_regions(Some(regions.clone()))
+            .retain_stacks(retain)
+            .operation_id(&token)
+            .send());
+        let operation = match deleted {
+            Ok(answer) => answer.operation_id.unwrap_or(token),
+            Err(error) if error.is("OperationIdAlreadyExists") => token,
+            Err(error) if error.is("StackInstanceNotFound") => return Ok(Made::new()),
+            Err(error) => return Err(error).doing(doing),
+        };
+        self.finish_operation(name, &operation, &Goal::default(), doing)
+            .await?;
+        let there = self.instances(name).await.doing(doing)?;
+        if there.iter().any(|instance| instance.account == account) {
+            return Err(self.fails(
+                format!("the stack set {name} still has stacks in account {account}"),
+                Some("auto-deployment did not take them away when the account left; delete them from the stack set in the console"),
+            ));
+        }
+        Ok(Made::new())
+    }
+
     /// Waits until what joined has its stacks from auto-deployment, or until nothing shows that it
     /// is at work.
     async fn await_auto_deployment(&self, name: &str, goal: &Goal) -> Result<(), Failure> {
@@ -319,7 +395,14 @@ impl Hand<'_> {
                 quiet = 0;
             } else {
                 quiet += 1;
-                if quiet > LOOKS_FOR_AUTO_DEPLOYMENT {
+                // To create what AWS is yet to delete would be a race.
+                let left = there.iter().any(|instance| goal.is_left_by(instance));
+                let looks = if left {
+                    LOOKS_FOR_REMOVAL
+                } else {
+                    LOOKS_FOR_AUTO_DEPLOYMENT
+                };
+                if quiet > looks {
                     return Ok(());
                 }
             }
@@ -403,7 +486,11 @@ impl Hand<'_> {
             .map(|account| self.text(account))
             .collect::<Result<BTreeSet<String>, Failure>>()?;
         let regions = wave.regions.iter().map(ToString::to_string).collect();
-        Ok(Goal { accounts, regions })
+        Ok(Goal {
+            accounts,
+            regions,
+            leaving: wave.leaving.clone(),
+        })
     }
 }
 

@@ -23,6 +23,7 @@ fn plan() -> OrgPlan {
             secops: "security".parse().ok(),
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
+            centralized_root_access: false,
             policies: Default::default(),
             tags: std::collections::BTreeMap::new(),
         },
@@ -38,6 +39,7 @@ fn plan() -> OrgPlan {
                 tags: BTreeMap::from([("team".into(), "blue".into())]),
                 policies: Default::default(),
                 contacts: BTreeMap::new(),
+                preparation: Default::default(),
                 iam_user_access_to_billing: true,
             },
         )]),
@@ -50,6 +52,7 @@ fn plan() -> OrgPlan {
         },
         trusted_access: Default::default(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }

@@ -53,6 +53,9 @@ pub struct OrgPlan {
     pub rollout: Rollout,
     /// Trusted access beyond what the baselines ask for.
     pub trusted_access: BTreeSet<Principal>,
+    /// Regions to turn on in the management account, as in all others.
+    #[serde(default)]
+    pub opt_in_regions: BTreeSet<Region>,
     /// Delegated administrators beyond what the baselines ask for.
     pub delegated_administrators: BTreeMap<Principal, BTreeSet<AccountKey>>,
     /// Overridden rates by `service:Operation`, for organizations whose quotas were raised.
@@ -97,6 +100,9 @@ pub struct Organization {
     pub access_role: String,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     pub prefix: String,
+    /// Whether root users of member accounts are managed centrally; where not, nothing is said of it.
+    #[serde(default)]
+    pub centralized_root_access: bool,
     /// Policies attached to the root.
     pub policies: BTreeSet<PolicyKey>,
     /// Tags of the root.
@@ -139,8 +145,52 @@ pub struct Account {
     pub tags: Tags,
     pub policies: BTreeSet<PolicyKey>,
     pub contacts: BTreeMap<ContactKind, Contact>,
+    #[serde(default)]
+    pub preparation: Preparation,
     /// Whether IAM users of the account may see billing: `IamUserAccessToBilling` at creation.
     pub iam_user_access_to_billing: bool,
+}
+
+/// What an account is given inside; what is `None` or empty is left as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// The account alias.
+    pub alias: Option<String>,
+    pub password_policy: Option<PasswordPolicy>,
+    /// Regions to turn on that accounts do not have from the start.
+    pub opt_in_regions: BTreeSet<Region>,
+}
+
+/// The password policy of an account's IAM users, whole, in the words of IAM's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordPolicy {
+    pub minimum_password_length: u32,
+    pub require_symbols: bool,
+    pub require_numbers: bool,
+    pub require_uppercase_characters: bool,
+    pub require_lowercase_characters: bool,
+    pub allow_users_to_change_password: bool,
+    /// Days; `None` for passwords that do not expire.
+    pub max_password_age: Option<u32>,
+    pub password_reuse_prevention: Option<u32>,
+    pub hard_expiry: bool,
+}
+
+/// What UpdateAccountPasswordPolicy makes of an empty request.
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            minimum_password_length: 6,
+            require_symbols: false,
+            require_numbers: false,
+            require_uppercase_characters: false,
+            require_lowercase_characters: false,
+            allow_users_to_change_password: false,
+            max_password_age: None,
+            password_reuse_prevention: None,
+            hard_expiry: false,
+        }
+    }
 }
 
 /// Which alternate contact.

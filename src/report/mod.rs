@@ -4,8 +4,10 @@
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
 pub mod account;
+mod age;
 pub mod cost;
 pub mod diagnostics;
+pub mod difference;
 pub mod drift;
 pub mod drift_heat;
 pub mod drift_html;

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::cost::Cost;
 use super::style::{self, paint};
-use super::{fields, words};
+use super::{age, fields, words};
 use crate::change::{Address, Change, Verb};
 use crate::diff::{Because, Blocked, Notice, Problem, Unmanaged};
-use crate::inventory::Unread;
+use crate::inventory::{Kind, Unread};
 
 /// Everything there is to show before anything is changed.
 #[derive(Debug, Default)]
@@ -36,6 +38,10 @@ pub struct Preview {
     /// What stops everything.
     pub problems: Vec<Problem>,
     pub costs: Vec<Cost>,
+    /// When AWS was read; `None` where it was not.
+    pub taken_at: Option<Timestamp>,
+    /// What of it was read earlier, and when.
+    pub from_cache: BTreeMap<Kind, Timestamp>,
 }
 
 /// How many things of each kind of verb there are.
@@ -81,7 +87,12 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::AccountName(_) => ("account name", "account names"),
         Address::Access(_) => ("account's access", "accounts' access"),
         Address::Placement(_) => ("placement", "placements"),
+        Address::Closure(_) => ("closure", "closures"),
         Address::Contact(..) => ("contact", "contacts"),
+        Address::AccountAlias(_) => ("account alias", "account aliases"),
+        Address::PasswordPolicy(_) => ("password policy", "password policies"),
+        Address::OptInRegions(_) => ("account's opt-in Regions", "accounts' opt-in Regions"),
+        Address::RootAccess => ("centralized root access", "centralized root access"),
         Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
         Address::Policy(_) => ("policy", "policies"),
         Address::Attachment(..) => ("attachment", "attachments"),
@@ -99,6 +110,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutUpdate(..)
         | Address::RolloutRepair(..)
         | Address::RolloutTo(..)
+        | Address::RolloutFrom(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::Control(..) => ("control", "controls"),
@@ -214,6 +226,12 @@ pub fn text(preview: &Preview) -> String {
             .iter()
             .map(|unread| format!("{}: {}", unread.operation, unread.because)),
     );
+    if let Some(age) = preview
+        .taken_at
+        .and_then(|taken_at| age::line(taken_at, &preview.from_cache))
+    {
+        text.push_str(&format!("\n{age}\n"));
+    }
     text
 }
 

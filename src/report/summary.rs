@@ -82,7 +82,8 @@ fn trouble(key: &AccountKey, record: &Record) -> Option<&'static str> {
     let about = |address: &Address| {
         matches!(address,
         Address::Access(about) | Address::Placement(about) | Address::AccountName(about)
-            | Address::Contact(about, _) if about == key)
+            | Address::Contact(about, _) | Address::AccountAlias(about) | Address::PasswordPolicy(about)
+            | Address::OptInRegions(Some(about)) if about == key)
     };
     record
         .changes

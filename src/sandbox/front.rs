@@ -93,8 +93,8 @@ fn perform(
         input: Value::Null,
     };
     rates::gate(world, service.name, &operation.name, &call)?;
-    identity_policy::check(world, service, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
+    identity_policy::check(world, service, &operation.name, &call)?;
     let output = handler(world, &call)?;
     // The check costs time and cannot fail but by a defect of the sandbox.
     if cfg!(debug_assertions)

@@ -138,6 +138,7 @@ impl Big {
                     tags: BTreeMap::new(),
                     policies: Default::default(),
                     contacts: BTreeMap::new(),
+                    preparation: Default::default(),
                     iam_user_access_to_billing: true,
                 },
             );
@@ -227,6 +228,7 @@ fn empty_plan(management: &str) -> OrgPlan {
             secops: "acc0001".parse().ok(),
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
+            centralized_root_access: false,
             policies: Default::default(),
             tags: std::collections::BTreeMap::new(),
         },
@@ -242,6 +244,7 @@ fn empty_plan(management: &str) -> OrgPlan {
         },
         trusted_access: Default::default(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }

@@ -66,7 +66,9 @@ fn the_copy_reads_as_the_original() {
         ];
         run(folder.path(), 0, &arguments);
         let text = std::fs::read_to_string(folder.path().join(file)).expect("was saved");
-        SavedInventory::from_json(&text).expect("reads").inventory
+        SavedInventory::from_json(text.as_bytes())
+            .expect("reads")
+            .inventory
     };
     let original = inventory("world.json", "original.json");
     let home = "eu-west-1".parse().expect("a Region");

@@ -68,6 +68,16 @@ fn saved_changes_in_moto() {
 }
 
 #[test]
+fn prepared() {
+    in_sandbox("prepared");
+}
+
+#[test]
+fn prepared_in_moto() {
+    in_moto("prepared");
+}
+
+#[test]
 fn poked() {
     in_sandbox("poked");
 }
@@ -85,4 +95,9 @@ fn imported() {
 #[test]
 fn imported_in_moto() {
     in_moto("imported");
+}
+
+#[test]
+fn compared() {
+    in_sandbox("compared");
 }

@@ -54,6 +54,7 @@ pub(super) fn account(name: &str, ou: &str) -> Account {
         tags: Tags::new(),
         policies: BTreeSet::new(),
         contacts: BTreeMap::new(),
+        preparation: Default::default(),
         iam_user_access_to_billing: true,
     }
 }
@@ -100,6 +101,7 @@ pub(super) fn plan() -> OrgPlan {
             secops: Some(key("security")),
             access_role: "OrganizationAccountAccessRole".to_owned(),
             prefix: "orgstrap".to_owned(),
+            centralized_root_access: false,
             policies: BTreeSet::new(),
             tags: BTreeMap::new(),
         },
@@ -119,6 +121,7 @@ pub(super) fn plan() -> OrgPlan {
         },
         trusted_access: BTreeSet::new(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }
@@ -307,4 +310,11 @@ pub(super) fn unread<T>() -> Seen<T> {
         operation: "organizations:Read".to_owned(),
         because: "AccessDeniedException".to_owned(),
     })
+}
+
+/// The id of an account by its name.
+pub(super) fn id_of(inventory: &Inventory, name: &str) -> AccountId {
+    let accounts = inventory.accounts.known().unwrap();
+    let found = accounts.values().find(|facts| facts.name == name);
+    found.unwrap().id.clone()
 }

@@ -6,18 +6,23 @@ use super::super::at::At;
 use super::super::file::{AccountTable, ContactTable, ContactsTable, Text};
 use super::super::suggest::list;
 use super::super::{Account, AccountId, AccountKey, Contact, ContactKind, Email};
-use super::{Context, Names, tags};
+use super::{Context, Names, preparation, tags};
 
 /// What stands for the account's name in `organization.email`.
 const PLACEHOLDER: &str = "{account}";
 
-pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, Account> {
+pub(super) fn accounts(
+    cx: &Context<'_>,
+    names: &Names,
+    prepared: &preparation::Defaults<'_>,
+) -> BTreeMap<AccountKey, Account> {
     let template = template(cx);
     let defaults = contacts(cx, &["contact"], &cx.file.contact);
     let mut accounts = BTreeMap::new();
     let mut emails: BTreeMap<String, &Text> = BTreeMap::new();
     let mut ids: BTreeMap<&str, &Text> = BTreeMap::new();
     let mut without_email: Vec<&Text> = Vec::new();
+    let mut aliases: BTreeMap<String, &Text> = BTreeMap::new();
     for (key, table) in &cx.file.account {
         let parsed = cx.name::<AccountKey>(key, "a name for an account");
         let id = table.id.as_ref().and_then(|text| id(cx, text, &mut ids));
@@ -37,6 +42,7 @@ pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, 
         for (kind, contact) in &defaults {
             own.entry(*kind).or_insert_with(|| contact.clone());
         }
+        let preparation = preparation::of_account(cx, key, table, prepared, &mut aliases);
         if let (Some(parsed), Some(email), Some(ou)) = (parsed, email, ou) {
             accounts.insert(
                 parsed,
@@ -48,6 +54,7 @@ pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, 
                     tags,
                     policies,
                     contacts: own,
+                    preparation,
                     iam_user_access_to_billing: table.iam_user_access_to_billing.unwrap_or(true),
                 },
             );

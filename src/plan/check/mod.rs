@@ -6,6 +6,7 @@ mod attachments;
 mod organization;
 mod ous;
 mod policies;
+mod preparation;
 mod rollout;
 mod services;
 mod tags;
@@ -52,7 +53,8 @@ pub(super) fn check(
     let organization = organization::organization(&cx, &names);
     let segregation = tags::segregation(&cx);
     let ous = ous::ous(&cx, &names, &segregation);
-    let accounts = accounts::accounts(&cx, &names);
+    let prepared = preparation::defaults(&cx);
+    let accounts = accounts::accounts(&cx, &names, &prepared);
     ous::all_or_nothing(&cx, &ous);
     tags::accounts_fit(&cx, &segregation);
     let policies = policies::policies(&cx, organization.as_ref());
@@ -77,6 +79,7 @@ pub(super) fn check(
         baselines,
         rollout,
         trusted_access,
+        opt_in_regions: prepared.opt_in_regions(),
         delegated_administrators,
         pace,
     })

@@ -77,6 +77,7 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         secops: in_turn(secops_key)?,
         access_role: access_role?,
         prefix: prefix?,
+        centralized_root_access: table.centralized_root_access.unwrap_or(false),
     })
 }
 
@@ -152,7 +153,7 @@ fn shared_duties(cx: &Context<'_>, table: &At<OrganizationTable>, logging: &Text
 }
 
 /// A Region that orgstrap knows and works in.
-fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+pub(super) fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
     if let Some(partition) = regions::other_partition(text) {
         cx.say(
             cx.error(

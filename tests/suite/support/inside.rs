@@ -174,6 +174,23 @@ pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
     result.expect("nobody kills this");
 }
 
+/// What `orgstrap drift` finds.
+pub(crate) fn drift(subject: &Subject, world: World) -> (drift::Findings, World) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        let (plan, wanted) = (&subject.plan, &subject.wanted);
+        let inventory = observe(aws, plan, wanted, &Caller::quiet())
+            .await
+            .expect("readable");
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        let mut findings = drift::judge(plan, &inventory, &found);
+        let checks = drift::checks(plan, wanted, &inventory, &found);
+        let answers = probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+        drift::judge_controls(&mut findings, wanted, &checks, &answers);
+        findings
+    });
+    (result.expect("nobody kills this"), world)
+}
+
 /// `orgstrap unlock`, of whatever run was killed.
 pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {

@@ -120,7 +120,6 @@ fn read(maker: &Maker<'_>, name: &str, _: &Props) -> Option<Props> {
     let trail = maker.region()?.cloudtrail.trails.get(name)?;
     let mut props = trail.settings.clone();
     for (ours, theirs) in [
-        ("TrailName", "Name"),
         ("KMSKeyId", "KmsKeyId"),
         ("EnableLogFileValidation", "LogFileValidationEnabled"),
     ] {
@@ -128,6 +127,7 @@ fn read(maker: &Maker<'_>, name: &str, _: &Props) -> Option<Props> {
             props.insert(ours.to_owned(), value);
         }
     }
+    props.insert("TrailName".to_owned(), json!(name));
     props.insert("IsLogging".to_owned(), json!(trail.logging));
     for (name, value) in [
         ("EventSelectors", &trail.event_selectors),

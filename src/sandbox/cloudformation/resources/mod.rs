@@ -25,6 +25,9 @@ mod ssm;
 /// Resolved properties of a resource.
 pub type Props = Map<String, Value>;
 
+/// Reads a resource by its physical id and what its stack declares.
+pub type Read = fn(&Maker<'_>, &str, &Props) -> Option<Props>;
+
 /// A resource type.
 pub struct Kind {
     pub name: &'static str,
@@ -44,7 +47,7 @@ pub struct Kind {
     pub stable: fn(&Maker<'_>, &str) -> Result<(), AwsError>,
     /// Its properties as they are now, for drift detection; none where it is gone. Types without it are those that
     /// drift detection leaves out (user guide, "Resource type support for imports and drift detection").
-    pub read: Option<fn(&Maker<'_>, &str, &Props) -> Option<Props>>,
+    pub read: Option<Read>,
 }
 
 const TABLES: &[&[Kind]] = &[

@@ -1,0 +1,319 @@
+//! The stacks' layer in depth: what CloudFormation's own drift detection finds in the stacks of the baselines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
+use crate::baseline::Wanted;
+use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
+use crate::inventory::{
+    AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, ResourceDrift, Seen,
+    StackDrift, Unread, identify,
+};
+use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
+
+/// The control under which all of it is told.
+const CONTROL: &str = "stacks.drift";
+
+/// A stack's place and full name.
+type Key = (AccountRegion, String);
+
+/// The stacks and stack sets of the baselines that are there, in accounts that are in use.
+pub struct Deep<'a> {
+    plan: &'a OrgPlan,
+    wanted: &'a Wanted,
+    inventory: &'a Inventory,
+    ids: BTreeMap<AccountKey, AccountId>,
+}
+
+/// Prepares to look deep.
+pub fn deep<'a>(plan: &'a OrgPlan, wanted: &'a Wanted, inventory: &'a Inventory) -> Deep<'a> {
+    let ids = match inventory.accounts.known() {
+        Some(accounts) => identify::identify(plan, accounts).accounts,
+        None => BTreeMap::new(),
+    };
+    Deep {
+        plan,
+        wanted,
+        inventory,
+        ids,
+    }
+}
+
+impl Deep<'_> {
+    /// What CloudFormation is to look at. What is missing, or could not be read, is a finding already.
+    pub fn questions(&self) -> DriftQuestions {
+        let there = self.inventory.stack_sets.known();
+        let sets = self.wanted.stack_sets.values().filter(|set| {
+            let facts = there.and_then(|sets| sets.get(&set.full_name));
+            let instances = facts.and_then(|facts| facts.instances.known());
+            instances.is_some_and(|instances| !instances.is_empty())
+        });
+        DriftQuestions {
+            admin: AccountRegion {
+                account: self.plan.organization.management_account.clone(),
+                region: self.plan.organization.home_region.clone(),
+            },
+            stack_sets: sets.map(|set| set.full_name.clone()).collect(),
+            stacks: self
+                .stacks()
+                .into_iter()
+                .map(|(key, _)| key)
+                .collect::<BTreeSet<_>>(),
+        }
+    }
+
+    /// Plain stacks that are there, with the place and name that the plan gives them.
+    fn stacks(&self) -> Vec<(Key, (&Place, &StackName))> {
+        let stacks = self.wanted.stacks.iter();
+        stacks
+            .filter_map(|((place, name), stack)| {
+                let at = AccountRegion {
+                    account: self.account(place)?,
+                    region: place.region().clone(),
+                };
+                let there = self.inventory.stacks.get(&at).and_then(Seen::known)?;
+                let facts = there.get(&stack.full_name)?;
+                // While something is under way it cannot be looked at; that it is so is told elsewhere.
+                (!facts.status.ends_with("_IN_PROGRESS"))
+                    .then(|| ((at, stack.full_name.clone()), (place, name)))
+            })
+            .collect()
+    }
+
+    /// The id of a place's account, where it is in use.
+    fn account(&self, place: &Place) -> Option<AccountId> {
+        let id = match place {
+            Place::Management(_) => &self.plan.organization.management_account,
+            Place::Member(key, _) => self.ids.get(key)?,
+        };
+        self.in_use(id).then(|| id.clone())
+    }
+
+    fn in_use(&self, id: &AccountId) -> bool {
+        let accounts = self.inventory.accounts.known();
+        accounts
+            .and_then(|accounts| accounts.get(id))
+            .is_some_and(|facts| facts.state == AccountState::Active)
+    }
+
+    /// Adds what was found, and gives the changes that put it back. What a control tells of already is not told
+    /// twice: neither the same resource, nor the same change.
+    pub fn judge(
+        &self,
+        found: &mut Findings,
+        answers: &DriftAnswers,
+        changes: &mut BTreeMap<Address, Change>,
+    ) {
+        let told = self.told(found);
+        let mut findings = Vec::new();
+        let mut checked = 0;
+        for (key, (place, name)) in self.stacks() {
+            let Some(drift) = answers.stacks.get(&key) else {
+                continue;
+            };
+            checked += 1;
+            let (at, full_name) = &key;
+            let spot = Spot {
+                name,
+                full_name,
+                at,
+                place: self.finding_place(at),
+                subject: place.to_string(),
+            };
+            let address = Address::StackDrift(place.clone(), name.clone());
+            for finding in spot.findings(drift, &told, Some(&address)) {
+                if finding.kind == Kind::Drift {
+                    let change = changes.entry(address.clone()).or_insert_with(|| Change {
+                        address: address.clone(),
+                        verb: Verb::Update,
+                        reason: finding.title.clone(),
+                        fields: Vec::new(),
+                        act: Act::RevertDrift {
+                            account: Text::literal(at.account.as_str()),
+                            region: at.region.clone(),
+                            stack: full_name.clone(),
+                        },
+                        needs: BTreeSet::new(),
+                    });
+                    change.fields.extend(finding.fields.iter().cloned());
+                }
+                findings.push(finding);
+            }
+        }
+        for (name, set) in &self.wanted.stack_sets {
+            let Some(drift) = answers.stack_sets.get(&set.full_name) else {
+                continue;
+            };
+            checked += drift.checked;
+            if let Some(why) = &drift.unread {
+                findings.push(unread(
+                    FindingPlace::default(),
+                    format!("drift of stack set {name}"),
+                    why,
+                ));
+            }
+            for (at, drift) in &drift.instances {
+                // A suspended or closed account is told of once, as skipped.
+                if !self.in_use(&at.account) {
+                    continue;
+                }
+                let place = self.finding_place(at);
+                let account = place.account.as_deref().unwrap_or(at.account.as_str());
+                let spot = Spot {
+                    subject: format!("{account}/{}", at.region),
+                    name,
+                    full_name: &set.full_name,
+                    at,
+                    place,
+                };
+                findings.extend(spot.findings(drift, &told, None));
+            }
+        }
+        found.checked.insert(CONTROL.to_owned(), checked);
+        found.findings.extend(findings);
+        found.sort();
+    }
+
+    /// Resources that a control's finding is about, by account, Region, stack and logical id.
+    fn told(&self, found: &Findings) -> BTreeSet<(AccountRegion, StackName, String)> {
+        let told = found.findings.iter().filter_map(|finding| {
+            let resource = self
+                .wanted
+                .controls
+                .get(&finding.control)?
+                .resource
+                .as_ref()?;
+            let at = AccountRegion {
+                account: finding.place.account_id.clone()?,
+                region: finding.place.region.clone()?,
+            };
+            Some((at, resource.stack.clone(), resource.logical_id.clone()))
+        });
+        told.collect()
+    }
+
+    fn finding_place(&self, at: &AccountRegion) -> FindingPlace {
+        let planned = self.ids.iter().find(|(_, id)| **id == at.account);
+        let name = planned.map(|(key, _)| key.to_string()).or_else(|| {
+            let facts = self.inventory.accounts.known()?.get(&at.account)?;
+            Some(facts.name.clone())
+        });
+        FindingPlace {
+            account: name,
+            account_id: Some(at.account.clone()),
+            region: Some(at.region.clone()),
+            ou: planned
+                .and_then(|(key, _)| self.plan.accounts.get(key))
+                .map(|planned| planned.ou.to_string()),
+        }
+    }
+}
+
+/// A stack in its place.
+struct Spot<'a> {
+    name: &'a StackName,
+    full_name: &'a str,
+    at: &'a AccountRegion,
+    place: FindingPlace,
+    /// The place in words.
+    subject: String,
+}
+
+impl Spot<'_> {
+    fn findings(
+        &self,
+        drift: &StackDrift,
+        told: &BTreeSet<(AccountRegion, StackName, String)>,
+        address: Option<&Address>,
+    ) -> Vec<Finding> {
+        let resources = drift.resources.iter().filter(|resource| {
+            let id = resource.logical_id.clone();
+            !told.contains(&(self.at.clone(), self.name.clone(), id))
+        });
+        let mut findings: Vec<Finding> = resources
+            .map(|resource| self.finding(resource, address))
+            .collect();
+        if let Some(why) = &drift.unread {
+            let subject = format!("drift of stack {} in {}", self.name, self.subject);
+            findings.push(unread(self.place.clone(), subject, why));
+        }
+        findings
+    }
+
+    fn finding(&self, resource: &ResourceDrift, address: Option<&Address>) -> Finding {
+        let kind = resource.kind.strip_prefix("AWS::");
+        let kind = kind.unwrap_or(&resource.kind);
+        let fields = if resource.deleted {
+            vec![FieldChange {
+                field: "exists".to_owned(),
+                before: Some("false".to_owned()),
+                after: Some(Text::literal("true")),
+            }]
+        } else {
+            let properties = resource.properties.iter();
+            properties
+                .map(|property| FieldChange {
+                    field: property.path.trim_start_matches('/').to_owned(),
+                    before: property.actual.clone(),
+                    after: property.expected.clone().map(Text::literal),
+                })
+                .collect()
+        };
+        let title = if resource.deleted {
+            format!("{} of stack {} was deleted", resource.logical_id, self.name)
+        } else {
+            format!(
+                "{} is not as stack {} sets it",
+                resource.logical_id, self.name
+            )
+        };
+        Finding {
+            control: CONTROL.to_owned(),
+            kind: Kind::Drift,
+            severity: Severity::Medium,
+            place: self.place.clone(),
+            subject: format!("{kind} {} in {}", resource.physical_id, self.subject),
+            title,
+            fields,
+            fix: match address {
+                Some(address) => Fix::Change {
+                    address: address.clone(),
+                },
+                None => Fix::Person {
+                    hint: self.hint(resource),
+                },
+            },
+            references: Vec::new(),
+        }
+    }
+
+    /// For an instance of a stack set, whose stack is not orgstrap's to change. AWS does not say what a change set in
+    /// REVERT_DRIFT mode does to such a stack.
+    fn hint(&self, resource: &ResourceDrift) -> String {
+        if resource.deleted {
+            format!(
+                "an unchanged stack set repairs nothing: delete this instance of {} with `aws cloudformation delete-stack-instances` and run `orgstrap apply`, which makes it anew",
+                self.full_name
+            )
+        } else {
+            format!(
+                "set it back in account {}, {}: an unchanged stack set repairs nothing; `orgstrap drift --deep` tells whether it is as {} sets it",
+                self.at.account, self.at.region, self.full_name
+            )
+        }
+    }
+}
+
+fn unread(place: FindingPlace, subject: String, why: &Unread) -> Finding {
+    Finding {
+        control: CONTROL.to_owned(),
+        kind: Kind::Unread,
+        severity: Severity::Medium,
+        place,
+        subject,
+        title: format!("could not be read: {}: {}", why.operation, why.because),
+        fields: Vec::new(),
+        fix: Fix::Nothing,
+        references: Vec::new(),
+    }
+}

@@ -1,0 +1,485 @@
+//! CloudFormation's drift detection, asked of stack sets and stacks side by side. A set is one operation in
+//! its administrator's account, which looks at every instance; only instances that drifted are read one by one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{
+    ConcurrencyMode, PropertyDifference, RegionConcurrencyType, StackDriftDetectionStatus,
+    StackInstanceFilter, StackInstanceFilterName, StackResourceDriftStatus, StackSetOperation,
+    StackSetOperationPreferences, StackSetOperationStatus,
+};
+use tokio::time::{Instant, sleep};
+
+use super::{not_asked, pages, side_by_side, unread};
+use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::inventory::{
+    AccountRegion, DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift,
+    StackDrift, Unread,
+};
+
+const DETECT: Operation = Operation("cloudformation", "DetectStackDrift");
+const DETECTION: Operation = Operation("cloudformation", "DescribeStackDriftDetectionStatus");
+const DRIFTS: Operation = Operation("cloudformation", "DescribeStackResourceDrifts");
+const DETECT_SET: Operation = Operation("cloudformation", "DetectStackSetDrift");
+const OPERATION: Operation = Operation("cloudformation", "DescribeStackSetOperation");
+const RESULTS: Operation = Operation("cloudformation", "ListStackSetOperationResults");
+const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
+const INSTANCE_DRIFTS: Operation = Operation("cloudformation", "ListStackInstanceResourceDrifts");
+
+/// How long a stack's detection may take: "up to several minutes" (API reference).
+const STACK_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// A set's, which may have thousands of instances.
+const SET_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Has CloudFormation look, and waits for what it finds.
+pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) -> DriftAnswers {
+    let admin = &questions.admin;
+    let (stack_sets, stacks) = tokio::join!(
+        side_by_side(questions.stack_sets, |name| async move {
+            let found = Detecting::of(aws, ctx, admin)
+                .set(&name)
+                .await
+                .unwrap_or_else(|failed| SetDrift {
+                    unread: Some(unread(&failed)),
+                    ..SetDrift::default()
+                });
+            (name, found)
+        }),
+        side_by_side(questions.stacks, |(at, name)| async move {
+            let found = Detecting::of(aws, ctx, &at)
+                .stack(&name)
+                .await
+                .unwrap_or_else(|failed| StackDrift {
+                    unread: Some(unread(&failed)),
+                    ..StackDrift::default()
+                });
+            ((at, name), found)
+        }),
+    );
+    DriftAnswers {
+        stack_sets: stack_sets.into_iter().collect(),
+        stacks: stacks.into_iter().collect(),
+    }
+}
+
+struct Detecting<'a> {
+    aws: &'a Aws,
+    ctx: &'a Caller,
+    at: AccountRegion,
+}
+
+/// Sleeps between looks, less often the longer it takes; says when to give up.
+struct Looks {
+    since: Instant,
+    limit: Duration,
+}
+
+impl Looks {
+    fn until(limit: Duration) -> Looks {
+        Looks {
+            since: Instant::now(),
+            limit,
+        }
+    }
+
+    async fn next(&self, operation: Operation, at: &AccountRegion) -> Result<(), AwsError> {
+        let age = self.since.elapsed();
+        if age >= self.limit {
+            let minutes = self.limit.as_secs() / 60;
+            return Err(AwsError::unreadable(
+                operation,
+                at,
+                format!("the detection was not over after {minutes} minutes"),
+            ));
+        }
+        let seconds = match age.as_secs() {
+            0..30 => 5,
+            30..300 => 10,
+            _ => 30,
+        };
+        sleep(Duration::from_secs(seconds)).await;
+        Ok(())
+    }
+}
+
+impl<'a> Detecting<'a> {
+    fn of(aws: &'a Aws, ctx: &'a Caller, at: &AccountRegion) -> Self {
+        Self {
+            aws,
+            ctx,
+            at: at.clone(),
+        }
+    }
+
+    async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {
+        let client = &self.aws.cloudformation(&self.at).await?;
+        let looks = Looks::until(STACK_LIMIT);
+        let id = loop {
+            let begun = self
+                .aws
+                .call(self.ctx, DETECT, &self.at, || {
+                    client.detect_stack_drift().stack_name(name).send()
+                })
+                .await;
+            match begun {
+                // Somebody else's, or that of an attempt whose answer was lost.
+                Err(error) if error.message.contains("already in progress") => {
+                    looks.next(DETECT, &self.at).await?;
+                }
+                begun => break begun?.stack_drift_detection_id.unwrap_or_default(),
+            }
+        };
+        let (failed, in_sync) = loop {
+            let status = self
+                .aws
+                .call(self.ctx, DETECTION, &self.at, || {
+                    client
+                        .describe_stack_drift_detection_status()
+                        .stack_drift_detection_id(&id)
+                        .send()
+                })
+                .await?;
+            let why = status
+                .detection_status_reason()
+                .unwrap_or("no reason given");
+            let in_sync = status
+                .stack_drift_status()
+                .is_some_and(|status| status.as_str() == "IN_SYNC");
+            match status.detection_status() {
+                Some(StackDriftDetectionStatus::DetectionComplete) => break (None, in_sync),
+                Some(StackDriftDetectionStatus::DetectionFailed) => {
+                    break (Some(not_asked(&DETECT.to_string(), why)), false);
+                }
+                _ => looks.next(DETECTION, &self.at).await?,
+            }
+        };
+        if in_sync {
+            return Ok(StackDrift::default());
+        }
+        let drifts = pages::all(DRIFTS, &self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, DRIFTS, &self.at, || {
+                    client
+                        .describe_stack_resource_drifts()
+                        .stack_name(name)
+                        .set_stack_resource_drift_status_filters(Some(wanted()))
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((
+                page.stack_resource_drifts.unwrap_or_default(),
+                page.next_token,
+            ))
+        })
+        .await?;
+        let mut found = StackDrift {
+            unread: failed,
+            ..StackDrift::default()
+        };
+        for drift in drifts {
+            found.add(
+                drift.stack_resource_drift_status(),
+                drift.drift_status_reason(),
+                ResourceDrift {
+                    logical_id: drift.logical_resource_id().unwrap_or_default().to_owned(),
+                    kind: drift.resource_type().unwrap_or_default().to_owned(),
+                    physical_id: drift.physical_resource_id().unwrap_or_default().to_owned(),
+                    deleted: false,
+                    properties: drift.property_differences().iter().map(property).collect(),
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    async fn set(&self, name: &str) -> Result<SetDrift, AwsError> {
+        let client = &self.aws.cloudformation(&self.at).await?;
+        // A second attempt after a lost answer names the same operation.
+        let since = self
+            .aws
+            .now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let operation = format!("orgstrap-drift-{}", since.as_millis());
+        let preferences = StackSetOperationPreferences::builder()
+            .region_concurrency_type(RegionConcurrencyType::Parallel)
+            .max_concurrent_percentage(100)
+            .failure_tolerance_percentage(100)
+            .concurrency_mode(ConcurrencyMode::SoftFailureTolerance)
+            .build();
+        let begun = self
+            .aws
+            .call(self.ctx, DETECT_SET, &self.at, || {
+                client
+                    .detect_stack_set_drift()
+                    .stack_set_name(name)
+                    .operation_id(&operation)
+                    .operation_preferences(preferences.clone())
+                    .send()
+            })
+            .await;
+        match begun {
+            Err(error) if error.is("OperationIdAlreadyExists") => {}
+            begun => {
+                begun?;
+            }
+        }
+        let ended = self.ended(client, name, &operation).await?;
+        let details = ended.stack_set_drift_detection_details();
+        let count =
+            |number: Option<i32>| usize::try_from(number.unwrap_or_default()).unwrap_or_default();
+        let total = count(details.and_then(|d| d.total_stack_instances_count()));
+        let in_sync = count(details.and_then(|d| d.in_sync_stack_instances_count()));
+        let drifted = count(details.and_then(|d| d.drifted_stack_instances_count()));
+        let mut found = SetDrift {
+            checked: in_sync + drifted,
+            ..SetDrift::default()
+        };
+        if drifted > 0 {
+            found.instances = self.drifted(client, name, &operation).await?;
+        }
+        if in_sync + drifted < total {
+            let others = self.failed(client, name, &operation).await?;
+            let told = in_sync + drifted + others.len();
+            found.instances.extend(others);
+            if told < total {
+                let because = format!("{} of {total} instances were not checked", total - told);
+                found.unread = Some(not_asked(&DETECT_SET.to_string(), &because));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn ended(
+        &self,
+        client: &Client,
+        name: &str,
+        operation: &str,
+    ) -> Result<StackSetOperation, AwsError> {
+        let looks = Looks::until(SET_LIMIT);
+        loop {
+            let described = self
+                .aws
+                .call(self.ctx, OPERATION, &self.at, || {
+                    client
+                        .describe_stack_set_operation()
+                        .stack_set_name(name)
+                        .operation_id(operation)
+                        .send()
+                })
+                .await?;
+            let found = described.stack_set_operation.ok_or_else(|| {
+                AwsError::unreadable(OPERATION, &self.at, "no operation in the answer")
+            })?;
+            match found.status() {
+                Some(
+                    StackSetOperationStatus::Running
+                    | StackSetOperationStatus::Queued
+                    | StackSetOperationStatus::Stopping,
+                ) => looks.next(OPERATION, &self.at).await?,
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    async fn drifted(
+        &self,
+        client: &Client,
+        name: &str,
+        operation: &str,
+    ) -> Result<BTreeMap<AccountRegion, StackDrift>, AwsError> {
+        let filter = StackInstanceFilter::builder()
+            .name(StackInstanceFilterName::DriftStatus)
+            .values("DRIFTED")
+            .build();
+        let filter = &filter;
+        let listed = pages::all(INSTANCES, &self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, INSTANCES, &self.at, || {
+                    client
+                        .list_stack_instances()
+                        .stack_set_name(name)
+                        .filters(filter.clone())
+                        .max_results(100)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((page.summaries.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        let places: Vec<AccountRegion> = listed
+            .iter()
+            .map(|instance| self.place(INSTANCES, instance.account(), instance.region()))
+            .collect::<Result<_, _>>()?;
+        let found = side_by_side(places, |place| async move {
+            let drift = self
+                .instance(client, name, operation, &place)
+                .await
+                .unwrap_or_else(|failed| StackDrift {
+                    unread: Some(unread(&failed)),
+                    ..StackDrift::default()
+                });
+            (place, drift)
+        })
+        .await;
+        Ok(found.into_iter().collect())
+    }
+
+    async fn instance(
+        &self,
+        client: &Client,
+        name: &str,
+        operation: &str,
+        place: &AccountRegion,
+    ) -> Result<StackDrift, AwsError> {
+        let drifts = pages::all(INSTANCE_DRIFTS, &self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, INSTANCE_DRIFTS, &self.at, || {
+                    client
+                        .list_stack_instance_resource_drifts()
+                        .stack_set_name(name)
+                        .operation_id(operation)
+                        .stack_instance_account(place.account.as_str())
+                        .stack_instance_region(place.region.as_str())
+                        .set_stack_instance_resource_drift_statuses(Some(wanted()))
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((page.summaries.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        let mut found = StackDrift::default();
+        for drift in drifts {
+            found.add(
+                drift.stack_resource_drift_status(),
+                None,
+                ResourceDrift {
+                    logical_id: drift.logical_resource_id().unwrap_or_default().to_owned(),
+                    kind: drift.resource_type().unwrap_or_default().to_owned(),
+                    physical_id: drift.physical_resource_id().unwrap_or_default().to_owned(),
+                    deleted: false,
+                    properties: drift.property_differences().iter().map(property).collect(),
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    /// Instances that could not be looked at, with the reason.
+    async fn failed(
+        &self,
+        client: &Client,
+        name: &str,
+        operation: &str,
+    ) -> Result<BTreeMap<AccountRegion, StackDrift>, AwsError> {
+        let results = pages::all(RESULTS, &self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, RESULTS, &self.at, || {
+                    client
+                        .list_stack_set_operation_results()
+                        .stack_set_name(name)
+                        .operation_id(operation)
+                        .max_results(100)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((page.summaries.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        results
+            .iter()
+            .filter(|result| {
+                result
+                    .status()
+                    .is_none_or(|status| status.as_str() != "SUCCEEDED")
+            })
+            .map(|result| {
+                let place = self.place(RESULTS, result.account(), result.region())?;
+                let why = result.status_reason().unwrap_or("no reason given");
+                let drift = StackDrift {
+                    unread: Some(not_asked(&DETECT_SET.to_string(), why)),
+                    ..StackDrift::default()
+                };
+                Ok((place, drift))
+            })
+            .collect()
+    }
+
+    fn place(
+        &self,
+        operation: Operation,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<AccountRegion, AwsError> {
+        let parsed = account.zip(region).and_then(|(account, region)| {
+            Some(AccountRegion {
+                account: account.parse().ok()?,
+                region: region.parse().ok()?,
+            })
+        });
+        parsed.ok_or_else(|| {
+            AwsError::unreadable(operation, &self.at, "an instance has no account and Region")
+        })
+    }
+}
+
+/// The statuses that are worth telling of.
+fn wanted() -> Vec<StackResourceDriftStatus> {
+    vec![
+        StackResourceDriftStatus::Modified,
+        StackResourceDriftStatus::Deleted,
+        StackResourceDriftStatus::UnknownValue,
+    ]
+}
+
+fn property(difference: &PropertyDifference) -> PropertyDrift {
+    let value = |text: Option<&str>| {
+        text.filter(|text| !text.is_empty() && *text != "null")
+            .map(str::to_owned)
+    };
+    PropertyDrift {
+        path: difference.property_path().unwrap_or_default().to_owned(),
+        expected: value(difference.expected_value()),
+        actual: value(difference.actual_value()),
+    }
+}
+
+impl StackDrift {
+    fn add(
+        &mut self,
+        status: Option<&StackResourceDriftStatus>,
+        reason: Option<&str>,
+        resource: ResourceDrift,
+    ) {
+        match status {
+            Some(StackResourceDriftStatus::Modified) => self.resources.push(resource),
+            Some(StackResourceDriftStatus::Deleted) => self.resources.push(ResourceDrift {
+                deleted: true,
+                ..resource
+            }),
+            Some(StackResourceDriftStatus::InSync | StackResourceDriftStatus::NotChecked) => {}
+            _ => {
+                let because = format!(
+                    "{} {}: {}",
+                    resource.kind,
+                    resource.logical_id,
+                    reason.unwrap_or("CloudFormation could not look at it")
+                );
+                self.unread = Some(Unread {
+                    operation: DETECT.to_string(),
+                    because,
+                });
+            }
+        }
+    }
+}
