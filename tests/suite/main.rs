@@ -16,6 +16,7 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod graph;
 mod import;
 mod moves;
 mod observe;
