@@ -41,24 +41,22 @@ impl Comparison {
     }
 }
 
-/// Reads AWS and compares what is about these accounts.
-pub(super) async fn compare_accounts(
+/// Compares what is about these accounts.
+pub(super) fn compared_accounts(
     session: &Session,
     subject: &Subject,
     source: &str,
     accounts: &BTreeSet<AccountKey>,
-    printer: &Printer,
+    inventory: &Inventory,
 ) -> Result<(Comparison, Beside), CommandError> {
-    printer.detail("Reading AWS…");
-    let inventory = read(session, subject, printer).await?;
     let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
+    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
     let scoped = scope(found, &subject.plan, &subject.wanted, accounts);
     let beside = Beside {
         missing: scoped.missing,
         others: scoped.others,
     };
-    let mut found = ordered(scoped.diff, &inventory, session, source)?;
+    let mut found = ordered(scoped.diff, inventory, session, source)?;
     found.preview.accounts = accounts.iter().map(ToString::to_string).collect();
     Ok((found, beside))
 }

@@ -71,12 +71,12 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
-    #[command(flatten)]
-    ages: Ages,
     /// The role by which member accounts are entered, also to put things back. Without it a check goes by
     /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
+    #[command(flatten)]
+    ages: Ages,
 }
 
 /// A severity, as an argument.

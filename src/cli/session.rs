@@ -28,16 +28,6 @@ pub(super) struct Session {
     pub(super) sandbox: bool,
 }
 
-/// When the management-account guard asks whose the credentials are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    Now,
-    /// Before the first reading: where everything is kept nothing is asked at all.
-    BeforeReading,
-    /// Never: anybody's will do for reading an organization that has no plan yet.
-    Never,
-}
-
 /// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
 /// whatever became of the work.
 pub(super) fn with(
@@ -49,8 +39,19 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, Guard::Now, global, work)
+        in_aws(plan, Guard::ThePlans, global, work)
     }
+}
+
+/// Whose organization it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// The one that the plan is for.
+    ThePlans,
+    /// The same, but nobody asks before [`Session::guard`] does: where all is kept nothing is asked at all.
+    BeforeReading,
+    /// Anybody's: for reading what has no plan yet.
+    Anybodys,
 }
 
 fn in_aws(
@@ -121,7 +122,7 @@ pub(super) fn reading(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
-    read_as(plan, Guard::BeforeReading, global, printer, work)
+    read_as(plan, Guard::ThePlans, global, printer, work)
 }
 
 /// The same for an organization that has no plan yet; what `plan` says of whose it is counts for nothing.
@@ -131,7 +132,7 @@ pub(super) fn reading_anybodys(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
-    read_as(plan, Guard::Never, global, printer, work)
+    read_as(plan, Guard::Anybodys, global, printer, work)
 }
 
 fn read_as(
@@ -142,6 +143,10 @@ fn read_as(
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
     if !global.sandbox {
+        let guard = match guard {
+            Guard::ThePlans => Guard::BeforeReading,
+            other => other,
+        };
         return in_aws(plan, guard, global, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
@@ -158,7 +163,7 @@ pub(super) fn in_world(
     faults: FaultPlan,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
-    in_world_as(plan, Guard::Now, global, world, faults, work)
+    in_world_as(plan, Guard::ThePlans, global, world, faults, work)
 }
 
 fn in_world_as(
@@ -179,11 +184,6 @@ fn in_world_as(
     runtime(true)?.block_on(async {
         let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
-        // Nothing is kept of a sandbox, so there is no reason to put the guard off.
-        let guard = match guard {
-            Guard::BeforeReading => Guard::Now,
-            other => other,
-        };
         let working = async {
             let session = session(aws, plan, guard, run.clone(), started, true).await?;
             work(&session).await
@@ -285,31 +285,32 @@ async fn session(
     started: Timestamp,
     sandbox: bool,
 ) -> Result<Session, CommandError> {
-    let mut session = Session {
+    let management = match guard {
+        Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
+        _ => plan.organization.management_account.clone(),
+    };
+    let session = Session {
         aws,
-        management: plan.organization.management_account.clone(),
+        management,
         run,
         started,
         sandbox,
     };
-    match guard {
-        Guard::Now => session.guard().await?,
-        Guard::BeforeReading => {}
-        Guard::Never => session.management = session.caller().await?,
+    if guard == Guard::ThePlans {
+        session.guard().await?;
     }
     Ok(session)
 }
 
 impl Session {
-    async fn caller(&self) -> Result<AccountId, CommandError> {
-        let caller = self.aws.caller().await;
-        caller.map_err(|error| no_credentials(&error))
-    }
-
     /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
     /// asked once, however often this is.
     pub(super) async fn guard(&self) -> Result<(), CommandError> {
-        let caller = self.caller().await?;
+        let caller = self
+            .aws
+            .caller()
+            .await
+            .map_err(|error| no_credentials(&error))?;
         let wanted = &self.management;
         if caller == *wanted {
             return Ok(());

@@ -25,6 +25,7 @@ pub mod tools;
 use serde::{Deserialize, Serialize};
 
 pub use scope::{Missing, Scoped, scope};
+pub use stack_set::{Fate, fates};
 
 use context::Context;
 use findings::Findings;

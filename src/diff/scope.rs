@@ -144,6 +144,7 @@ impl Scope<'_> {
             | Address::ServiceLinkedRole(_)
             | Address::Stack(..)
             | Address::StackSet(_)
+            | Address::OptInRegions(None)
             | Address::GuardDutyAdministrator(_)
             | Address::GuardDutyOrganization(_) => true,
             Address::Ou(path) | Address::Attachment(_, Target::Ou(path)) => self.above(path),

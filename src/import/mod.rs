@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::KEY_TAG;
 use crate::diff::tools;
-use crate::inventory::{AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen};
+use crate::inventory::{
+    AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
+};
 use crate::plan::{AccountId, AccountKey, Email, OuPath, Principal, Region, Tags, check};
 use names::Keys;
 use policies::ImportedPolicy;
@@ -316,10 +318,7 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
     let found = match seen {
         Seen::Known(found) => found,
         Seen::Unread(why) => {
-            remarks.push(Remark {
-                kind: RemarkKind::Unread,
-                text: format!("the tags of {whose} ({}): {}", why.operation, why.because),
-            });
+            remarks.push(not_read(&format!("the tags of {whose}"), why));
             return Tags::new();
         }
     };
@@ -348,6 +347,13 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
     kept
 }
 
+fn not_read(what: &str, why: &Unread) -> Remark {
+    Remark {
+        kind: RemarkKind::Unread,
+        text: format!("{what} ({}): {}", why.operation, why.because),
+    }
+}
+
 /// The settings that are on, as far as a plan can say them.
 fn services(
     inventory: &Inventory,
@@ -357,24 +363,30 @@ fn services(
     BTreeSet<Principal>,
     BTreeMap<Principal, BTreeSet<AccountKey>>,
 ) {
-    let mut not_read = |what: &str, why: &crate::inventory::Unread| {
-        remarks.push(Remark {
-            kind: RemarkKind::Unread,
-            text: format!("{what} ({}): {}", why.operation, why.because),
-        });
-    };
-    let trusted = match &inventory.trusted_access {
-        Seen::Known(trusted) => trusted.clone(),
+    let on = match &inventory.trusted_access {
+        Seen::Known(on) => on.clone(),
         Seen::Unread(why) => {
-            not_read("trusted access", why);
+            remarks.push(not_read("trusted access", why));
             BTreeSet::new()
         }
     };
+    let mut trusted = BTreeSet::new();
+    for principal in &on {
+        match check::trust_is_not_named(principal) {
+            None => {
+                trusted.insert(principal.clone());
+            }
+            Some(because) => remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!("trusted access for {principal}: {because}"),
+            }),
+        }
+    }
     let mut delegated: BTreeMap<Principal, BTreeSet<AccountKey>> = BTreeMap::new();
     let found = match &inventory.delegated_administrators {
         Seen::Known(found) => Some(found),
         Seen::Unread(why) => {
-            not_read("delegated administrators", why);
+            remarks.push(not_read("delegated administrators", why));
             None
         }
     };
@@ -383,12 +395,15 @@ fn services(
             let because = match keys.get(id) {
                 None => "that account is not in the plan",
                 // The plan would turn on trusted access for it.
-                Some(_) if !trusted.contains(principal) => "trusted access for it is off",
-                Some(key) => {
-                    let admins = delegated.entry(principal.clone()).or_default();
-                    admins.insert((*key).clone());
-                    continue;
-                }
+                Some(_) if !on.contains(principal) => "trusted access for it is off",
+                Some(key) => match check::administrator_is_not_named(principal) {
+                    Some(because) => because,
+                    None => {
+                        let admins = delegated.entry(principal.clone()).or_default();
+                        admins.insert((*key).clone());
+                        continue;
+                    }
+                },
             };
             remarks.push(Remark {
                 kind: RemarkKind::LeftOut,

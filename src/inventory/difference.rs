@@ -71,8 +71,9 @@ impl Differences {
 /// Compares the earlier with the later.
 pub fn compare(before: &SavedInventory, after: &SavedInventory) -> Differences {
     let mut found = Differences::default();
+    let names = Names([&after.inventory, &before.inventory]);
     for kind in Kind::OF_INVENTORY.into_iter().chain([Kind::Controls]) {
-        match (things(kind, before), things(kind, after)) {
+        match (things(kind, before, &names), things(kind, after, &names)) {
             (Ok(before), Ok(after)) => pair(kind, before, after, &mut found),
             (Err(because), _) | (_, Err(because)) => found.unclear.push(Unclear {
                 kind,
@@ -253,6 +254,7 @@ fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
+        Value::Array(items) if items.is_empty() => None,
         Value::Array(items) => {
             let items: Vec<String> = items.iter().filter_map(text).collect();
             Some(items.join(", "))
@@ -261,29 +263,33 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Names for ids, so that a move reads as one.
-struct Names<'a>(&'a Inventory);
+/// Names for ids, so that a move reads as one. Both sides use the same names, the later ones first: an
+/// OU that is renamed has not changed what lies in it.
+struct Names<'a>([&'a Inventory; 2]);
 
 impl Names<'_> {
     fn account(&self, id: &str) -> String {
-        let accounts = self.0.accounts.known();
-        let found = accounts.and_then(|all| all.iter().find(|(known, _)| known.as_str() == id));
-        match found {
-            Some((_, facts)) => format!("{} ({id})", facts.name),
-            None => id.to_owned(),
-        }
+        let find = |inventory: &&'_ Inventory| {
+            let accounts = inventory.accounts.known()?;
+            let found = accounts.get(&id.parse().ok()?);
+            found.map(|facts| format!("{} ({id})", facts.name))
+        };
+        let found = self.0.iter().find_map(find);
+        found.unwrap_or_else(|| id.to_owned())
     }
 
     /// The root, an OU or an account.
     fn target(&self, id: &str) -> String {
-        let organization = self.0.organization.known().and_then(Option::as_ref);
-        if organization.is_some_and(|found| found.root_id == id) {
-            return "root".to_owned();
-        }
-        match self.0.ous.known().and_then(|ous| ous.get(id)) {
-            Some(ou) => ou.path.to_string(),
-            None => self.account(id),
-        }
+        let find = |inventory: &&'_ Inventory| {
+            let organization = inventory.organization.known().and_then(Option::as_ref);
+            if organization.is_some_and(|found| found.root_id == id) {
+                return Some("root".to_owned());
+            }
+            let ou = inventory.ous.known()?.get(id)?;
+            Some(ou.path.to_string())
+        };
+        let found = self.0.iter().find_map(find);
+        found.unwrap_or_else(|| self.account(id))
     }
 
     /// `value` with names in the place of the ids of these members.
@@ -326,9 +332,8 @@ fn known<T>(seen: &Seen<T>) -> Result<&T, String> {
     }
 }
 
-fn things(kind: Kind, saved: &SavedInventory) -> Result<Things, String> {
+fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Things, String> {
     let inventory = &saved.inventory;
-    let names = Names(inventory);
     let mut by_key = BTreeMap::new();
     let mut asked = None;
     let mut put = |key: String, name: String, value: Value| {
@@ -445,34 +450,6 @@ fn things(kind: Kind, saved: &SavedInventory) -> Result<Things, String> {
                     .map(|(region, facts)| (region.to_string(), region.to_string(), json(facts))),
             ));
         }
-        Kind::Preparation => {
-            // Each setting is asked about by itself.
-            let settings = inventory.preparation.iter().flat_map(|(id, facts)| {
-                let account = names.account(id.as_str());
-                [
-                    ("alias", facts.alias.as_ref().map(|seen| json(seen))),
-                    (
-                        "password policy",
-                        facts.password_policy.as_ref().map(|seen| json(seen)),
-                    ),
-                    ("Regions", facts.regions.as_ref().map(|seen| json(seen))),
-                ]
-                .into_iter()
-                .filter_map(move |(what, value)| {
-                    Some((
-                        format!("{id} {what}"),
-                        format!("{what} of {account}"),
-                        value?,
-                    ))
-                })
-            });
-            asked = Some(placed(&mut by_key, settings));
-        }
-        Kind::RootAccess => {
-            let features = inventory.root_access.iter();
-            let features = features.map(|seen| (String::new(), kind.word().to_owned(), json(seen)));
-            asked = Some(placed(&mut by_key, features));
-        }
         Kind::Contacts => {
             asked = Some(placed(
                 &mut by_key,
@@ -480,6 +457,22 @@ fn things(kind: Kind, saved: &SavedInventory) -> Result<Things, String> {
                     .contacts
                     .iter()
                     .map(|(id, facts)| (id.to_string(), names.account(id.as_str()), json(facts))),
+            ));
+        }
+        Kind::Preparation => {
+            asked = Some(placed(
+                &mut by_key,
+                inventory
+                    .preparation
+                    .iter()
+                    .map(|(id, facts)| (id.to_string(), names.account(id.as_str()), json(facts))),
+            ));
+        }
+        Kind::RootAccess => {
+            let root_access = inventory.root_access.iter();
+            asked = Some(placed(
+                &mut by_key,
+                root_access.map(|facts| (String::new(), kind.word().to_owned(), json(facts))),
             ));
         }
         Kind::Controls => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, Seen, Unread};
+use super::{Inventory, PreparationFacts, Seen, Unread};
 
 /// A field of [`Inventory`], or what the services said for controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub enum Kind {
     Stacks,
     #[serde(rename = "guardduty")]
     GuardDuty,
+    Contacts,
     Preparation,
     RootAccess,
-    Contacts,
     /// The answers of the probes.
     Controls,
 }
@@ -41,9 +41,9 @@ impl Kind {
         Kind::StackSets,
         Kind::Stacks,
         Kind::GuardDuty,
+        Kind::Contacts,
         Kind::Preparation,
         Kind::RootAccess,
-        Kind::Contacts,
     ];
 
     /// What it is called.
@@ -60,9 +60,9 @@ impl Kind {
             Kind::StackSets => "stack sets",
             Kind::Stacks => "stacks",
             Kind::GuardDuty => "GuardDuty",
+            Kind::Contacts => "contacts",
             Kind::Preparation => "preparation",
             Kind::RootAccess => "root access",
-            Kind::Contacts => "contacts",
             Kind::Controls => "controls",
         }
     }
@@ -148,18 +148,27 @@ impl Inventory {
                     .flat_map(|one| [one.administrator.unread(), one.detector.unread()]);
                 parts.flatten().collect()
             }
+            Kind::Contacts => contacts.values().filter_map(Seen::unread).collect(),
             Kind::Preparation => {
                 let parts = preparation.values().flat_map(|one| {
+                    let PreparationFacts {
+                        alias,
+                        password_policy,
+                        regions,
+                    } = one;
                     [
-                        one.alias.as_ref().and_then(Seen::unread),
-                        one.password_policy.as_ref().and_then(Seen::unread),
-                        one.regions.as_ref().and_then(Seen::unread),
+                        alias.as_ref().and_then(Seen::unread),
+                        password_policy.as_ref().and_then(Seen::unread),
+                        regions.as_ref().and_then(Seen::unread),
                     ]
                 });
                 parts.flatten().collect()
             }
-            Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
-            Kind::Contacts => contacts.values().filter_map(Seen::unread).collect(),
+            Kind::RootAccess => root_access
+                .as_ref()
+                .and_then(Seen::unread)
+                .into_iter()
+                .collect(),
             Kind::Controls => Vec::new(),
         }
     }
@@ -185,9 +194,9 @@ impl Inventory {
             Kind::StackSets => swap(&mut self.stack_sets, &mut from.stack_sets),
             Kind::Stacks => swap(&mut self.stacks, &mut from.stacks),
             Kind::GuardDuty => swap(&mut self.guardduty, &mut from.guardduty),
+            Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
             Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
-            Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
             Kind::Controls => {}
         }
     }

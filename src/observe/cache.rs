@@ -96,8 +96,8 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         &narrow,
         // Nothing but texts, numbers and maps of texts: these always have their JSON.
         &serde_json::to_string(&plan.accounts).unwrap_or_default(),
+        &serde_json::to_string(organization).unwrap_or_default(),
         &serde_json::to_string(&plan.opt_in_regions).unwrap_or_default(),
-        &organization.centralized_root_access.to_string(),
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);
@@ -108,9 +108,9 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
                 Kind::Accounts
                 | Kind::Stacks
                 | Kind::GuardDuty
+                | Kind::Contacts
                 | Kind::Preparation
-                | Kind::RootAccess
-                | Kind::Contacts => &wide,
+                | Kind::RootAccess => &wide,
                 _ => &narrow,
             };
             (kind, scope.clone())
@@ -242,7 +242,7 @@ impl Cache {
             .into_iter()
             .filter(|(kind, at)| counts(*kind, *at) && note.scopes.get(kind) == scopes.get(kind))
             .collect();
-        // All else is asked below the root, and what accounts hold by their ids.
+        // All else is asked below the root, and some of it by accounts' ids.
         if !read_at.contains_key(&Kind::Organization) {
             read_at.clear();
         }

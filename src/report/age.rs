@@ -56,7 +56,7 @@ mod tests {
             )
         );
         assert!(
-            of(&Kind::OF_INVENTORY[..13])
+            of(&Kind::OF_INVENTORY[..11])
                 .is_some_and(|line| line.starts_with("This, but for contacts, is"))
         );
     }

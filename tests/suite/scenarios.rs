@@ -86,3 +86,8 @@ fn poked() {
 fn startup() {
     in_sandbox("startup");
 }
+
+#[test]
+fn compared() {
+    in_sandbox("compared");
+}

@@ -127,7 +127,7 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         &job,
         global,
         printer,
-        async |_| Ok(()),
+        |_| Ok(()),
         |brought| {
             bring::report(brought, &job, global, printer);
             Ok(())

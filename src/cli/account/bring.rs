@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::cli::compare::{Beside, Comparison, compare, compare_accounts};
+use crate::cli::compare::{Beside, Comparison, compared, compared_accounts, read};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
@@ -24,6 +24,7 @@ use crate::cli::{Global, Output, files, prompt, stop};
 use crate::diff::DiffOptions;
 use crate::execute::{Stop, Summary};
 use crate::graph::ChangeGraph;
+use crate::inventory::Inventory;
 use crate::plan::AccountKey;
 use crate::rehearse::{Chain, Timeline, chain};
 use crate::report::account::{edit, ready};
@@ -55,7 +56,7 @@ pub(super) struct Job<'a> {
 /// What a comparison showed before anything is done.
 pub(super) struct Shown<'a> {
     pub(super) subject: &'a Subject,
-    pub(super) session: &'a Session,
+    pub(super) inventory: &'a Inventory,
 }
 
 /// What came of it.
@@ -80,7 +81,7 @@ impl Edited<'_> {
     }
 
     /// Writes the file, if it is still as it was read.
-    fn write(&self) -> Result<(), CommandError> {
+    pub(super) fn write(&self) -> Result<(), CommandError> {
         if !self.differs() {
             return Ok(());
         }
@@ -100,7 +101,7 @@ pub(super) fn bring(
     job: &Job<'_>,
     global: &Global,
     printer: &Printer,
-    before: impl AsyncFn(&Shown<'_>) -> Result<(), CommandError>,
+    before: impl Fn(&Shown<'_>) -> Result<(), CommandError>,
     report: impl Fn(&Brought<'_>) -> Result<(), CommandError>,
 ) -> CommandResult {
     let edited = &job.edited;
@@ -135,11 +136,12 @@ struct Run<'a> {
 impl Run<'_> {
     async fn bring(
         &self,
-        before: &impl AsyncFn(&Shown<'_>) -> Result<(), CommandError>,
+        before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
         report: &impl Fn(&Brought<'_>) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
-        let (found, beside) = self.compare().await?;
+        let inventory = read(self.session, self.subject, self.printer).await?;
+        let (found, beside) = self.compare(&inventory)?;
         if !found.preview.problems.is_empty() {
             self.printer.talk(&preview::text(&found.preview));
             return Err(CommandError::new("nothing was changed"));
@@ -147,9 +149,8 @@ impl Run<'_> {
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
-            session: self.session,
-        })
-        .await?;
+            inventory: &inventory,
+        })?;
         if !beside.missing.is_empty() {
             return Err(self.foundation_missing(&beside));
         }
@@ -199,15 +200,15 @@ impl Run<'_> {
         Ok(if sound { Exit::Done } else { Exit::Differs })
     }
 
-    async fn compare(&self) -> Result<(Comparison, Beside), CommandError> {
-        let (session, subject, printer) = (self.session, self.subject, self.printer);
+    fn compare(&self, inventory: &Inventory) -> Result<(Comparison, Beside), CommandError> {
+        let (session, subject) = (self.session, self.subject);
         let source = self.job.edited.file.display().to_string();
         if self.job.with_all {
             let options = DiffOptions::default();
-            let found = compare(session, subject, &source, &options, printer).await?;
+            let found = compared(session, subject, &source, &options, inventory)?;
             return Ok((found, Beside::default()));
         }
-        compare_accounts(session, subject, &source, &self.job.keys, printer).await
+        compared_accounts(session, subject, &source, &self.job.keys, inventory)
     }
 
     fn show(&self, found: &Comparison, beside: &Beside) {
@@ -280,7 +281,8 @@ impl Run<'_> {
         if !make::is_old(found.taken_at, self.session) {
             return Ok(found);
         }
-        let (again, _) = self.compare().await?;
+        let inventory = read(self.session, self.subject, self.printer).await?;
+        let (again, _) = self.compare(&inventory)?;
         if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
             return Ok(again);
         }

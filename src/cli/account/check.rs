@@ -35,20 +35,39 @@ pub(super) async fn check(
 ) -> Result<Checked, CommandError> {
     printer.detail("Checking…");
     let inventory = compare::read(session, subject, printer).await?;
-    let found = diff(
-        &subject.plan,
-        &subject.wanted,
-        &inventory,
-        &DiffOptions::default(),
-    );
-    let findings = judge(subject, &inventory, &found, keys, session, printer).await;
-    let scoped = scope(found, &subject.plan, &subject.wanted, keys);
+    let (findings, left, bindings) = judge_all(subject, &inventory, keys, session, printer).await;
     Ok(Checked {
         inventory,
         findings,
-        left: scoped.diff.changes,
-        bindings: scoped.diff.bindings,
+        left,
+        bindings,
     })
+}
+
+/// The same of what was read already: findings, and what is not as the plan says.
+pub(super) async fn judged(
+    subject: &Subject,
+    inventory: &Inventory,
+    keys: &BTreeSet<AccountKey>,
+    session: &Session,
+    printer: &Printer,
+) -> (Findings, Vec<Change>) {
+    let (findings, left, _) = judge_all(subject, inventory, keys, session, printer).await;
+    (findings, left)
+}
+
+async fn judge_all(
+    subject: &Subject,
+    inventory: &Inventory,
+    keys: &BTreeSet<AccountKey>,
+    session: &Session,
+    printer: &Printer,
+) -> (Findings, Vec<Change>, Bindings) {
+    let options = DiffOptions::default();
+    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let findings = judge(subject, inventory, &found, keys, session, printer).await;
+    let scoped = scope(found, &subject.plan, &subject.wanted, keys);
+    (findings, scoped.diff.changes, scoped.diff.bindings)
 }
 
 async fn judge(

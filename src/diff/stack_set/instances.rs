@@ -409,7 +409,7 @@ enum Crossing {
 }
 
 /// The organization's tree, to see what lies below which target.
-struct Tree<'a> {
+pub(super) struct Tree<'a> {
     parents: BTreeMap<&'a str, &'a str>,
     targets: BTreeSet<&'a str>,
     /// With those that the rollout's stages may add.
@@ -419,7 +419,7 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn of(ctx: &Context<'a>, facts: &'a StackSetFacts, stages: &'a Stages) -> Self {
+    pub(super) fn of(ctx: &Context<'a>, facts: &'a StackSetFacts, stages: &'a Stages) -> Self {
         let ous = ctx.inventory.ous.known();
         let parents = ous
             .into_iter()
@@ -446,7 +446,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The targets that reach what lies in an OU or the root.
-    fn now(&self, id: Option<&str>) -> BTreeSet<&'a str> {
+    pub(super) fn now(&self, id: Option<&str>) -> BTreeSet<&'a str> {
         self.reaching(&self.targets, id)
     }
 
@@ -465,10 +465,12 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The targets that do not reach an OU of the plan.
+    /// The targets that an account leaves for good when it lies in this OU of the plan: those that neither
+    /// reach it nor lie below one that does.
     fn leaving(&self, ctx: &Context<'a>, to: &OuPath) -> BTreeSet<OuId> {
         let reach = self.now(self.nearest(ctx, to));
-        let others = self.targets.difference(&reach);
+        let left = |id: &&&str| self.now(Some(id)).is_disjoint(&reach);
+        let others = self.targets.iter().filter(left);
         others.map(|id| (*id).to_owned()).collect()
     }
 
@@ -483,7 +485,7 @@ impl<'a> Tree<'a> {
     }
 
     /// An OU of the plan; while it is not there, the one it will lie in, or the root.
-    fn nearest(&self, ctx: &Context<'a>, path: &OuPath) -> Option<&'a str> {
+    pub(super) fn nearest(&self, ctx: &Context<'a>, path: &OuPath) -> Option<&'a str> {
         let mut at = Some(path.clone());
         while let Some(here) = at {
             if let Some(facts) = ctx.ou(&here) {

@@ -6,10 +6,12 @@
 //! instances are OUTDATED, auto-deployment is off. It is finished like any other OUTDATED
 //! instances are mended, and then auto-deployment goes on again.
 
+mod fate;
 mod instances;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use fate::{Fate, fates};
 use instances::Instances;
 
 use super::account::prepare;

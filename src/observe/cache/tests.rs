@@ -194,7 +194,12 @@ fn what_hangs_on_accounts_is_read_with_them() {
     part.accounts = Seen::Unread(unread());
     try_keep(&cache, part, Answers::new()).expect("keeps");
     let kept = usable(&cache, "06:01:00", HOUR);
-    for kind in [Kind::Accounts, Kind::Stacks, Kind::Contacts] {
+    for kind in [
+        Kind::Accounts,
+        Kind::Stacks,
+        Kind::Contacts,
+        Kind::Preparation,
+    ] {
         assert!(!kept.read_at.contains_key(&kind), "{kind:?}");
     }
     assert!(kept.read_at.contains_key(&Kind::Policies));

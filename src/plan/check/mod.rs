@@ -12,6 +12,7 @@ mod services;
 mod tags;
 
 pub use policies::document;
+pub use services::{administrator_is_not_named, trust_is_not_named};
 pub use tags::{MAX_TAGS, tag_fits};
 
 use std::cell::RefCell;

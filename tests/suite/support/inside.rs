@@ -12,6 +12,7 @@ use orgstrap::event::Event;
 use orgstrap::execute::{self, AwsEffects, Stop, Summary, lock};
 use orgstrap::graph::{ChangeGraph, graph};
 
+use orgstrap::inventory::Inventory;
 use orgstrap::observe::{observe, probe};
 use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::{self, Connection, World};
@@ -199,4 +200,14 @@ pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     });
     result.expect("nobody kills this");
     world
+}
+
+/// What is read of a world for a plan.
+pub(crate) fn look(subject: &Subject, world: World) -> (World, Inventory) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
+            .await
+            .expect("readable")
+    });
+    (world, result.expect("nobody kills this"))
 }
