@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::inside::{self, Subject};
 use crate::support::likeness::{differences, likeness};
-use crate::support::root;
+use crate::support::{orgstrap, root};
 
 const MANAGEMENT: &str = "111111111111";
 
@@ -302,4 +302,48 @@ fn what_the_automation_could_not_do_is_found() {
     let (told, _, _) = findings(forgotten);
     let finding = ("ec2-defaults.applied".to_owned(), "shop".to_owned());
     assert_eq!(told, [finding]);
+}
+
+/// What was saved of a prepared organization is, in a rehearsal's copy, prepared too.
+#[test]
+fn a_copy_of_a_prepared_organization_needs_no_preparing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let subject = subject();
+    let world = applied(&subject, inside::empty_world(&subject));
+    world
+        .save(&folder.path().join("world.json"))
+        .expect("saved");
+    // The example without its baselines.
+    let text = std::fs::read_to_string(root().join("examples/prepared.toml")).expect("reads");
+    let (plan, _) = text
+        .split_once("[baseline.cloudtrail]")
+        .expect("baselines come last");
+    std::fs::write(folder.path().join("org.toml"), plan).expect("written");
+    let run = |arguments: &[&str]| {
+        let output = orgstrap()
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let world = ["--sandbox", "--world", "world.json"];
+    run(&[
+        &["-q", "inventory", "org.toml", "--out", "saved.json"][..],
+        &world,
+    ]
+    .concat());
+    let rehearsed = run(&[
+        "-q",
+        "rehearse",
+        "org.toml",
+        "--from",
+        "saved.json",
+        "--output",
+        "json",
+    ]);
+    let document: serde_json::Value = serde_json::from_str(&rehearsed).expect("JSON");
+    assert_eq!(document["changes"], json!([]), "{rehearsed}");
 }
