@@ -141,6 +141,7 @@ fn put_back(fix: ControlFix) -> &'static str {
         ControlFix::PutChannel => "`config:PutDeliveryChannel`",
         ControlFix::RevertDrift => "a change set in REVERT_DRIFT mode",
         ControlFix::PutResource => "Cloud Control",
+        ControlFix::RunAutomation => "`ssm:StartAutomationExecution`",
         ControlFix::Person => "a person",
     }
 }

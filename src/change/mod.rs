@@ -272,6 +272,13 @@ pub enum Act {
         region: Region,
         stack: String,
     },
+    /// `ssm:StartAutomationExecution`, awaited.
+    RunAutomation {
+        account: Text,
+        region: Region,
+        document: String,
+        parameters: BTreeMap<String, Vec<String>>,
+    },
     /// One resource brought to these properties through Cloud Control, or made anew.
     PutResource {
         account: Text,
@@ -382,6 +389,7 @@ impl Act {
             | Act::PutRecorder { account, .. }
             | Act::PutChannel { account, .. }
             | Act::RevertDrift { account, .. }
+            | Act::RunAutomation { account, .. }
             | Act::PutResource { account, .. } => visit(account),
             Act::CreateOu { parent, .. } => visit(parent),
             Act::MoveAccount { account, to } => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::checks::{Check, stack};
 use super::expected::{find, holds, shown};
@@ -167,6 +167,7 @@ impl Check<'_> {
             Probe::ConfigChannel => "delivery channel".to_owned(),
             Probe::ConfigAggregator => format!("aggregator {}", argument("name")),
             Probe::ConfigRule => format!("rule {}", argument("rule")),
+            Probe::Automation => format!("automation {}", argument("document")),
             Probe::CloudControl => {
                 let kind = argument("type");
                 let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
@@ -317,9 +318,33 @@ impl Check<'_> {
                 identifier: argument("identifier")?,
                 properties: template()?,
             },
+            ControlFix::RunAutomation => Act::RunAutomation {
+                account,
+                region,
+                document: argument("document")?,
+                parameters: automation_parameters(self.resource.as_ref()?),
+            },
             ControlFix::Person => return None,
         })
     }
+}
+
+/// The parameters of an association: lists of texts.
+fn automation_parameters(association: &Map<String, Value>) -> BTreeMap<String, Vec<String>> {
+    let parameters = association.get("Parameters").and_then(Value::as_object);
+    let texts = |value: &Value| -> Vec<String> {
+        let list = value.as_array().into_iter().flatten();
+        list.map(|item| match item {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect()
+    };
+    parameters
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), texts(value)))
+        .collect()
 }
 
 /// The address of a control's change.
@@ -339,7 +364,7 @@ fn rank(fix: ControlFix) -> u8 {
         ControlFix::PutResource => 1,
         ControlFix::PutRecorder => 2,
         ControlFix::PutChannel => 3,
-        ControlFix::StartLogging | ControlFix::StartRecorder => 4,
+        ControlFix::StartLogging | ControlFix::StartRecorder | ControlFix::RunAutomation => 4,
         ControlFix::Person => 5,
     }
 }

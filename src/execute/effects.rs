@@ -256,6 +256,15 @@ impl Hand<'_> {
                 region,
                 stack,
             } => self.revert_drift(account, region, stack).await,
+            Act::RunAutomation {
+                account,
+                region,
+                document,
+                parameters,
+            } => {
+                self.run_automation(account, region, document, parameters)
+                    .await
+            }
             Act::PutResource {
                 account,
                 region,

@@ -51,6 +51,8 @@ pub fn seconds(act: &Act) -> u64 {
         Act::CloseAccount { .. } => 120,
         Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
         Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
+        // Polled until its script has run.
+        Act::RunAutomation { .. } => 20,
         // Polled until Cloud Control is done.
         Act::PutResource { .. } => 15,
         // A change set is made, described until it is ready, and executed.

@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::KEY_TAG;
 use crate::diff::tools;
-use crate::inventory::{AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen};
+use crate::inventory::{
+    AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
+};
 use crate::plan::{AccountId, AccountKey, Email, OuPath, Principal, Region, Tags, check};
 use names::Keys;
 use policies::ImportedPolicy;
@@ -33,6 +35,8 @@ pub struct Choices {
     pub secops: Option<String>,
     /// The role by which the management account enters member accounts, where it is not AWS's default.
     pub access_role: Option<String>,
+    /// Accounts that the access role was tried on and does not open.
+    pub shut: BTreeSet<AccountId>,
     /// Baselines that are there, with their options.
     pub baselines: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
@@ -60,6 +64,8 @@ pub struct Remark {
 pub enum RemarkKind {
     /// Chosen without being told.
     Guess,
+    /// An account that the management account cannot enter.
+    NoAccess,
     /// Another tool manages a part of the organization.
     OtherTool,
     /// In AWS and not in the plan.
@@ -73,6 +79,7 @@ impl RemarkKind {
     pub fn word(self) -> &'static str {
         match self {
             RemarkKind::Guess => "guessed",
+            RemarkKind::NoAccess => "no access",
             RemarkKind::OtherTool => "note",
             RemarkKind::LeftOut => "left out",
             RemarkKind::Unread => "not read",
@@ -152,6 +159,23 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         });
     }
     let members = members(organization, accounts, ous, &mut remarks);
+    for member in &members {
+        if choices.shut.contains(&member.facts.id) {
+            remarks.push(Remark {
+                kind: RemarkKind::NoAccess,
+                text: format!(
+                    "account `{}` ({}) was invited and has no role {} that lets the management account in; \
+                     docs/access-role.yaml is a template that adds one",
+                    member.key,
+                    member.facts.id,
+                    choices
+                        .access_role
+                        .as_deref()
+                        .unwrap_or(check::DEFAULT_ACCESS_ROLE)
+                ),
+            });
+        }
+    }
     let keys: BTreeMap<&AccountId, &AccountKey> = members
         .iter()
         .map(|member| (&member.facts.id, &member.key))
@@ -316,10 +340,7 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
     let found = match seen {
         Seen::Known(found) => found,
         Seen::Unread(why) => {
-            remarks.push(Remark {
-                kind: RemarkKind::Unread,
-                text: format!("the tags of {whose} ({}): {}", why.operation, why.because),
-            });
+            remarks.push(not_read(&format!("the tags of {whose}"), why));
             return Tags::new();
         }
     };
@@ -348,6 +369,13 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
     kept
 }
 
+fn not_read(what: &str, why: &Unread) -> Remark {
+    Remark {
+        kind: RemarkKind::Unread,
+        text: format!("{what} ({}): {}", why.operation, why.because),
+    }
+}
+
 /// The settings that are on, as far as a plan can say them.
 fn services(
     inventory: &Inventory,
@@ -357,24 +385,30 @@ fn services(
     BTreeSet<Principal>,
     BTreeMap<Principal, BTreeSet<AccountKey>>,
 ) {
-    let mut not_read = |what: &str, why: &crate::inventory::Unread| {
-        remarks.push(Remark {
-            kind: RemarkKind::Unread,
-            text: format!("{what} ({}): {}", why.operation, why.because),
-        });
-    };
-    let trusted = match &inventory.trusted_access {
-        Seen::Known(trusted) => trusted.clone(),
+    let on = match &inventory.trusted_access {
+        Seen::Known(on) => on.clone(),
         Seen::Unread(why) => {
-            not_read("trusted access", why);
+            remarks.push(not_read("trusted access", why));
             BTreeSet::new()
         }
     };
+    let mut trusted = BTreeSet::new();
+    for principal in &on {
+        match check::trust_is_not_named(principal) {
+            None => {
+                trusted.insert(principal.clone());
+            }
+            Some(because) => remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!("trusted access for {principal}: {because}"),
+            }),
+        }
+    }
     let mut delegated: BTreeMap<Principal, BTreeSet<AccountKey>> = BTreeMap::new();
     let found = match &inventory.delegated_administrators {
         Seen::Known(found) => Some(found),
         Seen::Unread(why) => {
-            not_read("delegated administrators", why);
+            remarks.push(not_read("delegated administrators", why));
             None
         }
     };
@@ -383,12 +417,15 @@ fn services(
             let because = match keys.get(id) {
                 None => "that account is not in the plan",
                 // The plan would turn on trusted access for it.
-                Some(_) if !trusted.contains(principal) => "trusted access for it is off",
-                Some(key) => {
-                    let admins = delegated.entry(principal.clone()).or_default();
-                    admins.insert((*key).clone());
-                    continue;
-                }
+                Some(_) if !on.contains(principal) => "trusted access for it is off",
+                Some(key) => match check::administrator_is_not_named(principal) {
+                    Some(because) => because,
+                    None => {
+                        let admins = delegated.entry(principal.clone()).or_default();
+                        admins.insert((*key).clone());
+                        continue;
+                    }
+                },
             };
             remarks.push(Remark {
                 kind: RemarkKind::LeftOut,

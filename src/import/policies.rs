@@ -32,10 +32,7 @@ pub(super) fn policies<'a>(
     let found = match &inventory.policies {
         Seen::Known(found) => found,
         Seen::Unread(why) => {
-            remarks.push(Remark {
-                kind: RemarkKind::Unread,
-                text: format!("the policies ({}): {}", why.operation, why.because),
-            });
+            remarks.push(super::not_read("the policies", why));
             return Vec::new();
         }
     };

@@ -84,7 +84,7 @@ fn organization(picture: &Picture<'_>) -> Table {
     table
 }
 
-fn ous<'a>(picture: &'a Picture<'_>) -> Vec<(String, Table)> {
+fn ous(picture: &Picture<'_>) -> Vec<(String, Table)> {
     let entry = |(path, ou): (&OuPath, &super::OuTable<'_>)| {
         let mut table = Table::new();
         debug_assert_eq!(path, &ou.facts.path);

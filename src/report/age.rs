@@ -56,8 +56,8 @@ mod tests {
             )
         );
         assert!(
-            of(&Kind::OF_INVENTORY[..11])
-                .is_some_and(|line| line.starts_with("This, but for contacts, is"))
+            of(&Kind::OF_INVENTORY[..13])
+                .is_some_and(|line| line.starts_with("This, but for root access, is"))
         );
     }
 }

@@ -16,6 +16,7 @@ pub mod drift_markdown;
 pub mod drift_sarif;
 pub mod drift_view;
 mod fields;
+pub mod graph;
 pub mod import;
 pub mod inventory;
 pub mod json;

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod account;
+pub mod automation;
 pub mod build;
 pub mod call;
 pub mod cloudcontrol;

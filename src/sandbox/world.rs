@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::AwsError;
 use super::time::Time;
 use super::{
-    account, cloudcontrol, cloudformation, cloudtrail, config, events, fault, guardduty, iam, kms,
-    organizations, rates, s3, sns, ssm, sts,
+    account, automation, cloudcontrol, cloudformation, cloudtrail, config, events, fault,
+    guardduty, iam, kms, organizations, rates, s3, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -75,6 +75,7 @@ pub struct AccountWorld {
 #[serde(default)]
 pub struct RegionWorld {
     pub ssm: ssm::SsmState,
+    pub automation: automation::AutomationState,
     pub cloudcontrol: cloudcontrol::CloudControlState,
     pub cloudformation: cloudformation::CloudFormationState,
     pub cloudtrail: cloudtrail::CloudTrailState,
@@ -94,6 +95,7 @@ pub enum Due {
     ForgetSession(String),
     CloudFormation(cloudformation::Due),
     GuardDuty(guardduty::Due),
+    Automation(automation::Due),
 }
 
 impl World {
@@ -139,6 +141,7 @@ impl World {
                 }
                 Due::CloudFormation(due) => cloudformation::run(self, due),
                 Due::GuardDuty(due) => guardduty::run(self, due),
+                Due::Automation(due) => automation::run(self, due),
             }
         }
         self.now = self.now.max(now);

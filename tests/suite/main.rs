@@ -16,6 +16,8 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod graph;
+mod import;
 mod moves;
 mod observe;
 mod plan_file;

@@ -297,6 +297,7 @@ impl Simulation {
             | Act::PutRecorder { .. }
             | Act::PutChannel { .. }
             | Act::RevertDrift { .. }
+            | Act::RunAutomation { .. }
             | Act::PutResource { .. } => {}
         }
     }

@@ -12,6 +12,7 @@ use orgstrap::event::Event;
 use orgstrap::execute::{self, AwsEffects, Stop, Summary, lock};
 use orgstrap::graph::{ChangeGraph, graph};
 
+use orgstrap::inventory::Inventory;
 use orgstrap::observe::{observe, probe};
 use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::{self, Connection, World};
@@ -173,6 +174,23 @@ pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
     result.expect("nobody kills this");
 }
 
+/// What `orgstrap drift` finds.
+pub(crate) fn drift(subject: &Subject, world: World) -> (drift::Findings, World) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        let (plan, wanted) = (&subject.plan, &subject.wanted);
+        let inventory = observe(aws, plan, wanted, &Caller::quiet())
+            .await
+            .expect("readable");
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        let mut findings = drift::judge(plan, &inventory, &found);
+        let checks = drift::checks(plan, wanted, &inventory, &found);
+        let answers = probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+        drift::judge_controls(&mut findings, wanted, &checks, &answers);
+        findings
+    });
+    (result.expect("nobody kills this"), world)
+}
+
 /// `orgstrap unlock`, of whatever run was killed.
 pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
@@ -182,4 +200,14 @@ pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     });
     result.expect("nobody kills this");
     world
+}
+
+/// What is read of a world for a plan.
+pub(crate) fn look(subject: &Subject, world: World) -> (World, Inventory) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
+            .await
+            .expect("readable")
+    });
+    (world, result.expect("nobody kills this"))
 }
