@@ -62,17 +62,16 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
             }),
     );
     let all = found.changes.len();
-    let (own, rest): (Vec<_>, Vec<_>) = found
-        .changes
-        .into_iter()
-        .map(|change| scope.narrowed(&change).ok_or(change))
-        .partition(Result::is_ok);
-    let mut changes: Vec<Change> = own.into_iter().filter_map(Result::ok).collect();
+    let mut changes: Vec<Change> = Vec::new();
+    let mut service = None;
+    for change in found.changes {
+        match scope.narrowed(&change) {
+            Some(own) => changes.push(own),
+            None if is_account_service(&change.address) => service = Some(change),
+            None => {}
+        }
+    }
     // Contacts and names go through the account service, which may need to be let in first.
-    let service = rest
-        .into_iter()
-        .filter_map(Result::err)
-        .find(|change| is_account_service(&change.address));
     if let Some(service) = service
         && changes.iter().any(|c| c.needs.contains(&service.address))
     {

@@ -5,6 +5,7 @@ use std::path::Path;
 use orgstrap::sandbox::World;
 use serde_json::{Value, json};
 
+use crate::support::normal::normal;
 use crate::support::{orgstrap, root};
 
 /// The startup example applied, in a folder with its plan; then other things differ too.
@@ -281,4 +282,21 @@ fn an_account_is_ready_within_a_tenth_of_what_aws_imposes() {
             "rollout of config-recorder to account shop-blog"
         ]
     );
+}
+
+/// What docs/accounts.md shows is what the scenario prints.
+#[test]
+fn the_page_shows_what_is_printed() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("reads");
+    let steps = read("tests/scenarios/accounts/steps.txt");
+    let page = read("docs/accounts.md");
+    let blocks: Vec<&str> = page
+        .split("```text\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() >= 4, "{}", blocks.len());
+    for block in blocks {
+        assert!(steps.contains(&normal(block)), "{block}");
+    }
 }

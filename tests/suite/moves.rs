@@ -158,7 +158,7 @@ fn a_moved_account_has_exactly_the_stacks_of_its_new_ou_whatever_crashes() {
             // A poll changes nothing; every third one sees AWS as far as any.
             let polled = polls.entry(met.operation.to_string()).or_default();
             *polled += 1;
-            if !all && *polled > 2 && *polled % 3 != 0 {
+            if !all && *polled > 2 && !polled.is_multiple_of(3) {
                 continue;
             }
             let case = format!("{from} to {to}, killed at {} ({})", met.call, met.operation);
