@@ -7,6 +7,7 @@
 
 mod baselines;
 mod broken_plans;
+mod cached;
 mod conformance;
 mod deep_drift;
 mod drift;
