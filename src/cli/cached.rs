@@ -26,41 +26,43 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// How old an answer of AWS may be.
 #[derive(Debug, Args)]
 pub(super) struct Ages {
-    /// Use again what was read up to this long ago, such as `10m` or `1h 30m`; `0` uses nothing. When left
-    /// out: stacks, GuardDuty and controls up to 5 minutes, everything else up to 15. In the sandbox and
-    /// at a custom endpoint nothing is kept.
+    /// Use again what was read up to this long ago, such as `10m` or `1h 30m`; `0` uses nothing. `usual`,
+    /// which counts when left out, is 5 minutes for stacks, GuardDuty and controls and 15 for everything
+    /// else. At a custom endpoint it counts only when asked for; in the sandbox nothing is kept.
     #[arg(long, value_name = "DURATION", value_parser = age)]
-    max_age: Option<Duration>,
+    max_age: Option<MaxAge>,
     /// Read everything anew, and keep it for the next look.
     #[arg(long, conflicts_with = "max_age")]
     refresh: bool,
 }
 
-fn age(text: &str) -> Result<Duration, String> {
-    let wrong = "write a duration such as `10m` or `1h 30m`, or `0`";
-    if text.trim() == "0" {
-        return Ok(Duration::ZERO);
+fn age(text: &str) -> Result<MaxAge, String> {
+    let wrong = "write a duration such as `10m` or `1h 30m`, `usual`, or `0`";
+    match text.trim() {
+        "0" => return Ok(MaxAge::NONE),
+        "usual" => return Ok(MaxAge::Usual),
+        _ => {}
     }
     let parsed: SignedDuration = text.parse().map_err(|_| wrong.to_owned())?;
-    Duration::try_from(parsed).map_err(|_| wrong.to_owned())
+    let age = Duration::try_from(parsed).map_err(|_| wrong.to_owned())?;
+    Ok(MaxAge::Of(age))
 }
 
 impl Ages {
     /// What was asked for.
     pub(super) fn max_age(&self) -> MaxAge {
         match (self.refresh, self.max_age) {
-            (true, _) => MaxAge::Of(Duration::ZERO),
-            (_, Some(age)) => MaxAge::Of(age),
+            (true, _) => MaxAge::NONE,
+            (_, Some(age)) => age,
+            // Something else than AWS may be another world in a moment.
+            (_, None) if !endpoints().is_empty() => MaxAge::NONE,
             (_, None) => MaxAge::Usual,
         }
     }
 
     /// For what changes AWS: anew, unless an age was given.
     pub(super) fn or_anew(&self) -> MaxAge {
-        match self.max_age() {
-            MaxAge::Usual => MaxAge::Of(Duration::ZERO),
-            asked => asked,
-        }
+        self.max_age.unwrap_or(MaxAge::NONE)
     }
 }
 
@@ -183,10 +185,7 @@ pub(super) async fn read(
     global: &Global,
     printer: &Printer,
 ) -> Result<Reading, CommandError> {
-    let cache = match max_age {
-        MaxAge::Usual if elsewhere() => None,
-        _ => of(session, global),
-    };
+    let mut cache = of(session, global);
     let scopes = cache::scopes(&subject.plan, &subject.wanted);
     let look = |cache: &Cache| {
         let usable = cache.usable(now(session), max_age, &scopes);
@@ -197,7 +196,6 @@ pub(super) async fn read(
     };
     let mut turn = None;
     let mut kept = None;
-    let mut cache = cache;
     if let Some(there) = &cache {
         match take_turn(there, max_age, printer).await {
             Ok(taken) => {
@@ -332,11 +330,7 @@ fn asked_by(global: &Global) -> String {
     cache::digest(&texts)
 }
 
-/// Whether something else than AWS answers: an emulator's world may be another one in a moment.
-fn elsewhere() -> bool {
-    !endpoints().is_empty()
-}
-
+/// The custom endpoints of the environment.
 fn endpoints() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| {
@@ -353,9 +347,11 @@ mod tests {
 
     #[test]
     fn an_age_is_a_duration_or_none_at_all() {
-        assert_eq!(age("0"), Ok(Duration::ZERO));
-        assert_eq!(age("10m"), Ok(Duration::from_secs(600)));
-        assert_eq!(age("1h 30m"), Ok(Duration::from_secs(5400)));
+        let seconds = |seconds| Ok(MaxAge::Of(Duration::from_secs(seconds)));
+        assert_eq!(age("0"), Ok(MaxAge::NONE));
+        assert_eq!(age("usual"), Ok(MaxAge::Usual));
+        assert_eq!(age("10m"), seconds(600));
+        assert_eq!(age("1h 30m"), seconds(5400));
         for wrong in ["", "10", "-5m", "soon"] {
             assert!(age(wrong).is_err(), "{wrong}");
         }

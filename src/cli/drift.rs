@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -260,8 +259,7 @@ async fn drift(
         None => vec![subject.plan.organization.access_role.clone()],
     });
     let done = make(work, holding, session, global, printer, stop).await;
-    let anew = MaxAge::Of(Duration::ZERO);
-    let after = check(verb, subject, session, anew, global, printer).await?;
+    let after = check(verb, subject, session, MaxAge::NONE, global, printer).await?;
     if global.output() == Output::Text {
         printer.data_line(&format!(
             "\n{}",

@@ -43,6 +43,9 @@ pub enum MaxAge {
 }
 
 impl MaxAge {
+    /// Nothing is used.
+    pub const NONE: MaxAge = MaxAge::Of(Duration::ZERO);
+
     fn of(self, kind: Kind) -> Duration {
         const MINUTE: u64 = 60;
         match (self, kind) {
@@ -56,7 +59,7 @@ impl MaxAge {
 
     /// Whether nothing may be used.
     pub fn is_none(self) -> bool {
-        self == MaxAge::Of(Duration::ZERO)
+        self == MaxAge::NONE
     }
 }
 

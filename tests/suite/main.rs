@@ -8,6 +8,7 @@
 mod accounts;
 mod baselines;
 mod broken_plans;
+mod cached;
 mod conformance;
 mod deep_drift;
 mod drift;

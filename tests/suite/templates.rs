@@ -101,7 +101,8 @@ fn cfn_lint_finds_nothing() {
             .success()
     );
 
-    let names: Vec<String> = templates().into_keys().collect();
+    let mut names: Vec<String> = templates().into_keys().collect();
+    names.push("../docs/nightly-codebuild.yaml".to_owned());
     let mut arguments = vec!["--include-checks", "I", "--"];
     arguments.extend(names.iter().map(String::as_str));
     let output = lint(&arguments);
