@@ -4,7 +4,7 @@
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
 pub mod account;
-mod age;
+pub mod age;
 pub mod cost;
 pub mod diagnostics;
 pub mod difference;

@@ -101,3 +101,8 @@ fn imported_in_moto() {
 fn compared() {
     in_sandbox("compared");
 }
+
+#[test]
+fn accounts() {
+    in_sandbox("accounts");
+}
