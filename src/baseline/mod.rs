@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use builtin::names;
 pub use control::WantedControl;
 pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};

@@ -7,10 +7,11 @@ use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, compare, files, inventory, session, subject};
 use crate::aws::Caller;
+use crate::baseline;
 use crate::diff::{DiffOptions, diff};
-use crate::import::{Choices, ImportError, Imported, import};
+use crate::import::{Choices, ImportError, Imported, import, present};
 use crate::inventory::{AccountState, Inventory};
-use crate::plan::{self, AccountId, OrgPlan, Region};
+use crate::plan::{self, BaselineKey, OrgPlan, Region};
 use crate::report::{Printer, import as report};
 
 /// Write the org plan of an organization that exists.
@@ -48,18 +49,17 @@ pub(super) struct Import {
 
 pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandResult {
     let home_region = home_region(global)?;
-    let (found, shut) = match &verb.from {
-        Some(file) => (inventory::load_any(file)?.inventory, BTreeSet::new()),
-        None => read(verb, &home_region, global, printer)?,
-    };
-    let choices = Choices {
-        home_region: Some(home_region),
+    let mut choices = Choices {
+        home_region: Some(home_region.clone()),
         regions: verb.governed_region.iter().cloned().collect(),
         logging: verb.logging.clone(),
         secops: verb.secops.clone(),
         access_role: verb.access_role.clone(),
-        shut,
-        baselines: BTreeMap::new(),
+        ..Choices::default()
+    };
+    let found = match &verb.from {
+        Some(file) => inventory::load_any(file)?.inventory,
+        None => read(verb, &mut choices, &home_region, global, printer)?,
     };
     let imported = import(&found, &choices).map_err(refused)?;
     let files = texts(&verb.out, &imported)?;
@@ -102,14 +102,16 @@ fn home_region(global: &Global) -> Result<Region, CommandError> {
     }
 }
 
-/// Reads the organization with a plan that says nothing of it, and tries the access role on accounts that were
-/// invited: AWS makes it in those alone that it creates.
+/// Reads the organization with a plan that says nothing of it, tries the access role on accounts that were
+/// invited, because AWS makes it in those alone that it creates, and looks for baselines where there are stack
+/// sets with orgstrap's prefix.
 fn read(
     verb: &Import,
+    choices: &mut Choices,
     home_region: &Region,
     global: &Global,
     printer: &Printer,
-) -> Result<(Inventory, BTreeSet<AccountId>), CommandError> {
+) -> Result<Inventory, CommandError> {
     let mut found = None;
     let plan = empty_plan(home_region, verb.access_role.as_deref())?;
     session::reading_anybodys(&plan, global, printer, async |session| {
@@ -120,8 +122,7 @@ fn read(
             wanted: Default::default(),
         };
         printer.detail("Reading AWS…");
-        let inventory = compare::read(session, &subject, printer).await?;
-        let mut shut = BTreeSet::new();
+        let mut inventory = compare::read(session, &subject, printer).await?;
         for facts in inventory
             .accounts
             .known()
@@ -133,7 +134,7 @@ fn read(
             if invited && facts.id != session.management {
                 match session.aws.enter(&Caller::quiet(), &facts.id).await {
                     Err(error) if error.is("AccessDenied") => {
-                        shut.insert(facts.id.clone());
+                        choices.shut.insert(facts.id.clone());
                     }
                     Err(error) => printer.detail(&format!(
                         "whether account {} can be entered is not known: {error}",
@@ -143,7 +144,16 @@ fn read(
                 }
             }
         }
-        found = Some((inventory, shut));
+        let sets = inventory.stack_sets.known();
+        if sets.is_some_and(|sets| !sets.is_empty()) {
+            let imported = import(&inventory, choices).map_err(refused)?;
+            let files = texts(&verb.out, &imported)?;
+            let bare = staged(&files, &verb.out, printer)?;
+            let all = with_every_baseline(bare.plan);
+            inventory = compare::read(session, &all, printer).await?;
+            choices.baselines = present(&all.plan, &inventory);
+        }
+        found = Some(inventory);
         Ok(Exit::Done)
     })?;
     found.ok_or_else(|| CommandError::new("nothing was read"))
@@ -219,6 +229,37 @@ fn refuse_to_replace(out: &Path, files: &BTreeMap<String, String>) -> Result<(),
     }
 }
 
+/// The plan as any other command would read it, from files that are gone afterwards.
+fn staged(
+    files: &BTreeMap<String, String>,
+    out: &Path,
+    printer: &Printer,
+) -> Result<subject::Subject, CommandError> {
+    let wrong = |error: &std::io::Error| CommandError::caused("could not check the plan", error);
+    let stage = tempfile::tempdir().map_err(|error| wrong(&error))?;
+    files::write_all(stage.path(), files)?;
+    let name = out.file_name().unwrap_or(out.as_os_str());
+    subject::load_written(&stage.path().join(name), printer).ok_or_else(|| {
+        CommandError::new("the plan made of this organization does not pass the checks above")
+            .hint("nothing was written; please report what the message says")
+    })
+}
+
+/// The plan with every built-in baseline that it can have, so that all their stacks are looked for.
+fn with_every_baseline(mut plan: OrgPlan) -> subject::Subject {
+    for name in baseline::names() {
+        let Ok(key) = name.parse::<BaselineKey>() else {
+            continue;
+        };
+        plan.baselines.insert(key.clone(), Default::default());
+        if baseline::expand(&plan).is_err() {
+            plan.baselines.remove(&key);
+        }
+    }
+    let wanted = baseline::expand(&plan).unwrap_or_default();
+    subject::Subject { plan, wanted }
+}
+
 /// Checks the plan as `plan` would, before anything takes its place: what still differs, a line each.
 fn differences(
     files: &BTreeMap<String, String>,
@@ -226,14 +267,7 @@ fn differences(
     found: &Inventory,
     printer: &Printer,
 ) -> Result<Vec<String>, CommandError> {
-    let wrong = |error: &std::io::Error| CommandError::caused("could not check the plan", error);
-    let stage = tempfile::tempdir().map_err(|error| wrong(&error))?;
-    files::write_all(stage.path(), files)?;
-    let name = out.file_name().unwrap_or(out.as_os_str());
-    let subject = subject::load_written(&stage.path().join(name), printer).ok_or_else(|| {
-        CommandError::new("the plan made of this organization does not pass the checks above")
-            .hint("nothing was written; please report what the message says")
-    })?;
+    let subject = staged(files, out, printer)?;
     let compared = diff(
         &subject.plan,
         &subject.wanted,

@@ -13,12 +13,15 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::baseline;
 use crate::change::KEY_TAG;
 use crate::diff::tools;
 use crate::inventory::{
     AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
 };
-use crate::plan::{AccountId, AccountKey, Email, OuPath, Principal, Region, Tags, check};
+use crate::plan::{
+    AccountId, AccountKey, BaselineChoice, Email, OrgPlan, OuPath, Principal, Region, Tags, check,
+};
 use names::Keys;
 use policies::ImportedPolicy;
 
@@ -158,6 +161,14 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
             ),
         });
     }
+    for name in choices.baselines.keys() {
+        remarks.push(Remark {
+            kind: RemarkKind::Guess,
+            text: format!(
+                "the baseline `{name}` is there, with its default options; where others were given, `plan` shows the difference"
+            ),
+        });
+    }
     let members = members(organization, accounts, ous, &mut remarks);
     for member in &members {
         if choices.shut.contains(&member.facts.id) {
@@ -219,6 +230,42 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
             .collect(),
         remarks,
     })
+}
+
+/// The baselines of a plan of which AWS holds a stack or a stack set, with no options: these cannot be read
+/// off. The inventory must have been taken for this plan.
+pub fn present(
+    plan: &OrgPlan,
+    inventory: &Inventory,
+) -> BTreeMap<String, BTreeMap<String, serde_json::Value>> {
+    let sets = inventory.stack_sets.known();
+    let there = |name: &str, choice: &BaselineChoice| {
+        let mut alone = plan.clone();
+        alone.baselines = name
+            .parse()
+            .ok()
+            .map(|key| (key, choice.clone()))
+            .into_iter()
+            .collect();
+        // One that needs another's stacks comes with it.
+        let Ok(wanted) = baseline::expand(&alone) else {
+            return false;
+        };
+        let stack_set = wanted
+            .stack_sets
+            .values()
+            .any(|set| sets.is_some_and(|sets| sets.contains_key(&set.full_name)));
+        let stack = wanted.stacks.values().any(|wanted| {
+            let mut places = inventory.stacks.values().filter_map(Seen::known);
+            places.any(|stacks| stacks.contains_key(&wanted.full_name))
+        });
+        stack_set || stack
+    };
+    plan.baselines
+        .iter()
+        .filter(|(name, choice)| there(name.as_str(), choice))
+        .map(|(name, _)| (name.to_string(), BTreeMap::new()))
+        .collect()
 }
 
 fn unread<T>(what: &'static str, seen: &Seen<T>) -> ImportError {

@@ -10,7 +10,7 @@ use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStackSet};
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{Subject, apply, look};
+use crate::support::inside::{Subject, apply, empty_world, look};
 use crate::support::orgstrap;
 
 const MANAGEMENT: &str = "111111111111";
@@ -641,6 +641,41 @@ fn an_account_that_was_invited() {
             && told.contains("docs/access-role.yaml"),
         "{told}"
     );
+}
+
+/// Baselines that orgstrap brought are found again.
+#[test]
+fn one_with_baselines() {
+    let subject = Subject::example("startup");
+    let applied = apply(&subject, empty_world(&subject), Connection::default());
+    assert!(applied.ended.is_ok(), "{:?}", applied.ended);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("world.json");
+    applied.world.save(&file).expect("saves");
+    let output = orgstrap()
+        .current_dir(folder.path())
+        .args([
+            "-q",
+            "--output",
+            "json",
+            "import",
+            "--sandbox",
+            "--region",
+            "eu-west-1",
+        ])
+        .args(["--governed-region", "us-east-1", "--world"])
+        .arg(&file)
+        .output()
+        .expect("starts");
+    // A feature of GuardDuty that the example turns on stays on: what a plan does not ask for is never revoked.
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["differences"], serde_json::json!([]));
+    let written = std::fs::read_to_string(folder.path().join("org.toml")).expect("a plan");
+    for name in ["cloudtrail", "config", "guardduty"] {
+        assert!(written.contains(&format!("[baseline.{name}]")), "{written}");
+    }
+    assert_eq!(written.matches("[baseline.").count(), 3, "{written}");
 }
 
 /// What orgstrap's tags once said is what accounts are called again.
