@@ -41,33 +41,37 @@ impl Comparison {
     }
 }
 
-/// Compares what is about these accounts.
-pub(super) fn compared_accounts(
+/// Reads AWS and compares what is about these accounts.
+pub(super) async fn compare_accounts(
     session: &Session,
     subject: &Subject,
     source: &str,
     accounts: &BTreeSet<AccountKey>,
-    inventory: &Inventory,
+    printer: &Printer,
 ) -> Result<(Comparison, Beside), CommandError> {
+    let inventory = read(session, subject, printer).await?;
     let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
     let scoped = scope(found, &subject.plan, &subject.wanted, accounts);
+    let mut found = ordered(scoped.diff, &inventory, session, source)?;
     let beside = Beside {
         missing: scoped.missing,
         others: scoped.others,
+        inventory,
     };
-    let mut found = ordered(scoped.diff, inventory, session, source)?;
     found.preview.accounts = accounts.iter().map(ToString::to_string).collect();
     Ok((found, beside))
 }
 
-/// What a comparison of some accounts left out.
-#[derive(Debug, Default)]
+/// What a comparison of some accounts rests on and left out.
+#[derive(Debug)]
 pub(super) struct Beside {
     /// What they rest on and is not there.
     pub(super) missing: Vec<Missing>,
     /// How many changes there are besides.
     pub(super) others: usize,
+    /// What was read.
+    pub(super) inventory: Inventory,
 }
 
 /// Reads AWS and compares.

@@ -155,8 +155,13 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
     })
 }
 
-/// What was wrong when an inventory was saved.
+/// What was asked about and was wrong when an inventory was saved.
 fn judged(file: &Path, verb: &Drift, subject: &Subject) -> Result<Findings, CommandError> {
+    Ok(saved_findings(file, subject)?.only(|finding| asked_for(verb, finding)))
+}
+
+/// What was wrong when an inventory was saved.
+pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings, CommandError> {
     let saved = inventory::load(file, &subject.plan)?;
     let (found, mut findings) = judge(subject, &saved);
     let checks = drift::checks(&subject.plan, &subject.wanted, &saved.inventory, &found);
@@ -170,7 +175,7 @@ fn judged(file: &Path, verb: &Drift, subject: &Subject) -> Result<Findings, Comm
         ));
     }
     drift::judge_controls(&mut findings, &subject.wanted, &checks, &saved.answers);
-    Ok(findings.only(|finding| asked_for(verb, finding)))
+    Ok(findings)
 }
 
 /// The comparison, and what it finds in organization and stacks.

@@ -6,10 +6,11 @@ use clap::Args;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, compare, files, inventory, session, subject};
+use crate::aws::Caller;
 use crate::diff::{DiffOptions, diff};
 use crate::import::{Choices, ImportError, Imported, import};
-use crate::inventory::Inventory;
-use crate::plan::{self, OrgPlan, Region};
+use crate::inventory::{AccountState, Inventory};
+use crate::plan::{self, AccountId, OrgPlan, Region};
 use crate::report::{Printer, import as report};
 
 /// Write the org plan of an organization that exists.
@@ -47,8 +48,8 @@ pub(super) struct Import {
 
 pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandResult {
     let home_region = home_region(global)?;
-    let found = match &verb.from {
-        Some(file) => inventory::load_any(file)?.inventory,
+    let (found, shut) = match &verb.from {
+        Some(file) => (inventory::load_any(file)?.inventory, BTreeSet::new()),
         None => read(verb, &home_region, global, printer)?,
     };
     let choices = Choices {
@@ -57,13 +58,14 @@ pub(super) fn run(verb: &Import, global: &Global, printer: &Printer) -> CommandR
         logging: verb.logging.clone(),
         secops: verb.secops.clone(),
         access_role: verb.access_role.clone(),
+        shut,
         baselines: BTreeMap::new(),
     };
     let imported = import(&found, &choices).map_err(refused)?;
     let files = texts(&verb.out, &imported)?;
     let folder = folder(&verb.out);
     if !verb.force {
-        refuse_to_replace(folder, &files)?;
+        refuse_to_replace(&verb.out, &files)?;
     }
     let left = differences(&files, &verb.out, &found, printer)?;
     files::write_all(folder, &files)?;
@@ -100,13 +102,14 @@ fn home_region(global: &Global) -> Result<Region, CommandError> {
     }
 }
 
-/// Reads the organization with a plan that says nothing of it.
+/// Reads the organization with a plan that says nothing of it, and tries the access role on accounts that were
+/// invited: AWS makes it in those alone that it creates.
 fn read(
     verb: &Import,
     home_region: &Region,
     global: &Global,
     printer: &Printer,
-) -> Result<Inventory, CommandError> {
+) -> Result<(Inventory, BTreeSet<AccountId>), CommandError> {
     let mut found = None;
     let plan = empty_plan(home_region, verb.access_role.as_deref())?;
     session::reading_anybodys(&plan, global, printer, async |session| {
@@ -117,7 +120,30 @@ fn read(
             wanted: Default::default(),
         };
         printer.detail("Reading AWS…");
-        found = Some(compare::read(session, &subject, printer).await?);
+        let inventory = compare::read(session, &subject, printer).await?;
+        let mut shut = BTreeSet::new();
+        for facts in inventory
+            .accounts
+            .known()
+            .into_iter()
+            .flatten()
+            .map(|(_, facts)| facts)
+        {
+            let invited = !facts.created_here && facts.state == AccountState::Active;
+            if invited && facts.id != session.management {
+                match session.aws.enter(&Caller::quiet(), &facts.id).await {
+                    Err(error) if error.is("AccessDenied") => {
+                        shut.insert(facts.id.clone());
+                    }
+                    Err(error) => printer.detail(&format!(
+                        "whether account {} can be entered is not known: {error}",
+                        facts.id
+                    )),
+                    Ok(()) => {}
+                }
+            }
+        }
+        found = Some((inventory, shut));
         Ok(Exit::Done)
     })?;
     found.ok_or_else(|| CommandError::new("nothing was read"))
@@ -171,10 +197,10 @@ fn texts(out: &Path, imported: &Imported) -> Result<BTreeMap<String, String>, Co
     Ok(texts)
 }
 
-fn refuse_to_replace(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), CommandError> {
+fn refuse_to_replace(out: &Path, files: &BTreeMap<String, String>) -> Result<(), CommandError> {
     let there: Vec<String> = files
         .keys()
-        .map(|path| folder.join(path))
+        .map(|path| out.with_file_name(path))
         .filter(|path| path.exists())
         .map(|path| path.display().to_string())
         .collect();

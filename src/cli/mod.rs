@@ -15,6 +15,7 @@ mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod graph;
 mod import;
 mod init;
 mod inventory;
@@ -172,6 +173,7 @@ enum Verb {
     Inventory(inventory::Inventory),
     Diff(diff::Diff),
     Import(import::Import),
+    Graph(graph::Graph),
     Drift(drift::Drift),
     Account(account::Account),
     Unlock(unlock::Unlock),
@@ -199,6 +201,7 @@ impl Verb {
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Diff(verb) => diff::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),
+            Verb::Graph(verb) => graph::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),

@@ -35,6 +35,8 @@ pub struct Choices {
     pub secops: Option<String>,
     /// The role by which the management account enters member accounts, where it is not AWS's default.
     pub access_role: Option<String>,
+    /// Accounts that the access role was tried on and does not open.
+    pub shut: BTreeSet<AccountId>,
     /// Baselines that are there, with their options.
     pub baselines: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
@@ -62,6 +64,8 @@ pub struct Remark {
 pub enum RemarkKind {
     /// Chosen without being told.
     Guess,
+    /// An account that the management account cannot enter.
+    NoAccess,
     /// Another tool manages a part of the organization.
     OtherTool,
     /// In AWS and not in the plan.
@@ -75,6 +79,7 @@ impl RemarkKind {
     pub fn word(self) -> &'static str {
         match self {
             RemarkKind::Guess => "guessed",
+            RemarkKind::NoAccess => "no access",
             RemarkKind::OtherTool => "note",
             RemarkKind::LeftOut => "left out",
             RemarkKind::Unread => "not read",
@@ -154,6 +159,23 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         });
     }
     let members = members(organization, accounts, ous, &mut remarks);
+    for member in &members {
+        if choices.shut.contains(&member.facts.id) {
+            remarks.push(Remark {
+                kind: RemarkKind::NoAccess,
+                text: format!(
+                    "account `{}` ({}) was invited and has no role {} that lets the management account in; \
+                     docs/access-role.yaml is a template that adds one",
+                    member.key,
+                    member.facts.id,
+                    choices
+                        .access_role
+                        .as_deref()
+                        .unwrap_or(check::DEFAULT_ACCESS_ROLE)
+                ),
+            });
+        }
+    }
     let keys: BTreeMap<&AccountId, &AccountKey> = members
         .iter()
         .map(|member| (&member.facts.id, &member.key))

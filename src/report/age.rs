@@ -9,7 +9,7 @@ use super::words;
 use crate::inventory::Kind;
 
 /// Why, and what to do about it: nothing where all was read now.
-pub(super) fn line(now: Timestamp, from_cache: &BTreeMap<Kind, Timestamp>) -> Option<String> {
+pub fn line(now: Timestamp, from_cache: &BTreeMap<Kind, Timestamp>) -> Option<String> {
     let oldest = from_cache.values().min()?;
     let age = Duration::try_from(now.duration_since(*oldest)).unwrap_or_default();
     let age = words::duration(Duration::from_secs(age.as_secs()));
@@ -56,8 +56,8 @@ mod tests {
             )
         );
         assert!(
-            of(&Kind::OF_INVENTORY[..11])
-                .is_some_and(|line| line.starts_with("This, but for contacts, is"))
+            of(&Kind::OF_INVENTORY[..13])
+                .is_some_and(|line| line.starts_with("This, but for root access, is"))
         );
     }
 }

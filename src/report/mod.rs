@@ -4,7 +4,7 @@
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
 pub mod account;
-mod age;
+pub mod age;
 pub mod cost;
 pub mod diagnostics;
 pub mod difference;
@@ -16,6 +16,7 @@ pub mod drift_markdown;
 pub mod drift_sarif;
 pub mod drift_view;
 mod fields;
+pub mod graph;
 pub mod import;
 pub mod inventory;
 pub mod json;

@@ -2,7 +2,7 @@
 //! association runs its automation when it is made and once a day.
 //!
 //! The sandbox runs no Python. Of `aws:executeScript` it has a model for the one handler that orgstrap's
-//! baselines ship, `ec2_defaults`, over the two settings of EC2 in [`Ec2Defaults`]; any other script fails,
+//! baselines ship, `ec2_defaults`, over the two settings of EC2 in [`Ec2State`]; any other script fails,
 //! saying so, as does any other kind of step.
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::call::{AwsError, Call};
+use super::ec2::Ec2State;
 use super::page;
 use super::sts::list;
 use super::table::Row;
@@ -26,19 +27,6 @@ pub struct AutomationState {
     pub associations: BTreeMap<String, Association>,
     /// By id.
     pub executions: BTreeMap<String, Execution>,
-    pub ec2: Ec2Defaults,
-}
-
-/// EC2's settings of an account and Region, as they are from the start.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Ec2Defaults {
-    /// Whether new EBS volumes are encrypted.
-    pub ebs_encrypted: bool,
-    /// Whether the default VPC was removed.
-    pub vpc_removed: bool,
-    /// How many network interfaces are in the default VPC.
-    pub interfaces: usize,
 }
 
 /// A document; only its newest version is kept.
@@ -376,9 +364,10 @@ fn execute(world: &mut World, account: &str, region: &str, run: &Run<'_>) -> Opt
     let id = world.rng.uuid();
     let now = world.now;
     let may = may_assume(world, account, run.parameters);
-    let state = &mut world.region_mut(account, region).ok()?.automation;
+    let place = world.region_mut(account, region).ok()?;
+    let state = &mut place.automation;
     let document = state.documents.get(run.document)?.clone();
-    let result = may.and_then(|()| steps(&mut state.ec2, &document.content, run.parameters));
+    let result = may.and_then(|()| steps(&mut place.ec2, &document.content, run.parameters));
     let (outputs, failure) = match result {
         Ok(outputs) => (outputs, None),
         Err(why) => (BTreeMap::new(), Some(why)),
@@ -428,7 +417,7 @@ fn may_assume(
 
 /// Runs a document's steps; the outputs that it declares.
 fn steps(
-    ec2: &mut Ec2Defaults,
+    ec2: &mut Ec2State,
     content: &str,
     parameters: &BTreeMap<String, Vec<String>>,
 ) -> Result<BTreeMap<String, Vec<String>>, String> {
@@ -486,15 +475,12 @@ fn filled(inputs: &Value, parameters: &BTreeMap<String, Vec<String>>) -> BTreeMa
 }
 
 /// What the script of `stacksets/ec2-defaults.yaml` does, in its words.
-fn ec2_defaults(
-    ec2: &mut Ec2Defaults,
-    inputs: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+fn ec2_defaults(ec2: &mut Ec2State, inputs: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let asked = |name: &str| inputs.get(name).is_some_and(|value| value == "true");
     let untouched = || String::from("as it was");
     let mut encryption = untouched();
     if asked("EncryptEbs") {
-        ec2.ebs_encrypted = true;
+        ec2.ebs_encryption = true;
         encryption = String::from("on");
     }
     let mut vpc = untouched();
@@ -503,7 +489,7 @@ fn ec2_defaults(
             let interfaces = ec2.interfaces;
             vpc = format!("the default VPC is in use: {interfaces} network interfaces");
         } else {
-            ec2.vpc_removed = true;
+            ec2.remove_vpc();
             vpc = String::from("none");
         }
     }

@@ -410,6 +410,8 @@ impl Builder {
             on_failure: OnFailure::Rollback,
             pending: None,
             stack_set,
+            undo: None,
+            actor: None,
             drift: None,
         };
         if let Ok(region) = self.world.region_mut(&new.account, &new.region) {

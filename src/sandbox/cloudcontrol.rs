@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::call::{AwsError, Call};
-use super::kms;
 use super::table::{Row, invoke};
 use super::time::Time;
 use super::world::World;
+use super::{kms, scp};
 
 /// What one account asked for in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -191,7 +191,10 @@ fn put(world: &mut World, call: &Call, kind: &str, state: &Value) -> Result<Stri
         .unwrap_or_default();
     let document = state.get("PolicyDocument").cloned().unwrap_or_default();
     let input = json!({"Bucket": bucket, "Policy": document.to_string()});
-    invoke(world, "s3", "PutBucketPolicy", &call.with_input(input))?;
+    let call = call.with_input(input);
+    // Cloud Control acts in its caller's name.
+    scp::check(world, "s3", "PutBucketPolicy", &call)?;
+    invoke(world, "s3", "PutBucketPolicy", &call)?;
     Ok(bucket.to_owned())
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::call::{AwsError, Call};
+use super::ec2;
 use super::paging::page;
 use super::resource_policy::{Access, allows};
 use super::table::Row;
@@ -626,7 +627,55 @@ fn put_rule(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({}))
 }
 
-/// What every rule of the aggregated accounts came to, as it was last put into its `Compliance`.
+/// What a rule comes to: what the sandbox can evaluate, else as it was last put into its `Compliance`. Evaluation
+/// and aggregation take no time here.
+fn compliance(world: &World, account: &str, region: &str, rule: &Value) -> String {
+    let managed = rule
+        .pointer("/Source/SourceIdentifier")
+        .and_then(Value::as_str);
+    match managed {
+        // "Rule is COMPLIANT if the IP addresses of the incoming SSH traffic in the security groups are restricted
+        // (CIDR other than 0.0.0.0/0 or ::/0)" (Config developer guide, restricted-ssh).
+        Some("INCOMING_SSH_DISABLED") => {
+            if ec2::lets_the_world_in(world, account, region, 22) {
+                "NON_COMPLIANT"
+            } else {
+                "COMPLIANT"
+            }
+        }
+        _ => rule
+            .pointer("/Compliance/Type")
+            .and_then(Value::as_str)
+            .unwrap_or("COMPLIANT"),
+    }
+    .to_owned()
+}
+
+fn compliance_by_rule(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let names = call.strings("ConfigRuleNames");
+    let types = call.strings("ComplianceTypes");
+    let rules = state(world, call).map(|s| &s.rules);
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| rules.is_none_or(|rules| !rules.contains_key(*name)))
+    {
+        return Err(no_such_rule(unknown));
+    }
+    let found = rules
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| names.is_empty() || names.contains(name))
+        .map(|(name, rule)| {
+            let kind = compliance(world, &call.account, &call.region, rule);
+            (name, kind)
+        })
+        .filter(|(_, kind)| types.is_empty() || types.contains(kind))
+        .map(|(name, kind)| json!({"ConfigRuleName": name, "Compliance": {"ComplianceType": kind}}))
+        .collect();
+    page(call, "ComplianceByConfigRules", found, "", 100)
+}
+
+/// What every rule of the aggregated accounts comes to.
 fn aggregate_compliance(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let name = call.text("ConfigurationAggregatorName");
     state(world, call)
@@ -644,10 +693,10 @@ fn aggregate_compliance(world: &mut World, call: &Call) -> Result<Value, AwsErro
         for (region, state) in regions.into_iter().flatten() {
             for (rule, settings) in &state.config.rules {
                 if wanted("AwsRegion", region) && wanted("ConfigRuleName", rule) {
-                    let kind = settings.pointer("/Compliance/Type").and_then(Value::as_str);
+                    let kind = compliance(world, account, region, settings);
                     rows.push(json!({
                         "ConfigRuleName": rule, "AccountId": account, "AwsRegion": region,
-                        "Compliance": {"ComplianceType": kind.unwrap_or("COMPLIANT")},
+                        "Compliance": {"ComplianceType": kind},
                     }));
                 }
             }
@@ -703,6 +752,11 @@ pub const OPERATIONS: &[Row] = &[
     ("config", "DeleteConfigurationAggregator", delete_aggregator),
     ("config", "DeleteConfigurationRecorder", delete_recorder),
     ("config", "DeleteDeliveryChannel", delete_channel),
+    (
+        "config",
+        "DescribeComplianceByConfigRule",
+        compliance_by_rule,
+    ),
     ("config", "DescribeConfigRules", describe_rules),
     (
         "config",

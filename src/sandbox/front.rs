@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, identity_policy, latency, rates};
+use super::{account, identity_policy, latency, quirks, rates, scp};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -94,8 +94,13 @@ fn perform(
     };
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
+    scp::check(world, service.name, &operation.name, &call)?;
     identity_policy::check(world, service, &operation.name, &call)?;
-    let output = handler(world, &call)?;
+    quirks::refuse(world, service.name, &operation.name)?;
+    let output = match quirks::empty_page(world, service, operation, call) {
+        Ok(call) => handler(world, &call)?,
+        Err(empty) => empty,
+    };
     // The check costs time and cannot fail but by a defect of the sandbox.
     if cfg!(debug_assertions)
         && let Err(wrong) = codec::check_output(service, operation, &output)
@@ -216,6 +221,11 @@ fn invalid_token(service: &Service) -> AwsError {
     let message = "The security token included in the request is invalid.";
     match service.protocol {
         model::Protocol::Query => AwsError::new("InvalidClientTokenId", message).status(403),
+        model::Protocol::Ec2 => AwsError::new(
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+        )
+        .status(401),
         model::Protocol::RestXml => AwsError::new(
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
@@ -236,6 +246,7 @@ fn expired(service: &Service, at: Time) -> AwsError {
     match service.protocol {
         model::Protocol::Query => AwsError::new("ExpiredToken", message).status(403),
         model::Protocol::RestXml => AwsError::new("ExpiredToken", message),
+        model::Protocol::Ec2 => AwsError::new("RequestExpired", message),
         _ => AwsError::new("ExpiredTokenException", message),
     }
 }

@@ -63,6 +63,9 @@ static TABLE: &[Row] = &[
     // GR: per account and Region.
     Row("cloudtrail", &["GetTrail*"], Each, 10_000, 10),
     Row("cloudtrail", &["StartLogging", "StopLogging", "PutEventSelectors", "PutInsightSelectors"], Each, 1_000, 1),
+    // EC2 developer guide, "Request throttling": per account and Region; the bucket's size, refilled each second.
+    Row("ec2", &["Describe*", "Get*"], Together("non-mutating"), 20_000, 100),
+    Row("ec2", &["*"], Together("mutating"), 5_000, 50),
     // IAM: per calling account and Region.
     Row("sts", &["*"], Together("sts"), 600_000, 600),
 ];
@@ -135,6 +138,7 @@ pub fn refusal(service: &str) -> AwsError {
         ),
         "account" => AwsError::new("TooManyRequestsException", "Rate exceeded").status(429),
         "cloudformation" | "sts" | "iam" | "sns" => AwsError::new("Throttling", "Rate exceeded"),
+        "ec2" => AwsError::new("RequestLimitExceeded", "Request limit exceeded.").status(503),
         "s3" => AwsError::new("SlowDown", "Please reduce your request rate.").status(503),
         _ => AwsError::new("ThrottlingException", "Rate exceeded"),
     }

@@ -42,34 +42,42 @@ fn applies(statement: &Value, access: &Access<'_>) -> bool {
             _ => false,
         },
     };
-    let action = match statement.get("Action") {
-        Some(actions) => texts(Some(actions))
-            .iter()
-            .any(|a| like(&a.to_lowercase(), &access.action.to_lowercase())),
-        None => !texts(statement.get("NotAction"))
-            .iter()
-            .any(|a| like(&a.to_lowercase(), &access.action.to_lowercase())),
-    };
-    let resource = match statement.get("Resource") {
-        Some(resources) => texts(Some(resources))
-            .iter()
-            .any(|r| like(r, access.resource)),
-        None => !texts(statement.get("NotResource"))
-            .iter()
-            .any(|r| like(r, access.resource)),
-    };
-    principal && action && resource && conditions_hold(statement.get("Condition"), access)
+    principal && statement_matches(statement, access.action, access.resource, access.context)
 }
 
-fn conditions_hold(conditions: Option<&Value>, access: &Access<'_>) -> bool {
+/// Whether a statement is about an action and a resource, and its conditions hold. Who asks is not looked at.
+pub fn statement_matches(
+    statement: &Value,
+    action: &str,
+    resource: &str,
+    context: &[(&str, &str)],
+) -> bool {
+    let wanted = action.to_lowercase();
+    let names = |list: Option<&Value>| {
+        let list = texts(list);
+        list.iter().any(|a| like(&a.to_lowercase(), &wanted))
+    };
+    let action = match statement.get("Action") {
+        Some(actions) => names(Some(actions)),
+        None => !names(statement.get("NotAction")),
+    };
+    let resource = match statement.get("Resource") {
+        Some(resources) => texts(Some(resources)).iter().any(|r| like(r, resource)),
+        None => !texts(statement.get("NotResource"))
+            .iter()
+            .any(|r| like(r, resource)),
+    };
+    action && resource && conditions_hold(statement.get("Condition"), context)
+}
+
+fn conditions_hold(conditions: Option<&Value>, context: &[(&str, &str)]) -> bool {
     let Some(Value::Object(operators)) = conditions else {
         return true;
     };
     operators.iter().all(|(operator, keys)| {
         keys.as_object().is_some_and(|keys| {
             keys.iter().all(|(key, wanted)| {
-                let given = access
-                    .context
+                let given = context
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case(key))
                     .map(|(_, value)| *value);
@@ -95,11 +103,15 @@ fn condition_holds(operator: &str, given: Option<&str>, wanted: &[&str]) -> bool
     match bare {
         "StringEquals" | "Bool" => wanted.contains(&given),
         "StringNotEquals" => !wanted.contains(&given),
+        "StringNotEqualsIgnoreCase" => !wanted.iter().any(|w| w.eq_ignore_ascii_case(given)),
         "StringEqualsIgnoreCase" => wanted.iter().any(|w| w.eq_ignore_ascii_case(given)),
         "StringLike" | "ArnLike" | "ArnEquals" => wanted.iter().any(|w| like(w, given)),
         "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => !wanted.iter().any(|w| like(w, given)),
         // An operator this sandbox does not know must not let anything through unseen.
-        _ => false,
+        _ => {
+            tracing::warn!(operator, "condition operator not simulated");
+            false
+        }
     }
 }
 

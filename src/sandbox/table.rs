@@ -29,6 +29,7 @@ const ROWS: &[&[Row]] = &[
     super::guardduty::OPERATIONS,
     super::s3::OPERATIONS,
     super::kms::OPERATIONS,
+    super::ec2::OPERATIONS,
     super::events::OPERATIONS,
     super::sns::OPERATIONS,
 ];

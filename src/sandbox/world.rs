@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::AwsError;
 use super::time::Time;
 use super::{
-    account, automation, cloudcontrol, cloudformation, cloudtrail, config, events, fault,
-    guardduty, iam, kms, organizations, rates, s3, sns, ssm, sts,
+    account, automation, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault,
+    guardduty, iam, kms, organizations, quirks, rates, s3, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -43,6 +43,9 @@ pub struct World {
     /// How fast calls may come, and which came too fast.
     #[serde(default)]
     pub rates: rates::Rates,
+    /// What AWS does now and then.
+    #[serde(default)]
+    pub quirks: quirks::Quirks,
     /// What a fault has doomed.
     #[serde(default)]
     pub doomed: fault::Doomed,
@@ -82,6 +85,7 @@ pub struct RegionWorld {
     pub config: config::ConfigState,
     pub guardduty: guardduty::GuardDutyState,
     pub kms: kms::KmsState,
+    pub ec2: ec2::Ec2State,
     pub events: events::EventsState,
     pub sns: sns::SnsState,
 }
@@ -113,6 +117,7 @@ impl World {
             credentials: BTreeMap::new(),
             s3: s3::S3State::default(),
             rates: rates::Rates::default(),
+            quirks: quirks::Quirks::default(),
             doomed: fault::Doomed::default(),
             due: BTreeMap::new(),
         };

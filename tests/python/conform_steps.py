@@ -28,6 +28,7 @@ def run(place):
     cloudformation(place)
     cloudtrail(place)
     config(place)
+    ec2(place)
     guardduty(place)
     closing(place)
 
@@ -477,6 +478,50 @@ def config(place):
     call("config:DeleteConfigurationRecorder", ConfigurationRecorderName="default")
     call("config:DeleteConfigurationRecorder again", ConfigurationRecorderName="default")
     call("config:DescribeConfigurationAggregators none")
+
+
+def ec2(place):
+    call = place.call
+    world = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "all"}]}
+    vpc = place.raw("ec2", "DescribeVpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+    place.know(vpc, "vpc")
+    place.know(place.raw("ec2", "DescribeVpcs")["Vpcs"][0]["CidrBlockAssociationSet"][0]["AssociationId"], "association")
+    at_default = [{"Name": "group-name", "Values": ["default"]}, {"Name": "vpc-id", "Values": [vpc]}]
+    default = place.raw("ec2", "DescribeSecurityGroups", Filters=at_default)["SecurityGroups"][0]["GroupId"]
+    place.know(default, "default group")
+    call("ec2:DescribeVpcs", VpcIds=[vpc])
+    call("ec2:DescribeVpcs unknown", VpcIds=["vpc-0123456789abcdef0"])
+    call("ec2:DescribeSecurityGroups default", GroupIds=[default])
+    call("ec2:DescribeSecurityGroups unknown", GroupIds=["sg-0123456789abcdef0"])
+    call("ec2:DescribeSecurityGroups of an odd filter", Filters=[{"Name": "odd", "Values": ["x"]}])
+    made = call("ec2:CreateSecurityGroup", GroupName="conform", Description="tried", VpcId=vpc)
+    group = place.know(made["GroupId"], "group")
+    call("ec2:CreateSecurityGroup again", GroupName="conform", Description="tried", VpcId=vpc)
+    call("ec2:CreateSecurityGroup of an odd name", GroupName="sg-conform", Description="tried", VpcId=vpc)
+    call("ec2:AuthorizeSecurityGroupIngress", hide=("SecurityGroupRules",), GroupId=group, IpPermissions=[world])
+    call("ec2:AuthorizeSecurityGroupIngress again", GroupId=group, IpPermissions=[world])
+    call("ec2:AuthorizeSecurityGroupIngress flat", hide=("SecurityGroupRules",), GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=81, CidrIp="10.0.0.0/8")
+    call("ec2:AuthorizeSecurityGroupIngress of a group", hide=("SecurityGroupRules",), GroupId=group, IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": default}]}])
+    call("ec2:AuthorizeSecurityGroupIngress of an odd range", GroupId=group, IpPermissions=[{**world, "IpRanges": [{"CidrIp": "1.2.3/8"}]}])
+    call("ec2:AuthorizeSecurityGroupIngress unknown", GroupId="sg-0123456789abcdef0", IpPermissions=[world])
+    call("ec2:DescribeSecurityGroups with rules", GroupIds=[group])
+    call("ec2:DescribeSecurityGroups by port", Filters=[{"Name": "ip-permission.from-port", "Values": ["22"]}, {"Name": "ip-permission.cidr", "Values": ["0.0.0.0/0"]}])
+    rules = place.raw("ec2", "DescribeSecurityGroupRules", Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    place.steps["ec2:DescribeSecurityGroupRules"] = {
+        f"{rule['IsEgress']} {rule['IpProtocol']} {rule.get('FromPort')}": {
+            key: value for key, value in rule.items() if key not in ("SecurityGroupRuleId", "SecurityGroupRuleArn", "Tags")
+        }
+        for rule in rules
+    }
+    call("ec2:RevokeSecurityGroupIngress", hide=("RevokedSecurityGroupRules",), GroupId=group, IpPermissions=[world])
+    call("ec2:RevokeSecurityGroupIngress of an unknown rule", GroupId=group, SecurityGroupRuleIds=["sgr-0123456789abcdef0"])
+    call("ec2:DeleteSecurityGroup default", GroupId=default)
+    call("ec2:DeleteSecurityGroup", GroupId=group)
+    call("ec2:DeleteSecurityGroup again", GroupId=group)
+    call("ec2:GetEbsEncryptionByDefault")
+    call("ec2:EnableEbsEncryptionByDefault")
+    call("ec2:GetEbsEncryptionByDefault enabled")
+    call("ec2:DisableEbsEncryptionByDefault")
 
 
 def config_policy(bucket):

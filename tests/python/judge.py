@@ -136,7 +136,7 @@ def operation_of(model, method, target, headers, body):
     rpc = regex.fullmatch(r"/service/\w+/operation/(\w+)", path)
     if rpc:
         return rpc.group(1), {}
-    if model.metadata["protocol"] == "query":
+    if model.metadata["protocol"] in ("query", "ec2"):
         return dict(urllib.parse.parse_qsl(body.decode()))["Action"], {}
     keys = set(dict(urllib.parse.parse_qsl(query, keep_blank_values=True)))
     best = None
@@ -161,7 +161,7 @@ def operation_of(model, method, target, headers, body):
 def parameters(operation, protocol, method, target, parts, headers, body):
     """What a request asks for, as botocore's parameters."""
     path, _, query = target.partition("?")
-    fields = body.decode() if protocol == "query" else query
+    fields = body.decode() if protocol in ("query", "ec2") else query
     readable = MotoModel(operation.service_model._service_description, operation.service_model.service_name)
     return PROTOCOL_PARSERS[protocol](readable.operation_model(operation.name)).parse(
         {
@@ -271,19 +271,21 @@ def judge_response(model, name, status, headers, body, wrong):
         inner = shape.members[payload] if payload else shape
         if protocol in ("json", "rest-json") and body:
             unknown_json(inner, json.loads(body), name, wrong)
-        elif protocol in ("query", "rest-xml") and body and inner.type_name == "structure":
+        elif protocol in ("query", "ec2", "rest-xml") and body and inner.type_name == "structure":
             node = ElementTree.fromstring(body)
             if protocol == "query":
                 wrapper = shape.serialization.get("resultWrapper")
                 node = next((c for c in node if tag(c) == wrapper), None)
+            if protocol == "ec2":
+                node = [child for child in node if tag(child) != "requestId"]
             if node is not None:
                 unknown_xml(inner, node, name, wrong)
         return
     parsed = parser.parse(response, operation.output_shape)
     if not parsed["ResponseMetadata"].get("RequestId") and status != 404:
         wrong.append(f"{name}: an error without a request id")
-    if protocol == "rest-xml":
-        return  # S3's errors stand in its guide, not in its model.
+    if protocol in ("rest-xml", "ec2"):
+        return  # S3's and EC2's errors stand in their guides, not in their models.
     code = parsed["Error"]["Code"]
     modeled = {shape.error_code: shape for shape in operation.error_shapes}
     modeled.update({shape.name: shape for shape in operation.error_shapes})

@@ -59,8 +59,9 @@ def main(accounts, regions, folder):
     assert raised != text, "the quota of accounts is where it was"
     world.write_text(raised)
     run(folder, "-q", "apply", "--yes", *sandbox)
+    # No faster: a session lasts an hour of the sandbox's time, and is to last for the check.
     server = subprocess.Popen(
-        [BINARY, "sandbox", "serve", "--world", "world.json", "--port", "0", "--speed", "1000"],
+        [BINARY, "sandbox", "serve", "--world", "world.json", "--port", "0", "--speed", "5"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

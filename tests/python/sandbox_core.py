@@ -185,6 +185,56 @@ assert {"Entry", "AWSServiceRoleForConfig", "AWSServiceRoleForOrganizations"} <=
 assert iam.get_role(RoleName="Entry")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": "arn:aws:iam::111111111111:root"}
 refused("NoSuchEntity", iam.get_role, RoleName="Nobody")
 
+# Service control policies bind members and what their policies do not name, not the management account.
+scp = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Deny", "Action": ["events:Put*", "s3:ListAllMyBuckets", "guardduty:*"], "Resource": "*"},
+        {"Effect": "Deny", "NotAction": ["iam:*", "sts:*"], "Resource": "*", "Condition": {
+            "StringNotEquals": {"aws:RequestedRegion": ["us-east-1", "eu-west-1"]}}},
+        {"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": {
+            "ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Other*"}, "StringEqualsIfExists": {"aws:RequestedRegion": "us-east-1"}}},
+    ],
+}
+fence = org.create_policy(Name="fence", Description="", Type="SERVICE_CONTROL_POLICY", Content=json.dumps(scp))["Policy"]["PolicySummary"]["Id"]
+org.attach_policy(PolicyId=fence, TargetId=ou)
+rule = {"Name": "r", "ScheduleExpression": "rate(1 day)"}
+no = refused("AccessDeniedException", client("events", **inside).put_rule, **rule)
+assert no["Error"]["Message"].startswith(f"User: arn:aws:sts::{ids[1]}:assumed-role/Entry/boto3 is not authorized to perform: events:PutRule on resource: "), no
+assert no["Error"]["Message"].endswith(" with an explicit deny in a service control policy"), no
+refused("AccessDenied", client("s3", **inside).list_buckets)
+refused("AccessDeniedException", client("guardduty", **inside).list_detectors)
+refused("AccessDenied", client("cloudformation", "eu-north-1", **inside).list_stacks)
+client("cloudformation", "eu-west-1", **inside).list_stacks()
+refused("UnauthorizedOperation", client("ec2", **inside).describe_vpcs)
+client("ec2", "eu-west-1", **inside).describe_vpcs()
+client("sts", "eu-north-1", **inside).get_caller_identity()
+client("events").put_rule(**rule)
+org.detach_policy(PolicyId=fence, TargetId=ou)
+client("events", **inside).put_rule(**rule)
+# Without a policy that allows, at every level, nothing is allowed.
+only = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]})
+org.update_policy(PolicyId=fence, Content=only)
+org.attach_policy(PolicyId=fence, TargetId=ids[1])
+org.detach_policy(PolicyId="p-FullAWSAccess", TargetId=ids[1])
+no = refused("AccessDeniedException", client("events", **inside).put_rule, **rule)
+assert no["Error"]["Message"].endswith(" because no service control policy allows the events:PutRule action"), no
+iam.list_roles()
+org.attach_policy(PolicyId="p-FullAWSAccess", TargetId=ids[1])
+
+# Security groups, in EC2's own protocol.
+ec2 = client("ec2", "eu-west-1", **inside)
+group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])["SecurityGroups"][0]
+assert [p["UserIdGroupPairs"][0]["GroupId"] for p in group["IpPermissions"]] == [group["GroupId"]], group
+ssh = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=ssh)
+refused("InvalidPermission.Duplicate", ec2.authorize_security_group_ingress, GroupId=group["GroupId"], IpPermissions=ssh)
+refused("DryRunOperation", ec2.describe_vpcs, DryRun=True)
+assert client("ec2", "us-east-1", **inside).describe_security_groups()["SecurityGroups"][0]["GroupId"] != group["GroupId"]
+ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=ssh)
+unknown = ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=ssh)["UnknownIpPermissions"]
+assert unknown[0]["FromPort"] == 22, unknown
+
 # The lock's parameter, per account and Region.
 ssm = client("ssm", "eu-west-1")
 ssm.put_parameter(Name="/orgstrap/lock", Value="run 1", Type="String", Overwrite=False)

@@ -665,6 +665,98 @@ fn the_sandbox_s_drift_detection_sees_what_aws_s_would() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// The policies that the starter plan attaches let through what AWS and orgstrap need, and nobody else.
+#[test]
+fn built_in_policies_bind_ordinary_roles_and_let_stack_sets_and_orgstrap_through() {
+    let world = World::load(applied()).expect("it loads");
+    let broken = Broken { world };
+    let verdict =
+        |account: &str, region: &str, who: &str, service: &str, operation: &str, input: Value| {
+            let id = match account {
+                "management" => MANAGEMENT.to_owned(),
+                name => broken.id(name),
+            };
+            let principal = format!("arn:aws:sts::{id}:assumed-role/{who}/session");
+            let call = Call::internal(&id, region, &principal, broken.world.now, input);
+            let checked = orgstrap::sandbox::scp::check(&broken.world, service, operation, &call);
+            checked.map_err(|error| error.message)
+        };
+    let stop = |account, who| {
+        let recorder = json!({"ConfigurationRecorderName": "default"});
+        verdict(
+            account,
+            HOME,
+            who,
+            "config",
+            "StopConfigurationRecorder",
+            recorder,
+        )
+    };
+    let refused = stop("shop-prod", "Developer").expect_err("it is denied");
+    assert!(
+        refused.ends_with("with an explicit deny in a service control policy"),
+        "{refused}"
+    );
+    for (account, who) in [
+        ("shop-prod", "OrganizationAccountAccessRole"),
+        (
+            "shop-prod",
+            "stacksets-exec-00000000000000000000000000000000",
+        ),
+        ("shop-prod", "orgstrap-fix"),
+        // Its path makes it a service-linked role.
+        ("shop-prod", "AWSServiceRoleForConfig"),
+        ("management", "Developer"),
+    ] {
+        assert_eq!(stop(account, who), Ok(()), "{who} in {account}");
+    }
+    let group = json!({"GroupName": "g", "Description": "d"});
+    let make = |account, region, who| {
+        verdict(
+            account,
+            region,
+            who,
+            "ec2",
+            "CreateSecurityGroup",
+            group.clone(),
+        )
+        .is_ok()
+    };
+    assert!(!make("shop-prod", "ap-southeast-2", "Developer"));
+    assert!(make("shop-prod", HOME, "Developer"));
+    // Only Workloads and below are bound to Regions.
+    assert!(make("playground", "ap-southeast-2", "Developer"));
+    let roles = |region| {
+        verdict(
+            "shop-prod",
+            region,
+            "Developer",
+            "iam",
+            "ListRoles",
+            json!({}),
+        )
+    };
+    assert_eq!(roles("ap-southeast-2"), Ok(()));
+    let bucket = |name: &str| {
+        let input = json!({ "Bucket": name });
+        verdict(
+            "log-archive",
+            HOME,
+            "Developer",
+            "s3",
+            "DeleteBucketEncryption",
+            input,
+        )
+        .is_ok()
+    };
+    assert!(bucket("mine") && !bucket("orgstrap-cloudtrail-logs"));
+    let role = |name: &str| {
+        let input = json!({ "RoleName": name });
+        verdict("shop-prod", HOME, "Developer", "iam", "DeleteRole", input).is_ok()
+    };
+    assert!(role("Mine") && !role("OrganizationAccountAccessRole"));
+}
+
 #[test]
 fn a_clean_organization_has_no_finding() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -795,9 +887,17 @@ fn a_baseline_of_one_s_own_brings_controls() {
     for account in ["shop-dev", "shop-prod"] {
         broken.call(account, HOME, "config", "PutConfigRule", rule.clone());
     }
-    let rules = &mut broken.config("shop-prod", HOME).rules;
-    rules.get_mut("restricted-ssh").expect("it is there")["Compliance"] =
-        json!({"Type": "NON_COMPLIANT"});
+    let shown = broken.call(
+        "shop-prod",
+        HOME,
+        "ec2",
+        "DescribeSecurityGroups",
+        json!({}),
+    );
+    let open = json!({"GroupId": shown["SecurityGroups"][0]["GroupId"], "IpPermissions": [{
+        "IpProtocol": "tcp", "FromPort": 20, "ToPort": 30, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]});
+    let operation = "AuthorizeSecurityGroupIngress";
+    broken.call("shop-prod", HOME, "ec2", operation, open);
     broken.world.save(&file).expect("it saves");
     let shop_prod = broken.id("shop-prod");
 

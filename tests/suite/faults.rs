@@ -140,6 +140,39 @@ fn changes(operation: &str) -> bool {
         .any(|read| name.starts_with(read))
 }
 
+/// What Organizations does now and then is waited out and read through: the same world in the end.
+#[test]
+fn a_finalizing_organization_and_empty_pages_change_nothing_but_the_time() {
+    let subject = Subject::example("startup");
+    let plain = inside::apply(
+        &subject,
+        inside::empty_world(&subject),
+        Connection::default(),
+    );
+    succeeded(&plain).expect("applied");
+    let mut world = inside::empty_world(&subject);
+    world.quirks.empty_pages = true;
+    let minutes = 50;
+    let until = world.now.plus_secs(minutes * 60);
+    world.quirks.finalizing_until = Some(until);
+    let refused = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&refused);
+    let connection = Connection::default().watched(move |met: &Met, world: &World| {
+        let early = world.now < until && met.operation == "organizations:CreateAccount";
+        seen.fetch_add(usize::from(early), Ordering::Relaxed);
+    });
+    let quirky = inside::apply(&subject, world, connection);
+    succeeded(&quirky).expect("applied");
+    assert!(refused.load(Ordering::Relaxed) > 0);
+    assert!(quirky.world.now > until);
+    let (there, here) = (likeness(&plain.world), likeness(&quirky.world));
+    let differs = differences(&there, &here);
+    assert!(there["organization"] == here["organization"], "{differs}");
+    // Nothing is left to do, read through empty pages again.
+    let again = inside::apply(&subject, quirky.world, Connection::default());
+    assert!(!again.changed());
+}
+
 #[test]
 fn apply_and_apply_again_end_in_the_same_world_whatever_happens_once() {
     let faultless = Faultless::run();

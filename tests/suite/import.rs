@@ -11,6 +11,7 @@ use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStac
 use orgstrap::sandbox::{Connection, Time, World};
 
 use crate::support::inside::{Subject, apply, look};
+use crate::support::orgstrap;
 
 const MANAGEMENT: &str = "111111111111";
 const ROOT: &str = "r-ab12";
@@ -612,8 +613,34 @@ fn an_account_that_was_invited() {
         created_here: false,
         access_role: "something-else",
     });
-    let (plan, _) = survives(org.builder.build());
+    let world = org.builder.build();
+    let (plan, _) = survives(world.clone());
     assert_eq!(placed(&plan)["bought"], "Acquired");
+
+    // The command tries the role that AWS would have made, and says what to do.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("world.json");
+    world.save(&file).expect("saves");
+    let output = orgstrap()
+        .current_dir(folder.path())
+        .args([
+            "-q",
+            "import",
+            "--sandbox",
+            "--region",
+            "eu-west-1",
+            "--world",
+        ])
+        .arg(&file)
+        .output()
+        .expect("starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains("no access: account `bought` (300000000001) was invited")
+            && told.contains("docs/access-role.yaml"),
+        "{told}"
+    );
 }
 
 /// What orgstrap's tags once said is what accounts are called again.

@@ -5,6 +5,7 @@
     reason = "other processes live in real time, and who runs tests is told why one was left out"
 )]
 
+mod accounts;
 mod baselines;
 mod broken_plans;
 mod conformance;
@@ -15,6 +16,7 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod graph;
 mod import;
 mod moves;
 mod observe;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use orgstrap::plan::{self, OrgPlan};
+use orgstrap::sandbox::world::RegionWorld;
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
 use serde_json::json;
 
@@ -207,18 +208,13 @@ fn with_ec2_defaults() -> Subject {
     Subject::of(plan)
 }
 
-fn ec2_of<'w>(
-    world: &'w mut World,
-    name: &str,
-    region: &str,
-) -> &'w mut orgstrap::sandbox::automation::AutomationState {
+fn region_of<'w>(world: &'w mut World, name: &str, region: &str) -> &'w mut RegionWorld {
     let account = world
         .accounts
         .values_mut()
         .find(|account| account.name == name);
     let account = account.expect("the account is there");
-    let region = account.regions.get_mut(region).expect("a Region");
-    &mut region.automation
+    account.regions.get_mut(region).expect("a Region")
 }
 
 #[test]
@@ -227,8 +223,8 @@ fn ec2_s_defaults_are_applied_in_every_account_and_region() {
     let world = applied(&subject, inside::empty_world(&subject));
     for (id, account) in &world.accounts {
         for region in ["eu-west-1", "us-east-1"] {
-            let ec2 = &account.regions[region].automation.ec2;
-            assert!(ec2.ebs_encrypted && ec2.vpc_removed, "{id} {region}");
+            let ec2 = &account.regions[region].ec2;
+            assert!(ec2.ebs_encryption && ec2.vpc_removed, "{id} {region}");
         }
     }
 }
@@ -259,9 +255,9 @@ fn what_the_automation_could_not_do_is_found() {
 
     // In use: left, and a person's to decide.
     let mut used = world.clone();
-    let state = ec2_of(&mut used, "shop", "eu-west-1");
-    state.ec2.vpc_removed = false;
-    state.ec2.interfaces = 2;
+    let ec2 = &mut region_of(&mut used, "shop", "eu-west-1").ec2;
+    ec2.vpc_removed = false;
+    ec2.interfaces = 2;
     let next = used.now.plus_secs(86_400);
     used.advance(next);
     let (told, found, _) = findings(used);
@@ -294,7 +290,8 @@ fn what_the_automation_could_not_do_is_found() {
 
     // Somebody deletes the association: after three days it shows.
     let mut forgotten = world;
-    ec2_of(&mut forgotten, "shop", "us-east-1")
+    region_of(&mut forgotten, "shop", "us-east-1")
+        .automation
         .associations
         .clear();
     let next = forgotten.now.plus_secs(5 * 86_400);

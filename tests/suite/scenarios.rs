@@ -88,6 +88,21 @@ fn startup() {
 }
 
 #[test]
+fn imported() {
+    in_sandbox("imported");
+}
+
+#[test]
+fn imported_in_moto() {
+    in_moto("imported");
+}
+
+#[test]
 fn compared() {
     in_sandbox("compared");
+}
+
+#[test]
+fn accounts() {
+    in_sandbox("accounts");
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::cli::compare::{Beside, Comparison, compared, compared_accounts, read};
+use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
@@ -140,8 +140,7 @@ impl Run<'_> {
         report: &impl Fn(&Brought<'_>) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
-        let inventory = read(self.session, self.subject, self.printer).await?;
-        let (found, beside) = self.compare(&inventory)?;
+        let (found, beside) = self.compare().await?;
         if !found.preview.problems.is_empty() {
             self.printer.talk(&preview::text(&found.preview));
             return Err(CommandError::new("nothing was changed"));
@@ -149,7 +148,7 @@ impl Run<'_> {
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
-            inventory: &inventory,
+            inventory: &beside.inventory,
         })?;
         if !beside.missing.is_empty() {
             return Err(self.foundation_missing(&beside));
@@ -200,15 +199,21 @@ impl Run<'_> {
         Ok(if sound { Exit::Done } else { Exit::Differs })
     }
 
-    fn compare(&self, inventory: &Inventory) -> Result<(Comparison, Beside), CommandError> {
-        let (session, subject) = (self.session, self.subject);
+    async fn compare(&self) -> Result<(Comparison, Beside), CommandError> {
+        let (session, subject, printer) = (self.session, self.subject, self.printer);
         let source = self.job.edited.file.display().to_string();
         if self.job.with_all {
             let options = DiffOptions::default();
-            let found = compared(session, subject, &source, &options, inventory)?;
-            return Ok((found, Beside::default()));
+            let inventory = read(session, subject, printer).await?;
+            let found = compared(session, subject, &source, &options, &inventory)?;
+            let beside = Beside {
+                missing: Vec::new(),
+                others: 0,
+                inventory,
+            };
+            return Ok((found, beside));
         }
-        compared_accounts(session, subject, &source, &self.job.keys, inventory)
+        compare_accounts(session, subject, &source, &self.job.keys, printer).await
     }
 
     fn show(&self, found: &Comparison, beside: &Beside) {
@@ -281,8 +286,7 @@ impl Run<'_> {
         if !make::is_old(found.taken_at, self.session) {
             return Ok(found);
         }
-        let inventory = read(self.session, self.subject, self.printer).await?;
-        let (again, _) = self.compare(&inventory)?;
+        let (again, _) = self.compare().await?;
         if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
             return Ok(again);
         }

@@ -1,13 +1,15 @@
 use clap::{Args, ValueEnum};
 
 use super::{PlanFile, find};
+use crate::cli::cached::{self, Ages};
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
-use crate::cli::{Global, Output, inventory, subject};
+use crate::cli::{Global, Output, session, subject};
 use crate::inventory::Inventory;
 use crate::plan::{OrgPlan, OuPath};
 use crate::report::Printer;
 use crate::report::account::list::{self, Row};
+use crate::report::age;
 
 /// List the accounts of the org plan and of AWS.
 #[derive(Debug, Args)]
@@ -29,6 +31,8 @@ pub(super) struct List {
     csv: bool,
     #[command(flatten)]
     plan: PlanFile,
+    #[command(flatten)]
+    ages: Ages,
 }
 
 /// What an account is for.
@@ -54,17 +58,25 @@ impl Role {
 
 pub(super) fn run(verb: &List, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan.plan, global, printer)?;
-    let read = inventory::read(&subject, global, printer)?;
-    let rows: Vec<Row> = rows(&subject.plan, &read)
-        .into_iter()
-        .filter(|row| asked_for(verb, row))
-        .collect();
-    match (verb.csv, global.output()) {
-        (true, _) => printer.data(&list::csv(&rows)),
-        (false, Output::Text) => printer.data(&list::text(&rows)),
-        (false, Output::Json) => printer.data_line(&list::json(&rows).to_string()),
-    }
-    Ok(Exit::Done)
+    session::reading(&subject.plan, global, printer, async |session| {
+        let max_age = verb.ages.max_age();
+        let reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let read = reading.inventory();
+        let rows: Vec<Row> = rows(&subject.plan, read)
+            .into_iter()
+            .filter(|row| asked_for(verb, row))
+            .collect();
+        match (verb.csv, global.output()) {
+            (true, _) => printer.data(&list::csv(&rows)),
+            (false, Output::Text) => printer.data(&list::text(&rows)),
+            (false, Output::Json) => printer.data_line(&list::json(&rows).to_string()),
+        }
+        if let Some(line) = age::line(read.taken_at, &reading.kept) {
+            printer.say(&line);
+        }
+        reading.keep(printer);
+        Ok(Exit::Done)
+    })
 }
 
 fn rows(plan: &OrgPlan, inventory: &Inventory) -> Vec<Row> {

@@ -3,11 +3,13 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::{PlanFile, find};
+use crate::cli::cached::{self, Ages};
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
-use crate::cli::{Global, Output, compare, session, subject};
+use crate::cli::{Global, Output, session, subject};
 use crate::report::Printer;
 use crate::report::account::show;
+use crate::report::age;
 
 /// Show everything that is known of an account, and check it.
 ///
@@ -22,25 +24,28 @@ pub(super) struct Show {
     no_check: bool,
     #[command(flatten)]
     plan: PlanFile,
+    #[command(flatten)]
+    ages: Ages,
 }
 
 pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan.plan, global, printer)?;
     session::reading(&subject.plan, global, printer, async |session| {
-        printer.detail("Reading AWS…");
-        let read = compare::read(session, &subject, printer).await?;
-        let found = find::one(&verb.account, &subject.plan, &read)?;
+        let max_age = verb.ages.max_age();
+        let reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let read = reading.inventory();
+        let found = find::one(&verb.account, &subject.plan, read)?;
         let checked = match (&found.key, found.facts) {
             (Some(key), Some(_)) if !verb.no_check => {
                 let keys = BTreeSet::from([key.clone()]);
-                Some(super::check::judged(&subject, &read, &keys, session, printer).await)
+                Some(super::check::judged(&subject, read, &keys, session, printer).await)
             }
             _ => None,
         };
         let view = show::Show {
             plan: &subject.plan,
             wanted: &subject.wanted,
-            inventory: &read,
+            inventory: read,
             key: found.key.as_ref(),
             facts: found.facts,
             findings: checked.as_ref().map(|checked| &checked.0),
@@ -50,6 +55,10 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
             Output::Text => printer.data(&show::text(&view)),
             Output::Json => printer.data_line(&show::json(&view).to_string()),
         }
+        if let Some(line) = age::line(read.taken_at, &reading.kept) {
+            printer.say(&line);
+        }
+        reading.keep(printer);
         Ok(Exit::Done)
     })
 }

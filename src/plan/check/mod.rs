@@ -11,6 +11,7 @@ mod rollout;
 mod services;
 mod tags;
 
+pub use organization::DEFAULT_ACCESS_ROLE;
 pub use policies::document;
 pub use services::{administrator_is_not_named, trust_is_not_named};
 pub use tags::{MAX_TAGS, tag_fits};

@@ -9,7 +9,8 @@ use super::super::suggest::nearest;
 use super::super::{Organization, Region, regions};
 use super::{Context, Names, tags};
 
-const DEFAULT_ACCESS_ROLE: &str = "OrganizationAccountAccessRole";
+/// The role that AWS makes in the accounts it creates.
+pub const DEFAULT_ACCESS_ROLE: &str = "OrganizationAccountAccessRole";
 const DEFAULT_PREFIX: &str = "orgstrap";
 
 /// Bucket names have 63 characters, and the prefix shares them with a name, an account id and a

@@ -1,6 +1,6 @@
 //! Everything that is known of one account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::baseline::Wanted;
 use crate::change::Change;
 use crate::drift::Findings;
 use crate::inventory::{AccountFacts, AccountRegion, Inventory, Seen};
-use crate::plan::{AccountKey, Contact, ContactKind, OrgPlan, Region};
+use crate::plan::{AccountKey, Contact, ContactKind, OrgPlan, OuPath, Region};
 use crate::report::style::{self, paint};
 use crate::report::words;
 
@@ -90,7 +90,18 @@ impl Show<'_> {
         };
         let mut stacks = Vec::new();
         let sets = self.inventory.stack_sets.known();
+        // Stack sets never reach the management account.
+        let management = facts.id == self.plan.organization.management_account;
+        let ou = self
+            .key
+            .and_then(|key| self.plan.accounts.get(key))
+            .map(|planned| &planned.ou);
+        let reached =
+            |except: &BTreeSet<OuPath>| !management && ou.is_none_or(|ou| !except.contains(ou));
         for (name, wanted) in &self.wanted.stack_sets {
+            if !reached(&wanted.except) {
+                continue;
+            }
             let instances = sets
                 .and_then(|sets| sets.get(&wanted.full_name))
                 .and_then(|set| set.instances.known());

@@ -120,6 +120,7 @@ fn execute(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         region: &call.region,
     };
     with_stack(world, at, &set.stack, |_, stack| {
+        stack.actor = Some(call.principal.clone());
         stack.pending = Some(Box::new(Pending {
             source: stack.source.clone(),
             parameters: stack.parameters.clone(),

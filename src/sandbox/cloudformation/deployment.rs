@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::engine::{self, Place, with_stack};
 use super::operation::{Action, Operation, Outcome, RegionRun};
-use super::stack::{OnFailure, Pending, Source, duration, parse, template_text};
+use super::stack::{OnFailure, Pending, Source, duration, execution_role, parse, template_text};
 use super::stack_api::{NewStack, insert};
 use super::stack_set::{Instance, StackSet, get, get_mut, instance_key, not_checked};
 use super::{Due, drift, parameters, stack_set_drift};
@@ -441,6 +441,8 @@ struct Desired {
     set_id: String,
     set_name: String,
     capabilities: Vec<String>,
+    /// Of a self-managed set.
+    execution_role: Option<String>,
     seconds: i64,
 }
 
@@ -470,6 +472,7 @@ fn desired(
         set_id: set.id.clone(),
         set_name: set.name.clone(),
         capabilities: set.capabilities.clone(),
+        execution_role: (!set.service_managed).then(|| set.execution_role.clone()),
         seconds: duration(&template),
     })
 }
@@ -484,6 +487,13 @@ fn make(world: &mut World, job: &Job, at: Place<'_>, desired: Desired) -> Step {
         termination_protection: false,
         on_failure: OnFailure::Rollback,
         stack_set: Some(format!("{}/{}", job.admin, desired.set_id)),
+        actor: match &desired.execution_role {
+            None => execution_role(at.account),
+            Some(role) => format!(
+                "arn:aws:sts::{}:assumed-role/{role}/AWSCloudFormation",
+                at.account
+            ),
+        },
     };
     // Accounts do not all take the same time.
     let seconds = desired.seconds + world.rng.between(0, 8);

@@ -101,12 +101,14 @@ fn look(world: &mut World, at: Place<'_>, stack: &Stack, name: &str) -> Option<R
     let resource = stack.resources.get(name)?;
     let read = resources::kind(&resource.kind)?.read?;
     let now = world.now;
+    let principal = stack.principal(at.account);
     let maker = Maker {
         world,
         account: at.account,
         region: at.region,
         stack_name: &stack.name,
         logical_id: name,
+        principal: &principal,
         tags: &stack.tags,
     };
     let live = read(&maker, &resource.physical_id, &resource.properties);

@@ -77,6 +77,7 @@ struct Work<'a> {
     template: Arc<Template>,
     parameters: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+    principal: String,
     made: BTreeMap<String, Identity>,
 }
 
@@ -174,6 +175,7 @@ impl Work<'_> {
             region: self.at.region,
             stack_name: &stack.name,
             logical_id: name,
+            principal: &self.principal,
             tags: &self.tags,
         }
     }
@@ -318,6 +320,7 @@ fn begin<'a>(world: &World, at: Place<'a>, stack: &Stack) -> Result<Work<'a>, Fa
         template,
         parameters: stack.parameters.clone(),
         tags: stack.tags.clone(),
+        principal: stack.principal(at.account),
         made,
     })
 }
@@ -531,9 +534,7 @@ pub fn update(world: &mut World, at: Place<'_>, stack: &mut Stack) -> Result<(),
                 failure.logical_id
             );
             stack.turn(now, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
-            put_back(world, at, stack, &before);
-            stack.turn(now, "UPDATE_ROLLBACK_COMPLETE", None);
-            stack.updated = Some(now);
+            roll_back(world, at, stack, before, &[]);
             Err(failure)
         }
     }
@@ -705,15 +706,50 @@ fn put_right(
     Ok(())
 }
 
-/// Undoes a failed update: what was made goes, what was changed is changed back.
-fn put_back(world: &mut World, at: Place<'_>, stack: &mut Stack, before: &Stack) {
+/// Undoes a failed update. Where that fails too, a person mends the cause, or names what to skip, and has it continued
+/// (user guide, "Continue rolling back an update").
+fn roll_back(world: &mut World, at: Place<'_>, stack: &mut Stack, before: Stack, skip: &[String]) {
+    let now = world.now;
+    let failed = put_back(world, at, stack, &before, skip);
+    stack.updated = Some(now);
+    if failed.is_empty() {
+        stack.turn(now, "UPDATE_ROLLBACK_COMPLETE", None);
+        return;
+    }
+    let reason = format!(
+        "The following resource(s) failed to update: [{}]. ",
+        failed.join(", ")
+    );
+    stack.turn(now, "UPDATE_ROLLBACK_FAILED", Some(reason));
+    stack.undo = Some(Box::new(Stack {
+        events: Vec::new(),
+        ..before
+    }));
+}
+
+/// Goes on with a rollback that failed.
+pub fn continue_rollback(world: &mut World, at: Place<'_>, stack: &mut Stack, skip: &[String]) {
+    if let Some(before) = stack.undo.take() {
+        roll_back(world, at, stack, *before, skip);
+    }
+}
+
+/// What was made goes, what was changed is changed back. Returns what could not be.
+fn put_back(
+    world: &mut World,
+    at: Place<'_>,
+    stack: &mut Stack,
+    before: &Stack,
+    skip: &[String],
+) -> Vec<String> {
+    let mut failed = Vec::new();
     let now = world.now;
     stack.source.clone_from(&before.source);
     stack.parameters.clone_from(&before.parameters);
     stack.tags.clone_from(&before.tags);
     stack.outputs.clone_from(&before.outputs);
     let Ok(work) = begin(world, at, stack) else {
-        return;
+        return failed;
     };
     let names: Vec<String> = stack.resources.keys().cloned().collect();
     for name in names {
@@ -723,13 +759,28 @@ fn put_back(world: &mut World, at: Place<'_>, stack: &mut Stack, before: &Stack)
         match before.resources.get(&name) {
             Some(old) if *old == current => {}
             Some(old) => {
-                if let Some(kind) = resources::kind(&old.kind) {
+                if let Some(kind) = resources::kind(&old.kind)
+                    && !skip.contains(&name)
+                {
                     if old.physical_id == current.physical_id {
-                        let _ = (kind.update)(
+                        let undone = (kind.update)(
                             &mut work.maker(world, stack, &name),
                             &old.physical_id,
                             &old.properties,
                         );
+                        if let Err(error) = undone {
+                            let failure = work.refusal(world, &name, &error);
+                            stack.note(
+                                now,
+                                &name,
+                                &old.kind,
+                                &old.physical_id,
+                                "UPDATE_FAILED",
+                                Some(failure.reason),
+                            );
+                            failed.push(name);
+                            continue;
+                        }
                     } else {
                         let _ = (kind.delete)(
                             &mut work.maker(world, stack, &name),
@@ -753,4 +804,5 @@ fn put_back(world: &mut World, at: Place<'_>, stack: &mut Stack, before: &Stack)
             }
         }
     }
+    failed
 }

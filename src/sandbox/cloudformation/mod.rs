@@ -103,6 +103,10 @@ pub enum StackWork {
     Delete {
         retain: Vec<String>,
     },
+    /// A rollback that failed goes on, without these resources.
+    Rollback {
+        skip: Vec<String>,
+    },
     /// A detection of drift, by its id, of these resources or all.
     Detect {
         id: String,
@@ -128,6 +132,10 @@ pub fn run(world: &mut World, due: Due) {
                 StackWork::Create => engine::create(world, at, stack),
                 StackWork::Update => engine::update(world, at, stack),
                 StackWork::Delete { retain } => engine::delete(world, at, stack, &retain),
+                StackWork::Rollback { skip } => {
+                    engine::continue_rollback(world, at, stack, &skip);
+                    Ok(())
+                }
                 StackWork::Detect { id, only } => {
                     drift::finish(world, at, stack, &id, &only);
                     Ok(())

@@ -52,6 +52,12 @@ pub struct Stack {
     pub pending: Option<Box<Pending>>,
     /// The stack set it belongs to.
     pub stack_set: Option<String>,
+    /// What a rollback that failed was to bring back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Box<Stack>>,
+    /// Who made or last changed it, in whose name CloudFormation acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// What drift detection found since the last update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<StackDrift>,
@@ -137,10 +143,24 @@ impl Stack {
         });
     }
 
+    /// The principal that CloudFormation acts as. Stacks that were copied from elsewhere do not tell.
+    pub fn principal(&self, account: &str) -> String {
+        match (&self.actor, &self.stack_set) {
+            (Some(actor), _) => actor.clone(),
+            (None, Some(_)) => execution_role(account),
+            (None, None) => format!("arn:aws:iam::{account}:root"),
+        }
+    }
+
     /// Whether an operation is under way.
     pub fn busy(&self) -> bool {
         self.status.ends_with("_IN_PROGRESS")
     }
+}
+
+/// A session of the role by which service-managed stack sets act: "stacksets-exec-" and 32 hex digits.
+pub fn execution_role(account: &str) -> String {
+    format!("arn:aws:sts::{account}:assumed-role/stacksets-exec-{account:0>32}/AWSCloudFormation")
 }
 
 /// The text of a stack's template.

@@ -60,6 +60,7 @@ pub(super) struct NewStack {
     pub(super) termination_protection: bool,
     pub(super) on_failure: OnFailure,
     pub(super) stack_set: Option<String>,
+    pub(super) actor: String,
 }
 
 /// Puts a stack that is being made into the world; its id.
@@ -88,6 +89,8 @@ pub(super) fn insert(world: &mut World, at: Place<'_>, new: NewStack) -> Result<
         on_failure: new.on_failure,
         pending: None,
         stack_set: new.stack_set,
+        undo: None,
+        actor: Some(new.actor),
         drift: None,
     };
     stack.turn(now, "CREATE_IN_PROGRESS", Some("User Initiated".to_owned()));
@@ -154,6 +157,7 @@ fn create_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         termination_protection: call.bool("EnableTerminationProtection").unwrap_or(false),
         on_failure,
         stack_set: None,
+        actor: call.principal.clone(),
     };
     let id = insert(
         world,
@@ -221,12 +225,49 @@ fn update_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         },
         &id,
         |_, stack| {
+            stack.actor = Some(call.principal.clone());
             stack.pending = Some(Box::new(pending));
             stack.turn(now, "UPDATE_IN_PROGRESS", Some("User Initiated".to_owned()));
         },
     );
     finish_later(world, call, &id, duration(&template), StackWork::Update);
     Ok(json!({"StackId": id}))
+}
+
+fn continue_update_rollback(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let stack = find(world, call, call.text("StackName"))?;
+    if stack.status != "UPDATE_ROLLBACK_FAILED" {
+        return Err(invalid(format!(
+            "Stack:{} is in {} state and can not continue rolling back.",
+            stack.id, stack.status
+        )));
+    }
+    let skip = call.strings("ResourcesToSkip");
+    if let Some(unknown) = skip
+        .iter()
+        .find(|name| !stack.resources.contains_key(*name))
+    {
+        return Err(invalid(format!(
+            "Resource [{unknown}] does not exist in stack {} and cannot be skipped",
+            stack.name
+        )));
+    }
+    let id = stack.id.clone();
+    let seconds = parse(&template_text(world, &stack.source)).map_or(30, |t| duration(&t));
+    let (now, at) = (
+        call.now,
+        Place {
+            account: &call.account,
+            region: &call.region,
+        },
+    );
+    with_stack(world, at, &id, |_, stack| {
+        stack.actor = Some(call.principal.clone());
+        let reason = Some("User Initiated".to_owned());
+        stack.turn(now, "UPDATE_ROLLBACK_IN_PROGRESS", reason);
+    });
+    finish_later(world, call, &id, seconds, StackWork::Rollback { skip });
+    Ok(json!({}))
 }
 
 fn delete_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
@@ -261,6 +302,7 @@ fn delete_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         },
         &id,
         |_, stack| {
+            stack.actor = Some(call.principal.clone());
             stack.turn(now, "DELETE_IN_PROGRESS", Some("User Initiated".to_owned()));
         },
     );
@@ -467,6 +509,11 @@ fn update_termination_protection(world: &mut World, call: &Call) -> Result<Value
 }
 
 pub(super) const OPERATIONS: &[Row] = &[
+    (
+        "cloudformation",
+        "ContinueUpdateRollback",
+        continue_update_rollback,
+    ),
     ("cloudformation", "CreateStack", create_stack),
     ("cloudformation", "DeleteStack", delete_stack),
     (

@@ -652,3 +652,68 @@ fn a_failed_update_puts_everything_back() {
         Some(&String::new())
     );
 }
+
+/// User guide, "Continue rolling back an update": a rollback that fails stays so until the cause is mended or what
+/// cannot be brought back is skipped.
+#[test]
+fn a_rollback_that_fails_is_continued() {
+    let mut world = world(0);
+    let (first, second) = ("first-key".to_owned(), "second-key".to_owned());
+    let key: crate::sandbox::kms::Key = serde_json::from_value(json!({
+        "description": "", "policy": "{}", "created": 0, "rotation": false, "enabled": true, "deletion": null, "tags": {}}))
+    .unwrap();
+    let keys = &mut world.region_mut(LOGGING, HOME).unwrap().kms.keys;
+    keys.insert(first.clone(), key.clone());
+    keys.insert(second.clone(), key);
+    world.s3.taken_elsewhere.insert("taken-bucket".to_owned());
+    let alias = "Parameters: {Key: {Type: String}}\nResources:\n  Alias: {Type: 'AWS::KMS::Alias', Properties: {AliasName: alias/mine, TargetKeyId: !Ref Key}}";
+    let more = format!(
+        "{alias}\n  Bucket: {{Type: 'AWS::S3::Bucket', DependsOn: Alias, Properties: {{BucketName: taken-bucket}}}}"
+    );
+    let act = |world: &mut World, operation: &str, input: Value| {
+        let done = call(world, LOGGING, HOME, "cloudformation", operation, input);
+        wait(world, 600);
+        done
+    };
+    let status = |world: &World| {
+        let state = &world.region(LOGGING, HOME).unwrap().cloudformation;
+        state.stack("s").unwrap().status.clone()
+    };
+    let input = json!({"StackName": "s", "TemplateBody": alias, "Parameters": parameters(&[("Key", &first)])});
+    act(&mut world, "CreateStack", input).unwrap();
+    let early = act(
+        &mut world,
+        "ContinueUpdateRollback",
+        json!({"StackName": "s"}),
+    );
+    assert_eq!(early.unwrap_err().code, "ValidationError");
+    let keys = &mut world.region_mut(LOGGING, HOME).unwrap().kms.keys;
+    let lost = keys.remove(&first).unwrap();
+    let input = json!({"StackName": "s", "TemplateBody": more, "Parameters": parameters(&[("Key", &second)])});
+    act(&mut world, "UpdateStack", input.clone()).unwrap();
+    assert_eq!(status(&world), "UPDATE_ROLLBACK_FAILED");
+    let refused = act(&mut world, "UpdateStack", input).unwrap_err();
+    assert!(refused.message.contains("can not be updated"), "{refused}");
+    act(
+        &mut world,
+        "ContinueUpdateRollback",
+        json!({"StackName": "s"}),
+    )
+    .unwrap();
+    assert_eq!(status(&world), "UPDATE_ROLLBACK_FAILED");
+    let mut skipping = world.clone();
+    let skip = json!({"StackName": "s", "ResourcesToSkip": ["Alias"]});
+    act(&mut skipping, "ContinueUpdateRollback", skip).unwrap();
+    assert_eq!(status(&skipping), "UPDATE_ROLLBACK_COMPLETE");
+    let keys = &mut world.region_mut(LOGGING, HOME).unwrap().kms.keys;
+    keys.insert(first.clone(), lost);
+    act(
+        &mut world,
+        "ContinueUpdateRollback",
+        json!({"StackName": "s"}),
+    )
+    .unwrap();
+    assert_eq!(status(&world), "UPDATE_ROLLBACK_COMPLETE");
+    let aliases = &world.region(LOGGING, HOME).unwrap().kms.aliases;
+    assert_eq!(aliases.get("alias/mine"), Some(&first));
+}

@@ -87,7 +87,7 @@ pub fn operation<'s>(service: &'s Service, request: &Request) -> Result<&'s Oper
                 .filter(|_| last(prefix) == last(&service.target_prefix))
                 .ok_or_else(|| unknown_operation(service, name))
         }
-        Wire::Model(Protocol::Query) => {
+        Wire::Model(Protocol::Query | Protocol::Ec2) => {
             let name = query::action(request).unwrap_or_default();
             named(&name).ok_or_else(|| unknown_operation(service, &name))
         }
@@ -111,6 +111,10 @@ pub fn unknown_operation(service: &Service, name: &str) -> AwsError {
                 "Could not find operation {name} for version {}",
                 service.api_version
             ),
+        ),
+        Protocol::Ec2 => AwsError::new(
+            "InvalidAction",
+            format!("The action {name} is not valid for this web service."),
         ),
         Protocol::Json => AwsError::new(
             "UnknownOperationException",
@@ -143,7 +147,7 @@ pub fn decode(
             cbor::decode(&request.body).and_then(|value| json::decode(service, shape, &value, ""))
         }
         Wire::Model(Protocol::Json) => json::decode_body(service, shape, &request.body),
-        Wire::Model(Protocol::Query) => query::decode(service, shape, request),
+        Wire::Model(Protocol::Query | Protocol::Ec2) => query::decode(service, shape, request),
         Wire::Model(Protocol::RestJson | Protocol::RestXml) => {
             rest::decode(service, operation, shape, request)
         }
@@ -160,6 +164,7 @@ fn malformed(service: &Service, problem: &str) -> AwsError {
     match service.protocol {
         Protocol::Json => AwsError::new("SerializationException", problem),
         Protocol::Query => AwsError::new("MalformedInput", problem),
+        Protocol::Ec2 => AwsError::new("InvalidParameterValue", problem),
         Protocol::RestJson if service.name == "guardduty" => {
             AwsError::new("BadRequestException", problem)
         }
@@ -226,6 +231,10 @@ pub fn encode(
             content_type("text/xml");
             response.body = xml::query_response(service, operation, output, request_id);
         }
+        Wire::Model(Protocol::Ec2) => {
+            content_type("text/xml;charset=UTF-8");
+            response.body = xml::ec2_response(service, operation, output, request_id);
+        }
         Wire::Model(Protocol::RestJson | Protocol::RestXml) => {
             rest::encode(service, operation, output, request_id, &mut response);
         }
@@ -284,6 +293,10 @@ pub fn encode_error(
             typed("text/xml");
             let namespace = service.map_or("", |service| service.xml_namespace.as_str());
             xml::query_error(namespace, error, status, request_id)
+        }
+        Wire::Model(Protocol::Ec2) => {
+            typed("text/xml;charset=UTF-8");
+            xml::bare_error(error, request_id)
         }
         Wire::Model(Protocol::RestXml) => {
             typed("application/xml");

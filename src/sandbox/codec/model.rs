@@ -18,6 +18,8 @@ pub enum Protocol {
     Query,
     RestJson,
     RestXml,
+    /// EC2's own: query requests with flat lists, and answers without wrappers.
+    Ec2,
 }
 
 /// One service's model.
@@ -146,7 +148,7 @@ type Source = (
 );
 
 /// The embedded models.
-static SOURCES: [Source; 15] = models![
+static SOURCES: [Source; 16] = models![
     "organizations",
     "sts",
     "account",
@@ -160,6 +162,7 @@ static SOURCES: [Source; 15] = models![
     "guardduty",
     "s3",
     "kms",
+    "ec2",
     "events",
     "sns",
 ];
@@ -206,6 +209,7 @@ fn compile(name: &'static str, text: &str) -> Result<Service, String> {
             "query" => Some(Protocol::Query),
             "rest-json" => Some(Protocol::RestJson),
             "rest-xml" => Some(Protocol::RestXml),
+            "ec2" => Some(Protocol::Ec2),
             _ => None,
         })
         .ok_or_else(|| fail("it speaks no known protocol"))?;

@@ -1,11 +1,11 @@
-//! The query protocol's requests: forms with dotted names.
+//! The requests of the query protocol and of EC2's: forms with dotted names.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::Request;
-use super::model::{Kind, Service, ShapeId};
+use super::model::{Kind, Protocol, Service, ShapeId};
 use super::stamp;
 
 /// A form as a tree.
@@ -61,6 +61,7 @@ fn node(
     let Some(shape) = service.shape(shape) else {
         return Err(format!("{path} has no shape"));
     };
+    let ec2 = service.protocol == Protocol::Ec2;
     let text = || from.value.as_deref().unwrap_or_default();
     let wrong = |wanted: &str| format!("{path} must be {wanted}, not {:?}", text());
     match &shape.kind {
@@ -69,7 +70,11 @@ fn node(
         } => {
             let mut read = Map::new();
             for (wire, child) in &from.children {
-                let name = by_wire.get(wire).unwrap_or(wire);
+                let name = by_wire
+                    .get(wire)
+                    // EC2's requests begin with a capital what its answers begin with a small letter.
+                    .or_else(|| ec2.then(|| by_wire.get(&small(wire)))?)
+                    .unwrap_or(wire);
                 let inner = format!("{path}{}{name}", if path.is_empty() { "" } else { "." });
                 let value = match members.get(name) {
                     Some(member) => node(service, member.shape, child, &inner, member.flattened)?,
@@ -84,7 +89,7 @@ fn node(
             member_name,
             ..
         } => {
-            let items = if flattened || shape.flattened {
+            let items = if flattened || shape.flattened || ec2 {
                 from
             } else {
                 let name = member_name.as_deref().unwrap_or("member");
@@ -150,6 +155,13 @@ fn node(
         },
         Kind::Timestamp => stamp::read(&Value::from(text())),
     }
+}
+
+/// The word with a small first letter.
+fn small(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// The numbered children in numeric order.

@@ -167,6 +167,11 @@ impl Violation {
             .with("Type", "InvalidInputException"),
             ("resourcegroupstaggingapi", _) => AwsError::new("InvalidParameterException", message),
             ("sns", _) => AwsError::new("InvalidParameter", message),
+            (_, Protocol::Ec2) => match &self.rule {
+                Rule::Required => AwsError::new("MissingParameter", message),
+                Rule::Unknown => AwsError::new("UnknownParameter", message),
+                _ => AwsError::new("InvalidParameterValue", message),
+            },
             (_, Protocol::Query) => AwsError::new("ValidationError", message),
             (_, Protocol::RestXml) => AwsError::new("InvalidArgument", message),
             _ => AwsError::new("ValidationException", message),

@@ -51,6 +51,23 @@ pub(super) fn query_response(
     out.into_bytes()
 }
 
+/// The answer of an EC2 operation: no wrapper around the output.
+pub(super) fn ec2_response(
+    service: &Service,
+    operation: &Operation,
+    output: &Value,
+    request_id: &str,
+) -> Vec<u8> {
+    let name = &operation.name;
+    let mut out = format!("<{name}Response xmlns=\"{}/\">", service.xml_namespace);
+    element("requestId", request_id, &mut out);
+    if let Some(shape) = operation.output {
+        structure(service, shape, output, &mut out);
+    }
+    out.push_str(&format!("</{name}Response>"));
+    out.into_bytes()
+}
+
 /// An error of a query operation.
 pub(super) fn query_error(
     namespace: &str,
@@ -72,7 +89,7 @@ pub(super) fn query_error(
     out.into_bytes()
 }
 
-/// An error of a service that is not known, in the form that readers of Query and of EC2 understand.
+/// An error as EC2 has it; also that of a service that is not known, for readers of Query understand it too.
 pub(super) fn bare_error(error: &AwsError, request_id: &str) -> Vec<u8> {
     let mut out = "<Response><Errors><Error>".to_owned();
     element("Code", &error.code, &mut out);

@@ -37,12 +37,52 @@ impl std::fmt::Debug for Poke {
 /// Every poke, by what it is about.
 pub static TABLE: &[&[Poke]] = &[organization::POKES, services::POKES, stacks::POKES, TIME];
 
-const TIME: &[Poke] = &[Poke {
-    name: "wait",
-    arguments: &["MINUTES"],
-    help: "let time pass: what AWS has promised for then happens",
-    act: wait,
-}];
+const TIME: &[Poke] = &[
+    Poke {
+        name: "finalize-organization",
+        arguments: &["MINUTES"],
+        help: "for so long the organization has not finished initializing, and no account can be created",
+        act: finalize,
+    },
+    Poke {
+        name: "empty-pages",
+        arguments: &["ON_OR_OFF"],
+        help: "let an empty page come before each page of Organizations' lists",
+        act: empty_pages,
+    },
+    Poke {
+        name: "wait",
+        arguments: &["MINUTES"],
+        help: "let time pass: what AWS has promised for then happens",
+        act: wait,
+    },
+];
+
+fn finalize(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let minutes = minutes(given.get(0))?;
+    let until = world.now.plus_secs(minutes * 60);
+    world.quirks.finalizing_until = Some(until);
+    Ok(format!(
+        "no account can be created until {}",
+        until.iso8601()
+    ))
+}
+
+fn empty_pages(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let on = match given.get(0) {
+        "on" => true,
+        "off" => false,
+        word => {
+            return Err(PokeError::new(format!("`{word}` is neither on nor off"))
+                .hint("write `on` or `off`"));
+        }
+    };
+    world.quirks.empty_pages = on;
+    Ok(match on {
+        true => String::from("Organizations answers with empty pages between others"),
+        false => String::from("Organizations answers with full pages"),
+    })
+}
 
 /// Why nothing was poked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -166,17 +206,20 @@ fn settle(world: &mut World, ended: impl Fn(&World) -> bool) -> Result<(), PokeE
     Ok(())
 }
 
-fn wait(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
-    let word = given.get(0);
-    let minutes = word
-        .parse::<u32>()
+fn minutes(word: &str) -> Result<i64, PokeError> {
+    word.parse::<u32>()
         .ok()
         .filter(|minutes| (1..=60 * 24 * 400).contains(minutes))
+        .map(i64::from)
         .ok_or_else(|| {
             PokeError::new(format!("`{word}` is no number of minutes"))
                 .hint("write a whole number, such as 15")
-        })?;
-    let until = world.now.plus_secs(i64::from(minutes) * 60);
+        })
+}
+
+fn wait(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let minutes = minutes(given.get(0))?;
+    let until = world.now.plus_secs(minutes * 60);
     let before = pending(world, until);
     world.advance(until);
     Ok(format!(

@@ -6,6 +6,7 @@ use super::organization::edited;
 use super::{Given, Poke, PokeError, call, find};
 use crate::sandbox::guardduty::Detector;
 use crate::sandbox::world::{RegionWorld, World};
+use crate::sandbox::{account, ec2};
 
 pub(super) const POKES: &[Poke] = &[
     Poke {
@@ -79,6 +80,12 @@ pub(super) const POKES: &[Poke] = &[
         arguments: &["ACCOUNT", "[REGION]"],
         help: "delete Config's aggregator",
         act: delete_aggregator,
+    },
+    Poke {
+        name: "open-ssh",
+        arguments: &["ACCOUNT", "[REGION]"],
+        help: "let the whole internet in on port 22 through the default security group",
+        act: open_ssh,
     },
     Poke {
         name: "disable-guardduty",
@@ -305,6 +312,32 @@ fn stop_recorder(world: &mut World, given: &Given<'_>) -> Result<String, PokeErr
     let operation = "StopConfigurationRecorder";
     call(world, at(&place), "config", operation, input)?;
     Ok(format!("the recorder {} was stopped", there(world, &place)))
+}
+
+fn open_ssh(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    // Every Region that is enabled has a default group, whether or not anything else is there.
+    let id = find::account(world, given.get(0))?;
+    let enabled = |region: &str| {
+        let there = world.account(&id);
+        there.is_some_and(|it| account::is_enabled(&it.settings, region))
+    };
+    let place = match given.option(1) {
+        Some(region) if enabled(region) => (id, region.to_owned()),
+        region => place(world, "Region in use", given.get(0), region, |_| true)?,
+    };
+    let (account, region) = at(&place);
+    let group = ec2::default_group(account, region);
+    let input = json!({
+        "GroupId": group,
+        "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
+                           "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+    });
+    let operation = "AuthorizeSecurityGroupIngress";
+    call(world, at(&place), "ec2", operation, input)?;
+    Ok(format!(
+        "port 22 of {group} {} is open to 0.0.0.0/0",
+        there(world, &place)
+    ))
 }
 
 fn edit_recorder(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {

@@ -52,6 +52,8 @@ fn world() -> World {
         |sid: &str| json!({"Sid": sid, "Effect": "Deny", "Action": "s3:*", "Resource": "*"});
     let document =
         json!({"Version": "2012-10-17", "Statement": [statement("One"), statement("Two")]});
+    let all = json!({"Version": "2012-10-17",
+                     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
     for (id, name, at) in [
         ("p-FullAWSAccess", "FullAWSAccess", Some(ROOT)),
         ("p-guard", "guard", Some(OU_PROD)),
@@ -63,19 +65,24 @@ fn world() -> World {
                 name: name.to_owned(),
                 description: String::new(),
                 kind: "SERVICE_CONTROL_POLICY".to_owned(),
-                content: document.to_string(),
+                content: match id {
+                    "p-FullAWSAccess" => all.to_string(),
+                    _ => document.to_string(),
+                },
                 aws_managed: id == "p-FullAWSAccess",
                 targets: at.into_iter().map(str::to_owned).collect(),
             },
         );
     }
     // A target keeps one policy of a type at least.
-    for target in [ROOT, OU_PROD] {
+    let ous = organization.ous.keys().chain(organization.members.keys());
+    let targets: Vec<String> = ous.cloned().chain([ROOT.to_owned()]).collect();
+    for target in targets {
         let mut attached = BTreeSet::from(["p-FullAWSAccess".to_owned()]);
         if target == OU_PROD {
             attached.insert("p-guard".to_owned());
         }
-        organization.attached.insert(target.to_owned(), attached);
+        organization.attached.insert(target, attached);
     }
     organization.tags.insert(
         workload(0),
@@ -398,6 +405,12 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
         case(
             "edit-recorder payments",
             &[&format!("{config}/recorder/settings/*")],
+        ),
+        case("finalize-organization 50", &["/quirks/finalizing_until"]),
+        case("empty-pages on", &["/quirks/empty_pages"]),
+        case(
+            &format!("open-ssh payments {HOME}"),
+            &[&config.replace("/config", "/ec2/groups")],
         ),
         case("delete-recorder payments", &[&format!("{config}/recorder")]),
         case(

@@ -30,6 +30,7 @@ pub(super) const KINDS: &[Kind] = &[
         create: create_role,
         update: |maker, name, props| put_role(maker, name, props),
         delete: |maker, name, _| {
+            maker.may("iam", "DeleteRole", json!({ "RoleName": name }))?;
             maker
                 .world
                 .account_mut(maker.account)?
@@ -160,6 +161,11 @@ fn create_role(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsErro
 }
 
 fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity, AwsError> {
+    let roles = maker.world.account(maker.account);
+    let there = roles.is_some_and(|account| account.iam.roles.contains_key(name));
+    let operation = if there { "UpdateRole" } else { "CreateRole" };
+    let path = str_of(props, "Path").unwrap_or_else(|| "/".to_owned());
+    maker.may("iam", operation, json!({"RoleName": name, "Path": path}))?;
     let tags = maker.tags(props);
     let (now, id) = (
         maker.world.now,
@@ -222,6 +228,7 @@ fn put_role_policy(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, Aws
         str_of(props, "RoleName").unwrap_or_default(),
         str_of(props, "PolicyName").unwrap_or_default(),
     );
+    maker.may("iam", "PutRolePolicy", json!({ "RoleName": role }))?;
     let roles = &mut maker.world.account_mut(maker.account)?.iam.roles;
     let found = roles.get_mut(&role).ok_or_else(|| no_such_role(&role))?;
     found

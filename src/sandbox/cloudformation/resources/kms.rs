@@ -32,7 +32,10 @@ pub(super) const KINDS: &[Kind] = &[
         seconds: 60,
         rank: 0,
         create: create_key,
-        update: |maker, id, props| configure(maker, id.to_owned(), props),
+        update: |maker, id, props| {
+            maker.may("kms", "PutKeyPolicy", json!({ "KeyId": id }))?;
+            configure(maker, id.to_owned(), props)
+        },
         delete: |maker, id, props| {
             let days = str_of(props, "PendingWindowInDays")
                 .and_then(|d| d.parse::<i64>().ok())
@@ -70,6 +73,7 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 fn create_key(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError> {
+    maker.may("kms", "CreateKey", json!({}))?;
     let id = maker.world.rng.uuid();
     configure(maker, id, props)
 }

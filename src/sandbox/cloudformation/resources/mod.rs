@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{Identity, text};
 use crate::sandbox::call::{AwsError, Call};
-use crate::sandbox::table;
 use crate::sandbox::world::{RegionWorld, World};
+use crate::sandbox::{scp, table};
 
 mod cloudtrail;
 mod config;
@@ -77,6 +77,8 @@ pub struct Maker<'a> {
     pub region: &'a str,
     pub stack_name: &'a str,
     pub logical_id: &'a str,
+    /// Who acts: CloudFormation does what its caller may, StackSets what their execution role may.
+    pub principal: &'a str,
     /// Tags of the stack, which reach every resource that can have tags.
     pub tags: &'a BTreeMap<String, String>,
 }
@@ -89,12 +91,19 @@ impl Maker<'_> {
         operation: &str,
         input: Value,
     ) -> Result<Value, AwsError> {
-        let principal = format!(
-            "arn:aws:sts::{}:assumed-role/cloudformation/AWSCloudFormation",
-            self.account
-        );
-        let call = Call::internal(self.account, self.region, &principal, self.world.now, input);
+        let call = self.internal(input);
+        scp::check(self.world, service, operation, &call)?;
         table::invoke(self.world, service, operation, &call)
+    }
+
+    /// Fails where policies do not let it make a call, for what is done to the world directly.
+    pub fn may(&self, service: &str, operation: &str, input: Value) -> Result<(), AwsError> {
+        scp::check(self.world, service, operation, &self.internal(input))
+    }
+
+    fn internal(&self, input: Value) -> Call {
+        let now = self.world.now;
+        Call::internal(self.account, self.region, self.principal, now, input)
     }
 
     /// A name for a resource that names itself: stack, logical id and something random.

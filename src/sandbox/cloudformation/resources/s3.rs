@@ -67,6 +67,7 @@ fn create_bucket(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsEr
         Some(name) => name,
         None => maker.make_name(63).to_lowercase(),
     };
+    maker.may("s3", "CreateBucket", json!({ "Bucket": name }))?;
     let lock = flag(props, "ObjectLockEnabled").unwrap_or(false);
     let now = maker.world.now;
     maker
@@ -77,6 +78,7 @@ fn create_bucket(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsEr
 }
 
 fn update_bucket(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity, AwsError> {
+    maker.may("s3", "PutBucketVersioning", json!({ "Bucket": name }))?;
     configure(maker, name, props)
 }
 
