@@ -22,13 +22,12 @@ const DESCRIPTORS: [Embedded; 5] = embed!("baselines":
     "roles.toml",
 );
 
-const TEMPLATES: [Embedded; 9] = embed!("stacksets":
+const TEMPLATES: [Embedded; 8] = embed!("stacksets":
     "cloudtrail-logs.yaml",
     "cloudtrail-trail.yaml",
     "config-aggregator.yaml",
     "config-logs.yaml",
     "config-recorder.yaml",
-    "ec2-defaults-role.yaml",
     "ec2-defaults.yaml",
     "guardduty-findings.yaml",
     "roles.yaml",

@@ -372,8 +372,8 @@ impl Asking<'_> {
         Ok(present([("noncompliant", json!(noncompliant))]))
     }
 
-    /// The newest run that ended, of the last three days: what is to run every day and has not since then has
-    /// not run.
+    /// The newest run of the last three days: what is to run every day and has not since then has not run. One
+    /// that is under way, as where a stack was just made, is waited for a little.
     async fn automation(&self, document: &str) -> Result<Facts, AwsError> {
         use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey as Key};
         let client = &self.aws.ssm(self.at).await?;
@@ -412,21 +412,35 @@ impl Asking<'_> {
         let newest = listed
             .into_iter()
             .filter(|run| run.document_name() == Some(document))
-            .filter(|run| run.execution_end_time().is_some())
             .max_by_key(|run| run.execution_start_time().map(|time| time.secs()));
         let Some(id) = newest.and_then(|run| run.automation_execution_id) else {
             return Ok(absent());
         };
-        let answer = self
-            .aws
-            .call(self.ctx, EXECUTION, self.at, || {
-                client
-                    .get_automation_execution()
-                    .automation_execution_id(&id)
-                    .send()
-            })
-            .await?;
-        let run = answer.automation_execution;
+        let mut looks = 0;
+        let run = loop {
+            let answer = self
+                .aws
+                .call(self.ctx, EXECUTION, self.at, || {
+                    client
+                        .get_automation_execution()
+                        .automation_execution_id(&id)
+                        .send()
+                })
+                .await?;
+            let run = answer.automation_execution;
+            let status = run
+                .as_ref()
+                .and_then(|run| run.automation_execution_status());
+            let under_way = status.is_some_and(|status| {
+                matches!(status.as_str(), "Pending" | "InProgress" | "Waiting")
+            });
+            looks += 1;
+            if !under_way || looks > 12 {
+                break run;
+            }
+            (self.ctx.tell)(format!("{document} runs in account {}", self.at.account));
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        };
         let status = run
             .as_ref()
             .and_then(|run| run.automation_execution_status())

@@ -802,7 +802,18 @@ fn enable_root_sessions(world: &mut World, call: &Call) -> Result<Value, AwsErro
     enable_root_feature(world, call, "RootSessions")
 }
 
+/// Refused without trusted access for iam.amazonaws.com (M:iam ListOrganizationsFeatures, errors).
 fn list_organizations_features(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let trusted = world
+        .organization
+        .as_ref()
+        .is_some_and(|organization| organization.trusts("iam.amazonaws.com"));
+    if !trusted {
+        return Err(AwsError::new(
+            "ServiceAccessNotEnabledException",
+            "Trusted access is not enabled for iam.amazonaws.com",
+        ));
+    }
     let id = organizations::id(world).map(str::to_owned);
     let features = iam(world, call)?.root_features.clone();
     Ok(json!({"OrganizationId": id, "EnabledFeatures": features}))

@@ -281,7 +281,7 @@ fn what_the_automation_could_not_do_is_found() {
         .expect("there")
         .iam
         .roles
-        .remove("orgstrap-ec2-defaults");
+        .retain(|name, _| !name.starts_with("orgstrap-ec2-defaults"));
     let next = failed.now.plus_secs(86_400);
     failed.advance(next);
     let (told, _, _) = findings(failed);
@@ -343,4 +343,21 @@ fn a_copy_of_a_prepared_organization_needs_no_preparing() {
     ]);
     let document: serde_json::Value = serde_json::from_str(&rehearsed).expect("JSON");
     assert_eq!(document["changes"], json!([]), "{rehearsed}");
+}
+
+/// An account that joins gets role, document and first run in any order of Regions: nothing is left to find.
+#[test]
+fn an_account_that_joins_is_prepared_at_once() {
+    let subject = with_ec2_defaults();
+    let world = applied(&subject, inside::empty_world(&subject));
+    let mut plan = subject.plan.clone();
+    let mut late = plan.accounts[&"shop".parse().expect("a key")].clone();
+    late.name = "late".to_owned();
+    late.email = "aws+late@example.com".parse().expect("an email");
+    late.preparation.alias = Some("acme-late".to_owned());
+    plan.accounts.insert("late".parse().expect("a key"), late);
+    let subject = Subject::of(plan);
+    let world = applied(&subject, world);
+    let (found, _) = inside::drift(&subject, world);
+    assert_eq!(found.findings, vec![]);
 }

@@ -391,7 +391,7 @@ fn readers_are_secops_of_this_organization_and_may_only_read() {
                 assert_eq!(trust["Principal"]["Service"], "config.amazonaws.com");
                 continue;
             }
-            if name == "ec2-defaults-role.yaml" {
+            if name == "ec2-defaults.yaml" {
                 assert_eq!(trust["Principal"]["Service"], "ssm.amazonaws.com");
                 assert!(trust["Condition"]["StringEquals"]["aws:SourceAccount"].is_string());
                 continue;
@@ -492,7 +492,7 @@ fn the_role_for_ec2_defaults_allows_what_the_script_calls() {
         })
     });
     let called: std::collections::BTreeSet<String> = calls.collect();
-    let role = template("ec2-defaults-role.yaml");
+    let role = template("ec2-defaults.yaml");
     let statement = &role["Resources"]["Rights"]["Properties"]["PolicyDocument"]["Statement"][0];
     let allowed: std::collections::BTreeSet<String> = statement["Action"]
         .as_array()

@@ -91,9 +91,6 @@ pub(super) const KINDS: &[Kind] = &[
         rank: 0,
         create: |maker, props| {
             let made = maker.call("ssm", "CreateAssociation", association(props))?;
-            if props.contains_key("WaitForSuccessTimeoutSeconds") {
-                await_success(maker, props)?;
-            }
             let id = made
                 .pointer("/AssociationDescription/AssociationId")
                 .and_then(Value::as_str)
@@ -170,24 +167,6 @@ fn create_document(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, Aws
     }
     maker.call("ssm", "CreateDocument", Value::Object(input))?;
     Ok(identity(name, &[]))
-}
-
-/// CloudFormation waits for the first run: it is over when the resource is made, or the resource fails.
-fn await_success(maker: &mut Maker<'_>, props: &Props) -> Result<(), AwsError> {
-    let document = str_of(props, "Name").unwrap_or_default();
-    let now = maker.world.now;
-    let region = maker.world.region_mut(maker.account, maker.region)?;
-    for run in region.automation.executions.values_mut() {
-        if run.document != document || run.ends <= now {
-            continue;
-        }
-        run.ends = now;
-        if let Some(why) = &run.failure {
-            let message = format!("Association did not reach the status Success: {why}");
-            return Err(AwsError::new("NotStabilized", message));
-        }
-    }
-    Ok(())
 }
 
 fn association(props: &Props) -> Value {
