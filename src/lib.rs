@@ -21,6 +21,7 @@ pub mod drift;
 pub mod event;
 pub mod execute;
 pub mod graph;
+pub mod import;
 pub mod inventory;
 pub mod observe;
 pub mod plan;

@@ -13,13 +13,14 @@ use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 use tokio::sync::OnceCell;
 
-use super::{Aws, AwsError, Counts, GLOBAL_REGION, Inner, Options, pacer, sessions};
+use super::{Aws, Counts, GLOBAL_REGION, Inner, Options, pacer, sessions};
 use crate::plan::Region;
 
 impl Aws {
     /// Real AWS, or whatever `AWS_ENDPOINT_URL` points to, with the credentials of the environment:
-    /// variables, profiles, SSO, web identity, instance roles. Fails when there are none.
-    pub async fn connect(options: Options) -> Result<Aws, AwsError> {
+    /// variables, profiles, SSO, web identity, instance roles. Nothing is asked yet: where there are
+    /// none, the first call fails.
+    pub async fn connect(options: Options) -> Aws {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -36,9 +37,7 @@ impl Aws {
         if let Some(profile) = &options.profile {
             loader = loader.profile_name(profile);
         }
-        let aws = Aws::over(loader.load().await, options);
-        aws.caller().await?;
-        Ok(aws)
+        Aws::over(loader.load().await, options)
     }
 
     /// AWS over a configuration: any connector, any credentials. Retries are turned off, because
@@ -60,7 +59,7 @@ impl Aws {
                 global,
                 caller: OnceCell::new(),
                 pacer: pacer::Pacer::new(options.pace, options.pace_overrides.clone()),
-                sessions: sessions::Sessions::default(),
+                sessions: sessions::Sessions::by(&options.access_role),
                 random: Mutex::new(fastrand::Rng::with_seed(options.seed)),
                 counts: Mutex::new(Counts {
                     calls: BTreeMap::new(),

@@ -47,7 +47,7 @@ pub struct Options {
     /// The named profile; `None` leaves the choice to the environment.
     pub profile: Option<String>,
     pub home_region: Region,
-    /// The role by which member accounts are entered.
+    /// The role by which member accounts are entered, unless [`Aws::enter_by`] says otherwise.
     pub access_role: String,
     pub pace: Pace,
     /// Rates by `service:Operation` that replace the table's.
@@ -208,6 +208,10 @@ impl Aws {
         loop {
             let turn = self.inner.pacer.turn(ctx, operation, at).await;
             *lock(&self.inner.counts).calls.entry(operation).or_default() += 1;
+            match at {
+                Some(at) => tracing::debug!("{operation} in {}/{}", at.account, at.region),
+                None => tracing::debug!("{operation}"),
+            }
             let outcome = send().await;
             let failed = match outcome {
                 Ok(value) => {

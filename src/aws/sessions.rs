@@ -1,6 +1,7 @@
-//! Role sessions: one per member account, shared by everybody, refreshed before it ends.
+//! Role sessions: one per member account, shared by everybody, refreshed before it ends. By which role, is
+//! tried in an order: a check that finds no role of its own goes by the access role.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
@@ -20,9 +21,16 @@ const LENGTH_S: i32 = 3_600;
 const REFRESH_BEFORE: Duration = Duration::from_secs(300);
 
 /// The pool of sessions.
-#[derive(Default)]
 pub(super) struct Sessions {
     slots: Mutex<BTreeMap<AccountId, Arc<Slot>>>,
+    roles: Mutex<Roles>,
+}
+
+/// The roles by which accounts are entered, the first that opens.
+struct Roles {
+    names: Vec<String>,
+    /// Accounts that the first did not open and a later one did.
+    fell_back: BTreeSet<AccountId>,
 }
 
 /// One account's session. The lock is held while a session is asked for, so that many callers
@@ -61,6 +69,22 @@ impl Aws {
         slot.session.lock().await.session = None;
     }
 
+    /// From now on enters member accounts by the first of these roles that opens. Sessions that there are
+    /// already are forgotten.
+    pub fn enter_by(&self, names: Vec<String>) {
+        let sessions = &self.inner.sessions;
+        lock(&sessions.slots).clear();
+        *lock(&sessions.roles) = Roles {
+            names,
+            fell_back: BTreeSet::new(),
+        };
+    }
+
+    /// The accounts that the first role did not open and a later one did.
+    pub fn fell_back(&self) -> BTreeSet<AccountId> {
+        lock(&self.inner.sessions.roles).fell_back.clone()
+    }
+
     /// The account's session, from the pool or from STS.
     pub(super) async fn session(
         &self,
@@ -93,14 +117,54 @@ impl Aws {
         }
     }
 
+    /// A session by the first role that opens. Only the last one is waited for where the account is new: the
+    /// others come to it later.
     async fn assume(&self, ctx: &Caller, account: &AccountId) -> Result<Session, AwsError> {
+        let names = lock(&self.inner.sessions.roles).names.clone();
+        let Some((last, earlier)) = names.split_last() else {
+            return Err(AwsError::refused(ASSUME, "NoRole", "no role to enter by"));
+        };
+        let impatient = Caller {
+            new_account: false,
+            ..ctx.clone()
+        };
+        let mut refused: Option<AwsError> = None;
+        for role in earlier {
+            match self.assume_role(&impatient, account, role).await {
+                Err(error) if error.is("AccessDenied") => {
+                    refused.get_or_insert(error);
+                }
+                done => return done,
+            }
+        }
+        match (self.assume_role(ctx, account, last).await, refused) {
+            (Ok(session), Some(_)) => {
+                lock(&self.inner.sessions.roles)
+                    .fell_back
+                    .insert(account.clone());
+                Ok(session)
+            }
+            // Who may not take the last role sees why the one that was meant did not do.
+            (Err(error), Some(first)) if error.is("AccessDenied") => Err(AwsError {
+                message: format!("{}; and then: {}", first.message, error.message),
+                ..error
+            }),
+            (done, _) => done,
+        }
+    }
+
+    async fn assume_role(
+        &self,
+        ctx: &Caller,
+        account: &AccountId,
+        role: &str,
+    ) -> Result<Session, AwsError> {
         let at = AccountRegion {
             account: self.caller().await?,
             region: self.home_region().clone(),
         };
         // The regional endpoint: tokens of the global one are refused in opt-in Regions.
         let client = aws_sdk_sts::Client::new(&self.own_config(&at.region));
-        let role = &self.inner.options.access_role;
         let arn = format!("arn:aws:iam::{account}:role/{role}");
         let name = session_name(&self.inner.options.run);
         let answer = self
@@ -150,6 +214,17 @@ fn session_name(run: &str) -> String {
 }
 
 impl Sessions {
+    /// An empty pool that enters by one role.
+    pub(super) fn by(role: &str) -> Self {
+        Self {
+            slots: Mutex::default(),
+            roles: Mutex::new(Roles {
+                names: vec![role.to_owned()],
+                fell_back: BTreeSet::new(),
+            }),
+        }
+    }
+
     fn slot(&self, account: &AccountId) -> Arc<Slot> {
         lock(&self.slots)
             .entry(account.clone())

@@ -14,16 +14,24 @@ macro_rules! embed {
     };
 }
 
-const DESCRIPTORS: [Embedded; 3] =
-    embed!("baselines": "cloudtrail.toml", "config.toml", "guardduty.toml");
+const DESCRIPTORS: [Embedded; 5] = embed!("baselines":
+    "cloudtrail.toml",
+    "config.toml",
+    "ec2-defaults.toml",
+    "guardduty.toml",
+    "roles.toml",
+);
 
-const TEMPLATES: [Embedded; 6] = embed!("stacksets":
+const TEMPLATES: [Embedded; 9] = embed!("stacksets":
     "cloudtrail-logs.yaml",
     "cloudtrail-trail.yaml",
     "config-aggregator.yaml",
     "config-logs.yaml",
     "config-recorder.yaml",
+    "ec2-defaults-role.yaml",
+    "ec2-defaults.yaml",
     "guardduty-findings.yaml",
+    "roles.yaml",
 );
 
 /// Names of the built-in baselines, in order.

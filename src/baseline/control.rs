@@ -90,19 +90,22 @@ pub enum ControlFix {
     /// The resource as its template says, through Cloud Control: for types that CloudFormation's own
     /// drift detection leaves out.
     PutResource,
+    /// The automation that the probe names, run with the parameters of the association that is the resource.
+    RunAutomation,
     /// Only a person can decide.
     Person,
 }
 
 impl ControlFix {
     /// Every fix.
-    pub const ALL: [ControlFix; 7] = [
+    pub const ALL: [ControlFix; 8] = [
         ControlFix::StartLogging,
         ControlFix::StartRecorder,
         ControlFix::PutRecorder,
         ControlFix::PutChannel,
         ControlFix::RevertDrift,
         ControlFix::PutResource,
+        ControlFix::RunAutomation,
         ControlFix::Person,
     ];
 
@@ -115,6 +118,7 @@ impl ControlFix {
             ControlFix::PutChannel => "put-channel",
             ControlFix::RevertDrift => "revert-drift",
             ControlFix::PutResource => "put-resource",
+            ControlFix::RunAutomation => "run-automation",
             ControlFix::Person => "person",
         }
     }
@@ -127,6 +131,7 @@ impl ControlFix {
                 | ControlFix::PutChannel
                 | ControlFix::RevertDrift
                 | ControlFix::PutResource
+                | ControlFix::RunAutomation
         )
     }
 }

@@ -35,6 +35,8 @@ pub struct Descriptor {
     pub stacks: Vec<StackSpec>,
     pub stack_sets: Vec<StackSetSpec>,
     pub guardduty: Option<GuardDutySpec>,
+    /// The role that only reads, where the baseline brings one into every account.
+    pub audit_role: Option<Words>,
     pub controls: Vec<ControlSpec>,
     /// Templates by the file name that the descriptor calls them by.
     pub templates: BTreeMap<String, Template>,
@@ -125,10 +127,11 @@ pub enum Need {
     StackSet(StackName),
 }
 
-const ROOT: [&str; 12] = [
+const ROOT: [&str; 13] = [
     "name",
     "summary",
     "costs",
+    "audit_role",
     "trusted_access",
     "service_linked_roles",
     "management_service_linked_roles",
@@ -237,6 +240,10 @@ impl<'s> Parser<'s, '_> {
         let management_service_linked_roles =
             self.reader.names(&root, "management_service_linked_roles");
         self.read_options(&root);
+        let audit_role = self
+            .reader
+            .text(&root, "audit_role")
+            .and_then(|text| self.words(&text, false));
 
         let mut delegated_administrators = Vec::new();
         let what = "`[[delegated-administrator]]`";
@@ -322,6 +329,7 @@ impl<'s> Parser<'s, '_> {
             stacks,
             stack_sets,
             guardduty,
+            audit_role,
             controls,
             templates: std::mem::take(&mut self.templates),
         })

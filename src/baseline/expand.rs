@@ -12,7 +12,7 @@ use super::{
     BaselineProblem, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
     builtin, folder,
 };
-use crate::change::{Address, Attribute, OWNERSHIP_TAG, Part, Place, Text};
+use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackName, Tags};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
@@ -230,11 +230,20 @@ impl Expansion<'_> {
 
     fn account(&mut self, baseline: &Chosen<'_>, account: &AccountRef) -> Option<Whose> {
         let organization = &self.plan.organization;
-        let key = match account {
+        let (key, duty) = match account {
             AccountRef::Management => return Some(Whose::Management),
-            AccountRef::Logging => &organization.logging,
-            AccountRef::SecOps => &organization.secops,
-            AccountRef::Key(key) => key,
+            AccountRef::Logging => (organization.logging.as_ref(), "logging"),
+            AccountRef::SecOps => (organization.secops.as_ref(), "secops"),
+            AccountRef::Key(key) => (Some(key), ""),
+        };
+        let Some(key) = key else {
+            let message = format!("the plan names no account as `{duty}`");
+            self.problem(
+                baseline,
+                message,
+                Some(format!("add `{duty}` to [organization]")),
+            );
+            return None;
         };
         match self.plan.accounts.get(key) {
             Some(account) if account.id.as_ref() == Some(&organization.management_account) => {
@@ -332,8 +341,8 @@ impl Expansion<'_> {
             }
             Piece::OrganizationId => Text::reference(Address::Organization, Attribute::Id),
             Piece::ManagementId => Text::literal(organization.management_account.as_str()),
-            Piece::LoggingId => self.account_id(&organization.logging),
-            Piece::SecOpsId => self.account_id(&organization.secops),
+            Piece::LoggingId => self.account_id(organization.logging.as_ref()?),
+            Piece::SecOpsId => self.account_id(organization.secops.as_ref()?),
             Piece::Region | Piece::Option(_) | Piece::Output { .. } => return None,
         })
     }
@@ -435,6 +444,16 @@ impl Expansion<'_> {
 
     fn preparations(&mut self, baseline: &Chosen<'_>) {
         let descriptor = &baseline.descriptor;
+        if let Some(words) = &descriptor.audit_role {
+            let role = self.fill(baseline, words, None);
+            match role.value(&Bindings::default()) {
+                Ok(role) => self.wanted.audit_role = Some(role),
+                Err(_) => {
+                    let message = "`audit_role` must be known before anything is made".to_owned();
+                    self.problem(baseline, message, None);
+                }
+            }
+        }
         self.wanted
             .trusted_access
             .extend(descriptor.trusted_access.iter().cloned());
@@ -527,6 +546,7 @@ impl Expansion<'_> {
                 tags: ownership(),
                 regions: regions.clone(),
                 retain_on_removal: set.retain_on_removal,
+                except: self.plan.ous_without(baseline.name),
                 needs,
             };
             self.wanted.stack_sets_access = true;
@@ -665,6 +685,25 @@ impl Expansion<'_> {
         });
     }
 
+    /// Every account; where the baseline's stacks leave out OUs, those that they do not leave out.
+    fn every_account(&self, baseline: &Chosen<'_>, regions: BTreeSet<Region>) -> Places {
+        let except = self.plan.ous_without(baseline.name);
+        if except.is_empty() || baseline.descriptor.stack_sets.is_empty() {
+            return Places::EveryAccount(regions);
+        }
+        let management = Some(&self.plan.organization.management_account);
+        let members = self.plan.accounts.iter().filter(|(_, planned)| {
+            planned.id.as_ref() != management && !except.contains(&planned.ou)
+        });
+        let places = regions.into_iter().flat_map(|region| {
+            let member = |(key, _): (&AccountKey, _)| Place::Member(key.clone(), region.clone());
+            let mut places = vec![Place::Management(region.clone())];
+            places.extend(members.clone().map(member));
+            places
+        });
+        Places::These(places.collect())
+    }
+
     fn controls(&mut self, baseline: &Chosen<'_>) {
         for control in &baseline.descriptor.controls {
             if !baseline.on(control.when.as_ref()) {
@@ -680,7 +719,7 @@ impl Expansion<'_> {
                 Scope::AccountRegion => (governed, true),
             };
             let places = if everywhere {
-                Places::EveryAccount(regions)
+                self.every_account(baseline, regions)
             } else {
                 let Some(account) = self.account(baseline, &control.account) else {
                     continue;

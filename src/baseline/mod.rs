@@ -25,7 +25,7 @@ pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
 use crate::change::{Place, Text};
-use crate::plan::{AccountKey, Principal, Region, StackName, Tags};
+use crate::plan::{AccountKey, OuPath, Principal, Region, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Wanted {
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
     pub stack_sets: BTreeMap<StackName, WantedStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
+    /// The role that only reads, by which a check enters the accounts that have it.
+    #[serde(default)]
+    pub audit_role: Option<String>,
     /// What is looked at in the services themselves, by control id.
     #[serde(default)]
     pub controls: BTreeMap<String, WantedControl>,
@@ -75,6 +78,9 @@ pub struct WantedStackSet {
     pub regions: BTreeSet<Region>,
     /// Whether accounts that leave keep their stacks.
     pub retain_on_removal: bool,
+    /// The OUs of the plan whose accounts are to have none of it, those below them named too.
+    #[serde(default)]
+    pub except: BTreeSet<OuPath>,
     pub needs: BTreeSet<crate::change::Address>,
 }
 

@@ -103,7 +103,9 @@ fn section(text: &mut String, descriptor: &Descriptor) {
     for cost in &descriptor.costs {
         let _ = writeln!(text, "- {cost}");
     }
-    let _ = writeln!(text, "\n| option | default | |\n| --- | --- | --- |");
+    if !descriptor.options.is_empty() {
+        let _ = writeln!(text, "\n| option | default | |\n| --- | --- | --- |");
+    }
     for (name, spec) in &descriptor.options {
         let _ = writeln!(text, "| `{name}` | {} | {} |", default(spec), meaning(spec));
     }
@@ -139,6 +141,7 @@ fn put_back(fix: ControlFix) -> &'static str {
         ControlFix::PutChannel => "`config:PutDeliveryChannel`",
         ControlFix::RevertDrift => "a change set in REVERT_DRIFT mode",
         ControlFix::PutResource => "Cloud Control",
+        ControlFix::RunAutomation => "`ssm:StartAutomationExecution`",
         ControlFix::Person => "a person",
     }
 }

@@ -118,6 +118,42 @@ fn untag<'a, 'y>(node: &'a Yaml<'y>) -> &'a Yaml<'y> {
     }
 }
 
+/// Types whose deletion takes data with it.
+const DATA: [&str; 14] = [
+    "AWS::Backup::BackupVault",
+    "AWS::Cognito::UserPool",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::DynamoDB::Table",
+    "AWS::EC2::Volume",
+    "AWS::EFS::FileSystem",
+    "AWS::KMS::Key",
+    "AWS::Kinesis::Stream",
+    "AWS::Logs::LogGroup",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+];
+
+/// The resources of a template that hold data and are deleted with the stack, as `LogicalId (Type)`.
+/// DeletionPolicy keeps a resource, or a snapshot of it.
+pub fn data_resources(body: &str) -> Vec<String> {
+    let documents = Yaml::load_from_str(body).unwrap_or_default();
+    let resources = documents.first().and_then(|d| section(d, "Resources"));
+    resources
+        .into_iter()
+        .flat_map(entries)
+        .filter_map(|(name, resource)| {
+            let kind = section(resource, "Type")?.as_str()?;
+            let kept = section(resource, "DeletionPolicy")
+                .and_then(|policy| policy.as_str())
+                .is_some_and(|policy| policy != "Delete");
+            (DATA.contains(&kind) && !kept).then(|| format!("{name} ({kind})"))
+        })
+        .collect()
+}
+
 fn section<'a, 'y>(node: &'a Yaml<'y>, key: &str) -> Option<&'a Yaml<'y>> {
     entries_of(node)
         .find(|(name, _)| name.as_str() == Some(key))

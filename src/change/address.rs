@@ -26,7 +26,15 @@ pub enum Address {
     /// The access role answers and the service-linked roles are there.
     Access(AccountKey),
     Placement(AccountKey),
+    /// The account closed for good.
+    Closure(AccountKey),
     Contact(AccountKey, ContactKind),
+    AccountAlias(AccountKey),
+    PasswordPolicy(AccountKey),
+    /// Regions that an account does not have from the start; `None` for the management account.
+    OptInRegions(Option<AccountKey>),
+    /// Central management of root users of member accounts.
+    RootAccess,
     /// Tags of what existed before.
     Tags(Target),
     PolicyTags(PolicyKey),
@@ -49,6 +57,8 @@ pub enum Address {
     RolloutRepair(StackName, u16),
     /// A stack set's instances in one account that joins: auto-deployed and awaited, or created.
     RolloutTo(StackName, AccountKey),
+    /// A stack set's instances in one account that leaves its OUs: taken away by AWS and awaited, or deleted.
+    RolloutFrom(StackName, AccountKey),
     /// Auto-deployment on again after a staged update.
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
@@ -87,6 +97,32 @@ impl Place {
     }
 }
 
+impl Address {
+    /// The account of the plan that it is about, if it is about one.
+    pub fn account(&self) -> Option<&AccountKey> {
+        match self {
+            Address::Account(key)
+            | Address::AccountName(key)
+            | Address::Access(key)
+            | Address::Placement(key)
+            | Address::Contact(key, _)
+            | Address::AccountAlias(key)
+            | Address::PasswordPolicy(key)
+            | Address::OptInRegions(Some(key))
+            | Address::Tags(Target::Account(key))
+            | Address::Attachment(_, Target::Account(key))
+            | Address::DelegatedAdministrator(_, key)
+            | Address::Stack(Place::Member(key, _), _)
+            | Address::Control(_, Place::Member(key, _))
+            | Address::StackDrift(Place::Member(key, _), _)
+            | Address::Closure(key)
+            | Address::RolloutTo(_, key)
+            | Address::RolloutFrom(_, key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -120,9 +156,15 @@ impl fmt::Display for Address {
             Address::AccountName(key) => write!(f, "name of account {key}"),
             Address::Access(key) => write!(f, "access to account {key}"),
             Address::Placement(key) => write!(f, "placement of account {key}"),
+            Address::Closure(key) => write!(f, "closure of account {key}"),
             Address::Contact(key, kind) => {
                 write!(f, "{} contact of account {key}", kind.word())
             }
+            Address::AccountAlias(key) => write!(f, "alias of account {key}"),
+            Address::PasswordPolicy(key) => write!(f, "password policy of account {key}"),
+            Address::OptInRegions(Some(key)) => write!(f, "opt-in Regions of account {key}"),
+            Address::OptInRegions(None) => f.write_str("opt-in Regions of the management account"),
+            Address::RootAccess => f.write_str("centralized root access"),
             Address::Tags(target) => write!(f, "tags of {target}"),
             Address::PolicyTags(key) => write!(f, "tags of policy {key}"),
             Address::Policy(key) => write!(f, "policy {key}"),
@@ -147,6 +189,9 @@ impl fmt::Display for Address {
                 write!(f, "missing instances of {name}, stage {stage}")
             }
             Address::RolloutTo(name, key) => write!(f, "rollout of {name} to account {key}"),
+            Address::RolloutFrom(name, key) => {
+                write!(f, "removal of {name} from account {key}")
+            }
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
             Address::Control(id, place) => write!(f, "control {id} in {place}"),

@@ -18,7 +18,8 @@ pub use text::{Attribute, Bindings, Part, Text, Unbound};
 
 use crate::inventory::AutoDeployment;
 use crate::plan::{
-    AccountKey, Contact, ContactKind, Email, PolicyType, Portion, Principal, Region, Tags,
+    AccountKey, Contact, ContactKind, Email, PasswordPolicy, PolicyType, Portion, Principal,
+    Region, Tags,
 };
 
 /// One difference between plan and inventory.
@@ -119,6 +120,10 @@ pub enum Act {
         account: Text,
         to: Text,
     },
+    /// `organizations:CloseAccount`.
+    CloseAccount {
+        account: Text,
+    },
     /// Sets and removes tags of a root, OU, account or policy.
     Tag {
         resource: Text,
@@ -130,6 +135,23 @@ pub enum Act {
         contact_kind: ContactKind,
         contact: Contact,
     },
+    /// `iam:CreateAccountAlias`, which takes the place of one there is.
+    PutAccountAlias {
+        account: Text,
+        alias: String,
+    },
+    /// `iam:UpdateAccountPasswordPolicy`, whole.
+    PutPasswordPolicy {
+        account: Text,
+        policy: PasswordPolicy,
+    },
+    /// `account:EnableRegion` for each, awaited.
+    EnableRegions {
+        account: Text,
+        regions: BTreeSet<Region>,
+    },
+    /// Both features of `iam:EnableOrganizationsRoot…`.
+    CentralizeRootAccess,
 
     CreatePolicy {
         name: String,
@@ -206,6 +228,14 @@ pub enum Act {
         name: String,
         wave: Wave,
     },
+    /// Instances of an account that a set no longer reaches: auto-deployment takes them away, which is
+    /// awaited; what it leaves is deleted by `DeleteStackInstances`.
+    RemoveStackInstances {
+        name: String,
+        account: Text,
+        /// Whether the stacks stay in the account.
+        retain: bool,
+    },
     /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
     ForgetStackInstances {
         name: String,
@@ -241,6 +271,13 @@ pub enum Act {
         account: Text,
         region: Region,
         stack: String,
+    },
+    /// `ssm:StartAutomationExecution`, awaited.
+    RunAutomation {
+        account: Text,
+        region: Region,
+        document: String,
+        parameters: BTreeMap<String, Vec<String>>,
     },
     /// One resource brought to these properties through Cloud Control, or made anew.
     PutResource {
@@ -300,6 +337,10 @@ pub struct Wave {
     pub failure_tolerance: Portion,
     /// Accounts by id that must have a CURRENT instance in every Region afterwards.
     pub expect: Vec<Text>,
+    /// Targets, by OU id, that do not reach those accounts: an instance that came through one of them is
+    /// on its way out and does not count.
+    #[serde(default)]
+    pub leaving: BTreeSet<String>,
 }
 
 impl Change {
@@ -321,6 +362,7 @@ impl Act {
             Act::CreateOrganization
             | Act::EnableAllFeatures
             | Act::EnablePolicyType { .. }
+            | Act::CentralizeRootAccess
             | Act::EnableTrustedAccess { .. }
             | Act::ActivateStackSets
             | Act::CreateServiceLinkedRole { .. }
@@ -334,7 +376,12 @@ impl Act {
             Act::RegisterDelegatedAdministrator { account, .. }
             | Act::RenameAccount { account, .. }
             | Act::PrepareAccount { account, .. }
+            | Act::CloseAccount { account }
+            | Act::RemoveStackInstances { account, .. }
             | Act::PutAlternateContact { account, .. }
+            | Act::PutAccountAlias { account, .. }
+            | Act::PutPasswordPolicy { account, .. }
+            | Act::EnableRegions { account, .. }
             | Act::EnableGuardDutyAdministrator { account, .. }
             | Act::ConfigureGuardDuty { account, .. }
             | Act::StartLogging { account, .. }
@@ -342,6 +389,7 @@ impl Act {
             | Act::PutRecorder { account, .. }
             | Act::PutChannel { account, .. }
             | Act::RevertDrift { account, .. }
+            | Act::RunAutomation { account, .. }
             | Act::PutResource { account, .. } => visit(account),
             Act::CreateOu { parent, .. } => visit(parent),
             Act::MoveAccount { account, to } => {

@@ -1,8 +1,6 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
@@ -16,11 +14,7 @@ use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{DiffOptions, ProblemKind};
 use crate::execute::{Stop, Summary};
-use crate::report::{Printer, json, plan as preview, words};
-
-/// A reading that is older than this when the lock is had is made again: another run may have come
-/// and gone since, or a person may have, while the question was open.
-const FRESH: Duration = Duration::from_secs(30);
+use crate::report::{Printer, json, plan as preview, summary, words};
 
 /// Make AWS as the org plan says.
 ///
@@ -135,7 +129,7 @@ async fn apply(
     }
     show(&found, global, printer);
     if found.preview.changes.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(found.exit());
     }
     let question = format!(
         "Make {} in organization {}?",
@@ -149,16 +143,19 @@ async fn apply(
     let holding = Holding::take(session, stop).await?;
     match still(found, job, &options, &source, session, printer).await {
         Ok(found) => {
+            let all_read = found.exit();
             let work = Work {
                 plan: Some(&job.subject.plan),
                 graph: found.graph,
                 bindings: found.bindings,
                 expected: found.preview.expected,
                 speed: job.speed,
+                claim: summary::AS_PLANNED,
+                timeline: None,
                 next: &|done| next(job, done, &source, global),
             };
             let done = make(work, holding, session, global, printer, stop).await;
-            Ok(make::exit(&done))
+            Ok(make::exit(&done).max(all_read))
         }
         Err(error) => {
             give_back(holding, session, printer).await;
@@ -176,8 +173,7 @@ async fn still(
     session: &Session,
     printer: &Printer,
 ) -> Result<Comparison, CommandError> {
-    let now = Timestamp::try_from(session.aws.now()).unwrap_or(found.taken_at);
-    if now.duration_since(found.taken_at).unsigned_abs() < FRESH {
+    if !make::is_old(found.taken_at, session) {
         return Ok(found);
     }
     let again = compare(session, &job.subject, source, options, printer).await?;

@@ -1,27 +1,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::cached::{self, Ages, Reading};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::make::{Work, make};
 use super::perform::Holding;
 use super::session::Session;
 use super::subject::Subject;
-use super::{Form, Global, Output, compare, files, prompt, session, stop, subject};
+use super::{Form, Global, Output, files, inventory, prompt, session, stop, subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{DiffOptions, diff};
-use crate::drift::{self, Controls, Finding, Findings, Fix, SavedFindings, Severity};
+use crate::diff::{Diff, DiffOptions, diff};
+use crate::drift::{self, Controls, Finding, Findings, Fix, Severity};
 use crate::execute::Stop;
 use crate::graph::graph;
-use crate::observe::{detect_drift, probe};
+use crate::inventory::SavedInventory;
+use crate::observe::cache::MaxAge;
+use crate::observe::detect_drift;
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
     Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, words,
+    plan as preview, summary, words,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -53,10 +57,11 @@ pub(super) struct Drift {
     /// minutes, and more with the number of accounts.
     #[arg(long)]
     deep: bool,
-    /// Show only what is new or gone since the check that `--out` saved in this file.
+    /// Show only what is new or gone since the inventory in this file was saved: by `--out` here, or by
+    /// `orgstrap inventory --out`. Both are judged by the org plan as it is now.
     #[arg(long, value_name = "FILE", conflicts_with = "fix")]
     since: Option<PathBuf>,
-    /// Save this check, whole, for a later `--since`.
+    /// Save what was read, for a later `--since`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write a report into a file too; its ending says which: .html, .md, .sarif, .xml (JUnit) or .json.
@@ -66,6 +71,12 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
+    /// The role by which member accounts are entered, also to put things back. Without it a check goes by
+    /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    #[command(flatten)]
+    ages: Ages,
 }
 
 /// A severity, as an argument.
@@ -118,6 +129,7 @@ struct Check {
     told: BTreeSet<Address>,
     changes: Vec<Change>,
     bindings: Bindings,
+    reading: Reading,
 }
 
 pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandResult {
@@ -129,8 +141,11 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
         );
     }
     // Read before anything else: a wrong file should not cost a check.
-    let earlier = verb.since.as_deref().map(load).transpose()?;
-    session::with(&subject.plan, global, printer, async |session| {
+    let earlier = verb.since.as_deref();
+    let earlier = earlier
+        .map(|file| judged(file, verb, &subject))
+        .transpose()?;
+    session::looking(&subject.plan, global, printer, async |session| {
         let stop = Stop::new();
         tokio::select! {
             biased;
@@ -140,16 +155,31 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
     })
 }
 
-/// Reads a saved check.
-fn load(file: &Path) -> Result<Findings, CommandError> {
-    let doing = || format!("could not read the check {}", file.display());
-    let text =
-        std::fs::read_to_string(file).map_err(|error| CommandError::caused(doing(), &error))?;
-    SavedFindings::from_json(&text)
-        .map(|saved| saved.findings)
-        .map_err(|error| {
-            CommandError::caused(doing(), &error).hint("`orgstrap drift --out FILE` saves one")
-        })
+/// What was wrong when an inventory was saved.
+fn judged(file: &Path, verb: &Drift, subject: &Subject) -> Result<Findings, CommandError> {
+    let saved = inventory::load(file, &subject.plan)?;
+    let (found, mut findings) = judge(subject, &saved);
+    let checks = drift::checks(&subject.plan, &subject.wanted, &saved.inventory, &found);
+    if saved.answers.is_empty() && !checks.is_empty() {
+        return Err(CommandError::new(format!(
+            "the inventory {} does not hold what the controls say",
+            file.display()
+        ))
+        .hint(
+            "`orgstrap drift --out FILE` and `orgstrap inventory --out FILE` save one that does",
+        ));
+    }
+    drift::judge_controls(&mut findings, &subject.wanted, &checks, &saved.answers);
+    Ok(findings.only(|finding| asked_for(verb, finding)))
+}
+
+/// The comparison, and what it finds in organization and stacks.
+fn judge(subject: &Subject, saved: &SavedInventory) -> (Diff, Findings) {
+    let inventory = &saved.inventory;
+    let options = DiffOptions::default();
+    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let findings = drift::judge(&subject.plan, inventory, &found);
+    (found, findings)
 }
 
 async fn drift(
@@ -161,19 +191,29 @@ async fn drift(
     printer: &Printer,
     stop: &Stop,
 ) -> CommandResult {
-    let before = check(verb, subject, session, printer).await?;
+    let max_age = match verb.fix {
+        true => {
+            session.guard().await?;
+            verb.ages.or_anew()
+        }
+        false => verb.ages.max_age(),
+    };
+    let before = check(verb, subject, session, max_age, global, printer).await?;
+    tell_roles(subject, session, printer);
     match earlier {
         Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
         None => show(&before.findings, verb, subject, global, printer),
     }
-    if !verb.fix {
-        keep(&before.findings, verb, subject, printer)?;
-        return Ok(exit(&before.findings, verb));
-    }
-    let changes = fixes(&before);
+    let changes = match verb.fix {
+        true => fixes(&before),
+        false => Vec::new(),
+    };
     if changes.is_empty() {
-        printer.say("There is nothing that orgstrap can put back.");
-        keep(&before.findings, verb, subject, printer)?;
+        if verb.fix {
+            printer.say("There is nothing that orgstrap can put back.");
+        }
+        write_files(&before, verb, subject, printer)?;
+        before.reading.keep(printer);
         return Ok(exit(&before.findings, verb));
     }
     let order = graph(changes)
@@ -205,11 +245,18 @@ async fn drift(
         bindings: before.bindings.clone(),
         expected: None,
         speed: None,
+        claim: summary::AS_PLANNED,
+        timeline: None,
         next: &|_| Vec::new(),
     };
     let holding = Holding::take(session, stop).await?;
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => vec![subject.plan.organization.access_role.clone()],
+    });
     let done = make(work, holding, session, global, printer, stop).await;
-    let after = check(verb, subject, session, printer).await?;
+    let anew = MaxAge::Of(Duration::ZERO);
+    let after = check(verb, subject, session, anew, global, printer).await?;
     if global.output() == Output::Text {
         printer.data_line(&format!(
             "\n{}",
@@ -217,44 +264,64 @@ async fn drift(
         ));
     }
     show(&after.findings, verb, subject, global, printer);
-    keep(&after.findings, verb, subject, printer)?;
-    Ok(match super::make::exit(&done) {
+    write_files(&after, verb, subject, printer)?;
+    let exit = match super::make::exit(&done) {
         Exit::Done => exit(&after.findings, verb),
         other => other,
-    })
+    };
+    after.reading.keep(printer);
+    Ok(exit)
 }
 
-/// Reads and judges.
+/// Reads and judges. Nobody is told of a finding on the word of what was read minutes ago, because it may
+/// have been put back since: where the usual ages count, what looks wrong is read again.
 async fn check(
     verb: &Drift,
     subject: &Subject,
     session: &Session,
+    max_age: MaxAge,
+    global: &Global,
     printer: &Printer,
 ) -> Result<Check, CommandError> {
-    printer.detail("Reading AWS…");
-    let inventory = compare::read(session, subject, printer).await?;
-    let found = diff(
-        &subject.plan,
-        &subject.wanted,
-        &inventory,
-        &DiffOptions::default(),
-    );
-    let mut findings = drift::judge(&subject.plan, &inventory, &found);
-    let checks = drift::checks(&subject.plan, &subject.wanted, &inventory, &found);
-    let teller = printer.clone();
-    let ctx = Caller::new(0, move |text| teller.detail(&text));
-    let answers = probe(&session.aws, drift::questions(&checks), &ctx).await;
-    let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, &answers);
+    session.aws.enter_by(match &verb.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
+        }
+    });
+    let mut reading = cached::read(session, subject, max_age, global, printer).await?;
+    let (mut found, mut findings) = judge(subject, &reading.saved);
+    let usual = max_age == MaxAge::Usual;
+    if usual && !reading.kept.is_empty() && !findings.findings.is_empty() {
+        reading.read_again(session, subject, printer).await?;
+        (found, findings) = judge(subject, &reading.saved);
+    }
+    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
+    reading
+        .ask(drift::questions(&checks), session, printer)
+        .await?;
+    if usual {
+        let doubtful = drift::in_doubt(&checks, &reading.saved.answers);
+        reading.ask_again(doubtful, session, printer).await?;
+    }
+    let answers = &reading.saved.answers;
+    let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
     let mut fixes: BTreeMap<Address, Change> = fixes
         .into_iter()
         .map(|change| (change.address.clone(), change))
         .collect();
     if verb.deep {
-        let deep = drift::deep(&subject.plan, &subject.wanted, &inventory);
+        session.guard().await?;
+        let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
         printer.detail("CloudFormation looks for drift…");
+        let teller = printer.clone();
+        let ctx = Caller::new(0, move |text| teller.detail(&text));
         let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
         deep.judge(&mut findings, &answers, &mut fixes);
     }
+    findings.from_cache.clone_from(&reading.kept);
     let mut changes = found.changes;
     changes.extend(fixes.into_values());
     let told = named(&findings).cloned().collect();
@@ -263,7 +330,26 @@ async fn check(
         findings: findings.only(|finding| asked_for(verb, finding)),
         changes,
         bindings: found.bindings,
+        reading,
     })
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
+    let accounts = session.aws.fell_back();
+    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
+        let access = &subject.plan.organization.access_role;
+        let more = match accounts.len() - 1 {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                words::count(more, "other account", "other accounts")
+            ),
+        };
+        printer.say(&format!(
+            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+        ));
+    }
 }
 
 /// Whether a finding is among those that were asked for.
@@ -361,25 +447,22 @@ fn show_since(
 }
 
 /// Writes the files that were asked for.
-fn keep(
-    findings: &Findings,
+fn write_files(
+    check: &Check,
     verb: &Drift,
     subject: &Subject,
     printer: &Printer,
 ) -> Result<(), CommandError> {
     for file in &verb.report {
-        let text = rendered(findings, verb, subject, file.form);
+        let text = rendered(&check.findings, verb, subject, file.form);
         files::write_private(&file.path, &text)?;
         printer.say(&format!("Wrote {}.", file.path.display()));
     }
     if let Some(out) = &verb.out {
-        let text = SavedFindings::new(findings.clone())
-            .to_json()
-            .map_err(|error| CommandError::caused("could not write the check as JSON", &error))?;
-        files::write_private(out, &text)?;
+        inventory::save(out, &check.reading.saved)?;
         let file = out.display();
         printer.say(&format!(
-            "Saved this check to {file}; `orgstrap drift --since {file}` tells what has changed since."
+            "Saved what was read to {file}; `orgstrap drift --since {file}` tells what has changed since."
         ));
     }
     Ok(())

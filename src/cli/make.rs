@@ -1,22 +1,37 @@
 //! What `apply` and `drift --fix` have in common: the run of a graph under the lock, and its report.
 
+use std::cell::RefCell;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::exit::Exit;
 use super::governor::Governor;
 use super::perform::Holding;
 use super::session::Session;
-use super::{Global, Output};
+use super::{Global, Output, cached};
 use crate::change::Bindings;
 use crate::event::Event;
 use crate::execute::{Stop, Summary, lock};
 use crate::graph::ChangeGraph;
 use crate::plan::OrgPlan;
+use crate::rehearse::Timeline;
 use crate::report::progress::{Progress, Show};
 use crate::report::{Printer, summary};
 
 /// How often bars are redrawn while nothing happens.
 const REDRAW: Duration = Duration::from_millis(250);
+
+/// A reading that is older than this when the lock is had is made again: another run may have come
+/// and gone since, or a person may have, while the question was open.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Whether a reading is too old to go by.
+pub(super) fn is_old(taken_at: Timestamp, session: &Session) -> bool {
+    let now = Timestamp::try_from(session.aws.now()).unwrap_or(taken_at);
+    now.duration_since(taken_at).unsigned_abs() >= FRESH
+}
 
 /// What is to be made.
 pub(super) struct Work<'a> {
@@ -28,6 +43,10 @@ pub(super) struct Work<'a> {
     pub(super) expected: Option<Duration>,
     /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
     pub(super) speed: Option<u32>,
+    /// What is so once everything is done, as a sentence.
+    pub(super) claim: &'static str,
+    /// Where it is noted when each change started and ended, for who wants to know.
+    pub(super) timeline: Option<&'a RefCell<Timeline>>,
     /// What the report tells to do next.
     pub(super) next: &'a dyn Fn(&Summary) -> Vec<String>,
 }
@@ -58,7 +77,15 @@ pub(super) async fn make(
         show,
         changes.map(|change| (change.address.clone(), change.verb)),
     );
-    let tell = |event: Event| progress.tell(&event);
+    let start = Instant::now();
+    let tell = |event: Event| {
+        progress.tell(&event);
+        if let Some(timeline) = work.timeline {
+            timeline.borrow_mut().take(event, start.elapsed());
+        }
+    };
+    // Before, so that nobody takes what was read until now for what is; and after, for what is read meanwhile.
+    cached::changed(session, global, printer);
     let running = holding.run(work.graph, work.bindings, &tell, stop);
     let done = match (session.sandbox, speed) {
         (true, Some(speed)) => watched(running, &progress, speed).await,
@@ -66,12 +93,14 @@ pub(super) async fn make(
         (true, None) => running.await,
         (false, _) => with_ticks(running, &progress).await,
     };
+    cached::changed(session, global, printer);
     let released = holding.release().await;
     let (record, took) = progress.finish();
     let ended = summary::Ended {
         accounts: work.plan.map_or_else(Vec::new, |plan| {
             summary::accounts(plan, &done.bindings, &record)
         }),
+        claim: work.claim,
         next: (work.next)(&done),
         record,
         took,

@@ -4,14 +4,18 @@
 //! runs it. What every verb shares is in [`Global`]; how AWS or the sandbox is reached is in
 //! `session`; everything that prints is [`crate::report`]'s.
 
+mod account;
 mod apply;
+mod cached;
 mod compare;
 mod completions;
+mod diff;
 mod drift;
 mod error;
 pub mod exit;
 mod files;
 mod governor;
+mod import;
 mod init;
 mod inventory;
 mod logging;
@@ -166,7 +170,10 @@ enum Verb {
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
     Inventory(inventory::Inventory),
+    Diff(diff::Diff),
+    Import(import::Import),
     Drift(drift::Drift),
+    Account(account::Account),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -190,7 +197,10 @@ impl Verb {
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
+            Verb::Diff(verb) => diff::run(verb, global, printer),
+            Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
+            Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),
             Verb::Completions(verb) => completions::run(verb, printer),

@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::compare::compare;
+use super::cached::{self, Ages};
+use super::compare::compared;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, files, session, subject};
@@ -27,17 +28,24 @@ pub(super) struct Plan {
     /// Plan the deletion of OUs and policies of orgstrap's own that the org plan no longer names.
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    ages: Ages,
 }
 
 pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan, global, printer)?;
-    session::with(&subject.plan, global, printer, async |session| {
+    session::looking(&subject.plan, global, printer, async |session| {
         let options = DiffOptions {
             create_organization: verb.create_organization,
             prune: verb.prune,
         };
         let source = verb.plan.display().to_string();
-        let mut found = compare(session, &subject, &source, &options, printer).await?;
+        let max_age = verb.ages.max_age();
+        let reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let of = |options: &DiffOptions| {
+            compared(session, &subject, &source, options, reading.inventory())
+        };
+        let mut found = of(&options)?;
         // A plan changes nothing, so it need not stop at a missing organization: it shows what would
         // be made of it.
         if !found.preview.problems.is_empty()
@@ -51,11 +59,13 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
                 create_organization: true,
                 ..options
             };
-            found = compare(session, &subject, &source, &options, printer).await?;
+            found = of(&options)?;
             printer.say(
                 "There is no organization yet; `apply` creates it when asked with `--create-organization`.",
             );
         }
+        found.preview.from_cache.clone_from(&reading.kept);
+        reading.keep(printer);
         match global.output() {
             Output::Text => printer.data(&preview::text(&found.preview)),
             Output::Json => printer.data_line(&json::plan(&found.preview).to_string()),
@@ -68,10 +78,10 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
         if let Some(out) = &verb.out {
             save(out, &subject, options, &found.preview.changes, printer)?;
         }
-        Ok(if found.preview.changes.is_empty() {
-            Exit::Done
-        } else {
+        Ok(if !found.preview.changes.is_empty() {
             Exit::Differs
+        } else {
+            found.exit()
         })
     })
 }

@@ -27,6 +27,37 @@ pub(super) fn confirm(
     answered_yes(&mut stdin.lock())
 }
 
+/// Asks for a word to be typed, for what cannot be taken back. `answer` is the word as an option gave it.
+pub(super) fn typed(
+    word: &str,
+    question: &str,
+    answer: Option<&str>,
+    printer: &Printer,
+) -> Result<bool, CommandError> {
+    if let Some(answer) = answer {
+        return match answer == word {
+            true => Ok(true),
+            false => Err(CommandError::new(format!(
+                "`--confirm {answer}` is not the name, which is `{word}`; nothing was changed"
+            ))),
+        };
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(
+            CommandError::new("nobody is there to type the name: stdin is not a terminal")
+                .hint(format!("pass `--confirm {word}`; nothing was changed")),
+        );
+    }
+    printer.ask(question);
+    let mut typed = String::new();
+    stdin
+        .lock()
+        .read_line(&mut typed)
+        .map_err(|error| CommandError::caused("could not read the answer", &error))?;
+    Ok(typed.trim() == word)
+}
+
 fn answered_yes(input: &mut impl BufRead) -> Result<bool, CommandError> {
     let mut answer = String::new();
     match input.read_line(&mut answer) {

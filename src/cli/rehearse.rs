@@ -13,7 +13,7 @@ use super::perform::Holding;
 use super::session::{SANDBOX_SEED, Session};
 use super::{Global, Output, inventory, session, subject};
 use crate::change::Address;
-use crate::diff::{DiffOptions, ProblemKind, diff};
+use crate::diff::{Blocked, DiffOptions, ProblemKind, diff};
 use crate::execute::Stop;
 use crate::inventory::Inventory;
 use crate::rehearse::{Timeline, chain, copy};
@@ -24,7 +24,8 @@ use crate::sandbox::FaultPlan;
 /// Try the org plan on a copy of the organization: what would happen, what would fail, how long it takes.
 ///
 /// Copies what AWS holds (or a saved inventory) into the sandbox and applies the plan there, in virtual
-/// time. AWS is read and nothing in it is changed; nor is a kept world. Exits 1 when a change would fail.
+/// time. AWS is read and nothing in it is changed; nor is a kept world. Exits 1 when a change would fail, or something
+/// could not be read and so was not copied.
 #[derive(Debug, Args)]
 pub(super) struct Rehearse {
     /// The org plan.
@@ -42,15 +43,9 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
     let subject = subject::load(&verb.plan, global, printer)?;
     let plan = &subject.plan;
     let found = match &verb.from {
-        Some(file) => inventory::load(file)?,
+        Some(file) => inventory::load(file, plan)?.inventory,
         None => inventory::read(&subject, global, printer)?,
     };
-    if found.caller != plan.organization.management_account {
-        return Err(CommandError::new(format!(
-            "the plan is for the organization of {}, but the inventory is that of account {}",
-            plan.organization.management_account, found.caller
-        )));
-    }
     let organization = &plan.organization;
     let copied = copy(
         &found,
@@ -70,6 +65,7 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
                 subject: &subject,
                 found: &found,
                 missing: copied.missing,
+                unread: false,
                 source: verb.plan.display().to_string(),
             }
             .rehearse(verb, session, printer)
@@ -78,11 +74,8 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
                 Output::Text => printer.data(&rehearsal::text(&rehearsal)),
                 Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
             }
-            Ok(if rehearsal.timeline.failed().next().is_some() {
-                Exit::Failed
-            } else {
-                Exit::Done
-            })
+            let believed = rehearsal.timeline.failed().next().is_none() && !rehearsal.unread;
+            Ok(if believed { Exit::Done } else { Exit::Failed })
         },
     )
 }
@@ -91,6 +84,7 @@ struct Stage<'a> {
     subject: &'a subject::Subject,
     found: &'a Inventory,
     missing: Vec<String>,
+    unread: bool,
     source: String,
 }
 
@@ -133,6 +127,7 @@ impl Stage<'_> {
     fn differences(&mut self, options: &DiffOptions, copy: &Comparison) {
         let subject = self.subject;
         let real = diff(&subject.plan, &subject.wanted, self.found, options);
+        self.unread = real.blocked.iter().any(Blocked::is_unread);
         let real: BTreeSet<&Address> = real.changes.iter().map(|change| &change.address).collect();
         let copied: BTreeSet<&Address> = copy
             .preview
@@ -207,6 +202,7 @@ impl Stage<'_> {
             took: begun.elapsed(),
             calls,
             missing: self.missing,
+            unread: self.unread,
         })
     }
 }

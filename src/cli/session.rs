@@ -39,12 +39,24 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
-        in_aws(plan, global, work)
+        in_aws(plan, Guard::ThePlans, global, work)
     }
+}
+
+/// Whose organization it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// The one that the plan is for.
+    ThePlans,
+    /// The same, but nobody asks before [`Session::guard`] does: where all is kept nothing is asked at all.
+    BeforeReading,
+    /// Anybody's: for reading what has no plan yet.
+    Anybodys,
 }
 
 fn in_aws(
     plan: &OrgPlan,
+    guard: Guard,
     global: &Global,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
@@ -62,10 +74,8 @@ fn in_aws(
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = options(plan, global, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
-        let aws = Aws::connect(options)
-            .await
-            .map_err(|error| no_credentials(&error))?;
-        let session = session(aws, plan, run, now(), false).await?;
+        let aws = Aws::connect(options).await;
+        let session = session(aws, plan, guard, run, now(), false).await?;
         work(&session).await
     })
 }
@@ -90,25 +100,75 @@ fn in_sandbox(
     result
 }
 
-/// Reaches AWS or the sandbox for `plan` only to read: a kept world stays as its file has it.
+/// The same for what only looks at AWS, perhaps only at what was read before: `work` calls
+/// [`Session::guard`] before it reads.
+pub(super) fn looking(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    if global.sandbox {
+        in_sandbox(plan, global, printer, work)
+    } else {
+        in_aws(plan, Guard::BeforeReading, global, work)
+    }
+}
+
+/// [`looking`], while a kept world of the sandbox stays as its file has it.
 pub(super) fn reading(
     plan: &OrgPlan,
     global: &Global,
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
+    read_as(plan, Guard::ThePlans, global, printer, work)
+}
+
+/// The same for an organization that has no plan yet; what `plan` says of whose it is counts for nothing.
+pub(super) fn reading_anybodys(
+    plan: &OrgPlan,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    read_as(plan, Guard::Anybodys, global, printer, work)
+}
+
+fn read_as(
+    plan: &OrgPlan,
+    guard: Guard,
+    global: &Global,
+    printer: &Printer,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
     if !global.sandbox {
-        return in_aws(plan, global, work);
+        let guard = match guard {
+            Guard::ThePlans => Guard::BeforeReading,
+            other => other,
+        };
+        return in_aws(plan, guard, global, work);
     }
     let file = global.world.as_deref().filter(|file| file.exists());
     let world = world(file, &plan.organization.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
-    in_world(plan, global, &world, faults(global), work)
+    in_world_as(plan, guard, global, &world, faults(global), work)
 }
 
 /// Does `work` in a sandbox's world, in its own time, which is virtual.
 pub(super) fn in_world(
     plan: &OrgPlan,
+    global: &Global,
+    world: &Arc<Mutex<World>>,
+    faults: FaultPlan,
+    work: impl AsyncFnOnce(&Session) -> CommandResult,
+) -> CommandResult {
+    in_world_as(plan, Guard::ThePlans, global, world, faults, work)
+}
+
+fn in_world_as(
+    plan: &OrgPlan,
+    guard: Guard,
     global: &Global,
     world: &Arc<Mutex<World>>,
     faults: FaultPlan,
@@ -125,7 +185,7 @@ pub(super) fn in_world(
         let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
         let aws = Aws::over(config, options);
         let working = async {
-            let session = session(aws, plan, run.clone(), started, true).await?;
+            let session = session(aws, plan, guard, run.clone(), started, true).await?;
             work(&session).await
         };
         tokio::select! {
@@ -217,38 +277,58 @@ fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
     }
 }
 
-/// The management-account guard: nothing is read, let alone changed, in another organization.
 async fn session(
     aws: Aws,
     plan: &OrgPlan,
+    guard: Guard,
     run: String,
     started: Timestamp,
     sandbox: bool,
 ) -> Result<Session, CommandError> {
-    let management = aws.caller().await.map_err(|error| no_credentials(&error))?;
-    let wanted = &plan.organization.management_account;
-    if management != *wanted {
-        let whose = if sandbox {
-            "the world is"
-        } else {
-            "these credentials are"
-        };
-        return Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but {whose} those of account {management}"
-        ))
-        .hint(if sandbox {
-            "use another `--world`, or correct `management_account` in the plan"
-        } else {
-            "choose another `--profile`, or correct `management_account` in the plan"
-        }));
-    }
-    Ok(Session {
+    let management = match guard {
+        Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
+        _ => plan.organization.management_account.clone(),
+    };
+    let session = Session {
         aws,
         management,
         run,
         started,
         sandbox,
-    })
+    };
+    if guard == Guard::ThePlans {
+        session.guard().await?;
+    }
+    Ok(session)
+}
+
+impl Session {
+    /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
+    /// asked once, however often this is.
+    pub(super) async fn guard(&self) -> Result<(), CommandError> {
+        let caller = self
+            .aws
+            .caller()
+            .await
+            .map_err(|error| no_credentials(&error))?;
+        let wanted = &self.management;
+        if caller == *wanted {
+            return Ok(());
+        }
+        let whose = if self.sandbox {
+            "the world is"
+        } else {
+            "these credentials are"
+        };
+        Err(CommandError::new(format!(
+            "the plan is for the organization of {wanted}, but {whose} those of account {caller}"
+        ))
+        .hint(if self.sandbox {
+            "use another `--world`, or correct `management_account` in the plan"
+        } else {
+            "choose another `--profile`, or correct `management_account` in the plan"
+        }))
+    }
 }
 
 fn no_credentials(error: &AwsError) -> CommandError {

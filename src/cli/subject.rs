@@ -25,7 +25,33 @@ pub(super) fn load(
     global: &Global,
     printer: &Printer,
 ) -> Result<Subject, CommandError> {
-    let subject = match check(path) {
+    take(path, check(path), global, printer)
+}
+
+/// Checks what a plan's file is to become.
+pub(super) fn load_text(
+    path: &Path,
+    text: &str,
+    global: &Global,
+    printer: &Printer,
+) -> Result<Subject, CommandError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let loaded = plan::read_text(&path.display().to_string(), text.to_owned(), folder);
+    take(
+        path,
+        loaded.map_err(|i| i.diagnostics).and_then(expand),
+        global,
+        printer,
+    )
+}
+
+fn take(
+    path: &Path,
+    checked: Checked,
+    global: &Global,
+    printer: &Printer,
+) -> Result<Subject, CommandError> {
+    let subject = match checked {
         Ok((subject, warnings)) => {
             if !warnings.is_empty() && !global.quiet {
                 printer.talk(&diagnostics::render(&warnings, true));
@@ -50,6 +76,18 @@ pub(super) fn load(
     Ok(subject)
 }
 
+/// The same without a word, for a plan that nobody wrote by hand: `None` where it cannot be used, which
+/// is told.
+pub(super) fn load_written(path: &Path, printer: &Printer) -> Option<Subject> {
+    match check(path) {
+        Ok((subject, _)) => Some(subject),
+        Err(wrong) => {
+            printer.talk(&diagnostics::render(&wrong, true));
+            None
+        }
+    }
+}
+
 /// Checks a plan and prints what was found as one JSON document.
 pub(super) fn check_json(path: &Path, printer: &Printer) -> CommandResult {
     let (found, exit) = match check(path) {
@@ -65,7 +103,11 @@ fn unusable(path: &Path) -> CommandError {
 }
 
 fn check(path: &Path) -> Checked {
-    let mut loaded = plan::read(path).map_err(|invalid| invalid.diagnostics)?;
+    let loaded = plan::read(path).map_err(|invalid| invalid.diagnostics)?;
+    expand(loaded)
+}
+
+fn expand(mut loaded: Loaded) -> Checked {
     match baseline::expand(&loaded.plan) {
         Ok(wanted) => {
             let warnings = std::mem::take(&mut loaded.warnings);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, Standing, account, marked, ou};
+use super::context::{Context, Standing, account, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use crate::change::{Act, Address, KEY_TAG, Target, Verb};
 use crate::inventory::{AccountFacts, AccountState, Seen, Unread};
@@ -26,10 +26,15 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     unmanaged(ctx, found);
 }
 
-/// The tags that an account of the plan has: the plan's own, and the one that names its key.
-fn wanted_tags(key: &AccountKey, planned: &Account) -> Tags {
+/// The tags that an account of the plan has: the plan's own, and the one that names its key. An
+/// account that the plan names by its id needs no other name, so that an organization that was there
+/// before its plan is left as it is; a tag that names another account is mended.
+fn wanted_tags(key: &AccountKey, planned: &Account, have: Option<&Tags>) -> Tags {
     let mut tags = planned.tags.clone();
-    tags.insert(KEY_TAG.to_owned(), key.to_string());
+    let named = planned.id.is_some() && have.is_none_or(|have| !have.contains_key(KEY_TAG));
+    if !named {
+        tags.insert(KEY_TAG.to_owned(), key.to_string());
+    }
     tags
 }
 
@@ -46,7 +51,7 @@ fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Acco
         );
         return;
     }
-    let tags = marked(&wanted_tags(key, planned));
+    let tags = marked(&wanted_tags(key, planned, None));
     let mut fields = vec![
         set("name", planned.name.as_str()),
         set("email", planned.email.as_str()),
@@ -66,21 +71,31 @@ fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Acco
     let reason = "not in the organization";
     found.change(address, Verb::Create, reason, fields, act);
     prepare(ctx, found, key, "the account is new");
-    place(
-        found,
-        key,
-        &planned.ou,
-        "root".to_owned(),
-        "a new account lies in the root",
-    );
+    if !planned.ou.is_root() {
+        place(
+            found,
+            key,
+            &planned.ou,
+            "root".to_owned(),
+            "a new account lies in the root",
+        );
+    }
 }
 
 /// The management account of an organization that is yet to be created: it will lie in the root,
 /// untagged.
 fn founding(found: &mut Findings, key: &AccountKey, planned: &Account) {
     let reason = "the management account lies in the root of a new organization";
-    place(found, key, &planned.ou, "root".to_owned(), reason);
-    tag(found, key, &wanted_tags(key, planned), &Tags::new());
+    if !planned.ou.is_root() {
+        place(found, key, &planned.ou, "root".to_owned(), reason);
+    }
+    let nothing = Tags::new();
+    tag(
+        found,
+        key,
+        &wanted_tags(key, planned, Some(&nothing)),
+        &nothing,
+    );
 }
 
 fn existing(
@@ -105,9 +120,9 @@ fn existing(
         );
     }
     let here = facts.parent.as_str();
-    let goal = ctx.ou(&planned.ou);
-    let displaced = goal.is_none_or(|goal| goal.id != facts.parent);
-    let there = goal.map_or("", |goal| goal.id.as_str());
+    let goal = ctx.parent_id(&planned.ou);
+    let displaced = goal != Some(here);
+    let there = goal.unwrap_or_default();
     let tool = ctx.governed.get(here).or_else(|| ctx.governed.get(there));
 
     if facts.name != planned.name {
@@ -153,7 +168,8 @@ fn existing(
         }
     }
     match &facts.tags {
-        Seen::Known(have) => tag(found, key, &wanted_tags(key, planned), have),
+        Seen::Known(have) => tag(found, key, &wanted_tags(key, planned, Some(have)), have),
+        Seen::Unread(_) if wanted_tags(key, planned, None).is_empty() => {}
         Seen::Unread(unread) => {
             found.unread(Address::Tags(Target::Account(key.clone())), unread);
         }
@@ -175,11 +191,15 @@ fn tag(found: &mut Findings, key: &AccountKey, wanted: &Tags, have: &Tags) {
 
 /// The move into the plan's OU. Auto-deployment fires on it, so the roles must be there before.
 fn place(found: &mut Findings, key: &AccountKey, path: &OuPath, before: String, reason: &str) {
+    let (to, after) = match path.is_root() {
+        true => (root(), "root".to_owned()),
+        false => (ou(path), path.to_string()),
+    };
     let act = Act::MoveAccount {
         account: account(key),
-        to: ou(path),
+        to,
     };
-    let fields = vec![becomes("ou", before, path.to_string())];
+    let fields = vec![becomes("ou", before, after)];
     let address = Address::Placement(key.clone());
     found
         .change(address, Verb::Move, reason, fields, act)
@@ -295,20 +315,24 @@ pub(super) fn not_asked(operation: &str) -> Unread {
 }
 
 /// The management account may name other accounts and set their contacts only with trusted access.
-fn account_service() -> Option<Address> {
+pub(super) fn account_service() -> Option<Address> {
     let principal: Principal = ACCOUNT_SERVICE.parse().ok()?;
     Some(Address::TrustedAccess(principal))
 }
 
 /// Whether the plan asks for something that needs trusted access for the account service.
 pub(super) fn uses_account_service(ctx: &Context<'_>) -> bool {
-    ctx.plan.accounts.iter().any(|(key, planned)| {
-        let renamed = match ctx.standing(key) {
-            Standing::Present(facts) => facts.name != planned.name,
-            _ => false,
-        };
-        renamed || !planned.contacts.is_empty()
-    })
+    let everywhere = !ctx.plan.opt_in_regions.is_empty();
+    everywhere
+        || ctx.plan.accounts.iter().any(|(key, planned)| {
+            let renamed = match ctx.standing(key) {
+                Standing::Present(facts) => facts.name != planned.name,
+                _ => false,
+            };
+            renamed
+                || !planned.contacts.is_empty()
+                || !planned.preparation.opt_in_regions.is_empty()
+        })
 }
 
 fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
@@ -325,7 +349,10 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
         let managed = ctx.keys.contains_key(&facts.id)
             || disputed.contains(&facts.id)
             || facts.id == ctx.plan.organization.management_account
-            || facts.state == AccountState::Closed;
+            || matches!(
+                facts.state,
+                AccountState::Closed | AccountState::PendingClosure
+            );
         if !managed {
             let lies = ctx.parent_name(&facts.parent);
             let note = match facts.state {

@@ -74,10 +74,10 @@ impl<'a> Context<'a> {
             (Seen::Known(policies), Some(_)) => Ok(Some(policies)),
             (Seen::Unread(unread), Some(_)) => Err(unread),
         };
-        let governed = all_policies
-            .ok()
-            .flatten()
-            .map_or_else(BTreeMap::new, |p| super::organization::governed(p.values()));
+        let governed = match organization {
+            Some(_) => super::tools::governed(inventory),
+            None => BTreeMap::new(),
+        };
         let policies = all_policies
             .map(|policies| policies.map_or_else(BTreeMap::new, |p| super::policy::find(plan, p)));
         let keys = identified
@@ -196,6 +196,14 @@ impl<'a> Context<'a> {
     /// An OU of the plan that is there.
     pub(super) fn ou(&self, path: &OuPath) -> Option<&'a OuFacts> {
         self.ous.as_ref().ok()?.found.get(path).copied()
+    }
+
+    /// The id of an OU of the plan that is there, or of the root.
+    pub(super) fn parent_id(&self, path: &OuPath) -> Option<&'a str> {
+        match path.is_root() {
+            true => self.organization.map(|o| o.root_id.as_str()),
+            false => self.ou(path).map(|ou| ou.id.as_str()),
+        }
     }
 
     /// The account of a place: a reference for a member, so that saved changes stay the same once

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::context::Context;
+use super::context::{Context, Standing};
 use super::{Because, Blocked, Diff, Notice, Problem, Unmanaged};
 use crate::change::{Act, Address, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
@@ -138,6 +138,7 @@ impl Findings {
     pub(super) fn settle(mut self, ctx: &Context<'_>) -> Diff {
         self.wait_for_the_organization(ctx);
         self.withhold_what_is_blocked();
+        self.drop_idle_accounts(ctx);
         self.drop_satisfied_needs();
         if !self.problems.is_empty() {
             self.changes.clear();
@@ -211,6 +212,25 @@ impl Findings {
                 }
             }
         }
+    }
+
+    /// An account that is closed or suspended keeps nothing back unless something was to be done in it:
+    /// its state is told by a notice.
+    fn drop_idle_accounts(&mut self, ctx: &Context<'_>) {
+        let needed: BTreeSet<Address> = self
+            .blocked
+            .values()
+            .filter_map(|blocked| match &blocked.because {
+                Because::Needs { address } => Some(address.clone()),
+                _ => None,
+            })
+            .collect();
+        self.blocked.retain(|address, _| match address {
+            Address::Access(key) => {
+                needed.contains(address) || !matches!(ctx.standing(key), Standing::Unusable(_))
+            }
+            _ => true,
+        });
     }
 
     /// Needs that are not changes are satisfied already; tens of thousands of them only cost.

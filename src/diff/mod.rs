@@ -12,14 +12,20 @@ mod guardduty;
 mod organization;
 mod ou;
 mod policy;
+mod preparation;
+mod scope;
 mod setting;
 mod stack;
 mod stack_set;
 mod stages;
 #[cfg(test)]
 mod tests;
+pub mod tools;
 
 use serde::{Deserialize, Serialize};
+
+pub use scope::{Missing, Scoped, scope};
+pub use stack_set::{Fate, fates};
 
 use context::Context;
 use findings::Findings;
@@ -63,6 +69,13 @@ pub struct Blocked {
     pub because: Because,
     /// What to do about it, where there is something.
     pub hint: Option<String>,
+}
+
+impl Blocked {
+    /// Whether it may differ from the plan without anybody knowing.
+    pub fn is_unread(&self) -> bool {
+        matches!(self.because, Because::Unread(_))
+    }
 }
 
 /// Why something cannot be changed now.
@@ -144,6 +157,7 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     stack::compare(&ctx, &mut found);
     stack_set::compare(&ctx, &mut found);
     guardduty::compare(&ctx, &mut found);
+    preparation::compare(&ctx, &mut found);
     // Last, because they look at what the others found: which accounts leave an OU, and what is
     // brought up for the first time.
     ou::prune(&ctx, &mut found);

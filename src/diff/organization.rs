@@ -1,12 +1,12 @@
 //! The organization itself, whose it is, its policy types, and who else may be in charge of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::findings::{Findings, becomes, set};
-use super::{DiffOptions, Problem, ProblemKind};
+use super::{DiffOptions, Problem, ProblemKind, tools};
 use crate::change::{Act, Address, Verb};
-use crate::inventory::{Inventory, OrganizationFacts, PolicyFacts, Seen};
+use crate::inventory::{Inventory, OrganizationFacts, Seen};
 use crate::plan::{OrgPlan, PolicyType};
 
 /// The organization to work in, `None` if it is to be created; or why nothing may be done at all.
@@ -166,61 +166,10 @@ fn policy_types(ctx: &Context<'_>, found: &mut Findings) {
     }
 }
 
-const CONTROL_TOWER: &str = "AWS Control Tower";
-const ACCELERATOR: &str = "Landing Zone Accelerator";
-
-/// The tool that a policy of this name belongs to, if it is one that governs OUs.
-pub(super) fn owner_of_policy(name: &str) -> Option<&'static str> {
-    if name.starts_with("aws-guardrails-")
-        || name.starts_with("AWSControlTower")
-        || name.starts_with("aws-controltower")
-    {
-        Some(CONTROL_TOWER)
-    } else if name.starts_with("AWSAccelerator") {
-        Some(ACCELERATOR)
-    } else {
-        None
-    }
-}
-
-/// The tool that a stack set or stack of this name belongs to.
-pub(super) fn owner_of_stack(name: &str) -> Option<&'static str> {
-    if name.starts_with("AWSControlTower") || name.starts_with("aws-controltower") {
-        Some(CONTROL_TOWER)
-    } else if name.starts_with("AWSAccelerator") {
-        Some(ACCELERATOR)
-    } else {
-        None
-    }
-}
-
-/// The OUs that carry a policy of another tool, by id, with that tool's name.
-pub(super) fn governed<'a>(
-    policies: impl Iterator<Item = &'a PolicyFacts>,
-) -> BTreeMap<&'a str, &'static str> {
-    let mut governed = BTreeMap::new();
-    for facts in policies {
-        if let (Some(tool), Some(targets)) = (owner_of_policy(&facts.name), facts.targets.known()) {
-            for target in targets.iter().filter(|target| target.starts_with("ou-")) {
-                governed.insert(target.as_str(), tool);
-            }
-        }
-    }
-    governed
-}
-
 /// Tells when another tool manages the organization as well.
 fn others_in_charge(ctx: &Context<'_>, found: &mut Findings) {
-    let mut tools: BTreeSet<&'static str> = ctx.governed.values().copied().collect();
-    let trusted = ctx.inventory.trusted_access.known();
-    if trusted.is_some_and(|t| t.iter().any(|p| p.as_str() == "controltower.amazonaws.com")) {
-        tools.insert(CONTROL_TOWER);
-    }
-    let sets = ctx.inventory.stack_sets.known();
-    tools.extend(
-        sets.into_iter()
-            .flat_map(|sets| sets.keys().filter_map(|name| owner_of_stack(name))),
-    );
+    let mut tools = tools::in_charge(ctx.inventory);
+    tools.extend(ctx.governed.values());
     for tool in tools {
         found.notice(
             Address::Organization,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::organization::owner_of_policy;
+use super::tools::owner_of_policy;
 use crate::change::{Act, Address, Attribute, Target, Text, Verb};
 use crate::inventory::{PolicyFacts, PolicyId, Seen};
 use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType};
@@ -22,7 +22,7 @@ pub(super) fn find<'a>(
         .collect();
     let mut found = BTreeMap::new();
     for (key, planned) in &plan.policies {
-        let now = by_name.get(&(planned.kind, key.as_str()));
+        let now = by_name.get(&(planned.kind, planned.aws_name(key)));
         let before = planned
             .renamed_from
             .as_ref()
@@ -57,7 +57,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                 ];
                 fields.extend(tag_fields(&tags));
                 let act = Act::CreatePolicy {
-                    name: key.to_string(),
+                    name: planned.aws_name(key).to_owned(),
                     policy_type: planned.kind,
                     description: planned.description.clone(),
                     content: planned.content.clone(),
@@ -89,8 +89,8 @@ fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &Pol
         Seen::Unread(unread) => found.unread(address, unread),
         Seen::Known(content) => {
             let mut fields = Vec::new();
-            if facts.name != key.as_str() {
-                fields.push(becomes("name", &facts.name, key.as_str()));
+            if facts.name != planned.aws_name(key) {
+                fields.push(becomes("name", &facts.name, planned.aws_name(key)));
             }
             if facts.description != planned.description {
                 let after = planned.description.as_str();
@@ -102,7 +102,7 @@ fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &Pol
             if !fields.is_empty() {
                 let act = Act::UpdatePolicy {
                     id: facts.id.clone(),
-                    name: key.to_string(),
+                    name: planned.aws_name(key).to_owned(),
                     description: planned.description.clone(),
                     content: planned.content.clone(),
                 };
@@ -151,10 +151,6 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
             continue;
         };
         let address = Address::Attachment(key.clone(), target.clone());
-        if let Some(tool) = targets.governed(ctx, target) {
-            found.state(address, format!("{tool} governs {target}"), None);
-            continue;
-        }
         if let Some(facts) = there.get(key) {
             match &facts.targets {
                 Seen::Unread(unread) => {
@@ -167,6 +163,10 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
                     }
                 }
             }
+        }
+        if let Some(tool) = targets.governed(ctx, target) {
+            found.state(address, format!("{tool} governs {target}"), None);
+            continue;
         }
         let text = match target {
             Target::Root => root(),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::account::{ACCOUNT_SERVICE, uses_account_service};
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, set};
+use super::preparation::IAM_SERVICE;
 use crate::change::{Act, Address, Verb};
 use crate::inventory::Seen;
 use crate::plan::{AccountKey, Principal};
@@ -50,6 +51,9 @@ fn wanted_principals(ctx: &Context<'_>) -> BTreeSet<Principal> {
     wanted.extend(delegations(ctx).into_iter().map(|(principal, _)| principal));
     if uses_account_service(ctx) {
         wanted.extend(ACCOUNT_SERVICE.parse::<Principal>().ok());
+    }
+    if ctx.plan.organization.centralized_root_access {
+        wanted.extend(IAM_SERVICE.parse::<Principal>().ok());
     }
     wanted
 }

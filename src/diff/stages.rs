@@ -4,7 +4,7 @@
 //! An OU as a target includes everything below it, so it can be targeted only when the last of
 //! what lies below it has its turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{AccountKey, OrgPlan, OuPath, Stage};
 
@@ -25,11 +25,19 @@ pub(super) struct Stages {
     pub(super) of_ou: BTreeMap<OuPath, u16>,
 }
 
+/// The stage of what never has its turn: OUs without the baseline, and those above them, which as targets
+/// would reach them.
+const NEVER: u16 = u16::MAX;
+
 impl Stages {
-    pub(super) fn of(plan: &OrgPlan) -> Self {
+    /// The stages of a stack set that leaves out the OUs `except`.
+    pub(super) fn of(plan: &OrgPlan, except: &BTreeSet<OuPath>) -> Self {
         let (named, rest) = numbers(plan);
         // The stage that an OU is in by its own name, or by that of the nearest OU above it.
         let own = |path: &OuPath| {
+            if except.contains(path) {
+                return NEVER;
+            }
             let mut at = Some(path.clone());
             while let Some(here) = at {
                 if let Some(&number) = named.get(&here) {
@@ -66,6 +74,8 @@ impl Stages {
                 stage.accounts.push(key.clone());
             }
         }
+        by_number.remove(&NEVER);
+        of_ou.retain(|_, number| *number != NEVER);
         Stages { by_number, of_ou }
     }
 

@@ -96,6 +96,26 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "AWS writes to the security contact when keys leak. `--fix` sets it.",
     ),
     (
+        "organization.account-alias",
+        "Accounts have the alias that the plan gives them",
+        "People sign in by it. `--fix` sets it.",
+    ),
+    (
+        "organization.password-policy",
+        "Accounts have the plan's password policy for IAM users",
+        "Whoever weakens it lets short or old passwords in. `--fix` sets it whole.",
+    ),
+    (
+        "organization.opt-in-regions",
+        "Accounts have the opt-in Regions that the plan names",
+        "Stack sets fail where a Region is off. `--fix` turns it on; orgstrap never turns one off.",
+    ),
+    (
+        "organization.root-access",
+        "Root users of member accounts are managed centrally",
+        "Without it every new account has root credentials that somebody must guard. `--fix` turns both features on.",
+    ),
+    (
         "organization.tags",
         "Accounts, OUs, policies and the root carry the plan's tags",
         "Only keys that the plan names are looked at. `--fix` sets them.",
@@ -184,6 +204,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "stacks.instances-inoperable",
         "No stack instance is inoperable",
         "An INOPERABLE instance can be neither updated nor deleted. `--fix` takes it out of the set, keeping its stack.",
+    ),
+    (
+        "stacks.instances-left",
+        "No account keeps stacks that its OU does not call for",
+        "An account that left a stack set's OUs loses its stacks by auto-deployment. `--fix` waits for that, and deletes what is left.",
     ),
     (
         "stacks.auto-deployment",

@@ -29,6 +29,16 @@ pub struct Check<'a> {
     pub(super) unclear: Option<String>,
 }
 
+impl Check<'_> {
+    /// The account of the plan that is looked at; `None` for the management account.
+    pub fn account(&self) -> Option<&AccountKey> {
+        match &self.place {
+            Place::Management(_) => None,
+            Place::Member(key, _) => Some(key),
+        }
+    }
+}
+
 /// Every control in every place where it can be looked at. Where the stack that makes a thing is to be
 /// made or changed, that is a finding of its own, and the thing is not looked at; nor is anything in an
 /// account that is not in use.

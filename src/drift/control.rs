@@ -20,6 +20,10 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::AccountName(_) => ("organization.account-name", Severity::Low),
         Address::Placement(_) => ("organization.placement", Severity::High),
         Address::Contact(..) => ("organization.contact", Severity::Low),
+        Address::AccountAlias(_) => ("organization.account-alias", Severity::Low),
+        Address::PasswordPolicy(_) => ("organization.password-policy", Severity::Medium),
+        Address::OptInRegions(_) => ("organization.opt-in-regions", Severity::Medium),
+        Address::RootAccess => ("organization.root-access", Severity::High),
         Address::Tags(_) | Address::PolicyTags(_) => ("organization.tags", Severity::Low),
         Address::Policy(_) => ("organization.policy", Severity::High),
         Address::Attachment(..) => ("organization.attachment", Severity::High),
@@ -37,6 +41,8 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::Rollout(..) | Address::RolloutRepair(..) | Address::RolloutTo(..) => {
             ("stacks.instances-missing", Severity::High)
         }
+        Address::RolloutFrom(..) => ("stacks.instances-left", Severity::Low),
+        Address::Closure(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
         Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::checks::{Check, stack};
 use super::expected::{find, holds, shown};
@@ -10,7 +10,7 @@ use super::{Finding, Findings, Fix, Kind, Severity};
 use crate::baseline::control::{ControlFix, Places};
 use crate::baseline::{Wanted, WantedControl};
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
-use crate::inventory::{Answers, Facts, Probe, Question, Seen};
+use crate::inventory::{Answer, Answers, Facts, Probe, Question, Seen};
 
 /// Adds what the answers come to, and gives the changes that put it back.
 pub fn judge_controls(
@@ -81,6 +81,16 @@ pub fn judge_controls(
     changes.into_values().collect()
 }
 
+/// The questions whose answers are not what is expected, or could not be had.
+pub fn in_doubt(checks: &[Check<'_>], answers: &Answers) -> BTreeSet<Question> {
+    let doubtful = |check: &&Check<'_>| {
+        let outcome = check.outcome(answers.get(&check.question));
+        !matches!(outcome, Outcome::Holds)
+    };
+    let doubtful = checks.iter().filter(doubtful);
+    doubtful.map(|check| check.question.clone()).collect()
+}
+
 /// What a check came to.
 enum Outcome {
     Holds,
@@ -89,11 +99,11 @@ enum Outcome {
 }
 
 impl Check<'_> {
-    fn outcome(&self, answer: Option<&Seen<Facts>>) -> Outcome {
+    fn outcome(&self, answer: Option<&Answer>) -> Outcome {
         if let Some(why) = &self.unclear {
             return Outcome::Unread(why.clone());
         }
-        let facts = match answer {
+        let facts = match answer.map(|answer| &answer.facts) {
             Some(Seen::Known(facts)) => facts,
             Some(Seen::Unread(why)) => {
                 return Outcome::Unread(format!("{}: {}", why.operation, why.because));
@@ -157,6 +167,7 @@ impl Check<'_> {
             Probe::ConfigChannel => "delivery channel".to_owned(),
             Probe::ConfigAggregator => format!("aggregator {}", argument("name")),
             Probe::ConfigRule => format!("rule {}", argument("rule")),
+            Probe::Automation => format!("automation {}", argument("document")),
             Probe::CloudControl => {
                 let kind = argument("type");
                 let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
@@ -307,9 +318,33 @@ impl Check<'_> {
                 identifier: argument("identifier")?,
                 properties: template()?,
             },
+            ControlFix::RunAutomation => Act::RunAutomation {
+                account,
+                region,
+                document: argument("document")?,
+                parameters: automation_parameters(self.resource.as_ref()?),
+            },
             ControlFix::Person => return None,
         })
     }
+}
+
+/// The parameters of an association: lists of texts.
+fn automation_parameters(association: &Map<String, Value>) -> BTreeMap<String, Vec<String>> {
+    let parameters = association.get("Parameters").and_then(Value::as_object);
+    let texts = |value: &Value| -> Vec<String> {
+        let list = value.as_array().into_iter().flatten();
+        list.map(|item| match item {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect()
+    };
+    parameters
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), texts(value)))
+        .collect()
 }
 
 /// The address of a control's change.
@@ -329,7 +364,7 @@ fn rank(fix: ControlFix) -> u8 {
         ControlFix::PutResource => 1,
         ControlFix::PutRecorder => 2,
         ControlFix::PutChannel => 3,
-        ControlFix::StartLogging | ControlFix::StartRecorder => 4,
+        ControlFix::StartLogging | ControlFix::StartRecorder | ControlFix::RunAutomation => 4,
         ControlFix::Person => 5,
     }
 }

@@ -15,7 +15,6 @@ mod controls;
 mod deep;
 mod expected;
 mod organization;
-mod saved;
 mod since;
 
 use std::collections::BTreeMap;
@@ -27,13 +26,13 @@ use serde::{Deserialize, Serialize};
 pub use about::{About, Controls};
 pub use checks::{Check, checks, questions};
 pub use control::{of_address, of_unmanaged};
-pub use controls::judge_controls;
+pub use controls::{in_doubt, judge_controls};
 pub use deep::{Deep, deep};
 pub use organization::judge;
-pub use saved::{SavedFindings, SavedFindingsError};
 pub use since::{Identity, Since, since};
 
 use crate::change::{Address, FieldChange};
+use crate::inventory;
 use crate::plan::{AccountId, AccountKey, Region};
 
 /// What a check says of one control in one account and Region.
@@ -136,6 +135,9 @@ pub enum Fix {
 pub struct Findings {
     /// When what was judged was read.
     pub taken_at: Timestamp,
+    /// What of it was read earlier, kind by kind, and when: it is from the describe cache.
+    #[serde(default)]
+    pub from_cache: BTreeMap<inventory::Kind, Timestamp>,
     pub management_account: AccountId,
     /// Worst first, then by account, Region, control and subject.
     pub findings: Vec<Finding>,
@@ -187,22 +189,7 @@ impl Findings {
 
 /// The account of the plan that an address is about, if it is about one.
 pub fn account_of(address: &Address) -> Option<&AccountKey> {
-    use crate::change::{Place, Target};
-    match address {
-        Address::Account(key)
-        | Address::AccountName(key)
-        | Address::Access(key)
-        | Address::Placement(key)
-        | Address::Contact(key, _)
-        | Address::Tags(Target::Account(key))
-        | Address::Attachment(_, Target::Account(key))
-        | Address::DelegatedAdministrator(_, key)
-        | Address::Stack(Place::Member(key, _), _)
-        | Address::Control(_, Place::Member(key, _))
-        | Address::StackDrift(Place::Member(key, _), _)
-        | Address::RolloutTo(_, key) => Some(key),
-        _ => None,
-    }
+    address.account()
 }
 
 /// The Region that an address is about, if it is about one.

@@ -36,6 +36,7 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
     );
     let mut found = Findings {
         taken_at: inventory.taken_at,
+        from_cache: BTreeMap::new(),
         management_account: plan.organization.management_account.clone(),
         findings,
         checked: BTreeMap::new(),
@@ -55,7 +56,10 @@ fn follows(change: &Change, diff: &Diff) -> bool {
         address != change.address && diff.changes.iter().any(|other| other.address == address)
     };
     told(Address::Account(key.clone()))
-        || matches!(change.address, Address::RolloutTo(..)) && told(Address::Placement(key.clone()))
+        || matches!(
+            change.address,
+            Address::RolloutTo(..) | Address::RolloutFrom(..)
+        ) && told(Address::Placement(key.clone()))
 }
 
 struct Judge<'a> {

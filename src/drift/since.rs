@@ -159,6 +159,7 @@ mod tests {
     fn check(findings: impl IntoIterator<Item = Finding>) -> Findings {
         Findings {
             taken_at: jiff::Timestamp::UNIX_EPOCH,
+            from_cache: Default::default(),
             management_account: "111111111111".parse().expect("an id"),
             findings: findings.into_iter().collect(),
             checked: Default::default(),

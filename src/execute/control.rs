@@ -10,6 +10,8 @@ use aws_sdk_config::types::{
     ExclusionByResourceTypes, MaximumExecutionFrequency, RecordingFrequency, RecordingGroup,
     RecordingMode, RecordingStrategy, RecordingStrategyType, ResourceType,
 };
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::effects::{Doing, Hand, REPORT};
@@ -307,6 +309,65 @@ impl Hand<'_> {
         }
     }
 
+    /// StartAutomationExecution, awaited: a run that did not succeed is this change's failure.
+    pub(super) async fn run_automation(
+        &self,
+        account: &Text,
+        region: &Region,
+        document: &str,
+        parameters: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let doing = || format!("running {document} in account {}, {region}", at.account);
+        let client = self.shared.aws.ssm(&at).await.doing(doing)?;
+        let token = uuid(&self.token("automation"));
+        let started = call!(self, &at, "ssm", "StartAutomationExecution", || client
+            .start_automation_execution()
+            .document_name(document)
+            .client_token(&token)
+            .set_parameters(Some(parameters.clone().into_iter().collect()))
+            .send())
+        .doing(doing)?;
+        let Some(id) = started.automation_execution_id else {
+            return Err(self.fails("AWS told of no execution", Some(REPORT)));
+        };
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let answer = call!(self, &at, "ssm", "GetAutomationExecution", || client
+                .get_automation_execution()
+                .automation_execution_id(&id)
+                .send())
+            .doing(doing)?;
+            let execution = answer.automation_execution;
+            let status = execution
+                .as_ref()
+                .and_then(|execution| execution.automation_execution_status())
+                .map_or("Pending", |status| status.as_str());
+            match status {
+                "Success" => return Ok(Made::new()),
+                "Pending" | "InProgress" | "Waiting" => {
+                    wait.pause(format!("Systems Manager runs {document}"))
+                        .await
+                        .doing(doing)?;
+                }
+                ended => {
+                    let why = execution
+                        .as_ref()
+                        .and_then(|execution| execution.failure_message())
+                        .unwrap_or("no reason given");
+                    return Err(Failure {
+                        doing: doing(),
+                        said: format!("{ended}: {why}"),
+                        hint: Some(format!(
+                            "look at it: aws ssm get-automation-execution --automation-execution-id {id} --region {region}"
+                        )),
+                        request_id: None,
+                    });
+                }
+            }
+        }
+    }
+
     /// Brings a resource to its properties, or makes it anew, through Cloud Control.
     pub(super) async fn put_resource(
         &self,
@@ -396,6 +457,25 @@ impl Hand<'_> {
             }
         }
     }
+}
+
+/// A token in the form that Systems Manager asks for.
+fn uuid(token: &str) -> String {
+    let hex: String = token
+        .chars()
+        .rev()
+        .filter(char::is_ascii_hexdigit)
+        .take(32)
+        .collect();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
+    [
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32),
+    ]
+    .join("-")
 }
 
 /// A JSON Patch that sets every property; `add` replaces what is there.

@@ -150,6 +150,12 @@ impl Hand<'_> {
                 contact_kind,
                 contact,
             } => self.put_contact(account, *contact_kind, contact).await,
+            Act::PutAccountAlias { account, alias } => self.put_alias(account, alias).await,
+            Act::PutPasswordPolicy { account, policy } => {
+                self.put_password_policy(account, policy).await
+            }
+            Act::EnableRegions { account, regions } => self.enable_regions(account, regions).await,
+            Act::CentralizeRootAccess => self.centralize_root_access().await,
             Act::CreatePolicy {
                 name,
                 policy_type,
@@ -218,6 +224,12 @@ impl Hand<'_> {
             }
             Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
             Act::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
+            Act::RemoveStackInstances {
+                name,
+                account,
+                retain,
+            } => self.remove_instances(name, account, *retain).await,
+            Act::CloseAccount { account } => self.close_account(account).await,
             Act::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
             Act::StartLogging {
                 account,
@@ -244,6 +256,15 @@ impl Hand<'_> {
                 region,
                 stack,
             } => self.revert_drift(account, region, stack).await,
+            Act::RunAutomation {
+                account,
+                region,
+                document,
+                parameters,
+            } => {
+                self.run_automation(account, region, document, parameters)
+                    .await
+            }
             Act::PutResource {
                 account,
                 region,
@@ -307,6 +328,22 @@ impl Hand<'_> {
         let operation = Operation("organizations", operation);
         let at = self.global();
         self.shared.aws.call(self.ctx, operation, &at, send).await
+    }
+
+    /// A call to IAM in an account.
+    pub(super) async fn iam<T, E, F, Fut>(
+        &self,
+        at: &AccountRegion,
+        operation: &'static str,
+        send: F,
+    ) -> Result<T, AwsError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let operation = Operation("iam", operation);
+        self.shared.aws.call(self.ctx, operation, at, send).await
     }
 
     /// A token that is the same whenever this run repeats this change, and another for any other:

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_account::types::AlternateContactType;
-use aws_sdk_organizations::types::AccountJoinedMethod;
+use aws_sdk_organizations::types::{AccountJoinedMethod, AccountState};
 
 use super::effects::{Doing, Hand};
 use super::run::Made;
-use super::wait::{READ_BACK, Wait};
+use super::wait::{ACCOUNT_CLOSURE, READ_BACK, Wait};
 use crate::aws::{AwsError, Caller, Operation};
 use crate::change::Text;
 use crate::event::Failure;
@@ -156,6 +156,56 @@ impl Hand<'_> {
         }
     }
 
+    /// organizations:CloseAccount, and the wait until AWS says that the account is closed.
+    pub(super) async fn close_account(&self, account: &Text) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let doing = || format!("closing account {account}");
+        let client = self.shared.aws.organizations();
+        let mut asked = false;
+        let mut wait = Wait::new(self.ctx, ACCOUNT_CLOSURE);
+        loop {
+            let answer = self
+                .organizations("DescribeAccount", || {
+                    client
+                        .describe_account()
+                        .account_id(account.as_str())
+                        .send()
+                })
+                .await;
+            let state = match answer {
+                Ok(answer) => answer.account.and_then(|account| account.state),
+                // Forgotten by AWS: closed long ago.
+                Err(error) if error.is("AccountNotFound") => return Ok(Made::new()),
+                Err(error) => return Err(error).doing(doing),
+            };
+            match state {
+                Some(AccountState::Closed | AccountState::Suspended) => return Ok(Made::new()),
+                Some(AccountState::PendingClosure) => asked = true,
+                _ => {}
+            }
+            if !asked {
+                let closed = self
+                    .organizations("CloseAccount", || {
+                        client.close_account().account_id(account.as_str()).send()
+                    })
+                    .await;
+                match closed {
+                    Ok(_) => {}
+                    // Our own request, whose answer was lost.
+                    Err(error)
+                        if error.is("AccountAlreadyClosed")
+                            || error.is("ConflictException")
+                            || error.is("Conflict") => {}
+                    Err(error) => return Err(error).doing(doing),
+                }
+                asked = true;
+            }
+            wait.pause("AWS is closing the account")
+                .await
+                .doing(doing)?;
+        }
+    }
+
     /// account:PutAccountName.
     pub(super) async fn rename_account(&self, account: &Text, name: &str) -> Result<Made, Failure> {
         let account = self.account(account)?;
@@ -217,7 +267,7 @@ impl Hand<'_> {
     }
 
     /// The account service refuses the caller's own id: it must be left out.
-    fn unless_own(&self, account: &AccountId) -> Option<String> {
+    pub(super) fn unless_own(&self, account: &AccountId) -> Option<String> {
         (*account != self.shared.management).then(|| account.to_string())
     }
 }

@@ -16,6 +16,7 @@ mod operation;
 mod organization;
 mod ou;
 mod policy;
+mod preparation;
 mod run;
 mod schedule;
 mod stack;

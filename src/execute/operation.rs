@@ -24,6 +24,8 @@ pub(super) type Spot = (String, String);
 pub(super) struct Goal {
     pub(super) accounts: BTreeSet<String>,
     pub(super) regions: BTreeSet<String>,
+    /// Targets whose instances are on their way out.
+    pub(super) leaving: BTreeSet<String>,
 }
 
 /// A stack instance as ListStackInstances tells it.
@@ -36,6 +38,8 @@ pub(super) struct Instance {
     /// The detailed status, such as SUCCEEDED or SKIPPED_SUSPENDED_ACCOUNT.
     pub(super) detailed: String,
     pub(super) reason: String,
+    /// The target through which it came.
+    pub(super) ou: String,
 }
 
 impl Instance {
@@ -72,11 +76,16 @@ impl Goal {
         self.accounts.contains(&instance.account) && self.regions.contains(&instance.region)
     }
 
+    /// Whether an instance that counts is still there through a target that its account has left.
+    pub(super) fn is_left_by(&self, instance: &Instance) -> bool {
+        self.wants(instance) && self.leaving.contains(&instance.ou)
+    }
+
     /// Accounts and Regions without a good instance.
     pub(super) fn missing(&self, there: &[Instance]) -> BTreeSet<Spot> {
         let good: BTreeSet<Spot> = there
             .iter()
-            .filter(|instance| instance.is_good())
+            .filter(|instance| instance.is_good() && !self.leaving.contains(&instance.ou))
             .map(Instance::spot)
             .collect();
         self.accounts
@@ -341,6 +350,10 @@ impl Hand<'_> {
                         .map_or("", |status| status.as_str())
                         .to_owned(),
                     reason: summary.status_reason().unwrap_or_default().to_owned(),
+                    ou: summary
+                        .organizational_unit_id()
+                        .unwrap_or_default()
+                        .to_owned(),
                 });
             }
             token = page.next_token;
@@ -397,6 +410,7 @@ mod tests {
             status: status.to_owned(),
             detailed: detailed.to_owned(),
             reason: String::new(),
+            ou: String::new(),
         }
     }
 
@@ -405,6 +419,7 @@ mod tests {
         let goal = Goal {
             accounts: ["1", "2", "3", "4", "5", "6"].map(str::to_owned).into(),
             regions: ["eu-west-1".to_owned()].into(),
+            leaving: BTreeSet::new(),
         };
         let there = [
             instance("1", "CURRENT", "SUCCEEDED"),

@@ -74,10 +74,10 @@ impl Hand<'_> {
         let begun = self
             .organizations("EnableAllFeatures", || client.enable_all_features().send())
             .await;
-        let mut handshake = match begun {
-            Ok(answer) => answer.handshake.and_then(|handshake| handshake.id),
-            // Begun before, by hand or by an earlier run.
-            Err(error) if error.is("HandshakeConstraintViolation") => None,
+        let (mut handshake, refused) = match begun {
+            Ok(answer) => (answer.handshake.and_then(|handshake| handshake.id), None),
+            // Begun before, by hand or by an earlier run, or for one of AWS's other reasons.
+            Err(error) if error.is("HandshakeConstraintViolation") => (None, Some(error)),
             Err(error) => return Err(error).doing(doing),
         };
         if handshake.is_none() {
@@ -86,6 +86,9 @@ impl Hand<'_> {
         let Some(id) = handshake else {
             if self.has_all_features().await.doing(doing)? {
                 return Ok(Made::new());
+            }
+            if let Some(refused) = refused {
+                return Err(refused).doing(doing);
             }
             return Err(self.fails(
                 "AWS neither has all features on nor a request for them open",

@@ -17,6 +17,8 @@ pub enum Lane {
     AccountCreation,
     /// Account closures: three at a time.
     AccountClosure,
+    /// Regions being turned on: 50 at a time in an organization and 6 in an account.
+    RegionOptIn,
     /// Operations of one stack set, by its full name: one at a time.
     StackSet(String),
     /// GuardDuty's administrator, Region by Region: the first makes it known to the organization,
@@ -41,6 +43,12 @@ impl std::fmt::Display for Lane {
                     "AWS closes {width} accounts at a time in an organization"
                 )
             }
+            Lane::RegionOptIn => {
+                write!(
+                    f,
+                    "AWS turns on 50 Regions at a time in an organization, 6 in an account"
+                )
+            }
             Lane::StackSet(name) => write!(f, "stack set {name} has one operation at a time"),
             Lane::GuardDutyAdministrator => {
                 write!(
@@ -58,6 +66,8 @@ impl Lane {
         match self {
             Lane::AccountCreation => 5,
             Lane::AccountClosure => 3,
+            // Eight accounts with six Regions each.
+            Lane::RegionOptIn => 8,
             Lane::StackSet(_) | Lane::GuardDutyAdministrator => 1,
         }
     }
@@ -66,12 +76,15 @@ impl Lane {
     pub fn of(act: &Act) -> Option<Lane> {
         match act {
             Act::CreateAccount { .. } => Some(Lane::AccountCreation),
+            Act::EnableRegions { .. } => Some(Lane::RegionOptIn),
             Act::CreateStackSet(set) | Act::UpdateStackInstances { set, .. } => {
                 Some(Lane::StackSet(set.name.clone()))
             }
             Act::UpdateStackSetSettings { name, .. }
             | Act::CreateStackInstances { name, .. }
+            | Act::RemoveStackInstances { name, .. }
             | Act::ForgetStackInstances { name, .. } => Some(Lane::StackSet(name.clone())),
+            Act::CloseAccount { .. } => Some(Lane::AccountClosure),
             Act::EnableGuardDutyAdministrator { .. } => Some(Lane::GuardDutyAdministrator),
             _ => None,
         }

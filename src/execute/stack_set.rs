@@ -3,6 +3,7 @@
 //! They lie in the management account's home Region. What an operation comes to is judged in
 //! [`super::operation`].
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudformation::types::{
@@ -16,13 +17,21 @@ use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Attribute, StackSetAct, Wave};
+use crate::change::{Attribute, StackSetAct, Text, Wave};
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
 
 /// How long auto-deployment may take to show itself after an account has joined a target, in looks
 /// of [`OTHER_OPERATION`]: about a minute and a half.
 const LOOKS_FOR_AUTO_DEPLOYMENT: u32 = 14;
+
+/// The same for stacks that are to go because their account has left: about ten minutes. How soon
+/// StackSets notices a move is documented nowhere.
+const LOOKS_FOR_REMOVAL: u32 = 48;
+
+/// How many OUs one operation may name (CreateStackInstances and UpdateStackSet in CloudFormation's
+/// API reference, which advises batches).
+const OUS_PER_OPERATION: usize = 50;
 
 impl Hand<'_> {
     /// ActivateOrganizationsAccess: enabling trusted access through Organizations would not do.
@@ -168,30 +177,37 @@ impl Hand<'_> {
         let goal = self.goal(wave)?;
         // Neither targets nor Regions mean the whole set; empty ones are refused.
         let whole = wave.ous.is_empty();
-        let targets = (!whole).then(|| self.targets(wave)).transpose()?;
-        let in_regions = (!whole).then(|| regions(wave));
-        let token = self.token("update");
-        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-            .update_stack_set()
-            .stack_set_name(&set.name)
-            .description(&set.description)
-            .template_body(&set.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&set.capabilities)))
-            .set_tags(Some(stack_tags(&set.tags)))
-            .permission_model(PermissionModels::ServiceManaged)
-            .set_deployment_targets(targets.clone())
-            .set_regions(in_regions.clone())
-            .operation_preferences(preferences(wave))
-            .operation_id(&token)
-            .send());
-        let operation = match updated {
-            Ok(answer) => answer.operation_id.unwrap_or(token),
-            Err(error) if error.is("OperationIdAlreadyExists") => token,
-            Err(error) => return Err(error).doing(doing),
+        let batches = if whole {
+            vec![None]
+        } else {
+            self.batches(wave)?.into_iter().map(Some).collect()
         };
-        self.finish_operation(&set.name, &operation, &goal, doing)
-            .await?;
+        let in_regions = (!whole).then(|| regions(wave));
+        for (batch, targets) in batches.iter().enumerate() {
+            let token = self.token(&numbered("update", batch));
+            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                .update_stack_set()
+                .stack_set_name(&set.name)
+                .description(&set.description)
+                .template_body(&set.template)
+                .set_parameters(Some(parameters.clone()))
+                .set_capabilities(Some(capabilities(&set.capabilities)))
+                .set_tags(Some(stack_tags(&set.tags)))
+                .permission_model(PermissionModels::ServiceManaged)
+                .set_deployment_targets(targets.clone())
+                .set_regions(in_regions.clone())
+                .operation_preferences(preferences(wave))
+                .operation_id(&token)
+                .send());
+            let operation = match updated {
+                Ok(answer) => answer.operation_id.unwrap_or(token),
+                Err(error) if error.is("OperationIdAlreadyExists") => token,
+                Err(error) => return Err(error).doing(doing),
+            };
+            let goal = after(batch, batches.len(), &goal);
+            self.finish_operation(&set.name, &operation, &goal, doing)
+                .await?;
+        }
         Ok(Made::new())
     }
 
@@ -215,35 +231,40 @@ impl Hand<'_> {
         }
         // Everything is missing on the first rollout: then whole OUs are named. Later, only those
         // accounts and Regions where something is.
-        let mut targets = self.targets(wave)?;
+        let mut batches = self.batches(wave)?;
         let mut wanted_regions = regions(wave);
         if there.iter().any(|instance| goal.wants(instance)) {
             let accounts: BTreeSet<String> =
                 missing.iter().map(|(account, _)| account.clone()).collect();
             let in_regions: BTreeSet<String> =
                 missing.iter().map(|(_, region)| region.clone()).collect();
-            targets.accounts = Some(accounts.into_iter().collect());
-            targets.account_filter_type = Some(AccountFilterType::Intersection);
+            for targets in &mut batches {
+                targets.accounts = Some(accounts.iter().cloned().collect());
+                targets.account_filter_type = Some(AccountFilterType::Intersection);
+            }
             wanted_regions = in_regions.into_iter().collect();
         }
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let token = self.token("create");
-        let created = cloudformation!(self, &at, "CreateStackInstances", || client
-            .create_stack_instances()
-            .stack_set_name(name)
-            .deployment_targets(targets.clone())
-            .set_regions(Some(wanted_regions.clone()))
-            .operation_preferences(preferences(wave))
-            .operation_id(&token)
-            .send());
-        let operation = match created {
-            Ok(answer) => answer.operation_id.unwrap_or(token),
-            Err(error) if error.is("OperationIdAlreadyExists") => token,
-            Err(error) => return Err(error).doing(doing),
-        };
-        self.finish_operation(name, &operation, &goal, doing)
-            .await?;
+        for (batch, targets) in batches.iter().enumerate() {
+            let token = self.token(&numbered("create", batch));
+            let created = cloudformation!(self, &at, "CreateStackInstances", || client
+                .create_stack_instances()
+                .stack_set_name(name)
+                .deployment_targets(targets.clone())
+                .set_regions(Some(wanted_regions.clone()))
+                .operation_preferences(preferences(wave))
+                .operation_id(&token)
+                .send());
+            let operation = match created {
+                Ok(answer) => answer.operation_id.unwrap_or(token),
+                Err(error) if error.is("OperationIdAlreadyExists") => token,
+                Err(error) => return Err(error).doing(doing),
+            };
+            let goal = after(batch, batches.len(), &goal);
+            self.finish_operation(name, &operation, &goal, doing)
+                .await?;
+        }
         Ok(Made::new())
     }
 
@@ -253,15 +274,81 @@ impl Hand<'_> {
         self.await_other_operations(name).await?;
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let targets = self.targets(wave)?;
-        let token = self.token("forget");
+        for (batch, targets) in self.batches(wave)?.iter().enumerate() {
+            let token = self.token(&numbered("forget", batch));
+            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
+                .delete_stack_instances()
+                .stack_set_name(name)
+                .deployment_targets(targets.clone())
+                .set_regions(Some(regions(wave)))
+                .operation_preferences(preferences(wave))
+                .retain_stacks(true)
+                .operation_id(&token)
+                .send());
+            let operation = match deleted {
+                Ok(answer) => answer.operation_id.unwrap_or(token),
+                Err(error) if error.is("OperationIdAlreadyExists") => token,
+                Err(error) if error.is("StackInstanceNotFound") => continue,
+                Err(error) => return Err(error).doing(doing),
+            };
+            self.finish_operation(name, &operation, &Goal::default(), doing)
+                .await?;
+        }
+        Ok(Made::new())
+    }
+
+    /// Waits until auto-deployment has taken away the stacks of an account that left every target, and
+    /// deletes what it leaves.
+    pub(super) async fn remove_instances(
+        &self,
+        name: &str,
+        account: &Text,
+        retain: bool,
+    ) -> Result<Made, Failure> {
+        let account = self.text(account)?;
+        let doing = || format!("taking the stacks of {name} away from account {account}");
+        let set = self.existing_set(name).await?;
+        let auto = set.auto_deployment();
+        let enabled = auto.is_some_and(|auto| auto.enabled() == Some(true));
+        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut quiet = 0;
+        let left = loop {
+            let there = self.instances(name).await.doing(doing)?;
+            let left: Vec<_> = there
+                .into_iter()
+                .filter(|instance| instance.account == account)
+                .collect();
+            if left.is_empty() {
+                return Ok(Made::new());
+            }
+            let at_work = left.iter().any(|instance| instance.is_at_work())
+                || self.operation_under_way(name).await.doing(doing)?.is_some();
+            quiet = if at_work { 0 } else { quiet + 1 };
+            if !at_work && (!enabled || quiet > LOOKS_FOR_REMOVAL) {
+                break left;
+            }
+            wait.pause("for auto-deployment to take the stacks away")
+                .await
+                .doing(doing)?;
+        };
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let unique = |values: Vec<String>| -> Vec<String> {
+            BTreeSet::from_iter(values).into_iter().collect()
+        };
+        let targets = DeploymentTargets::builder()
+            .set_organizational_unit_ids(Some(unique(left.iter().map(|i| i.ou.clone()).collect())))
+            .accounts(&account)
+            .account_filter_type(AccountFilterType::Intersection)
+            .build();
+        let regions = unique(left.iter().map(|i| i.region.clone()).collect());
+        let token = self.token("remove");
         let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
             .delete_stack_instances()
             .stack_set_name(name)
             .deployment_targets(targets.clone())
-            .set_regions(Some(regions(wave)))
-            .operation_preferences(preferences(wave))
-            .retain_stacks(true)
+            .set_regions(Some(regions.clone()))
+            .retain_stacks(retain)
             .operation_id(&token)
             .send());
         let operation = match deleted {
@@ -272,6 +359,13 @@ impl Hand<'_> {
         };
         self.finish_operation(name, &operation, &Goal::default(), doing)
             .await?;
+        let there = self.instances(name).await.doing(doing)?;
+        if there.iter().any(|instance| instance.account == account) {
+            return Err(self.fails(
+                format!("the stack set {name} still has stacks in account {account}"),
+                Some("auto-deployment did not take them away when the account left; delete them from the stack set in the console"),
+            ));
+        }
         Ok(Made::new())
     }
 
@@ -301,7 +395,14 @@ impl Hand<'_> {
                 quiet = 0;
             } else {
                 quiet += 1;
-                if quiet > LOOKS_FOR_AUTO_DEPLOYMENT {
+                // To create what AWS is yet to delete would be a race.
+                let left = there.iter().any(|instance| goal.is_left_by(instance));
+                let looks = if left {
+                    LOOKS_FOR_REMOVAL
+                } else {
+                    LOOKS_FOR_AUTO_DEPLOYMENT
+                };
+                if quiet > looks {
                     return Ok(());
                 }
             }
@@ -351,7 +452,9 @@ impl Hand<'_> {
             })
     }
 
-    fn targets(&self, wave: &Wave) -> Result<DeploymentTargets, Failure> {
+    /// What a wave works on, as many OUs at a time as one operation may name. An account that is
+    /// in none of a batch's OUs is not touched by it, so each batch may name all accounts.
+    fn batches(&self, wave: &Wave) -> Result<Vec<DeploymentTargets>, Failure> {
         let texts = |texts: &[crate::change::Text]| {
             texts
                 .iter()
@@ -365,11 +468,15 @@ impl Hand<'_> {
         } else {
             AccountFilterType::Intersection
         };
-        Ok(DeploymentTargets::builder()
-            .set_organizational_unit_ids(Some(texts(&wave.ous)?))
-            .set_accounts((!accounts.is_empty()).then_some(accounts))
-            .account_filter_type(filter)
-            .build())
+        let ous = texts(&wave.ous)?;
+        let batches = ous.chunks(OUS_PER_OPERATION).map(|ous| {
+            DeploymentTargets::builder()
+                .set_organizational_unit_ids(Some(ous.to_vec()))
+                .set_accounts((!accounts.is_empty()).then(|| accounts.clone()))
+                .account_filter_type(filter.clone())
+                .build()
+        });
+        Ok(batches.collect())
     }
 
     fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
@@ -379,7 +486,29 @@ impl Hand<'_> {
             .map(|account| self.text(account))
             .collect::<Result<BTreeSet<String>, Failure>>()?;
         let regions = wave.regions.iter().map(ToString::to_string).collect();
-        Ok(Goal { accounts, regions })
+        Ok(Goal {
+            accounts,
+            regions,
+            leaving: wave.leaving.clone(),
+        })
+    }
+}
+
+/// The part of an operation's token that tells batches apart.
+fn numbered(part: &str, batch: usize) -> String {
+    match batch {
+        0 => part.to_owned(),
+        more => format!("{part} {}", more + 1),
+    }
+}
+
+/// What must be there after a batch: all of the wave after the last, and before that only what the
+/// operation itself says.
+fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
+    if batch + 1 == of {
+        Cow::Borrowed(goal)
+    } else {
+        Cow::Owned(Goal::default())
     }
 }
 

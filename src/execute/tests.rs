@@ -93,6 +93,7 @@ async fn an_update_of_a_whole_set_names_no_targets() {
     let act = Act::UpdateStackInstances {
         set: set(),
         wave: Wave {
+            leaving: Default::default(),
             ous: vec![],
             accounts: vec![],
             regions: BTreeSet::new(),

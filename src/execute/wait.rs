@@ -36,6 +36,11 @@ pub(super) const ACCOUNT_CREATION: Patience = Patience {
     intervals: &[(0, 5), (10, 10)],
     limit: 30 * 60,
 };
+/// An account's closure: a few minutes, and AWS says nothing of how long.
+pub(super) const ACCOUNT_CLOSURE: Patience = Patience {
+    intervals: &[(0, 5), (30, 15)],
+    limit: 30 * 60,
+};
 /// After a lost answer: six minutes, because a request is void five minutes after it was signed.
 pub(super) const LOST_CREATION: Patience = Patience {
     intervals: &[(0, 2), (10, 5), (60, 15)],
@@ -50,6 +55,11 @@ pub(super) const READ_BACK: Patience = Patience {
 pub(super) const POLICY_TYPE: Patience = Patience {
     intervals: &[(0, 2), (10, 5)],
     limit: 10 * 60,
+};
+/// A Region that is being turned on: minutes for most, hours for some (account:EnableRegion).
+pub(super) const REGION: Patience = Patience {
+    intervals: &[(0, 15), (120, 30), (1_200, 60)],
+    limit: 6 * 60 * 60,
 };
 /// A stack. The Config recorder was seen to stay in progress for 45 minutes.
 pub(super) const STACK: Patience = Patience {

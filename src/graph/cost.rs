@@ -22,7 +22,13 @@ pub fn seconds(act: &Act) -> u64 {
         Act::CreateOu { .. } | Act::RenameOu { .. } | Act::DeleteOu { .. } => 2,
         Act::CreateAccount { .. } => 240,
         Act::PrepareAccount { .. } => 90,
-        Act::RenameAccount { .. } | Act::PutAlternateContact { .. } => 2,
+        Act::RenameAccount { .. }
+        | Act::PutAlternateContact { .. }
+        | Act::PutAccountAlias { .. }
+        | Act::PutPasswordPolicy { .. }
+        | Act::CentralizeRootAccess => 2,
+        // Minutes for most Regions, hours for some.
+        Act::EnableRegions { .. } => 1_200,
         Act::MoveAccount { .. } => 2,
         Act::Tag { .. } => 1,
         Act::CreatePolicy { .. }
@@ -40,8 +46,13 @@ pub fn seconds(act: &Act) -> u64 {
         Act::UpdateStackSetSettings { .. } => 30,
         Act::UpdateStackInstances { .. } | Act::CreateStackInstances { .. } => 300,
         Act::ForgetStackInstances { .. } => 60,
+        // Auto-deployment takes some time to notice that an account has moved.
+        Act::RemoveStackInstances { .. } => 120,
+        Act::CloseAccount { .. } => 120,
         Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
         Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
+        // Polled until its script has run.
+        Act::RunAutomation { .. } => 20,
         // Polled until Cloud Control is done.
         Act::PutResource { .. } => 15,
         // A change set is made, described until it is ready, and executed.

@@ -4,10 +4,13 @@
 //! inventory serves plan, drift, import and rehearsal alike. Matching facts to the plan's names is
 //! [`crate::diff`]'s work. `observe` fills it; nobody else does.
 
+pub mod difference;
 mod drift;
 pub mod identify;
+mod kind;
 mod probe;
 mod saved;
+mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +19,14 @@ use serde::{Deserialize, Serialize};
 
 pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift, StackDrift};
 pub use identify::{Conflict, Identified, identify};
-pub use probe::{Answers, Facts, Probe, Question};
-pub use saved::{SavedInventory, SavedInventoryError};
+pub use kind::Kind;
+pub use probe::{Answer, Answers, Facts, Probe, Question};
+pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
+pub use visible::visible;
 
 use crate::plan::{
-    AccountId, Contact, ContactKind, Email, OuPath, PolicyType, Principal, Region, Tags,
+    AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,
+    Tags,
 };
 
 /// Everything that was read.
@@ -52,6 +58,12 @@ pub struct Inventory {
     pub guardduty: BTreeMap<Region, GuardDutyFacts>,
     /// Alternate contacts by account. Only accounts that were asked about.
     pub contacts: BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>,
+    /// What accounts are given inside. Only accounts and settings that were asked about.
+    #[serde(default)]
+    pub preparation: BTreeMap<AccountId, PreparationFacts>,
+    /// Which features of centralized root access are on, in IAM's words. Only where it was asked about.
+    #[serde(default)]
+    pub root_access: Option<Seen<BTreeSet<String>>>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
@@ -223,6 +235,18 @@ pub struct StackSetFacts {
     /// OU ids that the set is deployed to.
     pub targets: BTreeSet<OuId>,
     pub instances: Seen<BTreeMap<AccountRegion, InstanceFacts>>,
+}
+
+/// What one account was asked of its preparation; `None` for what was not asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PreparationFacts {
+    /// `Known(None)`: the account has no alias.
+    pub alias: Option<Seen<Option<String>>>,
+    /// `Known(None)`: the account has no password policy of its own.
+    pub password_policy: Option<Seen<Option<PasswordPolicy>>>,
+    /// Regions by their status, in the account service's words.
+    pub regions: Option<Seen<BTreeMap<Region, String>>>,
 }
 
 /// Whether accounts that join a target get the set's stacks, and those that leave keep theirs.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub enum Probe {
     ConfigAggregator,
     /// Where a Config rule is not complied with, asked of an aggregator.
     ConfigRule,
+    /// The newest run of a Systems Manager automation, of the last three days, and its outputs.
+    Automation,
     /// The properties of one resource, as Cloud Control tells them.
     CloudControl,
     /// What the comparison of plan and organization found under the control's id: nothing more is read.
@@ -30,12 +33,13 @@ pub enum Probe {
 
 impl Probe {
     /// Every probe.
-    pub const ALL: [Probe; 7] = [
+    pub const ALL: [Probe; 8] = [
         Probe::CloudtrailTrail,
         Probe::ConfigRecorder,
         Probe::ConfigChannel,
         Probe::ConfigAggregator,
         Probe::ConfigRule,
+        Probe::Automation,
         Probe::CloudControl,
         Probe::Comparison,
     ];
@@ -48,6 +52,7 @@ impl Probe {
             Probe::ConfigChannel => "config-channel",
             Probe::ConfigAggregator => "config-aggregator",
             Probe::ConfigRule => "config-rule",
+            Probe::Automation => "automation",
             Probe::CloudControl => "cloud-control",
             Probe::Comparison => "comparison",
         }
@@ -59,6 +64,7 @@ impl Probe {
             Probe::CloudtrailTrail | Probe::ConfigAggregator => &["name"],
             Probe::ConfigRecorder | Probe::ConfigChannel | Probe::Comparison => &[],
             Probe::ConfigRule => &["aggregator", "rule"],
+            Probe::Automation => &["document"],
             Probe::CloudControl => &["type", "identifier"],
         }
     }
@@ -73,6 +79,7 @@ impl Probe {
             }
             Probe::ConfigAggregator => &["exists", "failed_sources"],
             Probe::ConfigRule => &["exists", "noncompliant"],
+            Probe::Automation => &["exists", "status"],
             Probe::CloudControl => return None,
             Probe::Comparison => &[],
         })
@@ -90,5 +97,12 @@ pub struct Question {
 /// What was found: facts by name, properties of resources in CloudFormation's words among them.
 pub type Facts = BTreeMap<String, Value>;
 
+/// What a service said, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub read_at: Timestamp,
+    pub facts: Seen<Facts>,
+}
+
 /// The answers to all questions.
-pub type Answers = BTreeMap<Question, Seen<Facts>>;
+pub type Answers = BTreeMap<Question, Answer>;

@@ -7,13 +7,16 @@
 //! said: never an abort, and never a default.
 
 mod accounts;
+pub mod cache;
 mod contacts;
 mod deep;
 mod guardduty;
+mod kept;
 mod organization;
 mod ous;
 mod pages;
 mod policies;
+mod preparation;
 mod probe;
 mod settings;
 mod stack_sets;
@@ -35,7 +38,7 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::baseline::Wanted;
 use crate::inventory::{
-    AccountFacts, AccountRegion, Inventory, OrganizationFacts, Seen, Unread, identify,
+    AccountFacts, AccountRegion, Inventory, Kind, OrganizationFacts, Seen, Unread, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -47,6 +50,28 @@ pub async fn observe(
     wanted: &Wanted,
     ctx: &Caller,
 ) -> Result<Inventory, AwsError> {
+    observe_rest(aws, plan, wanted, ctx, kept::Parts::default()).await
+}
+
+/// Reads what is missing in `kept`: of its inventory, the given kinds count.
+pub async fn observe_beside(
+    aws: &Aws,
+    plan: &OrgPlan,
+    wanted: &Wanted,
+    ctx: &Caller,
+    kept: Inventory,
+    kinds: &BTreeSet<Kind>,
+) -> Result<Inventory, AwsError> {
+    observe_rest(aws, plan, wanted, ctx, kept::Parts::of(kept, kinds)).await
+}
+
+async fn observe_rest(
+    aws: &Aws,
+    plan: &OrgPlan,
+    wanted: &Wanted,
+    ctx: &Caller,
+    mut kept: kept::Parts,
+) -> Result<Inventory, AwsError> {
     let reader = Reader {
         caller: aws.caller().await?,
         aws,
@@ -56,22 +81,18 @@ pub async fn observe(
         young: Mutex::default(),
     };
     let taken_at = Timestamp::try_from(aws.now()).unwrap_or_default();
-    let organization = seen(organization::read(&reader).await);
-    let inventory = match organization {
-        Seen::Known(None) => reader.without_organization(taken_at).await,
-        Seen::Known(Some(found)) => {
-            let root = Ok(found.root_id.clone());
-            reader
-                .with_organization(taken_at, Seen::Known(Some(found)), root)
-                .await
-        }
-        Seen::Unread(why) => {
-            reader
-                .with_organization(taken_at, Seen::Unread(why.clone()), Err(why))
-                .await
-        }
+    let organization = match kept.organization.take() {
+        Some(organization) => organization,
+        None => seen(organization::read(&reader).await),
     };
-    Ok(inventory)
+    let root = match &organization {
+        Seen::Known(None) => return Ok(reader.without_organization(taken_at).await),
+        Seen::Known(Some(found)) => Ok(found.root_id.clone()),
+        Seen::Unread(why) => Err(why.clone()),
+    };
+    Ok(reader
+        .with_organization(taken_at, organization, root, kept)
+        .await)
 }
 
 /// What every read needs.
@@ -138,47 +159,53 @@ impl Reader<'_> {
         taken_at: Timestamp,
         organization: Seen<Option<OrganizationFacts>>,
         root: Result<String, Unread>,
+        kept: kept::Parts,
     ) -> Inventory {
+        use kept::or_read;
         let types = match &organization {
             Seen::Known(Some(found)) => Ok(&found.policy_types),
             Seen::Known(None) => Err(not_asked("organizations:ListPolicies", "no organization")),
             Seen::Unread(why) => Err(why.clone()),
         };
         let tree = async {
-            let (ous, listed, tagged) = tokio::join!(
-                ous::read(self, root.as_deref()),
-                accounts::list(self),
-                tags::of_accounts(self),
-            );
-            let accounts = accounts::placed(self, listed, root.as_deref(), &ous).await;
-            let (accounts, ous) = tokio::join!(
-                tags::tag_accounts(self, accounts, tagged),
-                tags::tag_ous(self, ous),
-            );
+            let (accounts, ous) = self.accounts_and_ous(&root, kept.accounts, kept.ous).await;
             let ids = self.identified(&accounts);
-            let (stacks, guardduty, contacts) = tokio::join!(
-                stacks::read(self, &ids),
-                guardduty::read(self, true),
-                contacts::read(self, &ids),
+            let (stacks, guardduty, contacts, preparation) = tokio::join!(
+                or_read(kept.stacks, stacks::read(self, &ids)),
+                or_read(kept.guardduty, guardduty::read(self, true)),
+                or_read(kept.contacts, contacts::read(self, &ids)),
+                or_read(kept.preparation, preparation::read(self, &accounts, &ids)),
             );
-            (accounts, ous, stacks, guardduty, contacts)
+            (accounts, ous, stacks, guardduty, contacts, preparation)
         };
         let (
-            (accounts, ous, stacks, guardduty, contacts),
+            (accounts, ous, stacks, guardduty, contacts, preparation),
             policies,
             trusted_access,
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
             stack_sets,
+            root_access,
         ) = tokio::join!(
             tree,
-            policies::read(self, types),
-            settings::trusted_access(self),
-            settings::delegated_administrators(self),
-            settings::stack_sets_access(self),
-            settings::service_linked_roles(self),
-            stack_sets::read(self),
+            or_read(kept.policies, policies::read(self, types)),
+            or_read(kept.trusted_access, async {
+                seen(settings::trusted_access(self).await)
+            }),
+            or_read(kept.delegated_administrators, async {
+                seen(settings::delegated_administrators(self).await)
+            }),
+            or_read(kept.stack_sets_access, async {
+                seen(settings::stack_sets_access(self).await)
+            }),
+            or_read(kept.service_linked_roles, async {
+                seen(settings::service_linked_roles(self).await)
+            }),
+            or_read(kept.stack_sets, async {
+                seen(stack_sets::read(self).await)
+            }),
+            or_read(kept.root_access, preparation::root_access(self)),
         );
         Inventory {
             taken_at,
@@ -187,25 +214,62 @@ impl Reader<'_> {
             accounts,
             ous,
             policies,
-            trusted_access: seen(trusted_access),
-            delegated_administrators: seen(delegated_administrators),
-            stack_sets_access: seen(stack_sets_access),
-            service_linked_roles: seen(service_linked_roles),
-            stack_sets: seen(stack_sets),
+            trusted_access,
+            delegated_administrators,
+            stack_sets_access,
+            service_linked_roles,
+            stack_sets,
             stacks,
             guardduty,
             contacts,
+            preparation,
+            root_access,
+        }
+    }
+
+    /// The tree: one of the two may be kept.
+    async fn accounts_and_ous(
+        &self,
+        root: &Result<String, Unread>,
+        accounts: Option<kept::Accounts>,
+        ous: Option<kept::Ous>,
+    ) -> (kept::Accounts, kept::Ous) {
+        let root = root.as_deref();
+        match (accounts, ous) {
+            (Some(accounts), Some(ous)) => (accounts, ous),
+            (Some(accounts), None) => {
+                let ous = tags::tag_ous(self, ous::read(self, root).await).await;
+                (accounts, ous)
+            }
+            (None, Some(ous)) => {
+                let (listed, tagged) = tokio::join!(accounts::list(self), tags::of_accounts(self));
+                let accounts = accounts::placed(self, listed, root, &ous).await;
+                (tags::tag_accounts(self, accounts, tagged).await, ous)
+            }
+            (None, None) => {
+                let (ous, listed, tagged) = tokio::join!(
+                    ous::read(self, root),
+                    accounts::list(self),
+                    tags::of_accounts(self),
+                );
+                let accounts = accounts::placed(self, listed, root, &ous).await;
+                tokio::join!(
+                    tags::tag_accounts(self, accounts, tagged),
+                    tags::tag_ous(self, ous),
+                )
+            }
         }
     }
 
     /// The account in no organization: only what lies in the account itself can be there.
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
-        let (service_linked_roles, stack_sets, stacks, guardduty) = tokio::join!(
+        let (service_linked_roles, stack_sets, stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
             guardduty::read(self, false),
+            preparation::of_management(self),
         );
         Inventory {
             taken_at,
@@ -222,6 +286,8 @@ impl Reader<'_> {
             stacks,
             guardduty,
             contacts: BTreeMap::new(),
+            preparation,
+            root_access: None,
         }
     }
 

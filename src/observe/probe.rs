@@ -2,12 +2,14 @@
 //! asked so, some places side by side, over the role pool.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{pages, seen, side_by_side};
 use crate::aws::{Aws, AwsError, Caller, Operation};
-use crate::inventory::{AccountRegion, Answers, Facts, Probe, Question};
+use crate::inventory::{AccountRegion, Answer, Answers, Facts, Probe, Question};
 
 const TRAILS: Operation = Operation("cloudtrail", "DescribeTrails");
 const TRAIL_STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
@@ -19,13 +21,16 @@ const CHANNEL_STATUS: Operation = Operation("config", "DescribeDeliveryChannelSt
 const AGGREGATORS: Operation = Operation("config", "DescribeConfigurationAggregators");
 const SOURCES: Operation = Operation("config", "DescribeConfigurationAggregatorSourcesStatus");
 const COMPLIANCE: Operation = Operation("config", "DescribeAggregateComplianceByConfigRules");
+const EXECUTIONS: Operation = Operation("ssm", "DescribeAutomationExecutions");
+const EXECUTION: Operation = Operation("ssm", "GetAutomationExecution");
 const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
 
 /// Asks every question once.
 pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &Caller) -> Answers {
     side_by_side(questions, |question| async move {
-        let facts = ask(aws, &question, ctx).await;
-        (question, seen(facts))
+        let read_at = Timestamp::try_from(aws.now()).unwrap_or_default();
+        let facts = seen(ask(aws, &question, ctx).await);
+        (question, Answer { read_at, facts })
     })
     .await
     .into_iter()
@@ -48,6 +53,7 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
         Probe::ConfigChannel => place.channel().await,
         Probe::ConfigAggregator => place.aggregator(argument("name")).await,
         Probe::ConfigRule => place.rule(argument("aggregator"), argument("rule")).await,
+        Probe::Automation => place.automation(argument("document")).await,
         Probe::CloudControl => {
             place
                 .resource(argument("type"), argument("identifier"))
@@ -364,6 +370,77 @@ impl Asking<'_> {
             })
             .collect();
         Ok(present([("noncompliant", json!(noncompliant))]))
+    }
+
+    /// The newest run that ended, of the last three days: what is to run every day and has not since then has
+    /// not run.
+    async fn automation(&self, document: &str) -> Result<Facts, AwsError> {
+        use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey as Key};
+        let client = &self.aws.ssm(self.at).await?;
+        let since = self.aws.now() - Duration::from_secs(3 * 24 * 3600);
+        let since = jiff::Timestamp::try_from(since).unwrap_or_default();
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let filter = |key: Key, value: &str| {
+            AutomationExecutionFilter::builder()
+                .key(key)
+                .values(value)
+                .build()
+                .map_err(|error| AwsError::unreadable(EXECUTIONS, self.at, error.to_string()))
+        };
+        let filters = &[
+            filter(Key::DocumentNamePrefix, document)?,
+            filter(Key::StartTimeAfter, &since)?,
+        ];
+        let listed = pages::all(EXECUTIONS, self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, EXECUTIONS, self.at, || {
+                    client
+                        .describe_automation_executions()
+                        .set_filters(Some(filters.to_vec()))
+                        .max_results(50)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((
+                page.automation_execution_metadata_list.unwrap_or_default(),
+                page.next_token,
+            ))
+        })
+        .await?;
+        let newest = listed
+            .into_iter()
+            .filter(|run| run.document_name() == Some(document))
+            .filter(|run| run.execution_end_time().is_some())
+            .max_by_key(|run| run.execution_start_time().map(|time| time.secs()));
+        let Some(id) = newest.and_then(|run| run.automation_execution_id) else {
+            return Ok(absent());
+        };
+        let answer = self
+            .aws
+            .call(self.ctx, EXECUTION, self.at, || {
+                client
+                    .get_automation_execution()
+                    .automation_execution_id(&id)
+                    .send()
+            })
+            .await?;
+        let run = answer.automation_execution;
+        let status = run
+            .as_ref()
+            .and_then(|run| run.automation_execution_status())
+            .map_or("unknown", |status| status.as_str());
+        let mut facts = present([("status", json!(status))]);
+        if let Some(why) = run.as_ref().and_then(|run| run.failure_message()) {
+            facts.insert("FailureMessage".to_owned(), json!(why));
+        }
+        // Outputs are called STEP.NAME.
+        for (name, values) in run.iter().filter_map(|run| run.outputs()).flatten() {
+            let name = name.rsplit('.').next().unwrap_or(name);
+            facts.insert(name.to_owned(), json!(values.join(", ")));
+        }
+        Ok(facts)
     }
 
     async fn resource(&self, kind: &str, identifier: &str) -> Result<Facts, AwsError> {

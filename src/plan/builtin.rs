@@ -31,6 +31,9 @@ pub enum Builtin {
     DenyRoot,
     /// Keeps accounts from leaving the organization and from being closed from within.
     DenyLeave,
+    /// Turns on all four settings of S3 Block Public Access in every account, over what accounts say
+    /// themselves. Of the type `s3_policy`.
+    BlockPublicS3,
 }
 
 /// The values of a plan that the documents need.
@@ -43,11 +46,12 @@ pub struct Parameters<'a> {
 
 impl Builtin {
     /// Every one.
-    pub const ALL: [Builtin; 4] = [
+    pub const ALL: [Builtin; 5] = [
         Builtin::ProtectBaseline,
         Builtin::ApprovedRegions,
         Builtin::DenyRoot,
         Builtin::DenyLeave,
+        Builtin::BlockPublicS3,
     ];
 
     /// The name in the plan.
@@ -57,6 +61,7 @@ impl Builtin {
             Builtin::ApprovedRegions => "approved-regions",
             Builtin::DenyRoot => "deny-root",
             Builtin::DenyLeave => "deny-leave",
+            Builtin::BlockPublicS3 => "block-public-s3",
         }
     }
 
@@ -67,7 +72,10 @@ impl Builtin {
 
     /// The type of policy it is.
     pub fn kind(self) -> PolicyType {
-        PolicyType::ServiceControlPolicy
+        match self {
+            Builtin::BlockPublicS3 => PolicyType::S3Policy,
+            _ => PolicyType::ServiceControlPolicy,
+        }
     }
 
     fn template(self) -> &'static str {
@@ -76,6 +84,7 @@ impl Builtin {
             Builtin::ApprovedRegions => include_str!("policies/approved-regions.json"),
             Builtin::DenyRoot => include_str!("policies/deny-root.json"),
             Builtin::DenyLeave => include_str!("policies/deny-leave.json"),
+            Builtin::BlockPublicS3 => include_str!("policies/block-public-s3.json"),
         }
     }
 
@@ -178,6 +187,17 @@ mod tests {
         for action in ["iam:CreateRole", "iam:UpdateAssumeRolePolicy"] {
             assert!(actions.iter().any(|other| other == action), "{action}");
         }
+    }
+
+    /// AWS Organizations User Guide, "Amazon S3 policy syntax and examples".
+    #[test]
+    fn public_access_is_blocked_as_s3_policies_say_it() {
+        let (text, _) = document(Builtin::BlockPublicS3, &["eu-west-1"]);
+        assert_eq!(
+            text,
+            r#"{"s3_attributes":{"public_access_block_configuration":{"@@assign":"all"}}}"#
+        );
+        assert_eq!(Builtin::BlockPublicS3.kind(), PolicyType::S3Policy);
     }
 
     /// A key is known by its tag, so the tag must not be changed either: TagResource overwrites.

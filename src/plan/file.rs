@@ -33,14 +33,14 @@ pub struct PlanFile {
     #[serde(default)]
     pub segregation: BTreeMap<Text, At<AllowedTable>>,
     /// Organizational units by path from the root, such as `[ou."Workloads/Prod"]`. Every level is
-    /// written; at most five levels below the root.
+    /// written; at most five levels below the root. A `/` inside of a name is written `\/`.
     #[serde(default)]
     pub ou: BTreeMap<Text, At<OuTable>>,
     /// Member accounts by a name of your choice, which is also the account's name in AWS unless
     /// `name` says otherwise. The management account is not among them.
     #[serde(default)]
     pub account: BTreeMap<Text, At<AccountTable>>,
-    /// Organizations policies by name; the name is the one in AWS.
+    /// Organizations policies by name, which is also the one in AWS unless `name` says otherwise.
     #[serde(default)]
     pub policy: BTreeMap<Text, At<PolicyTable>>,
     /// Security baselines by name: `cloudtrail`, `config`, `guardduty`, or one of your own in a
@@ -50,6 +50,9 @@ pub struct PlanFile {
     /// Alternate contacts for every account that names none of that kind itself.
     #[serde(default)]
     pub contact: ContactsTable,
+    /// What every member account is given inside, unless its own `preparation` says otherwise.
+    #[serde(default)]
+    pub preparation: PreparationTable,
     /// How baselines reach the accounts: in which order, how many at a time.
     pub rollout: Option<At<RolloutTable>>,
     /// AWS services that may work across the organization, beyond those that the baselines need.
@@ -80,11 +83,9 @@ pub struct OrganizationTable {
     /// (where IAM, Organizations and Account events arrive) are always among them.
     #[serde(default)]
     pub regions: Vec<Text>,
-    /// The account that keeps the logs, by its name in this plan.
-    #[schemars(required)]
+    /// The account that keeps the logs, by its name in this plan. Baselines need one.
     pub logging: Option<Text>,
-    /// The account from which security is watched, by its name in this plan.
-    #[schemars(required)]
+    /// The account from which security is watched, by its name in this plan. Baselines need one.
     pub secops: Option<Text>,
     /// Says that one account may be both `logging` and `secops`. Without it that is an error: who
     /// investigates should not be able to change the evidence.
@@ -98,6 +99,9 @@ pub struct OrganizationTable {
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     /// `orgstrap` when left out.
     pub prefix: Option<Text>,
+    /// Whether IAM manages the root users of member accounts centrally: their credentials can be taken
+    /// away, and new accounts have none. `false` when left out, and then left as it is.
+    pub centralized_root_access: Option<bool>,
     /// Policies attached to the root, so that they hold for every account.
     #[serde(default)]
     pub policies: Vec<Text>,
@@ -119,6 +123,10 @@ pub struct OuTable {
     /// Tags of the OU.
     #[serde(default)]
     pub tags: TagTable,
+    /// The baselines whose stacks accounts in this OU and below it have: a list of names, empty for none.
+    /// What the OU above says when left out, and all baselines at the top. What a baseline does for the
+    /// organization as a whole, such as a trail or GuardDuty's members, reaches every account all the same.
+    pub baselines: Option<At<Vec<Text>>>,
     /// The path this OU had before, when only its own name has changed.
     pub renamed_from: Option<Text>,
 }
@@ -135,7 +143,7 @@ pub struct AccountTable {
     /// The address of the account's root user, unique across all of AWS. Made from
     /// `organization.email` when left out.
     pub email: Option<Text>,
-    /// The OU the account is in, by its path in this plan.
+    /// The OU the account is in, by its path in this plan; `/` for the root.
     #[schemars(required)]
     pub ou: Option<Text>,
     /// Tags of the account. Only keys that are named here are ever touched.
@@ -147,9 +155,55 @@ pub struct AccountTable {
     /// Alternate contacts of this account.
     #[serde(default)]
     pub contacts: ContactsTable,
+    /// What this account is given inside, where it differs from the plan's `[preparation]`.
+    #[serde(default)]
+    pub preparation: PreparationTable,
     /// Whether IAM users and roles of the account may see its billing. Only read when the account
     /// is created; `true` when left out, as in AWS.
     pub iam_user_access_to_billing: Option<bool>,
+}
+
+/// What an account is given inside. What is left out is left as it is.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreparationTable {
+    /// The account alias, the name in its sign-in address: unique in all of AWS. `{account}` stands
+    /// for the account's name in this plan, in lower case, such as `acme-{account}`.
+    pub alias: Option<Text>,
+    /// The password policy for the account's IAM users, whole: what is left out of it is as IAM has
+    /// it by default.
+    pub password_policy: Option<At<PasswordPolicyTable>>,
+    /// Regions that accounts do not have from the start and are to have, such as `eu-central-2`. They
+    /// are turned on before stack sets reach the account, in the management account too if they are
+    /// said for all accounts, and never turned off.
+    pub opt_in_regions: Option<Vec<Text>>,
+}
+
+/// A password policy for IAM users.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordPolicyTable {
+    /// 6 when left out, as in IAM.
+    #[schemars(range(min = 6, max = 128))]
+    pub minimum_password_length: Option<At<i64>>,
+    /// At least one of ``! @ # $ % ^ & * ( ) _ + - = [ ] { } | '``.
+    pub require_symbols: bool,
+    /// At least one digit.
+    pub require_numbers: bool,
+    /// At least one letter from A to Z.
+    pub require_uppercase_characters: bool,
+    /// At least one letter from a to z.
+    pub require_lowercase_characters: bool,
+    /// Whether users may change their own password.
+    pub allow_users_to_change_password: bool,
+    /// Days after which a password expires; never when left out.
+    #[schemars(range(min = 1, max = 1095))]
+    pub max_password_age: Option<At<i64>>,
+    /// How many former passwords can not be used again; none when left out.
+    #[schemars(range(min = 1, max = 24))]
+    pub password_reuse_prevention: Option<At<i64>>,
+    /// Whether an expired password keeps its user out until an administrator sets a new one.
+    pub hard_expiry: bool,
 }
 
 /// Alternate contacts by kind.
@@ -186,6 +240,8 @@ pub struct ContactTable {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyTable {
+    /// The policy's name in AWS; the name of this table when left out. At most 128 characters.
+    pub name: Option<Text>,
     /// The type, such as `service_control_policy`.
     #[schemars(required)]
     pub r#type: Option<At<PolicyType>>,

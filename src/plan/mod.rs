@@ -10,9 +10,10 @@
 
 pub mod at;
 pub mod builtin;
-mod check;
+pub mod check;
 pub mod diagnostic;
 mod documents;
+pub mod edit;
 pub mod file;
 mod load;
 pub mod names;
@@ -52,10 +53,35 @@ pub struct OrgPlan {
     pub rollout: Rollout,
     /// Trusted access beyond what the baselines ask for.
     pub trusted_access: BTreeSet<Principal>,
+    /// Regions to turn on in the management account, as in all others.
+    #[serde(default)]
+    pub opt_in_regions: BTreeSet<Region>,
     /// Delegated administrators beyond what the baselines ask for.
     pub delegated_administrators: BTreeMap<Principal, BTreeSet<AccountKey>>,
     /// Overridden rates by `service:Operation`, for organizations whose quotas were raised.
     pub pace: BTreeMap<String, PaceOverride>,
+}
+
+impl OrgPlan {
+    /// The OUs that a baseline's stack sets leave out: by their own word, or by that of the nearest OU
+    /// above that has one.
+    pub fn ous_without(&self, baseline: &str) -> BTreeSet<OuPath> {
+        ous_without(&self.ous, baseline)
+    }
+}
+
+fn ous_without(ous: &BTreeMap<OuPath, Ou>, baseline: &str) -> BTreeSet<OuPath> {
+    let left_out = |path: &OuPath| {
+        let mut at = Some(path.clone());
+        while let Some(here) = at {
+            if let Some(some) = ous.get(&here).and_then(|ou| ou.baselines.as_ref()) {
+                return !some.iter().any(|one| one.as_str() == baseline);
+            }
+            at = here.parent();
+        }
+        false
+    };
+    ous.keys().filter(|path| left_out(path)).cloned().collect()
 }
 
 /// The `[organization]` table.
@@ -66,14 +92,17 @@ pub struct Organization {
     pub home_region: Region,
     /// The governed Regions, the home Region and us-east-1 always among them.
     pub regions: BTreeSet<Region>,
-    /// The account that keeps the logs.
-    pub logging: AccountKey,
-    /// The account from which security is watched.
-    pub secops: AccountKey,
+    /// The account that keeps the logs; there always where baselines are.
+    pub logging: Option<AccountKey>,
+    /// The account from which security is watched; there always where baselines are.
+    pub secops: Option<AccountKey>,
     /// The role by which the management account enters member accounts.
     pub access_role: String,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     pub prefix: String,
+    /// Whether root users of member accounts are managed centrally; where not, nothing is said of it.
+    #[serde(default)]
+    pub centralized_root_access: bool,
     /// Policies attached to the root.
     pub policies: BTreeSet<PolicyKey>,
     /// Tags of the root.
@@ -95,6 +124,10 @@ pub struct Ou {
     /// For each segregation tag, the values that accounts directly or indirectly in this OU may have.
     pub require: BTreeMap<String, BTreeSet<String>>,
     pub tags: Tags,
+    /// The baselines whose stack sets reach accounts in this OU and below; `None` where the OU above says
+    /// it, and at the top for all.
+    #[serde(default)]
+    pub baselines: Option<BTreeSet<BaselineKey>>,
     /// The path this OU had before; its last name may differ, its parent may not.
     pub renamed_from: Option<OuPath>,
 }
@@ -107,12 +140,57 @@ pub struct Account {
     /// The name in AWS; the key where the plan gives none.
     pub name: String,
     pub email: Email,
+    /// The OU it lies in, or the root.
     pub ou: OuPath,
     pub tags: Tags,
     pub policies: BTreeSet<PolicyKey>,
     pub contacts: BTreeMap<ContactKind, Contact>,
+    #[serde(default)]
+    pub preparation: Preparation,
     /// Whether IAM users of the account may see billing: `IamUserAccessToBilling` at creation.
     pub iam_user_access_to_billing: bool,
+}
+
+/// What an account is given inside; what is `None` or empty is left as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// The account alias.
+    pub alias: Option<String>,
+    pub password_policy: Option<PasswordPolicy>,
+    /// Regions to turn on that accounts do not have from the start.
+    pub opt_in_regions: BTreeSet<Region>,
+}
+
+/// The password policy of an account's IAM users, whole, in the words of IAM's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordPolicy {
+    pub minimum_password_length: u32,
+    pub require_symbols: bool,
+    pub require_numbers: bool,
+    pub require_uppercase_characters: bool,
+    pub require_lowercase_characters: bool,
+    pub allow_users_to_change_password: bool,
+    /// Days; `None` for passwords that do not expire.
+    pub max_password_age: Option<u32>,
+    pub password_reuse_prevention: Option<u32>,
+    pub hard_expiry: bool,
+}
+
+/// What UpdateAccountPasswordPolicy makes of an empty request.
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            minimum_password_length: 6,
+            require_symbols: false,
+            require_numbers: false,
+            require_uppercase_characters: false,
+            require_lowercase_characters: false,
+            allow_users_to_change_password: false,
+            max_password_age: None,
+            password_reuse_prevention: None,
+            hard_expiry: false,
+        }
+    }
 }
 
 /// Which alternate contact.
@@ -193,13 +271,22 @@ impl PolicyType {
     }
 
     /// How many characters a document of this type may have, white space counted (Organizations
-    /// quotas). For service control policies this is the value from before May 2026: not every
-    /// organization has the larger one.
+    /// quotas).
     pub fn max_size(self) -> usize {
         match self {
-            PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy => 5_120,
+            PolicyType::ServiceControlPolicy => 10_240,
+            PolicyType::ResourceControlPolicy => 5_120,
             PolicyType::AiservicesOptOutPolicy => 2_500,
             _ => 10_000,
+        }
+    }
+
+    /// The size up to which no organization refuses a document: before May 2026 service control
+    /// policies had half of what they may have now.
+    pub fn safe_size(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy => 5_120,
+            other => other.max_size(),
         }
     }
 
@@ -207,11 +294,18 @@ impl PolicyType {
     /// attaches itself (Organizations quotas).
     pub fn max_attached(self) -> usize {
         match self {
-            PolicyType::ServiceControlPolicy
-            | PolicyType::ResourceControlPolicy
+            PolicyType::ResourceControlPolicy
             | PolicyType::AiservicesOptOutPolicy
             | PolicyType::ChatbotPolicy => 5,
             _ => 10,
+        }
+    }
+
+    /// The same up to which no organization refuses: before May 2026 service control policies were five.
+    pub fn safe_attached(self) -> usize {
+        match self {
+            PolicyType::ServiceControlPolicy => 5,
+            other => other.max_attached(),
         }
     }
 
@@ -254,13 +348,22 @@ impl PolicyType {
 /// One `[policy.NAME]` table with its content read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
+    /// The name in AWS, where it is not the key.
+    pub name: Option<String>,
     pub kind: PolicyType,
     pub description: String,
     /// The document, minified: AWS counts white space against the size.
     pub content: String,
     pub tags: Tags,
-    /// The name the policy had before.
+    /// The name in AWS that the policy had before.
     pub renamed_from: Option<PolicyKey>,
+}
+
+impl Policy {
+    /// The name in AWS of the policy under `key`.
+    pub fn aws_name<'a>(&'a self, key: &'a PolicyKey) -> &'a str {
+        self.name.as_deref().unwrap_or(key.as_str())
+    }
 }
 
 /// One `[baseline.NAME]` table: which baseline, and the options it was given.

@@ -91,12 +91,21 @@ name!(
     check_principal
 );
 name!(
-    /// An account's email address. AWS takes 6 to 64 ASCII characters, unique across all of AWS.
+    /// An account's email address, unique across all of AWS. Accounts that exist hold addresses that
+    /// AWS would not take today, so the stricter rules are those of [`Email::check_new`].
     Email,
     check_email
 );
 
 impl Email {
+    /// The rules of CreateAccount in the Organizations API.
+    ///
+    /// # Errors
+    /// Why AWS would not make an account with this address.
+    pub fn check_new(&self) -> Result<(), InvalidName> {
+        check_new_email(&self.0)
+    }
+
     /// The form in which AWS compares addresses: case does not matter.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -179,8 +188,23 @@ fn check_principal(text: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// The rules are those of CreateAccount in the Organizations API.
+/// What every address has, however old: it is never empty, and is one line of text around an `@`.
 fn check_email(text: &str) -> Result<(), InvalidName> {
+    if text.chars().any(char::is_control) {
+        invalid("an email holds no control characters")
+    } else if text.chars().count() > 320 {
+        invalid("an email has at most 320 characters")
+    } else if !text
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+    {
+        invalid("an email is written like `aws+name@example.com`")
+    } else {
+        Ok(())
+    }
+}
+
+fn check_new_email(text: &str) -> Result<(), InvalidName> {
     if !text.is_ascii() {
         return invalid("an account's email holds ASCII characters only");
     }
@@ -226,7 +250,10 @@ fn check_email(text: &str) -> Result<(), InvalidName> {
     Ok(())
 }
 
-/// An OU's path from the root by names, such as `Workloads/Prod`. Never empty; the root is not an OU.
+/// An OU's path from the root by names, such as `Workloads/Prod`; `/` is the root itself, in which an
+/// account may lie, though it is no OU.
+///
+/// In text, a `/` or `\` inside of a name has a `\` before it, and so has a space at its start or end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OuPath(Vec<String>);
@@ -235,20 +262,23 @@ impl OuPath {
     /// The deepest nesting AWS allows below the root.
     pub const MAX_DEPTH: usize = 5;
 
-    /// A path from its segments, root first; the checks are those of parsing.
+    /// The root itself, written `/`.
+    pub fn root() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether it is the root itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The path of an OU from its names, root first; the checks are those of parsing.
     pub fn from_segments(segments: Vec<String>) -> Result<Self, InvalidName> {
-        if segments.is_empty() || segments.iter().any(|s| s.trim().is_empty()) {
+        if segments.is_empty() || segments.iter().any(String::is_empty) {
             return invalid("an OU path is names joined by `/`, such as `Workloads/Prod`");
         }
-        for segment in &segments {
-            if segment.chars().count() > 128 {
-                return invalid("an OU name has at most 128 characters");
-            }
-            if segment.trim() != segment {
-                return invalid(format!(
-                    "the OU name `{segment}` starts or ends with a space"
-                ));
-            }
+        if segments.iter().any(|name| name.chars().count() > 128) {
+            return invalid("an OU name has at most 128 characters");
         }
         Ok(Self(segments))
     }
@@ -258,12 +288,12 @@ impl OuPath {
         &self.0
     }
 
-    /// The OU's own name.
+    /// The OU's own name; empty for the root.
     pub fn name(&self) -> &str {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// The OU it lies in; `None` directly below the root.
+    /// The OU it lies in; `None` directly below the root, and for the root.
     pub fn parent(&self) -> Option<OuPath> {
         match self.0.split_last() {
             Some((_, above)) if !above.is_empty() => Some(OuPath(above.to_vec())),
@@ -284,14 +314,73 @@ impl OuPath {
 
 impl fmt::Display for OuPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.join("/"))
+        if self.is_root() {
+            return f.pad("/");
+        }
+        let names: Vec<String> = self.0.iter().map(|name| escaped(name)).collect();
+        f.pad(&names.join("/"))
     }
+}
+
+fn stray_space<T>(name: &str) -> Result<T, InvalidName> {
+    invalid(format!(
+        "the OU name `{name}` starts or ends with a space; if it has to, write `\\ `"
+    ))
+}
+
+/// A name as it stands in a path.
+fn escaped(name: &str) -> String {
+    let last = name.chars().count().saturating_sub(1);
+    let mut text = String::new();
+    for (at, c) in name.chars().enumerate() {
+        if matches!(c, '/' | '\\') || (c.is_whitespace() && (at == 0 || at == last)) {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
 }
 
 impl FromStr for OuPath {
     type Err = InvalidName;
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        Self::from_segments(text.split('/').map(str::to_owned).collect())
+        if text == "/" {
+            return Ok(Self::root());
+        }
+        let mut segments = Vec::new();
+        let mut name = String::new();
+        // Whether the last character of the name is a space that nobody meant to be there.
+        let mut trailing = false;
+        let mut chars = text.chars().chain(['/']).peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '/' => {
+                    if trailing {
+                        return stray_space(&name);
+                    }
+                    segments.push(std::mem::take(&mut name));
+                }
+                '\\' => {
+                    match chars.next_if(|next| matches!(next, '/' | '\\') || next.is_whitespace()) {
+                        Some(c) if chars.peek().is_some() => {
+                            name.push(c);
+                            trailing = false;
+                        }
+                        _ => {
+                            return invalid(
+                                "names in an OU path are joined by `/`; a `\\` that belongs to a name is written `\\\\`",
+                            );
+                        }
+                    }
+                }
+                c if c.is_whitespace() && name.is_empty() => return stray_space(text),
+                c => {
+                    name.push(c);
+                    trailing = c.is_whitespace();
+                }
+            }
+        }
+        Self::from_segments(segments)
     }
 }
 
@@ -305,5 +394,51 @@ impl TryFrom<String> for OuPath {
 impl From<OuPath> for String {
     fn from(path: OuPath) -> String {
         path.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_the_same_as_text() {
+        for names in [
+            vec!["Workloads", "Prod"],
+            vec!["R/D", "a\\b", "\\/"],
+            vec![" padded ", "Größe", "研究"],
+        ] {
+            let segments: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let path = OuPath::from_segments(segments.clone()).expect("names");
+            let again: OuPath = path.to_string().parse().expect("its own text");
+            assert_eq!(again.segments(), segments);
+        }
+        assert_eq!("/".parse(), Ok(OuPath::root()));
+        assert_eq!(OuPath::root().to_string(), "/");
+        assert_eq!(r"R\/D".parse::<OuPath>().expect("one name").depth(), 1);
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for text in ["", "a/", "/a", "a//b", r"a\b", r"a\", " a", "a /b"] {
+            assert!(text.parse::<OuPath>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn old_addresses_are_read_and_new_ones_judged() {
+        for (text, new) in [
+            ("aws+name@example.com", true),
+            ("\"odd one\"@example.com", false),
+            ("jürgen@example.com", false),
+            (
+                "a-very-long-local-part-that-was-fine-in-2009-but-is-not@subsidiary.example.com",
+                false,
+            ),
+        ] {
+            let email: Email = text.parse().expect("an address");
+            assert_eq!(email.check_new().is_ok(), new, "{text}");
+        }
+        assert!("nobody".parse::<Email>().is_err());
     }
 }

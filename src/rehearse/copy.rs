@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::inventory::{
     AccountFacts, AccountState, Inventory, OrganizationFacts, Seen, StackFacts, StackSetFacts,
 };
-use crate::plan::{ContactKind, Region};
+use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
     Builder, NewAccount, NewDetector, NewInstance, NewPolicy, NewStack, NewStackSet,
 };
@@ -91,6 +91,12 @@ fn unread(inventory: &Inventory) -> BTreeSet<&str> {
     ];
     found.extend(inventory.stacks.values().map(Seen::unread));
     found.extend(inventory.contacts.values().map(Seen::unread));
+    for facts in inventory.preparation.values() {
+        found.push(facts.alias.as_ref().and_then(Seen::unread));
+        found.push(facts.password_policy.as_ref().and_then(Seen::unread));
+        found.push(facts.regions.as_ref().and_then(Seen::unread));
+    }
+    found.push(inventory.root_access.as_ref().and_then(Seen::unread));
     for guardduty in inventory.guardduty.values() {
         found.push(guardduty.administrator.unread());
         found.push(guardduty.detector.unread());
@@ -119,6 +125,27 @@ fn contact_kind(kind: ContactKind) -> &'static str {
         ContactKind::Operations => "OPERATIONS",
         ContactKind::Security => "SECURITY",
     }
+}
+
+/// As IAM's API shows it.
+fn password_policy(policy: &PasswordPolicy) -> serde_json::Value {
+    let mut shown = serde_json::json!({
+        "MinimumPasswordLength": policy.minimum_password_length,
+        "RequireSymbols": policy.require_symbols,
+        "RequireNumbers": policy.require_numbers,
+        "RequireUppercaseCharacters": policy.require_uppercase_characters,
+        "RequireLowercaseCharacters": policy.require_lowercase_characters,
+        "AllowUsersToChangePassword": policy.allow_users_to_change_password,
+        "ExpirePasswords": policy.max_password_age.is_some(),
+        "HardExpiry": policy.hard_expiry,
+    });
+    if let Some(days) = policy.max_password_age {
+        shown["MaxPasswordAge"] = days.into();
+    }
+    if let Some(former) = policy.password_reuse_prevention {
+        shown["PasswordReusePrevention"] = former.into();
+    }
+    shown
 }
 
 impl Copy<'_> {
@@ -171,10 +198,31 @@ impl Copy<'_> {
                 self.builder.contact(account.as_str(), kind, values);
             }
         }
+        self.preparation();
         if unknown > 0 {
             self.missing.push(format!(
                 "accounts in states that this version does not know ({unknown}) are suspended in the copy"
             ));
+        }
+    }
+
+    fn preparation(&mut self) {
+        for (account, facts) in &self.inventory.preparation {
+            let id = account.as_str();
+            if let Some(Seen::Known(Some(alias))) = &facts.alias {
+                self.builder.alias(id, alias);
+            }
+            if let Some(Seen::Known(Some(policy))) = &facts.password_policy {
+                self.builder.password_policy(id, password_policy(policy));
+            }
+            if let Some(Seen::Known(regions)) = &facts.regions {
+                for (region, status) in regions {
+                    self.builder.region(id, region.as_str(), status);
+                }
+            }
+        }
+        if let Some(Seen::Known(features)) = &self.inventory.root_access {
+            self.builder.root_features(features);
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::json::VERSION;
 use super::style::{self, paint};
-use super::{fields, words};
+use super::{age, fields, words};
 use crate::change::Verb;
 use crate::drift::{Finding, FindingPlace, Findings, Fix, Kind, Severity, Since};
 
@@ -26,6 +26,9 @@ pub fn text(findings: &Findings, source: &str) -> String {
         text.push('\n');
     };
     line(headline(findings, source));
+    age::line(findings.taken_at, &findings.from_cache)
+        .into_iter()
+        .for_each(&mut line);
     // A few findings are seen at a glance anyway.
     if wrong(findings).count() > FEW {
         line(String::new());
@@ -209,6 +212,7 @@ pub fn json(findings: &Findings, source: &str) -> Value {
         "source": source,
         "management_account": findings.management_account,
         "taken_at": findings.taken_at,
+        "from_cache": findings.from_cache,
         "summary": {
             "findings": wrong(findings).count(),
             "by_severity": by_severity,
@@ -270,6 +274,9 @@ pub fn since_text(since: &Since, earlier: &Findings, now: &Findings) -> String {
         since.gone.len(),
         since.still.len(),
     ));
+    age::line(now.taken_at, &now.from_cache)
+        .into_iter()
+        .for_each(&mut line);
     let lists = [
         ("New", &since.new),
         ("Gone", &since.gone),
@@ -298,6 +305,7 @@ pub fn since_json(since: &Since, earlier: &Findings, now: &Findings, source: &st
         "source": source,
         "management_account": now.management_account,
         "taken_at": now.taken_at,
+        "from_cache": now.from_cache,
         "since": earlier.taken_at,
         "new": list(&since.new),
         "gone": list(&since.gone),
@@ -353,6 +361,7 @@ mod tests {
     fn findings(findings: Vec<Finding>) -> Findings {
         let mut all = Findings {
             taken_at: "2026-01-05T09:00:00Z".parse().expect("a time"),
+            from_cache: BTreeMap::new(),
             management_account: "111111111111".parse().expect("an id"),
             findings,
             checked: BTreeMap::new(),

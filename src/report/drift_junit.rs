@@ -10,7 +10,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::drift_view::{DriftView, diff_lines, fix, place, printable};
-use super::words;
+use super::{age, words};
 use crate::drift::{Finding, Kind};
 
 /// The whole file.
@@ -121,6 +121,15 @@ impl<'a> Suite<'a> {
         let taken = view.findings.taken_at.strftime("%Y-%m-%dT%H:%M:%S");
         suite.push_attribute(("timestamp", taken.to_string().as_str()));
         xml.write_event(Event::Start(suite))?;
+        let found = view.findings;
+        if let Some(age) = age::line(found.taken_at, &found.from_cache) {
+            let mut property = BytesStart::new("property");
+            property.push_attribute(("name", "age"));
+            property.push_attribute(("value", age.as_str()));
+            xml.write_event(Event::Start(BytesStart::new("properties")))?;
+            xml.write_event(Event::Empty(property))?;
+            xml.write_event(Event::End(BytesEnd::new("properties")))?;
+        }
         for (finding, end) in &self.cases {
             case(finding, *end, view, xml)?;
         }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::drift_view::{
     DriftView, Grid, Row, Status, counted, diff_lines, fix, grid, kind_word, place, printable,
 };
-use super::words;
+use super::{age, words};
 use crate::drift::{Finding, Severity};
 
 /// The first line: a CI job finds its earlier comment by it.
@@ -32,6 +32,9 @@ pub fn render(view: &DriftView<'_>) -> String {
         found.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         words::count(grid.controls.len(), "control", "controls"),
     );
+    if let Some(age) = age::line(found.taken_at, &found.from_cache) {
+        let _ = writeln!(text, "{age}\n");
+    }
     if found.findings.is_empty() {
         return text;
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::age;
 use super::drift_view::{DriftView, diff_lines, fix, place, printable};
 use crate::drift::{Finding, Fix, Kind, Severity};
 
@@ -48,6 +49,7 @@ fn run<'a>(view: &DriftView<'a>) -> Run<'a> {
     let unread = findings
         .iter()
         .filter(|finding| finding.kind == Kind::Unread);
+    let old = age::line(view.findings.taken_at, &view.findings.from_cache);
     Run {
         tool: Tool {
             driver: Driver {
@@ -68,11 +70,18 @@ fn run<'a>(view: &DriftView<'a>) -> Run<'a> {
                     message: Message {
                         text: literal(&sentence(finding)),
                     },
-                    associated_rule: RuleReference {
+                    associated_rule: Some(RuleReference {
                         id: &finding.control,
                         index: index.get(finding.control.as_str()).copied(),
-                    },
+                    }),
                 })
+                .chain(old.map(|text| Notification {
+                    level: "note",
+                    message: Message {
+                        text: literal(&text),
+                    },
+                    associated_rule: None,
+                }))
                 .collect(),
         }],
         results: findings
@@ -313,7 +322,8 @@ struct Invocation<'a> {
 struct Notification<'a> {
     level: &'static str,
     message: Message,
-    associated_rule: RuleReference<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    associated_rule: Option<RuleReference<'a>>,
 }
 
 #[derive(Serialize)]

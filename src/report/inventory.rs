@@ -1,10 +1,14 @@
 //! What was read, counted. Pure: data to text.
 
-use super::words;
-use crate::inventory::{Inventory, Seen};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{age, words};
+use crate::inventory::{Inventory, Kind, Seen};
 
 /// The whole text, ending in a line end.
-pub fn text(inventory: &Inventory) -> String {
+pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Kind, Timestamp>) -> String {
     let mut rows: Vec<(String, String)> = vec![(
         String::from("organization"),
         match &inventory.organization {
@@ -45,6 +49,10 @@ pub fn text(inventory: &Inventory) -> String {
         .collect();
     for line in words::columns(&cells) {
         text.push_str(&format!("  {line}\n"));
+    }
+    if let Some(line) = age::line(inventory.taken_at, from_cache) {
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }

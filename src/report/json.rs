@@ -93,6 +93,7 @@ pub fn plan(preview: &Preview) -> Value {
         "management_account": preview.management_account,
         "summary": summary,
         "expected_seconds": preview.expected.map(seconds),
+        "from_cache": preview.from_cache,
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "blocked": preview.blocked.iter().map(|blocked| json!({
             "address": address(&blocked.address),

@@ -3,8 +3,11 @@
 //! What is shown is made by pure functions from data to text ([`plan`], [`summary`], the lines of
 //! [`progress`]); [`Printer`] decides whether and where it goes, and whether it is coloured.
 
+pub mod account;
+mod age;
 pub mod cost;
 pub mod diagnostics;
+pub mod difference;
 pub mod drift;
 pub mod drift_heat;
 pub mod drift_html;
@@ -13,6 +16,7 @@ pub mod drift_markdown;
 pub mod drift_sarif;
 pub mod drift_view;
 mod fields;
+pub mod import;
 pub mod inventory;
 pub mod json;
 pub mod plan;

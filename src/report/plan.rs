@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::cost::Cost;
 use super::style::{self, paint};
-use super::{fields, words};
+use super::{age, fields, words};
 use crate::change::{Address, Change, Verb};
 use crate::diff::{Because, Blocked, Notice, Problem, Unmanaged};
-use crate::inventory::Unread;
+use crate::inventory::{Kind, Unread};
 
 /// Everything there is to show before anything is changed.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Preview {
     pub source: String,
     /// The management account's id.
     pub management_account: String,
+    /// The accounts that it is narrowed to, by key; empty where it is about the whole organization.
+    pub accounts: Vec<String>,
     /// In run order.
     pub changes: Vec<Change>,
     /// The longest chain of changes at AWS's usual speed; `None` where nobody knows.
@@ -34,6 +38,10 @@ pub struct Preview {
     /// What stops everything.
     pub problems: Vec<Problem>,
     pub costs: Vec<Cost>,
+    /// When AWS was read; `None` where it was not.
+    pub taken_at: Option<Timestamp>,
+    /// What of it was read earlier, and when.
+    pub from_cache: BTreeMap<Kind, Timestamp>,
 }
 
 /// How many things of each kind of verb there are.
@@ -79,7 +87,12 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::AccountName(_) => ("account name", "account names"),
         Address::Access(_) => ("account's access", "accounts' access"),
         Address::Placement(_) => ("placement", "placements"),
+        Address::Closure(_) => ("closure", "closures"),
         Address::Contact(..) => ("contact", "contacts"),
+        Address::AccountAlias(_) => ("account alias", "account aliases"),
+        Address::PasswordPolicy(_) => ("password policy", "password policies"),
+        Address::OptInRegions(_) => ("account's opt-in Regions", "accounts' opt-in Regions"),
+        Address::RootAccess => ("centralized root access", "centralized root access"),
         Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
         Address::Policy(_) => ("policy", "policies"),
         Address::Attachment(..) => ("attachment", "attachments"),
@@ -97,6 +110,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutUpdate(..)
         | Address::RolloutRepair(..)
         | Address::RolloutTo(..)
+        | Address::RolloutFrom(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::Control(..) => ("control", "controls"),
@@ -132,10 +146,10 @@ pub fn text(preview: &Preview) -> String {
         line(paint(
             style::BOLD,
             format!(
-                "{} bring{} organization {} to what {} says, in this order:",
+                "{} bring{} {} to what {} says, in this order:",
                 words::count(preview.changes.len(), "change", "changes"),
                 if preview.changes.len() == 1 { "s" } else { "" },
-                preview.management_account,
+                subject(preview),
                 preview.source
             ),
         ));
@@ -212,6 +226,12 @@ pub fn text(preview: &Preview) -> String {
             .iter()
             .map(|unread| format!("{}: {}", unread.operation, unread.because)),
     );
+    if let Some(age) = preview
+        .taken_at
+        .and_then(|taken_at| age::line(taken_at, &preview.from_cache))
+    {
+        text.push_str(&format!("\n{age}\n"));
+    }
     text
 }
 
@@ -236,20 +256,34 @@ fn with_hint(text: String, hint: Option<&str>) -> String {
 
 pub(super) fn nothing(preview: &Preview) -> String {
     let whole = preview.blocked.is_empty() && preview.unread.is_empty();
-    let organization = &preview.management_account;
+    let subject = subject(preview);
     let source = &preview.source;
+    let is = if preview.accounts.len() > 1 {
+        "are"
+    } else {
+        "is"
+    };
     if whole {
         paint(
             style::CREATE,
-            format!("No changes: organization {organization} is as {source} says."),
+            format!("No changes: {subject} {is} as {source} says."),
         )
     } else {
         paint(
             style::WARN,
             format!(
-                "No changes in what could be read: that much of organization {organization} is as {source} says."
+                "No changes in what could be read: that much of {subject} {is} as {source} says."
             ),
         )
+    }
+}
+
+/// What it is all about.
+fn subject(preview: &Preview) -> String {
+    match preview.accounts.as_slice() {
+        [] => format!("organization {}", preview.management_account),
+        [one] => format!("account {one}"),
+        some => format!("accounts {}", words::list(some)),
     }
 }
 

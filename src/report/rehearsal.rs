@@ -25,6 +25,8 @@ pub struct Rehearsal {
     pub calls: Vec<Calls>,
     /// What the copy lacks.
     pub missing: Vec<String>,
+    /// Whether something of the plan could not be read in AWS, and so could not be rehearsed.
+    pub unread: bool,
 }
 
 /// How often an operation is called.
@@ -137,7 +139,7 @@ fn duration(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     lines.push(String::new());
 }
 
-fn longest_chain(chain: &Chain, lines: &mut Vec<String>) {
+pub(super) fn longest_chain(chain: &Chain, lines: &mut Vec<String>) {
     lines.push(paint(style::BOLD, "The longest chain of waits"));
     let skipped = chain.links.len().saturating_sub(LINKS);
     for (place, link) in chain.links.iter().enumerate() {
@@ -296,11 +298,11 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
     })
 }
 
-fn hold(hold: &Hold) -> Value {
+pub(super) fn hold(hold: &Hold) -> Value {
     json!({ "what": hold.what, "quota": hold.quota, "seconds": seconds(hold.time) })
 }
 
-fn link(link: &Link) -> Value {
+pub(super) fn link(link: &Link) -> Value {
     let after = match &link.bound {
         Bound::Begin => Value::Null,
         Bound::Need(address) | Bound::Lane(_, address) => json::address(address),

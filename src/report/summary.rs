@@ -25,6 +25,9 @@ pub struct AccountLine {
     pub duty: &'static str,
 }
 
+/// The claim of a run that brings everything to what the plan says.
+pub const AS_PLANNED: &str = "The organization is as the plan says.";
+
 /// Everything the end report shows.
 #[derive(Debug)]
 pub struct Ended {
@@ -32,6 +35,8 @@ pub struct Ended {
     pub took: Duration,
     /// In the sandbox, time is its own.
     pub sandbox: bool,
+    /// What is so once everything is done, as a sentence.
+    pub claim: &'static str,
     pub accounts: Vec<AccountLine>,
     /// What to do next: a sentence each.
     pub next: Vec<String>,
@@ -62,8 +67,8 @@ pub fn accounts(plan: &OrgPlan, bindings: &Bindings, record: &Record) -> Vec<Acc
 
 fn duty(plan: &OrgPlan, key: &AccountKey) -> &'static str {
     match (
-        plan.organization.logging == *key,
-        plan.organization.secops == *key,
+        plan.organization.logging.as_ref() == Some(key),
+        plan.organization.secops.as_ref() == Some(key),
     ) {
         (true, true) => "logging, SecOps",
         (true, false) => "logging",
@@ -77,7 +82,8 @@ fn trouble(key: &AccountKey, record: &Record) -> Option<&'static str> {
     let about = |address: &Address| {
         matches!(address,
         Address::Access(about) | Address::Placement(about) | Address::AccountName(about)
-            | Address::Contact(about, _) if about == key)
+            | Address::Contact(about, _) | Address::AccountAlias(about) | Address::PasswordPolicy(about)
+            | Address::OptInRegions(Some(about)) if about == key)
     };
     record
         .changes
@@ -198,9 +204,11 @@ fn verdict(ended: &Ended) -> String {
         return paint(
             style::CREATE,
             format!(
-                "Done: {} in {took}. The organization is as the plan says.",
-                words::count(total, "change", "changes")
-            ),
+                "Done: {} in {took}. {}",
+                words::count(total, "change", "changes"),
+                ended.claim
+            )
+            .trim_end(),
         );
     }
     let mut parts = Vec::new();
@@ -285,6 +293,7 @@ mod tests {
             record,
             took: Duration::from_secs(1384),
             sandbox: true,
+            claim: AS_PLANNED,
             accounts: vec![
                 line("log-archive", Some("222222222222"), "new", "logging"),
                 line("security", None, "not created", "SecOps"),

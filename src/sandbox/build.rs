@@ -331,6 +331,39 @@ impl Builder {
         }
     }
 
+    /// An account's alias.
+    pub fn alias(&mut self, account: &str, alias: &str) {
+        if let Some(account) = self.world.accounts.get_mut(account) {
+            account.iam.alias = Some(alias.to_owned());
+        }
+    }
+
+    /// An account's password policy, as IAM shows it.
+    pub fn password_policy(&mut self, account: &str, policy: Value) {
+        if let Some(account) = self.world.accounts.get_mut(account) {
+            account.iam.password_policy = Some(policy);
+        }
+    }
+
+    /// A Region that was turned on in an account, by the account service's word for its status; what is under
+    /// way counts as done.
+    pub fn region(&mut self, account: &str, region: &str, status: &str) {
+        if let Some(account) = self.world.accounts.get_mut(account)
+            && matches!(status, "ENABLED" | "ENABLING")
+        {
+            let regions = &mut account.settings.regions;
+            regions.insert(region.to_owned(), "ENABLED".to_owned());
+        }
+    }
+
+    /// The features of centralized root access that are on.
+    pub fn root_features(&mut self, features: &BTreeSet<String>) {
+        let management = self.world.management_account.clone();
+        if let Some(account) = self.world.accounts.get_mut(&management) {
+            account.iam.root_features = features.iter().cloned().collect();
+        }
+    }
+
     /// A stack with its resources, made from its template.
     ///
     /// # Errors

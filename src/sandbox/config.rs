@@ -39,24 +39,6 @@ pub struct Recorder {
     pub stopped: Option<Time>,
 }
 
-/// Work that is pending.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Due {}
-
-/// Runs what has come due.
-pub fn run(_world: &mut World, due: Due) {
-    match due {}
-}
-
-/// See [`super::hooks::account_moved`]. Aggregators read the organization when they are asked.
-pub fn account_moved(
-    _world: &mut World,
-    _account: &str,
-    _from: Option<&[String]>,
-    _to: Option<&[String]>,
-) {
-}
-
 fn state<'w>(world: &'w World, call: &Call) -> Option<&'w ConfigState> {
     world
         .region(&call.account, &call.region)

@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, latency, quirks, rates, scp};
+use super::{account, identity_policy, latency, quirks, rates, scp};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ fn perform(
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
     scp::check(world, service.name, &operation.name, &call)?;
+    identity_policy::check(world, service, &operation.name, &call)?;
     quirks::refuse(world, service.name, &operation.name)?;
     let output = match quirks::empty_page(world, service, operation, call) {
         Ok(call) => handler(world, &call)?,

@@ -12,8 +12,6 @@ pub fn account_moved(
     to: Option<&[String]>,
 ) {
     super::cloudformation::account_moved(world, account, from, to);
-    super::cloudtrail::account_moved(world, account, from, to);
-    super::config::account_moved(world, account, from, to);
     super::guardduty::account_moved(world, account, from, to);
 }
 

@@ -20,6 +20,10 @@ pub struct IamState {
     pub roles: BTreeMap<String, Role>,
     /// Customer-managed policies by ARN.
     pub policies: BTreeMap<String, ManagedPolicy>,
+    /// The account alias: unique in all of AWS.
+    pub alias: Option<String>,
+    /// The password policy as UpdateAccountPasswordPolicy was given it, defaults filled in.
+    pub password_policy: Option<Value>,
     /// Centralized root access features switched on, in the management account only.
     pub root_features: Vec<String>,
 }
@@ -192,9 +196,16 @@ fn linked_role(world: &mut World, service: &str) -> Role {
 /// The rows of this service.
 pub const OPERATIONS: &[Row] = &[
     ("iam", "AttachRolePolicy", attach_role_policy),
+    ("iam", "CreateAccountAlias", create_account_alias),
     ("iam", "CreatePolicy", create_policy),
     ("iam", "CreateRole", create_role),
     ("iam", "CreateServiceLinkedRole", create_service_linked_role),
+    ("iam", "DeleteAccountAlias", delete_account_alias),
+    (
+        "iam",
+        "DeleteAccountPasswordPolicy",
+        delete_account_password_policy,
+    ),
     ("iam", "DeletePolicy", delete_policy),
     ("iam", "DeleteRole", delete_role),
     ("iam", "DeleteRolePolicy", delete_role_policy),
@@ -209,6 +220,11 @@ pub const OPERATIONS: &[Row] = &[
         "iam",
         "EnableOrganizationsRootSessions",
         enable_root_sessions,
+    ),
+    (
+        "iam",
+        "GetAccountPasswordPolicy",
+        get_account_password_policy,
     ),
     ("iam", "GetPolicy", get_policy),
     ("iam", "GetPolicyVersion", get_policy_version),
@@ -237,6 +253,11 @@ pub const OPERATIONS: &[Row] = &[
     ("iam", "PutRolePolicy", put_role_policy),
     ("iam", "TagRole", tag_role),
     ("iam", "UntagRole", untag_role),
+    (
+        "iam",
+        "UpdateAccountPasswordPolicy",
+        update_account_password_policy,
+    ),
     ("iam", "UpdateAssumeRolePolicy", update_assume_role_policy),
     ("iam", "UpdateRole", update_role),
 ];
@@ -670,8 +691,79 @@ fn delete_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     done()
 }
 
-fn list_account_aliases(_world: &mut World, _call: &Call) -> Result<Value, AwsError> {
-    Ok(marked(json!({"AccountAliases": []}), None))
+fn list_account_aliases(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let alias = iam(world, call)?.alias.clone();
+    let aliases: Vec<String> = alias.into_iter().collect();
+    Ok(marked(json!({"AccountAliases": aliases}), None))
+}
+
+/// An account has one alias, which a new one overwrites; nobody else may have the same (IAM User Guide,
+/// "Your AWS account ID and its alias").
+fn create_account_alias(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let alias = call.text("AccountAlias");
+    let taken = |account: &super::world::AccountWorld| account.iam.alias.as_deref() == Some(alias);
+    if world.accounts.values().any(taken) {
+        let message = format!("The account alias {alias} already exists.");
+        return Err(AwsError::new("EntityAlreadyExists", message).status(409));
+    }
+    iam(world, call)?.alias = Some(alias.to_owned());
+    done()
+}
+
+fn delete_account_alias(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let alias = call.text("AccountAlias");
+    let own = &mut iam(world, call)?.alias;
+    if own.as_deref() != Some(alias) {
+        let message = format!("The account alias {alias} cannot be found.");
+        return Err(AwsError::new("NoSuchEntity", message).status(404));
+    }
+    *own = None;
+    done()
+}
+
+/// Whatever is not named goes back to its default (M:iam UpdateAccountPasswordPolicy).
+fn update_account_password_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let flag = |name: &str| call.bool(name).unwrap_or(false);
+    let age = call.int("MaxPasswordAge").filter(|days| *days > 0);
+    let mut policy = json!({
+        "MinimumPasswordLength": call.int("MinimumPasswordLength").unwrap_or(6),
+        "RequireSymbols": flag("RequireSymbols"),
+        "RequireNumbers": flag("RequireNumbers"),
+        "RequireUppercaseCharacters": flag("RequireUppercaseCharacters"),
+        "RequireLowercaseCharacters": flag("RequireLowercaseCharacters"),
+        "AllowUsersToChangePassword": flag("AllowUsersToChangePassword"),
+        "ExpirePasswords": age.is_some(),
+        "HardExpiry": flag("HardExpiry"),
+    });
+    if let Some(age) = age {
+        policy["MaxPasswordAge"] = json!(age);
+    }
+    if let Some(former) = call.int("PasswordReusePrevention").filter(|n| *n > 0) {
+        policy["PasswordReusePrevention"] = json!(former);
+    }
+    iam(world, call)?.password_policy = Some(policy);
+    done()
+}
+
+fn no_password_policy(call: &Call) -> AwsError {
+    let message = format!(
+        "The Password Policy with domain name {} cannot be found.",
+        call.account
+    );
+    AwsError::new("NoSuchEntity", message).status(404)
+}
+
+fn get_account_password_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let policy = iam(world, call)?.password_policy.clone();
+    let policy = policy.ok_or_else(|| no_password_policy(call))?;
+    Ok(json!({ "PasswordPolicy": policy }))
+}
+
+fn delete_account_password_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let removed = iam(world, call)?.password_policy.take();
+    removed
+        .map(|_| json!({}))
+        .ok_or_else(|| no_password_policy(call))
 }
 
 /// Centralized root access needs trusted access for iam.amazonaws.com (AWS_FACTS 1, root access).

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod account;
+pub mod automation;
 pub mod build;
 pub mod call;
 pub mod cloudcontrol;
@@ -27,6 +28,7 @@ pub mod front;
 pub mod guardduty;
 pub mod hooks;
 pub mod iam;
+pub mod identity_policy;
 pub mod kms;
 pub mod latency;
 pub mod organizations;

@@ -88,6 +88,7 @@ fn assume_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             &call.account,
             &call.principal,
             call.str("ExternalId"),
+            organization_of(world, &call.account),
         )
     {
         return Err(denied());
@@ -149,10 +150,24 @@ fn role_of(arn: &str) -> Option<(String, String)> {
     Some((account.to_owned(), name.to_owned()))
 }
 
+/// The organization that an account belongs to.
+fn organization_of<'w>(world: &'w World, account: &str) -> Option<&'w str> {
+    let organization = world.organization.as_ref()?;
+    let inside =
+        organization.management_account == account || organization.members.contains_key(account);
+    inside.then_some(organization.id.as_str())
+}
+
 /// Whether a trust policy lets a principal in. Understands `Principal: {"AWS": …}` by account, account root,
-/// role or session ARN and `*`, and the conditions `sts:ExternalId` and `aws:PrincipalArn`; any other
-/// condition counts as not met.
-fn trusts(policy: &str, account: &str, principal: &str, external_id: Option<&str>) -> bool {
+/// role or session ARN and `*`, and the conditions `sts:ExternalId`, `aws:PrincipalArn`,
+/// `aws:PrincipalAccount` and `aws:PrincipalOrgID`; any other condition counts as not met.
+fn trusts(
+    policy: &str,
+    account: &str,
+    principal: &str,
+    external_id: Option<&str>,
+    organization: Option<&str>,
+) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else {
         return false;
     };
@@ -187,6 +202,7 @@ fn trusts(policy: &str, account: &str, principal: &str, external_id: Option<&str
                         "sts:externalid" => external_id,
                         "aws:principalarn" => Some(role.as_str()),
                         "aws:principalaccount" => Some(account),
+                        "aws:principalorgid" => organization,
                         _ => None,
                     };
                     let Some(actual) = actual else {
@@ -220,7 +236,7 @@ fn trusts(policy: &str, account: &str, principal: &str, external_id: Option<&str
 }
 
 /// A value or list of values of a policy, as a list.
-fn list(value: &Value) -> Vec<&Value> {
+pub(super) fn list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Null => Vec::new(),
         Value::Array(items) => items.iter().collect(),
@@ -241,26 +257,36 @@ mod tests {
         };
         let who = "arn:aws:iam::111111111111:user/admin";
         let root = trust("arn:aws:iam::111111111111:root", "");
-        assert!(trusts(&root, "111111111111", who, None));
+        assert!(trusts(&root, "111111111111", who, None, None));
         assert!(!trusts(
             &root,
             "222222222222",
             "arn:aws:iam::222222222222:user/admin",
+            None,
             None
         ));
         let external = trust(
             "111111111111",
             r#","Condition":{"StringEquals":{"sts:ExternalId":"x"}}"#,
         );
-        assert!(trusts(&external, "111111111111", who, Some("x")));
-        assert!(!trusts(&external, "111111111111", who, None));
-        assert!(!trusts("not json", "111111111111", who, None));
+        assert!(trusts(&external, "111111111111", who, Some("x"), None));
+        assert!(!trusts(&external, "111111111111", who, None, None));
+        assert!(!trusts("not json", "111111111111", who, None, None));
         let role = trust("arn:aws:iam::111111111111:role/exec", "");
         assert!(trusts(
             &role,
             "111111111111",
             "arn:aws:sts::111111111111:assumed-role/exec/s",
+            None,
             None
         ));
+        let inside = trust(
+            "111111111111",
+            r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a"}}"#,
+        );
+        for (organization, opens) in [(Some("o-a"), true), (Some("o-b"), false), (None, false)] {
+            let opened = trusts(&inside, "111111111111", who, None, organization);
+            assert_eq!(opened, opens, "{organization:?}");
+        }
     }
 }

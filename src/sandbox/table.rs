@@ -21,6 +21,7 @@ const ROWS: &[&[Row]] = &[
     super::account::OPERATIONS,
     super::iam::OPERATIONS,
     super::ssm::OPERATIONS,
+    super::automation::OPERATIONS,
     super::tagging::OPERATIONS,
     super::cloudcontrol::OPERATIONS,
     super::cloudtrail::OPERATIONS,

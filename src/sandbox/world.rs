@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::call::AwsError;
 use super::time::Time;
 use super::{
-    account, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault, guardduty, iam,
-    kms, organizations, quirks, rates, s3, sns, ssm, sts,
+    account, automation, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault,
+    guardduty, iam, kms, organizations, quirks, rates, s3, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -78,6 +78,7 @@ pub struct AccountWorld {
 #[serde(default)]
 pub struct RegionWorld {
     pub ssm: ssm::SsmState,
+    pub automation: automation::AutomationState,
     pub cloudcontrol: cloudcontrol::CloudControlState,
     pub cloudformation: cloudformation::CloudFormationState,
     pub cloudtrail: cloudtrail::CloudTrailState,
@@ -97,9 +98,8 @@ pub enum Due {
     /// A session's credentials are forgotten, some time after they expired.
     ForgetSession(String),
     CloudFormation(cloudformation::Due),
-    CloudTrail(cloudtrail::Due),
-    Config(config::Due),
     GuardDuty(guardduty::Due),
+    Automation(automation::Due),
 }
 
 impl World {
@@ -145,9 +145,8 @@ impl World {
                     self.credentials.remove(&key);
                 }
                 Due::CloudFormation(due) => cloudformation::run(self, due),
-                Due::CloudTrail(due) => cloudtrail::run(self, due),
-                Due::Config(due) => config::run(self, due),
                 Due::GuardDuty(due) => guardduty::run(self, due),
+                Due::Automation(due) => automation::run(self, due),
             }
         }
         self.now = self.now.max(now);

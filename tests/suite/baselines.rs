@@ -20,6 +20,7 @@ fn account(email: &str, ou: &str) -> Account {
         tags: BTreeMap::new(),
         policies: BTreeSet::new(),
         contacts: BTreeMap::new(),
+        preparation: Default::default(),
         iam_user_access_to_billing: true,
     }
 }
@@ -37,10 +38,11 @@ fn startup() -> OrgPlan {
             management_account: "111111111111".parse().unwrap(),
             home_region: "eu-west-1".parse().unwrap(),
             regions: BTreeSet::from(regions),
-            logging: "log-archive".parse().unwrap(),
-            secops: "security".parse().unwrap(),
+            logging: "log-archive".parse().ok(),
+            secops: "security".parse().ok(),
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap".into(),
+            centralized_root_access: false,
             policies: BTreeSet::new(),
             tags: BTreeMap::new(),
         },
@@ -65,6 +67,7 @@ fn startup() -> OrgPlan {
         },
         trusted_access: BTreeSet::new(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }

@@ -32,6 +32,26 @@ fn startup_is_sound_and_complete() {
 }
 
 #[test]
+fn prepared_is_sound_and_complete() {
+    let loaded = example("prepared.toml");
+    assert_eq!(loaded.warnings, [], "an example should not warn");
+    let plan = loaded.plan;
+    assert!(plan.organization.centralized_root_access);
+    assert_eq!(plan.opt_in_regions.len(), 1);
+    for (key, account) in &plan.accounts {
+        let alias = account.preparation.alias.as_deref();
+        let expected = match key.as_str() {
+            "shop" => "acme-store".to_owned(),
+            key => format!("acme-{key}"),
+        };
+        assert_eq!(alias, Some(expected.as_str()));
+        let policy = account.preparation.password_policy.expect("a policy");
+        assert_eq!(policy.minimum_password_length, 14);
+        assert_eq!(account.preparation.opt_in_regions, plan.opt_in_regions);
+    }
+}
+
+#[test]
 fn a_plan_survives_a_saved_change_file() {
     let plan = example("startup.toml").plan;
     let text = serde_json::to_string(&plan).unwrap();

@@ -90,6 +90,7 @@ impl Big {
         plan.policies.insert(
             key.clone(),
             Policy {
+                name: None,
                 kind: PolicyType::ServiceControlPolicy,
                 description: "Denies IAM.".into(),
                 content: SCP.into(),
@@ -137,6 +138,7 @@ impl Big {
                     tags: BTreeMap::new(),
                     policies: Default::default(),
                     contacts: BTreeMap::new(),
+                    preparation: Default::default(),
                     iam_user_access_to_billing: true,
                 },
             );
@@ -222,10 +224,11 @@ fn empty_plan(management: &str) -> OrgPlan {
             management_account: management.parse().expect("an id"),
             home_region: "us-east-1".parse().expect("a Region"),
             regions: ["us-east-1".parse().expect("a Region")].into(),
-            logging: "acc0000".parse().expect("a key"),
-            secops: "acc0001".parse().expect("a key"),
+            logging: "acc0000".parse().ok(),
+            secops: "acc0001".parse().ok(),
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
+            centralized_root_access: false,
             policies: Default::default(),
             tags: std::collections::BTreeMap::new(),
         },
@@ -241,6 +244,7 @@ fn empty_plan(management: &str) -> OrgPlan {
         },
         trusted_access: Default::default(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }

@@ -32,7 +32,7 @@ fn the_schema_knows_what_must_be_given() {
     let organization = &schema["properties"]["organization"];
     assert_eq!(
         organization["required"],
-        serde_json::json!(["management_account", "home_region", "logging", "secops"])
+        serde_json::json!(["management_account", "home_region"])
     );
 }
 

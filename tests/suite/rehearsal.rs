@@ -66,7 +66,9 @@ fn the_copy_reads_as_the_original() {
         ];
         run(folder.path(), 0, &arguments);
         let text = std::fs::read_to_string(folder.path().join(file)).expect("was saved");
-        SavedInventory::from_json(&text).expect("reads").inventory
+        SavedInventory::from_json(text.as_bytes())
+            .expect("reads")
+            .inventory
     };
     let original = inventory("world.json", "original.json");
     let home = "eu-west-1".parse().expect("a Region");
@@ -184,6 +186,87 @@ fn the_same_rehearsal_twice_gives_the_same_bytes() {
     assert_eq!(done, rehearsed.len());
     assert_eq!(document["failed"], Value::Array(Vec::new()));
     assert_eq!(document["not_copied"], Value::Array(Vec::new()));
+}
+
+/// Somebody has attached as many policies to an OU as AWS lets: the plan's own no longer fits there.
+#[test]
+fn a_change_that_would_fail_is_told_before_it_is_tried() {
+    let folder = applied();
+    let file = folder.path().join("world.json");
+    let mut world: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("reads")).expect("JSON");
+    let organization = &mut world["world"]["organization"];
+    let ou = organization["ous"]
+        .as_object()
+        .expect("OUs")
+        .iter()
+        .find(|(_, ou)| ou["name"] == "Sandbox")
+        .map(|(id, _)| id.clone())
+        .expect("the OU");
+    // FullAWSAccess is there too, and ten are the most (Organizations quotas, since May 2026; five before).
+    for number in 0..9 {
+        let id = format!("p-byhand000{number}");
+        organization["policies"][&id] = serde_json::json!({
+            "name": format!("by-hand-{number}"),
+            "description": "",
+            "kind": "SERVICE_CONTROL_POLICY",
+            "content": "{\"Version\":\"2012-10-17\",\"Statement\":[]}",
+            "aws_managed": false,
+            "targets": [ou],
+        });
+        let attached = organization["attached"][&ou].as_array_mut();
+        attached.expect("a list").push(Value::String(id));
+    }
+    std::fs::write(&file, world.to_string()).expect("writes");
+    let plan = folder.path().join("org.toml");
+    let text = std::fs::read_to_string(&plan).expect("reads");
+    let one_more = "[ou.Sandbox]\npolicies = [\"approved-regions\"]\n";
+    let text = text.replace("[ou.Sandbox]\n", one_more);
+    std::fs::write(&plan, text + "\n[ou.Later]\n").expect("writes");
+
+    let text = run(
+        folder.path(),
+        1,
+        &with_world(&["-q", "rehearse", "--output", "json"]),
+    );
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let failed = document["failed"].as_array().expect("a list");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let told = failed[0].to_string();
+    for part in [
+        "approved-regions",
+        "Sandbox",
+        "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    // What does not need it goes on.
+    let changes = addresses(&document["changes"]);
+    assert!(changes.contains(&"ou Later".to_owned()), "{changes:?}");
+    let text = run(folder.path(), 1, &with_world(&["-q", "rehearse"]));
+    assert!(
+        text.contains("MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"),
+        "{text}"
+    );
+}
+
+/// Without its access role an account's stacks cannot be read: no verb calls that a success.
+#[test]
+fn what_could_not_be_read_is_no_success() {
+    let folder = applied();
+    let poke = ["-q", "sandbox", "poke", "--world", "world.json"];
+    let poke: Vec<&str> = poke
+        .into_iter()
+        .chain(["delete-role", "security"])
+        .collect();
+    run(folder.path(), 0, &poke);
+    for verb in [&["plan"][..], &["apply", "--yes"], &["rehearse"]] {
+        let text = run(folder.path(), 1, &with_world(verb));
+        assert!(
+            text.contains("not read") || text.contains("not be read"),
+            "{verb:?}: {text}"
+        );
+    }
 }
 
 /// From nothing: the whole example, with AWS's limit on creations as what holds it back once there are

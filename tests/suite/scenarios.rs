@@ -68,6 +68,16 @@ fn saved_changes_in_moto() {
 }
 
 #[test]
+fn prepared() {
+    in_sandbox("prepared");
+}
+
+#[test]
+fn prepared_in_moto() {
+    in_moto("prepared");
+}
+
+#[test]
 fn poked() {
     in_sandbox("poked");
 }
@@ -75,4 +85,9 @@ fn poked() {
 #[test]
 fn startup() {
     in_sandbox("startup");
+}
+
+#[test]
+fn compared() {
+    in_sandbox("compared");
 }

@@ -390,6 +390,14 @@ fn readers_are_secops_of_this_organization_and_may_only_read() {
                 assert_eq!(trust["Principal"]["Service"], "config.amazonaws.com");
                 continue;
             }
+            if name == "ec2-defaults-role.yaml" {
+                assert_eq!(trust["Principal"]["Service"], "ssm.amazonaws.com");
+                assert!(trust["Condition"]["StringEquals"]["aws:SourceAccount"].is_string());
+                continue;
+            }
+            if name == "roles.yaml" {
+                continue;
+            }
             assert_eq!(
                 trust["Principal"]["AWS"],
                 "arn:${AWS::Partition}:iam::${SecOpsAccountId}:root"
@@ -418,6 +426,109 @@ fn readers_are_secops_of_this_organization_and_may_only_read() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// Whom the roles that check and repair trust: nobody outside the organization, and for repairs nobody
+/// but the management account.
+#[test]
+fn checks_are_trusted_to_management_and_secops_and_repairs_to_management() {
+    let template = template("roles.yaml");
+    let account = |parameter: &str| format!("arn:${{AWS::Partition}}:iam::${{{parameter}}}:root");
+    let (management, secops) = (account("ManagementAccountId"), account("SecOpsAccountId"));
+    for (role, trusted) in [
+        ("AuditRole", json!([management, secops])),
+        ("ExecRole", json!(management)),
+    ] {
+        let role = &template["Resources"][role]["Properties"];
+        let statements = role["AssumeRolePolicyDocument"]["Statement"].as_array();
+        let [statement] = statements.unwrap().as_slice() else {
+            panic!("one statement")
+        };
+        assert_eq!(statement["Principal"]["AWS"], trusted);
+        assert_eq!(
+            statement["Condition"],
+            json!({"StringEquals": {"aws:PrincipalOrgID": "OrganizationId"}})
+        );
+    }
+    assert_eq!(resources(&template, "AWS::IAM::Role").len(), 2);
+}
+
+/// moto's EC2, a third party, is what the script of the automation works on.
+#[test]
+fn the_script_for_ec2_defaults_removes_only_a_default_vpc_that_nobody_uses() {
+    let Some(python) = crate::support::python() else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python)
+        .arg(root.join("tests/python/ec2_defaults.py"))
+        .arg(folder().join("ec2-defaults.yaml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.trim() == "ok",
+        "{said}{why}"
+    );
+}
+
+/// Whatever the script calls, its role allows; and nothing else.
+#[test]
+fn the_role_for_ec2_defaults_allows_what_the_script_calls() {
+    let text = std::fs::read_to_string(folder().join("ec2-defaults.yaml")).unwrap();
+    let calls = text.split("ec2.").skip(1).filter_map(|rest| {
+        let (name, _) = rest.split_once('(')?;
+        let known = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        known.then(|| {
+            let words = name.split('_').map(|word| match word {
+                "acls" => "Acls".to_owned(),
+                word => word[..1].to_uppercase() + &word[1..],
+            });
+            format!("ec2:{}", words.collect::<String>())
+        })
+    });
+    let called: std::collections::BTreeSet<String> = calls.collect();
+    let role = template("ec2-defaults-role.yaml");
+    let statement = &role["Resources"]["Rights"]["Properties"]["PolicyDocument"]["Statement"][0];
+    let allowed: std::collections::BTreeSet<String> = statement["Action"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect();
+    assert!(called.len() > 10);
+    assert_eq!(called, allowed);
+}
+
+/// A role that may change roles may give itself more.
+#[test]
+fn the_repairing_role_can_not_raise_its_own_rights() {
+    let template = template("roles.yaml");
+    for policy in resources(&template, "AWS::IAM::ManagedPolicy") {
+        let document = &policy["Properties"]["PolicyDocument"];
+        // IAM's quota for a managed policy, white space not counted; ids make it little longer.
+        assert!(document.to_string().len() < 6_144 - 500);
+        for statement in document["Statement"].as_array().unwrap() {
+            for action in statement["Action"].as_array().into_iter().flatten() {
+                let action = action.as_str().unwrap();
+                let writes = [
+                    "iam:Put",
+                    "iam:Attach",
+                    "iam:CreateRole",
+                    "iam:CreatePolicy",
+                ];
+                assert!(!writes.iter().any(|w| action.starts_with(w)), "{action}");
+                assert!(!["*", "iam:*"].contains(&action), "{action}");
+                assert!(!action.starts_with("iam:Update") || action.ends_with("PasswordPolicy"));
+            }
+        }
+        let pass = document["Statement"].as_array().unwrap();
+        for statement in pass.iter().filter(|s| s["Action"] == "iam:PassRole") {
+            assert!(statement["Condition"]["StringEquals"]["iam:PassedToService"].is_string());
+            assert_ne!(statement["Resource"], "*");
         }
     }
 }

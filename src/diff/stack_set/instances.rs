@@ -33,7 +33,10 @@ pub(super) struct Instances<'a> {
     outdated: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
     pub(super) inoperable: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     /// Accounts that are created in, or moved to, OUs that are targets already.
-    pub(super) joining: BTreeSet<&'a AccountKey>,
+    /// With the targets that do not reach them any more.
+    pub(super) joining: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
+    /// Accounts of the plan that are to have no instances and have some, with the Regions.
+    pub(super) leftover: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     /// Every account of each stage that is to have instances.
     expected: BTreeMap<u16, Vec<&'a AccountKey>>,
     /// Those that have at least one.
@@ -63,7 +66,8 @@ impl<'a> Instances<'a> {
             missing: BTreeMap::new(),
             outdated: BTreeMap::new(),
             inoperable: BTreeMap::new(),
-            joining: BTreeSet::new(),
+            joining: BTreeMap::new(),
+            leftover: BTreeMap::new(),
             expected: BTreeMap::new(),
             having: BTreeSet::new(),
             inhabited: BTreeSet::new(),
@@ -102,6 +106,7 @@ impl<'a> Instances<'a> {
             }
         }
         there.look_at_all(ctx, stages, wanted, have);
+        there.look_for_leftovers(ctx, &tree, have);
         let wanted_targets: BTreeSet<&str> = stages
             .by_number
             .values()
@@ -132,7 +137,7 @@ impl<'a> Instances<'a> {
             Standing::Present(facts) => facts,
             _ => {
                 if !awaited {
-                    self.joining.insert(key);
+                    self.joining.insert(key, BTreeSet::new());
                 }
                 return;
             }
@@ -141,18 +146,33 @@ impl<'a> Instances<'a> {
             .plan
             .accounts
             .get(key)
-            .and_then(|planned| ctx.ou(&planned.ou));
-        let moves = goal.is_none_or(|goal| goal.id != facts.parent);
+            .and_then(|planned| ctx.parent_id(&planned.ou));
+        let moves = goal != Some(facts.parent.as_str());
         let crossing = match ctx.plan.accounts.get(key) {
             Some(planned) if moves => tree.crossing(ctx, &facts.parent, &planned.ou),
             _ => Crossing::No,
         };
-        if crossing != Crossing::No && !awaited {
-            self.joining.insert(key);
+        // An instance that came through a target which does not reach the account any more: it has moved,
+        // and AWS is at it, or will be.
+        let leaving = match ctx.plan.accounts.get(key) {
+            Some(planned) => tree.leaving(ctx, &planned.ou),
+            None => BTreeSet::new(),
+        };
+        let stale = !moves
+            && wanted.regions.iter().any(|region| {
+                let at = AccountRegion {
+                    account: facts.id.clone(),
+                    region: region.clone(),
+                };
+                let through = have.get(&at).and_then(|instance| instance.ou.as_ref());
+                through.is_some_and(|ou| leaving.contains(ou))
+            });
+        if (crossing != Crossing::No || stale) && !awaited {
+            self.joining.insert(key, leaving);
         }
         // On a move between targets AWS takes the instances away, and those of an OU that is no
         // target yet come with it. What AWS calls INOPERABLE it cannot even take away.
-        let taken = awaited || crossing == Crossing::Surely;
+        let taken = awaited || stale || crossing == Crossing::Surely;
         let mut lacking = BTreeSet::new();
         for region in &wanted.regions {
             let at = AccountRegion {
@@ -178,9 +198,35 @@ impl<'a> Instances<'a> {
                 }
             }
         }
-        if !lacking.is_empty() && !awaited && crossing == Crossing::No {
+        if !lacking.is_empty() && !awaited && !stale && crossing == Crossing::No {
             let stage = self.missing.entry(number).or_default();
             stage.insert(key, lacking);
+        }
+    }
+
+    /// Instances of accounts whose OU the set leaves out, unless a target that somebody else added reaches
+    /// it.
+    fn look_for_leftovers(
+        &mut self,
+        ctx: &Context<'a>,
+        tree: &Tree<'_>,
+        have: &BTreeMap<AccountRegion, InstanceFacts>,
+    ) {
+        for at in have.keys() {
+            let Some((key, planned)) = ctx
+                .keys
+                .get(&at.account)
+                .and_then(|key| ctx.plan.accounts.get_key_value(key))
+            else {
+                continue;
+            };
+            let usable = matches!(ctx.standing(key), Standing::Present(_));
+            let reached = self.stage_ou_of.contains_key(key)
+                || !tree.now(tree.nearest(ctx, &planned.ou)).is_empty();
+            if usable && !reached {
+                let regions = self.leftover.entry(key).or_default();
+                regions.insert(at.region.clone());
+            }
         }
     }
 
@@ -257,6 +303,7 @@ impl<'a> Instances<'a> {
                             only: vec![],
                             regions,
                             expect: having,
+                            leaving: BTreeSet::new(),
                         },
                     ));
                 }
@@ -269,6 +316,7 @@ impl<'a> Instances<'a> {
                         only: vec![],
                         regions,
                         expect: having,
+                        leaving: BTreeSet::new(),
                     }
                 } else {
                     Reach {
@@ -276,6 +324,7 @@ impl<'a> Instances<'a> {
                         only: outdated.clone(),
                         regions,
                         expect: outdated,
+                        leaving: BTreeSet::new(),
                     }
                 };
                 updates.push((number, reach));
@@ -303,7 +352,8 @@ impl<'a> Instances<'a> {
                 let ous: Vec<&OuPath> = new.clone();
                 let reached = |key: &&AccountKey| {
                     let above = self.stage_ou_of.get(key);
-                    above.is_some_and(|above| ous.contains(above)) && !self.joining.contains(key)
+                    above.is_some_and(|above| ous.contains(above))
+                        && !self.joining.contains_key(key)
                 };
                 let expect = all.iter().copied().filter(reached).collect();
                 creations.push((
@@ -312,6 +362,7 @@ impl<'a> Instances<'a> {
                         only: vec![],
                         regions: wanted.regions.clone(),
                         expect,
+                        leaving: BTreeSet::new(),
                         ous,
                     },
                     true,
@@ -329,6 +380,7 @@ impl<'a> Instances<'a> {
                         only: if whole { vec![] } else { lacking.clone() },
                         regions: regions.cloned().collect(),
                         expect: lacking,
+                        leaving: BTreeSet::new(),
                     },
                     false,
                 ));
@@ -357,7 +409,7 @@ enum Crossing {
 }
 
 /// The organization's tree, to see what lies below which target.
-struct Tree<'a> {
+pub(super) struct Tree<'a> {
     parents: BTreeMap<&'a str, &'a str>,
     targets: BTreeSet<&'a str>,
     /// With those that the rollout's stages may add.
@@ -367,7 +419,7 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn of(ctx: &Context<'a>, facts: &'a StackSetFacts, stages: &'a Stages) -> Self {
+    pub(super) fn of(ctx: &Context<'a>, facts: &'a StackSetFacts, stages: &'a Stages) -> Self {
         let ous = ctx.inventory.ous.known();
         let parents = ous
             .into_iter()
@@ -394,7 +446,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The targets that reach what lies in an OU or the root.
-    fn now(&self, id: Option<&str>) -> BTreeSet<&'a str> {
+    pub(super) fn now(&self, id: Option<&str>) -> BTreeSet<&'a str> {
         self.reaching(&self.targets, id)
     }
 
@@ -413,6 +465,15 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// The targets that an account leaves for good when it lies in this OU of the plan: those that neither
+    /// reach it nor lie below one that does.
+    fn leaving(&self, ctx: &Context<'a>, to: &OuPath) -> BTreeSet<OuId> {
+        let reach = self.now(self.nearest(ctx, to));
+        let left = |id: &&&str| self.now(Some(id)).is_disjoint(&reach);
+        let others = self.targets.iter().filter(left);
+        others.map(|id| (*id).to_owned()).collect()
+    }
+
     fn reaching(&self, targets: &BTreeSet<&'a str>, id: Option<&str>) -> BTreeSet<&'a str> {
         let mut reached = BTreeSet::new();
         let mut at = id;
@@ -424,7 +485,7 @@ impl<'a> Tree<'a> {
     }
 
     /// An OU of the plan; while it is not there, the one it will lie in, or the root.
-    fn nearest(&self, ctx: &Context<'a>, path: &OuPath) -> Option<&'a str> {
+    pub(super) fn nearest(&self, ctx: &Context<'a>, path: &OuPath) -> Option<&'a str> {
         let mut at = Some(path.clone());
         while let Some(here) = at {
             if let Some(facts) = ctx.ou(&here) {

@@ -6,27 +6,28 @@
 //! instances are OUTDATED, auto-deployment is off. It is finished like any other OUTDATED
 //! instances are mended, and then auto-deployment goes on again.
 
+mod fate;
 mod instances;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use fate::{Fate, fates};
 use instances::Instances;
 
 use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::organization::owner_of_stack;
 use super::stack::{merged, parameters};
 use super::stages::Stages;
+use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
 use crate::change::{Act, Address, FieldChange, StackSetAct, Verb, Wave};
-use crate::inventory::{AutoDeployment, Seen, StackSetFacts};
+use crate::inventory::{AutoDeployment, OuId, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     let governed = governed(ctx);
-    let stages = Stages::of(ctx.plan).without(|path| governed.contains_key(path));
     let nothing = BTreeMap::new();
     let have = match (&ctx.inventory.stack_sets, ctx.organization) {
         (_, None) => &nothing,
@@ -38,12 +39,14 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             return;
         }
     };
-    // An OU as a target reaches all that lies below it.
-    let reached = governed.iter().find(|(path, _)| {
-        let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
-        targets.any(|target| target.contains(path))
-    });
     for (name, wanted) in &ctx.wanted.stack_sets {
+        let stages =
+            Stages::of(ctx.plan, &wanted.except).without(|path| governed.contains_key(path));
+        // An OU as a target reaches all that lies below it.
+        let reached = governed.iter().find(|(path, _)| {
+            let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
+            targets.any(|target| target.contains(path))
+        });
         if let Some((path, tool)) = reached {
             found.state(
                 Address::StackSet(name.clone()),
@@ -95,6 +98,7 @@ struct Reach<'a> {
     only: Vec<&'a AccountKey>,
     regions: BTreeSet<Region>,
     expect: Vec<&'a AccountKey>,
+    leaving: BTreeSet<OuId>,
 }
 
 impl<'a> Set<'a, '_> {
@@ -134,6 +138,7 @@ impl<'a> Set<'a, '_> {
             max_concurrent: self.ctx.plan.rollout.max_concurrent,
             failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
             expect: accounts(&reach.expect),
+            leaving: reach.leaving.clone(),
         }
     }
 
@@ -188,6 +193,7 @@ impl<'a> Set<'a, '_> {
                 only: vec![],
                 regions: self.wanted.regions.clone(),
                 expect,
+                leaving: BTreeSet::new(),
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
             let address = self.rollout(number);
@@ -284,6 +290,7 @@ impl<'a> Set<'a, '_> {
         }
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
+        self.take_away(found, &there, &after);
         self.complete(found, &there, after);
         self.report_strays(found, facts, &there);
     }
@@ -404,6 +411,7 @@ impl<'a> Set<'a, '_> {
             only: keys,
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
+            leaving: BTreeSet::new(),
         };
         let placed: Vec<Address> = placements(&reach.only).collect();
         let act = Act::ForgetStackInstances {
@@ -437,13 +445,14 @@ impl<'a> Set<'a, '_> {
             }
             needs.push(address);
         }
-        for key in &there.joining {
+        for (key, leaving) in &there.joining {
             let keys = [*key];
             let reach = Reach {
                 ous: there.ous_of(&keys),
                 only: keys.to_vec(),
                 regions: self.wanted.regions.clone(),
                 expect: keys.to_vec(),
+                leaving: leaving.clone(),
             };
             prepare(self.ctx, found, key, "it is to get stack instances");
             let mut needs = self.base_needs();
@@ -459,6 +468,29 @@ impl<'a> Set<'a, '_> {
             let reason = "the account joins the set's OUs";
             found
                 .change(address, Verb::Create, reason, fields, act)
+                .extend(needs);
+        }
+    }
+
+    /// Instances of accounts that are no longer to have any.
+    fn take_away(&self, found: &mut Findings, there: &Instances<'_>, after: &[Address]) {
+        for (key, regions) in &there.leftover {
+            let mut needs = self.base_needs();
+            needs.extend(after.iter().cloned());
+            needs.insert(Address::Placement((*key).clone()));
+            let retain = self.wanted.retain_on_removal;
+            let act = Act::RemoveStackInstances {
+                name: self.wanted.full_name.clone(),
+                account: account(key),
+                retain,
+            };
+            let list: Vec<String> = regions.iter().map(ToString::to_string).collect();
+            let fate = if retain { "are kept" } else { "are deleted" };
+            let fields = vec![becomes("regions", list.join(", "), ""), set("stacks", fate)];
+            let address = Address::RolloutFrom(self.name.clone(), (*key).clone());
+            let reason = "the account leaves the set's OUs";
+            found
+                .change(address, Verb::Delete, reason, fields, act)
                 .extend(needs);
         }
     }
@@ -491,6 +523,7 @@ impl Reach<'_> {
             only: vec![],
             regions: BTreeSet::new(),
             expect: vec![],
+            leaving: BTreeSet::new(),
         }
     }
 }

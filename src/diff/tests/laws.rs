@@ -124,6 +124,7 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
                         | Act::UpdateStackInstances { .. }
                         | Act::CreateStackInstances { .. }
                         | Act::ForgetStackInstances { .. }
+                        | Act::RemoveStackInstances { .. }
                 )
             }
         }

@@ -81,8 +81,15 @@ pub(super) fn random_plan(rng: &mut Rng) -> OrgPlan {
                 };
                 one.contacts.insert(ContactKind::Operations, contact);
             }
+            if rng.u8(..3) == 0 {
+                one.preparation = preparation(rng, number);
+            }
             plan.accounts.insert(key(&text), one);
         }
+    }
+    plan.organization.centralized_root_access = rng.bool();
+    if rng.u8(..4) == 0 {
+        plan.opt_in_regions = BTreeSet::from([region("eu-central-2")]);
     }
     let any = |rng: &mut Rng| Stage::Ou(paths[rng.usize(..paths.len())].clone());
     plan.rollout.stages = match rng.u8(..5) {
@@ -99,6 +106,19 @@ pub(super) fn random_plan(rng: &mut Rng) -> OrgPlan {
         plan.delegated_administrators.insert(principal("ssm"), keys);
     }
     plan
+}
+
+fn preparation(rng: &mut Rng, number: u8) -> Preparation {
+    let policy = PasswordPolicy {
+        minimum_password_length: rng.u32(8..12),
+        ..PasswordPolicy::default()
+    };
+    let regions = ["eu-central-2", "me-south-1"].map(region);
+    Preparation {
+        alias: rng.bool().then(|| format!("alias-{number}")),
+        password_policy: rng.bool().then_some(policy),
+        opt_in_regions: some(rng, &regions).into_iter().collect(),
+    }
 }
 
 /// What random baselines come to.

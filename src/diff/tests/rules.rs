@@ -464,6 +464,107 @@ fn a_name_and_contacts_need_trust_in_the_account_service() {
     assert!(found.changes[2].needs.contains(&trust));
 }
 
+/// Auto-deployment to a Region that is off fails, so the Region is turned on before the account is moved
+/// into an OU that stack sets reach, and while its role is waited for nowhere else.
+#[test]
+fn an_opt_in_region_is_on_before_a_new_account_is_placed() {
+    let mut plan = plan();
+    let region = region("eu-central-2");
+    let mut new = account("late", "Workloads/Prod");
+    new.preparation.opt_in_regions = BTreeSet::from([region.clone()]);
+    new.preparation.alias = Some("acme-late".to_owned());
+    plan.accounts.insert(key("late"), new);
+    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    assert_eq!(found.blocked, vec![]);
+    let needs = |address: &Address| {
+        let change = found.changes.iter().find(|c| c.address == *address);
+        change.unwrap_or_else(|| panic!("no {address}")).all_needs()
+    };
+    let regions = Address::OptInRegions(Some(key("late")));
+    let access = Address::Access(key("late"));
+    assert!(needs(&regions).contains(&Address::Account(key("late"))));
+    assert!(needs(&regions).contains(&Address::TrustedAccess(principal("account"))));
+    assert!(needs(&access).contains(&regions));
+    assert!(needs(&Address::Placement(key("late"))).contains(&access));
+    assert!(needs(&Address::AccountAlias(key("late"))).contains(&access));
+}
+
+#[test]
+fn preparation_is_compared_field_by_field_and_only_where_it_was_read() {
+    let mut plan = plan();
+    let planned = plan.accounts.get_mut(&key("play")).unwrap();
+    let policy = PasswordPolicy {
+        minimum_password_length: 14,
+        max_password_age: Some(90),
+        ..PasswordPolicy::default()
+    };
+    planned.preparation = Preparation {
+        alias: Some("acme-play".to_owned()),
+        password_policy: Some(policy),
+        opt_in_regions: BTreeSet::new(),
+    };
+    let mut inventory = settled();
+    let id = id_of(&inventory, "play");
+    // Nobody asked: nothing is changed on the strength of that.
+    inventory.preparation.remove(&id);
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    assert_eq!(addresses(&found), [""; 0]);
+    assert_eq!(found.blocked.len(), 2);
+
+    let facts = PreparationFacts {
+        alias: Some(Seen::Known(Some("old".to_owned()))),
+        password_policy: Some(Seen::Known(Some(PasswordPolicy {
+            minimum_password_length: 8,
+            ..policy
+        }))),
+        regions: None,
+    };
+    inventory.preparation.insert(id.clone(), facts);
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let expected = ["alias of account play", "password policy of account play"];
+    assert_eq!(addresses(&found), expected);
+    let fields = |at: usize| {
+        let fields = found.changes[at].fields.iter();
+        fields
+            .map(|field| (field.field.as_str(), field.before.as_deref()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(fields(0), [("alias", Some("old"))]);
+    assert_eq!(fields(1), [("minimum length", Some("8"))]);
+
+    let same = PreparationFacts {
+        alias: Some(Seen::Known(Some("acme-play".to_owned()))),
+        password_policy: Some(Seen::Known(Some(policy))),
+        regions: None,
+    };
+    inventory.preparation.insert(id, same);
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    assert_eq!((found.changes, found.blocked), (vec![], vec![]));
+}
+
+#[test]
+fn root_access_waits_for_trust_in_iam() {
+    let mut plan = plan();
+    plan.organization.centralized_root_access = true;
+    let mut inventory = settled();
+    let one = BTreeSet::from(["RootSessions".to_owned()]);
+    inventory.root_access = Some(Seen::Known(one));
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let expected = [
+        "trusted access iam.amazonaws.com",
+        "centralized root access",
+    ];
+    assert_eq!(addresses(&found), expected);
+    let change = found.changes.last().unwrap();
+    assert!(
+        change
+            .needs
+            .contains(&Address::TrustedAccess(principal("iam")))
+    );
+    assert_eq!(change.fields.len(), 1);
+    assert_eq!(change.fields[0].field, "RootCredentialsManagement");
+}
+
 /// A new organization, its parts in the order that AWS forces.
 #[test]
 fn an_empty_account_becomes_an_organization_in_order() {

@@ -54,12 +54,14 @@ pub(super) fn account(name: &str, ou: &str) -> Account {
         tags: Tags::new(),
         policies: BTreeSet::new(),
         contacts: BTreeMap::new(),
+        preparation: Default::default(),
         iam_user_access_to_billing: true,
     }
 }
 
 pub(super) fn scp(content: &str) -> Policy {
     Policy {
+        name: None,
         kind: PolicyType::ServiceControlPolicy,
         description: "protects".to_owned(),
         content: content.to_owned(),
@@ -95,10 +97,11 @@ pub(super) fn plan() -> OrgPlan {
             management_account: MANAGEMENT.parse().unwrap(),
             home_region: region("eu-west-1"),
             regions: regions(),
-            logging: key("log-archive"),
-            secops: key("security"),
+            logging: Some(key("log-archive")),
+            secops: Some(key("security")),
             access_role: "OrganizationAccountAccessRole".to_owned(),
             prefix: "orgstrap".to_owned(),
+            centralized_root_access: false,
             policies: BTreeSet::new(),
             tags: BTreeMap::new(),
         },
@@ -118,6 +121,7 @@ pub(super) fn plan() -> OrgPlan {
         },
         trusted_access: BTreeSet::new(),
         delegated_administrators: BTreeMap::new(),
+        opt_in_regions: Default::default(),
         pace: BTreeMap::new(),
     }
 }
@@ -153,6 +157,7 @@ pub(super) fn recorder() -> WantedStackSet {
         tags: Tags::new(),
         regions: regions(),
         retain_on_removal: true,
+        except: BTreeSet::new(),
         needs: BTreeSet::new(),
     }
 }
@@ -162,6 +167,7 @@ pub(super) fn wanted() -> Wanted {
     let trail = Place::Management(region("eu-west-1"));
     let on = |feature: &str, on| (feature.to_owned(), on);
     Wanted {
+        audit_role: None,
         trusted_access: ["cloudtrail", "config", "guardduty"].map(principal).into(),
         stack_sets_access: true,
         service_linked_roles: BTreeSet::from([principal("config")]),
@@ -304,4 +310,11 @@ pub(super) fn unread<T>() -> Seen<T> {
         operation: "organizations:Read".to_owned(),
         because: "AccessDeniedException".to_owned(),
     })
+}
+
+/// The id of an account by its name.
+pub(super) fn id_of(inventory: &Inventory, name: &str) -> AccountId {
+    let accounts = inventory.accounts.known().unwrap();
+    let found = accounts.values().find(|facts| facts.name == name);
+    found.unwrap().id.clone()
 }

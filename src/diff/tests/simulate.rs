@@ -45,6 +45,17 @@ pub(super) fn empty() -> Inventory {
             .collect(),
         guardduty: BTreeMap::new(),
         contacts: BTreeMap::new(),
+        preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
+        root_access: Some(Seen::Known(BTreeSet::new())),
+    }
+}
+
+/// An account that was asked about everything and given nothing.
+pub(super) fn nothing_prepared() -> PreparationFacts {
+    PreparationFacts {
+        alias: Some(Seen::Known(None)),
+        password_policy: Some(Seen::Known(None)),
+        regions: Some(Seen::Known(BTreeMap::new())),
     }
 }
 
@@ -111,6 +122,8 @@ impl Simulation {
             }
             let contacts = self.inventory.contacts.entry(account.clone());
             contacts.or_insert_with(|| Seen::Known(BTreeMap::new()));
+            let preparation = self.inventory.preparation.entry(account.clone());
+            preparation.or_insert_with(nothing_prepared);
         }
         for region in regions {
             self.inventory
@@ -154,6 +167,12 @@ impl Simulation {
     fn trusts(&self, principal: &str) -> bool {
         let trusted = self.inventory.trusted_access.known().unwrap();
         trusted.iter().any(|p| p.as_str() == principal)
+    }
+
+    fn prepared(&mut self, account: &Text) -> &mut PreparationFacts {
+        let id = self.account_id(account);
+        let all = self.inventory.preparation.entry(id);
+        all.or_insert_with(nothing_prepared)
     }
 
     pub(super) fn apply(&mut self, change: &Change) {
@@ -236,6 +255,25 @@ impl Simulation {
                 let seen = all.or_insert_with(|| Seen::Known(BTreeMap::new()));
                 known(seen).insert(*contact_kind, contact.clone());
             }
+            Act::PutAccountAlias { account, alias } => {
+                let facts = self.prepared(account);
+                facts.alias = Some(Seen::Known(Some(alias.clone())));
+            }
+            Act::PutPasswordPolicy { account, policy } => {
+                let facts = self.prepared(account);
+                facts.password_policy = Some(Seen::Known(Some(*policy)));
+            }
+            Act::EnableRegions { account, regions } => {
+                assert!(self.trusts("account.amazonaws.com"));
+                let on = known(self.prepared(account).regions.as_mut().unwrap());
+                on.extend(regions.iter().map(|r| (r.clone(), "ENABLED".to_owned())));
+            }
+            Act::CentralizeRootAccess => {
+                assert!(self.trusts("iam.amazonaws.com"));
+                let features = known(self.inventory.root_access.as_mut().unwrap());
+                features.insert("RootCredentialsManagement".to_owned());
+                features.insert("RootSessions".to_owned());
+            }
             Act::CreatePolicy { .. }
             | Act::UpdatePolicy { .. }
             | Act::DeletePolicy { .. }
@@ -250,13 +288,16 @@ impl Simulation {
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }
             | Act::CreateStackInstances { .. }
+            | Act::RemoveStackInstances { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
+            Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
             // What controls put back is no difference of plan and inventory.
             Act::StartLogging { .. }
             | Act::StartRecorder { .. }
             | Act::PutRecorder { .. }
             | Act::PutChannel { .. }
             | Act::RevertDrift { .. }
+            | Act::RunAutomation { .. }
             | Act::PutResource { .. } => {}
         }
     }

@@ -121,6 +121,11 @@ impl Simulation {
                     }
                 }
             }
+            Act::RemoveStackInstances { name, account, .. } => {
+                let account = self.account_id(account);
+                let facts = self.set(name);
+                known(&mut facts.instances).retain(|at, _| at.account != account);
+            }
             Act::ForgetStackInstances { name, wave } => {
                 let reached = self.reached(wave);
                 let instances = known(&mut self.set(name).instances);

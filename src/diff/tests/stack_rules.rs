@@ -166,7 +166,7 @@ fn stages_target_the_highest_ous_they_can() {
         };
         let stage = |names: &&[&str]| names.iter().map(entry).collect();
         plan.rollout.stages = stages.iter().map(stage).collect();
-        let stages = crate::diff::stages::Stages::of(&plan);
+        let stages = crate::diff::stages::Stages::of(&plan, &Default::default());
         let show = |(number, targets): (&u16, &crate::diff::stages::Targets)| {
             let ous: Vec<String> = targets.ous.iter().map(ToString::to_string).collect();
             format!("{number}: {}", ous.join(" "))

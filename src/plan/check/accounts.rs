@@ -6,18 +6,23 @@ use super::super::at::At;
 use super::super::file::{AccountTable, ContactTable, ContactsTable, Text};
 use super::super::suggest::list;
 use super::super::{Account, AccountId, AccountKey, Contact, ContactKind, Email};
-use super::{Context, Names, tags};
+use super::{Context, Names, preparation, tags};
 
 /// What stands for the account's name in `organization.email`.
 const PLACEHOLDER: &str = "{account}";
 
-pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, Account> {
+pub(super) fn accounts(
+    cx: &Context<'_>,
+    names: &Names,
+    prepared: &preparation::Defaults<'_>,
+) -> BTreeMap<AccountKey, Account> {
     let template = template(cx);
     let defaults = contacts(cx, &["contact"], &cx.file.contact);
     let mut accounts = BTreeMap::new();
     let mut emails: BTreeMap<String, &Text> = BTreeMap::new();
     let mut ids: BTreeMap<&str, &Text> = BTreeMap::new();
     let mut without_email: Vec<&Text> = Vec::new();
+    let mut aliases: BTreeMap<String, &Text> = BTreeMap::new();
     for (key, table) in &cx.file.account {
         let parsed = cx.name::<AccountKey>(key, "a name for an account");
         let id = table.id.as_ref().and_then(|text| id(cx, text, &mut ids));
@@ -29,7 +34,7 @@ pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, 
                 table.ou.as_ref(),
                 "\"…\", the path of an OU of this plan",
             )
-            .and_then(|text| names.ou(cx, text));
+            .and_then(|text| names.home(cx, text));
         let name = account_name(cx, key, table);
         let tags = tags::tags(cx, &table.tags, &format!("account {}", **key));
         let policies = names.policies(cx, &table.policies);
@@ -37,6 +42,7 @@ pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, 
         for (kind, contact) in &defaults {
             own.entry(*kind).or_insert_with(|| contact.clone());
         }
+        let preparation = preparation::of_account(cx, key, table, prepared, &mut aliases);
         if let (Some(parsed), Some(email), Some(ou)) = (parsed, email, ou) {
             accounts.insert(
                 parsed,
@@ -48,6 +54,7 @@ pub(super) fn accounts(cx: &Context<'_>, names: &Names) -> BTreeMap<AccountKey, 
                     tags,
                     policies,
                     contacts: own,
+                    preparation,
                     iam_user_access_to_billing: table.iam_user_access_to_billing.unwrap_or(true),
                 },
             );
@@ -96,7 +103,8 @@ fn template<'a>(cx: &Context<'a>) -> Option<&'a Text> {
         return None;
     }
     // Judged once with a short name, so that a bad template is one error and not one an account.
-    if let Err(error) = template.replace(PLACEHOLDER, "account").parse::<Email>() {
+    let made = template.replace(PLACEHOLDER, "account").parse::<Email>();
+    if let Err(error) = made.and_then(|email| email.check_new()) {
         cx.say(
             cx.error(
                 template,
@@ -166,10 +174,26 @@ fn email<'a>(
             );
             return None;
         }
-        (Some(text), _) => (cx.name::<Email>(text, "an email")?, text),
+        (Some(text), _) => {
+            let email = cx.name::<Email>(text, "an email")?;
+            // An account that exists has the address that it has.
+            if table.id.is_none()
+                && let Err(error) = email.check_new()
+            {
+                cx.say(
+                    cx.error(text, format!("`{}` is not an email", **text))
+                        .help(error.to_string()),
+                );
+                return None;
+            }
+            (email, text)
+        }
         (None, Some(template)) => {
             let made = template.replace(PLACEHOLDER, key);
-            match made.parse::<Email>() {
+            let checked = made
+                .parse::<Email>()
+                .and_then(|email| email.check_new().map(|()| email));
+            match checked {
                 Ok(email) => (email, key),
                 // A name that is no name has its own message.
                 Err(_) if key.parse::<AccountKey>().is_err() => return None,
@@ -229,7 +253,10 @@ fn account_name(cx: &Context<'_>, key: &Text, table: &AccountTable) -> String {
             )
             .help("shorten it; the name of the table may stay as it is"),
         );
-    } else if let Some(c) = text.chars().find(|c| !(' '..='~').contains(c)) {
+    } else if let Some(c) = text.chars().find(|c| !(' '..='~').contains(c))
+        // One that exists has the name that it has.
+        && table.id.is_none()
+    {
         cx.say(
             cx.error(
                 text,

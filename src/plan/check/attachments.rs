@@ -28,8 +28,21 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
         }
     }
     for (kind, attached) in by_kind {
-        let own = kind.max_attached() - usize::from(kind.implicit_policy().is_some());
+        let implicit = usize::from(kind.implicit_policy().is_some());
+        let own = kind.max_attached() - implicit;
         let Some(first_too_many) = attached.get(own) else {
+            if let Some(text) = attached.get(kind.safe_attached() - implicit) {
+                cx.say(
+                    cx.warning(
+                        text,
+                        format!("{what} has {} policies of type {}", attached.len(), kind.word()),
+                    )
+                    .help(format!(
+                        "organizations took {} with AWS's own before May 2026: the quota page of Organizations shows what yours takes",
+                        kind.safe_attached()
+                    )),
+                );
+            }
             continue;
         };
         let error = cx.error(

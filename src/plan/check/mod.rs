@@ -6,9 +6,14 @@ mod attachments;
 mod organization;
 mod ous;
 mod policies;
+mod preparation;
 mod rollout;
 mod services;
 mod tags;
+
+pub use policies::document;
+pub use services::{administrator_is_not_named, trust_is_not_named};
+pub use tags::{MAX_TAGS, tag_fits};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +52,9 @@ pub(super) fn check(
     let organization = organization::organization(&cx, &names);
     let segregation = tags::segregation(&cx);
     let ous = ous::ous(&cx, &names, &segregation);
-    let accounts = accounts::accounts(&cx, &names);
+    let prepared = preparation::defaults(&cx);
+    let accounts = accounts::accounts(&cx, &names, &prepared);
+    ous::all_or_nothing(&cx, &ous);
     tags::accounts_fit(&cx, &segregation);
     let policies = policies::policies(&cx, organization.as_ref());
     attachments::attachments(&cx, &names);
@@ -71,6 +78,7 @@ pub(super) fn check(
         baselines,
         rollout,
         trusted_access,
+        opt_in_regions: prepared.opt_in_regions(),
         delegated_administrators,
         pace,
     })
@@ -215,6 +223,14 @@ impl Names {
             });
         }
         text.parse().ok().filter(|_| known)
+    }
+
+    /// An OU of the plan, or the root.
+    fn home(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+        match text.parse::<OuPath>() {
+            Ok(path) if path.is_root() => Some(path),
+            _ => self.ou(cx, text),
+        }
     }
 
     /// An account of the plan.

@@ -39,18 +39,22 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
     let home_region = required("home_region", table.home_region.as_ref(), "\"eu-west-1\"")
         .and_then(|text| home_region(cx, text));
     let governed = governed_regions(cx, table, home_region.as_ref());
-    let logging = required(
-        "logging",
-        table.logging.as_ref(),
-        "\"log-archive\", the name of an account of this plan",
-    );
-    let secops = required(
-        "secops",
-        table.secops.as_ref(),
-        "\"security\", the name of an account of this plan",
-    );
-    let logging_key = logging.and_then(|text| duty(cx, names, text, "logging"));
-    let secops_key = secops.and_then(|text| duty(cx, names, text, "secops"));
+    // Organizations that exist may have nobody for them yet; what watches and records needs them.
+    let (logging, secops) = (table.logging.as_ref(), table.secops.as_ref());
+    if !cx.file.baseline.is_empty() {
+        required(
+            "logging",
+            logging,
+            "\"log-archive\", the name of an account of this plan: baselines keep their logs there",
+        );
+        required(
+            "secops",
+            secops,
+            "\"security\", the name of an account of this plan: baselines are watched from there",
+        );
+    }
+    let logging_key = logging.map(|text| duty(cx, names, text, "logging"));
+    let secops_key = secops.map(|text| duty(cx, names, text, "secops"));
     if let (Some(logging), Some(secops)) = (logging, secops) {
         shared_duties(cx, table, logging, secops);
     }
@@ -68,11 +72,20 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         management_account: management_account?,
         home_region: home_region?,
         regions: governed,
-        logging: logging_key?,
-        secops: secops_key?,
+        logging: in_turn(logging_key)?,
+        secops: in_turn(secops_key)?,
         access_role: access_role?,
         prefix: prefix?,
+        centralized_root_access: table.centralized_root_access.unwrap_or(false),
     })
+}
+
+/// What was said, if it could be understood.
+fn in_turn<T>(said: Option<Option<T>>) -> Option<Option<T>> {
+    match said {
+        Some(understood) => understood.map(Some),
+        None => Some(None),
+    }
 }
 
 /// The account that has a duty. The management account can not: it has no table in the plan,
@@ -139,7 +152,7 @@ fn shared_duties(cx: &Context<'_>, table: &At<OrganizationTable>, logging: &Text
 }
 
 /// A Region that orgstrap knows and works in.
-fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+pub(super) fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
     if let Some(partition) = regions::other_partition(text) {
         cx.say(
             cx.error(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::at::At;
 use super::super::file::{OuTable, Text};
 use super::super::suggest::{did_you_mean, list, nearest, quoted};
-use super::super::{AllowedValues, Ou, OuPath};
+use super::super::{AllowedValues, BaselineKey, Ou, OuPath, ous_without};
 use super::{Context, Names, tags};
 
 pub(super) fn ous(
@@ -16,6 +16,12 @@ pub(super) fn ous(
     let mut ous = BTreeMap::new();
     for (key, table) in &cx.file.ou {
         let path = cx.name::<OuPath>(key, "a path of an OU");
+        if path.as_ref().is_some_and(OuPath::is_root) {
+            cx.say(cx.error(key, "the root is not an OU").help(
+                "its policies and tags are those of [organization]; accounts in it say ou = \"/\"",
+            ));
+            continue;
+        }
         if let Some(path) = &path {
             tree(cx, names, key, path);
         }
@@ -27,6 +33,7 @@ pub(super) fn ous(
             policies: names.policies(cx, &table.policies),
             require,
             tags: tags::tags(cx, &table.tags, &format!("OU {}", **key)),
+            baselines: baselines(cx, table),
             renamed_from,
         };
         if let Some(path) = path {
@@ -112,6 +119,55 @@ fn renamed_from(cx: &Context<'_>, names: &Names, path: &OuPath, table: &OuTable)
         return Some(old);
     }
     None
+}
+
+/// The baselines of an OU, each one of the plan's.
+fn baselines(cx: &Context<'_>, table: &OuTable) -> Option<BTreeSet<BaselineKey>> {
+    let list = table.baselines.as_ref()?;
+    let known = || cx.file.baseline.keys().map(|key| key.as_str());
+    let mut baselines = BTreeSet::new();
+    for text in cx.distinct(list) {
+        if !cx.file.baseline.contains_key(text.as_str()) {
+            if !cx.removed.covers(&["baseline", text]) {
+                cx.say(
+                    cx.error(text, format!("no baseline `{}` in this plan", **text))
+                        .help(did_you_mean(text, "baselines", known())),
+                );
+            }
+            continue;
+        }
+        baselines.extend(cx.name::<BaselineKey>(text, "a name of a baseline"));
+    }
+    Some(baselines)
+}
+
+/// A stack set reaches all of an OU or nothing of it, so an account lies in no OU of which a part goes
+/// without what the account is to have.
+pub(super) fn all_or_nothing(cx: &Context<'_>, ous: &BTreeMap<OuPath, Ou>) {
+    for baseline in cx.file.baseline.keys() {
+        let without = ous_without(ous, baseline);
+        for (key, table) in &cx.file.account {
+            let Some(text) = &table.ou else { continue };
+            let Ok(path) = text.parse::<OuPath>() else {
+                continue;
+            };
+            let part = without.iter().find(|other| path.contains(other));
+            let Some(part) = part.filter(|_| !without.contains(&path)) else {
+                continue;
+            };
+            cx.say(
+                cx.error(
+                    text,
+                    format!(
+                        "account `{}` lies directly in `{path}`, and `{part}` below it goes without the baseline `{}`",
+                        **key, **baseline
+                    ),
+                )
+                .help("AWS deploys to an OU with all below it: put the account into an OU of its own")
+                .help(format!("or put `{}` beside `{path}`, not below it", part.name())),
+            );
+        }
+    }
 }
 
 /// No two OUs come from the same one.

@@ -56,6 +56,7 @@ pub(super) fn policies(
             policies.insert(
                 name,
                 Policy {
+                    name: aws_name(cx, key, table),
                     kind,
                     description: table.description.as_deref().cloned().unwrap_or_default(),
                     content,
@@ -66,6 +67,41 @@ pub(super) fn policies(
         }
     }
     policies
+}
+
+/// The name in AWS, which two policies of a type can not share.
+fn aws_name(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<String> {
+    let text = table.name.as_ref()?;
+    let length = text.chars().count();
+    if length == 0 || length > 128 {
+        cx.say(cx.error(
+            text,
+            format!("a policy's name has 1 to 128 characters; this one has {length}"),
+        ));
+    } else if AWS_MADE.contains(&text.as_str()) {
+        cx.say(
+            cx.error(
+                text,
+                format!("`{}` is the name of a policy that AWS made", **text),
+            )
+            .help("orgstrap leaves it alone: give yours another name"),
+        );
+    }
+    let same = cx.file.policy.iter().find(|(other, of)| {
+        other.as_str() != key.as_str()
+            && of.name.as_ref().unwrap_or(other).as_str() == text.as_str()
+            && of.r#type.as_deref() == table.r#type.as_deref()
+    });
+    if let Some((other, _)) = same {
+        cx.say(
+            cx.error(
+                text,
+                format!("two policies of one type have the name `{}`", **text),
+            )
+            .related(cx.at(other), "the other"),
+        );
+    }
+    Some(text.to_string())
 }
 
 fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<PolicyKey> {
@@ -308,6 +344,19 @@ fn size(
 ) -> Option<()> {
     let size = minified.chars().count();
     if size <= kind.max_size() {
+        if size > kind.safe_size() {
+            cx.say(
+                cx.warning(
+                    said,
+                    format!("the document has {size} characters without white space"),
+                )
+                .help(format!(
+                    "a {} had at most {} before May 2026: the quota page of Organizations shows what yours takes",
+                    kind.word(),
+                    kind.safe_size()
+                )),
+            );
+        }
         return Some(());
     }
     let mut error = cx
@@ -330,7 +379,76 @@ fn size(
     None
 }
 
+/// Whether a document can stand in a plan; else why not, as a fragment of a sentence.
+///
+/// # Errors
+/// It is no JSON, names something twice, is too large, or lacks what its type needs.
+pub fn document(kind: PolicyType, text: &str) -> Result<(), String> {
+    let strict::Document(value) = serde_json::from_str(text)
+        .map_err(|error| format!("its document cannot be read: {error}"))?;
+    let size = value.to_string().chars().count();
+    if size > kind.max_size() {
+        return Err(format!(
+            "its document has {size} characters, and a {} at most {}",
+            kind.word(),
+            kind.max_size()
+        ));
+    }
+    match misshapen(kind, &value) {
+        Some(Misshapen { what, .. }) => Err(format!("its document {what}")),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with a document.
+struct Misshapen {
+    /// After "the document of policy `x`".
+    what: &'static str,
+    help: &'static str,
+}
+
 /// What AWS would refuse at once, whatever the policy says.
+fn misshapen(kind: PolicyType, value: &Value) -> Option<Misshapen> {
+    let wrong = |what, help| Some(Misshapen { what, help });
+    let Some(object) = value.as_object() else {
+        return wrong("is not a JSON object", "a policy is written in braces");
+    };
+    let authorization = matches!(
+        kind,
+        PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy
+    );
+    if !authorization {
+        return None;
+    }
+    let statements: Vec<&Value> = match object.get("Statement") {
+        Some(Value::Array(statements)) => statements.iter().collect(),
+        Some(statement @ Value::Object(_)) => vec![statement],
+        Some(_) | None => {
+            return wrong(
+                "has no statements",
+                "such a policy has \"Version\": \"2012-10-17\" and a list \"Statement\"",
+            );
+        }
+    };
+    if object.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
+        return wrong(
+            "does not say its version",
+            "add \"Version\": \"2012-10-17\"",
+        );
+    }
+    let principal = statements.iter().any(|statement| {
+        statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some()
+    });
+    if kind == PolicyType::ServiceControlPolicy && principal {
+        return wrong(
+            "names a Principal, which a service_control_policy can not",
+            "use a Condition on aws:PrincipalArn",
+        );
+    }
+    None
+}
+
+/// Says what is wrong with a document's shape.
 fn shape(
     cx: &Context<'_>,
     key: &Text,
@@ -339,62 +457,16 @@ fn shape(
     value: &Value,
     place: &Place<'_>,
 ) -> Option<()> {
-    let wrong = |message: String, help: &str| {
-        let error = Diagnostic::error(message).help(help);
-        cx.say(match place.location(1, 1) {
-            Some(whole) => named(cx, said, place, error.at(whole)),
-            None => error.at(cx.at(said)),
-        });
-    };
-    let Some(object) = value.as_object() else {
-        wrong(
-            format!("the document of policy `{}` is not a JSON object", **key),
-            "a policy is written in braces",
-        );
-        return None;
-    };
-    let authorization = matches!(
-        kind,
-        PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy
-    );
-    if !authorization {
+    let Some(Misshapen { what, help }) = misshapen(kind, value) else {
         return Some(());
-    }
-    let statements: Vec<&Value> = match object.get("Statement") {
-        Some(Value::Array(statements)) => statements.iter().collect(),
-        Some(statement @ Value::Object(_)) => vec![statement],
-        Some(_) | None => {
-            wrong(
-                format!("the document of policy `{}` has no statements", **key),
-                "such a policy has \"Version\": \"2012-10-17\" and a list \"Statement\"",
-            );
-            return None;
-        }
     };
-    if object.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
-        wrong(
-            format!(
-                "the document of policy `{}` does not say its version",
-                **key
-            ),
-            "add \"Version\": \"2012-10-17\"",
-        );
-        return None;
-    }
-    let principal = statements.iter().any(|statement| {
-        statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some()
+    let message = format!("the document of policy `{}` {what}", **key);
+    let error = Diagnostic::error(message).help(help);
+    cx.say(match place.location(1, 1) {
+        Some(whole) => named(cx, said, place, error.at(whole)),
+        None => error.at(cx.at(said)),
     });
-    if kind == PolicyType::ServiceControlPolicy && principal {
-        wrong(
-            format!(
-                "policy `{}` names a Principal, which a service_control_policy can not",
-                **key
-            ),
-            "use a Condition on aws:PrincipalArn",
-        );
-        return None;
-    }
-    Some(())
+    None
 }
 
 mod strict {

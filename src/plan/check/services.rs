@@ -53,6 +53,27 @@ const STACK_SETS: [&str; 2] = [
     "member.org.stacksets.cloudformation.amazonaws.com",
 ];
 
+/// GuardDuty's administrator is named by a call of its own, per Region.
+const GUARDDUTY: &str = "guardduty.amazonaws.com";
+
+/// Why a plan does not name a service under `[trusted_access]`, as a fragment; `None` where it may.
+pub fn trust_is_not_named(principal: &Principal) -> Option<&'static str> {
+    STACK_SETS
+        .contains(&principal.as_str())
+        .then_some("orgstrap gives it whenever a baseline needs stack sets")
+}
+
+/// The same of an administrator under `[delegated_administrator]`.
+pub fn administrator_is_not_named(principal: &Principal) -> Option<&'static str> {
+    match principal.as_str() {
+        GUARDDUTY => Some("the baseline `guardduty` makes the SecOps account the administrator"),
+        name if name == STACK_SETS[0] => {
+            Some("an administrator of StackSets is registered under another principal")
+        }
+        _ => None,
+    }
+}
+
 /// Services of the SDK that orgstrap calls, as `[pace]` names them.
 const PACED: [&str; 11] = [
     "account",
@@ -96,7 +117,7 @@ pub(super) fn services(
     }
     let mut delegated = BTreeMap::new();
     for (service, accounts) in &cx.file.delegated_administrator {
-        let principal = if **service == "guardduty.amazonaws.com" {
+        let principal = if **service == GUARDDUTY {
             cx.say(
                 cx.error(service, "GuardDuty's administrator is named by a call of its own, per Region")
                     .help("take the baseline instead: [baseline.guardduty] makes the SecOps account the administrator"),

@@ -10,7 +10,14 @@ use super::super::{AllowedValues, OuPath, Tags};
 use super::Context;
 
 /// AWS allows 50 tags; orgstrap's own `orgstrap:key` and `orgstrap:managed` are two of them.
-const MAX_TAGS: usize = 48;
+pub const MAX_TAGS: usize = 48;
+
+/// Whether AWS takes a tag.
+pub fn tag_fits(key: &str, value: &str) -> bool {
+    (1..=128).contains(&key.chars().count())
+        && value.chars().count() <= 256
+        && key.chars().chain(value.chars()).all(tag_character)
+}
 
 /// The tags of something, checked against the rules of Organizations' TagKey and TagValue.
 pub(super) fn tags(cx: &Context<'_>, table: &TagTable, of: &str) -> Tags {

@@ -17,7 +17,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::drift_view::{DriftView, Grid, Row, Status, counted, grid, printable};
-use super::words;
+use super::{age, words};
 use crate::drift::{Findings, Kind, Severity};
 
 const STYLE: &str = include_str!("style.css");
@@ -118,6 +118,7 @@ impl<'a> Page<'a> {
                 ": " (words::count(found.checked.values().sum(), "check", "checks"))
                 " of " (words::count(self.grid.controls.len(), "control", "controls"))
                 " in " (words::count(found.accounts.len(), "account", "accounts")) "."
+                @if let Some(age) = age::line(found.taken_at, &found.from_cache) { " " (age) }
             }
             ul.counts aria-label="Findings by severity" {
                 @for status in Status::ALL.into_iter().rev().filter(|&s| number(s) > 0) {

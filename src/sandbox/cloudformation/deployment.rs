@@ -94,21 +94,9 @@ pub fn submit(
         for (account, ou) in &order.accounts {
             let key = instance_key(account, &region);
             if order.action == Action::Create {
-                let fresh = Instance {
-                    account: account.clone(),
-                    region: region.clone(),
-                    ou: ou.clone(),
-                    stack: None,
-                    status: "OUTDATED".to_owned(),
-                    detailed: "PENDING".to_owned(),
-                    reason: None,
-                    overrides: BTreeMap::new(),
-                    last_operation: String::new(),
-                    version: 0,
-                    drift: not_checked(),
-                    drift_checked: None,
-                };
-                set.instances.entry(key.clone()).or_insert(fresh);
+                set.instances
+                    .entry(key.clone())
+                    .or_insert_with(|| fresh(account, &region, ou, &order.id));
             }
             let Some(instance) = set.instances.get_mut(&key) else {
                 continue;
@@ -126,7 +114,10 @@ pub fn submit(
                 Outcome {
                     status: "PENDING".to_owned(),
                     reason: None,
-                    ou: instance.ou.clone(),
+                    ou: match order.action {
+                        Action::Create => ou.clone(),
+                        _ => instance.ou.clone(),
+                    },
                 },
             );
             waiting.push_back(account.clone());
@@ -155,6 +146,24 @@ pub fn submit(
         world.after(2_000, world::Due::CloudFormation(Due::Pump(job)));
     }
     Ok(order.id)
+}
+
+/// An instance that has no stack yet.
+fn fresh(account: &str, region: &str, ou: &str, operation: &str) -> Instance {
+    Instance {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        ou: ou.to_owned(),
+        stack: None,
+        status: "OUTDATED".to_owned(),
+        detailed: "PENDING".to_owned(),
+        reason: None,
+        overrides: BTreeMap::new(),
+        last_operation: operation.to_owned(),
+        version: 0,
+        drift: not_checked(),
+        drift_checked: None,
+    }
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
@@ -237,6 +246,21 @@ fn end(world: &mut World, job: &Job) {
     if let Some(next) = set.queue.pop_front() {
         if let Some(operation) = set.operations.get_mut(&next) {
             operation.status = "RUNNING".to_owned();
+            // What was deleted while a creation stood in the queue, as on a move between targets, is made.
+            if operation.action == Action::Create {
+                for run in &operation.regions {
+                    for account in &run.waiting {
+                        let key = instance_key(account, &run.region);
+                        let ou = operation
+                            .results
+                            .get(&key)
+                            .map(|outcome| outcome.ou.as_str());
+                        set.instances.entry(key.clone()).or_insert_with(|| {
+                            fresh(account, &run.region, ou.unwrap_or_default(), &next)
+                        });
+                    }
+                }
+            }
         }
         world.after(
             1_000,

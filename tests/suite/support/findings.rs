@@ -242,6 +242,7 @@ pub(crate) fn sample() -> Sample {
     names.insert(HOSTILE.to_owned(), Some(id(9)));
     let mut findings = Findings {
         taken_at: "2026-05-04T06:00:00Z".parse().expect("a time"),
+        from_cache: Default::default(),
         management_account: "111111111111".parse().expect("an id"),
         findings,
         checked: BTreeMap::from([

@@ -7,10 +7,13 @@ use orgstrap::aws::{Aws, Caller, Options, Pace};
 use orgstrap::baseline::{self, Wanted};
 use orgstrap::change::Bindings;
 use orgstrap::diff::{DiffOptions, diff};
+use orgstrap::drift;
 use orgstrap::event::Event;
 use orgstrap::execute::{self, AwsEffects, Stop, Summary, lock};
 use orgstrap::graph::{ChangeGraph, graph};
-use orgstrap::observe::observe;
+
+use orgstrap::inventory::Inventory;
+use orgstrap::observe::{observe, probe};
 use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::{self, Connection, World};
 
@@ -156,6 +159,38 @@ pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> 
     }
 }
 
+/// Everything that `orgstrap drift` asks AWS.
+pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
+    let (_, result) = inside(subject, world, &Arc::new(connection), async |aws, _| {
+        aws.enter_by(subject.wanted.audit_role.clone().into_iter().collect());
+        let (plan, wanted) = (&subject.plan, &subject.wanted);
+        let inventory = observe(aws, plan, wanted, &Caller::quiet())
+            .await
+            .expect("readable");
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        let checks = drift::checks(plan, wanted, &inventory, &found);
+        probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+    });
+    result.expect("nobody kills this");
+}
+
+/// What `orgstrap drift` finds.
+pub(crate) fn drift(subject: &Subject, world: World) -> (drift::Findings, World) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        let (plan, wanted) = (&subject.plan, &subject.wanted);
+        let inventory = observe(aws, plan, wanted, &Caller::quiet())
+            .await
+            .expect("readable");
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        let mut findings = drift::judge(plan, &inventory, &found);
+        let checks = drift::checks(plan, wanted, &inventory, &found);
+        let answers = probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+        drift::judge_controls(&mut findings, wanted, &checks, &answers);
+        findings
+    });
+    (result.expect("nobody kills this"), world)
+}
+
 /// `orgstrap unlock`, of whatever run was killed.
 pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
@@ -165,4 +200,14 @@ pub(crate) fn unlock(subject: &Subject, world: World) -> World {
     });
     result.expect("nobody kills this");
     world
+}
+
+/// What is read of a world for a plan.
+pub(crate) fn look(subject: &Subject, world: World) -> (World, Inventory) {
+    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
+        observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
+            .await
+            .expect("readable")
+    });
+    (world, result.expect("nobody kills this"))
 }

@@ -193,6 +193,15 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
     // Inline policies that other resources gave the role stay with it.
     let mut inline = old.map(|r| r.inline.clone()).unwrap_or_default();
     inline.extend(declared);
+    // So do managed policies that name the role; AWS's own can only be named here.
+    let mut attached = strings("ManagedPolicyArns");
+    let others = old.into_iter().flat_map(|role| role.attached.iter());
+    attached.extend(
+        others
+            .filter(|arn| !arn.starts_with("arn:aws:iam::aws:") && !attached.contains(arn))
+            .cloned()
+            .collect::<Vec<_>>(),
+    );
     let role = Role {
         id: old.map_or(id, |r| r.id.clone()),
         path: str_of(props, "Path").unwrap_or_else(|| "/".to_owned()),
@@ -204,7 +213,7 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
             .and_then(|s| s.parse().ok())
             .unwrap_or(3600),
         inline,
-        attached: strings("ManagedPolicyArns"),
+        attached,
         tags,
         linked_to: None,
     };

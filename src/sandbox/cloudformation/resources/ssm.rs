@@ -91,6 +91,9 @@ pub(super) const KINDS: &[Kind] = &[
         rank: 0,
         create: |maker, props| {
             let made = maker.call("ssm", "CreateAssociation", association(props))?;
+            if props.contains_key("WaitForSuccessTimeoutSeconds") {
+                await_success(maker, props)?;
+            }
             let id = made
                 .pointer("/AssociationDescription/AssociationId")
                 .and_then(Value::as_str)
@@ -109,8 +112,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("ssm", "DeleteAssociation", json!({"AssociationId": id})))
         },
         stable: always_stable,
-        // Checked by AWS; associations are not simulated.
-        read: None,
+        read: Some(read_association),
     },
 ];
 
@@ -169,6 +171,24 @@ fn create_document(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, Aws
     Ok(identity(name, &[]))
 }
 
+/// CloudFormation waits for the first run: it is over when the resource is made, or the resource fails.
+fn await_success(maker: &mut Maker<'_>, props: &Props) -> Result<(), AwsError> {
+    let document = str_of(props, "Name").unwrap_or_default();
+    let now = maker.world.now;
+    let region = maker.world.region_mut(maker.account, maker.region)?;
+    for run in region.automation.executions.values_mut() {
+        if run.document != document || run.ends <= now {
+            continue;
+        }
+        run.ends = now;
+        if let Some(why) = &run.failure {
+            let message = format!("Association did not reach the status Success: {why}");
+            return Err(AwsError::new("NotStabilized", message));
+        }
+    }
+    Ok(())
+}
+
 fn association(props: &Props) -> Value {
     let mut input = typed(&Value::Object(props.clone()));
     if let Some(map) = input.as_object_mut() {
@@ -184,6 +204,31 @@ fn read_parameter(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Pro
         "Description": parameter.description,
     }));
     let rest = ["AllowedPattern", "DataType", "Policies", "Tags", "Tier"];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
+}
+
+fn read_association(maker: &Maker<'_>, id: &str, declared: &Props) -> Option<Props> {
+    let association = maker.region()?.automation.associations.get(id)?;
+    let mut props = live(json!({
+        "Name": association.document, "AssociationName": association.name,
+        "Parameters": association.parameters, "ScheduleExpression": association.schedule,
+    }));
+    let rest = [
+        "ApplyOnlyAtCronInterval",
+        "AutomationTargetParameterName",
+        "CalendarNames",
+        "ComplianceSeverity",
+        "DocumentVersion",
+        "InstanceId",
+        "MaxConcurrency",
+        "MaxErrors",
+        "OutputLocation",
+        "ScheduleOffset",
+        "SyncCompliance",
+        "Targets",
+        "WaitForSuccessTimeoutSeconds",
+    ];
     as_declared(&mut props, declared, &rest);
     Some(props)
 }

@@ -1,0 +1,166 @@
+use clap::Args;
+
+use super::PlanFile;
+use super::bring::{self, Edited, Job, bring};
+use crate::cli::error::{CommandError, CommandResult};
+use crate::cli::{Global, inventory, subject};
+use crate::inventory::{AccountFacts, AccountState, Inventory, Seen};
+use crate::plan::edit::{Edit, Entry, edit};
+use crate::plan::{AccountKey, OrgPlan, OuPath, Tags};
+use crate::report::Printer;
+
+/// Take an account that AWS has and the org plan has not into the plan, where it is.
+///
+/// Its entry gets its id, email, OU and tags. In AWS it gets the tag by which orgstrap knows it, and what it
+/// lacks of its OU's baselines.
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    /// The account, by its name in AWS, its id or its email.
+    account: String,
+    /// Its name in the org plan; its name in AWS when left out.
+    #[arg(long = "as", value_name = "NAME")]
+    key: Option<AccountKey>,
+    #[command(flatten)]
+    plan: PlanFile,
+    /// Show the edit and the changes, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandResult {
+    let file = &verb.plan.plan;
+    let now = subject::load(file, global, printer)?;
+    let before = Edited::read(file)?;
+    let read = inventory::read(&now, global, printer)?;
+    let found = super::find::one(&verb.account, &now.plan, &read)?;
+    let (key, after) = match (&found.key, found.facts) {
+        // An earlier run has written it, and was perhaps killed.
+        (Some(key), _) if verb.key.as_ref().is_none_or(|wanted| wanted == key) => {
+            (key.clone(), before.clone())
+        }
+        (Some(key), _) => {
+            return Err(CommandError::new(format!(
+                "account {} is in the org plan already, as `{key}`",
+                verb.account
+            ))
+            .hint(format!("`orgstrap account rename {key} NEW` renames it")));
+        }
+        (None, Some(facts)) => {
+            let entry = entry(verb, facts, &now.plan, &read)?;
+            let key = entry.key.clone();
+            let after =
+                edit(&before, &Edit::Add(entry)).map_err(|error| super::not_edited(&error))?;
+            (key, after)
+        }
+        (None, None) => return Err(CommandError::new("no such account")),
+    };
+    let job = Job {
+        edited: Edited {
+            file,
+            before,
+            after,
+        },
+        what: format!("Adopt account {key}"),
+        again: format!(
+            "orgstrap account adopt {} --as {key} --plan {}",
+            verb.account,
+            file.display()
+        ),
+        keys: [key].into(),
+        with_all: false,
+        dry_run: verb.dry_run,
+    };
+    bring(
+        &job,
+        global,
+        printer,
+        |_| Ok::<(), CommandError>(()),
+        |brought| {
+            bring::report(brought, &job, global, printer);
+            Ok(())
+        },
+    )
+}
+
+/// The entry that describes an account as it is.
+fn entry(
+    verb: &Adopt,
+    facts: &AccountFacts,
+    plan: &OrgPlan,
+    inventory: &Inventory,
+) -> Result<Entry, CommandError> {
+    let who = format!("account {} ({})", facts.id, facts.name);
+    if facts.id == plan.organization.management_account {
+        return Err(CommandError::new(format!(
+            "{who} is the management account, which needs no entry"
+        )));
+    }
+    if facts.state != AccountState::Active {
+        return Err(CommandError::new(format!(
+            "{who} is {}; only active accounts are adopted",
+            facts.state.word()
+        )));
+    }
+    let key = match &verb.key {
+        Some(key) => key.clone(),
+        None => facts.name.parse().map_err(|error| {
+            CommandError::caused(format!("{who} cannot be named so in the plan"), &error)
+                .hint("`--as NAME` gives it a name there")
+        })?,
+    };
+    if plan.accounts.contains_key(&key) {
+        return Err(
+            CommandError::new(format!("the org plan has another account `{key}` already"))
+                .hint("`--as NAME` gives this one another name there"),
+        );
+    }
+    let ou = ou_of(&who, facts, plan, inventory)?;
+    let tags = match &facts.tags {
+        Seen::Known(tags) => tags
+            .iter()
+            .filter(|(key, _)| !key.starts_with("orgstrap:") && !key.starts_with("aws:"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Tags>(),
+        Seen::Unread(unread) => {
+            return Err(CommandError::new(format!(
+                "the tags of {who} could not be read: {}: {}",
+                unread.operation, unread.because
+            )));
+        }
+    };
+    let email = facts.email.parse().map_err(|error| {
+        CommandError::caused(format!("the email of {who} cannot stand in a plan"), &error)
+    })?;
+    Ok(Entry {
+        id: Some(facts.id.clone()),
+        name: (facts.name != key.as_str()).then(|| facts.name.clone()),
+        email: Some(email),
+        ou,
+        tags,
+        contacts: Default::default(),
+        key,
+    })
+}
+
+fn ou_of(
+    who: &str,
+    facts: &AccountFacts,
+    plan: &OrgPlan,
+    inventory: &Inventory,
+) -> Result<OuPath, CommandError> {
+    let ous = inventory.ous.known();
+    let Some(ou) = ous.and_then(|ous| ous.get(&facts.parent)) else {
+        return Err(CommandError::new(format!(
+            "{who} lies in the root, and the org plan puts every account into an OU"
+        ))
+        .hint("move it into an OU in the console, or write its entry by hand with the OU it is to have"));
+    };
+    if !plan.ous.contains_key(&ou.path) {
+        return Err(CommandError::new(format!(
+            "{who} lies in the OU {}, which is not in the org plan",
+            ou.path
+        ))
+        .hint(format!("add [ou.\"{}\"] to the plan first", ou.path)));
+    }
+    Ok(ou.path.clone())
+}

@@ -1,0 +1,348 @@
+//! What the verbs that change something have in common: an edited plan is checked whole, the edit and the
+//! changes are shown, the question is asked, the file is written, the changes of these accounts are made
+//! and these accounts are checked.
+//!
+//! The file is written before AWS is touched: a run that was killed is gone on with by the same command,
+//! which finds the plan edited already.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::check::{Checked, check};
+use crate::cli::compare::{Beside, Comparison, compared, compared_accounts, read};
+use crate::cli::error::{CommandError, CommandResult};
+use crate::cli::exit::Exit;
+use crate::cli::make::{self, Work, give_back, make};
+use crate::cli::perform::Holding;
+use crate::cli::session::{self, Session};
+use crate::cli::subject::{self, Subject};
+use crate::cli::{Global, Output, files, prompt, stop};
+use crate::diff::DiffOptions;
+use crate::execute::{Stop, Summary};
+use crate::graph::ChangeGraph;
+use crate::inventory::Inventory;
+use crate::plan::AccountKey;
+use crate::rehearse::{Chain, Timeline, chain};
+use crate::report::account::{edit, ready};
+use crate::report::{Printer, json, plan as preview, summary, words};
+
+/// An edit of a plan's file.
+pub(super) struct Edited<'a> {
+    pub(super) file: &'a Path,
+    /// As it was read.
+    pub(super) before: String,
+    /// As it is to be; the same where an earlier run has written it.
+    pub(super) after: String,
+}
+
+/// What is to be done.
+pub(super) struct Job<'a> {
+    pub(super) edited: Edited<'a>,
+    /// The accounts that it is about.
+    pub(super) keys: BTreeSet<AccountKey>,
+    /// The question's beginning, such as "Add account shop".
+    pub(super) what: String,
+    /// The command to run again, without global options.
+    pub(super) again: String,
+    /// Everything that differs, not these accounts only.
+    pub(super) with_all: bool,
+    pub(super) dry_run: bool,
+}
+
+/// What a comparison showed before anything is done.
+pub(super) struct Shown<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) inventory: &'a Inventory,
+}
+
+/// What came of it.
+pub(super) struct Brought<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) chain: Chain,
+    /// How long reading took, and everything from the first change to the end of the check.
+    pub(super) took: Duration,
+    pub(super) checked: Checked,
+}
+
+impl Edited<'_> {
+    /// Reads the plan's file.
+    pub(super) fn read(file: &Path) -> Result<String, CommandError> {
+        std::fs::read_to_string(file).map_err(|error| {
+            CommandError::caused(format!("could not read {}", file.display()), &error)
+        })
+    }
+
+    fn differs(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// Writes the file, if it is still as it was read.
+    pub(super) fn write(&self) -> Result<(), CommandError> {
+        if !self.differs() {
+            return Ok(());
+        }
+        if Self::read(self.file)? != self.before {
+            return Err(CommandError::new(format!(
+                "{} was edited while the question was open; nothing was changed",
+                self.file.display()
+            ))
+            .hint("run the command again"));
+        }
+        files::replace(self.file, &self.after)
+    }
+}
+
+/// Does a job, with `before` shown ahead of the changes and `report` at the end.
+pub(super) fn bring(
+    job: &Job<'_>,
+    global: &Global,
+    printer: &Printer,
+    before: impl Fn(&Shown<'_>) -> Result<(), CommandError>,
+    report: impl Fn(&Brought<'_>) -> Result<(), CommandError>,
+) -> CommandResult {
+    let edited = &job.edited;
+    let subject = subject::load_text(edited.file, &edited.after, global, printer)?;
+    session::with(&subject.plan, global, printer, async |session| {
+        let stop = Stop::new();
+        let run = Run {
+            job,
+            subject: &subject,
+            session,
+            global,
+            printer,
+            stop: &stop,
+        };
+        tokio::select! {
+            biased;
+            result = run.bring(&before, &report) => result,
+            () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
+        }
+    })
+}
+
+struct Run<'a> {
+    job: &'a Job<'a>,
+    subject: &'a Subject,
+    session: &'a Session,
+    global: &'a Global,
+    printer: &'a Printer,
+    stop: &'a Stop,
+}
+
+impl Run<'_> {
+    async fn bring(
+        &self,
+        before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
+        report: &impl Fn(&Brought<'_>) -> Result<(), CommandError>,
+    ) -> CommandResult {
+        let begun = Instant::now();
+        let inventory = read(self.session, self.subject, self.printer).await?;
+        let (found, beside) = self.compare(&inventory)?;
+        if !found.preview.problems.is_empty() {
+            self.printer.talk(&preview::text(&found.preview));
+            return Err(CommandError::new("nothing was changed"));
+        }
+        self.show(&found, &beside);
+        before(&Shown {
+            subject: self.subject,
+            inventory: &inventory,
+        })?;
+        if !beside.missing.is_empty() {
+            return Err(self.foundation_missing(&beside));
+        }
+        if self.job.dry_run {
+            self.printer.say("Nothing was changed: `--dry-run`.");
+            return Ok(Exit::Done);
+        }
+        let reading = begun.elapsed();
+        let number = found.preview.changes.len();
+        if (number > 0 || self.job.edited.differs()) && !self.confirmed(number)? {
+            self.printer.say("Nothing was changed.");
+            return Ok(Exit::Stopped);
+        }
+        let begun = Instant::now();
+        let mut chain = Chain::default();
+        if number == 0 {
+            self.job.edited.write()?;
+        } else {
+            let holding = Holding::take(self.session, self.stop).await?;
+            let found = match self.still(found).await {
+                Ok(found) => self.job.edited.write().map(|()| found),
+                Err(error) => Err(error),
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    give_back(holding, self.session, self.printer).await;
+                    return Err(error);
+                }
+            };
+            let (done, longest) = self.make(found, holding).await;
+            let exit = make::exit(&done);
+            if exit != Exit::Done {
+                return Ok(exit);
+            }
+            chain = longest;
+        }
+        let keys = &self.job.keys;
+        let checked = check(self.subject, keys, self.session, self.printer).await?;
+        let sound = checked.findings.findings.is_empty() && checked.left.is_empty();
+        report(&Brought {
+            subject: self.subject,
+            chain,
+            took: reading + begun.elapsed(),
+            checked,
+        })?;
+        Ok(if sound { Exit::Done } else { Exit::Differs })
+    }
+
+    fn compare(&self, inventory: &Inventory) -> Result<(Comparison, Beside), CommandError> {
+        let (session, subject) = (self.session, self.subject);
+        let source = self.job.edited.file.display().to_string();
+        if self.job.with_all {
+            let options = DiffOptions::default();
+            let found = compared(session, subject, &source, &options, inventory)?;
+            return Ok((found, Beside::default()));
+        }
+        compared_accounts(session, subject, &source, &self.job.keys, inventory)
+    }
+
+    fn show(&self, found: &Comparison, beside: &Beside) {
+        let edited = &self.job.edited;
+        let file = edited.file.display().to_string();
+        let output = self.global.output();
+        match output {
+            Output::Text => {
+                if edited.differs() {
+                    let diff = edit::text(&file, &edited.before, &edited.after);
+                    self.printer.data(&format!("{diff}\n"));
+                }
+                self.printer.data(&preview::text(&found.preview));
+            }
+            Output::Json => {
+                let mut plan = json::plan(&found.preview);
+                if let serde_json::Value::Object(map) = &mut plan {
+                    map.insert("event".to_owned(), "plan".into());
+                    map.insert("edit".to_owned(), edit::json(&edited.before, &edited.after));
+                }
+                self.printer.data_line(&plan.to_string());
+            }
+        }
+        if beside.others > 0 && output == Output::Text {
+            self.printer.say(&format!(
+                "{} besides, of other accounts or of the organization, {} not made: `--with-all` makes all, `orgstrap plan {file}` shows them.",
+                words::count(beside.others, "change", "changes"),
+                if beside.others == 1 { "is" } else { "are" },
+            ));
+        }
+    }
+
+    fn foundation_missing(&self, beside: &Beside) -> CommandError {
+        let file = self.job.edited.file.display();
+        let lines: Vec<String> = beside
+            .missing
+            .iter()
+            .map(|missing| format!("  {}: {}", missing.address, missing.because))
+            .collect();
+        CommandError::new(format!(
+            "this rests on what is not there yet; nothing was changed:\n{}",
+            lines.join("\n")
+        ))
+        .hint(format!(
+            "`orgstrap apply {file}` brings it up for the whole organization, or `--with-all` together with this"
+        ))
+    }
+
+    fn confirmed(&self, number: usize) -> Result<bool, CommandError> {
+        let job = self.job;
+        let file = job.edited.file.display();
+        let organization = &self.session.management;
+        let write = match job.edited.differs() {
+            true => format!("{}: write {file}", job.what),
+            false => job.what.clone(),
+        };
+        let question = match number {
+            0 => format!("{write}?"),
+            _ => format!(
+                "{write}{} make {} in organization {organization}?",
+                if job.edited.differs() { " and" } else { ":" },
+                words::count(number, "change", "changes"),
+            ),
+        };
+        prompt::confirm(&question, self.global, self.printer)
+    }
+
+    /// The comparison anew under the lock: another run, or the question's time, may lie between.
+    async fn still(&self, found: Comparison) -> Result<Comparison, CommandError> {
+        if !make::is_old(found.taken_at, self.session) {
+            return Ok(found);
+        }
+        let inventory = read(self.session, self.subject, self.printer).await?;
+        let (again, _) = self.compare(&inventory)?;
+        if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
+            return Ok(again);
+        }
+        Err(
+            CommandError::new("AWS moved since the changes were shown; nothing was changed")
+                .hint("run the command again and look at the changes anew")
+                .exit(Exit::Moved),
+        )
+    }
+
+    async fn make(&self, found: Comparison, holding: Holding) -> (Summary, Chain) {
+        let graph: ChangeGraph = found.graph.clone();
+        let timeline = RefCell::new(Timeline::default());
+        let again = format!("`{}` again goes on from here", self.job.again);
+        let work = Work {
+            plan: None,
+            graph: found.graph,
+            bindings: found.bindings,
+            expected: found.preview.expected,
+            speed: None,
+            claim: match self.job.with_all {
+                true => summary::AS_PLANNED,
+                false => "",
+            },
+            timeline: Some(&timeline),
+            next: &|done| match done.is_success() {
+                true => Vec::new(),
+                false => vec![again.clone()],
+            },
+        };
+        let (session, global, printer) = (self.session, self.global, self.printer);
+        let done = make(work, holding, session, global, printer, self.stop).await;
+        (done, chain(&graph, &timeline.into_inner()))
+    }
+}
+
+/// The report of accounts that were brought to what the plan says.
+pub(super) fn report(brought: &Brought<'_>, job: &Job<'_>, global: &Global, printer: &Printer) {
+    let accounts = ready::accounts(
+        &brought.subject.plan,
+        &job.keys,
+        &brought.checked.inventory,
+        &brought.checked.bindings,
+    );
+    let view = ready::Ready {
+        accounts,
+        findings: &brought.checked.findings,
+        left: &brought.checked.left,
+        chain: &brought.chain,
+        took: brought.took,
+        sandbox: global.sandbox,
+        source_profile: global.profile.as_deref(),
+        region: brought.subject.plan.organization.home_region.as_str(),
+    };
+    match global.output() {
+        Output::Text => printer.data(&format!("\n{}", ready::text(&view))),
+        Output::Json => {
+            for line in ready::json(&view) {
+                printer.data_line(&line.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+use clap::Args;
+
+use super::PlanFile;
+use super::bring::{self, Edited, Job, bring};
+use crate::cli::error::{CommandError, CommandResult};
+use crate::cli::{Global, inventory, subject};
+use crate::plan::AccountKey;
+use crate::plan::edit::{Edit, Field, edit};
+use crate::report::Printer;
+
+/// Rename an account, in the org plan and in AWS.
+///
+/// Its entry and everything that names it in the plan take the new name; in AWS its name and the tag by
+/// which orgstrap knows it. Id and email are written into the entry, so that it stays the same account
+/// whatever becomes of the tag.
+#[derive(Debug, Args)]
+pub(super) struct Rename {
+    /// The account, by its name in the org plan.
+    old: AccountKey,
+    /// The name that it gets in the org plan.
+    new: AccountKey,
+    /// Its name in AWS, where that is to be another one. A `name` that the entry has stays when left out.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    plan: PlanFile,
+    /// Show the edit and the changes, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandResult {
+    let file = &verb.plan.plan;
+    let now = subject::load(file, global, printer)?;
+    let before = Edited::read(file)?;
+    let mut after = before.clone();
+    if now.plan.accounts.contains_key(&verb.old) {
+        let read = inventory::read(&now, global, printer)?;
+        let found = super::find::one(verb.old.as_str(), &now.plan, &read)?;
+        let mut steps = Vec::new();
+        let mut set = |field, value: &str| {
+            steps.push(Edit::Set {
+                key: verb.new.clone(),
+                field,
+                value: value.to_owned(),
+            });
+        };
+        if let Some(facts) = found.facts {
+            set(Field::Email, &facts.email);
+            set(Field::Id, facts.id.as_str());
+        }
+        if let Some(name) = &verb.name {
+            set(Field::Name, name);
+        }
+        let rename = Edit::Rename {
+            from: verb.old.clone(),
+            to: verb.new.clone(),
+        };
+        for step in std::iter::once(rename).chain(steps) {
+            after = edit(&after, &step).map_err(|error| super::not_edited(&error))?;
+        }
+    } else if !now.plan.accounts.contains_key(&verb.new) {
+        return Err(super::not_in_plan(&verb.old, file));
+    }
+    let job = Job {
+        edited: Edited {
+            file,
+            before,
+            after,
+        },
+        keys: [verb.new.clone()].into(),
+        what: format!("Rename account {} to {}", verb.old, verb.new),
+        again: format!(
+            "orgstrap account rename {} {} --plan {}",
+            verb.old,
+            verb.new,
+            file.display()
+        ),
+        with_all: false,
+        dry_run: verb.dry_run,
+    };
+    bring(
+        &job,
+        global,
+        printer,
+        |_| Ok::<(), CommandError>(()),
+        |brought| {
+            bring::report(brought, &job, global, printer);
+            Ok(())
+        },
+    )
+}

@@ -1,0 +1,55 @@
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::{PlanFile, find};
+use crate::cli::error::CommandResult;
+use crate::cli::exit::Exit;
+use crate::cli::{Global, Output, compare, session, subject};
+use crate::report::Printer;
+use crate::report::account::show;
+
+/// Show everything that is known of an account, and check it.
+///
+/// Where it lies, the policies in force there, the state of its baselines in each Region, its contacts, and
+/// what a check finds.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The account: its name in the org plan or in AWS, its id or its email.
+    account: String,
+    /// Read only; ask nothing of the account itself.
+    #[arg(long)]
+    no_check: bool,
+    #[command(flatten)]
+    plan: PlanFile,
+}
+
+pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandResult {
+    let subject = subject::load(&verb.plan.plan, global, printer)?;
+    session::reading(&subject.plan, global, printer, async |session| {
+        printer.detail("Reading AWS…");
+        let read = compare::read(session, &subject, printer).await?;
+        let found = find::one(&verb.account, &subject.plan, &read)?;
+        let checked = match (&found.key, found.facts) {
+            (Some(key), Some(_)) if !verb.no_check => {
+                let keys = BTreeSet::from([key.clone()]);
+                Some(super::check::judged(&subject, &read, &keys, session, printer).await)
+            }
+            _ => None,
+        };
+        let view = show::Show {
+            plan: &subject.plan,
+            wanted: &subject.wanted,
+            inventory: &read,
+            key: found.key.as_ref(),
+            facts: found.facts,
+            findings: checked.as_ref().map(|checked| &checked.0),
+            left: checked.as_ref().map_or(&[], |checked| &checked.1),
+        };
+        match global.output() {
+            Output::Text => printer.data(&show::text(&view)),
+            Output::Json => printer.data_line(&show::json(&view).to_string()),
+        }
+        Ok(Exit::Done)
+    })
+}

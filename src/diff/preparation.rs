@@ -1,0 +1,283 @@
+//! What accounts are given inside: alias, password policy, opt-in Regions; and who manages their root users.
+//! Only what the plan names is looked at, and nothing is ever taken away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::{account_service, not_asked, prepare};
+use super::context::{Context, Standing, account};
+use super::findings::{Findings, becomes, set};
+use crate::change::{Act, Address, FieldChange, Place, Text, Verb};
+use crate::inventory::{PreparationFacts, Seen};
+use crate::plan::{AccountKey, PasswordPolicy, Principal, Region};
+
+/// The service that manages root users centrally.
+pub(super) const IAM_SERVICE: &str = "iam.amazonaws.com";
+
+/// The features of centralized root access, in IAM's words.
+const ROOT_FEATURES: [&str; 2] = ["RootCredentialsManagement", "RootSessions"];
+
+/// After the stacks, which must wait for the Regions that are turned on here.
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    root_access(ctx, found);
+    management_regions(ctx, found);
+    for (key, planned) in &ctx.plan.accounts {
+        let nothing = PreparationFacts::default();
+        let facts = match ctx.standing(key) {
+            Standing::Present(facts) => {
+                let facts = ctx.inventory.preparation.get(&facts.id);
+                Some(facts.unwrap_or(&nothing))
+            }
+            Standing::New | Standing::Founding => None,
+            Standing::Unusable(_) | Standing::Open(_) => continue,
+        };
+        let planned = &planned.preparation;
+        if let Some(alias) = &planned.alias {
+            put_alias(found, key, alias, facts);
+        }
+        if let Some(policy) = &planned.password_policy {
+            put_password_policy(found, key, policy, facts);
+        }
+        if !planned.opt_in_regions.is_empty() {
+            let wanted = &planned.opt_in_regions;
+            let seen = facts.map(|facts| facts.regions.as_ref());
+            let address = Address::OptInRegions(Some(key.clone()));
+            if turn_on(found, &address, account(key), wanted, seen) && !ctx.is_management(key) {
+                // Its role answers there only then, and with it everything in the account waits.
+                prepare(ctx, found, key, "Regions are turned on in it");
+                if let Some(access) = found.changes.get_mut(&Address::Access(key.clone())) {
+                    access.needs.insert(address);
+                }
+            }
+        }
+    }
+}
+
+/// What was seen of a setting: `None` where the account is yet to be made, `Some(None)` where nobody asked.
+fn known<'a, T>(
+    found: &mut Findings,
+    address: &Address,
+    seen: Option<Option<&'a Seen<T>>>,
+    operation: &str,
+) -> Result<Option<&'a T>, ()> {
+    match seen {
+        None => Ok(None),
+        Some(Some(Seen::Known(value))) => Ok(Some(value)),
+        Some(Some(Seen::Unread(unread))) => {
+            found.unread(address.clone(), unread);
+            Err(())
+        }
+        Some(None) => {
+            found.unread(address.clone(), &not_asked(operation));
+            Err(())
+        }
+    }
+}
+
+fn put_alias(
+    found: &mut Findings,
+    key: &AccountKey,
+    alias: &str,
+    facts: Option<&PreparationFacts>,
+) {
+    let address = Address::AccountAlias(key.clone());
+    let seen = facts.map(|facts| facts.alias.as_ref());
+    let Ok(have) = known(found, &address, seen, "iam:ListAccountAliases") else {
+        return;
+    };
+    let have = have.and_then(Option::as_deref);
+    if have == Some(alias) {
+        return;
+    }
+    let (verb, reason, field) = match have {
+        Some(have) => (
+            Verb::Update,
+            "differs from the plan; sign-in addresses with the old one stop working",
+            becomes("alias", have, alias),
+        ),
+        None => (Verb::Create, "not there", set("alias", alias)),
+    };
+    let act = Act::PutAccountAlias {
+        account: account(key),
+        alias: alias.to_owned(),
+    };
+    found
+        .change(address, verb, reason, vec![field], act)
+        .insert(Address::Access(key.clone()));
+}
+
+fn put_password_policy(
+    found: &mut Findings,
+    key: &AccountKey,
+    policy: &PasswordPolicy,
+    facts: Option<&PreparationFacts>,
+) {
+    let address = Address::PasswordPolicy(key.clone());
+    let seen = facts.map(|facts| facts.password_policy.as_ref());
+    let Ok(have) = known(found, &address, seen, "iam:GetAccountPasswordPolicy") else {
+        return;
+    };
+    let have = have.and_then(Option::as_ref);
+    if have == Some(policy) {
+        return;
+    }
+    let before: Option<Vec<(&str, String)>> = have.map(password_fields);
+    let fields: Vec<FieldChange> = password_fields(policy)
+        .into_iter()
+        .enumerate()
+        .filter_map(
+            |(at, (name, after))| match before.as_ref().and_then(|before| before.get(at)) {
+                Some((_, before)) if *before == after => None,
+                Some((_, before)) => Some(becomes(name, before, after)),
+                None => Some(set(name, after)),
+            },
+        )
+        .collect();
+    let (verb, reason) = match have {
+        Some(_) => (Verb::Update, "differs from the plan"),
+        None => (Verb::Create, "not there"),
+    };
+    let act = Act::PutPasswordPolicy {
+        account: account(key),
+        policy: *policy,
+    };
+    found
+        .change(address, verb, reason, fields, act)
+        .insert(Address::Access(key.clone()));
+}
+
+/// Every part of a password policy, in one order.
+fn password_fields(policy: &PasswordPolicy) -> Vec<(&'static str, String)> {
+    let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
+    let number = |value: Option<u32>, none: &str| {
+        value.map_or_else(|| none.to_owned(), |value| value.to_string())
+    };
+    vec![
+        ("minimum length", policy.minimum_password_length.to_string()),
+        ("symbols required", yes(policy.require_symbols)),
+        ("numbers required", yes(policy.require_numbers)),
+        (
+            "upper case required",
+            yes(policy.require_uppercase_characters),
+        ),
+        (
+            "lower case required",
+            yes(policy.require_lowercase_characters),
+        ),
+        (
+            "users may change theirs",
+            yes(policy.allow_users_to_change_password),
+        ),
+        (
+            "expires after days",
+            number(policy.max_password_age, "never"),
+        ),
+        (
+            "former ones refused",
+            number(policy.password_reuse_prevention, "none"),
+        ),
+        ("hard expiry", yes(policy.hard_expiry)),
+    ]
+}
+
+/// Regions of the management account, in which its stacks and all stack sets need them.
+fn management_regions(ctx: &Context<'_>, found: &mut Findings) {
+    let wanted = &ctx.plan.opt_in_regions;
+    if wanted.is_empty() {
+        return;
+    }
+    let management = &ctx.plan.organization.management_account;
+    let facts = ctx.inventory.preparation.get(management);
+    let seen = Some(facts.and_then(|facts| facts.regions.as_ref()));
+    let address = Address::OptInRegions(None);
+    let act_in = Text::literal(management.as_str());
+    if !turn_on(found, &address, act_in, wanted, seen) {
+        return;
+    }
+    for change in found.changes.values_mut() {
+        let waits = match &change.address {
+            Address::Stack(Place::Management(region), _) => wanted.contains(region),
+            Address::StackSet(_)
+            | Address::Rollout(..)
+            | Address::RolloutUpdate(..)
+            | Address::RolloutRepair(..)
+            | Address::RolloutTo(..) => true,
+            Address::GuardDutyAdministrator(region) => wanted.contains(region),
+            _ => false,
+        };
+        if waits {
+            change.needs.insert(address.clone());
+        }
+    }
+}
+
+/// A change that turns on what is off; whether there is one.
+fn turn_on(
+    found: &mut Findings,
+    address: &Address,
+    account: Text,
+    wanted: &BTreeSet<Region>,
+    seen: Option<Option<&Seen<BTreeMap<Region, String>>>>,
+) -> bool {
+    let Ok(have) = known(found, address, seen, "account:ListRegions") else {
+        return false;
+    };
+    let status = |region: &Region| have.and_then(|have| have.get(region)).map(String::as_str);
+    let off: BTreeSet<Region> = wanted
+        .iter()
+        .filter(|region| !matches!(status(region), Some("ENABLED" | "ENABLED_BY_DEFAULT")))
+        .cloned()
+        .collect();
+    if off.is_empty() {
+        return false;
+    }
+    let fields = off
+        .iter()
+        .map(|region| match status(region) {
+            Some(status) => becomes(region.as_str(), status, "ENABLED"),
+            None => set(region.as_str(), "ENABLED"),
+        })
+        .collect();
+    let act = Act::EnableRegions {
+        account,
+        regions: off,
+    };
+    let reason = "accounts do not have them from the start";
+    found
+        .change(address.clone(), Verb::Ensure, reason, fields, act)
+        .extend(account_service());
+    true
+}
+
+fn root_access(ctx: &Context<'_>, found: &mut Findings) {
+    if !ctx.plan.organization.centralized_root_access {
+        return;
+    }
+    let address = Address::RootAccess;
+    let seen = ctx.organization.map(|_| ctx.inventory.root_access.as_ref());
+    let Ok(have) = known(found, &address, seen, "iam:ListOrganizationsFeatures") else {
+        return;
+    };
+    let lacking: Vec<FieldChange> = ROOT_FEATURES
+        .into_iter()
+        .filter(|feature| !have.is_some_and(|have| have.contains(*feature)))
+        .map(|feature| set(feature, "enabled"))
+        .collect();
+    if lacking.is_empty() {
+        return;
+    }
+    let reason = "root users of member accounts are not managed centrally";
+    let needs = found.change(
+        address,
+        Verb::Ensure,
+        reason,
+        lacking,
+        Act::CentralizeRootAccess,
+    );
+    needs.insert(Address::Organization);
+    needs.extend(
+        IAM_SERVICE
+            .parse::<Principal>()
+            .ok()
+            .map(Address::TrustedAccess),
+    );
+}

@@ -1,0 +1,219 @@
+//! The part of a comparison that is about some accounts and nothing else. Pure.
+//!
+//! What many accounts share (GuardDuty's members, instances that are missing) is narrowed to these accounts.
+//! What they rest on and is not there yet (their OU, a baseline that was never rolled out, a policy that
+//! is to hold for them) is not made on the way: it is reach beyond these accounts, and is told as missing.
+
+use std::collections::BTreeSet;
+
+use super::account::ACCOUNT_SERVICE;
+use super::context::account;
+use super::stages::Stages;
+use super::{Because, Diff};
+use crate::baseline::Wanted;
+use crate::change::{Act, Address, Change, FieldChange, Target, Text, Verb, Wave};
+use crate::plan::{AccountKey, OrgPlan, OuPath};
+
+/// A comparison narrowed to some accounts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scoped {
+    /// The changes of these accounts, and what is blocked or told of them.
+    pub diff: Diff,
+    /// What they rest on and is not there.
+    pub missing: Vec<Missing>,
+    /// How many changes there are besides.
+    pub others: usize,
+}
+
+/// Something that accounts rest on and that is not as the plan says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub address: Address,
+    /// Why it is to be changed, or cannot be now.
+    pub because: String,
+}
+
+/// Narrows a comparison to the accounts of `keys`.
+pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<AccountKey>) -> Scoped {
+    let scope = Scope { plan, wanted, keys };
+    let mut missing: Vec<Missing> = found
+        .changes
+        .iter()
+        .filter(|change| scope.rests_on(change))
+        .map(|change| Missing {
+            address: change.address.clone(),
+            because: change.reason.clone(),
+        })
+        .collect();
+    missing.extend(
+        found
+            .blocked
+            .iter()
+            .filter(|blocked| scope.is_foundation(&blocked.address))
+            .map(|blocked| Missing {
+                address: blocked.address.clone(),
+                because: match &blocked.because {
+                    Because::Unread(unread) => {
+                        format!("could not be read ({})", unread.operation)
+                    }
+                    Because::State { said } => said.clone(),
+                    Because::Needs { address } => format!("waits for {address}"),
+                },
+            }),
+    );
+    let all = found.changes.len();
+    let (own, rest): (Vec<_>, Vec<_>) = found
+        .changes
+        .into_iter()
+        .map(|change| scope.narrowed(&change).ok_or(change))
+        .partition(Result::is_ok);
+    let mut changes: Vec<Change> = own.into_iter().filter_map(Result::ok).collect();
+    // Contacts and names go through the account service, which may need to be let in first.
+    let service = rest
+        .into_iter()
+        .filter_map(Result::err)
+        .find(|change| is_account_service(&change.address));
+    if let Some(service) = service
+        && changes.iter().any(|c| c.needs.contains(&service.address))
+    {
+        changes.push(service);
+    }
+    changes.sort_by(|a, b| a.address.cmp(&b.address));
+    let addresses: BTreeSet<Address> = changes.iter().map(|c| c.address.clone()).collect();
+    for change in &mut changes {
+        change.needs.retain(|need| addresses.contains(need));
+    }
+    Scoped {
+        others: all.saturating_sub(changes.len()),
+        diff: Diff {
+            changes,
+            blocked: found
+                .blocked
+                .into_iter()
+                .filter(|blocked| scope.is_own(&blocked.address))
+                .collect(),
+            unmanaged: Vec::new(),
+            notices: found
+                .notices
+                .into_iter()
+                .filter(|notice| scope.is_own(&notice.address))
+                .collect(),
+            problems: found.problems,
+            bindings: found.bindings,
+        },
+        missing,
+    }
+}
+
+fn is_account_service(address: &Address) -> bool {
+    matches!(address, Address::TrustedAccess(principal) if principal.as_str() == ACCOUNT_SERVICE)
+}
+
+struct Scope<'a> {
+    plan: &'a OrgPlan,
+    wanted: &'a Wanted,
+    keys: &'a BTreeSet<AccountKey>,
+}
+
+impl Scope<'_> {
+    fn is_own(&self, address: &Address) -> bool {
+        address.account().is_some_and(|key| self.keys.contains(key))
+    }
+
+    /// The OUs that the accounts lie in or below.
+    fn above(&self, path: &OuPath) -> bool {
+        self.keys
+            .iter()
+            .filter_map(|key| self.plan.accounts.get(key))
+            .any(|planned| path.contains(&planned.ou))
+    }
+
+    /// Whether a change brings up something that the accounts rest on, rather than altering it.
+    fn rests_on(&self, change: &Change) -> bool {
+        matches!(change.verb, Verb::Create | Verb::Ensure) && self.is_foundation(&change.address)
+    }
+
+    fn is_foundation(&self, address: &Address) -> bool {
+        if self.is_own(address) || is_account_service(address) {
+            return false;
+        }
+        match address {
+            Address::Organization
+            | Address::StackSetsAccess
+            | Address::TrustedAccess(_)
+            | Address::ServiceLinkedRole(_)
+            | Address::Stack(..)
+            | Address::StackSet(_)
+            | Address::OptInRegions(None)
+            | Address::GuardDutyAdministrator(_)
+            | Address::GuardDutyOrganization(_) => true,
+            Address::Ou(path) | Address::Attachment(_, Target::Ou(path)) => self.above(path),
+            Address::Attachment(_, Target::Root) => true,
+            Address::Rollout(name, stage) => self.wanted.stack_sets.get(name).is_some_and(|set| {
+                let stages = Stages::of(self.plan, &set.except);
+                self.keys
+                    .iter()
+                    .filter_map(|key| self.plan.accounts.get(key))
+                    .any(|planned| stages.of_ou.get(&planned.ou) == Some(stage))
+            }),
+            _ => false,
+        }
+    }
+
+    /// What a change comes to for these accounts alone; `None` where it is not about them.
+    fn narrowed(&self, change: &Change) -> Option<Change> {
+        if self.is_own(&change.address) {
+            return Some(change.clone());
+        }
+        let mut narrow = change.clone();
+        let own: Vec<Text> = self.keys.iter().map(account).collect();
+        match &mut narrow.act {
+            Act::AddGuardDutyMembers { members, .. } => {
+                members.retain(|member| own.contains(&member.account));
+                if members.is_empty() {
+                    return None;
+                }
+                narrow
+                    .fields
+                    .retain(|field| field.after.as_ref().is_some_and(|a| own.contains(a)));
+            }
+            Act::CreateStackInstances { wave, .. }
+                if matches!(narrow.address, Address::RolloutRepair(..)) =>
+            {
+                self.narrow_wave(wave, &own, &mut narrow.fields)?;
+            }
+            Act::ForgetStackInstances { wave, .. } => {
+                self.narrow_wave(wave, &own, &mut narrow.fields)?;
+            }
+            _ => return None,
+        }
+        let others = |need: &Address| need.account().is_some_and(|key| !self.keys.contains(key));
+        narrow.needs.retain(|need| !others(need));
+        Some(narrow)
+    }
+
+    fn narrow_wave(
+        &self,
+        wave: &mut Wave,
+        own: &[Text],
+        fields: &mut Vec<FieldChange>,
+    ) -> Option<()> {
+        let concerned = |text: &&Text| wave.expect.contains(text) || wave.accounts.contains(text);
+        let only: Vec<Text> = own.iter().filter(concerned).cloned().collect();
+        if only.is_empty() {
+            return None;
+        }
+        wave.expect.retain(|text| only.contains(text));
+        let names: Vec<String> = self
+            .keys
+            .iter()
+            .filter(|key| only.contains(&account(key)))
+            .map(ToString::to_string)
+            .collect();
+        wave.accounts = only;
+        fields.retain(|field| field.field != "accounts");
+        let at = fields.len().min(1);
+        fields.insert(at, super::findings::set("accounts", names.join(", ")));
+        Some(())
+    }
+}

@@ -1,0 +1,415 @@
+//! An inventory as the org plan that describes it, so that an organization that was there before
+//! orgstrap can be kept by it. Pure: facts in, texts out.
+//!
+//! The plan says what AWS holds and nothing else: compared with the same inventory it has no
+//! changes. What a plan cannot say, or what is another tool's, is left out, and each such thing is a
+//! [`Remark`], also as a comment in the plan. AWS does not know which account keeps logs and which
+//! watches: these are the caller's [`Choices`], else guesses, which are remarks too.
+
+mod duties;
+mod names;
+mod policies;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::KEY_TAG;
+use crate::diff::tools;
+use crate::inventory::{
+    AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
+};
+use crate::plan::{AccountId, AccountKey, Email, OuPath, Principal, Region, Tags, check};
+use names::Keys;
+use policies::ImportedPolicy;
+
+/// What the inventory cannot tell.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// The Region where trails, aggregators and stack sets live.
+    pub home_region: Option<Region>,
+    /// The governed Regions beside it.
+    pub regions: BTreeSet<Region>,
+    /// The account that keeps the logs, by name, id, email or key; guessed where there is none.
+    pub logging: Option<String>,
+    /// The account from which security is watched, the same way.
+    pub secops: Option<String>,
+    /// The role by which the management account enters member accounts, where it is not AWS's default.
+    pub access_role: Option<String>,
+    /// Baselines that are there, with their options.
+    pub baselines: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
+
+/// The plan and the files that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The org plan's text.
+    pub plan: String,
+    /// Policy documents exactly as AWS holds them, by path relative to the plan.
+    pub documents: BTreeMap<String, String>,
+    pub remarks: Vec<Remark>,
+}
+
+/// Something to know of the plan that was made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remark {
+    pub kind: RemarkKind,
+    /// A sentence without its full stop.
+    pub text: String,
+}
+
+/// What a remark is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RemarkKind {
+    /// Chosen without being told.
+    Guess,
+    /// Another tool manages a part of the organization.
+    OtherTool,
+    /// In AWS and not in the plan.
+    LeftOut,
+    /// Not read, so not in the plan.
+    Unread,
+}
+
+impl RemarkKind {
+    /// The word before the sentence.
+    pub fn word(self) -> &'static str {
+        match self {
+            RemarkKind::Guess => "guessed",
+            RemarkKind::OtherTool => "note",
+            RemarkKind::LeftOut => "left out",
+            RemarkKind::Unread => "not read",
+        }
+    }
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ImportError {
+    #[error("account {0} is in no organization")]
+    NoOrganization(AccountId),
+    #[error("{what} could not be read ({operation}): {because}")]
+    Unread {
+        what: &'static str,
+        operation: String,
+        because: String,
+    },
+    #[error(
+        "account {caller} is a member of the organization; its management account is {management}"
+    )]
+    NotManagement {
+        caller: AccountId,
+        management: AccountId,
+    },
+    #[error("which Region is the home Region is not known")]
+    NoHomeRegion,
+    #[error("no account of the organization is `{text}`, which is to be `{duty}`")]
+    NoSuchAccount { duty: &'static str, text: String },
+    #[error("`{text}`, which is to be `{duty}`, is more than one account: {which}")]
+    ManyAccounts {
+        duty: &'static str,
+        text: String,
+        which: String,
+    },
+    #[error("{which} cannot be `{duty}`: {because}")]
+    UnfitAccount {
+        duty: &'static str,
+        which: String,
+        because: &'static str,
+    },
+}
+
+/// Makes the plan that describes an inventory.
+pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, ImportError> {
+    let organization = match &inventory.organization {
+        Seen::Known(Some(organization)) => organization,
+        Seen::Known(None) => {
+            return Err(ImportError::NoOrganization(inventory.caller.clone()));
+        }
+        Seen::Unread(_) => return Err(unread("the organization", &inventory.organization)),
+    };
+    if inventory.caller != organization.management_account {
+        return Err(ImportError::NotManagement {
+            caller: inventory.caller.clone(),
+            management: organization.management_account.clone(),
+        });
+    }
+    let (Seen::Known(accounts), Seen::Known(ous)) = (&inventory.accounts, &inventory.ous) else {
+        return Err(match &inventory.accounts {
+            Seen::Unread(_) => unread("the accounts", &inventory.accounts),
+            Seen::Known(_) => unread("the OUs", &inventory.ous),
+        });
+    };
+    let home_region = choices
+        .home_region
+        .clone()
+        .ok_or(ImportError::NoHomeRegion)?;
+
+    let mut remarks = Vec::new();
+    for tool in tools::in_charge(inventory) {
+        remarks.push(Remark {
+            kind: RemarkKind::OtherTool,
+            text: format!(
+                "{tool} manages this organization too; what is its own is read and left alone"
+            ),
+        });
+    }
+    let members = members(organization, accounts, ous, &mut remarks);
+    let keys: BTreeMap<&AccountId, &AccountKey> = members
+        .iter()
+        .map(|member| (&member.facts.id, &member.key))
+        .collect();
+    let (logging, secops) = duties::duties(inventory, choices, &members, &mut remarks)?;
+    let policies = policies::policies(inventory, organization, ous, &keys, &mut remarks);
+    let (trusted_access, delegated_administrators) = services(inventory, &keys, &mut remarks);
+    let mut ou_tables: BTreeMap<OuPath, OuTable<'_>> = BTreeMap::new();
+    for facts in ous.values() {
+        let whose = format!("OU {}", facts.path);
+        ou_tables.insert(
+            facts.path.clone(),
+            OuTable {
+                facts,
+                tags: tags(&facts.tags, &whose, &mut remarks),
+            },
+        );
+    }
+    let root_tags = tags(&organization.root_tags, "the root", &mut remarks);
+    remarks.sort();
+    remarks.dedup();
+    let picture = Picture {
+        organization,
+        home_region,
+        choices,
+        logging,
+        secops,
+        root_tags,
+        trusted_access,
+        delegated_administrators,
+        ous: ou_tables,
+        members,
+        policies,
+    };
+    Ok(Imported {
+        plan: write::plan(&picture, &remarks),
+        documents: picture
+            .policies
+            .iter()
+            .map(|policy| (policy.file.clone(), policy.content.to_owned()))
+            .collect(),
+        remarks,
+    })
+}
+
+fn unread<T>(what: &'static str, seen: &Seen<T>) -> ImportError {
+    let why = seen.unread();
+    ImportError::Unread {
+        what,
+        operation: why.map(|why| why.operation.clone()).unwrap_or_default(),
+        because: why.map(|why| why.because.clone()).unwrap_or_default(),
+    }
+}
+
+/// Everything that the plan says.
+struct Picture<'a> {
+    organization: &'a OrganizationFacts,
+    home_region: Region,
+    choices: &'a Choices,
+    logging: Option<AccountKey>,
+    secops: Option<AccountKey>,
+    root_tags: Tags,
+    trusted_access: BTreeSet<Principal>,
+    delegated_administrators: BTreeMap<Principal, BTreeSet<AccountKey>>,
+    ous: BTreeMap<OuPath, OuTable<'a>>,
+    members: Vec<Member<'a>>,
+    policies: Vec<ImportedPolicy<'a>>,
+}
+
+struct OuTable<'a> {
+    facts: &'a OuFacts,
+    tags: Tags,
+}
+
+/// A member account that goes into the plan.
+struct Member<'a> {
+    key: AccountKey,
+    facts: &'a AccountFacts,
+    ou: OuPath,
+    tags: Tags,
+}
+
+/// The accounts of the plan, in the order of their keys.
+fn members<'a>(
+    organization: &OrganizationFacts,
+    accounts: &'a BTreeMap<AccountId, AccountFacts>,
+    ous: &BTreeMap<String, OuFacts>,
+    remarks: &mut Vec<Remark>,
+) -> Vec<Member<'a>> {
+    let mut keys = Keys::of(accounts.values());
+    let mut members = Vec::new();
+    for facts in accounts.values() {
+        let called = format!("account \"{}\" ({})", facts.name, facts.id);
+        let mut leave_out = |why: String| {
+            remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!("{called}: {why}"),
+            });
+        };
+        if facts.id == organization.management_account {
+            let own_tags = facts.tags.known().is_some_and(|tags| !tags.is_empty());
+            if own_tags {
+                leave_out(
+                    "the tags of the management account, which has no table in a plan".to_owned(),
+                );
+            }
+            continue;
+        }
+        match facts.state {
+            AccountState::Closed => {
+                leave_out("it is closed, and AWS lists it for 90 days only".to_owned());
+                continue;
+            }
+            AccountState::PendingClosure => {
+                leave_out("it is being closed".to_owned());
+                continue;
+            }
+            AccountState::PendingActivation
+            | AccountState::Active
+            | AccountState::Suspended
+            | AccountState::Unknown => {}
+        }
+        if facts.email.parse::<Email>().is_err() {
+            leave_out(format!("its email `{}` cannot be read", facts.email));
+            continue;
+        }
+        if facts.name.is_empty() || facts.name.chars().count() > 50 {
+            leave_out("its name is empty or has more than 50 characters".to_owned());
+            continue;
+        }
+        let ou = if facts.parent == organization.root_id {
+            OuPath::root()
+        } else {
+            match ous.get(&facts.parent) {
+                Some(ou) => ou.path.clone(),
+                None => {
+                    leave_out(format!(
+                        "its OU {} is not among those that were read",
+                        facts.parent
+                    ));
+                    continue;
+                }
+            }
+        };
+        let Some(key) = keys.take(facts) else {
+            leave_out("no key can be made of its name".to_owned());
+            continue;
+        };
+        members.push(Member {
+            key,
+            facts,
+            ou,
+            tags: tags(&facts.tags, &called, remarks),
+        });
+    }
+    members.sort_by(|a, b| a.key.cmp(&b.key));
+    members
+}
+
+/// The tags that a plan can say: orgstrap's own and AWS's are nobody else's to set.
+fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
+    let found = match seen {
+        Seen::Known(found) => found,
+        Seen::Unread(why) => {
+            remarks.push(not_read(&format!("the tags of {whose}"), why));
+            return Tags::new();
+        }
+    };
+    let mut kept = Tags::new();
+    let mut folded = BTreeSet::new();
+    for (key, value) in found {
+        let reserved = key.to_lowercase();
+        if key == KEY_TAG || reserved.starts_with("orgstrap:") || reserved.starts_with("aws:") {
+            continue;
+        }
+        let because = if !check::tag_fits(key, value) {
+            "its key or value is none that AWS takes"
+        } else if !folded.insert(reserved) {
+            "another key differs from it only in case"
+        } else if kept.len() >= check::MAX_TAGS {
+            "a plan has at most 48 tags of one thing, and orgstrap adds two of its own"
+        } else {
+            kept.insert(key.clone(), value.clone());
+            continue;
+        };
+        remarks.push(Remark {
+            kind: RemarkKind::LeftOut,
+            text: format!("the tag `{key}` of {whose}: {because}"),
+        });
+    }
+    kept
+}
+
+fn not_read(what: &str, why: &Unread) -> Remark {
+    Remark {
+        kind: RemarkKind::Unread,
+        text: format!("{what} ({}): {}", why.operation, why.because),
+    }
+}
+
+/// The settings that are on, as far as a plan can say them.
+fn services(
+    inventory: &Inventory,
+    keys: &BTreeMap<&AccountId, &AccountKey>,
+    remarks: &mut Vec<Remark>,
+) -> (
+    BTreeSet<Principal>,
+    BTreeMap<Principal, BTreeSet<AccountKey>>,
+) {
+    let on = match &inventory.trusted_access {
+        Seen::Known(on) => on.clone(),
+        Seen::Unread(why) => {
+            remarks.push(not_read("trusted access", why));
+            BTreeSet::new()
+        }
+    };
+    let mut trusted = BTreeSet::new();
+    for principal in &on {
+        match check::trust_is_not_named(principal) {
+            None => {
+                trusted.insert(principal.clone());
+            }
+            Some(because) => remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!("trusted access for {principal}: {because}"),
+            }),
+        }
+    }
+    let mut delegated: BTreeMap<Principal, BTreeSet<AccountKey>> = BTreeMap::new();
+    let found = match &inventory.delegated_administrators {
+        Seen::Known(found) => Some(found),
+        Seen::Unread(why) => {
+            remarks.push(not_read("delegated administrators", why));
+            None
+        }
+    };
+    for (id, principals) in found.into_iter().flatten() {
+        for principal in principals {
+            let because = match keys.get(id) {
+                None => "that account is not in the plan",
+                // The plan would turn on trusted access for it.
+                Some(_) if !on.contains(principal) => "trusted access for it is off",
+                Some(key) => match check::administrator_is_not_named(principal) {
+                    Some(because) => because,
+                    None => {
+                        let admins = delegated.entry(principal.clone()).or_default();
+                        admins.insert((*key).clone());
+                        continue;
+                    }
+                },
+            };
+            remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!("account {id} as delegated administrator of {principal}: {because}"),
+            });
+        }
+    }
+    (trusted, delegated)
+}

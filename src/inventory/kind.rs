@@ -1,0 +1,203 @@
+//! The kinds of things in an inventory: what is read together, ages together, and is told of together.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Inventory, PreparationFacts, Seen, Unread};
+
+/// A field of [`Inventory`], or what the services said for controls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Organization,
+    Accounts,
+    Ous,
+    Policies,
+    TrustedAccess,
+    DelegatedAdministrators,
+    StackSetsAccess,
+    ServiceLinkedRoles,
+    StackSets,
+    Stacks,
+    #[serde(rename = "guardduty")]
+    GuardDuty,
+    Contacts,
+    Preparation,
+    RootAccess,
+    /// The answers of the probes.
+    Controls,
+}
+
+impl Kind {
+    /// Every kind that is a field of the inventory, in its order.
+    pub const OF_INVENTORY: [Kind; 14] = [
+        Kind::Organization,
+        Kind::Accounts,
+        Kind::Ous,
+        Kind::Policies,
+        Kind::TrustedAccess,
+        Kind::DelegatedAdministrators,
+        Kind::StackSetsAccess,
+        Kind::ServiceLinkedRoles,
+        Kind::StackSets,
+        Kind::Stacks,
+        Kind::GuardDuty,
+        Kind::Contacts,
+        Kind::Preparation,
+        Kind::RootAccess,
+    ];
+
+    /// What it is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Organization => "organization",
+            Kind::Accounts => "accounts",
+            Kind::Ous => "OUs",
+            Kind::Policies => "policies",
+            Kind::TrustedAccess => "trusted access",
+            Kind::DelegatedAdministrators => "delegated administrators",
+            Kind::StackSetsAccess => "StackSets' access",
+            Kind::ServiceLinkedRoles => "service-linked roles",
+            Kind::StackSets => "stack sets",
+            Kind::Stacks => "stacks",
+            Kind::GuardDuty => "GuardDuty",
+            Kind::Contacts => "contacts",
+            Kind::Preparation => "preparation",
+            Kind::RootAccess => "root access",
+            Kind::Controls => "controls",
+        }
+    }
+}
+
+impl Inventory {
+    /// Everything of one kind that could not be read, at any depth.
+    pub fn unread(&self, kind: Kind) -> Vec<&Unread> {
+        // Whole, so that a new field cannot be forgotten.
+        let Inventory {
+            taken_at: _,
+            caller: _,
+            organization,
+            accounts,
+            ous,
+            policies,
+            trusted_access,
+            delegated_administrators,
+            stack_sets_access,
+            service_linked_roles,
+            stack_sets,
+            stacks,
+            guardduty,
+            contacts,
+            preparation,
+            root_access,
+        } = self;
+        fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
+            seen.unread().into_iter().collect()
+        }
+        fn with<'a, T>(
+            seen: &'a Seen<T>,
+            inside: impl FnOnce(&'a T) -> Vec<&'a Unread>,
+        ) -> Vec<&'a Unread> {
+            match seen {
+                Seen::Known(known) => inside(known),
+                Seen::Unread(why) => vec![why],
+            }
+        }
+        match kind {
+            Kind::Organization => with(organization, |found| {
+                let tags = found.iter().map(|found| &found.root_tags);
+                tags.filter_map(Seen::unread).collect()
+            }),
+            Kind::Accounts => with(accounts, |all| {
+                all.values().filter_map(|one| one.tags.unread()).collect()
+            }),
+            Kind::Ous => with(ous, |all| {
+                all.values().filter_map(|one| one.tags.unread()).collect()
+            }),
+            Kind::Policies => with(policies, |all| {
+                let parts = all.values().flat_map(|one| {
+                    [
+                        one.content.unread(),
+                        one.targets.unread(),
+                        one.tags.unread(),
+                    ]
+                });
+                parts.flatten().collect()
+            }),
+            Kind::TrustedAccess => one(trusted_access),
+            Kind::DelegatedAdministrators => one(delegated_administrators),
+            Kind::StackSetsAccess => one(stack_sets_access),
+            Kind::ServiceLinkedRoles => one(service_linked_roles),
+            Kind::StackSets => with(stack_sets, |all| {
+                all.values()
+                    .filter_map(|one| one.instances.unread())
+                    .collect()
+            }),
+            Kind::Stacks => {
+                let places = stacks.values().flat_map(|place| {
+                    with(place, |all| {
+                        all.values()
+                            .filter_map(|one| one.template.unread())
+                            .collect()
+                    })
+                });
+                places.collect()
+            }
+            Kind::GuardDuty => {
+                let parts = guardduty
+                    .values()
+                    .flat_map(|one| [one.administrator.unread(), one.detector.unread()]);
+                parts.flatten().collect()
+            }
+            Kind::Contacts => contacts.values().filter_map(Seen::unread).collect(),
+            Kind::Preparation => {
+                let parts = preparation.values().flat_map(|one| {
+                    let PreparationFacts {
+                        alias,
+                        password_policy,
+                        regions,
+                    } = one;
+                    [
+                        alias.as_ref().and_then(Seen::unread),
+                        password_policy.as_ref().and_then(Seen::unread),
+                        regions.as_ref().and_then(Seen::unread),
+                    ]
+                });
+                parts.flatten().collect()
+            }
+            Kind::RootAccess => root_access
+                .as_ref()
+                .and_then(Seen::unread)
+                .into_iter()
+                .collect(),
+            Kind::Controls => Vec::new(),
+        }
+    }
+
+    /// Puts another reading's kind in the place of this one's.
+    pub fn take(&mut self, kind: Kind, from: &mut Inventory) {
+        use std::mem::swap;
+        match kind {
+            Kind::Organization => swap(&mut self.organization, &mut from.organization),
+            Kind::Accounts => swap(&mut self.accounts, &mut from.accounts),
+            Kind::Ous => swap(&mut self.ous, &mut from.ous),
+            Kind::Policies => swap(&mut self.policies, &mut from.policies),
+            Kind::TrustedAccess => swap(&mut self.trusted_access, &mut from.trusted_access),
+            Kind::DelegatedAdministrators => swap(
+                &mut self.delegated_administrators,
+                &mut from.delegated_administrators,
+            ),
+            Kind::StackSetsAccess => swap(&mut self.stack_sets_access, &mut from.stack_sets_access),
+            Kind::ServiceLinkedRoles => swap(
+                &mut self.service_linked_roles,
+                &mut from.service_linked_roles,
+            ),
+            Kind::StackSets => swap(&mut self.stack_sets, &mut from.stack_sets),
+            Kind::Stacks => swap(&mut self.stacks, &mut from.stacks),
+            Kind::GuardDuty => swap(&mut self.guardduty, &mut from.guardduty),
+            Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
+            Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
+            Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
+            Kind::Controls => {}
+        }
+    }
+}

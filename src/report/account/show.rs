@@ -1,0 +1,322 @@
+//! Everything that is known of one account.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::list;
+use crate::baseline::Wanted;
+use crate::change::Change;
+use crate::drift::Findings;
+use crate::inventory::{AccountFacts, AccountRegion, Inventory, Seen};
+use crate::plan::{AccountKey, Contact, ContactKind, OrgPlan, Region};
+use crate::report::style::{self, paint};
+use crate::report::words;
+
+/// What is shown.
+#[derive(Debug)]
+pub struct Show<'a> {
+    pub plan: &'a OrgPlan,
+    pub wanted: &'a Wanted,
+    pub inventory: &'a Inventory,
+    pub key: Option<&'a AccountKey>,
+    pub facts: Option<&'a AccountFacts>,
+    /// What a check found; `None` where there was none.
+    pub findings: Option<&'a Findings>,
+    /// What is not as the plan says.
+    pub left: &'a [Change],
+}
+
+/// A policy in force, and where it is attached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Force {
+    kind: &'static str,
+    name: String,
+    through: String,
+}
+
+/// A stack or stack set's state in each Region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stacks {
+    name: String,
+    /// Whether it is one of a stack set's.
+    set: bool,
+    regions: BTreeMap<Region, String>,
+}
+
+impl Show<'_> {
+    /// The root, the OUs above and the account itself: id and name.
+    fn chain(&self) -> Vec<(String, String)> {
+        let Some(facts) = self.facts else {
+            return Vec::new();
+        };
+        let mut chain = vec![(facts.id.to_string(), "the account".to_owned())];
+        let ous = self.inventory.ous.known();
+        let mut at = facts.parent.clone();
+        while let Some(ou) = ous.and_then(|ous| ous.get(&at)) {
+            chain.push((ou.id.clone(), format!("ou {}", ou.path)));
+            at = ou.parent.clone();
+        }
+        chain.push((at, "root".to_owned()));
+        chain
+    }
+
+    /// The policies that hold, those nearest to the root first.
+    fn policies(&self) -> Option<Vec<Force>> {
+        let policies = self.inventory.policies.known()?;
+        let chain = self.chain();
+        let mut force = Vec::new();
+        for (id, name) in chain.iter().rev() {
+            for policy in policies.values() {
+                if policy.targets.known()?.contains(id) {
+                    force.push(Force {
+                        kind: policy.kind.aws_name(),
+                        name: policy.name.clone(),
+                        through: name.clone(),
+                    });
+                }
+            }
+        }
+        Some(force)
+    }
+
+    fn stacks(&self) -> Vec<Stacks> {
+        let Some(facts) = self.facts else {
+            return Vec::new();
+        };
+        let at = |region: &Region| AccountRegion {
+            account: facts.id.clone(),
+            region: region.clone(),
+        };
+        let mut stacks = Vec::new();
+        let sets = self.inventory.stack_sets.known();
+        for (name, wanted) in &self.wanted.stack_sets {
+            let instances = sets
+                .and_then(|sets| sets.get(&wanted.full_name))
+                .and_then(|set| set.instances.known());
+            let state = |region: &Region| {
+                let Some(instance) = instances?.get(&at(region)) else {
+                    return Some("none".to_owned());
+                };
+                let detail = instance.detailed_status.as_deref().unwrap_or_default();
+                Some(match detail {
+                    "" | "SUCCEEDED" => instance.status.clone(),
+                    detail => format!("{} ({detail})", instance.status),
+                })
+            };
+            let regions = wanted.regions.iter().map(|region| {
+                let state = state(region).unwrap_or_else(|| "not read".to_owned());
+                (region.clone(), state)
+            });
+            stacks.push(Stacks {
+                name: name.to_string(),
+                set: true,
+                regions: regions.collect(),
+            });
+        }
+        for (place, there) in &self.inventory.stacks {
+            if place.account != facts.id {
+                continue;
+            }
+            for stack in there.known().into_iter().flat_map(BTreeMap::values) {
+                stacks.push(Stacks {
+                    name: stack.name.clone(),
+                    set: false,
+                    regions: BTreeMap::from([(place.region.clone(), stack.status.clone())]),
+                });
+            }
+        }
+        stacks
+    }
+
+    fn contacts(&self) -> Option<&BTreeMap<ContactKind, Contact>> {
+        match self.inventory.contacts.get(&self.facts?.id)? {
+            Seen::Known(contacts) => Some(contacts),
+            Seen::Unread(_) => None,
+        }
+    }
+
+    /// The services that it administers for the organization.
+    fn administers(&self) -> Vec<String> {
+        let known = self.inventory.delegated_administrators.known();
+        known
+            .zip(self.facts)
+            .and_then(|(all, facts)| all.get(&facts.id))
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+/// The whole text, ending in a line end.
+pub fn text(show: &Show<'_>) -> String {
+    let row = list::row(show.plan, show.inventory, show.key, show.facts);
+    let mut lines = Vec::new();
+    let title = row.key.clone().unwrap_or_else(|| row.name.clone());
+    lines.push(paint(style::BOLD, format!("Account {title}")));
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<11} {value}"));
+        }
+    };
+    line(
+        "plan",
+        if row.key.is_some() {
+            ""
+        } else {
+            "not in the org plan"
+        },
+    );
+    line("id", row.id.as_deref().unwrap_or("none yet"));
+    if row.key.as_ref() != Some(&row.name) {
+        line("name", &row.name);
+    }
+    line("email", &row.email);
+    line("OU", &row.ou);
+    line("state", &row.state);
+    line("role", &row.roles.join(", "));
+    line("administers", &show.administers().join(", "));
+    for (key, value) in &row.tags {
+        line("tag", &format!("{key} = {value}"));
+    }
+    if let Some(contacts) = show.contacts() {
+        for (kind, contact) in contacts {
+            let who = format!(
+                "{}: {}, {}, {}, {}",
+                kind.word(),
+                contact.name,
+                contact.title,
+                contact.email,
+                contact.phone
+            );
+            line("contact", &who);
+        }
+    }
+    policies(show, &mut lines);
+    stacks(show, &mut lines);
+    check(show, &mut lines);
+    lines.join("\n") + "\n"
+}
+
+fn policies(show: &Show<'_>, lines: &mut Vec<String>) {
+    if show.facts.is_none() {
+        return;
+    }
+    lines.push(String::new());
+    lines.push(paint(style::BOLD, "Policies in force"));
+    match show.policies() {
+        None => lines.push("  could not be read".to_owned()),
+        Some(force) if force.is_empty() => {
+            lines.push("  none but what AWS attaches itself".to_owned());
+        }
+        Some(force) => {
+            let rows: Vec<[&str; 3]> = force
+                .iter()
+                .map(|one| [one.name.as_str(), one.kind, one.through.as_str()])
+                .collect();
+            lines.extend(words::columns(&rows).iter().map(|row| format!("  {row}")));
+        }
+    }
+}
+
+fn stacks(show: &Show<'_>, lines: &mut Vec<String>) {
+    let stacks = show.stacks();
+    if stacks.is_empty() {
+        return;
+    }
+    lines.push(String::new());
+    lines.push(paint(style::BOLD, "Baseline stacks"));
+    let cells: Vec<[String; 3]> = stacks
+        .iter()
+        .flat_map(|one| {
+            one.regions
+                .iter()
+                .map(|(region, state)| [one.name.clone(), region.to_string(), state.clone()])
+        })
+        .collect();
+    let rows: Vec<[&str; 3]> = cells
+        .iter()
+        .map(|row| row.each_ref().map(String::as_str))
+        .collect();
+    lines.extend(words::columns(&rows).iter().map(|row| format!("  {row}")));
+}
+
+fn check(show: &Show<'_>, lines: &mut Vec<String>) {
+    let Some(findings) = show.findings else {
+        return;
+    };
+    lines.push(String::new());
+    lines.push(paint(style::BOLD, "Checked now"));
+    if findings.findings.is_empty() && show.left.is_empty() {
+        lines.push(format!("  {}", paint(style::CREATE, "nothing found")));
+    }
+    for finding in &findings.findings {
+        let region = finding.place.region.as_ref();
+        lines.push(format!(
+            "  {} {}{}: {}",
+            finding.severity,
+            finding.control,
+            region.map_or(String::new(), |region| format!(" in {region}")),
+            finding.title
+        ));
+    }
+    for change in show.left {
+        let told = findings
+            .findings
+            .iter()
+            .any(|finding| finding.subject == change.address.to_string());
+        if !told {
+            lines.push(format!("  {}: {}", change.address, change.reason));
+        }
+    }
+}
+
+/// The document of `--output json`.
+pub fn json(show: &Show<'_>) -> Value {
+    let row = list::row(show.plan, show.inventory, show.key, show.facts);
+    let policies = show.policies().map(|force| {
+        force
+            .iter()
+            .map(|one| json!({ "type": one.kind, "name": one.name, "through": one.through }))
+            .collect::<Vec<_>>()
+    });
+    let stacks: Vec<Value> = show
+        .stacks()
+        .iter()
+        .map(|one| {
+            json!({
+                "name": one.name,
+                "of": if one.set { "stack-set" } else { "stack" },
+                "regions": one.regions,
+            })
+        })
+        .collect();
+    let findings = show.findings.map(|findings| {
+        findings
+            .findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "control": finding.control,
+                    "severity": finding.severity.word(),
+                    "region": finding.place.region,
+                    "title": finding.title,
+                })
+            })
+            .collect::<Vec<_>>()
+    });
+    json!({
+        "format": "orgstrap-account",
+        "version": crate::report::json::VERSION,
+        "account": list::one(&row),
+        "administers": show.administers(),
+        "contacts": show.contacts(),
+        "policies": policies,
+        "stacks": stacks,
+        "findings": findings,
+        "left": show.left.iter().map(|change| json!({
+            "address": crate::report::json::address(&change.address), "reason": change.reason,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,188 @@
+//! Accounts that move between OUs, with and without the config baseline: each ends with exactly the stacks
+//! that its new OU calls for, none twice and none lost, and so it does after a crash at any call. Of calls that
+//! only poll, every third one, or with `ORGSTRAP_FAULTS=all` all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use orgstrap::plan;
+use orgstrap::sandbox::{Connection, Met, Time, World};
+
+use crate::support::inside::{self, Subject};
+use crate::support::likeness::{differences, likeness};
+
+/// Each of `First` and `Second` is a target of its own, for they are stages of their own; the two OUs below
+/// `Shared` have one target.
+fn subject(ou: &str) -> Subject {
+    let text = format!(
+        r#"
+[organization]
+management_account = "111111111111"
+home_region = "us-east-1"
+logging = "log-archive"
+secops = "security"
+email = "aws+{{account}}@example.com"
+[ou.Security]
+[ou.First]
+[ou.Second]
+[ou.Without]
+baselines = []
+[ou.Shared]
+[ou."Shared/One"]
+[ou."Shared/Two"]
+[account.log-archive]
+ou = "Security"
+[account.security]
+ou = "Security"
+[account.mover]
+ou = "{ou}"
+[baseline.config]
+[rollout]
+stages = [["First"], ["Second"], ["*"]]
+"#
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("org.toml");
+    std::fs::write(&file, text).expect("written");
+    Subject::of(plan::read(&file).expect("a sound plan").plan)
+}
+
+/// Where the account moves, and whether its stacks are the same ones afterwards.
+const MOVES: [(&str, &str, bool); 6] = [
+    ("First", "Second", false),
+    ("Second", "First", false),
+    ("First", "Without", false),
+    ("Without", "Second", false),
+    ("Shared/One", "Shared/Two", true),
+    ("Without", "Shared/One", false),
+];
+
+/// The world as it is when AWS has done all that it had begun.
+fn settled(mut world: World) -> World {
+    let later = Time(world.now.0 + 3_600_000);
+    while world.advance(later) {}
+    world
+}
+
+/// The mover's id and, by Region, the ids of the recorder stacks it has; and the set's instances there.
+fn stacks(world: &World) -> (Vec<(String, String)>, BTreeSet<String>) {
+    let (id, account) = world
+        .accounts
+        .iter()
+        .find(|(_, account)| account.email == "aws+mover@example.com")
+        .expect("the mover");
+    let mut stacks = Vec::new();
+    for (region, state) in &account.regions {
+        for (stack_id, stack) in &state.cloudformation.stacks {
+            if stack.status.as_str() != "DELETE_COMPLETE" {
+                stacks.push((region.clone(), stack_id.clone()));
+            }
+        }
+    }
+    let management = &world.accounts[&world.management_account];
+    let instances = management
+        .regions
+        .values()
+        .flat_map(|region| region.cloudformation.stack_sets.values())
+        .flat_map(|set| set.instances.values())
+        .filter(|instance| instance.account == *id)
+        .map(|instance| instance.region.clone())
+        .collect();
+    (stacks, instances)
+}
+
+fn has_what_its_ou_calls_for(ou: &str, world: &World) -> Result<(), String> {
+    let (stacks, instances) = stacks(world);
+    let wanted: BTreeSet<String> = match ou {
+        "Without" => BTreeSet::new(),
+        _ => ["us-east-1".to_owned()].into(),
+    };
+    let regions: Vec<&String> = stacks.iter().map(|(region, _)| region).collect();
+    if regions != wanted.iter().collect::<Vec<_>>() || instances != wanted {
+        return Err(format!("stacks in {regions:?}, instances in {instances:?}"));
+    }
+    let recorders = world
+        .accounts
+        .values()
+        .find(|account| account.email == "aws+mover@example.com")
+        .expect("the mover")
+        .regions
+        .values()
+        .filter(|region| region.config.recorder.is_some())
+        .count();
+    if recorders != wanted.len() {
+        return Err(format!("{recorders} recorders"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_moved_account_has_exactly_the_stacks_of_its_new_ou_whatever_crashes() {
+    let mut wrong = Vec::new();
+    for (from, to, stay) in MOVES {
+        let before = subject(from);
+        let run = inside::apply(&before, inside::empty_world(&before), Connection::default());
+        assert!(run.ended.expect("applied").is_success());
+        let start = settled(run.world);
+        has_what_its_ou_calls_for(from, &start).expect("before the move");
+
+        let after = subject(to);
+        let calls: Arc<Mutex<Vec<(Met, World)>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let connection = Connection::default().watched(move |met: &Met, world: &World| {
+            seen.lock()
+                .expect("whole")
+                .push((met.clone(), world.clone()));
+        });
+        let run = inside::apply(&after, start.clone(), connection);
+        let summary = run.ended.expect("applied");
+        assert!(summary.is_success(), "{from} to {to}: {:?}", summary.failed);
+        // Nothing is left for AWS to do once apply has ended.
+        has_what_its_ou_calls_for(to, &run.world)
+            .unwrap_or_else(|why| panic!("{from} to {to}: {why}"));
+        let end = settled(run.world);
+        has_what_its_ou_calls_for(to, &end).expect("still so an hour later");
+        assert_eq!(stacks(&start).0 == stacks(&end).0, stay, "{from} to {to}");
+        let end = likeness(&end);
+
+        // Until the lock is had nothing is changed.
+        let calls = std::mem::take(&mut *calls.lock().expect("whole"));
+        let first = calls
+            .iter()
+            .position(|(met, _)| met.operation == "ssm:PutParameter")
+            .expect("the lock");
+        assert!(calls.len() - first >= 5);
+        let all = std::env::var("ORGSTRAP_FAULTS").is_ok_and(|faults| faults == "all");
+        let mut polls: BTreeMap<String, usize> = BTreeMap::new();
+        for (met, world) in calls.into_iter().skip(first) {
+            // A poll changes nothing; every third one sees AWS as far as any.
+            let polled = polls.entry(met.operation.to_string()).or_default();
+            *polled += 1;
+            if !all && *polled > 2 && *polled % 3 != 0 {
+                continue;
+            }
+            let case = format!("{from} to {to}, killed at {} ({})", met.call, met.operation);
+            let second =
+                inside::apply(&after, inside::unlock(&after, world), Connection::default());
+            if let Err(why) = &second.ended {
+                wrong.push(format!("{case}: {why}"));
+                continue;
+            }
+            if let Err(why) = has_what_its_ou_calls_for(to, &second.world) {
+                wrong.push(format!("{case}: after apply: {why}"));
+                continue;
+            }
+            let ended = settled(second.world);
+            let like = likeness(&ended);
+            if like != end {
+                wrong.push(format!("{case}:\n{}", differences(&end, &like)));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
