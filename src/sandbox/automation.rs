@@ -365,9 +365,9 @@ fn execute(world: &mut World, account: &str, region: &str, run: &Run<'_>) -> Opt
     let now = world.now;
     let may = may_assume(world, account, run.parameters);
     let place = world.region_mut(account, region).ok()?;
-    let state = &mut place.automation;
+    let (state, ec2) = (&mut place.automation, &mut place.ec2);
     let document = state.documents.get(run.document)?.clone();
-    let result = may.and_then(|()| steps(&mut place.ec2, &document.content, run.parameters));
+    let result = may.and_then(|()| steps(ec2, &document.content, run.parameters));
     let (outputs, failure) = match result {
         Ok(outputs) => (outputs, None),
         Err(why) => (BTreeMap::new(), Some(why)),
@@ -489,7 +489,7 @@ fn ec2_defaults(ec2: &mut Ec2State, inputs: &BTreeMap<String, String>) -> BTreeM
             let interfaces = ec2.interfaces;
             vpc = format!("the default VPC is in use: {interfaces} network interfaces");
         } else {
-            ec2.remove_vpc();
+            ec2.vpc_removed = true;
             vpc = String::from("none");
         }
     }

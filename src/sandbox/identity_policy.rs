@@ -193,7 +193,6 @@ fn denied(service: &Service, call: &Call, action: &str) -> AwsError {
     let code = match service.protocol {
         Protocol::Query | Protocol::RestXml => "AccessDenied",
         Protocol::Json | Protocol::RestJson => "AccessDeniedException",
-        // EC2's own (EC2 user guide, "Error codes").
         Protocol::Ec2 => "UnauthorizedOperation",
     };
     AwsError::new(code, message).status(403)

@@ -2,8 +2,8 @@
 //!
 //! At every level from the root to the account some attached policy must allow the call, and none at any level may
 //! deny it. The management account and service-linked roles are exempt. Source: Organizations user guide, "Service
-//! control policies" and "SCP evaluation"; IAM user guide, "Access denied error messages". Policies of identities are
-//! not simulated: every principal may do what the service control policies leave.
+//! control policies" and "SCP evaluation"; IAM user guide, "Access denied error messages". What a role's
+//! own policies allow is [`super::identity_policy`]'s to say.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::call::{AwsError, Call};
 use super::codec::model::{self, Protocol};
+use super::identity_policy::action;
 use super::kms;
 use super::resource_policy::statement_matches;
 use super::world::World;
@@ -121,32 +122,6 @@ fn denied(service: &str, call: &Call, action: &str, resource: &str, why: &str) -
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", message).status(403),
         Protocol::Ec2 => AwsError::new("UnauthorizedOperation", message).status(403),
     }
-}
-
-/// The action that an operation needs: its own name but for these (Service Authorization Reference).
-pub fn action(service: &str, operation: &str) -> String {
-    let prefix = match service {
-        "resourcegroupstaggingapi" => "tag",
-        "cloudcontrol" => "cloudformation",
-        other => other,
-    };
-    let name = match (service, operation) {
-        ("s3", "DeleteBucketEncryption" | "PutBucketEncryption") => "PutEncryptionConfiguration",
-        ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
-        ("s3", "DeleteBucketLifecycle" | "PutBucketLifecycleConfiguration") => {
-            "PutLifecycleConfiguration"
-        }
-        ("s3", "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
-        ("s3", "DeletePublicAccessBlock" | "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
-        ("s3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
-        ("s3", "PutObjectLockConfiguration") => "PutBucketObjectLockConfiguration",
-        ("s3", "GetObjectLockConfiguration") => "GetBucketObjectLockConfiguration",
-        ("s3", "HeadBucket" | "ListObjectsV2") => "ListBucket",
-        ("s3", "HeadObject") => "GetObject",
-        ("s3", "ListBuckets") => "ListAllMyBuckets",
-        (_, other) => other,
-    };
-    format!("{prefix}:{name}")
 }
 
 /// What a call is about, where policies are likely to name it, with its tags; `*` for everything else.

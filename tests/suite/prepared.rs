@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use orgstrap::plan::{self, OrgPlan};
-use orgstrap::sandbox::world::RegionWorld;
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
 use serde_json::json;
 
@@ -208,7 +207,11 @@ fn with_ec2_defaults() -> Subject {
     Subject::of(plan)
 }
 
-fn region_of<'w>(world: &'w mut World, name: &str, region: &str) -> &'w mut RegionWorld {
+fn region_of<'w>(
+    world: &'w mut World,
+    name: &str,
+    region: &str,
+) -> &'w mut orgstrap::sandbox::world::RegionWorld {
     let account = world
         .accounts
         .values_mut()
@@ -255,9 +258,9 @@ fn what_the_automation_could_not_do_is_found() {
 
     // In use: left, and a person's to decide.
     let mut used = world.clone();
-    let ec2 = &mut region_of(&mut used, "shop", "eu-west-1").ec2;
-    ec2.vpc_removed = false;
-    ec2.interfaces = 2;
+    let state = region_of(&mut used, "shop", "eu-west-1");
+    state.ec2.vpc_removed = false;
+    state.ec2.interfaces = 2;
     let next = used.now.plus_secs(86_400);
     used.advance(next);
     let (told, found, _) = findings(used);

@@ -58,6 +58,13 @@ fn group_mut<'w>(world: &'w mut World, call: &Call, id: &str) -> Result<&'w mut 
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     dry_run(call)?;
     let name = call.text("GroupName").to_owned();
+    let state = world.region(&call.account, &call.region);
+    if state.is_some_and(|region| region.ec2.vpc_removed) {
+        return Err(AwsError::new(
+            "VPCIdNotSpecified",
+            "No default VPC for this user.",
+        ));
+    }
     let vpc = default_vpc(&call.account, &call.region);
     if let Some(other) = call.str("VpcId").filter(|id| *id != vpc) {
         return Err(AwsError::new(

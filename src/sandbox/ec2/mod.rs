@@ -1,4 +1,4 @@
-//! EC2, as far as orgstrap meets it: security groups of the default VPC, and whether new volumes are encrypted.
+//! EC2, as far as orgstrap meets it: the default VPC with its security groups, and whether new volumes are encrypted.
 //!
 //! Every account has a default VPC with a default security group in every Region (VPC user guide, "Default VPCs");
 //! they come about when they are first looked at, with ids that follow from account and Region. No other VPC, no
@@ -28,18 +28,10 @@ pub struct Ec2State {
     pub groups: Option<BTreeMap<String, Group>>,
     /// Whether new volumes are encrypted.
     pub ebs_encryption: bool,
-    /// Whether the default VPC was removed.
+    /// Whether the default VPC was removed, and its groups with it.
     pub vpc_removed: bool,
     /// How many network interfaces are in the default VPC.
     pub interfaces: usize,
-}
-
-impl Ec2State {
-    /// The default VPC goes, and its security groups with it.
-    pub fn remove_vpc(&mut self) {
-        self.vpc_removed = true;
-        self.groups = Some(BTreeMap::new());
-    }
 }
 
 /// A security group.
@@ -72,10 +64,14 @@ pub fn default_group(account: &str, region: &str) -> String {
 
 /// The security groups of an account in a Region.
 pub fn groups(world: &World, account: &str, region: &str) -> BTreeMap<String, Group> {
-    let kept = world
-        .region(account, region)
-        .and_then(|region| region.ec2.groups.clone());
-    kept.unwrap_or_else(|| first(account, region))
+    match world.region(account, region).map(|region| &region.ec2) {
+        Some(ec2) if ec2.vpc_removed => BTreeMap::new(),
+        Some(Ec2State {
+            groups: Some(groups),
+            ..
+        }) => groups.clone(),
+        _ => first(account, region),
+    }
 }
 
 /// What the default VPC comes with (VPC user guide, "Default security groups for your VPCs").
@@ -168,12 +164,14 @@ fn tag_list(tags: &BTreeMap<String, String>) -> Value {
 
 fn describe_vpcs(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     dry_run(call)?;
+    let state = world.region(&call.account, &call.region);
+    let removed = state.is_some_and(|region| region.ec2.vpc_removed);
     let id = default_vpc(&call.account, &call.region);
-    let removed = world
-        .region(&call.account, &call.region)
-        .is_some_and(|region| region.ec2.vpc_removed);
-    let unknown = |wanted: &&String| removed || **wanted != id;
-    if let Some(unknown) = call.strings("VpcIds").iter().find(unknown) {
+    if let Some(unknown) = call
+        .strings("VpcIds")
+        .iter()
+        .find(|wanted| removed || **wanted != id)
+    {
         return Err(AwsError::new(
             "InvalidVpcID.NotFound",
             format!("The vpc ID '{unknown}' does not exist"),
@@ -202,7 +200,15 @@ fn describe_vpcs(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         "CidrBlockAssociationSet": [{"AssociationId": format!("vpc-cidr-assoc-{association}"),
             "CidrBlock": "172.31.0.0/16", "CidrBlockState": {"State": "associated"}}],
     });
-    pages(call, "Vpcs", if shown { vec![vpc] } else { Vec::new() })
+    pages(
+        call,
+        "Vpcs",
+        if shown && !removed {
+            vec![vpc]
+        } else {
+            Vec::new()
+        },
+    )
 }
 
 fn get_encryption(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -109,8 +109,7 @@ pub(super) const KINDS: &[Kind] = &[
             gone_is_fine(maker.call("ssm", "DeleteAssociation", json!({"AssociationId": id})))
         },
         stable: always_stable,
-        // Checked by AWS; associations are not simulated.
-        read: None,
+        read: Some(read_association),
     },
 ];
 
@@ -184,6 +183,31 @@ fn read_parameter(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Pro
         "Description": parameter.description,
     }));
     let rest = ["AllowedPattern", "DataType", "Policies", "Tags", "Tier"];
+    as_declared(&mut props, declared, &rest);
+    Some(props)
+}
+
+fn read_association(maker: &Maker<'_>, id: &str, declared: &Props) -> Option<Props> {
+    let association = maker.region()?.automation.associations.get(id)?;
+    let mut props = live(json!({
+        "Name": association.document, "AssociationName": association.name,
+        "Parameters": association.parameters, "ScheduleExpression": association.schedule,
+    }));
+    let rest = [
+        "ApplyOnlyAtCronInterval",
+        "AutomationTargetParameterName",
+        "CalendarNames",
+        "ComplianceSeverity",
+        "DocumentVersion",
+        "InstanceId",
+        "MaxConcurrency",
+        "MaxErrors",
+        "OutputLocation",
+        "ScheduleOffset",
+        "SyncCompliance",
+        "Targets",
+        "WaitForSuccessTimeoutSeconds",
+    ];
     as_declared(&mut props, declared, &rest);
     Some(props)
 }
