@@ -151,7 +151,7 @@ fn read(
             let bare = staged(&files, &verb.out, printer)?;
             let all = with_every_baseline(bare.plan);
             inventory = compare::read(session, &all, printer).await?;
-            choices.baselines = present(&all.plan, &inventory);
+            choices.baselines = present(&all.plan, &all.wanted, &inventory);
         }
         found = Some(inventory);
         Ok(Exit::Done)

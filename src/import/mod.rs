@@ -8,12 +8,13 @@
 
 mod duties;
 mod names;
+mod options;
 mod policies;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::baseline;
+use crate::baseline::{self, Wanted};
 use crate::change::KEY_TAG;
 use crate::diff::tools;
 use crate::inventory::{
@@ -41,7 +42,7 @@ pub struct Choices {
     /// Accounts that the access role was tried on and does not open.
     pub shut: BTreeSet<AccountId>,
     /// Baselines that are there, with their options.
-    pub baselines: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    pub baselines: BTreeMap<String, Options>,
 }
 
 /// The plan and the files that it names.
@@ -165,7 +166,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         remarks.push(Remark {
             kind: RemarkKind::Guess,
             text: format!(
-                "the baseline `{name}` is there, with its default options; where others were given, `plan` shows the difference"
+                "the baseline `{name}` is there, with the options that its stacks and settings show"
             ),
         });
     }
@@ -232,12 +233,17 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
     })
 }
 
-/// The baselines of a plan of which AWS holds a stack or a stack set, with no options: these cannot be read
-/// off. The inventory must have been taken for this plan.
+/// A baseline's options by name, as a plan writes them.
+pub type Options = BTreeMap<String, serde_json::Value>;
+
+/// The baselines of a plan of which AWS holds a stack or a stack set, with the options that can be read off
+/// these. The inventory must have been taken for this plan.
 pub fn present(
     plan: &OrgPlan,
+    wanted: &Wanted,
     inventory: &Inventory,
-) -> BTreeMap<String, BTreeMap<String, serde_json::Value>> {
+) -> BTreeMap<String, Options> {
+    let mut options = options::recovered(plan, wanted, inventory);
     let sets = inventory.stack_sets.known();
     let there = |name: &str, choice: &BaselineChoice| {
         let mut alone = plan.clone();
@@ -264,7 +270,7 @@ pub fn present(
     plan.baselines
         .iter()
         .filter(|(name, choice)| there(name.as_str(), choice))
-        .map(|(name, _)| (name.to_string(), BTreeMap::new()))
+        .map(|(name, _)| (name.to_string(), options.remove(name).unwrap_or_default()))
         .collect()
 }
 

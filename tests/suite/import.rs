@@ -11,7 +11,7 @@ use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStac
 use orgstrap::sandbox::{Connection, Time, World};
 
 use crate::support::inside::{Subject, apply, empty_world, look};
-use crate::support::orgstrap;
+use crate::support::{orgstrap, root};
 
 const MANAGEMENT: &str = "111111111111";
 const ROOT: &str = "r-ab12";
@@ -646,10 +646,20 @@ fn an_account_that_was_invited() {
 /// Baselines that orgstrap brought are found again.
 #[test]
 fn one_with_baselines() {
-    let subject = Subject::example("startup");
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
+    let options = "recording_frequency = \"DAILY\"\n\
+                   excluded_resource_types = [\"AWS::EC2::NetworkInterface\"]\n\
+                   expire_after_days = 400";
+    let example = example.replace(
+        "[baseline.config]",
+        &format!("[baseline.config]\n{options}"),
+    );
+    let asked = folder.path().join("asked.toml");
+    std::fs::write(&asked, example).expect("writes");
+    let subject = Subject::of(plan::read(&asked).expect("a sound plan").plan);
     let applied = apply(&subject, empty_world(&subject), Connection::default());
     assert!(applied.ended.is_ok(), "{:?}", applied.ended);
-    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("world.json");
     applied.world.save(&file).expect("saves");
     let output = orgstrap()
@@ -667,7 +677,6 @@ fn one_with_baselines() {
         .arg(&file)
         .output()
         .expect("starts");
-    // A feature of GuardDuty that the example turns on stays on: what a plan does not ask for is never revoked.
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(told["differences"], serde_json::json!([]));
@@ -676,6 +685,10 @@ fn one_with_baselines() {
         assert!(written.contains(&format!("[baseline.{name}]")), "{written}");
     }
     assert_eq!(written.matches("[baseline.").count(), 3, "{written}");
+    // What the example asks for beyond the defaults is read off what it made.
+    for option in options.lines().chain(["features = [\"S3_DATA_EVENTS\"]"]) {
+        assert!(written.contains(option), "no {option} in {written}");
+    }
 }
 
 /// What orgstrap's tags once said is what accounts are called again.
