@@ -61,7 +61,7 @@ def main(accounts, regions, folder):
     run(folder, "-q", "apply", "--yes", *sandbox)
     # No faster: a session lasts an hour of the sandbox's time, and is to last for the check.
     server = subprocess.Popen(
-        [BINARY, "sandbox", "serve", "--world", "world.json", "--port", "0", "--speed", "5"],
+        [BINARY, "sandbox", "serve", "--world", "world.json", "--port", "0", "--speed", "10"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -72,7 +72,7 @@ def main(accounts, regions, folder):
         while len(environment) < 5:
             name, value = server.stdout.readline().removeprefix("export ").strip().split("=", 1)
             environment[name] = value
-        check = ["-vv", "drift", "--output", "json", "--pace", "off", "--max-age", "1h"]
+        check = ["-vv", "drift", "--output", "json", "--pace", "10", "--max-age", "1h"]
         cold, cold_calls, cold_kib = run(folder, *check, **environment)
         warm, warm_calls, warm_kib = run(folder, *check, **environment)
     finally:
