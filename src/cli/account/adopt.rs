@@ -11,8 +11,8 @@ use crate::report::Printer;
 
 /// Take an account that AWS has and the org plan has not into the plan, where it is.
 ///
-/// Its entry gets its id, email, OU and tags. In AWS it gets the tag by which orgstrap knows it, and what it
-/// lacks of its OU's baselines.
+/// Its entry gets its id, by which orgstrap knows it, email, OU and tags. In AWS it gets what it lacks of its
+/// OU's baselines.
 #[derive(Debug, Args)]
 pub(super) struct Adopt {
     /// The account, by its name in AWS, its id or its email.
@@ -148,12 +148,16 @@ fn ou_of(
     plan: &OrgPlan,
     inventory: &Inventory,
 ) -> Result<OuPath, CommandError> {
+    let organization = inventory.organization.known().and_then(Option::as_ref);
+    if organization.is_some_and(|organization| organization.root_id == facts.parent) {
+        return Ok(OuPath::root());
+    }
     let ous = inventory.ous.known();
     let Some(ou) = ous.and_then(|ous| ous.get(&facts.parent)) else {
         return Err(CommandError::new(format!(
-            "{who} lies in the root, and the org plan puts every account into an OU"
-        ))
-        .hint("move it into an OU in the console, or write its entry by hand with the OU it is to have"));
+            "the OU of {who}, {}, could not be read",
+            facts.parent
+        )));
     };
     if !plan.ous.contains_key(&ou.path) {
         return Err(CommandError::new(format!(

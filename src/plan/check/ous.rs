@@ -151,6 +151,10 @@ pub(super) fn all_or_nothing(cx: &Context<'_>, ous: &BTreeMap<OuPath, Ou>) {
             let Ok(path) = text.parse::<OuPath>() else {
                 continue;
             };
+            // No stack set has the root as a target.
+            if path.is_root() {
+                continue;
+            }
             let part = without.iter().find(|other| path.contains(other));
             let Some(part) = part.filter(|_| !without.contains(&path)) else {
                 continue;
