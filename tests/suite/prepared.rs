@@ -144,7 +144,7 @@ fn every_call_that_prepares_is_safe_to_repeat() {
         let kinds = Fault::all().filter(|fault| fault.is_outside() || *fault == Fault::Kill);
         for (turn, fault) in kinds.enumerate() {
             // A kill at each; of the others a third, by turns.
-            if fault != Fault::Kill && (turn + met.len()) % 3 != 0 {
+            if fault != Fault::Kill && !(turn + met.len()).is_multiple_of(3) {
                 continue;
             }
             let first = if fault == Fault::Kill {
