@@ -148,7 +148,8 @@ fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
         "ListTypes",
         "/detector/12abc34d567e8fa901bc2d34e56789f0/filter",
         "/orgstrap-nothing-here?cors",
-        "DescribeVpcs",
+        "DescribeInstances",
+        "DescribeLoadBalancers",
     ] {
         let told = |line: &&str| line.contains("not simulated") && line.contains(named);
         assert!(
