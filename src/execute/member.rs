@@ -140,19 +140,31 @@ impl Hand<'_> {
 
     async fn parent_of(&self, account: &AccountId) -> Result<Option<String>, AwsError> {
         let client = self.shared.aws.organizations();
-        let answer = self
-            .organizations("ListParents", || {
-                client.list_parents().child_id(account.as_str()).send()
-            })
-            .await;
-        match answer {
-            Ok(answer) => Ok(answer
-                .parents
-                .unwrap_or_default()
-                .into_iter()
-                .find_map(|parent| parent.id)),
-            Err(error) if error.is("ChildNotFound") => Ok(None),
-            Err(error) => Err(error),
+        let mut token = None;
+        loop {
+            let answer = self
+                .organizations("ListParents", || {
+                    client
+                        .list_parents()
+                        .child_id(account.as_str())
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await;
+            let page = match answer {
+                Ok(page) => page,
+                Err(error) if error.is("ChildNotFound") => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let parents = page.parents.unwrap_or_default();
+            let parent = parents.into_iter().find_map(|parent| parent.id);
+            // An empty page with a token goes on, as in every list of Organizations.
+            match page.next_token {
+                Some(next) if parent.is_none() && token.as_ref() != Some(&next) => {
+                    token = Some(next);
+                }
+                _ => return Ok(parent),
+            }
         }
     }
 
