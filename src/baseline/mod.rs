@@ -100,6 +100,11 @@ pub struct WantedGuardDuty {
     pub export: Option<GuardDutyExport>,
 }
 
+/// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.
+pub fn makes_recorder(template: &str) -> bool {
+    template.contains("AWS::Config::ConfigurationRecorder")
+}
+
 /// Where findings are exported to: one bucket and key for all Regions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyExport {

@@ -13,6 +13,7 @@ mod organization;
 mod ou;
 mod policy;
 mod preparation;
+mod recorder;
 mod scope;
 mod setting;
 mod stack;

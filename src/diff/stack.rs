@@ -6,6 +6,7 @@ use super::account::not_asked;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::recorder;
 use crate::baseline::WantedStack;
 use crate::change::{Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Text, Verb};
 use crate::inventory::{AccountRegion, Seen, StackFacts};
@@ -44,18 +45,22 @@ fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
     }
 }
 
+/// Where a place is, if its account is there already.
+fn at(ctx: &Context<'_>, place: &Place) -> Option<AccountRegion> {
+    Some(AccountRegion {
+        account: account_id(ctx, place)?,
+        region: place.region().clone(),
+    })
+}
+
 /// The stack as it is; or the place's reading that failed.
 fn look_up<'a>(
     ctx: &Context<'a>,
     place: &Place,
     wanted: &WantedStack,
 ) -> Result<Option<&'a StackFacts>, crate::inventory::Unread> {
-    let Some(account) = account_id(ctx, place) else {
+    let Some(at) = at(ctx, place) else {
         return Ok(None);
-    };
-    let at = AccountRegion {
-        account,
-        region: place.region().clone(),
     };
     match ctx.inventory.stacks.get(&at) {
         Some(Seen::Known(stacks)) => Ok(stacks.get(&wanted.full_name)),
@@ -129,7 +134,21 @@ fn one(
         }
     };
     match facts.map(|facts| (facts, state(facts))) {
-        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
+        None | Some((_, State::Gone)) => {
+            let other = at(ctx, place).and_then(|at| {
+                let (template, parameters) = (&wanted.template, &wanted.parameters);
+                let name = recorder::in_the_way(ctx, template, parameters, &found.bindings, &at)?;
+                let account = match place {
+                    Place::Management(_) => "management".to_owned(),
+                    Place::Member(key, _) => format!("`{key}`"),
+                };
+                Some(recorder::told([(account, &at, name)]))
+            });
+            match other {
+                Some((said, hint)) => found.state(address, said, hint),
+                None => create(ctx, found, address, place, wanted, None),
+            }
+        }
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
         Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {

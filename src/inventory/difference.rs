@@ -468,6 +468,16 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     .map(|(id, facts)| (id.to_string(), names.account(id.as_str()), json(facts))),
             ));
         }
+        Kind::Recorders => {
+            asked = Some(placed(
+                &mut by_key,
+                inventory.recorders.iter().map(|(at, facts)| {
+                    let place = String::from(at.clone());
+                    let account = names.account(at.account.as_str());
+                    (place, format!("{account}/{}", at.region), json(facts))
+                }),
+            ));
+        }
         Kind::RootAccess => {
             let root_access = inventory.root_access.iter();
             asked = Some(placed(

@@ -23,13 +23,14 @@ pub enum Kind {
     Contacts,
     Preparation,
     RootAccess,
+    Recorders,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 14] = [
+    pub const OF_INVENTORY: [Kind; 15] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -44,6 +45,7 @@ impl Kind {
         Kind::Contacts,
         Kind::Preparation,
         Kind::RootAccess,
+        Kind::Recorders,
     ];
 
     /// What it is called.
@@ -63,6 +65,7 @@ impl Kind {
             Kind::Contacts => "contacts",
             Kind::Preparation => "preparation",
             Kind::RootAccess => "root access",
+            Kind::Recorders => "recorders",
             Kind::Controls => "controls",
         }
     }
@@ -89,6 +92,7 @@ impl Inventory {
             contacts,
             preparation,
             root_access,
+            recorders,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -164,6 +168,7 @@ impl Inventory {
                 });
                 parts.flatten().collect()
             }
+            Kind::Recorders => recorders.values().filter_map(Seen::unread).collect(),
             Kind::RootAccess => root_access
                 .as_ref()
                 .and_then(Seen::unread)
@@ -197,6 +202,7 @@ impl Inventory {
             Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
             Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
+            Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
             Kind::Controls => {}
         }
     }

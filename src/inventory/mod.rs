@@ -64,6 +64,10 @@ pub struct Inventory {
     /// Which features of centralized root access are on, in IAM's words. Only where it was asked about.
     #[serde(default)]
     pub root_access: Option<Seen<BTreeSet<String>>>,
+    /// The name of the customer's own Config recorder, where a stack that brings one is to be and is not.
+    /// Only places that were asked about.
+    #[serde(default)]
+    pub recorders: BTreeMap<AccountRegion, Seen<Option<String>>>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.

@@ -113,7 +113,8 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
                 | Kind::GuardDuty
                 | Kind::Contacts
                 | Kind::Preparation
-                | Kind::RootAccess => &wide,
+                | Kind::RootAccess
+                | Kind::Recorders => &wide,
                 _ => &narrow,
             };
             (kind, scope.clone())
@@ -253,6 +254,7 @@ impl Cache {
             read_at.remove(&Kind::Stacks);
             read_at.remove(&Kind::Contacts);
             read_at.remove(&Kind::Preparation);
+            read_at.remove(&Kind::Recorders);
         }
         let mut answers = saved.answers;
         answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));

@@ -29,6 +29,7 @@ pub(super) struct Parts {
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
+    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
 }
 
 impl Parts {
@@ -55,6 +56,7 @@ impl Parts {
             contacts,
             preparation,
             root_access,
+            recorders,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -75,6 +77,7 @@ impl Parts {
             contacts: only(kinds, Kind::Contacts, contacts),
             preparation: only(kinds, Kind::Preparation, preparation),
             root_access: only(kinds, Kind::RootAccess, root_access),
+            recorders: only(kinds, Kind::Recorders, recorders),
         }
     }
 }

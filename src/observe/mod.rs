@@ -18,6 +18,7 @@ mod pages;
 mod policies;
 mod preparation;
 mod probe;
+mod recorders;
 mod settings;
 mod stack_sets;
 mod stacks;
@@ -176,10 +177,10 @@ impl Reader<'_> {
                 or_read(kept.contacts, contacts::read(self, &ids)),
                 or_read(kept.preparation, preparation::read(self, &accounts, &ids)),
             );
-            (accounts, ous, stacks, guardduty, contacts, preparation)
+            (accounts, ous, ids, stacks, guardduty, contacts, preparation)
         };
         let (
-            (accounts, ous, stacks, guardduty, contacts, preparation),
+            (accounts, ous, ids, stacks, guardduty, contacts, preparation),
             policies,
             trusted_access,
             delegated_administrators,
@@ -207,6 +208,9 @@ impl Reader<'_> {
             }),
             or_read(kept.root_access, preparation::root_access(self)),
         );
+        // Last: only where these say that a stack is missing.
+        let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
+        let recorders = or_read(kept.recorders, recorders).await;
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -224,6 +228,7 @@ impl Reader<'_> {
             contacts,
             preparation,
             root_access,
+            recorders,
         }
     }
 
@@ -288,6 +293,7 @@ impl Reader<'_> {
             contacts: BTreeMap::new(),
             preparation,
             root_access: None,
+            recorders: BTreeMap::new(),
         }
     }
 

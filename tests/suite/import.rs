@@ -6,7 +6,7 @@ use std::path::Path;
 use orgstrap::diff::{DiffOptions, diff};
 use orgstrap::drift::{self, Kind, Severity};
 use orgstrap::import::{Choices, Imported, RemarkKind, import};
-use orgstrap::plan::{self, OrgPlan};
+use orgstrap::plan::{self, BaselineChoice, OrgPlan};
 use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStackSet};
 use orgstrap::sandbox::{Connection, Time, World};
 
@@ -408,6 +408,83 @@ fn recorders_and_detectors_that_were_there() {
         Some("security".to_owned())
     );
     assert!(imported.plan.contains("because it administers config"));
+}
+
+/// The Config baseline comes to an account that has a recorder already: its stack would fail, so that is said
+/// before; by its name the recorder is taken over.
+#[test]
+fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
+    let mut org = Org::new();
+    let core = org.ou(1, "Core", ROOT);
+    let work = org.ou(2, "Work", ROOT);
+    org.account("log-archive", &core);
+    org.account("security", &core);
+    let shop = org.account("shop", &work);
+    org.scps();
+    org.builder.linked_role(&shop, "config.amazonaws.com");
+    org.builder
+        .stack(&NewStack {
+            account: shop.clone(),
+            region: "eu-west-1".to_owned(),
+            id: format!("arn:aws:cloudformation:eu-west-1:{shop}:stack/recorder/1"),
+            name: "recorder".to_owned(),
+            status: "CREATE_COMPLETE".to_owned(),
+            template: RECORDER
+                .replace("200000000001", &shop)
+                .replace("Name: default", "Name: mine"),
+            parameters: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            termination_protection: false,
+        })
+        .expect("a recorder");
+    let world = org.builder.build();
+    let (plan, _) = survives(world.clone());
+    let with_config = |options: &[(&str, &str)]| {
+        let mut plan = plan.clone();
+        let choice = BaselineChoice {
+            folder: None,
+            options: options
+                .iter()
+                .map(|(option, value)| (option.to_string(), (*value).into()))
+                .collect(),
+        };
+        plan.organization.logging = Some("log-archive".parse().expect("a key"));
+        plan.organization.secops = Some("security".parse().expect("a key"));
+        plan.baselines
+            .insert("config".parse().expect("a name"), choice);
+        Subject::of(plan)
+    };
+
+    let subject = with_config(&[]);
+    let (world, found) = look(&subject, world);
+    let compared = diff(
+        &subject.plan,
+        &subject.wanted,
+        &found,
+        &DiffOptions::default(),
+    );
+    let [blocked] = compared.blocked.as_slice() else {
+        panic!("{:?}", compared.blocked);
+    };
+    let told = format!("{:?}", blocked.because);
+    for part in ["`shop`", &shop, "the Config recorder `mine`", "eu-west-1"] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let hint = blocked.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("recorder_name = \"mine\""), "{hint}");
+    let rollouts = compared.changes.iter().filter(|change| {
+        let address = change.address.to_string();
+        address.contains("rollout") || address.starts_with("stack set")
+    });
+    assert_eq!(rollouts.count(), 0);
+
+    let subject = with_config(&[("recorder_name", "mine")]);
+    let run = apply(&subject, world, Connection::default());
+    let summary = run.ended.expect("applied");
+    assert!(summary.is_success(), "{:?}", summary.failed);
+    let again = apply(&subject, run.world, Connection::default());
+    assert!(!again.changed(), "{:?}", again.ended);
 }
 
 #[test]

@@ -122,6 +122,22 @@ impl<'a> Instances<'a> {
         there
     }
 
+    /// Leaves an account out of what is created; the stage that cannot be rolled out with it, if that is
+    /// to be for the first time.
+    pub(super) fn without(&mut self, key: &AccountKey) -> Option<u16> {
+        self.joining.remove(key);
+        for missing in self.missing.values_mut() {
+            missing.remove(key);
+        }
+        let above = *self.stage_ou_of.get(key)?;
+        let (&number, _) = self
+            .new_targets
+            .iter()
+            .find(|(_, new)| new.contains(&above))?;
+        self.new_targets.remove(&number);
+        Some(number)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one step of `of`, named")]
     fn account(
         &mut self,

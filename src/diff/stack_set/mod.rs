@@ -18,12 +18,13 @@ use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::recorder;
 use super::stack::{merged, parameters};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
 use crate::change::{Act, Address, FieldChange, StackSetAct, Verb, Wave};
-use crate::inventory::{AutoDeployment, OuId, Seen, StackSetFacts};
+use crate::inventory::{AccountRegion, AutoDeployment, OuId, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
@@ -65,7 +66,16 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             wanted,
         };
         match have.get(&wanted.full_name) {
-            None => set.bring_up(found),
+            None => {
+                let taken = recorder::of_set(ctx, wanted, &found.bindings);
+                if taken.is_empty() {
+                    set.bring_up(found);
+                } else {
+                    // Its stages name whole OUs, and one stack that fails holds up the others.
+                    let (said, hint) = set.told(&taken);
+                    found.state(set.address(), said, hint);
+                }
+            }
             Some(facts) => set.existing(found, facts),
         }
     }
@@ -104,6 +114,17 @@ struct Reach<'a> {
 impl<'a> Set<'a, '_> {
     fn address(&self) -> Address {
         Address::StackSet(self.name.clone())
+    }
+
+    /// What is said of recorders that stand in the way.
+    fn told(
+        &self,
+        taken: &BTreeMap<AccountKey, Vec<(&AccountRegion, &str)>>,
+    ) -> (String, Option<String>) {
+        recorder::told(taken.iter().flat_map(|(key, places)| {
+            let named = move |(at, name): &(_, _)| (format!("`{key}`"), *at, *name);
+            places.iter().map(named)
+        }))
     }
 
     fn rollout(&self, number: u16) -> Address {
@@ -249,7 +270,15 @@ impl<'a> Set<'a, '_> {
                 return;
             }
         };
-        let there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
+        let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
+        for (key, places) in recorder::of_set(self.ctx, self.wanted, &found.bindings) {
+            let address = there.without(&key).map_or_else(
+                || Address::RolloutTo(self.name.clone(), key.clone()),
+                |number| self.rollout(number),
+            );
+            let (said, hint) = self.told(&BTreeMap::from([(key, places)]));
+            found.state(address, said, hint);
+        }
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
         let auto = facts.auto_deployment;

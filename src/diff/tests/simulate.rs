@@ -47,6 +47,7 @@ pub(super) fn empty() -> Inventory {
         contacts: BTreeMap::new(),
         preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
         root_access: Some(Seen::Known(BTreeSet::new())),
+        recorders: BTreeMap::new(),
     }
 }
 

@@ -125,6 +125,7 @@ fn saved() -> SavedInventory {
         contacts: BTreeMap::new(),
         preparation: BTreeMap::new(),
         root_access: None,
+        recorders: BTreeMap::new(),
     });
     saved.answers = answers(true);
     saved

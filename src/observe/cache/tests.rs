@@ -38,6 +38,7 @@ fn inventory(at: &str, service: &str) -> Inventory {
         contacts: BTreeMap::new(),
         preparation: BTreeMap::new(),
         root_access: None,
+        recorders: BTreeMap::new(),
     }
 }
 
