@@ -63,6 +63,11 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
     }
 }
 
+/// Whether a recorder is the customer's. AWS's own are linked to a service, and named so.
+pub(super) fn is_customers(recorder: &str) -> bool {
+    !recorder.starts_with("AWSConfigurationRecorder")
+}
+
 struct Asking<'a> {
     aws: &'a Aws,
     ctx: &'a Caller,
@@ -155,11 +160,11 @@ impl Asking<'_> {
             }),
         );
         let (listed, status) = (listed?, status?);
-        // AWS's own recorders are linked to a service and named so; they are not this one.
-        let own =
-            |name: Option<&str>| name.is_some_and(|n| !n.starts_with("AWSConfigurationRecorder"));
         let recorders = listed.configuration_recorders();
-        let Some(recorder) = recorders.iter().find(|recorder| own(recorder.name())) else {
+        let Some(recorder) = recorders
+            .iter()
+            .find(|recorder| recorder.name().is_some_and(is_customers))
+        else {
             return Ok(absent());
         };
         let status = status

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::probe::is_customers;
 use super::{Reader, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::makes_recorder;
@@ -102,10 +103,11 @@ async fn name(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<String>, AwsE
             client.describe_configuration_recorders().send()
         })
         .await?;
-    // One at most is a customer's own, and service-linked ones are not told of unasked.
+    // One at most.
     Ok(answer
         .configuration_recorders
         .unwrap_or_default()
         .into_iter()
-        .find_map(|recorder| recorder.name))
+        .filter_map(|recorder| recorder.name)
+        .find(|name| is_customers(name)))
 }
