@@ -24,7 +24,7 @@ use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
     Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, summary, words,
+    plan as preview, words,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -249,7 +249,8 @@ async fn drift(
         bindings: before.bindings.clone(),
         expected: None,
         speed: None,
-        claim: summary::AS_PLANNED,
+        // What is left is told after AWS was read again.
+        claim: "",
         timeline: None,
         next: &|_| Vec::new(),
     };
