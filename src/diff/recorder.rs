@@ -9,7 +9,7 @@ use crate::change::{Bindings, Text};
 use crate::inventory::{AccountRegion, Seen};
 use crate::plan::AccountKey;
 
-/// The parameter by which the built-in template, and one that is to be adopted by, names its recorder.
+/// The parameter by which a template names its recorder, so that one of that name is taken over.
 const PARAMETER: &str = "RecorderName";
 
 /// The recorder of another name at a place where a stack of this template is to be.

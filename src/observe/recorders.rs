@@ -51,9 +51,12 @@ fn to_be(
         if !makes_recorder(&wanted.template) {
             continue;
         }
-        let instances = sets
-            .get(&wanted.full_name)
-            .and_then(|set| set.instances.known());
+        // Of a set whose instances could not be read nothing is changed, so there is nothing to ask for.
+        let instances = match sets.get(&wanted.full_name).map(|set| &set.instances) {
+            Some(Seen::Unread(_)) => continue,
+            Some(Seen::Known(instances)) => Some(instances),
+            None => None,
+        };
         for (key, id) in ids {
             let active = accounts
                 .get(id)
