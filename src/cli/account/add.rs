@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::PlanFile;
 use super::batch;
-use super::bring::{self, Edited, Job, bring};
+use super::bring::{Edited, Job, bring};
 use crate::cli::Global;
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::subject;
@@ -123,16 +123,7 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         with_all: verb.with_all,
         dry_run: verb.dry_run,
     };
-    bring(
-        &job,
-        global,
-        printer,
-        |_| Ok(()),
-        |brought| {
-            bring::report(brought, &job, global, printer);
-            Ok(())
-        },
-    )
+    bring(&job, global, printer, |_| Ok(()))
 }
 
 fn entries(verb: &Add) -> Result<Vec<Entry>, CommandError> {

@@ -1,7 +1,7 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{self, Edited, Job, bring};
+use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::inventory::{AccountFacts, AccountState, Inventory, Seen};
@@ -70,16 +70,7 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
         with_all: false,
         dry_run: verb.dry_run,
     };
-    bring(
-        &job,
-        global,
-        printer,
-        |_| Ok::<(), CommandError>(()),
-        |brought| {
-            bring::report(brought, &job, global, printer);
-            Ok(())
-        },
-    )
+    bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }
 
 /// The entry that describes an account as it is.

@@ -60,12 +60,12 @@ pub(super) struct Shown<'a> {
 }
 
 /// What came of it.
-pub(super) struct Brought<'a> {
-    pub(super) subject: &'a Subject,
-    pub(super) chain: Chain,
+struct Brought<'a> {
+    subject: &'a Subject,
+    chain: Chain,
     /// How long reading took, and everything from the first change to the end of the check.
-    pub(super) took: Duration,
-    pub(super) checked: Checked,
+    took: Duration,
+    checked: Checked,
 }
 
 impl Edited<'_> {
@@ -96,13 +96,12 @@ impl Edited<'_> {
     }
 }
 
-/// Does a job, with `before` shown ahead of the changes and `report` at the end.
+/// Does a job, with `before` shown ahead of the changes, and reports on the accounts at the end.
 pub(super) fn bring(
     job: &Job<'_>,
     global: &Global,
     printer: &Printer,
     before: impl Fn(&Shown<'_>) -> Result<(), CommandError>,
-    report: impl Fn(&Brought<'_>) -> Result<(), CommandError>,
 ) -> CommandResult {
     let edited = &job.edited;
     let subject = subject::load_text(edited.file, &edited.after, global, printer)?;
@@ -118,7 +117,7 @@ pub(super) fn bring(
         };
         tokio::select! {
             biased;
-            result = run.bring(&before, &report) => result,
+            result = run.bring(&before) => result,
             () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
         }
     })
@@ -137,7 +136,6 @@ impl Run<'_> {
     async fn bring(
         &self,
         before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
-        report: &impl Fn(&Brought<'_>) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
         let (found, beside) = self.compare().await?;
@@ -190,12 +188,13 @@ impl Run<'_> {
         let keys = &self.job.keys;
         let checked = check(self.subject, keys, self.session, self.printer).await?;
         let sound = checked.findings.findings.is_empty() && checked.left.is_empty();
-        report(&Brought {
+        let brought = Brought {
             subject: self.subject,
             chain,
             took: reading + begun.elapsed(),
             checked,
-        })?;
+        };
+        report(&brought, self.job, self.global, self.printer);
         Ok(if sound { Exit::Done } else { Exit::Differs })
     }
 
@@ -324,7 +323,7 @@ impl Run<'_> {
 }
 
 /// The report of accounts that were brought to what the plan says.
-pub(super) fn report(brought: &Brought<'_>, job: &Job<'_>, global: &Global, printer: &Printer) {
+fn report(brought: &Brought<'_>, job: &Job<'_>, global: &Global, printer: &Printer) {
     let accounts = ready::accounts(
         &brought.subject.plan,
         &job.keys,

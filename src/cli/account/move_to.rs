@@ -1,7 +1,7 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{self, Edited, Job, Shown, bring};
+use super::bring::{Edited, Job, Shown, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, Output, subject};
 use crate::diff::{Fate, fates};
@@ -66,16 +66,9 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
         with_all: false,
         dry_run: verb.dry_run,
     };
-    bring(
-        &job,
-        global,
-        printer,
-        |shown| stacks(verb, shown, global, printer),
-        |brought| {
-            bring::report(brought, &job, global, printer);
-            Ok(())
-        },
-    )
+    bring(&job, global, printer, |shown| {
+        stacks(verb, shown, global, printer)
+    })
 }
 
 /// Shows what becomes of its stacks; an error where data would go with them and nobody said so.

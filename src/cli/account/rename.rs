@@ -1,7 +1,7 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{self, Edited, Job, bring};
+use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::plan::AccountKey;
@@ -79,14 +79,5 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
         with_all: false,
         dry_run: verb.dry_run,
     };
-    bring(
-        &job,
-        global,
-        printer,
-        |_| Ok::<(), CommandError>(()),
-        |brought| {
-            bring::report(brought, &job, global, printer);
-            Ok(())
-        },
-    )
+    bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }
