@@ -26,7 +26,7 @@ pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
 use crate::change::{Place, Text};
-use crate::plan::{AccountKey, OuPath, Principal, Region, StackName, Tags};
+use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,34 @@ pub struct Wanted {
     pub controls: BTreeMap<String, WantedControl>,
 }
 
+/// What becomes of a recorder and a delivery channel of AWS Config that are there where a stack is to bring its
+/// own. An account holds one of each in a Region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingRecorders {
+    /// They stay, and the stack is not made there.
+    #[default]
+    Keep,
+    /// Those of the names that the stack gives its own are left to it; others stay.
+    Adopt,
+    /// They are removed before the stack is made.
+    Replace,
+}
+
+impl ExistingRecorders {
+    /// Every answer.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Adopt, Self::Replace];
+
+    /// The word for it in a plan.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Adopt => "adopt",
+            Self::Replace => "replace",
+        }
+    }
+}
+
 /// A plain stack in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WantedStack {
@@ -62,6 +90,8 @@ pub struct WantedStack {
     pub parameters: BTreeMap<String, Text>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
+    #[serde(default)]
+    pub existing_recorders: ExistingRecorders,
     /// What else must be there first, beyond what the parameters refer to.
     pub needs: BTreeSet<crate::change::Address>,
 }
@@ -82,6 +112,8 @@ pub struct WantedStackSet {
     /// The OUs of the plan whose accounts are to have none of it, those below them named too.
     #[serde(default)]
     pub except: BTreeSet<OuPath>,
+    #[serde(default)]
+    pub existing_recorders: ExistingRecorders,
     pub needs: BTreeSet<crate::change::Address>,
 }
 
@@ -98,6 +130,9 @@ pub struct WantedGuardDuty {
     pub detector_features: BTreeMap<String, bool>,
     /// Bucket and key ARNs for exported findings.
     pub export: Option<GuardDutyExport>,
+    /// The account whose place the administrator takes where it administers GuardDuty now.
+    #[serde(default)]
+    pub replaced: Option<AccountId>,
 }
 
 /// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.

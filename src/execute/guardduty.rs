@@ -23,7 +23,7 @@ use crate::inventory::AccountRegion;
 use crate::plan::{Principal, Region};
 
 /// AWS takes 50 accounts a call.
-const MEMBERS_A_CALL: usize = 50;
+pub(super) const MEMBERS_A_CALL: usize = 50;
 
 /// What AWS answers while it is still making the account the administrator everywhere.
 const NOT_YET_ADMINISTRATOR: &[&str] = &[
@@ -57,6 +57,7 @@ macro_rules! guardduty {
             .await
     };
 }
+pub(super) use guardduty;
 
 impl Hand<'_> {
     /// EnableOrganizationAdminAccount, from the management account. Its service-linked role comes
@@ -257,7 +258,7 @@ impl Hand<'_> {
     }
 
     /// The one detector an account has in a Region.
-    async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
+    pub(super) async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
         let client = self.shared.aws.guardduty(at).await?;
         let answer = guardduty!(self, at, "ListDetectors", || client.list_detectors().send())?;
         Ok(answer.detector_ids.unwrap_or_default().into_iter().next())

@@ -209,7 +209,15 @@ impl Reader<'_> {
             or_read(kept.root_access, preparation::root_access(self)),
         );
         // Last: only where these say that a stack is missing.
-        let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
+        let known = recorders::Known {
+            accounts: &accounts,
+            ous: &ous,
+            ids: &ids,
+            stack_sets: &stack_sets,
+            stacks: &stacks,
+            preparation: &preparation,
+        };
+        let recorders = recorders::read(self, known);
         let recorders = or_read(kept.recorders, recorders).await;
         Inventory {
             taken_at,

@@ -281,10 +281,13 @@ impl Simulation {
             | Act::AttachPolicy { .. }
             | Act::DetachPolicy { .. } => self.policy(change),
             Act::EnableGuardDutyAdministrator { .. }
+            | Act::RemoveGuardDutyAdministrator { .. }
+            | Act::DeregisterDelegatedAdministrator { .. }
             | Act::ConfigureGuardDuty { .. }
             | Act::AddGuardDutyMembers { .. }
             | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
             Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
+            Act::RemoveRecorder { .. } => self.remove_recorder(change),
             Act::CreateStackSet(_)
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }
@@ -471,8 +474,29 @@ impl Simulation {
 
     fn guardduty(&mut self, change: &Change) {
         match &change.act {
+            Act::RemoveGuardDutyAdministrator { region, account } => {
+                let id = self.account_id(account);
+                let facts = self.inventory.guardduty.get_mut(region).unwrap();
+                assert_eq!(facts.administrator, Seen::Known(Some(id)));
+                facts.administrator = Seen::Known(None);
+                facts.detector = Seen::Known(None);
+            }
+            Act::DeregisterDelegatedAdministrator { principal, account } => {
+                let id = self.account_id(account);
+                let administers =
+                    |facts: &GuardDutyFacts| facts.administrator == Seen::Known(Some(id.clone()));
+                assert!(!self.inventory.guardduty.values().any(administers));
+                let all = known(&mut self.inventory.delegated_administrators);
+                assert!(all.get_mut(&id).unwrap().remove(principal));
+            }
             Act::EnableGuardDutyAdministrator { region, account } => {
                 let id = self.account_id(account);
+                let all = self.inventory.delegated_administrators.known().unwrap();
+                let service = "guardduty.amazonaws.com".parse().unwrap();
+                assert!(
+                    !all.iter()
+                        .any(|(other, p)| *other != id && p.contains(&service))
+                );
                 let facts = self.inventory.guardduty.get_mut(region);
                 match facts {
                     Some(facts) => facts.administrator = Seen::Known(Some(id)),
