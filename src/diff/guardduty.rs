@@ -10,7 +10,7 @@ use super::{Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
 use crate::inventory::{DetectorFacts, GuardDutyFacts, Seen};
-use crate::plan::{AccountId, Principal, Region};
+use crate::plan::{AccountId, AccountKey, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
 
@@ -324,6 +324,28 @@ fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
     );
 }
 
+/// AWS lets an account have one administrator, and only the account itself or that one can end it.
+fn by_invitation(
+    found: &mut Findings,
+    region: &Region,
+    key: &AccountKey,
+    id: &AccountId,
+    other: &str,
+) {
+    found.notice(
+        Address::GuardDutyMembers(region.clone()),
+        format!(
+            "account `{key}` ({id}) is a member of {other} in GuardDuty by invitation, in {region}; it stays so, \
+             and SecOps does not see its findings"
+        ),
+        Some(format!(
+            "in that account run `aws guardduty disassociate-from-administrator-account --detector-id ID \
+             --region {region}`, with the id that `aws guardduty list-detectors --region {region}` tells; then \
+             apply makes it a member"
+        )),
+    );
+}
+
 /// Existing and new accounts of the plan as members, the management account included; auto-enable
 /// may take a day to reach those that exist.
 fn members(
@@ -339,6 +361,8 @@ fn members(
         let status = detector.and_then(|facts| facts.members.get(id));
         status.is_some_and(|status| status.eq_ignore_ascii_case("enabled"))
     };
+    let elsewhere = ctx.inventory.guardduty.get(region);
+    let elsewhere = |id: &AccountId| elsewhere?.elsewhere.get(id);
     let mut members: BTreeMap<Text, Text> = BTreeMap::new();
     let mut needs = vec![Address::GuardDutyOrganization(region.clone())];
     if administrator != Some(management) && !is_member(management) {
@@ -353,6 +377,11 @@ fn members(
             Standing::Present(facts) => {
                 let counted = &facts.id == management || Some(&facts.id) == administrator;
                 if counted || is_member(&facts.id) {
+                    continue;
+                }
+                if let Some(other) = elsewhere(&facts.id) {
+                    let by = named(ctx, other);
+                    by_invitation(found, region, key, &facts.id, &by);
                     continue;
                 }
                 facts.email.clone()

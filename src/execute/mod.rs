@@ -10,6 +10,7 @@ mod control;
 mod effects;
 mod guardduty;
 mod guardduty_former;
+mod guardduty_members;
 mod hints;
 pub mod lock;
 mod member;

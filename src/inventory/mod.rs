@@ -320,6 +320,10 @@ pub struct GuardDutyFacts {
     pub administrator: Seen<Option<AccountId>>,
     /// The administrator's detector and its organization settings; `None` where it has no detector.
     pub detector: Seen<Option<DetectorFacts>>,
+    /// Accounts of the plan that an account other than the administrator administers, by invitation: by that
+    /// other. Asked only of those that are no members where others are.
+    #[serde(default)]
+    pub elsewhere: BTreeMap<AccountId, AccountId>,
 }
 
 /// A detector in the administrator account.

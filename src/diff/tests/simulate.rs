@@ -504,6 +504,7 @@ impl Simulation {
                         let facts = GuardDutyFacts {
                             administrator: Seen::Known(Some(id)),
                             detector: Seen::Known(None),
+                            elsewhere: BTreeMap::new(),
                         };
                         self.inventory.guardduty.insert(region.clone(), facts);
                     }
