@@ -246,7 +246,7 @@ impl<'a, 'c> Set<'a, 'c> {
                     above.collect(),
                     free.cloned().collect(),
                     &met,
-                    &[address.clone()],
+                    std::slice::from_ref(&address),
                 );
             }
             before = Some(address);

@@ -131,6 +131,7 @@ impl Simulation {
                 .guardduty
                 .entry(region.clone())
                 .or_insert(GuardDutyFacts {
+                    elsewhere: BTreeMap::new(),
                     administrator: Seen::Known(None),
                     detector: Seen::Known(None),
                 });
