@@ -33,3 +33,4 @@ mod sandbox_core;
 mod scenarios;
 mod support;
 mod templates;
+mod trails;
