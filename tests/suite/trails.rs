@@ -8,6 +8,7 @@ use orgstrap::diff::{Because, Diff, DiffOptions, diff};
 use orgstrap::drift::{Findings, Fix, Kind};
 use orgstrap::import::{Choices, RemarkKind, import, looked_for};
 use orgstrap::plan;
+use orgstrap::rehearse::copy;
 use orgstrap::sandbox::{Call, Connection, Met, World, table};
 use serde_json::{Value, json};
 
@@ -412,6 +413,19 @@ fn a_trail_is_replaced_whatever_crashes() {
             );
         }
     }
+}
+
+#[test]
+fn a_rehearsal_has_the_trails_that_are_there() {
+    let replace = subject(Some("replace_trails = [\"company\"]"));
+    let world = with_trails(&[("company", HOME, true)]);
+    let (_, inventory) = inside::look(&replace, world);
+    let home = HOME.parse().expect("a Region");
+    let copied = copy(&inventory, &home, "OrganizationAccountAccessRole", 7).expect("a copy");
+    assert_eq!(names(&copied.world), [("company", HOME)].map(owned).into());
+    let run = inside::apply(&replace, copied.world, Connection::default());
+    assert!(run.ended.expect("applied").is_success());
+    assert_eq!(names(&run.world), [(OWN, HOME)].map(owned).into());
 }
 
 #[test]
