@@ -8,6 +8,7 @@ use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::recorder::{self, Brought, There};
+use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
 use crate::change::{
     Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, Text, Verb,
@@ -137,7 +138,13 @@ fn one(
         }
     };
     match facts.map(|facts| (facts, state(facts))) {
-        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
+        None | Some((_, State::Gone)) => {
+            match trail::in_the_way(ctx, &found.bindings, (place, name)) {
+                Some(Obstacle::Unread(unread)) => found.unread(address, unread),
+                Some(Obstacle::State { said, hint }) => found.state(address, said, Some(hint)),
+                None => create(ctx, found, address, place, wanted, None),
+            }
+        }
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
         Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {

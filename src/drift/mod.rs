@@ -199,7 +199,8 @@ pub fn region_of(address: &Address) -> Option<&Region> {
         | Address::ExistingRecorder(place)
         | Address::Control(_, place)
         | Address::StackDrift(place, _) => Some(place.region()),
-        Address::GuardDutyFormer(region)
+        Address::Trail(region, _)
+        | Address::GuardDutyFormer(region)
         | Address::GuardDutyAdministrator(region)
         | Address::GuardDutyOrganization(region)
         | Address::GuardDutyMembers(region)

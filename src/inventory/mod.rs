@@ -68,6 +68,9 @@ pub struct Inventory {
     /// were asked about.
     #[serde(default)]
     pub recorders: BTreeMap<AccountRegion, Seen<RecorderFacts>>,
+    /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
+    #[serde(default)]
+    pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
@@ -311,6 +314,18 @@ impl StackFacts {
     pub fn is_rolled_back(&self) -> bool {
         self.status == "ROLLBACK_COMPLETE"
     }
+}
+
+/// One trail of CloudTrail's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailFacts {
+    pub name: String,
+    /// The one Region in which it can be changed.
+    pub home_region: Region,
+    /// Whether it logs every account of the organization.
+    pub organization: bool,
+    pub multi_region: bool,
+    pub bucket: String,
 }
 
 /// What GuardDuty tells of the organization in one Region.

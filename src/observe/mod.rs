@@ -25,6 +25,7 @@ mod stacks;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -224,7 +225,10 @@ impl Reader<'_> {
             preparation: &preparation,
         };
         let recorders = recorders::read(self, known);
-        let recorders = or_read(kept.recorders, recorders).await;
+        let (recorders, trails) = tokio::join!(
+            or_read(kept.recorders, recorders),
+            or_read(kept.trails, trails::read(self, &stacks)),
+        );
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -243,6 +247,7 @@ impl Reader<'_> {
             preparation,
             root_access,
             recorders,
+            trails,
         }
     }
 
@@ -291,6 +296,7 @@ impl Reader<'_> {
             guardduty::read(self, false, &no_accounts),
             preparation::of_management(self),
         );
+        let trails = trails::read(self, &stacks).await;
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -309,6 +315,7 @@ impl Reader<'_> {
             preparation,
             root_access: None,
             recorders: BTreeMap::new(),
+            trails,
         }
     }
 

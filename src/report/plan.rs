@@ -107,6 +107,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
         Address::ExistingRecorder(_) => ("existing recorder", "existing recorders"),
         Address::Stack(..) => ("stack", "stacks"),
+        Address::Trail(..) => ("trail", "trails"),
         Address::StackSet(_) => ("stack set", "stack sets"),
         Address::RolloutHold(_)
         | Address::Rollout(..)

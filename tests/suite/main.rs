@@ -34,3 +34,4 @@ mod scenarios;
 mod support;
 mod templates;
 mod there_before;
+mod trails;
