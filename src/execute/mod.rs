@@ -25,6 +25,7 @@ mod stop;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod wait;
 
 pub use effects::AwsEffects;

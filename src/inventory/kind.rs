@@ -24,13 +24,14 @@ pub enum Kind {
     Preparation,
     RootAccess,
     Recorders,
+    Trails,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 15] = [
+    pub const OF_INVENTORY: [Kind; 16] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -46,6 +47,7 @@ impl Kind {
         Kind::Preparation,
         Kind::RootAccess,
         Kind::Recorders,
+        Kind::Trails,
     ];
 
     /// What it is called.
@@ -66,6 +68,7 @@ impl Kind {
             Kind::Preparation => "preparation",
             Kind::RootAccess => "root access",
             Kind::Recorders => "recorders",
+            Kind::Trails => "trails",
             Kind::Controls => "controls",
         }
     }
@@ -93,6 +96,7 @@ impl Inventory {
             preparation,
             root_access,
             recorders,
+            trails,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -169,11 +173,8 @@ impl Inventory {
                 parts.flatten().collect()
             }
             Kind::Recorders => recorders.values().filter_map(Seen::unread).collect(),
-            Kind::RootAccess => root_access
-                .as_ref()
-                .and_then(Seen::unread)
-                .into_iter()
-                .collect(),
+            Kind::Trails => trails.iter().filter_map(Seen::unread).collect(),
+            Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
             Kind::Controls => Vec::new(),
         }
     }
@@ -203,6 +204,7 @@ impl Inventory {
             Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
             Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
+            Kind::Trails => swap(&mut self.trails, &mut from.trails),
             Kind::Controls => {}
         }
     }

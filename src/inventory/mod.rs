@@ -68,6 +68,9 @@ pub struct Inventory {
     /// Only places that were asked about.
     #[serde(default)]
     pub recorders: BTreeMap<AccountRegion, Seen<Option<String>>>,
+    /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
+    #[serde(default)]
+    pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
@@ -284,6 +287,18 @@ pub struct StackFacts {
     pub outputs: BTreeMap<String, String>,
     pub tags: Tags,
     pub termination_protection: bool,
+}
+
+/// One trail of CloudTrail's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailFacts {
+    pub name: String,
+    /// The one Region in which it can be changed.
+    pub home_region: Region,
+    /// Whether it logs every account of the organization.
+    pub organization: bool,
+    pub multi_region: bool,
+    pub bucket: String,
 }
 
 /// What GuardDuty tells of the organization in one Region.

@@ -104,10 +104,12 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);
+    let trails = digest(&[&wide, &format!("{:?}", wanted.trail)]);
     Kind::OF_INVENTORY
         .into_iter()
         .map(|kind| {
             let scope = match kind {
+                Kind::Trails => &trails,
                 Kind::Accounts
                 | Kind::Stacks
                 | Kind::GuardDuty

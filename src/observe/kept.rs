@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use crate::inventory::{
     AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
-    PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts,
+    PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts, TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
 
@@ -30,6 +30,7 @@ pub(super) struct Parts {
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
     pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
+    pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
 }
 
 impl Parts {
@@ -57,6 +58,7 @@ impl Parts {
             preparation,
             root_access,
             recorders,
+            trails,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -78,6 +80,7 @@ impl Parts {
             preparation: only(kinds, Kind::Preparation, preparation),
             root_access: only(kinds, Kind::RootAccess, root_access),
             recorders: only(kinds, Kind::Recorders, recorders),
+            trails: only(kinds, Kind::Trails, trails),
         }
     }
 }

@@ -25,6 +25,7 @@ mod stacks;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -210,7 +211,10 @@ impl Reader<'_> {
         );
         // Last: only where these say that a stack is missing.
         let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
-        let recorders = or_read(kept.recorders, recorders).await;
+        let (recorders, trails) = tokio::join!(
+            or_read(kept.recorders, recorders),
+            or_read(kept.trails, trails::read(self, &stacks)),
+        );
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -229,6 +233,7 @@ impl Reader<'_> {
             preparation,
             root_access,
             recorders,
+            trails,
         }
     }
 
@@ -276,6 +281,7 @@ impl Reader<'_> {
             guardduty::read(self, false),
             preparation::of_management(self),
         );
+        let trails = trails::read(self, &stacks).await;
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -294,6 +300,7 @@ impl Reader<'_> {
             preparation,
             root_access: None,
             recorders: BTreeMap::new(),
+            trails,
         }
     }
 

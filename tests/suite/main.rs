@@ -34,3 +34,4 @@ mod sandbox_core;
 mod scenarios;
 mod support;
 mod templates;
+mod trails;

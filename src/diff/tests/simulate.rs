@@ -48,6 +48,7 @@ pub(super) fn empty() -> Inventory {
         preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
         root_access: Some(Seen::Known(BTreeSet::new())),
         recorders: BTreeMap::new(),
+        trails: None,
     }
 }
 
@@ -285,6 +286,14 @@ impl Simulation {
             | Act::AddGuardDutyMembers { .. }
             | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
             Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
+            Act::DeleteTrail { arn, successor, .. } => {
+                assert!(
+                    successor.is_none()
+                        || self.inventory.stacks.values().any(|s| s.known().is_some())
+                );
+                let trails = known(self.inventory.trails.as_mut().unwrap());
+                trails.remove(arn).unwrap();
+            }
             Act::CreateStackSet(_)
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }
