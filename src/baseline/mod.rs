@@ -25,7 +25,7 @@ pub use control::WantedControl;
 pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
-use crate::change::{Place, Text};
+use crate::change::{Address, Place, Text};
 use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
@@ -95,7 +95,7 @@ pub struct WantedStack {
     #[serde(default)]
     pub existing_recorders: ExistingRecorders,
     /// What else must be there first, beyond what the parameters refer to.
-    pub needs: BTreeSet<crate::change::Address>,
+    pub needs: BTreeSet<Address>,
 }
 
 /// A service-managed stack set over the plan's OUs.
@@ -116,7 +116,7 @@ pub struct WantedStackSet {
     pub except: BTreeSet<OuPath>,
     #[serde(default)]
     pub existing_recorders: ExistingRecorders,
-    pub needs: BTreeSet<crate::change::Address>,
+    pub needs: BTreeSet<Address>,
 }
 
 /// GuardDuty's organization settings, the same in every governed Region.
@@ -148,6 +148,14 @@ pub struct WantedTrail {
     pub kept: BTreeSet<String>,
     /// Names of trails that go once it stands.
     pub replaced: BTreeSet<String>,
+}
+
+impl WantedTrail {
+    /// The address of the stack that makes it.
+    pub fn address(&self) -> Option<Address> {
+        let (place, name) = self.stack.as_ref()?;
+        Some(Address::Stack(place.clone(), name.clone()))
+    }
 }
 
 /// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.

@@ -138,13 +138,7 @@ fn one(
         }
     };
     match facts.map(|facts| (facts, state(facts))) {
-        None | Some((_, State::Gone)) => {
-            match trail::in_the_way(ctx, &found.bindings, (place, name)) {
-                Some(Obstacle::Unread(unread)) => found.unread(address, unread),
-                Some(Obstacle::State { said, hint }) => found.state(address, said, Some(hint)),
-                None => create(ctx, found, address, place, wanted, None),
-            }
-        }
+        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
         Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {
@@ -203,6 +197,11 @@ fn create(
     wanted: &WantedStack,
     failed: Option<&StackFacts>,
 ) {
+    match trail::in_the_way(ctx, &found.bindings, &address) {
+        None => {}
+        Some(Obstacle::Unread(unread)) => return found.unread(address, unread),
+        Some(Obstacle::State { said, hint }) => return found.state(address, said, Some(hint)),
+    }
     let mut needs = needs(place, wanted);
     let there = at(ctx, place).map_or(There::Nothing, |at| {
         let brought = Brought {

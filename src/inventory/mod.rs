@@ -289,6 +289,18 @@ pub struct StackFacts {
     pub termination_protection: bool,
 }
 
+/// One trail of CloudTrail's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailFacts {
+    pub name: String,
+    /// The one Region in which it can be changed.
+    pub home_region: Region,
+    /// Whether it logs every account of the organization.
+    pub organization: bool,
+    pub multi_region: bool,
+    pub bucket: String,
+}
+
 /// The customer's own recorder and delivery channel of one account and Region, by name. Config has one of each
 /// at most; recorders that are linked to a service are not among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -314,18 +326,6 @@ impl StackFacts {
     pub fn is_rolled_back(&self) -> bool {
         self.status == "ROLLBACK_COMPLETE"
     }
-}
-
-/// One trail of CloudTrail's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrailFacts {
-    pub name: String,
-    /// The one Region in which it can be changed.
-    pub home_region: Region,
-    /// Whether it logs every account of the organization.
-    pub organization: bool,
-    pub multi_region: bool,
-    pub bucket: String,
 }
 
 /// What GuardDuty tells of the organization in one Region.

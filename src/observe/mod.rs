@@ -224,9 +224,8 @@ impl Reader<'_> {
             stacks: &stacks,
             preparation: &preparation,
         };
-        let recorders = recorders::read(self, known);
         let (recorders, trails) = tokio::join!(
-            or_read(kept.recorders, recorders),
+            or_read(kept.recorders, recorders::read(self, known)),
             or_read(kept.trails, trails::read(self, &stacks)),
         );
         Inventory {

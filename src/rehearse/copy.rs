@@ -60,8 +60,8 @@ pub fn copy(
     }
     copy.stacks();
     copy.guardduty()?;
-    copy.recorders()?;
     copy.trails()?;
+    copy.recorders()?;
     copy.builder.reseed(seed);
     Ok(Copied {
         world: copy.builder.build(),

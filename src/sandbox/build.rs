@@ -715,6 +715,19 @@ impl Builder {
         Ok(())
     }
 
+    /// A trail, unless a stack has made it already. Nothing is asked of its bucket.
+    pub fn trail(&mut self, new: &NewTrail) -> Result<(), AwsError> {
+        let now = self.world.now;
+        let management = self.world.management_account.clone();
+        let state = self.world.region_mut(&management, &new.region)?;
+        state
+            .cloudtrail
+            .trails
+            .entry(new.name.clone())
+            .or_insert_with(|| cloudtrail::logging_since(now, new));
+        Ok(())
+    }
+
     /// A detector that another account administers, by invitation.
     pub fn invited(&mut self, account: &str, region: &str, by: &str) -> Result<(), AwsError> {
         let _ = guardduty::create_for(&mut self.world, account, region, true);
@@ -749,19 +762,6 @@ impl Builder {
         });
         state.channel =
             channel.map(|name| json!({"name": name, "s3BucketName": format!("config-{account}")}));
-        Ok(())
-    }
-
-    /// A trail, unless a stack has made it already. Nothing is asked of its bucket.
-    pub fn trail(&mut self, new: &NewTrail) -> Result<(), AwsError> {
-        let now = self.world.now;
-        let management = self.world.management_account.clone();
-        let state = self.world.region_mut(&management, &new.region)?;
-        state
-            .cloudtrail
-            .trails
-            .entry(new.name.clone())
-            .or_insert_with(|| cloudtrail::logging_since(now, new));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
     reason = "other processes live in real time, and who runs tests is told why one was left out"
 )]
 
+mod account_changes;
 mod accounts;
 mod baselines;
 mod broken_plans;

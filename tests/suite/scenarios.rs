@@ -106,3 +106,8 @@ fn compared() {
 fn accounts() {
     in_sandbox("accounts");
 }
+
+#[test]
+fn adopted() {
+    in_sandbox("adopted");
+}

@@ -368,7 +368,18 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         for (number, reach) in &updates {
             needs.extend(after.last().cloned());
-            after.push(self.update_instances(found, *number, reach, &act, &fields, &needs));
+            let address = self.update_instances(found, *number, reach, &act, &fields, &needs);
+            for key in reach
+                .expect
+                .iter()
+                .filter(|key| there.failed.contains(*key))
+            {
+                prepare(self.ctx, found, key, "its stack instances failed");
+                if let Some(update) = found.changes.get_mut(&address) {
+                    update.needs.insert(Address::Access((*key).clone()));
+                }
+            }
+            after.push(address);
         }
         if release {
             let reason = match hold {
@@ -634,6 +645,15 @@ impl<'a, 'c> Set<'a, 'c> {
             );
         }
     }
+}
+
+/// Whether an update of instances, by its fields, brings the set as it is to those that are behind, and
+/// changes nothing of the set itself.
+pub(super) fn is_mending(fields: &[FieldChange]) -> bool {
+    let where_to = ["ous", "accounts", "regions"];
+    fields
+        .iter()
+        .all(|field| where_to.contains(&field.field.as_str()))
 }
 
 impl Reach<'_> {

@@ -132,9 +132,9 @@ impl Simulation {
                 .guardduty
                 .entry(region.clone())
                 .or_insert(GuardDutyFacts {
-                    elsewhere: BTreeMap::new(),
                     administrator: Seen::Known(None),
                     detector: Seen::Known(None),
+                    elsewhere: BTreeMap::new(),
                 });
         }
         self.inventory
@@ -289,7 +289,6 @@ impl Simulation {
             | Act::AddGuardDutyMembers { .. }
             | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
             Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
-            Act::RemoveRecorder { .. } => self.remove_recorder(change),
             Act::DeleteTrail { arn, successor, .. } => {
                 assert!(
                     successor.is_none()
@@ -298,6 +297,7 @@ impl Simulation {
                 let trails = known(self.inventory.trails.as_mut().unwrap());
                 trails.remove(arn).unwrap();
             }
+            Act::RemoveRecorder { .. } => self.remove_recorder(change),
             Act::CreateStackSet(_)
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }

@@ -164,9 +164,9 @@ fn what_was_not_read_whole_is_not_kept_however_deep_it_lies() {
     inventory.guardduty = BTreeMap::from([(
         "eu-west-1".parse().expect("a Region"),
         crate::inventory::GuardDutyFacts {
-            elsewhere: BTreeMap::new(),
             administrator: Seen::Known(None),
             detector: Seen::Unread(unread()),
+            elsewhere: BTreeMap::new(),
         },
     )]);
     let not_told = Answer {
