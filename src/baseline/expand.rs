@@ -9,8 +9,8 @@ use super::reader::did_you_mean;
 use super::template::Template;
 use super::words::{Piece, Words};
 use super::{
-    BaselineProblem, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
-    WantedTrail, builtin, folder,
+    BaselineProblem, ExistingRecorders, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack,
+    WantedStackSet, WantedTrail, builtin, folder,
 };
 use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackName, Tags};
@@ -139,6 +139,18 @@ impl Chosen<'_> {
             Some(OptionValue::List(items)) => items.iter().filter_map(Words::literal).collect(),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// What an option says of recorders that are there.
+    fn existing_recorders(&self, option: Option<&String>) -> ExistingRecorders {
+        let chosen = match option.and_then(|option| self.options.get(option)) {
+            Some(OptionValue::String(words)) => words.literal(),
+            _ => None,
+        };
+        ExistingRecorders::ALL
+            .into_iter()
+            .find(|existing| chosen == Some(existing.word()))
+            .unwrap_or_default()
     }
 
     /// All values that a list option can have.
@@ -494,6 +506,7 @@ impl Expansion<'_> {
                 .get(&stack.name)
                 .map(|(places, _)| places.clone());
             for place in places.unwrap_or_default() {
+                let existing = baseline.existing_recorders(stack.existing_recorders.as_ref());
                 self.stack(
                     baseline,
                     place,
@@ -501,11 +514,16 @@ impl Expansion<'_> {
                     template,
                     &stack.parameters,
                     &stack.needs,
+                    existing,
                 );
             }
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a stack or a stack set"
+    )]
     fn stack(
         &mut self,
         baseline: &Chosen<'_>,
@@ -514,6 +532,7 @@ impl Expansion<'_> {
         template: &Template,
         parameters: &BTreeMap<String, Words>,
         needs: &[Need],
+        existing_recorders: ExistingRecorders,
     ) {
         let mut needs = self.needs(baseline, needs);
         if let Place::Member(key, _) = &place {
@@ -525,6 +544,7 @@ impl Expansion<'_> {
             parameters: self.parameters(baseline, parameters, Some(place.region())),
             capabilities: template.capabilities(),
             tags: ownership(),
+            existing_recorders,
             needs,
         };
         self.wanted.stacks.insert((place, name.clone()), stack);
@@ -541,6 +561,7 @@ impl Expansion<'_> {
             let regions = self.regions(baseline, &set.region);
             let mut needs = self.needs(baseline, &set.needs);
             needs.insert(Address::StackSetsAccess);
+            let existing = baseline.existing_recorders(set.existing_recorders.as_ref());
             let wanted = WantedStackSet {
                 full_name: self.full_name(&set.name),
                 description: set.description.clone(),
@@ -551,6 +572,7 @@ impl Expansion<'_> {
                 regions: regions.clone(),
                 retain_on_removal: set.retain_on_removal,
                 except: self.plan.ous_without(baseline.name),
+                existing_recorders: existing,
                 needs,
             };
             self.wanted.stack_sets_access = true;
@@ -565,6 +587,7 @@ impl Expansion<'_> {
                         template,
                         &set.parameters,
                         &set.needs,
+                        existing,
                     );
                 }
             }
@@ -680,7 +703,24 @@ impl Expansion<'_> {
                 bucket_arn: self.fill(baseline, &export.bucket_arn, None),
                 key_arn: self.fill(baseline, &export.key_arn, None),
             });
+        let replaced = match spec
+            .replace_administrator
+            .as_ref()
+            .and_then(|option| Some((option, baseline.options.get(option)?)))
+        {
+            Some((option, OptionValue::String(words))) if words.literal() != Some("") => {
+                let id = words.literal().and_then(|text| text.parse().ok());
+                if id.is_none() {
+                    let complaint = ("must be an account id of 12 digits".to_owned(), None);
+                    self.problems
+                        .push(about(baseline.name, Some(option.clone()), complaint));
+                }
+                id
+            }
+            _ => None,
+        };
         self.wanted.guardduty = Some(WantedGuardDuty {
+            replaced,
             regions: self.regions(baseline, &spec.region),
             administrator,
             features,

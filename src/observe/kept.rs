@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use crate::inventory::{
     AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
-    PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts, TrailFacts,
+    PolicyFacts, PolicyId, PreparationFacts, RecorderFacts, Seen, StackFacts, StackSetFacts,
+    TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
 
@@ -29,7 +30,7 @@ pub(super) struct Parts {
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
-    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
+    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<RecorderFacts>>>,
     pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
 }
 

@@ -51,6 +51,10 @@ pub(super) struct Instances<'a> {
     /// The OUs of each stage that are no targets of the set yet.
     new_targets: BTreeMap<u16, Vec<&'a OuPath>>,
     stage_ou_of: BTreeMap<&'a AccountKey, &'a OuPath>,
+    /// Accounts that something stands in the way in, so that operations on whole OUs leave them out.
+    left_out: BTreeSet<&'a AccountKey>,
+    /// The Regions of these in which nothing does.
+    pub(super) apart: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     regions: BTreeSet<Region>,
     pub(super) other_regions: BTreeSet<Region>,
     pub(super) other_targets: BTreeSet<OuId>,
@@ -78,6 +82,8 @@ impl<'a> Instances<'a> {
             others_outdated: BTreeSet::new(),
             new_targets: BTreeMap::new(),
             stage_ou_of: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            apart: BTreeMap::new(),
             regions: wanted.regions.clone(),
             other_regions: BTreeSet::new(),
             other_targets: BTreeSet::new(),
@@ -126,20 +132,27 @@ impl<'a> Instances<'a> {
         there
     }
 
-    /// Leaves an account out of what is created; the stage that cannot be rolled out with it, if that is
-    /// to be for the first time.
-    pub(super) fn without(&mut self, key: &AccountKey) -> Option<u16> {
-        self.joining.remove(key);
-        for missing in self.missing.values_mut() {
-            missing.remove(key);
+    /// Leaves accounts out of what is created, in the Regions where something stands in the way; their other
+    /// Regions are set [`apart`](Self::apart).
+    pub(super) fn leave_out(&mut self, places: &BTreeMap<&'a AccountKey, BTreeSet<Region>>) {
+        for (&key, regions) in places {
+            self.left_out.insert(key);
+            // Auto-deployment goes to a joining account by itself, whatever is there.
+            let joins = self.joining.remove(key).is_some();
+            let mut free = BTreeSet::new();
+            for missing in self.missing.values_mut() {
+                free.extend(missing.remove(key).unwrap_or_default());
+            }
+            let above = self.stage_ou_of.get(key);
+            let mut new = self.new_targets.values().flatten();
+            if !joins && above.is_some_and(|above| new.any(|new| new == above)) {
+                free.clone_from(&self.regions);
+            }
+            free.retain(|region| !regions.contains(region));
+            if !free.is_empty() {
+                self.apart.insert(key, free);
+            }
         }
-        let above = *self.stage_ou_of.get(key)?;
-        let (&number, _) = self
-            .new_targets
-            .iter()
-            .find(|(_, new)| new.contains(&above))?;
-        self.new_targets.remove(&number);
-        Some(number)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of `of`, named")]
@@ -326,6 +339,7 @@ impl<'a> Instances<'a> {
                         Reach {
                             ous: registered,
                             only: vec![],
+                            except: vec![],
                             regions,
                             expect: having,
                             leaving: BTreeSet::new(),
@@ -342,6 +356,7 @@ impl<'a> Instances<'a> {
                 let reach = Reach {
                     ous,
                     only,
+                    except: vec![],
                     regions,
                     expect: outdated,
                     leaving: BTreeSet::new(),
@@ -374,11 +389,16 @@ impl<'a> Instances<'a> {
                     above.is_some_and(|above| ous.contains(above))
                         && !self.joining.contains_key(key)
                 };
-                let expect = all.iter().copied().filter(reached).collect();
+                let (except, expect) = all
+                    .iter()
+                    .copied()
+                    .filter(reached)
+                    .partition(|key| self.left_out.contains(key));
                 creations.push((
                     number,
                     Reach {
                         only: vec![],
+                        except,
                         regions: wanted.regions.clone(),
                         expect,
                         leaving: BTreeSet::new(),
@@ -397,6 +417,7 @@ impl<'a> Instances<'a> {
                     Reach {
                         ous: self.ous_of(&lacking),
                         only: if whole { vec![] } else { lacking.clone() },
+                        except: vec![],
                         regions: regions.cloned().collect(),
                         expect: lacking,
                         leaving: BTreeSet::new(),

@@ -18,13 +18,13 @@ use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::recorder;
+use super::recorder::{Brought, Met};
 use super::stack::{merged, parameters};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
-use crate::change::{Act, Address, FieldChange, StackSetAct, Verb, Wave};
-use crate::inventory::{AccountRegion, AutoDeployment, OuId, Seen, StackSetFacts};
+use crate::change::{Act, Address, FieldChange, StackSetAct, Successor, Text, Verb, Wave};
+use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
@@ -66,16 +66,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             wanted,
         };
         match have.get(&wanted.full_name) {
-            None => {
-                let taken = recorder::of_set(ctx, wanted, &found.bindings);
-                if taken.is_empty() {
-                    set.bring_up(found);
-                } else {
-                    // Its stages name whole OUs, and one stack that fails holds up the others.
-                    let (said, hint) = set.told(&taken);
-                    found.state(set.address(), said, hint);
-                }
-            }
+            None => set.bring_up(found),
             Some(facts) => set.existing(found, facts),
         }
     }
@@ -106,25 +97,39 @@ struct Reach<'a> {
     ous: Vec<&'a OuPath>,
     /// Only these accounts; all of the OUs where there are none.
     only: Vec<&'a AccountKey>,
+    /// All accounts of the OUs but these.
+    except: Vec<&'a AccountKey>,
     regions: BTreeSet<Region>,
     expect: Vec<&'a AccountKey>,
     leaving: BTreeSet<OuId>,
 }
 
-impl<'a> Set<'a, '_> {
+impl<'a, 'c> Set<'a, 'c> {
     fn address(&self) -> Address {
         Address::StackSet(self.name.clone())
     }
 
-    /// What is said of recorders that stand in the way.
-    fn told(
+    /// What is met of recorders where the set has no instances yet.
+    fn recorders(
         &self,
-        taken: &BTreeMap<AccountKey, Vec<(&AccountRegion, &str)>>,
-    ) -> (String, Option<String>) {
-        recorder::told(taken.iter().flat_map(|(key, places)| {
-            let named = move |(at, name): &(_, _)| (format!("`{key}`"), *at, *name);
-            places.iter().map(named)
-        }))
+        found: &mut Findings,
+        have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
+    ) -> Met<'c> {
+        let brought = Brought {
+            template: &self.wanted.template,
+            parameters: &self.wanted.parameters,
+            existing: self.wanted.existing_recorders,
+        };
+        let places = self.ctx.inventory.recorders.keys().filter(|at| {
+            self.wanted.regions.contains(&at.region)
+                && !have.is_some_and(|have| have.contains_key(at))
+        });
+        let to_have = |key: &AccountKey| {
+            let planned = self.ctx.plan.accounts.get(key);
+            planned.is_some_and(|planned| self.stages.of_ou.contains_key(&planned.ou))
+                && instances::expected(self.ctx, key)
+        };
+        Met::at(self.ctx, found, &brought, places, to_have)
     }
 
     fn rollout(&self, number: u16) -> Address {
@@ -155,6 +160,7 @@ impl<'a> Set<'a, '_> {
         Wave {
             ous: reach.ous.iter().map(|path| ou(path)).collect(),
             accounts: accounts(&reach.only),
+            except: accounts(&reach.except),
             regions: reach.regions.clone(),
             max_concurrent: self.ctx.plan.rollout.max_concurrent,
             failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
@@ -181,6 +187,10 @@ impl<'a> Set<'a, '_> {
             let only = reach.only.iter().map(ToString::to_string).collect();
             fields.push(set("accounts", list(only)));
         }
+        if !reach.except.is_empty() {
+            let except = reach.except.iter().map(ToString::to_string).collect();
+            fields.push(set("left out", list(except)));
+        }
         let regions = reach.regions.iter().map(ToString::to_string).collect();
         fields.push(set("regions", list(regions)));
         fields
@@ -202,16 +212,18 @@ impl<'a> Set<'a, '_> {
         found
             .change(self.address(), Verb::Create, "not there", fields, act)
             .extend(needs);
+        let met = self.recorders(found, None);
         let mut before = None;
         for (&number, targets) in &self.stages.by_number {
-            let expect: Vec<&AccountKey> = targets
+            let (except, expect): (Vec<_>, Vec<_>) = targets
                 .accounts
                 .iter()
                 .filter(|key| instances::expected(self.ctx, key))
-                .collect();
+                .partition(|key| met.left_out.contains_key(key));
             let reach = Reach {
                 ous: targets.ous.iter().collect(),
                 only: vec![],
+                except: except.clone(),
                 regions: self.wanted.regions.clone(),
                 expect,
                 leaving: BTreeSet::new(),
@@ -219,10 +231,52 @@ impl<'a> Set<'a, '_> {
             let reason = format!("stage {number} of the rollout has no instances yet");
             let address = self.rollout(number);
             let needs: Vec<Address> = before.into_iter().collect();
-            self.create_instances(found, &address, &reach, &reason, &needs);
+            self.create_instances(found, &address, &reach, &met, &reason, &needs);
             found.bring_up.insert(address.clone());
+            for key in except {
+                let taken = met.left_out.get(key);
+                let free = self.wanted.regions.iter();
+                let free = free.filter(|at| taken.is_none_or(|taken| !taken.contains(at)));
+                let ous = targets.ous.iter();
+                let planned = self.ctx.plan.accounts.get(key);
+                let above = ous.filter(|ou| planned.is_some_and(|p| ou.contains(&p.ou)));
+                self.other_regions(
+                    found,
+                    key,
+                    above.collect(),
+                    free.cloned().collect(),
+                    &met,
+                    &[address.clone()],
+                );
+            }
             before = Some(address);
         }
+    }
+
+    /// The Regions of an account in which nothing stands in the way.
+    fn other_regions(
+        &self,
+        found: &mut Findings,
+        key: &AccountKey,
+        ous: Vec<&OuPath>,
+        regions: BTreeSet<Region>,
+        met: &Met<'_>,
+        after: &[Address],
+    ) {
+        if regions.is_empty() {
+            return;
+        }
+        let reach = Reach {
+            ous,
+            only: vec![key],
+            except: vec![],
+            regions,
+            expect: vec![key],
+            leaving: BTreeSet::new(),
+        };
+        let address = Address::RolloutTo(self.name.clone(), key.clone());
+        let reason = "a recorder that is there leaves only these Regions";
+        self.create_instances(found, &address, &reach, met, reason, after);
     }
 
     /// One creation of instances; its accounts must be ready and in their OUs.
@@ -231,6 +285,7 @@ impl<'a> Set<'a, '_> {
         found: &mut Findings,
         address: &Address,
         reach: &Reach<'_>,
+        met: &Met<'_>,
         reason: &str,
         after: &[Address],
     ) {
@@ -241,11 +296,25 @@ impl<'a> Set<'a, '_> {
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
         }
+        // Removed as late as can be, and only if what comes in its place can come.
+        let mut removals = BTreeSet::new();
+        for key in &reach.expect {
+            let (ctx, successor) = (self.ctx, self.successor());
+            removals.extend(met.remove(ctx, found, key, &reach.regions, &successor, &needs));
+        }
+        needs.extend(removals);
+        let mut wave = self.wave(reach);
+        let mut fields = Self::wave_fields(reach);
+        if reach.only.is_empty() {
+            for stranger in met.strangers_in(&reach.ous) {
+                wave.except.push(Text::literal(stranger.as_str()));
+                fields.push(set("left out too", stranger.as_str()));
+            }
+        }
         let act = Act::CreateStackInstances {
             name: self.wanted.full_name.clone(),
-            wave: self.wave(reach),
+            wave,
         };
-        let fields = Self::wave_fields(reach);
         found
             .change(address.clone(), Verb::Create, reason, fields, act)
             .extend(needs);
@@ -271,14 +340,8 @@ impl<'a> Set<'a, '_> {
             }
         };
         let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
-        for (key, places) in recorder::of_set(self.ctx, self.wanted, &found.bindings) {
-            let address = there.without(&key).map_or_else(
-                || Address::RolloutTo(self.name.clone(), key.clone()),
-                |number| self.rollout(number),
-            );
-            let (said, hint) = self.told(&BTreeMap::from([(key, places)]));
-            found.state(address, said, hint);
-        }
+        let met = self.recorders(found, Some(have));
+        there.leave_out(&met.left_out);
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
         let auto = facts.auto_deployment;
@@ -331,8 +394,12 @@ impl<'a> Set<'a, '_> {
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
-        self.complete(found, &there, after);
+        self.complete(found, &there, &met, after);
         self.report_strays(found, facts, &there);
+    }
+
+    fn successor(&self) -> Successor {
+        Successor::StackSet(self.wanted.full_name.clone())
     }
 
     fn first_stage(&self) -> u16 {
@@ -449,6 +516,7 @@ impl<'a> Set<'a, '_> {
         let reach = Reach {
             ous: there.ous_of(&keys),
             only: keys,
+            except: vec![],
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
             leaving: BTreeSet::new(),
@@ -469,7 +537,13 @@ impl<'a> Set<'a, '_> {
 
     /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
     /// theirs, and of accounts that join.
-    fn complete(&self, found: &mut Findings, there: &Instances<'_>, after: Vec<Address>) {
+    fn complete(
+        &self,
+        found: &mut Findings,
+        there: &Instances<'_>,
+        met: &Met<'_>,
+        after: Vec<Address>,
+    ) {
         let mut needs = after.clone();
         for (number, reach, first) in there.creations(self.stages, self.wanted) {
             let (address, reason) = if first {
@@ -479,17 +553,22 @@ impl<'a> Set<'a, '_> {
                 let reason = format!("instances of stage {number} are missing");
                 (Address::RolloutRepair(self.name.clone(), number), reason)
             };
-            self.create_instances(found, &address, &reach, &reason, &needs);
+            self.create_instances(found, &address, &reach, met, &reason, &needs);
             if first {
                 found.bring_up.insert(address.clone());
             }
             needs.push(address);
+        }
+        for (&key, regions) in &there.apart {
+            let ous = there.ous_of(&[key]);
+            self.other_regions(found, key, ous, regions.clone(), met, &needs);
         }
         for (key, leaving) in &there.joining {
             let keys = [*key];
             let reach = Reach {
                 ous: there.ous_of(&keys),
                 only: keys.to_vec(),
+                except: vec![],
                 regions: self.wanted.regions.clone(),
                 expect: keys.to_vec(),
                 leaving: leaving.clone(),
@@ -499,6 +578,19 @@ impl<'a> Set<'a, '_> {
             needs.extend(after.iter().cloned());
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
+            // Auto-deployment begins with the move, so what stands in its way goes before that; and only if the
+            // account can be moved.
+            let move_there = Address::Placement((*key).clone());
+            let move_needs = match found.changes.get(&move_there) {
+                Some(change) => change.all_needs(),
+                None => BTreeSet::from([move_there.clone()]),
+            };
+            let (ctx, regions, successor) = (self.ctx, &self.wanted.regions, self.successor());
+            let removals = met.remove(ctx, found, key, regions, &successor, &move_needs);
+            if let Some(change) = found.changes.get_mut(&move_there) {
+                change.needs.extend(removals.iter().cloned());
+            }
+            needs.extend(removals);
             let act = Act::CreateStackInstances {
                 name: self.wanted.full_name.clone(),
                 wave: self.wave(&reach),
@@ -570,6 +662,7 @@ impl Reach<'_> {
         Reach {
             ous: vec![],
             only: vec![],
+            except: vec![],
             regions: BTreeSet::new(),
             expect: vec![],
             leaving: BTreeSet::new(),

@@ -4,6 +4,7 @@ mod identity_rules;
 mod laws;
 mod policy_rules;
 mod random;
+mod recorder_rules;
 mod rules;
 mod samples;
 mod simulate;
