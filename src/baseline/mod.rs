@@ -26,7 +26,7 @@ pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
 use crate::change::{Place, Text};
-use crate::plan::{AccountKey, OuPath, Principal, Region, StackName, Tags};
+use crate::plan::{AccountKey, OuPath, Principal, Region, StackId, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub struct WantedStackSet {
     /// The OUs of the plan whose accounts are to have none of it, those below them named too.
     #[serde(default)]
     pub except: BTreeSet<OuPath>,
+    /// Stacks that are there and are to become its instances.
+    #[serde(default)]
+    pub existing_stacks: BTreeSet<StackId>,
     pub needs: BTreeSet<crate::change::Address>,
 }
 

@@ -20,6 +20,7 @@ mod preparation;
 mod run;
 mod schedule;
 mod stack;
+mod stack_import;
 mod stack_set;
 mod stop;
 mod tag;

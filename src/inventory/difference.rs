@@ -478,6 +478,16 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                 }),
             ));
         }
+        Kind::ExistingStacks => {
+            asked = Some(placed(
+                &mut by_key,
+                inventory.existing_stacks.iter().map(|(id, facts)| {
+                    let account = names.account(id.account().as_str());
+                    let name = format!("{} in {account}/{}", id.name(), id.region());
+                    (id.to_string(), name, json(facts))
+                }),
+            ));
+        }
         Kind::RootAccess => {
             let root_access = inventory.root_access.iter();
             asked = Some(placed(

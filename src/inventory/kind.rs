@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, PreparationFacts, Seen, Unread};
+use super::{ExistingStack, Inventory, PreparationFacts, Seen, Unread};
 
 /// A field of [`Inventory`], or what the services said for controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,13 +24,14 @@ pub enum Kind {
     Preparation,
     RootAccess,
     Recorders,
+    ExistingStacks,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 15] = [
+    pub const OF_INVENTORY: [Kind; 16] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -46,6 +47,7 @@ impl Kind {
         Kind::Preparation,
         Kind::RootAccess,
         Kind::Recorders,
+        Kind::ExistingStacks,
     ];
 
     /// What it is called.
@@ -66,6 +68,7 @@ impl Kind {
             Kind::Preparation => "preparation",
             Kind::RootAccess => "root access",
             Kind::Recorders => "recorders",
+            Kind::ExistingStacks => "existing stacks",
             Kind::Controls => "controls",
         }
     }
@@ -93,6 +96,7 @@ impl Inventory {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -169,6 +173,10 @@ impl Inventory {
                 parts.flatten().collect()
             }
             Kind::Recorders => recorders.values().filter_map(Seen::unread).collect(),
+            Kind::ExistingStacks => existing_stacks
+                .values()
+                .filter_map(ExistingStack::unread)
+                .collect(),
             Kind::RootAccess => root_access
                 .as_ref()
                 .and_then(Seen::unread)
@@ -203,6 +211,7 @@ impl Inventory {
             Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
             Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
+            Kind::ExistingStacks => swap(&mut self.existing_stacks, &mut from.existing_stacks),
             Kind::Controls => {}
         }
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 use crate::inventory::{
-    AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
-    PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
+    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts,
 };
-use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
+use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
 pub(super) type Accounts = Seen<BTreeMap<AccountId, AccountFacts>>;
 pub(super) type Ous = Seen<BTreeMap<OuId, OuFacts>>;
@@ -30,6 +30,7 @@ pub(super) struct Parts {
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
     pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
+    pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
 }
 
 impl Parts {
@@ -57,6 +58,7 @@ impl Parts {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -78,6 +80,7 @@ impl Parts {
             preparation: only(kinds, Kind::Preparation, preparation),
             root_access: only(kinds, Kind::RootAccess, root_access),
             recorders: only(kinds, Kind::Recorders, recorders),
+            existing_stacks: only(kinds, Kind::ExistingStacks, existing_stacks),
         }
     }
 }

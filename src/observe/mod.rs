@@ -10,6 +10,7 @@ mod accounts;
 pub mod cache;
 mod contacts;
 mod deep;
+mod existing_stacks;
 mod guardduty;
 mod kept;
 mod organization;
@@ -210,7 +211,11 @@ impl Reader<'_> {
         );
         // Last: only where these say that a stack is missing.
         let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
-        let recorders = or_read(kept.recorders, recorders).await;
+        let existing_stacks = existing_stacks::read(self, &accounts, &stack_sets);
+        let (recorders, existing_stacks) = tokio::join!(
+            or_read(kept.recorders, recorders),
+            or_read(kept.existing_stacks, existing_stacks),
+        );
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -229,6 +234,7 @@ impl Reader<'_> {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
         }
     }
 
@@ -294,6 +300,7 @@ impl Reader<'_> {
             preparation,
             root_access: None,
             recorders: BTreeMap::new(),
+            existing_stacks: BTreeMap::new(),
         }
     }
 

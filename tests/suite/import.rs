@@ -444,6 +444,7 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
         let mut plan = plan.clone();
         let choice = BaselineChoice {
             folder: None,
+            existing_stacks: BTreeMap::new(),
             options: options
                 .iter()
                 .map(|(option, value)| (option.to_string(), (*value).into()))

@@ -31,5 +31,6 @@ mod roles;
 mod rules;
 mod sandbox_core;
 mod scenarios;
+mod stack_imports;
 mod support;
 mod templates;

@@ -122,6 +122,29 @@ impl<'a> Instances<'a> {
         there
     }
 
+    /// Leaves a place out of what is created, or forgotten: a stack that is there is taken in.
+    pub(super) fn imported(&mut self, key: &AccountKey, region: &Region) {
+        for missing in self.missing.values_mut() {
+            if let Some(regions) = missing.get_mut(key) {
+                regions.remove(region);
+            }
+            missing.retain(|_, regions| !regions.is_empty());
+        }
+        if let Some(regions) = self.inoperable.get_mut(key) {
+            regions.remove(region);
+        }
+        self.inoperable.retain(|_, regions| !regions.is_empty());
+    }
+
+    /// Leaves an account out of what is created, or forgotten, where its OU is a target already; elsewhere
+    /// its stage waits.
+    pub(super) fn held(&mut self, key: &AccountKey) {
+        for missing in self.missing.values_mut() {
+            missing.remove(key);
+        }
+        self.inoperable.remove(key);
+    }
+
     /// Leaves an account out of what is created; the stage that cannot be rolled out with it, if that is
     /// to be for the first time.
     pub(super) fn without(&mut self, key: &AccountKey) -> Option<u16> {

@@ -7,11 +7,13 @@
 //! instances are mended, and then auto-deployment goes on again.
 
 mod fate;
+mod imports;
 mod instances;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fate::{Fate, fates};
+use imports::Imports;
 use instances::Instances;
 
 use super::account::prepare;
@@ -202,8 +204,10 @@ impl<'a> Set<'a, '_> {
         found
             .change(self.address(), Verb::Create, "not there", fields, act)
             .extend(needs);
-        let mut before = None;
+        let imports = Imports::of(self, found, None, |_| false);
+        let mut before = Vec::new();
         for (&number, targets) in &self.stages.by_number {
+            before.extend(imports.add(self, found, number, &before));
             let expect: Vec<&AccountKey> = targets
                 .accounts
                 .iter()
@@ -218,10 +222,9 @@ impl<'a> Set<'a, '_> {
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
             let address = self.rollout(number);
-            let needs: Vec<Address> = before.into_iter().collect();
-            self.create_instances(found, &address, &reach, &reason, &needs);
+            self.create_instances(found, &address, &reach, &reason, &before);
             found.bring_up.insert(address.clone());
-            before = Some(address);
+            before.push(address);
         }
     }
 
@@ -271,6 +274,14 @@ impl<'a> Set<'a, '_> {
             }
         };
         let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
+        let joins = |key: &AccountKey| there.joining.contains_key(key);
+        let imports = Imports::of(self, found, Some(have), joins);
+        for (key, region) in imports.places() {
+            there.imported(key, region);
+        }
+        for key in imports.held() {
+            there.held(key);
+        }
         for (key, places) in recorder::of_set(self.ctx, self.wanted, &found.bindings) {
             let address = there.without(&key).map_or_else(
                 || Address::RolloutTo(self.name.clone(), key.clone()),
@@ -320,7 +331,7 @@ impl<'a> Set<'a, '_> {
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
-        self.complete(found, &there, after);
+        self.complete(found, &there, &imports, after);
         self.report_strays(found, facts, &there);
     }
 
@@ -458,9 +469,21 @@ impl<'a> Set<'a, '_> {
 
     /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
     /// theirs, and of accounts that join.
-    fn complete(&self, found: &mut Findings, there: &Instances<'_>, after: Vec<Address>) {
+    fn complete(
+        &self,
+        found: &mut Findings,
+        there: &Instances<'_>,
+        imports: &Imports<'_>,
+        after: Vec<Address>,
+    ) {
         let mut needs = after.clone();
+        let mut importing = imports.stages();
+        let mut imported = Vec::new();
         for (number, reach, first) in there.creations(self.stages, self.wanted) {
+            while let Some(stage) = importing.first().copied().filter(|s| *s <= number) {
+                importing.remove(&stage);
+                imported.extend(imports.add(self, found, stage, &needs));
+            }
             let (address, reason) = if first {
                 let reason = format!("stage {number} of the rollout is not complete");
                 (self.rollout(number), reason)
@@ -468,11 +491,20 @@ impl<'a> Set<'a, '_> {
                 let reason = format!("instances of stage {number} are missing");
                 (Address::RolloutRepair(self.name.clone(), number), reason)
             };
-            self.create_instances(found, &address, &reach, &reason, &needs);
+            // A whole OU waits for stacks that are taken in there; what single accounts lack does not.
+            let waits = if first {
+                [needs.clone(), imported.clone()].concat()
+            } else {
+                needs.clone()
+            };
+            self.create_instances(found, &address, &reach, &reason, &waits);
             if first {
                 found.bring_up.insert(address.clone());
             }
             needs.push(address);
+        }
+        for stage in importing {
+            imports.add(self, found, stage, &needs);
         }
         for (key, leaving) in &there.joining {
             let keys = [*key];

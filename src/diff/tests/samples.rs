@@ -158,6 +158,7 @@ pub(super) fn recorder() -> WantedStackSet {
         regions: regions(),
         retain_on_removal: true,
         except: BTreeSet::new(),
+        existing_stacks: BTreeSet::new(),
         needs: BTreeSet::new(),
     }
 }

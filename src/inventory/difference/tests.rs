@@ -126,6 +126,7 @@ fn saved() -> SavedInventory {
         preparation: BTreeMap::new(),
         root_access: None,
         recorders: BTreeMap::new(),
+        existing_stacks: BTreeMap::new(),
     });
     saved.answers = answers(true);
     saved
