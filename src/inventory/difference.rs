@@ -409,6 +409,9 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     );
                 }
             }
+            for name in &inventory.other_stack_sets {
+                put(name.clone(), format!("{name} of others"), Value::Null);
+            }
         }
         Kind::Stacks => {
             let mut places = BTreeSet::new();

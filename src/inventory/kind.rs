@@ -97,6 +97,7 @@ impl Inventory {
             root_access,
             recorders,
             existing_stacks,
+            other_stack_sets: _,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -204,7 +205,10 @@ impl Inventory {
                 &mut self.service_linked_roles,
                 &mut from.service_linked_roles,
             ),
-            Kind::StackSets => swap(&mut self.stack_sets, &mut from.stack_sets),
+            Kind::StackSets => {
+                swap(&mut self.stack_sets, &mut from.stack_sets);
+                swap(&mut self.other_stack_sets, &mut from.other_stack_sets);
+            }
             Kind::Stacks => swap(&mut self.stacks, &mut from.stacks),
             Kind::GuardDuty => swap(&mut self.guardduty, &mut from.guardduty),
             Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),

@@ -71,6 +71,9 @@ pub struct Inventory {
     /// Stacks that a plan names for its stack sets to take in. Only those that were asked about.
     #[serde(default)]
     pub existing_stacks: BTreeMap<StackId, ExistingStack>,
+    /// Names of the home Region's stack sets that are not under the plan's prefix: others' own.
+    #[serde(default)]
+    pub other_stack_sets: BTreeSet<String>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
+use super::stack_sets::StackSets;
 use crate::inventory::{
     AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
-    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, StackSetFacts,
+    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
@@ -23,7 +24,7 @@ pub(super) struct Parts {
     pub(super) delegated_administrators: Option<Seen<BTreeMap<AccountId, BTreeSet<Principal>>>>,
     pub(super) stack_sets_access: Option<Seen<bool>>,
     pub(super) service_linked_roles: Option<Seen<BTreeSet<Principal>>>,
-    pub(super) stack_sets: Option<Seen<BTreeMap<String, StackSetFacts>>>,
+    pub(super) stack_sets: Option<StackSets>,
     pub(super) stacks: Option<BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>>,
     pub(super) guardduty: Option<BTreeMap<Region, GuardDutyFacts>>,
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
@@ -59,6 +60,7 @@ impl Parts {
             root_access,
             recorders,
             existing_stacks,
+            other_stack_sets,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -73,7 +75,7 @@ impl Parts {
             ),
             stack_sets_access: only(kinds, Kind::StackSetsAccess, stack_sets_access),
             service_linked_roles: only(kinds, Kind::ServiceLinkedRoles, service_linked_roles),
-            stack_sets: only(kinds, Kind::StackSets, stack_sets),
+            stack_sets: only(kinds, Kind::StackSets, (stack_sets, other_stack_sets)),
             stacks: only(kinds, Kind::Stacks, stacks),
             guardduty: only(kinds, Kind::GuardDuty, guardduty),
             contacts: only(kinds, Kind::Contacts, contacts),

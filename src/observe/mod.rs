@@ -187,7 +187,7 @@ impl Reader<'_> {
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
-            stack_sets,
+            (stack_sets, other_stack_sets),
             root_access,
         ) = tokio::join!(
             tree,
@@ -204,9 +204,7 @@ impl Reader<'_> {
             or_read(kept.service_linked_roles, async {
                 seen(settings::service_linked_roles(self).await)
             }),
-            or_read(kept.stack_sets, async {
-                seen(stack_sets::read(self).await)
-            }),
+            or_read(kept.stack_sets, stack_sets::read(self)),
             or_read(kept.root_access, preparation::root_access(self)),
         );
         // Last: only where these say that a stack is missing.
@@ -235,6 +233,7 @@ impl Reader<'_> {
             root_access,
             recorders,
             existing_stacks,
+            other_stack_sets,
         }
     }
 
@@ -275,7 +274,7 @@ impl Reader<'_> {
     /// The account in no organization: only what lies in the account itself can be there.
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
-        let (service_linked_roles, stack_sets, stacks, guardduty, preparation) = tokio::join!(
+        let (service_linked_roles, (stack_sets, other_stack_sets), stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
@@ -293,7 +292,7 @@ impl Reader<'_> {
             delegated_administrators: Seen::Known(BTreeMap::new()),
             stack_sets_access: Seen::Known(false),
             service_linked_roles: seen(service_linked_roles),
-            stack_sets: seen(stack_sets),
+            stack_sets,
             stacks,
             guardduty,
             contacts: BTreeMap::new(),
@@ -301,6 +300,7 @@ impl Reader<'_> {
             root_access: None,
             recorders: BTreeMap::new(),
             existing_stacks: BTreeMap::new(),
+            other_stack_sets,
         }
     }
 

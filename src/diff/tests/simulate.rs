@@ -49,6 +49,7 @@ pub(super) fn empty() -> Inventory {
         root_access: Some(Seen::Known(BTreeSet::new())),
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
     }
 }
 

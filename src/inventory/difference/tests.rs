@@ -127,6 +127,7 @@ fn saved() -> SavedInventory {
         root_access: None,
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
     });
     saved.answers = answers(true);
     saved

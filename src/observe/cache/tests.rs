@@ -40,6 +40,7 @@ fn inventory(at: &str, service: &str) -> Inventory {
         root_access: None,
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
     }
 }
 
