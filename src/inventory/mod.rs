@@ -317,6 +317,8 @@ pub enum ExistingStack {
 /// What DescribeStackInstance tells of an instance that may have been imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceStack {
+    /// The full name of the stack set that it is an instance of.
+    pub stack_set: String,
     /// The stack's ARN.
     pub stack: Option<String>,
     /// Parameters that the instance has of its own and that updates of the set leave alone.

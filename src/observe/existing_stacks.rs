@@ -111,6 +111,7 @@ async fn instance_stack(
         .stack_instance
         .ok_or_else(|| AwsError::unreadable(INSTANCE, at, "no instance in the answer"))?;
     Ok(InstanceStack {
+        stack_set: set.to_owned(),
         stack: instance.stack_id().map(str::to_owned),
         overrides: instance
             .parameter_overrides()

@@ -8,6 +8,7 @@ use orgstrap::change::Act;
 use orgstrap::diff::{Because, Diff, DiffOptions, diff};
 use orgstrap::drift::{Finding, Kind};
 use orgstrap::plan;
+use orgstrap::rehearse::copy;
 use orgstrap::sandbox::cloudformation::CloudFormationState;
 use orgstrap::sandbox::cloudformation::stack::{Source, Stack, template_text};
 use orgstrap::sandbox::{Connection, Met, World};
@@ -197,6 +198,13 @@ fn orphaned_stacks_become_instances_as_the_set_would_have_made_them() {
         made[0].contains("log-archive") && !made[0].contains("shop"),
         "{made:?}"
     );
+
+    // A copy of what was read can rehearse it.
+    let (world, read) = inside::look(&subject, world);
+    let home = &subject.plan.organization.home_region;
+    let copied = copy(&read, home, &subject.plan.organization.access_role, 1).expect("a copy");
+    let rehearsed = apply(&subject, copied.world);
+    is_taken_in(&rehearsed, &stacks).unwrap_or_else(|why| panic!("in the copy: {why}"));
 
     let world = apply(&subject, world);
     is_taken_in(&world, &stacks).unwrap_or_else(|why| panic!("{why}"));

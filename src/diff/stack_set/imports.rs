@@ -62,7 +62,13 @@ impl<'a> Imports<'a> {
                 region: id.region().clone(),
             };
             let instance = have.and_then(|have| have.get(&at));
-            let named = match set.ctx.inventory.existing_stacks.get(id) {
+            let seen = set.ctx.inventory.existing_stacks.get(id);
+            if let Some(why) = seen.and_then(ExistingStack::unread) {
+                found.unread(address, why);
+                imports.held.entry(number).or_default().insert(key);
+                continue;
+            }
+            let named = match seen {
                 Some(ExistingStack::Apart(Seen::Known(facts))) => match instance {
                     Some(instance) if !instance.failed_import() => Named::Done,
                     _ if joining(key) => Named::Held(
@@ -106,15 +112,8 @@ impl<'a> Imports<'a> {
                         Named::Unfinished(own.map(field).collect())
                     }
                 }
-                Some(unread) => {
-                    if let Some(why) = unread.unread() {
-                        found.unread(address.clone(), why);
-                    }
-                    imports.held.entry(number).or_default().insert(key);
-                    continue;
-                }
-                None if instance.is_some() => Named::Done,
-                None => {
+                _ if instance.is_some() => Named::Done,
+                _ => {
                     found.unread(address.clone(), &not_asked("cloudformation:DescribeStacks"));
                     imports.held.entry(number).or_default().insert(key);
                     continue;
@@ -266,10 +265,7 @@ fn stack(set: &Set<'_, '_>, found: &Findings, id: &StackId, facts: Option<&Stack
         let said = format!("the stack {} is gone", id.name());
         return Named::Held(said, LEAVE_OUT);
     };
-    let Seen::Known(template) = &facts.template else {
-        // Told by who asked.
-        return Named::Done;
-    };
+    let template = facts.template.known().map_or("", String::as_str);
     let name = id.name();
     let stuck = matches!(
         facts.status.as_str(),
