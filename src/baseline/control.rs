@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::descriptor::AccountRef;
+use super::descriptor::{AccountRef, When};
 use super::words::Words;
 use crate::change::{Place, Text};
 use crate::drift::Severity;
@@ -37,7 +37,7 @@ pub struct ControlSpec {
     /// Controls whose findings explain this one's: where one is found, this is not told too.
     pub needs: BTreeSet<String>,
     pub references: Vec<String>,
-    pub when: Option<String>,
+    pub when: Option<When>,
 }
 
 /// How often a control is looked at.

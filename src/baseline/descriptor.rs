@@ -35,6 +35,7 @@ pub struct Descriptor {
     pub stacks: Vec<StackSpec>,
     pub stack_sets: Vec<StackSetSpec>,
     pub guardduty: Option<GuardDutySpec>,
+    pub trail: Option<TrailSpec>,
     /// The role that only reads, where the baseline brings one into every account.
     pub audit_role: Option<Words>,
     pub controls: Vec<ControlSpec>,
@@ -47,8 +48,7 @@ pub struct Descriptor {
 pub struct Delegation {
     pub principal: Principal,
     pub account: AccountRef,
-    /// A boolean option without which it is left out.
-    pub when: Option<String>,
+    pub when: Option<When>,
 }
 
 /// One `[[stack]]`.
@@ -60,7 +60,7 @@ pub struct StackSpec {
     pub region: RegionRef,
     pub parameters: BTreeMap<String, Words>,
     pub needs: Vec<Need>,
-    pub when: Option<String>,
+    pub when: Option<When>,
 }
 
 /// One `[[stack-set]]`.
@@ -77,7 +77,7 @@ pub struct StackSetSpec {
     pub retain_on_removal: bool,
     pub parameters: BTreeMap<String, Words>,
     pub needs: Vec<Need>,
-    pub when: Option<String>,
+    pub when: Option<When>,
 }
 
 /// The `[guardduty]` table. The lists are named by option, and their option's `values` are all that
@@ -92,12 +92,34 @@ pub struct GuardDutySpec {
     pub export: Option<ExportSpec>,
 }
 
+/// The `[trail]` table: the baseline makes an organization trail, of which one is enough. All but the name
+/// are named by option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailSpec {
+    pub name: Words,
+    /// The stack that makes it.
+    pub stack: StackName,
+    /// Whether a trail of the name that is there is watched instead.
+    pub adopt: String,
+    /// Trails that stay beside it.
+    pub keep: String,
+    /// Trails that go once it stands.
+    pub replace: String,
+}
+
 /// The `[guardduty.export]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportSpec {
     pub bucket_arn: Words,
     pub key_arn: Words,
-    pub when: Option<String>,
+    pub when: Option<When>,
+}
+
+/// A boolean option, and what it must be for something to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct When {
+    pub option: String,
+    pub on: bool,
 }
 
 /// An account, by its duty or by its key in the plan.
@@ -130,7 +152,7 @@ pub enum Need {
 /// What a `[baseline.NAME]` table says of every baseline, and no option is called.
 const RESERVED: [&str; 2] = ["folder", "existing_stacks"];
 
-const ROOT: [&str; 13] = [
+const ROOT: [&str; 14] = [
     "name",
     "summary",
     "costs",
@@ -143,6 +165,7 @@ const ROOT: [&str; 13] = [
     "stack",
     "stack-set",
     "guardduty",
+    "trail",
     "control",
 ];
 const OPTION: [&str; 8] = [
@@ -155,8 +178,16 @@ const OPTION: [&str; 8] = [
     "max",
     "below",
 ];
-const STACK: [&str; 6] = ["name", "template", "at", "parameters", "needs", "when"];
-const STACK_SET: [&str; 9] = [
+const STACK: [&str; 7] = [
+    "name",
+    "template",
+    "at",
+    "parameters",
+    "needs",
+    "when",
+    "unless",
+];
+const STACK_SET: [&str; 10] = [
     "name",
     "description",
     "template",
@@ -166,6 +197,7 @@ const STACK_SET: [&str; 9] = [
     "parameters",
     "needs",
     "when",
+    "unless",
 ];
 const GUARDDUTY: [&str; 6] = [
     "administrator",
@@ -175,6 +207,7 @@ const GUARDDUTY: [&str; 6] = [
     "unmanaged_features",
     "export",
 ];
+const TRAIL: [&str; 5] = ["name", "stack", "adopt", "keep", "replace"];
 const NEED: [&str; 5] = [
     "trusted-access",
     "delegated-administrator",
@@ -224,7 +257,7 @@ struct Common {
     template: String,
     parameters: BTreeMap<String, Words>,
     needs: Vec<Need>,
-    when: Option<String>,
+    when: Option<When>,
 }
 
 impl<'s> Parser<'s, '_> {
@@ -250,7 +283,7 @@ impl<'s> Parser<'s, '_> {
 
         let mut delegated_administrators = Vec::new();
         let what = "`[[delegated-administrator]]`";
-        let known = ["principal", "account", "when"];
+        let known = ["principal", "account", "when", "unless"];
         for table in self
             .reader
             .tables(&root, "delegated-administrator", what, &known)
@@ -316,6 +349,7 @@ impl<'s> Parser<'s, '_> {
             }
         }
         let guardduty = self.guardduty(&root);
+        let trail = self.trail(&root, &stacks);
         let own = name.as_ref().map(|name| name.value.as_str());
         let controls = self.controls(&root, own, &stacks, &stack_sets);
         self.check_own_outputs(&stacks);
@@ -332,6 +366,7 @@ impl<'s> Parser<'s, '_> {
             stacks,
             stack_sets,
             guardduty,
+            trail,
             audit_role,
             controls,
             templates: std::mem::take(&mut self.templates),
@@ -604,8 +639,17 @@ impl<'s> Parser<'s, '_> {
         needs
     }
 
-    fn when(&mut self, table: &Table<'_, 's>) -> Option<String> {
-        self.option_name(table, "when", OptionKind::Boolean)
+    /// `when = "OPTION"` or `unless = "OPTION"`.
+    fn when(&mut self, table: &Table<'_, 's>) -> Option<When> {
+        let when = self.option_name(table, "when", OptionKind::Boolean);
+        let unless = self.option_name(table, "unless", OptionKind::Boolean);
+        if when.is_some() && unless.is_some() {
+            let message = format!("{} has `when` or `unless`, not both", table.what);
+            self.reader.problem(&table.span_of("unless"), message, None);
+        }
+        let on = when.is_some();
+        let option = when.or(unless)?;
+        Some(When { option, on })
     }
 
     /// A key that names an option of a type.
@@ -700,7 +744,7 @@ impl<'s> Parser<'s, '_> {
         let features = self.option_name(&table, "features", OptionKind::List);
         let detector_features = self.option_name(&table, "detector_features", OptionKind::List);
         let unmanaged_features = self.option_name(&table, "unmanaged_features", OptionKind::List);
-        let known = ["bucket_arn", "key_arn", "when"];
+        let known = ["bucket_arn", "key_arn", "when", "unless"];
         let export = self
             .reader
             .subtable(&table, "export", "`[guardduty.export]`", &known)
@@ -723,6 +767,37 @@ impl<'s> Parser<'s, '_> {
             detector_features,
             unmanaged_features,
             export,
+        })
+    }
+
+    fn trail(&mut self, root: &Table<'_, 's>, stacks: &[StackSpec]) -> Option<TrailSpec> {
+        let table = self.reader.subtable(root, "trail", "`[trail]`", &TRAIL)?;
+        let name = self.reader.required_text(&table, "name");
+        let name = name.and_then(|text| self.words(&text, false));
+        let stack = self.reader.required_name::<StackName>(&table, "stack");
+        if let Some(stack) = &stack
+            && !stacks.iter().any(|spec| spec.name == stack.value)
+        {
+            let names = stacks.iter().map(|spec| spec.name.as_str());
+            let suggestion = did_you_mean(stack.value.as_str(), names);
+            let message = format!("the descriptor has no stack `{}`", stack.value);
+            self.reader.problem(&stack.span, message, suggestion);
+        }
+        for key in ["adopt", "keep", "replace"] {
+            if table.value(key).is_none() {
+                let message = format!("`[trail]` lacks `{key}`");
+                self.reader.problem(&table.span, message, None);
+            }
+        }
+        let adopt = self.option_name(&table, "adopt", OptionKind::Boolean);
+        let keep = self.option_name(&table, "keep", OptionKind::List);
+        let replace = self.option_name(&table, "replace", OptionKind::List);
+        Some(TrailSpec {
+            name: name?,
+            stack: stack?.value,
+            adopt: adopt?,
+            keep: keep?,
+            replace: replace?,
         })
     }
 

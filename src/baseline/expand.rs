@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::control::{Expected, ExpectedSpec, Places, Scope, WantedControl};
-use super::descriptor::{AccountRef, Descriptor, Need, RegionRef};
+use super::control::{Expected, ExpectedSpec, Places, ResourceRef, Scope, WantedControl};
+use super::descriptor::{AccountRef, Descriptor, Need, RegionRef, When};
 use super::option::{Complaint, OptionValue, choose};
 use super::reader::did_you_mean;
 use super::template::Template;
 use super::words::{Piece, Words};
 use super::{
     BaselineProblem, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
-    builtin, folder,
+    WantedTrail, builtin, folder,
 };
 use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName, Tags};
@@ -98,6 +98,7 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
         expansion.stacks(baseline);
         expansion.stack_sets(baseline);
         expansion.guardduty(baseline);
+        expansion.trail(baseline);
         expansion.controls(baseline);
     }
     expansion.no_detectors_beside_guardduty();
@@ -152,8 +153,11 @@ struct Chosen<'p> {
 
 impl Chosen<'_> {
     /// Whether what hangs on a boolean option is there.
-    fn on(&self, when: Option<&String>) -> bool {
-        when.is_none_or(|option| self.options.get(option).is_some_and(OptionValue::is_on))
+    fn on(&self, when: Option<&When>) -> bool {
+        when.is_none_or(|when| {
+            let option = self.options.get(&when.option);
+            option.is_some_and(OptionValue::is_on) == when.on
+        })
     }
 
     /// The items of a list option.
@@ -744,6 +748,49 @@ impl Expansion<'_> {
         });
     }
 
+    fn trail(&mut self, baseline: &Chosen<'_>) {
+        let Some(spec) = &baseline.descriptor.trail else {
+            return;
+        };
+        if self.wanted.trail.is_some() {
+            let message = "another baseline of the plan has an organization trail too".to_owned();
+            self.problem(baseline, message, None);
+            return;
+        }
+        let named = |option: &String| -> BTreeSet<String> {
+            let names = baseline.list(Some(option)).into_iter();
+            names.map(str::to_owned).collect()
+        };
+        let (kept, replaced) = (named(&spec.keep), named(&spec.replace));
+        let adopted = baseline
+            .options
+            .get(&spec.adopt)
+            .is_some_and(OptionValue::is_on);
+        let name = self.fill(baseline, &spec.name, None);
+        let own = name.value(&Bindings::default()).unwrap_or_default();
+        let both = kept.intersection(&replaced).cloned();
+        let adopted_too = replaced.iter().filter(|one| adopted && **one == own);
+        for trail in both.chain(adopted_too.cloned()).collect::<BTreeSet<_>>() {
+            let message = format!("the trail `{trail}` is to stay and to be replaced");
+            self.problems.push(about(
+                baseline.name,
+                Some(spec.replace.clone()),
+                (message, None),
+            ));
+        }
+        let stack = self
+            .places
+            .get(&spec.stack)
+            .and_then(|(places, _)| places.first())
+            .map(|place| (place.clone(), spec.stack.clone()));
+        self.wanted.trail = Some(WantedTrail {
+            name,
+            stack,
+            kept,
+            replaced,
+        });
+    }
+
     /// Every account; where the baseline's stacks leave out OUs, those that they do not leave out.
     fn every_account(&self, baseline: &Chosen<'_>, regions: BTreeSet<Region>) -> Places {
         let except = self.plan.ous_without(baseline.name);
@@ -765,7 +812,12 @@ impl Expansion<'_> {
 
     fn controls(&mut self, baseline: &Chosen<'_>) {
         for control in &baseline.descriptor.controls {
-            if !baseline.on(control.when.as_ref()) {
+            let left_out = |resource: &ResourceRef| self.left_out.contains(&resource.stack);
+            let resource = control.resource.clone().filter(|one| !left_out(one));
+            // With its stack goes what would be compared with it.
+            let compares = control.fix.needs_resource() || !control.properties.is_empty();
+            let lost = compares && resource != control.resource;
+            if lost || !baseline.on(control.when.as_ref()) {
                 continue;
             }
             let organization = &self.plan.organization;
@@ -810,7 +862,7 @@ impl Expansion<'_> {
                 probe: control.probe,
                 arguments,
                 expect,
-                resource: control.resource.clone(),
+                resource,
                 properties: control.properties.clone(),
                 fix: control.fix,
                 hint: control.hint.clone(),

@@ -45,6 +45,8 @@ pub struct Wanted {
     pub stacks: BTreeMap<(Place, StackName), WantedStack>,
     pub stack_sets: BTreeMap<StackName, WantedStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
+    #[serde(default)]
+    pub trail: Option<WantedTrail>,
     /// The role that only reads, by which a check enters the accounts that have it.
     #[serde(default)]
     pub audit_role: Option<String>,
@@ -101,6 +103,19 @@ pub struct WantedGuardDuty {
     pub detector_features: BTreeMap<String, bool>,
     /// Bucket and key ARNs for exported findings.
     pub export: Option<GuardDutyExport>,
+}
+
+/// The organization's trail, and what is to become of those that were there before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WantedTrail {
+    pub name: Text,
+    /// The stack that makes it, in the management account's home Region; `None` where a trail of that name is
+    /// there and is watched as it is.
+    pub stack: Option<(Place, StackName)>,
+    /// Names of trails that stay beside it.
+    pub kept: BTreeSet<String>,
+    /// Names of trails that go once it stands.
+    pub replaced: BTreeSet<String>,
 }
 
 /// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::control::ControlFix;
-use super::descriptor::{AccountRef, Descriptor, RegionRef};
+use super::descriptor::{AccountRef, Descriptor, RegionRef, When};
 use super::option::{OptionSpec, OptionValue};
 use super::{BaselineProblem, builtin};
 use crate::inventory::Probe;
@@ -163,8 +163,11 @@ fn region(region: &RegionRef) -> String {
     }
 }
 
-fn condition(when: Option<&String>) -> String {
-    when.map_or(String::new(), |option| format!(", if `{option}` is on"))
+fn condition(when: Option<&When>) -> String {
+    when.map_or(String::new(), |When { option, on }| {
+        let word = if *on { "if" } else { "unless" };
+        format!(", {word} `{option}` is on")
+    })
 }
 
 fn template(name: &str) -> String {

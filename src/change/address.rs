@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::visible;
 use crate::plan::{
     AccountKey, ContactKind, OuPath, PolicyKey, PolicyType, Principal, Region, StackName,
 };
@@ -46,6 +47,8 @@ pub enum Address {
     GuardDutyMembers(Region),
     GuardDutyExport(Region),
     Stack(Place, StackName),
+    /// A trail of the management account that the baseline did not make, by its home Region and name.
+    Trail(Region, String),
     StackSet(StackName),
     /// Auto-deployment held back while a staged update runs.
     RolloutHold(StackName),
@@ -184,6 +187,7 @@ impl fmt::Display for Address {
             Address::GuardDutyMembers(region) => write!(f, "guardduty members in {region}"),
             Address::GuardDutyExport(region) => write!(f, "guardduty export in {region}"),
             Address::Stack(place, name) => write!(f, "stack {name} in {place}"),
+            Address::Trail(region, name) => write!(f, "trail {} in {region}", visible(name)),
             Address::StackSet(name) => write!(f, "stack set {name}"),
             Address::RolloutHold(name) => write!(f, "auto-deployment hold of {name}"),
             Address::Rollout(name, stage) => write!(f, "rollout of {name}, stage {stage}"),

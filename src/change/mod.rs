@@ -211,6 +211,13 @@ pub enum Act {
 
     CreateStack(StackAct),
     UpdateStack(StackAct),
+    /// `cloudtrail:DeleteTrail`, of the management account's in its home Region; first the successor must log.
+    DeleteTrail {
+        region: Region,
+        arn: String,
+        /// Name of the trail in the organization's home Region that takes its place and is there before.
+        successor: Option<Text>,
+    },
     CreateStackSet(StackSetAct),
     /// Changes settings that carry no template: auto-deployment, managed execution, description.
     UpdateStackSetSettings {
@@ -405,6 +412,7 @@ impl Act {
                 visit(to);
             }
             Act::Tag { resource, .. } => visit(resource),
+            Act::DeleteTrail { successor, .. } => successor.iter().for_each(visit),
             Act::AttachPolicy { policy, target } | Act::DetachPolicy { policy, target } => {
                 visit(policy);
                 visit(target);

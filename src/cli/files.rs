@@ -15,6 +15,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), CommandError>
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    must_be_there(folder, path)?;
     // Temporary files are made with mode 0600 and keep it when they take their place.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| wrong(&error))?;
     file.write_all(text.as_bytes())
@@ -22,6 +23,19 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), CommandError>
         .map_err(|error| wrong(&error))?;
     file.persist(path).map_err(|error| wrong(&error.error))?;
     Ok(())
+}
+
+/// A folder that is not there is more often a typing error than wanted.
+fn must_be_there(folder: &Path, path: &Path) -> Result<(), CommandError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let folder = folder.display();
+    let said = format!(
+        "could not write {}: there is no folder {folder}",
+        path.display()
+    );
+    Err(CommandError::new(said).hint(format!("`mkdir -p {folder}` makes it")))
 }
 
 /// Writes several files, all of them or none: `files` are paths relative to `folder`. Those that are there
@@ -33,6 +47,7 @@ pub(super) fn write_all(
     let wrong = |path: &Path, error: &std::io::Error| {
         CommandError::caused(format!("could not write {}", path.display()), error)
     };
+    must_be_there(folder, folder)?;
     // In the same file system, so that a file takes its place at once.
     let stage = tempfile::tempdir_in(folder).map_err(|error| wrong(folder, &error))?;
     let mut staged = Vec::new();

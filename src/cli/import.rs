@@ -9,8 +9,8 @@ use super::{Global, Output, compare, files, inventory, session, subject};
 use crate::aws::Caller;
 use crate::baseline;
 use crate::diff::{DiffOptions, diff};
-use crate::import::{Choices, ImportError, Imported, import, present};
-use crate::inventory::{AccountState, Inventory};
+use crate::import::{Choices, ImportError, Imported, import, looked_for, present};
+use crate::inventory::{AccountState, Inventory, Seen};
 use crate::plan::{self, BaselineKey, OrgPlan, Region};
 use crate::report::{Printer, import as report};
 
@@ -104,7 +104,7 @@ fn home_region(global: &Global) -> Result<Region, CommandError> {
 
 /// Reads the organization with a plan that says nothing of it, tries the access role on accounts that were
 /// invited, because AWS makes it in those alone that it creates, and looks for baselines where there are stack
-/// sets with orgstrap's prefix.
+/// sets with orgstrap's prefix or trails.
 fn read(
     verb: &Import,
     choices: &mut Choices,
@@ -117,10 +117,8 @@ fn read(
     session::reading_anybodys(&plan, global, printer, async |session| {
         let mut plan = plan.clone();
         plan.organization.management_account = session.management.clone();
-        let subject = subject::Subject {
-            plan,
-            wanted: Default::default(),
-        };
+        let wanted = looked_for(&plan);
+        let subject = subject::Subject { plan, wanted };
         printer.detail("Reading AWS…");
         let mut inventory = compare::read(session, &subject, printer).await?;
         for facts in inventory
@@ -145,7 +143,8 @@ fn read(
             }
         }
         let sets = inventory.stack_sets.known();
-        if sets.is_some_and(|sets| !sets.is_empty()) {
+        let trails = inventory.trails.as_ref().and_then(Seen::known);
+        if sets.is_some_and(|sets| !sets.is_empty()) || trails.is_some_and(|all| !all.is_empty()) {
             let imported = import(&inventory, choices).map_err(refused)?;
             let files = texts(&verb.out, &imported)?;
             let bare = staged(&files, &verb.out, printer)?;
@@ -256,7 +255,10 @@ fn with_every_baseline(mut plan: OrgPlan) -> subject::Subject {
             plan.baselines.remove(&key);
         }
     }
-    let wanted = baseline::expand(&plan).unwrap_or_default();
+    let mut wanted = baseline::expand(&plan).unwrap_or_default();
+    if wanted.trail.is_none() {
+        wanted.trail = looked_for(&plan).trail;
+    }
     subject::Subject { plan, wanted }
 }
 

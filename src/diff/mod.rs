@@ -22,6 +22,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 pub mod tools;
+mod trail;
 
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,7 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     account::compare(&ctx, &mut found);
     policy::compare(&ctx, &mut found);
     stack::compare(&ctx, &mut found);
+    trail::compare(&ctx, &mut found);
     stack_set::compare(&ctx, &mut found);
     guardduty::compare(&ctx, &mut found);
     preparation::compare(&ctx, &mut found);

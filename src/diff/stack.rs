@@ -7,6 +7,7 @@ use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::recorder;
+use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
 use crate::change::{Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Text, Verb};
 use crate::inventory::{AccountRegion, Seen, StackFacts};
@@ -144,8 +145,13 @@ fn one(
                 };
                 Some(recorder::told([(account, &at, name)]))
             });
-            match other {
-                Some((said, hint)) => found.state(address, said, hint),
+            if let Some((said, hint)) = other {
+                found.state(address, said, hint);
+                return;
+            }
+            match trail::in_the_way(ctx, &found.bindings, (place, name)) {
+                Some(Obstacle::Unread(unread)) => found.unread(address, unread),
+                Some(Obstacle::State { said, hint }) => found.state(address, said, Some(hint)),
                 None => create(ctx, found, address, place, wanted, None),
             }
         }

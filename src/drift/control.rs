@@ -36,6 +36,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::GuardDutyExport(_) => ("guardduty.export", Severity::Medium),
         Address::Stack(..) if missing => ("stacks.missing", Severity::High),
         Address::Stack(..) => ("stacks.stack", Severity::Medium),
+        Address::Trail(..) => ("cloudtrail.trails", Severity::Medium),
         Address::StackSet(_) if missing => ("stacks.missing", Severity::High),
         Address::StackSet(_) => ("stacks.stack-set", Severity::Medium),
         Address::Rollout(..)

@@ -198,7 +198,8 @@ pub fn region_of(address: &Address) -> Option<&Region> {
         Address::Stack(place, _) | Address::Control(_, place) | Address::StackDrift(place, _) => {
             Some(place.region())
         }
-        Address::GuardDutyAdministrator(region)
+        Address::Trail(region, _)
+        | Address::GuardDutyAdministrator(region)
         | Address::GuardDutyOrganization(region)
         | Address::GuardDutyMembers(region)
         | Address::GuardDutyExport(region) => Some(region),

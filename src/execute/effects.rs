@@ -213,6 +213,11 @@ impl Hand<'_> {
             }
             Act::CreateStack(stack) => self.create_stack(stack).await,
             Act::UpdateStack(stack) => self.update_stack(stack).await,
+            Act::DeleteTrail {
+                region,
+                arn,
+                successor,
+            } => self.delete_trail(region, arn, successor.as_ref()).await,
             Act::CreateStackSet(set) => self.create_stack_set(set).await,
             Act::UpdateStackSetSettings {
                 name,

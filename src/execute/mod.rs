@@ -26,6 +26,7 @@ mod stop;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod wait;
 
 pub use effects::AwsEffects;

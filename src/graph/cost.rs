@@ -52,6 +52,7 @@ pub fn seconds(act: &Act) -> u64 {
         Act::RemoveStackInstances { .. } => 120,
         Act::CloseAccount { .. } => 120,
         Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
+        Act::DeleteTrail { .. } => 2,
         Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
         // Polled until its script has run.
         Act::RunAutomation { .. } => 20,

@@ -10,6 +10,7 @@ mod duties;
 mod names;
 mod options;
 mod policies;
+mod trails;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::plan::{
 };
 use names::Keys;
 use policies::ImportedPolicy;
+pub use trails::looked_for;
 
 /// What the inventory cannot tell.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,8 @@ pub struct Remark {
 pub enum RemarkKind {
     /// Chosen without being told.
     Guess,
+    /// There before, and kept an eye on as it is.
+    Adopted,
     /// An account that the management account cannot enter.
     NoAccess,
     /// Another tool manages a part of the organization.
@@ -83,6 +87,7 @@ impl RemarkKind {
     pub fn word(self) -> &'static str {
         match self {
             RemarkKind::Guess => "guessed",
+            RemarkKind::Adopted => "adopted",
             RemarkKind::NoAccess => "no access",
             RemarkKind::OtherTool => "note",
             RemarkKind::LeftOut => "left out",
@@ -194,6 +199,12 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         .map(|member| (&member.facts.id, &member.key))
         .collect();
     let (logging, secops) = duties::duties(inventory, choices, &members, &mut remarks)?;
+    let mut baselines = choices.baselines.clone();
+    if !baselines.contains_key(trails::BASELINE) {
+        let ready = logging.is_some() && secops.is_some();
+        let adopted = trails::adopted(inventory, &home_region, ready, &mut remarks);
+        baselines.extend(adopted.map(|options| (trails::BASELINE.to_owned(), options)));
+    }
     let policies = policies::policies(inventory, organization, ous, &keys, &mut remarks);
     let (trusted_access, delegated_administrators) = services(inventory, &keys, &mut remarks);
     let mut ou_tables: BTreeMap<OuPath, OuTable<'_>> = BTreeMap::new();
@@ -222,6 +233,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         ous: ou_tables,
         members,
         policies,
+        baselines,
     };
     Ok(Imported {
         plan: write::plan(&picture, &remarks),
@@ -326,6 +338,7 @@ struct Picture<'a> {
     ous: BTreeMap<OuPath, OuTable<'a>>,
     members: Vec<Member<'a>>,
     policies: Vec<ImportedPolicy<'a>>,
+    baselines: BTreeMap<String, Options>,
 }
 
 struct OuTable<'a> {

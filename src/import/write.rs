@@ -153,7 +153,7 @@ fn policies(picture: &Picture<'_>) -> Vec<(String, Table)> {
 
 fn baselines(picture: &Picture<'_>) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
-    for (name, options) in &picture.choices.baselines {
+    for (name, options) in &picture.baselines {
         let mut table = Table::new();
         for (option, chosen) in options {
             if let Some(chosen) = option_value(chosen) {

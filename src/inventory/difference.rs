@@ -491,6 +491,20 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                 }),
             ));
         }
+        Kind::Trails => {
+            let place = Some(String::new());
+            if let Some(trails) = &inventory.trails {
+                for (arn, facts) in known(trails)? {
+                    let thing = Thing {
+                        name: facts.name.clone(),
+                        place: place.clone(),
+                        value: Ok(json(facts)),
+                    };
+                    by_key.insert(arn.clone(), thing);
+                }
+            }
+            asked = Some(inventory.trails.iter().map(|_| String::new()).collect());
+        }
         Kind::RootAccess => {
             let root_access = inventory.root_access.iter();
             asked = Some(placed(

@@ -25,13 +25,14 @@ pub enum Kind {
     RootAccess,
     Recorders,
     ExistingStacks,
+    Trails,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 16] = [
+    pub const OF_INVENTORY: [Kind; 17] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -48,6 +49,7 @@ impl Kind {
         Kind::RootAccess,
         Kind::Recorders,
         Kind::ExistingStacks,
+        Kind::Trails,
     ];
 
     /// What it is called.
@@ -69,6 +71,7 @@ impl Kind {
             Kind::RootAccess => "root access",
             Kind::Recorders => "recorders",
             Kind::ExistingStacks => "existing stacks",
+            Kind::Trails => "trails",
             Kind::Controls => "controls",
         }
     }
@@ -98,6 +101,7 @@ impl Inventory {
             recorders,
             existing_stacks,
             other_stack_sets: _,
+            trails,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -178,11 +182,8 @@ impl Inventory {
                 .values()
                 .filter_map(ExistingStack::unread)
                 .collect(),
-            Kind::RootAccess => root_access
-                .as_ref()
-                .and_then(Seen::unread)
-                .into_iter()
-                .collect(),
+            Kind::Trails => trails.iter().filter_map(Seen::unread).collect(),
+            Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
             Kind::Controls => Vec::new(),
         }
     }
@@ -216,6 +217,7 @@ impl Inventory {
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
             Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
             Kind::ExistingStacks => swap(&mut self.existing_stacks, &mut from.existing_stacks),
+            Kind::Trails => swap(&mut self.trails, &mut from.trails),
             Kind::Controls => {}
         }
     }

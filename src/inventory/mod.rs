@@ -74,6 +74,9 @@ pub struct Inventory {
     /// Names of the home Region's stack sets that are not under the plan's prefix: others' own.
     #[serde(default)]
     pub other_stack_sets: BTreeSet<String>,
+    /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
+    #[serde(default)]
+    pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
 }
 
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
@@ -336,6 +339,18 @@ impl ExistingStack {
             ExistingStack::Instance(seen) => seen.unread(),
         }
     }
+}
+
+/// One trail of CloudTrail's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailFacts {
+    pub name: String,
+    /// The one Region in which it can be changed.
+    pub home_region: Region,
+    /// Whether it logs every account of the organization.
+    pub organization: bool,
+    pub multi_region: bool,
+    pub bucket: String,
 }
 
 /// What GuardDuty tells of the organization in one Region.

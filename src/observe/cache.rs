@@ -115,10 +115,12 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         .map(|set| (&set.full_name, &set.existing_stacks))
         .collect();
     let named = digest(&[&narrow, &format!("{named:?}")]);
+    let trails = digest(&[&wide, &format!("{:?}", wanted.trail)]);
     Kind::OF_INVENTORY
         .into_iter()
         .map(|kind| {
             let scope = match kind {
+                Kind::Trails => &trails,
                 Kind::Accounts
                 | Kind::Stacks
                 | Kind::GuardDuty

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::stack_sets::StackSets;
 use crate::inventory::{
     AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
-    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts,
+    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
@@ -32,6 +32,7 @@ pub(super) struct Parts {
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
     pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
     pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
+    pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
 }
 
 impl Parts {
@@ -61,6 +62,7 @@ impl Parts {
             recorders,
             existing_stacks,
             other_stack_sets,
+            trails,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -83,6 +85,7 @@ impl Parts {
             root_access: only(kinds, Kind::RootAccess, root_access),
             recorders: only(kinds, Kind::Recorders, recorders),
             existing_stacks: only(kinds, Kind::ExistingStacks, existing_stacks),
+            trails: only(kinds, Kind::Trails, trails),
         }
     }
 }

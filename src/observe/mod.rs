@@ -26,6 +26,7 @@ mod stacks;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -210,9 +211,10 @@ impl Reader<'_> {
         // Last: only where these say that a stack is missing.
         let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
         let existing_stacks = existing_stacks::read(self, &accounts, &stack_sets);
-        let (recorders, existing_stacks) = tokio::join!(
+        let (recorders, existing_stacks, trails) = tokio::join!(
             or_read(kept.recorders, recorders),
             or_read(kept.existing_stacks, existing_stacks),
+            or_read(kept.trails, trails::read(self, &stacks)),
         );
         Inventory {
             taken_at,
@@ -234,6 +236,7 @@ impl Reader<'_> {
             recorders,
             existing_stacks,
             other_stack_sets,
+            trails,
         }
     }
 
@@ -281,6 +284,7 @@ impl Reader<'_> {
             guardduty::read(self, false),
             preparation::of_management(self),
         );
+        let trails = trails::read(self, &stacks).await;
         Inventory {
             taken_at,
             caller: self.caller.clone(),
@@ -301,6 +305,7 @@ impl Reader<'_> {
             recorders: BTreeMap::new(),
             existing_stacks: BTreeMap::new(),
             other_stack_sets,
+            trails,
         }
     }
 

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::types::Stack;
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
+use crate::baseline::WantedTrail;
 use crate::change::Place;
 use crate::inventory::{AccountRegion, Seen, StackFacts};
 use crate::plan::{AccountId, AccountKey};
@@ -13,11 +14,14 @@ use crate::plan::{AccountId, AccountKey};
 pub(super) const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
 const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
 
-/// Stacks by place and full name. A place in an account that is not there yet is not asked about.
+/// Stacks by place and full name. A place in an account that is not there yet is not asked about. Where a trail
+/// is adopted, the one that could have made it is: a baseline's own trail is not somebody else's.
 pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &BTreeMap<AccountKey, AccountId>,
 ) -> BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>> {
+    let adopts = |trail: &WantedTrail| trail.stack.is_none();
+    let adopted = r.wanted.trail.as_ref().filter(|trail| adopts(trail));
     let places: BTreeSet<AccountRegion> = r
         .wanted
         .stacks
@@ -29,6 +33,7 @@ pub(super) async fn read(
                 region: region.clone(),
             }),
         })
+        .chain(adopted.map(|_| r.home()))
         .collect();
     side_by_side(places, |at| async move {
         let stacks = seen(of_place(r, &at).await);

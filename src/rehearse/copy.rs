@@ -8,7 +8,7 @@ use crate::inventory::{
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
-    Builder, NewAccount, NewDetector, NewInstance, NewPolicy, NewStack, NewStackSet,
+    Builder, NewAccount, NewDetector, NewInstance, NewPolicy, NewStack, NewStackSet, NewTrail,
 };
 use crate::sandbox::{AwsError, Time, World};
 
@@ -61,6 +61,7 @@ pub fn copy(
     }
     copy.stacks();
     copy.guardduty()?;
+    copy.trails()?;
     copy.builder.reseed(seed);
     Ok(Copied {
         world: copy.builder.build(),
@@ -104,6 +105,7 @@ fn unread(inventory: &Inventory) -> BTreeSet<&str> {
         found.push(facts.regions.as_ref().and_then(Seen::unread));
     }
     found.push(inventory.root_access.as_ref().and_then(Seen::unread));
+    found.push(inventory.trails.as_ref().and_then(Seen::unread));
     for guardduty in inventory.guardduty.values() {
         found.push(guardduty.administrator.unread());
         found.push(guardduty.detector.unread());
@@ -406,6 +408,20 @@ impl Copy<'_> {
             }
         }
         instances
+    }
+
+    fn trails(&mut self) -> Result<(), AwsError> {
+        let known = self.inventory.trails.iter().filter_map(Seen::known);
+        for trail in known.flat_map(BTreeMap::values) {
+            self.builder.trail(&NewTrail {
+                region: trail.home_region.to_string(),
+                name: trail.name.clone(),
+                bucket: trail.bucket.clone(),
+                organization: trail.organization,
+                multi_region: trail.multi_region,
+            })?;
+        }
+        Ok(())
     }
 
     fn guardduty(&mut self) -> Result<(), AwsError> {

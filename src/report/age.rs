@@ -56,8 +56,8 @@ mod tests {
             )
         );
         assert!(
-            of(&Kind::OF_INVENTORY[..14])
-                .is_some_and(|line| line.starts_with("This, but for recorders, is"))
+            of(&Kind::OF_INVENTORY[..15])
+                .is_some_and(|line| line.starts_with("This, but for trails, is"))
         );
     }
 }

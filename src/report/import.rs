@@ -15,7 +15,7 @@ pub fn text(imported: &Imported, out: &Path, left: &[String]) -> String {
     for remark in &imported.remarks {
         let style = match remark.kind {
             RemarkKind::Guess | RemarkKind::NoAccess | RemarkKind::Unread => style::WARN,
-            RemarkKind::OtherTool | RemarkKind::LeftOut => style::DIM,
+            RemarkKind::Adopted | RemarkKind::OtherTool | RemarkKind::LeftOut => style::DIM,
         };
         let _ = writeln!(
             text,

@@ -104,6 +104,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::GuardDutyMembers(_)
         | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
         Address::Stack(..) => ("stack", "stacks"),
+        Address::Trail(..) => ("trail", "trails"),
         Address::StackSet(_) => ("stack set", "stack sets"),
         Address::RolloutHold(_)
         | Address::Rollout(..)

@@ -18,7 +18,7 @@ use super::guardduty::{self, Destination};
 use super::organizations::{Member, Ou, Policy};
 use super::time::Time;
 use super::world::{Rng, World};
-use super::{iam, table};
+use super::{cloudtrail, iam, table};
 
 /// A world that is being built.
 #[derive(Debug)]
@@ -122,6 +122,16 @@ pub struct NewDetector {
     pub members: BTreeMap<String, bool>,
     /// Bucket, key and status by destination.
     pub destinations: BTreeMap<String, (String, String, String)>,
+}
+
+/// A trail of the management account, logging since the world's beginning.
+#[derive(Debug, Clone)]
+pub struct NewTrail {
+    pub region: String,
+    pub name: String,
+    pub bucket: String,
+    pub organization: bool,
+    pub multi_region: bool,
 }
 
 impl Builder {
@@ -709,6 +719,19 @@ impl Builder {
                 })
                 .collect();
         }
+        Ok(())
+    }
+
+    /// A trail, unless a stack has made it already. Nothing is asked of its bucket.
+    pub fn trail(&mut self, new: &NewTrail) -> Result<(), AwsError> {
+        let now = self.world.now;
+        let management = self.world.management_account.clone();
+        let state = self.world.region_mut(&management, &new.region)?;
+        state
+            .cloudtrail
+            .trails
+            .entry(new.name.clone())
+            .or_insert_with(|| cloudtrail::logging_since(now, new));
         Ok(())
     }
 

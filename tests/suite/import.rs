@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use orgstrap::diff::{DiffOptions, diff};
-use orgstrap::drift::{self, Kind, Severity};
-use orgstrap::import::{Choices, Imported, RemarkKind, import};
+use orgstrap::drift::{Kind, Severity};
+use orgstrap::import::{Choices, Imported, RemarkKind, import, looked_for};
 use orgstrap::plan::{self, BaselineChoice, OrgPlan};
 use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStackSet};
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{Subject, apply, empty_world, look};
+use crate::support::inside::{self, Subject, apply, empty_world, look};
 use crate::support::{orgstrap, root};
+use crate::trails::TEMPLATE as TRAIL;
 
 const MANAGEMENT: &str = "111111111111";
 const ROOT: &str = "r-ab12";
@@ -128,7 +129,9 @@ fn survives(world: World) -> (OrgPlan, Imported) {
 }
 
 fn survives_with(world: World, choices: &Choices) -> (OrgPlan, Imported) {
-    let (world, found) = look(&Subject::of(empty_plan()), world);
+    let plan = empty_plan();
+    let wanted = looked_for(&plan);
+    let (world, found) = look(&Subject { plan, wanted }, world);
     let imported = import(&found, choices).expect("a plan");
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -148,7 +151,7 @@ fn survives_with(world: World, choices: &Choices) -> (OrgPlan, Imported) {
     let run = apply(&subject, world, Connection::default());
     assert!(!run.changed(), "{:?}\n{}", run.ended, imported.plan);
 
-    let (_, again) = look(&subject, run.world);
+    let (world, again) = look(&subject, run.world);
     let compared = diff(
         &subject.plan,
         &subject.wanted,
@@ -158,7 +161,8 @@ fn survives_with(world: World, choices: &Choices) -> (OrgPlan, Imported) {
     assert_eq!(compared.changes, [], "{}", imported.plan);
     assert_eq!(compared.blocked, []);
     assert_eq!(compared.problems, []);
-    for finding in drift::judge(&subject.plan, &again, &compared).findings {
+    let (drifted, _) = inside::drift(&subject, world);
+    for finding in drifted.findings {
         let harmless = match finding.kind {
             Kind::Unmanaged | Kind::Skipped => finding.severity == Severity::Info,
             _ => finding.title.contains("manages this organization too"),
@@ -537,6 +541,52 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
     assert!(summary.is_success(), "{:?}", summary.failed);
     let again = apply(&subject, run.world, Connection::default());
     assert!(!again.changed(), "{:?}", again.ended);
+}
+
+/// An organization with a trail, and accounts of these names.
+fn with_a_trail(accounts: &[&str]) -> World {
+    let mut org = Org::new();
+    for name in accounts {
+        org.account(name, ROOT);
+    }
+    org.builder.trust("cloudtrail.amazonaws.com");
+    org.builder
+        .linked_role(MANAGEMENT, "cloudtrail.amazonaws.com");
+    org.builder
+        .stack(&NewStack {
+            account: MANAGEMENT.to_owned(),
+            region: "eu-west-1".to_owned(),
+            id: format!("arn:aws:cloudformation:eu-west-1:{MANAGEMENT}:stack/trail/1"),
+            name: "trail".to_owned(),
+            status: "CREATE_COMPLETE".to_owned(),
+            template: TRAIL.to_owned(),
+            parameters: [
+                ("TrailName", "company"),
+                ("Bucket", "logs-of-company"),
+                ("Organization", "o-exampleorg1"),
+                ("AllAccounts", "true"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+            tags: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            termination_protection: false,
+        })
+        .expect("a trail");
+    org.builder.build()
+}
+
+#[test]
+fn an_organization_trail_that_was_there() {
+    let (plan, imported) = survives(with_a_trail(&["log-archive", "security"]));
+    let cloudtrail = plan.baselines.iter().next().expect("a baseline");
+    assert_eq!(cloudtrail.0.as_str(), "cloudtrail");
+    assert_eq!(cloudtrail.1.options["trail_name"], "company");
+    assert!(
+        imported
+            .plan
+            .contains("# adopted: the organization trail `company`")
+    );
 }
 
 #[test]

@@ -34,3 +34,4 @@ mod scenarios;
 mod stack_imports;
 mod support;
 mod templates;
+mod trails;

@@ -10,7 +10,7 @@ use super::{AccountRef, Parser, StackSetSpec, StackSpec, json};
 use crate::drift::Severity;
 use crate::inventory::Probe;
 
-const CONTROL: [&str; 15] = [
+const CONTROL: [&str; 16] = [
     "id",
     "title",
     "scope",
@@ -26,6 +26,7 @@ const CONTROL: [&str; 15] = [
     "needs",
     "references",
     "when",
+    "unless",
 ];
 
 impl<'s> Parser<'s, '_> {

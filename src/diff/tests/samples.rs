@@ -188,6 +188,7 @@ pub(super) fn wanted() -> Wanted {
             ),
         ]),
         stack_sets: BTreeMap::from([(name("config-recorder"), recorder())]),
+        trail: None,
         guardduty: Some(WantedGuardDuty {
             regions: regions(),
             administrator: key("security"),

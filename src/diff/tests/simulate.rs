@@ -50,6 +50,7 @@ pub(super) fn empty() -> Inventory {
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
         other_stack_sets: Default::default(),
+        trails: None,
     }
 }
 
@@ -287,6 +288,14 @@ impl Simulation {
             | Act::AddGuardDutyMembers { .. }
             | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
             Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
+            Act::DeleteTrail { arn, successor, .. } => {
+                assert!(
+                    successor.is_none()
+                        || self.inventory.stacks.values().any(|s| s.known().is_some())
+                );
+                let trails = known(self.inventory.trails.as_mut().unwrap());
+                trails.remove(arn).unwrap();
+            }
             Act::CreateStackSet(_)
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }

@@ -128,6 +128,7 @@ fn saved() -> SavedInventory {
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
         other_stack_sets: Default::default(),
+        trails: None,
     });
     saved.answers = answers(true);
     saved

@@ -41,6 +41,7 @@ fn inventory(at: &str, service: &str) -> Inventory {
         recorders: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
         other_stack_sets: Default::default(),
+        trails: None,
     }
 }
 

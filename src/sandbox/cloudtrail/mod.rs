@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::sandbox::build::NewTrail;
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::organizations::OrganizationState;
 use crate::sandbox::table::Row;
@@ -78,6 +79,27 @@ impl Trail {
             .get(name)
             .and_then(Value::as_str)
             .unwrap_or_default()
+    }
+}
+
+/// A trail as one finds it.
+pub(super) fn logging_since(now: Time, new: &NewTrail) -> Trail {
+    let settings = json!({
+        "S3BucketName": new.bucket,
+        "IncludeGlobalServiceEvents": true,
+        "IsMultiRegionTrail": new.multi_region,
+        "LogFileValidationEnabled": true,
+        "IsOrganizationTrail": new.organization,
+    });
+    Trail {
+        settings: settings.as_object().cloned().unwrap_or_default(),
+        logging: true,
+        started: Some(now),
+        stopped: None,
+        event_selectors: None,
+        advanced_event_selectors: None,
+        insight_selectors: None,
+        tags: BTreeMap::new(),
     }
 }
 

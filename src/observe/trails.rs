@@ -1,0 +1,59 @@
+//! Trails that are there before the baseline's: one organization trail is enough, a second one costs.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, seen};
+use crate::aws::{AwsError, Operation};
+use crate::inventory::{AccountRegion, Seen, StackFacts, TrailFacts};
+
+const DESCRIBE: Operation = Operation("cloudtrail", "DescribeTrails");
+
+/// The management account's trails, where the baseline's own is still to come, where one of them is watched
+/// instead, or where some are to go.
+pub(super) async fn read(
+    r: &Reader<'_>,
+    stacks: &BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+) -> Option<Seen<BTreeMap<String, TrailFacts>>> {
+    let wanted = r.wanted.trail.as_ref()?;
+    let own = wanted.stack.as_ref().and_then(|key| {
+        let full_name = &r.wanted.stacks.get(key)?.full_name;
+        stacks.get(&r.home())?.known()?.get(full_name)
+    });
+    if own.is_some() && wanted.replaced.is_empty() {
+        return None;
+    }
+    Some(seen(describe(r).await))
+}
+
+/// One call: AWS tells all at once, with the copies that trails of other Regions have here.
+async fn describe(r: &Reader<'_>) -> Result<BTreeMap<String, TrailFacts>, AwsError> {
+    let at = &r.home();
+    let client = r.aws.cloudtrail(at).await?;
+    let answer = r
+        .aws
+        .call(r.ctx, DESCRIBE, at, || {
+            client.describe_trails().include_shadow_trails(true).send()
+        })
+        .await?;
+    let mut trails = BTreeMap::new();
+    for trail in answer.trail_list.unwrap_or_default() {
+        let home_region = match trail.home_region().map(str::parse) {
+            None => at.region.clone(),
+            Some(Ok(region)) => region,
+            Some(Err(_)) => {
+                let what = format!("the Region {}", trail.home_region().unwrap_or_default());
+                r.unknown(DESCRIBE, &what);
+                continue;
+            }
+        };
+        let facts = TrailFacts {
+            home_region,
+            organization: trail.is_organization_trail() == Some(true),
+            multi_region: trail.is_multi_region_trail() == Some(true),
+            bucket: trail.s3_bucket_name.unwrap_or_default(),
+            name: trail.name.unwrap_or_default(),
+        };
+        trails.insert(trail.trail_arn.unwrap_or_default(), facts);
+    }
+    Ok(trails)
+}
