@@ -9,12 +9,12 @@ use std::path::Path;
 
 use toml::de::DeValue;
 
-use super::BaselineProblem;
 use super::control::ControlSpec;
 use super::option::{OptionKind, OptionSpec, OptionValue, compile};
 use super::reader::{Found, Reader, Table, as_integer, did_you_mean};
 use super::template::{MAX_TEMPLATE, Template};
 use super::words::{Piece, Words};
+use super::{BaselineProblem, ExistingRecorders};
 use crate::plan::{AccountKey, BaselineKey, Principal, Region, StackName};
 
 /// A baseline as its descriptor says it.
@@ -61,6 +61,8 @@ pub struct StackSpec {
     pub parameters: BTreeMap<String, Words>,
     pub needs: Vec<Need>,
     pub when: Option<When>,
+    /// The option that says what becomes of recorders that are there; they are kept where there is none.
+    pub existing_recorders: Option<String>,
 }
 
 /// One `[[stack-set]]`.
@@ -78,6 +80,8 @@ pub struct StackSetSpec {
     pub parameters: BTreeMap<String, Words>,
     pub needs: Vec<Need>,
     pub when: Option<When>,
+    /// As of a stack.
+    pub existing_recorders: Option<String>,
 }
 
 /// The `[guardduty]` table. The lists are named by option, and their option's `values` are all that
@@ -89,6 +93,8 @@ pub struct GuardDutySpec {
     pub features: String,
     pub detector_features: Option<String>,
     pub unmanaged_features: Option<String>,
+    /// The option that names the administrator whose place is taken.
+    pub replace_administrator: Option<String>,
     pub export: Option<ExportSpec>,
 }
 
@@ -178,7 +184,7 @@ const OPTION: [&str; 8] = [
     "max",
     "below",
 ];
-const STACK: [&str; 7] = [
+const STACK: [&str; 8] = [
     "name",
     "template",
     "at",
@@ -186,8 +192,9 @@ const STACK: [&str; 7] = [
     "needs",
     "when",
     "unless",
+    "existing_recorders",
 ];
-const STACK_SET: [&str; 10] = [
+const STACK_SET: [&str; 11] = [
     "name",
     "description",
     "template",
@@ -198,13 +205,15 @@ const STACK_SET: [&str; 10] = [
     "needs",
     "when",
     "unless",
+    "existing_recorders",
 ];
-const GUARDDUTY: [&str; 6] = [
+const GUARDDUTY: [&str; 7] = [
     "administrator",
     "regions",
     "features",
     "detector_features",
     "unmanaged_features",
+    "replace_administrator",
     "export",
 ];
 const TRAIL: [&str; 5] = ["name", "stack", "adopt", "keep", "replace"];
@@ -258,6 +267,7 @@ struct Common {
     parameters: BTreeMap<String, Words>,
     needs: Vec<Need>,
     when: Option<When>,
+    existing_recorders: Option<String>,
 }
 
 impl<'s> Parser<'s, '_> {
@@ -314,6 +324,7 @@ impl<'s> Parser<'s, '_> {
                     parameters: common.parameters,
                     needs: common.needs,
                     when: common.when,
+                    existing_recorders: common.existing_recorders,
                 });
             }
         }
@@ -345,6 +356,7 @@ impl<'s> Parser<'s, '_> {
                     parameters: common.parameters,
                     needs: common.needs,
                     when: common.when,
+                    existing_recorders: common.existing_recorders,
                 });
             }
         }
@@ -486,13 +498,32 @@ impl<'s> Parser<'s, '_> {
         }
         let needs = self.needs(table);
         let when = self.when(table);
+        let existing_recorders = self.existing_recorders(table);
         Some(Common {
             name: name?.value,
             template: template?.value,
             parameters,
             needs,
             when,
+            existing_recorders,
         })
+    }
+
+    /// The option that says what becomes of recorders: one that takes no other words.
+    fn existing_recorders(&mut self, table: &Table<'_, 's>) -> Option<String> {
+        let name = self.option_name(table, "existing_recorders", OptionKind::String)?;
+        let words = ExistingRecorders::ALL.map(ExistingRecorders::word);
+        if let Some(spec) = self.options.get(&name)
+            && (spec.values.is_empty() || !spec.values.iter().all(|v| words.contains(&v.as_str())))
+        {
+            let message = format!(
+                "the option `{name}` takes other values than {}",
+                words.join(", ")
+            );
+            let span = table.span_of("existing_recorders");
+            self.reader.problem(&span, message, None);
+        }
+        Some(name)
     }
 
     fn load_template(&mut self, name: &Found<String>) {
@@ -744,6 +775,8 @@ impl<'s> Parser<'s, '_> {
         let features = self.option_name(&table, "features", OptionKind::List);
         let detector_features = self.option_name(&table, "detector_features", OptionKind::List);
         let unmanaged_features = self.option_name(&table, "unmanaged_features", OptionKind::List);
+        let replace_administrator =
+            self.option_name(&table, "replace_administrator", OptionKind::String);
         let known = ["bucket_arn", "key_arn", "when", "unless"];
         let export = self
             .reader
@@ -766,6 +799,7 @@ impl<'s> Parser<'s, '_> {
             features: features?,
             detector_features,
             unmanaged_features,
+            replace_administrator,
             export,
         })
     }

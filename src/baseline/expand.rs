@@ -9,8 +9,8 @@ use super::reader::did_you_mean;
 use super::template::Template;
 use super::words::{Piece, Words};
 use super::{
-    BaselineProblem, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
-    WantedTrail, builtin, folder,
+    BaselineProblem, ExistingRecorders, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack,
+    WantedStackSet, WantedTrail, builtin, folder,
 };
 use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName, Tags};
@@ -166,6 +166,18 @@ impl Chosen<'_> {
             Some(OptionValue::List(items)) => items.iter().filter_map(Words::literal).collect(),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// What an option says of recorders that are there.
+    fn existing_recorders(&self, option: Option<&String>) -> ExistingRecorders {
+        let chosen = match option.and_then(|option| self.options.get(option)) {
+            Some(OptionValue::String(words)) => words.literal(),
+            _ => None,
+        };
+        ExistingRecorders::ALL
+            .into_iter()
+            .find(|existing| chosen == Some(existing.word()))
+            .unwrap_or_default()
     }
 
     /// All values that a list option can have.
@@ -521,6 +533,7 @@ impl Expansion<'_> {
                 .get(&stack.name)
                 .map(|(places, _)| places.clone());
             for place in places.unwrap_or_default() {
+                let existing = baseline.existing_recorders(stack.existing_recorders.as_ref());
                 self.stack(
                     baseline,
                     place,
@@ -528,11 +541,16 @@ impl Expansion<'_> {
                     template,
                     &stack.parameters,
                     &stack.needs,
+                    existing,
                 );
             }
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a stack or a stack set"
+    )]
     fn stack(
         &mut self,
         baseline: &Chosen<'_>,
@@ -541,6 +559,7 @@ impl Expansion<'_> {
         template: &Template,
         parameters: &BTreeMap<String, Words>,
         needs: &[Need],
+        existing_recorders: ExistingRecorders,
     ) {
         let mut needs = self.needs(baseline, needs);
         if let Place::Member(key, _) = &place {
@@ -552,6 +571,7 @@ impl Expansion<'_> {
             parameters: self.parameters(baseline, parameters, Some(place.region())),
             capabilities: template.capabilities(),
             tags: ownership(),
+            existing_recorders,
             needs,
         };
         self.wanted.stacks.insert((place, name.clone()), stack);
@@ -573,6 +593,7 @@ impl Expansion<'_> {
             let existing_stacks = self.existing_stacks(baseline, &set.name, &regions);
             let mut needs = self.needs(baseline, &set.needs);
             needs.insert(Address::StackSetsAccess);
+            let existing = baseline.existing_recorders(set.existing_recorders.as_ref());
             let wanted = WantedStackSet {
                 full_name: self.full_name(&set.name),
                 description: set.description.clone(),
@@ -584,6 +605,7 @@ impl Expansion<'_> {
                 retain_on_removal: set.retain_on_removal,
                 except: self.plan.ous_without(baseline.name),
                 existing_stacks,
+                existing_recorders: existing,
                 needs,
             };
             self.wanted.stack_sets_access = true;
@@ -598,6 +620,7 @@ impl Expansion<'_> {
                         template,
                         &set.parameters,
                         &set.needs,
+                        existing,
                     );
                 }
             }
@@ -739,7 +762,24 @@ impl Expansion<'_> {
                 bucket_arn: self.fill(baseline, &export.bucket_arn, None),
                 key_arn: self.fill(baseline, &export.key_arn, None),
             });
+        let replaced = match spec
+            .replace_administrator
+            .as_ref()
+            .and_then(|option| Some((option, baseline.options.get(option)?)))
+        {
+            Some((option, OptionValue::String(words))) if words.literal() != Some("") => {
+                let id = words.literal().and_then(|text| text.parse().ok());
+                if id.is_none() {
+                    let complaint = ("must be an account id of 12 digits".to_owned(), None);
+                    self.problems
+                        .push(about(baseline.name, Some(option.clone()), complaint));
+                }
+                id
+            }
+            _ => None,
+        };
         self.wanted.guardduty = Some(WantedGuardDuty {
+            replaced,
             regions: self.regions(baseline, &spec.region),
             administrator,
             features,

@@ -25,8 +25,8 @@ pub use control::WantedControl;
 pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
-use crate::change::{Place, Text};
-use crate::plan::{AccountKey, OuPath, Principal, Region, StackId, StackName, Tags};
+use crate::change::{Address, Place, Text};
+use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackId, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,34 @@ pub struct Wanted {
     pub controls: BTreeMap<String, WantedControl>,
 }
 
+/// What becomes of a recorder and a delivery channel of AWS Config that are there where a stack is to bring its
+/// own. An account holds one of each in a Region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingRecorders {
+    /// They stay, and the stack is not made there.
+    #[default]
+    Keep,
+    /// Those of the names that the stack gives its own are left to it; others stay.
+    Adopt,
+    /// They are removed before the stack is made.
+    Replace,
+}
+
+impl ExistingRecorders {
+    /// Every answer.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Adopt, Self::Replace];
+
+    /// The word for it in a plan.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Adopt => "adopt",
+            Self::Replace => "replace",
+        }
+    }
+}
+
 /// A plain stack in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WantedStack {
@@ -64,8 +92,10 @@ pub struct WantedStack {
     pub parameters: BTreeMap<String, Text>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
+    #[serde(default)]
+    pub existing_recorders: ExistingRecorders,
     /// What else must be there first, beyond what the parameters refer to.
-    pub needs: BTreeSet<crate::change::Address>,
+    pub needs: BTreeSet<Address>,
 }
 
 /// A service-managed stack set over the plan's OUs.
@@ -87,7 +117,9 @@ pub struct WantedStackSet {
     /// Stacks that are there and are to become its instances.
     #[serde(default)]
     pub existing_stacks: BTreeSet<StackId>,
-    pub needs: BTreeSet<crate::change::Address>,
+    #[serde(default)]
+    pub existing_recorders: ExistingRecorders,
+    pub needs: BTreeSet<Address>,
 }
 
 /// GuardDuty's organization settings, the same in every governed Region.
@@ -103,6 +135,9 @@ pub struct WantedGuardDuty {
     pub detector_features: BTreeMap<String, bool>,
     /// Bucket and key ARNs for exported findings.
     pub export: Option<GuardDutyExport>,
+    /// The account whose place the administrator takes where it administers GuardDuty now.
+    #[serde(default)]
+    pub replaced: Option<AccountId>,
 }
 
 /// The organization's trail, and what is to become of those that were there before.
@@ -116,6 +151,14 @@ pub struct WantedTrail {
     pub kept: BTreeSet<String>,
     /// Names of trails that go once it stands.
     pub replaced: BTreeSet<String>,
+}
+
+impl WantedTrail {
+    /// The address of the stack that makes it.
+    pub fn address(&self) -> Option<Address> {
+        let (place, name) = self.stack.as_ref()?;
+        Some(Address::Stack(place.clone(), name.clone()))
+    }
 }
 
 /// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.

@@ -42,10 +42,16 @@ pub enum Address {
     Policy(PolicyKey),
     Attachment(PolicyKey, Target),
     DelegatedAdministrator(Principal, AccountKey),
+    /// The administrator of GuardDuty in one Region whose place another takes.
+    GuardDutyFormer(Region),
+    /// The registration of that administrator with Organizations, once for all Regions.
+    GuardDutyRegistration,
     GuardDutyAdministrator(Region),
     GuardDutyOrganization(Region),
     GuardDutyMembers(Region),
     GuardDutyExport(Region),
+    /// A recorder and delivery channel of AWS Config that are there where a baseline is to bring its own.
+    ExistingRecorder(Place),
     Stack(Place, StackName),
     /// A trail of the management account that the baseline did not make, by its home Region and name.
     Trail(Region, String),
@@ -117,6 +123,7 @@ impl Address {
             | Address::Tags(Target::Account(key))
             | Address::Attachment(_, Target::Account(key))
             | Address::DelegatedAdministrator(_, key)
+            | Address::ExistingRecorder(Place::Member(key, _))
             | Address::Stack(Place::Member(key, _), _)
             | Address::Control(_, Place::Member(key, _))
             | Address::StackDrift(Place::Member(key, _), _)
@@ -178,6 +185,12 @@ impl fmt::Display for Address {
             Address::DelegatedAdministrator(principal, key) => {
                 write!(f, "delegated administrator {key} for {principal}")
             }
+            Address::GuardDutyFormer(region) => {
+                write!(f, "former guardduty administrator in {region}")
+            }
+            Address::GuardDutyRegistration => {
+                f.write_str("registration of the former guardduty administrator")
+            }
             Address::GuardDutyAdministrator(region) => {
                 write!(f, "guardduty administrator in {region}")
             }
@@ -186,6 +199,7 @@ impl fmt::Display for Address {
             }
             Address::GuardDutyMembers(region) => write!(f, "guardduty members in {region}"),
             Address::GuardDutyExport(region) => write!(f, "guardduty export in {region}"),
+            Address::ExistingRecorder(place) => write!(f, "existing recorder in {place}"),
             Address::Stack(place, name) => write!(f, "stack {name} in {place}"),
             Address::Trail(region, name) => write!(f, "trail {} in {region}", visible(name)),
             Address::StackSet(name) => write!(f, "stack set {name}"),

@@ -178,6 +178,17 @@ pub enum Act {
         target: Text,
     },
 
+    /// Takes GuardDuty's administration in one Region from an account: its members are let go, then
+    /// `guardduty:DisableOrganizationAdminAccount`. GuardDuty stays on in every account, and what it found.
+    RemoveGuardDutyAdministrator {
+        region: Region,
+        account: Text,
+    },
+    /// `organizations:DeregisterDelegatedAdministrator`.
+    DeregisterDelegatedAdministrator {
+        principal: Principal,
+        account: Text,
+    },
     /// `guardduty:EnableOrganizationAdminAccount` in one Region.
     EnableGuardDutyAdministrator {
         region: Region,
@@ -263,6 +274,17 @@ pub enum Act {
         region: Region,
         trail: String,
     },
+    /// Stops and deletes a recorder and a delivery channel that are there, so that a stack can bring its own.
+    /// What Config has recorded stays.
+    RemoveRecorder {
+        account: Text,
+        region: Region,
+        /// Their names; a recorder of another name is not touched.
+        recorder: Option<String>,
+        channel: Option<String>,
+        /// What brings the next one: where that is there by now, the recorder is its own.
+        successor: Successor,
+    },
     /// `config:StartConfigurationRecorder`.
     StartRecorder {
         account: Text,
@@ -302,6 +324,14 @@ pub enum Act {
         identifier: String,
         properties: serde_json::Value,
     },
+}
+
+/// The stack set, or the plain stack of the same place, that brings what takes the place of something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "name", rename_all = "kebab-case")]
+pub enum Successor {
+    StackSet(String),
+    Stack(String),
 }
 
 /// A member to be.
@@ -347,6 +377,9 @@ pub struct Wave {
     pub ous: Vec<Text>,
     /// Only these accounts of the OUs (INTERSECTION); empty means all (NONE).
     pub accounts: Vec<Text>,
+    /// All accounts of the OUs but these (DIFFERENCE), where `accounts` is empty.
+    #[serde(default)]
+    pub except: Vec<Text>,
     pub regions: BTreeSet<Region>,
     pub max_concurrent: Portion,
     pub failure_tolerance: Portion,
@@ -389,6 +422,9 @@ impl Act {
             | Act::DeletePolicy { .. }
             | Act::UpdateStackSetSettings { .. } => {}
             Act::RegisterDelegatedAdministrator { account, .. }
+            | Act::DeregisterDelegatedAdministrator { account, .. }
+            | Act::RemoveGuardDutyAdministrator { account, .. }
+            | Act::RemoveRecorder { account, .. }
             | Act::RenameAccount { account, .. }
             | Act::PrepareAccount { account, .. }
             | Act::CloseAccount { account }
@@ -459,6 +495,7 @@ impl Wave {
         self.ous
             .iter()
             .chain(&self.accounts)
+            .chain(&self.except)
             .chain(&self.expect)
             .for_each(visit);
     }

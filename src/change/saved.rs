@@ -191,8 +191,15 @@ fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
     let among = |text: &Text, part: fn(&Wave) -> &Vec<Text>| {
         waves.iter().any(|wave| part(wave).contains(text))
     };
+    // Whole OUs may reach only what they reached, or what another operation was to reach.
+    let reaches_no_more = !left.accounts.is_empty()
+        || waves
+            .iter()
+            .flat_map(|wave| &wave.except)
+            .all(|text| left.except.contains(text) || among(text, |w| &w.expect));
     waves.iter().any(|wide| narrows(wide, left))
-        || (left.accounts.iter().all(|text| among(text, |w| &w.expect))
+        || (reaches_no_more
+            && left.accounts.iter().all(|text| among(text, |w| &w.expect))
             && !left.expect.is_empty()
             && left.expect.iter().all(|text| among(text, |w| &w.expect))
             && left.ous.iter().all(|text| among(text, |w| &w.ous))
@@ -208,7 +215,7 @@ fn narrows(wide: &Wave, left: &Wave) -> bool {
     // No accounts means all of the OUs, so only a wave over all covers another one over all; a
     // filter may name only accounts that the saved wave expects.
     let accounts = if left.accounts.is_empty() {
-        wide.accounts.is_empty()
+        wide.accounts.is_empty() && within(&wide.except, &left.except)
     } else {
         within(&left.accounts, &wide.expect)
     };

@@ -1,7 +1,7 @@
 //! GuardDuty's organization settings, Region by Region: administrator, then its detector and the
 //! organization's settings, then members, then the export of findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::not_asked;
 use super::context::{Context, Standing, account};
@@ -10,7 +10,7 @@ use super::{Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
 use crate::inventory::{DetectorFacts, GuardDutyFacts, Seen};
-use crate::plan::{AccountId, Principal, Region};
+use crate::plan::{AccountId, AccountKey, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
 
@@ -18,12 +18,87 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     let Some(wanted) = &ctx.wanted.guardduty else {
         return;
     };
+    let registration = registration(ctx, found, wanted);
     for region in &wanted.regions {
-        one(ctx, found, wanted, region);
+        one(ctx, found, wanted, region, registration.as_ref());
     }
 }
 
-fn one(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty, region: &Region) {
+/// The deregistration of the administrator that is to be replaced: AWS names no other before it. Each Region's
+/// removal comes before.
+fn registration(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+) -> Option<Address> {
+    let replaced = wanted.replaced.as_ref()?;
+    let next = match ctx.standing(&wanted.administrator) {
+        Standing::Present(facts) => Some(&facts.id),
+        _ => None,
+    };
+    let registered = match &ctx.inventory.delegated_administrators {
+        Seen::Known(have) => have.get(replaced)?,
+        Seen::Unread(_) => return None,
+    };
+    let principal: Principal = SERVICE.parse().ok()?;
+    if ctx.organization.is_none() || Some(replaced) == next || !registered.contains(&principal) {
+        return None;
+    }
+    let act = Act::DeregisterDelegatedAdministrator {
+        principal,
+        account: Text::literal(replaced.as_str()),
+    };
+    let fields = vec![FieldChange {
+        field: "administrator".to_owned(),
+        before: Some(named(ctx, replaced)),
+        after: None,
+    }];
+    let address = Address::GuardDutyRegistration;
+    let reason = "AWS names no other administrator before";
+    found.change(address.clone(), Verb::Delete, reason, fields, act);
+    Some(address)
+}
+
+/// An account by its name and id.
+fn named(ctx: &Context<'_>, id: &AccountId) -> String {
+    ctx.account_facts(id)
+        .map_or_else(|| id.to_string(), |f| format!("\"{}\" ({id})", f.name))
+}
+
+/// Takes a Region's administration from the account that has it.
+fn former(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    region: &Region,
+    other: &AccountId,
+    registration: Option<&Address>,
+) -> Address {
+    let address = Address::GuardDutyFormer(region.clone());
+    let fields = vec![FieldChange {
+        field: "administrator".to_owned(),
+        before: Some(named(ctx, other)),
+        after: None,
+    }];
+    let act = Act::RemoveGuardDutyAdministrator {
+        region: region.clone(),
+        account: Text::literal(other.as_str()),
+    };
+    let reason = "the plan names another in its place; GuardDuty stays on in its members";
+    found.change(address.clone(), Verb::Delete, reason, fields, act);
+    let after = registration.and_then(|registration| found.changes.get_mut(registration));
+    if let Some(registration) = after {
+        registration.needs.insert(address.clone());
+    }
+    address
+}
+
+fn one(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    wanted: &WantedGuardDuty,
+    region: &Region,
+    registration: Option<&Address>,
+) {
     let key = &wanted.administrator;
     let address = Address::GuardDutyAdministrator(region.clone());
     // An organization that is not there yet has nothing to read.
@@ -58,13 +133,21 @@ fn one(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty, region
         }
         Some(Seen::Known(administrator)) => administrator.as_ref(),
     };
-    match administrator {
-        Some(other) if Some(other) != id.as_ref() => {
+    let replaced = administrator.filter(|other| Some(*other) != id.as_ref());
+    let mut before: BTreeSet<Address> = registration.into_iter().cloned().collect();
+    match replaced {
+        Some(other) if Some(other) != wanted.replaced.as_ref() => {
             taken(ctx, found, wanted, region, other);
             return;
         }
-        Some(_) => {}
-        None => administrator_change(ctx, found, wanted, region),
+        Some(other) => {
+            before.insert(former(ctx, found, region, other, registration));
+        }
+        None => {}
+    }
+    let administrator = administrator.filter(|_| replaced.is_none());
+    if administrator.is_none() {
+        administrator_change(ctx, found, wanted, region, before);
     }
     let detector = match (administrator, facts) {
         (Some(_), Some(GuardDutyFacts { detector, .. })) => match detector {
@@ -103,10 +186,7 @@ fn taken(
     region: &Region,
     other: &AccountId,
 ) {
-    let name = ctx.account_facts(other).map_or_else(
-        || other.to_string(),
-        |f| format!("\"{}\" ({other})", f.name),
-    );
+    let name = named(ctx, other);
     found.problems.push(Problem {
         kind: ProblemKind::Taken,
         message: format!(
@@ -114,9 +194,8 @@ fn taken(
             wanted.administrator
         ),
         hint: Some(format!(
-            "name that account as `secops`, or, from the management account, run `aws guardduty \
-             disable-organization-admin-account --admin-account-id {other} --region {region}`; \
-             orgstrap never takes a delegation back by itself"
+            "name that account as `secops`, or have orgstrap take it back: `replace_administrator = \"{other}\"` \
+             in [baseline.guardduty]; it never does so without that word"
         )),
     });
 }
@@ -126,6 +205,7 @@ fn administrator_change(
     found: &mut Findings,
     wanted: &WantedGuardDuty,
     region: &Region,
+    before: BTreeSet<Address>,
 ) {
     let key = &wanted.administrator;
     let needs = found.change(
@@ -138,6 +218,7 @@ fn administrator_change(
             account: account(key),
         },
     );
+    needs.extend(before);
     if let Ok(principal) = SERVICE.parse::<Principal>() {
         needs.insert(Address::TrustedAccess(principal.clone()));
         needs.insert(Address::ServiceLinkedRole(principal));
@@ -243,6 +324,28 @@ fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
     );
 }
 
+/// AWS lets an account have one administrator, and only the account itself or that one can end it.
+fn by_invitation(
+    found: &mut Findings,
+    region: &Region,
+    key: &AccountKey,
+    id: &AccountId,
+    other: &str,
+) {
+    found.notice(
+        Address::GuardDutyMembers(region.clone()),
+        format!(
+            "account `{key}` ({id}) is a member of {other} in GuardDuty by invitation, in {region}; it stays so, \
+             and SecOps does not see its findings"
+        ),
+        Some(format!(
+            "in that account run `aws guardduty disassociate-from-administrator-account --detector-id ID \
+             --region {region}`, with the id that `aws guardduty list-detectors --region {region}` tells; then \
+             apply makes it a member"
+        )),
+    );
+}
+
 /// Existing and new accounts of the plan as members, the management account included; auto-enable
 /// may take a day to reach those that exist.
 fn members(
@@ -258,6 +361,8 @@ fn members(
         let status = detector.and_then(|facts| facts.members.get(id));
         status.is_some_and(|status| status.eq_ignore_ascii_case("enabled"))
     };
+    let elsewhere = ctx.inventory.guardduty.get(region);
+    let elsewhere = |id: &AccountId| elsewhere?.elsewhere.get(id);
     let mut members: BTreeMap<Text, Text> = BTreeMap::new();
     let mut needs = vec![Address::GuardDutyOrganization(region.clone())];
     if administrator != Some(management) && !is_member(management) {
@@ -272,6 +377,11 @@ fn members(
             Standing::Present(facts) => {
                 let counted = &facts.id == management || Some(&facts.id) == administrator;
                 if counted || is_member(&facts.id) {
+                    continue;
+                }
+                if let Some(other) = elsewhere(&facts.id) {
+                    let by = named(ctx, other);
+                    by_invitation(found, region, key, &facts.id, &by);
                     continue;
                 }
                 facts.email.clone()

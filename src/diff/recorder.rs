@@ -1,81 +1,324 @@
-//! Config recorders that stand in the way of a baseline's: an account holds one in a Region, and a stack that
-//! makes another fails. One of the baseline's own name is taken over by the stack.
+//! Config recorders and delivery channels that are there where a baseline is to bring its own: an account holds one
+//! of each in a Region, and a stack that makes others fails. The baseline says what becomes of them: they stay and
+//! the stack is left out there, they are left to the stack if they are called as it calls its own, or they are
+//! removed first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
-use crate::baseline::{WantedStackSet, makes_recorder};
-use crate::change::{Bindings, Text};
-use crate::inventory::{AccountRegion, Seen};
-use crate::plan::AccountKey;
+use super::findings::Findings;
+use super::tools::owner_of_stack;
+use crate::baseline::{ExistingRecorders, makes_recorder};
+use crate::change::{Act, Address, FieldChange, Place, Successor, Text, Verb};
+use crate::inventory::{AccountRegion, RecorderFacts, Seen};
+use crate::plan::{AccountId, AccountKey, OuPath, Region};
 
-/// The parameter by which a template names its recorder, so that one of that name is taken over.
+/// The parameter by which a template names its recorder and its channel.
 const PARAMETER: &str = "RecorderName";
 
-/// The recorder of another name at a place where a stack of this template is to be.
-pub(super) fn in_the_way<'c>(
+/// What a stack brings.
+pub(super) struct Brought<'a> {
+    pub(super) template: &'a str,
+    pub(super) parameters: &'a BTreeMap<String, Text>,
+    pub(super) existing: ExistingRecorders,
+}
+
+/// What is there at a place where the stack is to be.
+pub(super) enum There<'c> {
+    /// Nothing that the stack does not come to terms with.
+    Nothing,
+    /// Something that stays, or nobody knows: told already, and no stack is made here.
+    LeftOut,
+    /// What is to be removed before.
+    ToRemove(&'c RecorderFacts),
+}
+
+/// Looks at one place, and tells of what stays there.
+pub(super) fn look<'c>(
     ctx: &Context<'c>,
-    template: &str,
-    parameters: &BTreeMap<String, Text>,
-    bindings: &Bindings,
+    found: &mut Findings,
+    brought: &Brought<'_>,
+    place: &Place,
+    at: &AccountRegion,
+) -> There<'c> {
+    if !makes_recorder(brought.template) {
+        return There::Nothing;
+    }
+    let address = Address::ExistingRecorder(place.clone());
+    let facts = match ctx.inventory.recorders.get(at) {
+        None => return There::Nothing,
+        Some(Seen::Known(facts)) if facts.is_empty() => return There::Nothing,
+        Some(Seen::Known(facts)) => facts,
+        Some(Seen::Unread(unread)) => {
+            found.unread(address, unread);
+            return There::LeftOut;
+        }
+    };
+    let parameter = brought.parameters.get(PARAMETER);
+    let own = parameter.and_then(|name| name.value(&found.bindings).ok());
+    let of_its_name = |name: &Option<String>| name.is_none() || *name == own;
+    let named = of_its_name(&facts.recorder) && of_its_name(&facts.channel);
+    let owner = owner(ctx, facts, at);
+    match (brought.existing, owner) {
+        (ExistingRecorders::Replace, None) => There::ToRemove(facts),
+        (ExistingRecorders::Adopt, _) if named => There::Nothing,
+        (_, owner) => {
+            let (said, hint) = told(place, at, facts, own.filter(|_| named), owner);
+            found.state(address, said, Some(hint));
+            There::LeftOut
+        }
+    }
+}
+
+/// The name of a recorder or channel there that is not the stack's: an update of the stack would make another
+/// beside it, and fail.
+pub(super) fn other_name<'c>(
+    ctx: &Context<'c>,
+    found: &Findings,
+    brought: &Brought<'_>,
     at: &AccountRegion,
 ) -> Option<&'c str> {
-    if !makes_recorder(template) {
+    if !makes_recorder(brought.template) {
         return None;
     }
-    let wanted = parameters.get(PARAMETER)?.value(bindings).ok()?;
-    match ctx.inventory.recorders.get(at)? {
-        Seen::Known(Some(name)) if *name != wanted => Some(name),
-        // What could not be read is told with all that could not; the stack's own failure tells the rest.
-        _ => None,
-    }
+    let own = brought.parameters.get(PARAMETER)?;
+    let own = own.value(&found.bindings).ok()?;
+    let facts = ctx.inventory.recorders.get(at)?.known()?;
+    let names = [&facts.recorder, &facts.channel];
+    let mut names = names.into_iter().filter_map(Option::as_deref);
+    names.find(|name| *name != own)
 }
 
-/// The accounts in which a recorder stands in the way of a set's instances, with Regions and names.
-pub(super) fn of_set<'c>(
-    ctx: &Context<'c>,
-    wanted: &WantedStackSet,
-    bindings: &Bindings,
-) -> BTreeMap<AccountKey, Vec<(&'c AccountRegion, &'c str)>> {
-    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for at in ctx.inventory.recorders.keys() {
-        let Some(key) = ctx.keys.get(&at.account) else {
-            continue;
-        };
-        if !wanted.regions.contains(&at.region) {
-            continue;
-        }
-        let name = in_the_way(ctx, &wanted.template, &wanted.parameters, bindings, at);
-        if let Some(name) = name {
-            found.entry(key.clone()).or_default().push((at, name));
-        }
-    }
-    found
+/// The tool whose recorder it is, by its name or by the OU that the account lies in.
+fn owner(ctx: &Context<'_>, facts: &RecorderFacts, at: &AccountRegion) -> Option<&'static str> {
+    let names = [&facts.recorder, &facts.channel];
+    let by_name = names
+        .into_iter()
+        .flatten()
+        .find_map(|name| owner_of_stack(name));
+    let parent = ctx
+        .account_facts(&at.account)
+        .map(|facts| facts.parent.as_str());
+    by_name.or_else(|| ctx.governed.get(parent?).copied())
 }
 
-/// What is said of some, and what to do about the first.
-pub(super) fn told<'n>(
-    places: impl IntoIterator<Item = (String, &'n AccountRegion, &'n str)>,
-) -> (String, Option<String>) {
-    let mut said = Vec::new();
-    let mut hint = None;
-    for (account, at, name) in places {
-        said.push(format!(
-            "account {account} ({}) has the Config recorder `{name}` in {}",
-            at.account, at.region
-        ));
-        hint.get_or_insert_with(|| {
-            format!(
-                "in that account run `aws configservice delete-configuration-recorder \
-                 --configuration-recorder-name {name} --region {}`, after its delivery channel; or, where all \
-                 accounts call theirs so, let the baseline take it over: `recorder_name = \"{name}\"`",
-                at.region
-            )
-        });
-    }
+/// `the Config recorder `a` and the delivery channel `b``.
+fn named(facts: &RecorderFacts) -> String {
+    let name = |what: &str, name: &Option<String>| {
+        let name = name.as_deref()?;
+        Some(format!("the {what} `{name}`"))
+    };
+    [
+        name("Config recorder", &facts.recorder),
+        name("delivery channel", &facts.channel),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" and ")
+}
+
+/// What is said of a place where something stays, and what to do about it.
+fn told(
+    place: &Place,
+    at: &AccountRegion,
+    facts: &RecorderFacts,
+    own: Option<String>,
+    owner: Option<&str>,
+) -> (String, String) {
+    let account = match place {
+        Place::Management(_) => "the management account".to_owned(),
+        Place::Member(key, _) => format!("account `{key}`"),
+    };
     let said = format!(
-        "{}; an account holds one recorder in a Region, so a stack with another would fail",
-        said.join("; ")
+        "{account} ({}) has {} in {}; an account holds one of each in a Region, so the baseline's stack is \
+         left out there",
+        at.account,
+        named(facts),
+        at.region
     );
+    let hint = match owner {
+        Some(tool) => format!(
+            "it is {tool}'s, which orgstrap leaves alone; `baselines` in `[ou.\"PATH\"]` leaves the account's \
+             OU without the baseline"
+        ),
+        None => {
+            let adopt = match own {
+                Some(name) => format!(
+                    ", and \"adopt\" leaves those of the name `{name}` to its stack to take over"
+                ),
+                None => String::new(),
+            };
+            let commands = [
+                (
+                    "recorder",
+                    "stop-configuration-recorder --configuration-recorder-name",
+                    &facts.recorder,
+                ),
+                (
+                    "channel",
+                    "delete-delivery-channel --delivery-channel-name",
+                    &facts.channel,
+                ),
+                (
+                    "recorder",
+                    "delete-configuration-recorder --configuration-recorder-name",
+                    &facts.recorder,
+                ),
+            ];
+            let commands: Vec<String> = commands
+                .iter()
+                .filter_map(|(_, command, name)| {
+                    let name = name.as_deref()?;
+                    Some(format!(
+                        "`aws configservice {command} {name} --region {}`",
+                        at.region
+                    ))
+                })
+                .collect();
+            format!(
+                "`existing_recorders` in the baseline's table decides for all accounts: \"replace\" removes them \
+                 before{adopt}; for this one alone run in it {}",
+                commands.join(", then ")
+            )
+        }
+    };
     (said, hint)
+}
+
+/// The change that removes what is there; gives its address.
+pub(super) fn remove(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    place: &Place,
+    facts: &RecorderFacts,
+    successor: &Successor,
+    needs: &BTreeSet<Address>,
+) -> Address {
+    let address = Address::ExistingRecorder(place.clone());
+    let gone = |field: &str, name: &Option<String>| {
+        name.as_ref().map(|name| FieldChange {
+            field: field.to_owned(),
+            before: Some(name.clone()),
+            after: None,
+        })
+    };
+    let fields = [
+        gone("recorder", &facts.recorder),
+        gone("delivery channel", &facts.channel),
+    ];
+    let act = Act::RemoveRecorder {
+        account: ctx.account_of(place),
+        region: place.region().clone(),
+        recorder: facts.recorder.clone(),
+        channel: facts.channel.clone(),
+        successor: successor.clone(),
+    };
+    let reason = "the baseline brings its own; what was recorded stays in AWS Config";
+    let fields = fields.into_iter().flatten().collect();
+    found
+        .change(address.clone(), Verb::Delete, reason, fields, act)
+        .extend(needs.iter().cloned());
+    address
+}
+
+/// What is met where a stack set has no instances yet.
+#[derive(Default)]
+pub(super) struct Met<'c> {
+    /// The Regions in which nothing is made, by account.
+    pub(super) left_out: BTreeMap<&'c AccountKey, BTreeSet<Region>>,
+    /// What is to be removed, by account and Region.
+    to_remove: BTreeMap<&'c AccountKey, BTreeMap<&'c Region, &'c RecorderFacts>>,
+    /// Accounts that the plan does not name and that operations on whole OUs leave out, with the OU of the plan
+    /// that they lie in.
+    strangers: BTreeMap<&'c AccountId, OuPath>,
+}
+
+impl<'c> Met<'c> {
+    /// Looks at places of the accounts that are to have instances, and at those of accounts not in the plan.
+    pub(super) fn at(
+        ctx: &Context<'c>,
+        found: &mut Findings,
+        brought: &Brought<'_>,
+        places: impl Iterator<Item = &'c AccountRegion>,
+        to_have: impl Fn(&AccountKey) -> bool,
+    ) -> Self {
+        let mut met = Met::default();
+        if !makes_recorder(brought.template) {
+            return met;
+        }
+        for at in places {
+            let named = ctx.keys.get(&at.account);
+            let Some((key, _)) = named.and_then(|key| ctx.plan.accounts.get_key_value(key)) else {
+                met.stranger(ctx, found, at);
+                continue;
+            };
+            if !to_have(key) {
+                continue;
+            }
+            let place = Place::Member(key.clone(), at.region.clone());
+            match look(ctx, found, brought, &place, at) {
+                There::Nothing => {}
+                There::LeftOut => {
+                    let regions = met.left_out.entry(key).or_default();
+                    regions.insert(at.region.clone());
+                }
+                There::ToRemove(facts) => {
+                    let regions = met.to_remove.entry(key).or_default();
+                    regions.insert(&at.region, facts);
+                }
+            }
+        }
+        met
+    }
+
+    fn stranger(&mut self, ctx: &Context<'c>, found: &mut Findings, at: &'c AccountRegion) {
+        let Some(Seen::Known(facts)) = ctx.inventory.recorders.get(at) else {
+            return;
+        };
+        let account = ctx.account_facts(&at.account);
+        let paths = ctx.ous.as_ref().ok().map(|ous| &ous.paths);
+        let path = account.and_then(|account| paths?.get(account.parent.as_str()));
+        let above = std::iter::successors(path.cloned(), OuPath::parent);
+        let ou = above
+            .into_iter()
+            .find(|path| ctx.plan.ous.contains_key(path));
+        if let (false, Some(account), Some(ou)) = (facts.is_empty(), account, ou) {
+            self.strangers.insert(&at.account, ou);
+            found.unmanaged(
+                "config recorder",
+                String::from(at.clone()),
+                format!("{} in {}/{}", named(facts), account.name, at.region),
+                "the account is not in the plan; it is left out of the baseline's rollout",
+            );
+        }
+    }
+
+    /// Those that are not in the plan and lie in these OUs.
+    pub(super) fn strangers_in(&self, ous: &[&OuPath]) -> impl Iterator<Item = &'c AccountId> {
+        self.strangers
+            .iter()
+            .filter(|(_, path)| ous.iter().any(|ou| ou.contains(path)))
+            .map(|(id, _)| *id)
+    }
+
+    /// Removes what is to be removed in some Regions of an account; gives the changes that do.
+    pub(super) fn remove(
+        &self,
+        ctx: &Context<'_>,
+        found: &mut Findings,
+        key: &AccountKey,
+        regions: &BTreeSet<Region>,
+        successor: &Successor,
+        needs: &BTreeSet<Address>,
+    ) -> BTreeSet<Address> {
+        let there = self.to_remove.get(key).into_iter().flatten();
+        there
+            .filter(|(region, _)| regions.contains(region))
+            .map(|(region, facts)| {
+                let place = Place::Member(key.clone(), (*region).clone());
+                remove(ctx, found, &place, facts, successor, needs)
+            })
+            .collect()
+    }
 }

@@ -210,6 +210,7 @@ impl Scope<'_> {
             .map(ToString::to_string)
             .collect();
         wave.accounts = only;
+        wave.except.clear();
         fields.retain(|field| field.field != "accounts");
         let at = fields.len().min(1);
         fields.insert(at, super::findings::set("accounts", names.join(", ")));

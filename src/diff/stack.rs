@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Because;
 use super::account::not_asked;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::recorder;
+use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
-use crate::change::{Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Text, Verb};
+use crate::change::{
+    Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, Text, Verb,
+};
 use crate::inventory::{AccountRegion, Seen, StackFacts};
 use crate::plan::{AccountId, StackName, Tags};
 
@@ -135,26 +138,7 @@ fn one(
         }
     };
     match facts.map(|facts| (facts, state(facts))) {
-        None | Some((_, State::Gone)) => {
-            let other = at(ctx, place).and_then(|at| {
-                let (template, parameters) = (&wanted.template, &wanted.parameters);
-                let name = recorder::in_the_way(ctx, template, parameters, &found.bindings, &at)?;
-                let account = match place {
-                    Place::Management(_) => "management".to_owned(),
-                    Place::Member(key, _) => format!("`{key}`"),
-                };
-                Some(recorder::told([(account, &at, name)]))
-            });
-            if let Some((said, hint)) = other {
-                found.state(address, said, hint);
-                return;
-            }
-            match trail::in_the_way(ctx, &found.bindings, (place, name)) {
-                Some(Obstacle::Unread(unread)) => found.unread(address, unread),
-                Some(Obstacle::State { said, hint }) => found.state(address, said, Some(hint)),
-                None => create(ctx, found, address, place, wanted, None),
-            }
-        }
+        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
         Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {
@@ -213,6 +197,39 @@ fn create(
     wanted: &WantedStack,
     failed: Option<&StackFacts>,
 ) {
+    match trail::in_the_way(ctx, &found.bindings, &address) {
+        None => {}
+        Some(Obstacle::Unread(unread)) => return found.unread(address, unread),
+        Some(Obstacle::State { said, hint }) => return found.state(address, said, Some(hint)),
+    }
+    let mut needs = needs(place, wanted);
+    let there = at(ctx, place).map_or(There::Nothing, |at| {
+        let brought = Brought {
+            template: &wanted.template,
+            parameters: &wanted.parameters,
+            existing: wanted.existing_recorders,
+        };
+        recorder::look(ctx, found, &brought, place, &at)
+    });
+    match there {
+        There::Nothing => {}
+        There::LeftOut => {
+            let because = Because::Needs {
+                address: Address::ExistingRecorder(place.clone()),
+            };
+            found.block(address, because, None);
+            return;
+        }
+        There::ToRemove(facts) => {
+            let references = wanted.parameters.values().flat_map(Text::references);
+            let mut before: BTreeSet<Address> = references.map(|(at, _)| at.clone()).collect();
+            before.extend(needs.iter().cloned());
+            let successor = Successor::Stack(wanted.full_name.clone());
+            needs.insert(recorder::remove(
+                ctx, found, place, facts, &successor, &before,
+            ));
+        }
+    }
     let tags = marked(&wanted.tags);
     let mut fields = vec![set("name", wanted.full_name.as_str())];
     fields.extend(
@@ -233,7 +250,7 @@ fn create(
     let act = Act::CreateStack(act(ctx, place, wanted, tags, failed.is_some()));
     found
         .change(address, Verb::Create, reason, fields, act)
-        .extend(needs(place, wanted));
+        .extend(needs);
 }
 
 /// A run that was killed leaves its operation to AWS. The next one waits for it, and then brings about what is

@@ -7,9 +7,9 @@ use super::context::Context;
 use super::findings::Findings;
 use super::tools;
 use crate::baseline::WantedTrail;
-use crate::change::{Act, Address, Attribute, Bindings, Place, Verb};
+use crate::change::{Act, Address, Attribute, Bindings, Verb};
 use crate::inventory::{Seen, TrailFacts, Unread};
-use crate::plan::{Region, StackName};
+use crate::plan::Region;
 
 /// How many trails AWS lets an account have in a Region, copies of other Regions' included.
 const MOST: usize = 5;
@@ -24,17 +24,17 @@ pub(super) enum Obstacle<'c> {
 pub(super) fn in_the_way<'c>(
     ctx: &Context<'c>,
     bindings: &Bindings,
-    stack: (&Place, &StackName),
+    stack: &Address,
 ) -> Option<Obstacle<'c>> {
     let wanted = ctx.wanted.trail.as_ref()?;
-    if !is_own(wanted, stack) {
+    if wanted.address().as_ref() != Some(stack) {
         return None;
     }
     let trails = match ctx.inventory.trails.as_ref()? {
         Seen::Known(trails) => trails,
         Seen::Unread(unread) => return Some(Obstacle::Unread(unread)),
     };
-    let home = stack.0.region();
+    let home = &ctx.plan.organization.home_region;
     let own = wanted.name.value(bindings).unwrap_or_default();
     let taken = |trail: &TrailFacts| trail.name == own && trail.home_region == *home;
     let in_the_way: Vec<&TrailFacts> = trails
@@ -62,11 +62,6 @@ pub(super) fn in_the_way<'c>(
                 .to_owned(),
         }
     })
-}
-
-fn is_own(wanted: &WantedTrail, (place, name): (&Place, &StackName)) -> bool {
-    let own = wanted.stack.as_ref();
-    own.is_some_and(|(at, stack)| at == place && stack == name)
 }
 
 fn told(trail: &TrailFacts) -> String {
@@ -205,10 +200,7 @@ fn replace(
 ) {
     let home = &ctx.plan.organization.home_region;
     let address = Address::Trail(trail.home_region.clone(), trail.name.clone());
-    let stack = wanted
-        .stack
-        .as_ref()
-        .map(|(place, name)| Address::Stack(place.clone(), name.clone()));
+    let stack = wanted.address();
     let same = trail.name == own && trail.home_region == *home;
     if let Some(stack) = &stack
         && same

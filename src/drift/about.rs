@@ -216,6 +216,16 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "With auto-deployment off a new account gets no baseline. `--fix` turns it on.",
     ),
     (
+        "stacks.existing-recorder",
+        "No recorder or delivery channel stands where a baseline is to bring its own",
+        "AWS Config holds one of each in an account and Region, so the baseline's stack is left out there. The baseline's option `existing_recorders` says what becomes of them; with `replace`, `--fix` removes them.",
+    ),
+    (
+        "guardduty.former-administrator",
+        "The administrator that another is to replace has let GuardDuty go",
+        "GuardDuty has one administrator in a Region, the same in all. `--fix` takes it from the one that the plan names in `replace_administrator`.",
+    ),
+    (
         "guardduty.administrator",
         "GuardDuty is administered by the SecOps account in every Region",
         "`--fix` appoints it.",

@@ -30,10 +30,14 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::DelegatedAdministrator(..) => {
             ("organization.delegated-administrator", Severity::High)
         }
+        Address::GuardDutyFormer(_) | Address::GuardDutyRegistration => {
+            ("guardduty.former-administrator", Severity::Medium)
+        }
         Address::GuardDutyAdministrator(_) => ("guardduty.administrator", Severity::High),
         Address::GuardDutyOrganization(_) => ("guardduty.settings", Severity::High),
         Address::GuardDutyMembers(_) => ("guardduty.members", Severity::High),
         Address::GuardDutyExport(_) => ("guardduty.export", Severity::Medium),
+        Address::ExistingRecorder(_) => ("stacks.existing-recorder", Severity::Medium),
         Address::Stack(..) if missing => ("stacks.missing", Severity::High),
         Address::Stack(..) => ("stacks.stack", Severity::Medium),
         Address::Trail(..) => ("cloudtrail.trails", Severity::Medium),

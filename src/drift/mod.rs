@@ -195,10 +195,12 @@ pub fn account_of(address: &Address) -> Option<&AccountKey> {
 /// The Region that an address is about, if it is about one.
 pub fn region_of(address: &Address) -> Option<&Region> {
     match address {
-        Address::Stack(place, _) | Address::Control(_, place) | Address::StackDrift(place, _) => {
-            Some(place.region())
-        }
+        Address::Stack(place, _)
+        | Address::ExistingRecorder(place)
+        | Address::Control(_, place)
+        | Address::StackDrift(place, _) => Some(place.region()),
         Address::Trail(region, _)
+        | Address::GuardDutyFormer(region)
         | Address::GuardDutyAdministrator(region)
         | Address::GuardDutyOrganization(region)
         | Address::GuardDutyMembers(region)

@@ -200,8 +200,9 @@ impl<'a> Judge<'a> {
             Because::Needs { .. } => return None,
         };
         Some(Finding {
-            control: match kind {
-                Kind::Unread => "organization.readable".to_owned(),
+            control: match (kind, &blocked.address) {
+                (Kind::Unread, _) => "organization.readable".to_owned(),
+                (_, Address::ExistingRecorder(_)) => "stacks.existing-recorder".to_owned(),
                 _ => "organization.blocked".to_owned(),
             },
             kind,

@@ -175,6 +175,13 @@ impl Hand<'_> {
             Act::DeletePolicy { id } => self.delete_policy(id).await,
             Act::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
             Act::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
+            Act::RemoveGuardDutyAdministrator { region, account } => {
+                self.remove_guardduty_administrator(region, account).await
+            }
+            Act::DeregisterDelegatedAdministrator { principal, account } => {
+                self.deregister_delegated_administrator(principal, account)
+                    .await
+            }
             Act::EnableGuardDutyAdministrator { region, account } => {
                 self.enable_guardduty_administrator(region, account).await
             }
@@ -242,6 +249,22 @@ impl Hand<'_> {
                 region,
                 trail,
             } => self.start_logging(account, region, trail).await,
+            Act::RemoveRecorder {
+                account,
+                region,
+                recorder,
+                channel,
+                successor,
+            } => {
+                self.remove_recorder(
+                    account,
+                    region,
+                    recorder.as_deref(),
+                    channel.as_deref(),
+                    successor,
+                )
+                .await
+            }
             Act::StartRecorder {
                 account,
                 region,

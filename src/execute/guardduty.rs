@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_guardduty::types::{
-    AccountDetail, AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType,
-    DetectorFeature, DetectorFeatureConfiguration, FeatureStatus, OrgFeature, OrgFeatureStatus,
+    AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType, DetectorFeature,
+    DetectorFeatureConfiguration, FeatureStatus, OrgFeature, OrgFeatureStatus,
     OrganizationFeatureConfiguration, PublishingStatus,
 };
 
@@ -17,16 +17,16 @@ use super::hints;
 use super::run::Made;
 use super::wait::{GUARDDUTY, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::{GuardDutyMember, Text};
+use crate::change::Text;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{Principal, Region};
 
 /// AWS takes 50 accounts a call.
-const MEMBERS_A_CALL: usize = 50;
+pub(super) const MEMBERS_A_CALL: usize = 50;
 
 /// What AWS answers while it is still making the account the administrator everywhere.
-const NOT_YET_ADMINISTRATOR: &[&str] = &[
+pub(super) const NOT_YET_ADMINISTRATOR: &[&str] = &[
     "not the GuardDuty delegated administrator",
     "not a delegated administrator",
     "not the delegated administrator",
@@ -45,9 +45,6 @@ const NOT_YET_KNOWN: &[&str] = &[
     "trusted",
 ];
 
-/// CreateMembers turns GuardDuty on in members; the management account may have to do so itself.
-const MANAGEMENT_FIRST: &str = "must first enable GuardDuty";
-
 macro_rules! guardduty {
     ($hand:expr, $at:expr, $name:literal, $send:expr) => {
         $hand
@@ -57,6 +54,7 @@ macro_rules! guardduty {
             .await
     };
 }
+pub(super) use guardduty;
 
 impl Hand<'_> {
     /// EnableOrganizationAdminAccount, from the management account. Its service-linked role comes
@@ -203,7 +201,7 @@ impl Hand<'_> {
     }
 
     /// CreateDetector. AWS may make one by itself for a new administrator: that one is taken.
-    async fn create_detector(
+    pub(super) async fn create_detector(
         &self,
         at: &AccountRegion,
         features: &[DetectorFeatureConfiguration],
@@ -257,13 +255,13 @@ impl Hand<'_> {
     }
 
     /// The one detector an account has in a Region.
-    async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
+    pub(super) async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
         let client = self.shared.aws.guardduty(at).await?;
         let answer = guardduty!(self, at, "ListDetectors", || client.list_detectors().send())?;
         Ok(answer.detector_ids.unwrap_or_default().into_iter().next())
     }
 
-    async fn existing_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
+    pub(super) async fn existing_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
         self.detector(at)
             .await
             .doing(|| {
@@ -278,210 +276,6 @@ impl Hand<'_> {
                     Some("run apply again: it makes one first"),
                 )
             })
-    }
-
-    /// CreateMembers, and then what AWS says of each.
-    pub(super) async fn add_guardduty_members(
-        &self,
-        region: &Region,
-        administrator: &Text,
-        members: &[GuardDutyMember],
-    ) -> Result<Made, Failure> {
-        let administrator = self.account(administrator)?;
-        let at = self.place(&administrator, region);
-        let doing = || {
-            format!(
-                "making {} accounts GuardDuty members in {region}",
-                members.len()
-            )
-        };
-        let mut details = Vec::new();
-        for member in members {
-            let detail = AccountDetail::builder()
-                .account_id(self.text(&member.account)?)
-                .email(self.text(&member.email)?)
-                .build();
-            details.push(detail);
-        }
-        let detector = self.existing_detector(&at).await?;
-        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
-        let mut left = details.clone();
-        let mut management_is_on = false;
-        let mut late = Wait::new(self.ctx, READ_BACK);
-        loop {
-            let mut refused: BTreeMap<String, String> = BTreeMap::new();
-            for batch in left.chunks(MEMBERS_A_CALL) {
-                refused.extend(self.create_members(&at, &detector, batch, doing).await?);
-            }
-            if refused.is_empty() {
-                break;
-            }
-            let management = self.shared.management.as_str();
-            let first = refused
-                .get(management)
-                .is_some_and(|why| why.contains(MANAGEMENT_FIRST));
-            if first && !management_is_on {
-                self.enable_in_management(&at, &detector).await?;
-                management_is_on = true;
-            } else {
-                // Accounts made a moment ago are not known to GuardDuty at once.
-                late.pause(format!(
-                    "GuardDuty refused {} accounts: trying again",
-                    refused.len()
-                ))
-                .await
-                .map_err(|_| self.members_failed(doing(), &refused))?;
-            }
-            left.retain(|detail| {
-                detail
-                    .account_id()
-                    .is_some_and(|id| refused.contains_key(id))
-            });
-        }
-        let wanted: BTreeSet<String> = details
-            .iter()
-            .filter_map(|detail| detail.account_id().map(str::to_owned))
-            .collect();
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        loop {
-            let mut open = wanted.clone();
-            let mut states: BTreeMap<String, String> = BTreeMap::new();
-            let mut token: Option<String> = None;
-            loop {
-                let page = guardduty!(self, &at, "ListMembers", || client
-                    .list_members()
-                    .detector_id(&detector)
-                    .only_associated("false")
-                    .set_next_token(token.clone())
-                    .send())
-                .doing(doing)?;
-                for member in page.members() {
-                    let id = member.account_id().unwrap_or_default();
-                    let state = member.relationship_status().unwrap_or_default();
-                    if state.eq_ignore_ascii_case("enabled") {
-                        open.remove(id);
-                    } else if wanted.contains(id) {
-                        states.insert(id.to_owned(), state.to_owned());
-                    }
-                }
-                token = page.next_token.filter(|token| !token.is_empty());
-                if token.is_none() {
-                    break;
-                }
-            }
-            if open.is_empty() {
-                return Ok(Made::new());
-            }
-            let states: BTreeMap<String, String> = open
-                .iter()
-                .map(|id| {
-                    let state = states.get(id).map_or("not a member", String::as_str);
-                    (id.clone(), state.to_owned())
-                })
-                .collect();
-            wait.pause(format!("for GuardDuty to enable {} members", open.len()))
-                .await
-                .map_err(|_| self.members_failed(doing(), &states))?;
-        }
-    }
-
-    /// CreateMembers for one batch; the accounts that were refused, with AWS's words.
-    async fn create_members(
-        &self,
-        at: &AccountRegion,
-        detector: &str,
-        batch: &[AccountDetail],
-        doing: impl Fn() -> String + Copy,
-    ) -> Result<BTreeMap<String, String>, Failure> {
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        let answer = loop {
-            let made = guardduty!(self, at, "CreateMembers", || client
-                .create_members()
-                .detector_id(detector)
-                .set_account_details(Some(batch.to_vec()))
-                .send());
-            match made {
-                Ok(answer) => break answer,
-                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
-                    wait.pause("GuardDuty does not know the account as its administrator yet")
-                        .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
-                }
-                Err(error) => return Err(error).doing(doing),
-            }
-        };
-        Ok(answer
-            .unprocessed_accounts()
-            .iter()
-            .map(|account| {
-                let id = account.account_id().unwrap_or_default();
-                (
-                    id.to_owned(),
-                    account.result().unwrap_or_default().to_owned(),
-                )
-            })
-            .filter(|(_, result)| !result.contains("already"))
-            .collect())
-    }
-
-    /// Turns GuardDuty on in the management account, with what the organization's settings turn on
-    /// in members: a new detector would turn on every feature that is not named.
-    async fn enable_in_management(
-        &self,
-        administrator: &AccountRegion,
-        detector: &str,
-    ) -> Result<(), Failure> {
-        let at = self.place(&self.shared.management, &administrator.region);
-        let doing = || {
-            format!(
-                "turning GuardDuty on in the management account, {}",
-                at.region
-            )
-        };
-        self.tell("the management account must turn GuardDuty on itself before it can be a member");
-        let client = self
-            .shared
-            .aws
-            .guardduty(administrator)
-            .await
-            .doing(doing)?;
-        let settings = guardduty!(
-            self,
-            administrator,
-            "DescribeOrganizationConfiguration",
-            || client
-                .describe_organization_configuration()
-                .detector_id(detector)
-                .send()
-        )
-        .doing(doing)?;
-        let features: BTreeMap<String, bool> = settings
-            .features()
-            .iter()
-            .filter_map(|feature| {
-                let on = feature.auto_enable()? != &OrgFeatureStatus::None;
-                Some((feature.name()?.as_str().to_owned(), on))
-            })
-            .collect();
-        if self.detector(&at).await.doing(doing)?.is_none() {
-            self.create_detector(&at, &detector_settings(&features))
-                .await?;
-        }
-        Ok(())
-    }
-
-    fn members_failed(&self, doing: String, states: &BTreeMap<String, String>) -> Failure {
-        let list: Vec<String> = states
-            .iter()
-            .map(|(id, state)| format!("account {id}: {state}"))
-            .collect();
-        Failure {
-            doing,
-            said: list.join("; "),
-            hint: Some("an account with a GuardDuty of its own, or another administrator, must leave that one first; a suspended account cannot be a member".to_owned()),
-            request_id: None,
-        }
     }
 
     /// CreatePublishingDestination, or a changed one, and then waits until AWS publishes to it.
@@ -614,7 +408,7 @@ impl Hand<'_> {
 }
 
 /// Whether a BadRequestException says one of these.
-fn says(error: &AwsError, texts: &[&str]) -> bool {
+pub(super) fn says(error: &AwsError, texts: &[&str]) -> bool {
     let message = error.message.to_ascii_lowercase();
     error.is("BadRequest")
         && texts
@@ -632,7 +426,9 @@ fn named(features: &BTreeMap<String, bool>) -> impl Iterator<Item = (&String, bo
         .map(|(name, on)| (name, *on))
 }
 
-fn detector_settings(features: &BTreeMap<String, bool>) -> Vec<DetectorFeatureConfiguration> {
+pub(super) fn detector_settings(
+    features: &BTreeMap<String, bool>,
+) -> Vec<DetectorFeatureConfiguration> {
     named(features)
         .map(|(name, on)| {
             DetectorFeatureConfiguration::builder()

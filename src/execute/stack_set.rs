@@ -461,12 +461,11 @@ impl Hand<'_> {
                 .map(|text| self.text(text))
                 .collect::<Result<Vec<String>, Failure>>()
         };
-        let accounts = texts(&wave.accounts)?;
         // UNION is the API's default and refused for creations: say what is meant.
-        let filter = if accounts.is_empty() {
-            AccountFilterType::None
-        } else {
-            AccountFilterType::Intersection
+        let (filter, accounts) = match (wave.accounts.as_slice(), wave.except.as_slice()) {
+            ([], []) => (AccountFilterType::None, Vec::new()),
+            ([], except) => (AccountFilterType::Difference, texts(except)?),
+            (only, _) => (AccountFilterType::Intersection, texts(only)?),
         };
         let ous = texts(&wave.ous)?;
         let batches = ous.chunks(OUS_PER_OPERATION).map(|ous| {

@@ -96,6 +96,7 @@ async fn an_update_of_a_whole_set_names_no_targets() {
             leaving: Default::default(),
             ous: vec![],
             accounts: vec![],
+            except: vec![],
             regions: BTreeSet::new(),
             max_concurrent: Portion::Percent(100),
             failure_tolerance: Portion::Percent(0),

@@ -17,6 +17,7 @@ pub fn seconds(act: &Act) -> u64 {
         Act::EnablePolicyType { .. } => 15,
         Act::EnableTrustedAccess { .. }
         | Act::RegisterDelegatedAdministrator { .. }
+        | Act::DeregisterDelegatedAdministrator { .. }
         | Act::CreateServiceLinkedRole { .. }
         | Act::ActivateStackSets => 5,
         Act::CreateOu { .. } | Act::RenameOu { .. } | Act::DeleteOu { .. } => 2,
@@ -37,6 +38,8 @@ pub fn seconds(act: &Act) -> u64 {
         | Act::AttachPolicy { .. }
         | Act::DetachPolicy { .. } => 1,
         Act::EnableGuardDutyAdministrator { .. } => 10,
+        // Its members are let go first, fifty a call.
+        Act::RemoveGuardDutyAdministrator { .. } => 20,
         Act::ConfigureGuardDuty { .. } => 10,
         Act::AddGuardDutyMembers { .. } => 20,
         // Waits for PUBLISHING.
@@ -54,6 +57,7 @@ pub fn seconds(act: &Act) -> u64 {
         Act::StartLogging { .. } | Act::StartRecorder { .. } => 1,
         Act::DeleteTrail { .. } => 2,
         Act::PutRecorder { .. } | Act::PutChannel { .. } => 2,
+        Act::RemoveRecorder { .. } => 5,
         // Polled until its script has run.
         Act::RunAutomation { .. } => 20,
         // Polled until Cloud Control is done.

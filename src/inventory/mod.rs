@@ -64,10 +64,10 @@ pub struct Inventory {
     /// Which features of centralized root access are on, in IAM's words. Only where it was asked about.
     #[serde(default)]
     pub root_access: Option<Seen<BTreeSet<String>>>,
-    /// The name of the customer's own Config recorder, where a stack that brings one is to be and is not.
-    /// Only places that were asked about.
+    /// What Config has already where a stack that brings a recorder is to be and is not. Only places that
+    /// were asked about.
     #[serde(default)]
-    pub recorders: BTreeMap<AccountRegion, Seen<Option<String>>>,
+    pub recorders: BTreeMap<AccountRegion, Seen<RecorderFacts>>,
     /// Stacks that a plan names for its stack sets to take in. Only those that were asked about.
     #[serde(default)]
     pub existing_stacks: BTreeMap<StackId, ExistingStack>,
@@ -353,6 +353,33 @@ pub struct TrailFacts {
     pub bucket: String,
 }
 
+/// The customer's own recorder and delivery channel of one account and Region, by name. Config has one of each
+/// at most; recorders that are linked to a service are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecorderFacts {
+    pub recorder: Option<String>,
+    pub channel: Option<String>,
+}
+
+/// Whether a recorder is the customer's. AWS's own are linked to a service, and named so.
+pub fn is_customers_recorder(name: &str) -> bool {
+    !name.starts_with("AWSConfigurationRecorder")
+}
+
+impl RecorderFacts {
+    /// Whether there is neither.
+    pub fn is_empty(&self) -> bool {
+        self.recorder.is_none() && self.channel.is_none()
+    }
+}
+
+impl StackFacts {
+    /// Whether nothing is left of it but its name: its creation failed and was undone.
+    pub fn is_rolled_back(&self) -> bool {
+        self.status == "ROLLBACK_COMPLETE"
+    }
+}
+
 /// What GuardDuty tells of the organization in one Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyFacts {
@@ -360,6 +387,10 @@ pub struct GuardDutyFacts {
     pub administrator: Seen<Option<AccountId>>,
     /// The administrator's detector and its organization settings; `None` where it has no detector.
     pub detector: Seen<Option<DetectorFacts>>,
+    /// Accounts of the plan that an account other than the administrator administers, by invitation: by that
+    /// other. Asked only of those that are no members where others are.
+    #[serde(default)]
+    pub elsewhere: BTreeMap<AccountId, AccountId>,
 }
 
 /// A detector in the administrator account.

@@ -1,7 +1,7 @@
 //! GuardDuty's organization settings, Region by Region: who administers it, asked of the
 //! management account; the settings themselves, asked of the administrator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
@@ -9,6 +9,7 @@ use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts
 use crate::plan::{AccountId, Region};
 
 const ADMINISTRATORS: Operation = Operation("guardduty", "ListOrganizationAdminAccounts");
+const ADMINISTRATOR: Operation = Operation("guardduty", "GetAdministratorAccount");
 const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
 const DETECTOR: Operation = Operation("guardduty", "GetDetector");
 const SETTINGS: Operation = Operation("guardduty", "DescribeOrganizationConfiguration");
@@ -22,6 +23,7 @@ const PAGE: i32 = 50;
 pub(super) async fn read(
     r: &Reader<'_>,
     in_organization: bool,
+    accounts: &BTreeSet<&AccountId>,
 ) -> BTreeMap<Region, GuardDutyFacts> {
     let regions = r
         .wanted
@@ -30,11 +32,12 @@ pub(super) async fn read(
         .flat_map(|wanted| wanted.regions.iter());
     side_by_side(regions, |region| async move {
         let facts = if in_organization {
-            of_region(r, region).await
+            of_region(r, region, accounts).await
         } else {
             GuardDutyFacts {
                 administrator: Seen::Known(None),
                 detector: Seen::Known(None),
+                elsewhere: BTreeMap::new(),
             }
         };
         (region.clone(), facts)
@@ -44,7 +47,11 @@ pub(super) async fn read(
     .collect()
 }
 
-async fn of_region(r: &Reader<'_>, region: &Region) -> GuardDutyFacts {
+async fn of_region(
+    r: &Reader<'_>,
+    region: &Region,
+    accounts: &BTreeSet<&AccountId>,
+) -> GuardDutyFacts {
     let administrator = seen(administrator(r, region).await);
     let detector = match &administrator {
         Seen::Known(None) => Seen::Known(None),
@@ -57,10 +64,71 @@ async fn of_region(r: &Reader<'_>, region: &Region) -> GuardDutyFacts {
         }
         Seen::Unread(why) => Seen::Unread(why.clone()),
     };
+    let elsewhere = match (&administrator, &detector) {
+        (Seen::Known(Some(administrator)), Seen::Known(Some(detector))) => {
+            elsewhere(r, region, administrator, detector, accounts).await
+        }
+        _ => BTreeMap::new(),
+    };
     GuardDutyFacts {
         administrator,
         detector,
+        elsewhere,
     }
+}
+
+/// Who administers the accounts that are no members, if another does. Where nobody is a member yet, all are to
+/// become one, and GuardDuty itself tells of those that cannot.
+async fn elsewhere(
+    r: &Reader<'_>,
+    region: &Region,
+    administrator: &AccountId,
+    detector: &DetectorFacts,
+    accounts: &BTreeSet<&AccountId>,
+) -> BTreeMap<AccountId, AccountId> {
+    let enabled = |status: &String| status.eq_ignore_ascii_case("enabled");
+    if !detector.members.values().any(enabled) {
+        return BTreeMap::new();
+    }
+    let others = accounts
+        .iter()
+        .filter(|id| **id != administrator && !detector.members.get(**id).is_some_and(enabled));
+    let asked = side_by_side(others, |id| async move {
+        let at = AccountRegion {
+            account: (*id).clone(),
+            region: region.clone(),
+        };
+        // Where it cannot be read, GuardDuty refuses the account or takes it.
+        let other = administrator_of(r, &at).await.ok().flatten()?;
+        Some((at.account, other))
+    });
+    let found = asked.await.into_iter().flatten();
+    found.filter(|(_, other)| other != administrator).collect()
+}
+
+/// The account that administers an account's detector.
+async fn administrator_of(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+) -> Result<Option<AccountId>, AwsError> {
+    let client = &r.aws.guardduty(at).await?;
+    let ctx = r.ctx_in(&at.account);
+    let listed = r
+        .aws
+        .call(&ctx, DETECTORS, at, || client.list_detectors().send())
+        .await?;
+    let Some(id) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let answer = r
+        .aws
+        .call(&ctx, ADMINISTRATOR, at, || {
+            client.get_administrator_account().detector_id(&id).send()
+        })
+        .await?;
+    Ok(answer
+        .administrator
+        .and_then(|administrator| administrator.account_id?.parse().ok()))
 }
 
 async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<AccountId>, AwsError> {

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use super::stack_sets::StackSets;
 use crate::inventory::{
     AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
-    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, Seen, StackFacts, TrailFacts,
+    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, RecorderFacts, Seen, StackFacts,
+    TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
@@ -30,7 +31,7 @@ pub(super) struct Parts {
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
-    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<Option<String>>>>,
+    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<RecorderFacts>>>,
     pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
     pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
 }

@@ -41,7 +41,8 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::baseline::Wanted;
 use crate::inventory::{
-    AccountFacts, AccountRegion, Inventory, Kind, OrganizationFacts, Seen, Unread, identify,
+    AccountFacts, AccountRegion, AccountState, Inventory, Kind, OrganizationFacts, Seen, Unread,
+    identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -173,9 +174,14 @@ impl Reader<'_> {
         let tree = async {
             let (accounts, ous) = self.accounts_and_ous(&root, kept.accounts, kept.ous).await;
             let ids = self.identified(&accounts);
+            let active = |id: &&AccountId| {
+                let facts = accounts.known().and_then(|accounts| accounts.get(*id));
+                facts.is_some_and(|facts| facts.state == AccountState::Active)
+            };
+            let in_use: BTreeSet<&AccountId> = ids.values().filter(active).collect();
             let (stacks, guardduty, contacts, preparation) = tokio::join!(
                 or_read(kept.stacks, stacks::read(self, &ids)),
-                or_read(kept.guardduty, guardduty::read(self, true)),
+                or_read(kept.guardduty, guardduty::read(self, true, &in_use)),
                 or_read(kept.contacts, contacts::read(self, &ids)),
                 or_read(kept.preparation, preparation::read(self, &accounts, &ids)),
             );
@@ -209,11 +215,20 @@ impl Reader<'_> {
             or_read(kept.root_access, preparation::root_access(self)),
         );
         // Last: only where these say that a stack is missing.
-        let recorders = recorders::read(self, &accounts, &ids, &stack_sets, &stacks);
-        let existing_stacks = existing_stacks::read(self, &accounts, &stack_sets);
+        let known = recorders::Known {
+            accounts: &accounts,
+            ous: &ous,
+            ids: &ids,
+            stack_sets: &stack_sets,
+            stacks: &stacks,
+            preparation: &preparation,
+        };
         let (recorders, existing_stacks, trails) = tokio::join!(
-            or_read(kept.recorders, recorders),
-            or_read(kept.existing_stacks, existing_stacks),
+            or_read(kept.recorders, recorders::read(self, known)),
+            or_read(
+                kept.existing_stacks,
+                existing_stacks::read(self, &accounts, &stack_sets)
+            ),
             or_read(kept.trails, trails::read(self, &stacks)),
         );
         Inventory {
@@ -277,11 +292,12 @@ impl Reader<'_> {
     /// The account in no organization: only what lies in the account itself can be there.
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
+        let no_accounts = BTreeSet::new();
         let (service_linked_roles, (stack_sets, other_stack_sets), stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
-            guardduty::read(self, false),
+            guardduty::read(self, false, &no_accounts),
             preparation::of_management(self),
         );
         let trails = trails::read(self, &stacks).await;

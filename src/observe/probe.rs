@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::{pages, seen, side_by_side};
 use crate::aws::{Aws, AwsError, Caller, Operation};
-use crate::inventory::{AccountRegion, Answer, Answers, Facts, Probe, Question};
+use crate::inventory::{
+    AccountRegion, Answer, Answers, Facts, Probe, Question, is_customers_recorder,
+};
 
 const TRAILS: Operation = Operation("cloudtrail", "DescribeTrails");
 const TRAIL_STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
@@ -61,11 +63,6 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
         }
         Probe::Comparison => Ok(Facts::new()),
     }
-}
-
-/// Whether a recorder is the customer's. AWS's own are linked to a service, and named so.
-pub(super) fn is_customers(recorder: &str) -> bool {
-    !recorder.starts_with("AWSConfigurationRecorder")
 }
 
 struct Asking<'a> {
@@ -163,7 +160,7 @@ impl Asking<'_> {
         let recorders = listed.configuration_recorders();
         let Some(recorder) = recorders
             .iter()
-            .find(|recorder| recorder.name().is_some_and(is_customers))
+            .find(|recorder| recorder.name().is_some_and(is_customers_recorder))
         else {
             return Ok(absent());
         };

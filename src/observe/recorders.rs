@@ -1,116 +1,166 @@
-//! Config recorders that are there before a baseline brings its own: an account holds one in a Region, so a
-//! stack with another would fail. Asked only where such a stack is to be and is not.
+//! Config recorders and delivery channels that are there before a baseline brings its own: an account holds one
+//! of each in a Region, so a stack with others would fail. Asked only where such a stack is to be and is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::probe::is_customers;
 use super::{Reader, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::baseline::makes_recorder;
+use crate::baseline::{WantedStackSet, makes_recorder};
 use crate::change::Place;
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, Seen, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, AccountState, OuFacts, OuId, PreparationFacts, RecorderFacts,
+    Seen, StackFacts, StackSetFacts, is_customers_recorder,
 };
 use crate::plan::{AccountId, AccountKey};
 
-const DESCRIBE: Operation = Operation("config", "DescribeConfigurationRecorders");
+const RECORDERS: Operation = Operation("config", "DescribeConfigurationRecorders");
+const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
 
-/// The recorders' names by place.
+/// What is read before, by which the places are chosen.
+pub(super) struct Known<'k> {
+    pub(super) accounts: &'k Seen<BTreeMap<AccountId, AccountFacts>>,
+    pub(super) ous: &'k Seen<BTreeMap<OuId, OuFacts>>,
+    pub(super) ids: &'k BTreeMap<AccountKey, AccountId>,
+    pub(super) stack_sets: &'k Seen<BTreeMap<String, StackSetFacts>>,
+    pub(super) stacks: &'k BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+    pub(super) preparation: &'k BTreeMap<AccountId, PreparationFacts>,
+}
+
+/// The names by place.
 pub(super) async fn read(
     r: &Reader<'_>,
-    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
-    ids: &BTreeMap<AccountKey, AccountId>,
-    stack_sets: &Seen<BTreeMap<String, StackSetFacts>>,
-    stacks: &BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
-) -> BTreeMap<AccountRegion, Seen<Option<String>>> {
-    let places = to_be(r, accounts, ids, stack_sets)
-        .into_iter()
-        .chain(plain(r, ids, stacks))
-        .collect::<BTreeSet<_>>();
+    known: Known<'_>,
+) -> BTreeMap<AccountRegion, Seen<RecorderFacts>> {
+    let mut places = known.to_be(r);
+    places.extend(known.plain(r));
+    places.retain(|at| !known.is_off(at));
     side_by_side(places, |at| async move {
-        let name = seen(name(r, &at).await);
-        (at, name)
+        let facts = seen(facts(r, &at).await);
+        (at, facts)
     })
     .await
     .into_iter()
     .collect()
 }
 
-/// Accounts in use that are to have an instance of a set and have none.
-fn to_be(
-    r: &Reader<'_>,
-    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
-    ids: &BTreeMap<AccountKey, AccountId>,
-    stack_sets: &Seen<BTreeMap<String, StackSetFacts>>,
-) -> BTreeSet<AccountRegion> {
-    let mut places = BTreeSet::new();
-    let (Some(accounts), Some(sets)) = (accounts.known(), stack_sets.known()) else {
-        return places;
-    };
-    for wanted in r.wanted.stack_sets.values() {
-        if !makes_recorder(&wanted.template) {
-            continue;
-        }
-        // Of a set whose instances could not be read nothing is changed, so there is nothing to ask for.
-        let instances = match sets.get(&wanted.full_name).map(|set| &set.instances) {
-            Some(Seen::Unread(_)) => continue,
-            Some(Seen::Known(instances)) => Some(instances),
-            None => None,
+impl Known<'_> {
+    /// Accounts in use that are to have an instance of a set and have none.
+    fn to_be(&self, r: &Reader<'_>) -> BTreeSet<AccountRegion> {
+        let mut places = BTreeSet::new();
+        let (Some(accounts), Some(sets)) = (self.accounts.known(), self.stack_sets.known()) else {
+            return places;
         };
-        for (key, id) in ids {
-            let active = accounts
-                .get(id)
-                .is_some_and(|facts| facts.state == AccountState::Active);
-            let planned = r.plan.accounts.get(key);
-            let left_out = planned.is_none_or(|planned| wanted.except.contains(&planned.ou));
-            if !active || left_out || *id == r.caller {
+        let keys: BTreeMap<&AccountId, &AccountKey> =
+            self.ids.iter().map(|(key, id)| (id, key)).collect();
+        for wanted in r.wanted.stack_sets.values() {
+            if !makes_recorder(&wanted.template) {
                 continue;
             }
-            let missing = wanted.regions.iter().map(|region| AccountRegion {
-                account: id.clone(),
-                region: region.clone(),
-            });
-            places.extend(missing.filter(|at| !instances.is_some_and(|all| all.contains_key(at))));
+            let set = sets.get(&wanted.full_name);
+            // Of a set whose instances could not be read nothing is changed, so there is nothing to ask for.
+            let instances = match set.map(|set| &set.instances) {
+                Some(Seen::Unread(_)) => continue,
+                Some(Seen::Known(instances)) => Some(instances),
+                None => None,
+            };
+            for (id, facts) in accounts {
+                if facts.state != AccountState::Active || *id == r.caller {
+                    continue;
+                }
+                let reached = match keys.get(id).and_then(|key| r.plan.accounts.get(*key)) {
+                    Some(planned) => {
+                        r.plan.ous.contains_key(&planned.ou) && !wanted.except.contains(&planned.ou)
+                    }
+                    None => self.reaches_stranger(r, wanted, set, facts),
+                };
+                if !reached {
+                    continue;
+                }
+                let missing = wanted.regions.iter().map(|region| AccountRegion {
+                    account: id.clone(),
+                    region: region.clone(),
+                });
+                places.extend(
+                    missing.filter(|at| !instances.is_some_and(|all| all.contains_key(at))),
+                );
+            }
         }
+        places
     }
-    places
-}
 
-/// Places that are to have a plain stack and have none.
-fn plain<'r>(
-    r: &'r Reader<'_>,
-    ids: &'r BTreeMap<AccountKey, AccountId>,
-    stacks: &'r BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
-) -> impl Iterator<Item = AccountRegion> + 'r {
-    r.wanted.stacks.iter().filter_map(|((place, _), wanted)| {
-        if !makes_recorder(&wanted.template) {
-            return None;
-        }
-        let at = match place {
-            Place::Management(region) => r.own(region),
-            Place::Member(key, region) => AccountRegion {
-                account: ids.get(key)?.clone(),
-                region: region.clone(),
-            },
+    /// Whether a set's first rollout, which names whole OUs, will reach an account that the plan does not name.
+    /// Once its OU is a target nothing more is done for it.
+    fn reaches_stranger(
+        &self,
+        r: &Reader<'_>,
+        wanted: &WantedStackSet,
+        set: Option<&StackSetFacts>,
+        facts: &AccountFacts,
+    ) -> bool {
+        let Some(ous) = self.ous.known() else {
+            return false;
         };
-        let there = stacks.get(&at)?.known()?;
-        (!there.contains_key(&wanted.full_name)).then_some(at)
-    })
+        let above = std::iter::successors(ous.get(&facts.parent), |ou| ous.get(&ou.parent))
+            .collect::<Vec<_>>();
+        let targeted = above
+            .iter()
+            .any(|ou| set.is_some_and(|set| set.targets.contains(&ou.id)));
+        let planned = above.iter().find(|ou| r.plan.ous.contains_key(&ou.path));
+        !targeted && planned.is_some_and(|ou| !wanted.except.contains(&ou.path))
+    }
+
+    /// Places that are to have a plain stack and have none, or one whose creation was rolled back.
+    fn plain(&self, r: &Reader<'_>) -> BTreeSet<AccountRegion> {
+        let wanted = r.wanted.stacks.iter();
+        wanted
+            .filter(|(_, wanted)| makes_recorder(&wanted.template))
+            .filter_map(|((place, _), wanted)| {
+                let at = match place {
+                    Place::Management(region) => r.own(region),
+                    Place::Member(key, region) => AccountRegion {
+                        account: self.ids.get(key)?.clone(),
+                        region: region.clone(),
+                    },
+                };
+                let there = self.stacks.get(&at)?.known()?.get(&wanted.full_name);
+                there.is_none_or(StackFacts::is_rolled_back).then_some(at)
+            })
+            .collect()
+    }
+
+    /// Whether an account is yet to be given a Region: nothing can be there, and nothing answers.
+    fn is_off(&self, at: &AccountRegion) -> bool {
+        let facts = self.preparation.get(&at.account);
+        let regions = facts.and_then(|facts| facts.regions.as_ref()?.known());
+        regions
+            .and_then(|regions| regions.get(&at.region))
+            .is_some_and(|status| !status.starts_with("ENABLED"))
+    }
 }
 
-async fn name(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<String>, AwsError> {
+async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
     let client = r.aws.config(at).await?;
-    let answer = r
-        .aws
-        .call(&r.ctx_in(&at.account), DESCRIBE, at, || {
-            client.describe_configuration_recorders().send()
-        })
-        .await?;
-    // One at most.
-    Ok(answer
-        .configuration_recorders
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|recorder| recorder.name)
-        .find(|name| is_customers(name)))
+    let ctx = r.ctx_in(&at.account);
+    let (recorders, channels) = tokio::join!(
+        r.aws.call(&ctx, RECORDERS, at, || client
+            .describe_configuration_recorders()
+            .send()),
+        r.aws.call(&ctx, CHANNELS, at, || client
+            .describe_delivery_channels()
+            .send()),
+    );
+    // One of each at most.
+    Ok(RecorderFacts {
+        recorder: recorders?
+            .configuration_recorders
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|recorder| recorder.name)
+            .find(|name| is_customers_recorder(name)),
+        channel: channels?
+            .delivery_channels
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|channel| channel.name),
+    })
 }

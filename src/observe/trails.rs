@@ -19,7 +19,8 @@ pub(super) async fn read(
         let full_name = &r.wanted.stacks.get(key)?.full_name;
         stacks.get(&r.home())?.known()?.get(full_name)
     });
-    if own.is_some() && wanted.replaced.is_empty() {
+    let made = own.is_some_and(|stack| !stack.is_rolled_back());
+    if made && wanted.replaced.is_empty() {
         return None;
     }
     Some(seen(describe(r).await))

@@ -62,6 +62,7 @@ pub fn copy(
     copy.stacks();
     copy.guardduty()?;
     copy.trails()?;
+    copy.recorders()?;
     copy.builder.reseed(seed);
     Ok(Copied {
         world: copy.builder.build(),
@@ -461,6 +462,25 @@ impl Copy<'_> {
                     })
                     .collect(),
             })?;
+            for (account, by) in &facts.elsewhere {
+                self.builder
+                    .invited(account.as_str(), region, by.as_str())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Recorders that stand where a baseline's are to be.
+    fn recorders(&mut self) -> Result<(), AwsError> {
+        for (at, seen) in &self.inventory.recorders {
+            if let Some(facts) = seen.known().filter(|facts| !facts.is_empty()) {
+                self.builder.recorder(
+                    at.account.as_str(),
+                    at.region.as_str(),
+                    facts.recorder.as_deref(),
+                    facts.channel.as_deref(),
+                )?;
+            }
         }
         Ok(())
     }

@@ -99,10 +99,13 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::DelegatedAdministrator(..) => {
             ("delegated administrator", "delegated administrators")
         }
-        Address::GuardDutyAdministrator(_)
+        Address::GuardDutyFormer(_)
+        | Address::GuardDutyRegistration
+        | Address::GuardDutyAdministrator(_)
         | Address::GuardDutyOrganization(_)
         | Address::GuardDutyMembers(_)
         | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
+        Address::ExistingRecorder(_) => ("existing recorder", "existing recorders"),
         Address::Stack(..) => ("stack", "stacks"),
         Address::Trail(..) => ("trail", "trails"),
         Address::StackSet(_) => ("stack set", "stack sets"),

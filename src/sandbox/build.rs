@@ -14,6 +14,7 @@ use super::cloudformation::engine::{self, Place, with_stack};
 use super::cloudformation::stack::{OnFailure, Source, Stack, parse};
 use super::cloudformation::stack_set::{self, AutoDeployment, Instance, StackSet, instance_key};
 use super::cloudformation::{access, parameters};
+use super::config::Recorder;
 use super::guardduty::{self, Destination};
 use super::organizations::{Member, Ou, Policy};
 use super::time::Time;
@@ -732,6 +733,43 @@ impl Builder {
             .trails
             .entry(new.name.clone())
             .or_insert_with(|| cloudtrail::logging_since(now, new));
+        Ok(())
+    }
+
+    /// A detector that another account administers, by invitation.
+    pub fn invited(&mut self, account: &str, region: &str, by: &str) -> Result<(), AwsError> {
+        let _ = guardduty::create_for(&mut self.world, account, region, true);
+        let state = &mut self.world.region_mut(account, region)?.guardduty;
+        if let Some(detector) = &mut state.detector {
+            detector.administrator = Some(by.to_owned());
+        }
+        Ok(())
+    }
+
+    /// A recorder that records, and a delivery channel, by name. What they record and where to is of no account.
+    pub fn recorder(
+        &mut self,
+        account: &str,
+        region: &str,
+        recorder: Option<&str>,
+        channel: Option<&str>,
+    ) -> Result<(), AwsError> {
+        let now = self.world.now;
+        let state = &mut self.world.region_mut(account, region)?.config;
+        state.recorder = recorder.map(|name| Recorder {
+            settings: json!({
+                "name": name,
+                "arn": format!("arn:aws:config:{region}:{account}:configuration-recorder/{name}"),
+                "roleARN": format!("arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"),
+                "recordingGroup": {"allSupported": true, "includeGlobalResourceTypes": false},
+                "recordingMode": {"recordingFrequency": "CONTINUOUS"},
+            }),
+            recording: channel.is_some(),
+            started: channel.map(|_| now),
+            stopped: None,
+        });
+        state.channel =
+            channel.map(|name| json!({"name": name, "s3BucketName": format!("config-{account}")}));
         Ok(())
     }
 

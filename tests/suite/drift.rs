@@ -483,8 +483,9 @@ const WAYS: &[Way] = &[
     }, "guardduty.settings", "guardduty settings in eu-west-1", "feature S3_DATA_EVENTS").blind(),
     way("a member is gone", |b| {
         let account = b.id("shop-prod");
-        b.guardduty(HOME, "UpdateOrganizationConfiguration", json!({"AutoEnableOrganizationMembers": "ALL"}));
+        b.guardduty(HOME, "UpdateOrganizationConfiguration", json!({"AutoEnableOrganizationMembers": "NONE"}));
         b.guardduty(HOME, "DisassociateMembers", json!({"AccountIds": [account]}));
+        b.guardduty(HOME, "UpdateOrganizationConfiguration", json!({"AutoEnableOrganizationMembers": "ALL"}));
     }, "guardduty.members", "guardduty members in eu-west-1", "member").blind(),
     way("findings are no longer exported", |b| {
         let security = b.id("security");

@@ -10,17 +10,19 @@ use crate::diff::account::{not_asked, prepare};
 use crate::diff::context::{Standing, marked};
 use crate::diff::document::same_template;
 use crate::diff::findings::{Findings, becomes, set};
+use crate::diff::recorder;
 use crate::diff::stack::parameters;
 use crate::inventory::{AccountRegion, ExistingStack, InstanceFacts, Seen, StackFacts};
 use crate::plan::{AccountKey, Region, StackId};
 
 /// What the plan's named stacks of one set come to.
 #[derive(Default)]
-pub(super) struct Imports<'a> {
+pub(super) struct Imports<'c> {
     /// By stage and account.
-    ready: BTreeMap<u16, BTreeMap<&'a AccountKey, Import>>,
-    /// Accounts with a stack that is not taken in, which is told: nothing is made beside it.
-    held: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
+    ready: BTreeMap<u16, BTreeMap<&'c AccountKey, Import>>,
+    /// Where nothing is made: stacks are taken in, or are not and that is told.
+    places: BTreeMap<&'c AccountKey, BTreeSet<Region>>,
+    ids: BTreeSet<AccountRegion>,
 }
 
 /// The stacks of one account that are taken in.
@@ -42,11 +44,11 @@ enum Named {
     Held(String, &'static str),
 }
 
-impl<'a> Imports<'a> {
+impl<'c> Imports<'c> {
     /// Judges the stacks; what is not taken in is told. `joining` are accounts on their way into the set's
     /// OUs.
     pub(super) fn of(
-        set: &Set<'a, '_>,
+        set: &Set<'_, 'c>,
         found: &mut Findings,
         have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
         joining: impl Fn(&AccountKey) -> bool,
@@ -65,7 +67,7 @@ impl<'a> Imports<'a> {
             let seen = set.ctx.inventory.existing_stacks.get(id);
             if let Some(why) = seen.and_then(ExistingStack::unread) {
                 found.unread(address, why);
-                imports.held.entry(number).or_default().insert(key);
+                imports.leave_out(key, at);
                 continue;
             }
             let named = match seen {
@@ -77,9 +79,9 @@ impl<'a> Imports<'a> {
                              stack of its own beside {}",
                             id.name()
                         ),
-                        "move the account first with this stack set left out of its new OU, or delete the stack",
+                        "delete the stack before the account moves, or leave the new OU without the baseline until then",
                     ),
-                    _ => stack(set, found, id, facts.as_ref()),
+                    _ => stack(set, found, id, &at, facts.as_ref()),
                 },
                 Some(ExistingStack::Instance(Seen::Known(facts))) => {
                     if facts
@@ -115,7 +117,7 @@ impl<'a> Imports<'a> {
                 _ if instance.is_some() => Named::Done,
                 _ => {
                     found.unread(address.clone(), &not_asked("cloudformation:DescribeStacks"));
-                    imports.held.entry(number).or_default().insert(key);
+                    imports.leave_out(key, at);
                     continue;
                 }
             };
@@ -123,7 +125,7 @@ impl<'a> Imports<'a> {
                 Named::Done => continue,
                 Named::Held(said, hint) => {
                     found.state(address, said, Some(hint.to_owned()));
-                    imports.held.entry(number).or_default().insert(key);
+                    imports.leave_out(key, at);
                     continue;
                 }
                 Named::Ready(fields) => (fields, true),
@@ -137,44 +139,43 @@ impl<'a> Imports<'a> {
             import.only_parameters &= !whole;
             import.stacks.insert(id.region().clone(), id.clone());
             import.fields.extend(fields);
+            imports.leave_out(key, at);
         }
         imports
     }
 
-    /// The accounts for which nothing is made: a stack of theirs is not taken in.
-    pub(super) fn held(&self) -> impl Iterator<Item = &'a AccountKey> {
-        self.held.values().flatten().copied()
+    /// Where nothing is made, by account.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'c AccountKey, &BTreeSet<Region>)> {
+        self.places.iter().map(|(key, regions)| (*key, regions))
     }
 
-    /// Where stacks are taken in, nothing is to be made.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&'a AccountKey, &Region)> {
-        let accounts = self.ready.values().flatten();
-        accounts.flat_map(|(key, import)| import.stacks.keys().map(move |region| (*key, region)))
+    /// Whether a place is one of them.
+    pub(super) fn has(&self, at: &AccountRegion) -> bool {
+        self.ids.contains(at)
     }
 
-    /// The stages in which stacks are taken in or held.
-    pub(super) fn stages(&self) -> BTreeSet<u16> {
-        self.ready.keys().chain(self.held.keys()).copied().collect()
+    /// The stages in which stacks are taken in.
+    pub(super) fn stages(&self) -> impl Iterator<Item = u16> {
+        self.ready.keys().copied()
     }
 
-    /// Adds the imports of one stage, after `needs`. Given back are they and those that are held: whole OUs
-    /// are rolled out after them.
+    /// Adds the imports of one stage, after `needs`.
     pub(super) fn add(
         &self,
-        set: &Set<'a, '_>,
+        set: &Set<'_, 'c>,
         found: &mut Findings,
         number: u16,
         needs: &[Address],
-    ) -> Vec<Address> {
-        let address = |key: &AccountKey| Address::StackImport(set.name.clone(), key.clone());
-        let mut added: Vec<Address> = Vec::new();
-        let held = self.held.get(&number);
-        added.extend(held.into_iter().flatten().map(|key| address(key)));
+    ) {
         for (key, import) in self.ready.get(&number).into_iter().flatten() {
             import.add(set, found, key, needs);
-            added.push(address(key));
         }
-        added
+    }
+
+    fn leave_out(&mut self, key: &'c AccountKey, at: AccountRegion) {
+        let regions = self.places.entry(key).or_default();
+        regions.insert(at.region.clone());
+        self.ids.insert(at);
     }
 }
 
@@ -189,6 +190,7 @@ impl Import {
         let reach = Reach {
             ous: above.into_iter().collect(),
             only: vec![key],
+            except: vec![],
             regions: self.stacks.keys().cloned().collect(),
             expect: vec![key],
             leaving: BTreeSet::new(),
@@ -214,11 +216,11 @@ impl Import {
 }
 
 /// The account of the plan that a stack is in, and the stage in which the set reaches it.
-fn whose<'a>(
-    set: &Set<'a, '_>,
+fn whose<'c>(
+    set: &Set<'_, 'c>,
     found: &mut Findings,
     id: &StackId,
-) -> Option<(&'a AccountKey, u16)> {
+) -> Option<(&'c AccountKey, u16)> {
     let ctx = set.ctx;
     let key = ctx.keys.get(id.account());
     let Some((key, planned)) = key.and_then(|key| ctx.plan.accounts.get_key_value(key)) else {
@@ -258,7 +260,13 @@ fn whose<'a>(
 }
 
 /// A stack that is no instance yet.
-fn stack(set: &Set<'_, '_>, found: &Findings, id: &StackId, facts: Option<&StackFacts>) -> Named {
+fn stack(
+    set: &Set<'_, '_>,
+    found: &Findings,
+    id: &StackId,
+    at: &AccountRegion,
+    facts: Option<&StackFacts>,
+) -> Named {
     const LEAVE_OUT: &str =
         "take it out of `existing_stacks`, and the stack set makes a stack of its own";
     let Some(facts) = facts else {
@@ -318,6 +326,18 @@ fn stack(set: &Set<'_, '_>, found: &Findings, id: &StackId, facts: Option<&Stack
             );
         }
         Ok(_) => {}
+    }
+    if let Some(other) = recorder::other_name(set.ctx, found, &set.brought(), at) {
+        return Named::Held(
+            format!(
+                "account {} has `{other}` in {} and the stack set's recorder and delivery channel have another \
+                 name; an account holds one of each in a Region, so an update of the stack {name} would fail",
+                id.account(),
+                id.region()
+            ),
+            "where all accounts call theirs so, let the baseline call its own so: `recorder_name`; else take it out \
+             of `existing_stacks`",
+        );
     }
     let region = id.region();
     let mut fields = vec![set_stack(region, id)];

@@ -48,6 +48,10 @@ pub(super) struct Instances<'a> {
     /// The OUs of each stage that are no targets of the set yet.
     new_targets: BTreeMap<u16, Vec<&'a OuPath>>,
     stage_ou_of: BTreeMap<&'a AccountKey, &'a OuPath>,
+    /// Accounts that something stands in the way in, so that operations on whole OUs leave them out.
+    left_out: BTreeSet<&'a AccountKey>,
+    /// The Regions of these in which nothing does.
+    pub(super) apart: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     regions: BTreeSet<Region>,
     pub(super) other_regions: BTreeSet<Region>,
     pub(super) other_targets: BTreeSet<OuId>,
@@ -74,6 +78,8 @@ impl<'a> Instances<'a> {
             others_outdated: BTreeSet::new(),
             new_targets: BTreeMap::new(),
             stage_ou_of: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            apart: BTreeMap::new(),
             regions: wanted.regions.clone(),
             other_regions: BTreeSet::new(),
             other_targets: BTreeSet::new(),
@@ -122,43 +128,35 @@ impl<'a> Instances<'a> {
         there
     }
 
-    /// Leaves a place out of what is created, or forgotten: a stack that is there is taken in.
-    pub(super) fn imported(&mut self, key: &AccountKey, region: &Region) {
-        for missing in self.missing.values_mut() {
-            if let Some(regions) = missing.get_mut(key) {
-                regions.remove(region);
-            }
-            missing.retain(|_, regions| !regions.is_empty());
-        }
-        if let Some(regions) = self.inoperable.get_mut(key) {
-            regions.remove(region);
+    /// Forgets no instance of a place: what a failed import left there is imported again.
+    pub(super) fn import_again(&mut self, key: &AccountKey, regions: &BTreeSet<Region>) {
+        if let Some(inoperable) = self.inoperable.get_mut(key) {
+            inoperable.retain(|region| !regions.contains(region));
         }
         self.inoperable.retain(|_, regions| !regions.is_empty());
     }
 
-    /// Leaves an account out of what is created, or forgotten, where its OU is a target already; elsewhere
-    /// its stage waits.
-    pub(super) fn held(&mut self, key: &AccountKey) {
-        for missing in self.missing.values_mut() {
-            missing.remove(key);
+    /// Leaves accounts out of what is created, in the Regions where something stands in the way; their other
+    /// Regions are set [`apart`](Self::apart).
+    pub(super) fn leave_out(&mut self, places: &BTreeMap<&'a AccountKey, BTreeSet<Region>>) {
+        for (&key, regions) in places {
+            self.left_out.insert(key);
+            // Auto-deployment goes to a joining account by itself, whatever is there.
+            let joins = self.joining.remove(key).is_some();
+            let mut free = BTreeSet::new();
+            for missing in self.missing.values_mut() {
+                free.extend(missing.remove(key).unwrap_or_default());
+            }
+            let above = self.stage_ou_of.get(key);
+            let mut new = self.new_targets.values().flatten();
+            if !joins && above.is_some_and(|above| new.any(|new| new == above)) {
+                free.clone_from(&self.regions);
+            }
+            free.retain(|region| !regions.contains(region));
+            if !free.is_empty() {
+                self.apart.insert(key, free);
+            }
         }
-        self.inoperable.remove(key);
-    }
-
-    /// Leaves an account out of what is created; the stage that cannot be rolled out with it, if that is
-    /// to be for the first time.
-    pub(super) fn without(&mut self, key: &AccountKey) -> Option<u16> {
-        self.joining.remove(key);
-        for missing in self.missing.values_mut() {
-            missing.remove(key);
-        }
-        let above = *self.stage_ou_of.get(key)?;
-        let (&number, _) = self
-            .new_targets
-            .iter()
-            .find(|(_, new)| new.contains(&above))?;
-        self.new_targets.remove(&number);
-        Some(number)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step of `of`, named")]
@@ -340,6 +338,7 @@ impl<'a> Instances<'a> {
                         Reach {
                             ous: registered,
                             only: vec![],
+                            except: vec![],
                             regions,
                             expect: having,
                             leaving: BTreeSet::new(),
@@ -353,6 +352,7 @@ impl<'a> Instances<'a> {
                     Reach {
                         ous: registered,
                         only: vec![],
+                        except: vec![],
                         regions,
                         expect: having,
                         leaving: BTreeSet::new(),
@@ -361,6 +361,7 @@ impl<'a> Instances<'a> {
                     Reach {
                         ous: self.ous_of(&outdated),
                         only: outdated.clone(),
+                        except: vec![],
                         regions,
                         expect: outdated,
                         leaving: BTreeSet::new(),
@@ -394,11 +395,16 @@ impl<'a> Instances<'a> {
                     above.is_some_and(|above| ous.contains(above))
                         && !self.joining.contains_key(key)
                 };
-                let expect = all.iter().copied().filter(reached).collect();
+                let (except, expect) = all
+                    .iter()
+                    .copied()
+                    .filter(reached)
+                    .partition(|key| self.left_out.contains(key));
                 creations.push((
                     number,
                     Reach {
                         only: vec![],
+                        except,
                         regions: wanted.regions.clone(),
                         expect,
                         leaving: BTreeSet::new(),
@@ -417,6 +423,7 @@ impl<'a> Instances<'a> {
                     Reach {
                         ous: self.ous_of(&lacking),
                         only: if whole { vec![] } else { lacking.clone() },
+                        except: vec![],
                         regions: regions.cloned().collect(),
                         expect: lacking,
                         leaving: BTreeSet::new(),

@@ -20,13 +20,13 @@ use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use super::recorder;
+use super::recorder::{Brought, Met};
 use super::stack::{merged, parameters};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
-use crate::change::{Act, Address, FieldChange, StackSetAct, Verb, Wave};
-use crate::inventory::{AccountRegion, AutoDeployment, OuId, Seen, StackSetFacts};
+use crate::change::{Act, Address, FieldChange, StackSetAct, Successor, Text, Verb, Wave};
+use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
@@ -68,16 +68,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             wanted,
         };
         match have.get(&wanted.full_name) {
-            None => {
-                let taken = recorder::of_set(ctx, wanted, &found.bindings);
-                if taken.is_empty() {
-                    set.bring_up(found);
-                } else {
-                    // Its stages name whole OUs, and one stack that fails holds up the others.
-                    let (said, hint) = set.told(&taken);
-                    found.state(set.address(), said, hint);
-                }
-            }
+            None => set.bring_up(found),
             Some(facts) => set.existing(found, facts),
         }
     }
@@ -108,25 +99,51 @@ struct Reach<'a> {
     ous: Vec<&'a OuPath>,
     /// Only these accounts; all of the OUs where there are none.
     only: Vec<&'a AccountKey>,
+    /// All accounts of the OUs but these.
+    except: Vec<&'a AccountKey>,
     regions: BTreeSet<Region>,
     expect: Vec<&'a AccountKey>,
     leaving: BTreeSet<OuId>,
 }
 
-impl<'a> Set<'a, '_> {
+impl<'a, 'c> Set<'a, 'c> {
     fn address(&self) -> Address {
         Address::StackSet(self.name.clone())
     }
 
-    /// What is said of recorders that stand in the way.
-    fn told(
+    fn brought(&self) -> Brought<'a> {
+        Brought {
+            template: &self.wanted.template,
+            parameters: &self.wanted.parameters,
+            existing: self.wanted.existing_recorders,
+        }
+    }
+
+    /// What is met where the set has no instances yet: stacks that the plan names for it, and recorders
+    /// elsewhere.
+    fn met(
         &self,
-        taken: &BTreeMap<AccountKey, Vec<(&AccountRegion, &str)>>,
-    ) -> (String, Option<String>) {
-        recorder::told(taken.iter().flat_map(|(key, places)| {
-            let named = move |(at, name): &(_, _)| (format!("`{key}`"), *at, *name);
-            places.iter().map(named)
-        }))
+        found: &mut Findings,
+        have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
+        imports: &Imports<'c>,
+    ) -> Met<'c> {
+        let brought = self.brought();
+        let places = self.ctx.inventory.recorders.keys().filter(|at| {
+            self.wanted.regions.contains(&at.region)
+                && !have.is_some_and(|have| have.contains_key(at))
+                && !imports.has(at)
+        });
+        let to_have = |key: &AccountKey| {
+            let planned = self.ctx.plan.accounts.get(key);
+            planned.is_some_and(|planned| self.stages.of_ou.contains_key(&planned.ou))
+                && instances::expected(self.ctx, key)
+        };
+        let mut met = Met::at(self.ctx, found, &brought, places, to_have);
+        for (key, regions) in imports.places() {
+            let left_out = met.left_out.entry(key).or_default();
+            left_out.extend(regions.iter().cloned());
+        }
+        met
     }
 
     fn rollout(&self, number: u16) -> Address {
@@ -157,6 +174,7 @@ impl<'a> Set<'a, '_> {
         Wave {
             ous: reach.ous.iter().map(|path| ou(path)).collect(),
             accounts: accounts(&reach.only),
+            except: accounts(&reach.except),
             regions: reach.regions.clone(),
             max_concurrent: self.ctx.plan.rollout.max_concurrent,
             failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
@@ -183,6 +201,10 @@ impl<'a> Set<'a, '_> {
             let only = reach.only.iter().map(ToString::to_string).collect();
             fields.push(set("accounts", list(only)));
         }
+        if !reach.except.is_empty() {
+            let except = reach.except.iter().map(ToString::to_string).collect();
+            fields.push(set("left out", list(except)));
+        }
         let regions = reach.regions.iter().map(ToString::to_string).collect();
         fields.push(set("regions", list(regions)));
         fields
@@ -205,27 +227,72 @@ impl<'a> Set<'a, '_> {
             .change(self.address(), Verb::Create, "not there", fields, act)
             .extend(needs);
         let imports = Imports::of(self, found, None, |_| false);
-        let mut before = Vec::new();
+        let met = self.met(found, None, &imports);
+        let mut before: Option<Address> = None;
         for (&number, targets) in &self.stages.by_number {
-            before.extend(imports.add(self, found, number, &before));
-            let expect: Vec<&AccountKey> = targets
+            let (except, expect): (Vec<_>, Vec<_>) = targets
                 .accounts
                 .iter()
                 .filter(|key| instances::expected(self.ctx, key))
-                .collect();
+                .partition(|key| met.left_out.contains_key(key));
             let reach = Reach {
                 ous: targets.ous.iter().collect(),
                 only: vec![],
+                except: except.clone(),
                 regions: self.wanted.regions.clone(),
                 expect,
                 leaving: BTreeSet::new(),
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
             let address = self.rollout(number);
-            self.create_instances(found, &address, &reach, &reason, &before);
+            let needs: Vec<Address> = before.into_iter().collect();
+            self.create_instances(found, &address, &reach, &met, &reason, &needs);
             found.bring_up.insert(address.clone());
-            before.push(address);
+            for key in except {
+                let taken = met.left_out.get(key);
+                let free = self.wanted.regions.iter();
+                let free = free.filter(|at| taken.is_none_or(|taken| !taken.contains(at)));
+                let ous = targets.ous.iter();
+                let planned = self.ctx.plan.accounts.get(key);
+                let above = ous.filter(|ou| planned.is_some_and(|p| ou.contains(&p.ou)));
+                self.other_regions(
+                    found,
+                    key,
+                    above.collect(),
+                    free.cloned().collect(),
+                    &met,
+                    &[address.clone()],
+                );
+            }
+            imports.add(self, found, number, std::slice::from_ref(&address));
+            before = Some(address);
         }
+    }
+
+    /// The Regions of an account in which nothing stands in the way.
+    fn other_regions(
+        &self,
+        found: &mut Findings,
+        key: &AccountKey,
+        ous: Vec<&OuPath>,
+        regions: BTreeSet<Region>,
+        met: &Met<'_>,
+        after: &[Address],
+    ) {
+        if regions.is_empty() {
+            return;
+        }
+        let reach = Reach {
+            ous,
+            only: vec![key],
+            except: vec![],
+            regions,
+            expect: vec![key],
+            leaving: BTreeSet::new(),
+        };
+        let address = Address::RolloutTo(self.name.clone(), key.clone());
+        let reason = "what is there already leaves only these Regions";
+        self.create_instances(found, &address, &reach, met, reason, after);
     }
 
     /// One creation of instances; its accounts must be ready and in their OUs.
@@ -234,6 +301,7 @@ impl<'a> Set<'a, '_> {
         found: &mut Findings,
         address: &Address,
         reach: &Reach<'_>,
+        met: &Met<'_>,
         reason: &str,
         after: &[Address],
     ) {
@@ -244,11 +312,25 @@ impl<'a> Set<'a, '_> {
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
         }
+        // Removed as late as can be, and only if what comes in its place can come.
+        let mut removals = BTreeSet::new();
+        for key in &reach.expect {
+            let (ctx, successor) = (self.ctx, self.successor());
+            removals.extend(met.remove(ctx, found, key, &reach.regions, &successor, &needs));
+        }
+        needs.extend(removals);
+        let mut wave = self.wave(reach);
+        let mut fields = Self::wave_fields(reach);
+        if reach.only.is_empty() {
+            for stranger in met.strangers_in(&reach.ous) {
+                wave.except.push(Text::literal(stranger.as_str()));
+                fields.push(set("left out too", stranger.as_str()));
+            }
+        }
         let act = Act::CreateStackInstances {
             name: self.wanted.full_name.clone(),
-            wave: self.wave(reach),
+            wave,
         };
-        let fields = Self::wave_fields(reach);
         found
             .change(address.clone(), Verb::Create, reason, fields, act)
             .extend(needs);
@@ -276,19 +358,10 @@ impl<'a> Set<'a, '_> {
         let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
         let joins = |key: &AccountKey| there.joining.contains_key(key);
         let imports = Imports::of(self, found, Some(have), joins);
-        for (key, region) in imports.places() {
-            there.imported(key, region);
-        }
-        for key in imports.held() {
-            there.held(key);
-        }
-        for (key, places) in recorder::of_set(self.ctx, self.wanted, &found.bindings) {
-            let address = there.without(&key).map_or_else(
-                || Address::RolloutTo(self.name.clone(), key.clone()),
-                |number| self.rollout(number),
-            );
-            let (said, hint) = self.told(&BTreeMap::from([(key, places)]));
-            found.state(address, said, hint);
+        let met = self.met(found, Some(have), &imports);
+        there.leave_out(&met.left_out);
+        for (key, regions) in imports.places() {
+            there.import_again(key, regions);
         }
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
@@ -331,8 +404,12 @@ impl<'a> Set<'a, '_> {
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
-        self.complete(found, &there, &imports, after);
+        self.complete(found, &there, &met, &imports, after);
         self.report_strays(found, facts, &there);
+    }
+
+    fn successor(&self) -> Successor {
+        Successor::StackSet(self.wanted.full_name.clone())
     }
 
     fn first_stage(&self) -> u16 {
@@ -449,6 +526,7 @@ impl<'a> Set<'a, '_> {
         let reach = Reach {
             ous: there.ous_of(&keys),
             only: keys,
+            except: vec![],
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
             leaving: BTreeSet::new(),
@@ -473,17 +551,13 @@ impl<'a> Set<'a, '_> {
         &self,
         found: &mut Findings,
         there: &Instances<'_>,
+        met: &Met<'_>,
         imports: &Imports<'_>,
         after: Vec<Address>,
     ) {
         let mut needs = after.clone();
-        let mut importing = imports.stages();
-        let mut imported = Vec::new();
+        let mut made = Vec::new();
         for (number, reach, first) in there.creations(self.stages, self.wanted) {
-            while let Some(stage) = importing.first().copied().filter(|s| *s <= number) {
-                importing.remove(&stage);
-                imported.extend(imports.add(self, found, stage, &needs));
-            }
             let (address, reason) = if first {
                 let reason = format!("stage {number} of the rollout is not complete");
                 (self.rollout(number), reason)
@@ -491,26 +565,28 @@ impl<'a> Set<'a, '_> {
                 let reason = format!("instances of stage {number} are missing");
                 (Address::RolloutRepair(self.name.clone(), number), reason)
             };
-            // A whole OU waits for stacks that are taken in there; what single accounts lack does not.
-            let waits = if first {
-                [needs.clone(), imported.clone()].concat()
-            } else {
-                needs.clone()
-            };
-            self.create_instances(found, &address, &reach, &reason, &waits);
+            self.create_instances(found, &address, &reach, met, &reason, &needs);
             if first {
                 found.bring_up.insert(address.clone());
             }
-            needs.push(address);
+            needs.push(address.clone());
+            made.push((number, address));
         }
-        for stage in importing {
-            imports.add(self, found, stage, &needs);
+        for stage in imports.stages() {
+            let rolled_out = made.iter().filter(|(number, _)| *number <= stage);
+            let needs: Vec<Address> = rolled_out.map(|(_, address)| address.clone()).collect();
+            imports.add(self, found, stage, &[after.clone(), needs].concat());
+        }
+        for (&key, regions) in &there.apart {
+            let ous = there.ous_of(&[key]);
+            self.other_regions(found, key, ous, regions.clone(), met, &needs);
         }
         for (key, leaving) in &there.joining {
             let keys = [*key];
             let reach = Reach {
                 ous: there.ous_of(&keys),
                 only: keys.to_vec(),
+                except: vec![],
                 regions: self.wanted.regions.clone(),
                 expect: keys.to_vec(),
                 leaving: leaving.clone(),
@@ -520,6 +596,19 @@ impl<'a> Set<'a, '_> {
             needs.extend(after.iter().cloned());
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
+            // Auto-deployment begins with the move, so what stands in its way goes before that; and only if the
+            // account can be moved.
+            let move_there = Address::Placement((*key).clone());
+            let move_needs = match found.changes.get(&move_there) {
+                Some(change) => change.all_needs(),
+                None => BTreeSet::from([move_there.clone()]),
+            };
+            let (ctx, regions, successor) = (self.ctx, &self.wanted.regions, self.successor());
+            let removals = met.remove(ctx, found, key, regions, &successor, &move_needs);
+            if let Some(change) = found.changes.get_mut(&move_there) {
+                change.needs.extend(removals.iter().cloned());
+            }
+            needs.extend(removals);
             let act = Act::CreateStackInstances {
                 name: self.wanted.full_name.clone(),
                 wave: self.wave(&reach),
@@ -582,6 +671,7 @@ impl Reach<'_> {
         Reach {
             ous: vec![],
             only: vec![],
+            except: vec![],
             regions: BTreeSet::new(),
             expect: vec![],
             leaving: BTreeSet::new(),

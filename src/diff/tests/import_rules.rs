@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::samples::*;
 use super::simulate::{current, known};
 use crate::baseline::Wanted;
-use crate::change::{Act, Address, OWNERSHIP_TAG, Verb};
+use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Text, Verb};
 use crate::diff::{Because, Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -197,6 +197,41 @@ fn a_stack_that_cannot_be_taken_in_is_told_and_nothing_is_made_beside_it() {
     assert!(case.held().contains("it was not asked for"));
 }
 
+/// An account holds one recorder in a Region, and an update that renames it makes the new one first.
+#[test]
+fn a_stack_whose_recorder_has_another_name_is_told() {
+    let mut case = Case::new();
+    let recorder = "Resources: {R: {Type: AWS::Config::ConfigurationRecorder}}\n";
+    let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
+    let set = set.unwrap();
+    set.template = recorder.to_owned();
+    set.parameters
+        .insert("RecorderName".to_owned(), "default".into());
+    let facts = set_of(&mut case.inventory);
+    facts.template = recorder.to_owned();
+    let (own, value) = ("RecorderName".to_owned(), "default".to_owned());
+    facts.parameters.insert(own.clone(), value.clone());
+    case.stack(|facts| {
+        facts.template = Seen::Known(recorder.to_owned());
+        facts.parameters.insert(own, value);
+    });
+    let mut named = |name: &str| {
+        let facts = RecorderFacts {
+            recorder: Some(name.to_owned()),
+            channel: None,
+        };
+        let at = place(&case.id);
+        case.inventory.recorders.insert(at, Seen::Known(facts));
+        case.compare()
+    };
+    let found = named("default");
+    assert_eq!(found.blocked, vec![]);
+    change(&found, IMPORT);
+    let found = named("mine");
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert!(format!("{:?}", found.blocked).contains("has `mine`"));
+}
+
 #[test]
 fn parameters_that_an_import_kept_apart_are_given_back() {
     let mut case = Case::new();
@@ -241,9 +276,9 @@ fn an_import_under_way_is_finished_and_a_failed_one_tried_again() {
     );
 }
 
-/// Stage by stage: what is taken in belongs to its account's stage, and whole OUs come after it.
+/// Stage by stage: what is taken in comes after the rollout to the whole OU, which leaves the account out.
 #[test]
-fn a_set_that_is_not_there_takes_stacks_in_before_its_rollout() {
+fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     let mut case = Case::new();
     let dev = stack_id(&case.inventory, "payments-dev", "eu-west-1");
     let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
@@ -256,20 +291,36 @@ fn a_set_that_is_not_there_takes_stacks_in_before_its_rollout() {
     let set = name("config-recorder");
     let import = |account: &str| Address::StackImport(set.clone(), key(account));
     let needs = |address: &str| change(&found, address).needs.clone();
-    let first = needs(&import("payments-dev").to_string());
-    assert!(first.contains(&Address::StackSet(set.clone())));
-    assert!(first.contains(&Address::Rollout(set.clone(), 1)));
-    assert!(!first.contains(&Address::Rollout(set.clone(), 2)));
-    assert!(needs("rollout of config-recorder, stage 2").contains(&import("payments-dev")));
-    let last = needs(IMPORT);
-    assert!(last.contains(&Address::Rollout(set.clone(), 2)));
-    assert!(needs("rollout of config-recorder, stage 3").contains(&import("payments-prod")));
-    // One that is held up holds up the OU that it is in, and what comes after.
+    let second = needs(&import("payments-dev").to_string());
+    assert!(second.contains(&Address::StackSet(set.clone())));
+    assert!(second.contains(&Address::Rollout(set.clone(), 2)));
+    assert!(!second.contains(&Address::Rollout(set.clone(), 3)));
+    assert!(needs(IMPORT).contains(&Address::Rollout(set.clone(), 3)));
+    let wave = |found: &Diff, address: &str| match &change(found, address).act {
+        Act::CreateStackInstances { wave, .. } => wave.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (dev_id, prod_id) = (account_text("payments-dev"), account_text("payments-prod"));
+    let stage = wave(&found, "rollout of config-recorder, stage 2");
+    assert_eq!((stage.except, stage.expect), (vec![dev_id.clone()], vec![]));
+    let stage = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(stage.except, vec![prod_id]);
+    // Its other Region has nothing that stands in the way.
+    let other = wave(&found, "rollout of config-recorder to account payments-dev");
+    assert_eq!(other.regions, [region("us-east-1")].into());
+    assert_eq!(other.expect, vec![dev_id]);
+    // One that is told holds up nothing else.
     let gone = ExistingStack::Apart(Seen::Known(None));
     case.inventory.existing_stacks.insert(dev, gone);
-    let made = addresses(&case.compare());
-    let rollouts: Vec<&String> = made.iter().filter(|a| a.starts_with("rollout")).collect();
-    assert_eq!(rollouts, ["rollout of config-recorder, stage 1"]);
+    let left: Vec<String> = addresses(&found)
+        .into_iter()
+        .filter(|address| *address != import("payments-dev").to_string())
+        .collect();
+    assert_eq!(addresses(&case.compare()), left);
+}
+
+fn account_text(name: &str) -> Text {
+    Text::reference(Address::Account(key(name)), Attribute::Id)
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod import_rules;
 mod laws;
 mod policy_rules;
 mod random;
+mod recorder_rules;
 mod rules;
 mod samples;
 mod simulate;

@@ -257,14 +257,69 @@ fn guardduty_features_stay_on_and_are_told() {
 
 #[test]
 fn another_guardduty_administrator_is_a_problem() {
+    let found = compare(&administered_by_another());
+    assert_eq!(found.problems.len(), 1);
+    assert_eq!(found.problems[0].kind, ProblemKind::Taken);
+    assert_eq!(found.changes, vec![]);
+}
+
+/// Each Region's administrator goes first, then its registration, which AWS wants gone before it takes another.
+#[test]
+fn an_administrator_is_replaced_where_the_plan_names_it() {
+    let mut inventory = settled();
+    let log = member_of(&mut inventory, "log-archive").id.clone();
+    for facts in inventory.guardduty.values_mut() {
+        facts.administrator = Seen::Known(Some(log.clone()));
+    }
+    let registered = known(&mut inventory.delegated_administrators);
+    registered.insert(log.clone(), BTreeSet::from([principal("guardduty")]));
+    let mut wanted = wanted();
+    let guardduty = wanted.guardduty.as_mut().unwrap();
+    guardduty.replaced = Some(log);
+    let found = diff(&plan(), &wanted, &inventory, &KEEP);
+    assert_eq!(found.problems, vec![]);
+    for at in ["eu-west-1", "us-east-1"] {
+        let former = Address::GuardDutyFormer(region(at));
+        let next = change(&found, &format!("guardduty administrator in {at}"));
+        assert!(
+            next.needs.contains(&former) && next.needs.contains(&Address::GuardDutyRegistration)
+        );
+        let registration = change(&found, &Address::GuardDutyRegistration.to_string());
+        assert!(registration.needs.contains(&former));
+    }
+    // Killed after the first Regions, only what is left is done; the registration is never forgotten.
+    let mut halfway = inventory.clone();
+    for facts in halfway.guardduty.values_mut() {
+        facts.administrator = Seen::Known(None);
+    }
+    let rest = diff(&plan(), &wanted, &halfway, &KEEP);
+    change(&rest, &Address::GuardDutyRegistration.to_string());
+    assert!(!addresses(&rest).contains(&"former guardduty administrator in eu-west-1".to_owned()));
+    let after = applied(&plan(), &wanted, inventory, found);
+    let again = diff(&plan(), &wanted, &after, &KEEP);
+    assert_eq!(addresses(&again), Vec::<String>::new());
+
+    // The word is for that account alone.
+    let guardduty = wanted.guardduty.as_mut().unwrap();
+    guardduty.replaced = Some("999999999999".parse().unwrap());
+    let found = diff(&plan(), &wanted, &administered_by_another(), &KEEP);
+    assert_eq!(found.problems[0].kind, ProblemKind::Taken);
+    assert!(
+        found.problems[0]
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("replace_administrator")
+    );
+}
+
+/// GuardDuty is administered by the logging account.
+fn administered_by_another() -> Inventory {
     let mut inventory = settled();
     let log = member_of(&mut inventory, "log-archive").id.clone();
     let facts = inventory.guardduty.get_mut(&region("us-east-1")).unwrap();
     facts.administrator = Seen::Known(Some(log));
-    let found = compare(&inventory);
-    assert_eq!(found.problems.len(), 1);
-    assert_eq!(found.problems[0].kind, ProblemKind::Taken);
-    assert_eq!(found.changes, vec![]);
+    inventory
 }
 
 /// Control Tower's policy on an OU.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, empty};
-use crate::baseline::{GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet};
+use crate::baseline::{
+    ExistingRecorders, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
+};
 use crate::change::{Address, Attribute, Change, Place, Text};
 use crate::diff::{Diff, DiffOptions, diff};
 use crate::graph::graph;
@@ -142,6 +144,7 @@ pub(super) fn stack(full_name: &str, parameters: BTreeMap<String, Text>) -> Want
         parameters,
         capabilities: BTreeSet::new(),
         tags: Tags::new(),
+        existing_recorders: ExistingRecorders::Keep,
         needs: BTreeSet::new(),
     }
 }
@@ -159,6 +162,7 @@ pub(super) fn recorder() -> WantedStackSet {
         retain_on_removal: true,
         except: BTreeSet::new(),
         existing_stacks: BTreeSet::new(),
+        existing_recorders: ExistingRecorders::Keep,
         needs: BTreeSet::new(),
     }
 }
@@ -198,6 +202,7 @@ pub(super) fn wanted() -> Wanted {
                 key_arn: bucket.clone(),
                 bucket_arn: bucket,
             }),
+            replaced: None,
         }),
         controls: BTreeMap::new(),
     }

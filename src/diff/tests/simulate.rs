@@ -136,6 +136,7 @@ impl Simulation {
                 .or_insert(GuardDutyFacts {
                     administrator: Seen::Known(None),
                     detector: Seen::Known(None),
+                    elsewhere: BTreeMap::new(),
                 });
         }
         self.inventory
@@ -284,6 +285,8 @@ impl Simulation {
             | Act::AttachPolicy { .. }
             | Act::DetachPolicy { .. } => self.policy(change),
             Act::EnableGuardDutyAdministrator { .. }
+            | Act::RemoveGuardDutyAdministrator { .. }
+            | Act::DeregisterDelegatedAdministrator { .. }
             | Act::ConfigureGuardDuty { .. }
             | Act::AddGuardDutyMembers { .. }
             | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
@@ -296,6 +299,7 @@ impl Simulation {
                 let trails = known(self.inventory.trails.as_mut().unwrap());
                 trails.remove(arn).unwrap();
             }
+            Act::RemoveRecorder { .. } => self.remove_recorder(change),
             Act::CreateStackSet(_)
             | Act::UpdateStackSetSettings { .. }
             | Act::UpdateStackInstances { .. }
@@ -483,8 +487,29 @@ impl Simulation {
 
     fn guardduty(&mut self, change: &Change) {
         match &change.act {
+            Act::RemoveGuardDutyAdministrator { region, account } => {
+                let id = self.account_id(account);
+                let facts = self.inventory.guardduty.get_mut(region).unwrap();
+                assert_eq!(facts.administrator, Seen::Known(Some(id)));
+                facts.administrator = Seen::Known(None);
+                facts.detector = Seen::Known(None);
+            }
+            Act::DeregisterDelegatedAdministrator { principal, account } => {
+                let id = self.account_id(account);
+                let administers =
+                    |facts: &GuardDutyFacts| facts.administrator == Seen::Known(Some(id.clone()));
+                assert!(!self.inventory.guardduty.values().any(administers));
+                let all = known(&mut self.inventory.delegated_administrators);
+                assert!(all.get_mut(&id).unwrap().remove(principal));
+            }
             Act::EnableGuardDutyAdministrator { region, account } => {
                 let id = self.account_id(account);
+                let all = self.inventory.delegated_administrators.known().unwrap();
+                let service = "guardduty.amazonaws.com".parse().unwrap();
+                assert!(
+                    !all.iter()
+                        .any(|(other, p)| *other != id && p.contains(&service))
+                );
                 let facts = self.inventory.guardduty.get_mut(region);
                 match facts {
                     Some(facts) => facts.administrator = Seen::Known(Some(id)),
@@ -492,6 +517,7 @@ impl Simulation {
                         let facts = GuardDutyFacts {
                             administrator: Seen::Known(Some(id)),
                             detector: Seen::Known(None),
+                            elsewhere: BTreeMap::new(),
                         };
                         self.inventory.guardduty.insert(region.clone(), facts);
                     }

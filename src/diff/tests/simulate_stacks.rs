@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, current, known};
-use crate::change::{Act, Address, Attribute, Change, StackAct, Text, Wave};
+use crate::change::{Act, Address, Attribute, Change, StackAct, Successor, Text, Wave};
 use crate::inventory::*;
 use crate::plan::AccountId;
 
@@ -106,7 +106,8 @@ impl Simulation {
                     assert!(self.ready.contains(id), "instances before access");
                     assert!(reached.contains(id), "{id} is not below the targets");
                 }
-                let facts = self.set(name);
+                let facts = known(&mut self.inventory.stack_sets);
+                let facts = facts.get_mut(name).unwrap();
                 facts.targets.extend(ous);
                 for account in reached {
                     for region in &wave.regions {
@@ -114,6 +115,12 @@ impl Simulation {
                             account: account.clone(),
                             region: region.clone(),
                         };
+                        let there = self.inventory.recorders.remove(&at);
+                        if let Some(Seen::Known(there)) = there {
+                            let other = |name: &String| name != "default";
+                            let mut names = there.recorder.iter().chain(&there.channel);
+                            assert!(!names.any(other), "a stack fails in {at:?}");
+                        }
                         let instances = known(&mut facts.instances);
                         let instance = instances.entry(at).or_insert(current());
                         let stuck = instance.status == "INOPERABLE";
@@ -163,6 +170,28 @@ impl Simulation {
         }
     }
 
+    /// Not where the stack is that takes its place.
+    pub(super) fn remove_recorder(&mut self, change: &Change) {
+        let Act::RemoveRecorder {
+            account,
+            region,
+            recorder,
+            channel,
+            successor: Successor::StackSet(set),
+        } = &change.act
+        else {
+            panic!("{change:?}")
+        };
+        let at = AccountRegion {
+            account: self.account_id(account),
+            region: region.clone(),
+        };
+        let there = known(self.inventory.recorders.get_mut(&at).unwrap());
+        assert_eq!((&there.recorder, &there.channel), (recorder, channel));
+        *there = RecorderFacts::default();
+        assert!(!known(&mut self.set(set).instances).contains_key(&at));
+    }
+
     fn set(&mut self, name: &str) -> &mut StackSetFacts {
         known(&mut self.inventory.stack_sets).get_mut(name).unwrap()
     }
@@ -171,6 +200,7 @@ impl Simulation {
     fn reached(&self, wave: &Wave) -> BTreeSet<AccountId> {
         let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
         let only: BTreeSet<AccountId> = wave.accounts.iter().map(|a| self.account_id(a)).collect();
+        let except: BTreeSet<AccountId> = wave.except.iter().map(|a| self.account_id(a)).collect();
         let all = self.inventory.ous.known().unwrap();
         let accounts = self.inventory.accounts.known().unwrap();
         let below = |facts: &&AccountFacts| {
@@ -189,6 +219,7 @@ impl Simulation {
             .filter(below)
             .map(|facts| facts.id.clone())
             .filter(|id| only.is_empty() || only.contains(id))
+            .filter(|id| !only.is_empty() || !except.contains(id))
             .collect()
     }
 }

@@ -124,7 +124,7 @@ fn a_failed_creation_is_replaced() {
     }
 }
 
-fn wave(diff: &Diff, address: &str) -> Wave {
+pub(super) fn wave(diff: &Diff, address: &str) -> Wave {
     match &change(diff, address).act {
         Act::CreateStackInstances { wave, .. }
         | Act::UpdateStackInstances { wave, .. }
@@ -133,13 +133,13 @@ fn wave(diff: &Diff, address: &str) -> Wave {
     }
 }
 
-fn ids(keys: &[&str]) -> Vec<crate::change::Text> {
+pub(super) fn ids(keys: &[&str]) -> Vec<crate::change::Text> {
     keys.iter()
         .map(|text| super::super::context::account(&key(text)))
         .collect()
 }
 
-fn ous(paths: &[&str]) -> Vec<crate::change::Text> {
+pub(super) fn ous(paths: &[&str]) -> Vec<crate::change::Text> {
     paths
         .iter()
         .map(|text| super::super::context::ou(&path(text)))
@@ -332,55 +332,6 @@ fn missing_instances_are_created_alone() {
     assert_eq!(create.ous, ous(&["Security"]));
     assert_eq!(create.regions, BTreeSet::from([region("us-east-1")]));
     assert_eq!(create.expect, ids(&["security"]));
-}
-
-/// An account of which AWS Config would refuse a second recorder is left out, and the others go on.
-#[test]
-fn a_recorder_of_another_name_stands_in_the_way_of_its_account_alone() {
-    let mut asked = wanted();
-    let set = asked.stack_sets.get_mut(&name("config-recorder")).unwrap();
-    set.template = "Resources: {R: {Type: AWS::Config::ConfigurationRecorder}}\n".to_owned();
-    let parameter = ("RecorderName".to_owned(), "default".into());
-    set.parameters.extend([parameter]);
-    let mut inventory = satisfied(&plan(), &asked);
-    for account in ["security", "log-archive"] {
-        let account = member_of(&mut inventory, account).id.clone();
-        for at in ["eu-west-1", "us-east-1"] {
-            let region = region(at);
-            let at = AccountRegion {
-                account: account.clone(),
-                region,
-            };
-            known(&mut set_of(&mut inventory).instances).remove(&at);
-            inventory.recorders.insert(at, Seen::Known(None));
-        }
-    }
-    let both = "missing instances of config-recorder, stage 3";
-    let found = diff(&plan(), &asked, &inventory, &KEEP);
-    assert_eq!(wave(&found, both).expect, ids(&["log-archive", "security"]));
-
-    let account = member_of(&mut inventory, "security").id.clone();
-    let at = AccountRegion {
-        account,
-        region: region("us-east-1"),
-    };
-    let mut named = |name: &str| {
-        let name = Some(name.to_owned());
-        inventory.recorders.insert(at.clone(), Seen::Known(name));
-        diff(&plan(), &asked, &inventory, &KEEP)
-    };
-    // The stack takes one of its own name over.
-    assert_eq!(named("default").blocked, []);
-    let found = named("mine");
-    assert_eq!(wave(&found, both).expect, ids(&["log-archive"]));
-    let [blocked] = found.blocked.as_slice() else {
-        panic!("{:?}", found.blocked);
-    };
-    assert_eq!(
-        blocked.address.to_string(),
-        "rollout of config-recorder to account security"
-    );
-    assert!(matches!(&blocked.because, Because::State { said } if said.contains("`mine`")));
 }
 
 #[test]

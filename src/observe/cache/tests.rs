@@ -168,6 +168,7 @@ fn what_was_not_read_whole_is_not_kept_however_deep_it_lies() {
         crate::inventory::GuardDutyFacts {
             administrator: Seen::Known(None),
             detector: Seen::Unread(unread()),
+            elsewhere: BTreeMap::new(),
         },
     )]);
     let not_told = Answer {

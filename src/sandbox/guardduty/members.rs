@@ -36,6 +36,18 @@ fn enroll(
             "The request is rejected because the management account lacks the service-linked role {SERVICE_LINKED_ROLE}."
         ));
     }
+    // "Active member accounts that are associated with [an] administrator account can't be added to a different
+    // delegated GuardDuty administrator account" (GuardDuty user guide, "Consolidating GuardDuty administrator
+    // accounts"). The words are not documented.
+    let detector = world
+        .region(account, region)
+        .and_then(|r| r.guardduty.detector.as_ref());
+    if detector
+        .and_then(|detector| detector.administrator.as_deref())
+        .is_some_and(|other| other != admin)
+    {
+        return Err("The request is rejected because the given account ID is already an associated member of another administrator account.".to_owned());
+    }
     let now = world.now;
     if world
         .region(account, region)
@@ -128,6 +140,29 @@ pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> 
     Ok(json!({"UnprocessedAccounts": unprocessed}))
 }
 
+/// Members stay in the list, as `Removed`, until they are deleted from it.
+pub(super) fn disassociate(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let found = detector(world, call)?;
+    // "With autoEnableOrganizationMembers configuration for your organization set to ALL, you'll receive an error
+    // if you attempt to disassociate a member account" (GuardDuty API reference, DisassociateMembers).
+    let administers =
+        organization::admin_of(world, &call.region).as_deref() == Some(call.account.as_str());
+    if administers && found.organization.auto_enable == "ALL" {
+        return Err(bad(
+            "The request is rejected because autoEnableOrganizationMembers is ALL for the organization.",
+        ));
+    }
+    let mut unprocessed = Vec::new();
+    for id in call.strings("AccountIds") {
+        if !detector(world, call)?.members.contains_key(&id) {
+            unprocessed.push(json!({"AccountId": id, "Result": "The request is rejected because the account is not a member."}));
+        } else if let Some(member) = detector_at(world, &id, &call.region) {
+            member.administrator = None;
+        }
+    }
+    Ok(json!({"UnprocessedAccounts": unprocessed}))
+}
+
 pub(super) fn delete(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let mut unprocessed = Vec::new();
     for id in call.strings("AccountIds") {
@@ -147,10 +182,10 @@ fn view(world: &World, call: &Call, id: &str) -> Result<Option<Value>, AwsError>
     let member = world
         .region(id, &call.region)
         .and_then(|r| r.guardduty.detector.as_ref());
-    let relationship = if member.is_some_and(|d| d.enabled) {
-        "Enabled"
-    } else {
-        "Disabled"
+    let relationship = match member {
+        Some(member) if member.administrator.as_deref() != Some(&call.account) => "Removed",
+        Some(member) if member.enabled => "Enabled",
+        _ => "Disabled",
     };
     Ok(Some(json!({
         "AccountId": id, "DetectorId": member.map(|d| d.id.clone()), "MasterId": call.account, "AdministratorId": call.account,
@@ -161,9 +196,11 @@ fn view(world: &World, call: &Call, id: &str) -> Result<Option<Value>, AwsError>
 
 pub(super) fn list(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let ids: Vec<String> = detector(world, call)?.members.keys().cloned().collect();
+    let all = call.str("OnlyAssociated") == Some("false");
     let mut members = Vec::with_capacity(ids.len());
     for id in ids {
-        members.extend(view(world, call, &id)?);
+        let member = view(world, call, &id)?;
+        members.extend(member.filter(|member| all || member["RelationshipStatus"] != "Removed"));
     }
     page(call, "Members", members, "MaxResults", 50)
 }

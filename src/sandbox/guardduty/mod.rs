@@ -201,7 +201,7 @@ pub const OPERATIONS: &[Row] = &[
         "DisableOrganizationAdminAccount",
         organization::disable_admin,
     ),
-    ("guardduty", "DisassociateMembers", members::delete),
+    ("guardduty", "DisassociateMembers", members::disassociate),
     (
         "guardduty",
         "EnableOrganizationAdminAccount",

@@ -96,6 +96,9 @@ pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsE
     Ok(empty())
 }
 
+/// "Before you remove a delegated GuardDuty administrator account, you must disassociate all the member accounts
+/// associated with the delegated GuardDuty administrator account, and then delete them" (GuardDuty user guide,
+/// "Changing the delegated GuardDuty administrator account").
 pub(super) fn disable_admin(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     require_management(world, call)?;
     let admin = call.text("AdminAccountId").to_owned();
@@ -104,28 +107,16 @@ pub(super) fn disable_admin(world: &mut World, call: &Call) -> Result<Value, Aws
             "The request is rejected because the account is not the GuardDuty delegated administrator.",
         ));
     }
+    if super::detector_at(world, &admin, &call.region).is_some_and(|d| !d.members.is_empty()) {
+        return Err(bad(
+            "The request is rejected because the GuardDuty delegated administrator has member accounts.",
+        ));
+    }
+    // Its registration with Organizations stays until it is deregistered there.
     world
         .region_mut(&call.account, &call.region)?
         .guardduty
         .organization_admin = None;
-    let left: Vec<String> = super::detector_at(world, &admin, &call.region)
-        .map(|d| std::mem::take(&mut d.members).into_keys().collect())
-        .unwrap_or_default();
-    for member in left {
-        if let Some(detector) = super::detector_at(world, &member, &call.region) {
-            detector.administrator = None;
-        }
-    }
-    if administered(world).is_empty()
-        && let Some(organization) = &mut world.organization
-    {
-        if let Some(services) = organization.delegated.get_mut(&admin) {
-            services.remove(PRINCIPAL);
-        }
-        organization
-            .delegated
-            .retain(|_, services| !services.is_empty());
-    }
     Ok(empty())
 }
 

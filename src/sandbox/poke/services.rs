@@ -505,8 +505,21 @@ fn remove_member(world: &mut World, given: &Given<'_>) -> Result<String, PokeErr
             place.1
         )));
     }
+    // AWS refuses while auto-enable is ALL. Turned on again, it brings the member back within a day.
+    let auto = detector(world, &place)?.organization.auto_enable.clone();
+    let auto_enable = |world: &mut World, value: &str| {
+        let input = json!({"DetectorId": id, "AutoEnableOrganizationMembers": value});
+        let operation = "UpdateOrganizationConfiguration";
+        call(world, at(&place), "guardduty", operation, input).map(|_| ())
+    };
+    if auto == "ALL" {
+        auto_enable(world, "NONE")?;
+    }
     let input = json!({"DetectorId": id, "AccountIds": [account]});
     call(world, at(&place), "guardduty", "DisassociateMembers", input)?;
+    if auto == "ALL" {
+        auto_enable(world, "ALL")?;
+    }
     Ok(format!(
         "{} is no member of GuardDuty in {} any more",
         find::shown(world, &account),

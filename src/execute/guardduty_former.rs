@@ -1,0 +1,230 @@
+//! GuardDuty's administration taken from the account that has it, in the order of the GuardDuty user guide,
+//! "Changing the delegated GuardDuty administrator account": auto-enable off, members disassociated and deleted,
+//! the administrator disabled in each Region, and at the end deregistered with Organizations, without which
+//! another cannot be named.
+//!
+//! GuardDuty stays on in every account that was a member: "GuardDuty remains enabled for the account in the current
+//! Region", with its protection plans, and what it found stays in the account for its 90 days. The account that
+//! administered keeps its own detector and loses the others' findings.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_guardduty::types::{
+    AdminStatus, AutoEnableMembers, OrgFeature, OrgFeatureStatus, OrganizationFeatureConfiguration,
+};
+
+use super::effects::{Doing, Hand};
+use super::guardduty::{MEMBERS_A_CALL, guardduty};
+use super::run::Made;
+use super::wait::{GUARDDUTY, Wait};
+use crate::aws::{AwsError, Operation};
+use crate::change::Text;
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::{AccountId, Principal, Region};
+
+impl Hand<'_> {
+    /// One Region. What an earlier run did of it is not done again.
+    pub(super) async fn remove_guardduty_administrator(
+        &self,
+        region: &Region,
+        account: &Text,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let doing =
+            || format!("taking GuardDuty's administration from account {account} in {region}");
+        let own = self.place(&self.shared.management, region);
+        match self.guardduty_administrator(&own).await.doing(doing)? {
+            Some((there, _)) if there != account => {
+                return Err(self.fails(
+                    format!("account {there} administers GuardDuty in {region} by now"),
+                    Some("somebody has changed it since it was read; run plan again"),
+                ));
+            }
+            Some((_, true)) => {
+                self.let_members_go(&self.place(&account, region), doing)
+                    .await?;
+                let client = self.shared.aws.guardduty(&own).await.doing(doing)?;
+                let disabled = guardduty!(self, &own, "DisableOrganizationAdminAccount", || client
+                    .disable_organization_admin_account()
+                    .admin_account_id(account.as_str())
+                    .send());
+                // Nearly every refusal is a BadRequestException: what AWS lists afterwards decides.
+                if let Err(error) = disabled
+                    && matches!(
+                        self.guardduty_administrator(&own).await.doing(doing)?,
+                        Some((_, true))
+                    )
+                {
+                    return Err(error).doing(doing);
+                }
+            }
+            Some((_, false)) | None => {}
+        }
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        while self
+            .guardduty_administrator(&own)
+            .await
+            .doing(doing)?
+            .is_some()
+        {
+            wait.pause("GuardDuty is letting its administrator go")
+                .await
+                .doing(doing)?;
+        }
+        Ok(Made::new())
+    }
+
+    /// The administrator that the management account sees in a Region, and whether it is one in full.
+    async fn guardduty_administrator(
+        &self,
+        own: &AccountRegion,
+    ) -> Result<Option<(AccountId, bool)>, AwsError> {
+        let client = self.shared.aws.guardduty(own).await?;
+        let listed = guardduty!(self, own, "ListOrganizationAdminAccounts", || client
+            .list_organization_admin_accounts()
+            .send())?;
+        Ok(listed.admin_accounts().iter().find_map(|admin| {
+            let id = admin.admin_account_id()?.parse().ok()?;
+            Some((
+                id,
+                admin.admin_status() != Some(&AdminStatus::DisableInProgress),
+            ))
+        }))
+    }
+
+    /// DisassociateMembers and DeleteMembers, for all that ListMembers tells. With auto-enable ALL AWS refuses to
+    /// disassociate, so that is turned off first.
+    async fn let_members_go(
+        &self,
+        at: &AccountRegion,
+        doing: impl Fn() -> String + Copy,
+    ) -> Result<(), Failure> {
+        let Some(detector) = self.detector(at).await.doing(doing)? else {
+            return Ok(());
+        };
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let settings = guardduty!(self, at, "DescribeOrganizationConfiguration", || client
+            .describe_organization_configuration()
+            .detector_id(&detector)
+            .send())
+        .doing(doing)?;
+        let features: Vec<OrganizationFeatureConfiguration> = settings
+            .features()
+            .iter()
+            .filter(|feature| feature.auto_enable() == Some(&OrgFeatureStatus::All))
+            .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
+            .map(|name| {
+                OrganizationFeatureConfiguration::builder()
+                    .name(OrgFeature::from(name.as_str()))
+                    .auto_enable(OrgFeatureStatus::None)
+                    .build()
+            })
+            .collect();
+        let members_too = settings.auto_enable_organization_members();
+        if members_too != Some(&AutoEnableMembers::None) || !features.is_empty() {
+            guardduty!(self, at, "UpdateOrganizationConfiguration", || client
+                .update_organization_configuration()
+                .detector_id(&detector)
+                .auto_enable_organization_members(AutoEnableMembers::None)
+                .set_features((!features.is_empty()).then(|| features.clone()))
+                .send())
+            .doing(doing)?;
+        }
+        let members: Vec<String> = self
+            .guardduty_members(at, &detector)
+            .await
+            .doing(doing)?
+            .into_iter()
+            .collect();
+        for batch in members.chunks(MEMBERS_A_CALL) {
+            guardduty!(self, at, "DisassociateMembers", || client
+                .disassociate_members()
+                .detector_id(&detector)
+                .set_account_ids(Some(batch.to_vec()))
+                .send())
+            .doing(doing)?;
+            guardduty!(self, at, "DeleteMembers", || client
+                .delete_members()
+                .detector_id(&detector)
+                .set_account_ids(Some(batch.to_vec()))
+                .send())
+            .doing(doing)?;
+        }
+        // Accounts that could not be processed are only listed in the answers: what is left tells.
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let left = self.guardduty_members(at, &detector).await.doing(doing)?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            wait.pause(format!("for GuardDuty to let {} members go", left.len()))
+                .await
+                .map_err(|_| {
+                    let left: Vec<String> = left.iter().cloned().collect();
+                    self.fails(
+                        format!(
+                            "GuardDuty keeps these members of account {}: {}",
+                            at.account,
+                            left.join(", ")
+                        ),
+                        Some("disassociate and delete them in that account's GuardDuty console, then run apply again"),
+                    )
+                })?;
+        }
+    }
+
+    async fn guardduty_members(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+    ) -> Result<BTreeSet<String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let mut members = BTreeSet::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = guardduty!(self, at, "ListMembers", || client
+                .list_members()
+                .detector_id(detector)
+                .only_associated("false")
+                .set_next_token(token.clone())
+                .send())?;
+            let ids = page
+                .members()
+                .iter()
+                .filter_map(|member| member.account_id());
+            members.extend(ids.map(str::to_owned));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(members);
+            }
+        }
+    }
+
+    /// DeregisterDelegatedAdministrator; what is not registered is left so.
+    pub(super) async fn deregister_delegated_administrator(
+        &self,
+        principal: &Principal,
+        account: &Text,
+    ) -> Result<Made, Failure> {
+        let account = self.account(account)?;
+        let client = self.shared.aws.organizations();
+        let deregistered = self
+            .organizations("DeregisterDelegatedAdministrator", || {
+                client
+                    .deregister_delegated_administrator()
+                    .account_id(account.as_str())
+                    .service_principal(principal.as_str())
+                    .send()
+            })
+            .await;
+        match deregistered {
+            Err(error) if error.is("AccountNotRegistered") => Ok(Made::new()),
+            deregistered => deregistered
+                .doing(|| {
+                    format!("deregistering account {account} as administrator of {principal}")
+                })
+                .map(|_| Made::new()),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! GuardDuty's members: accounts of the organization that the administrator watches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_guardduty::types::{AccountDetail, OrgFeatureStatus};
+
+use super::effects::{Doing, Hand};
+use super::guardduty::{MEMBERS_A_CALL, NOT_YET_ADMINISTRATOR, detector_settings, guardduty, says};
+use super::hints;
+use super::run::Made;
+use super::wait::{GUARDDUTY, READ_BACK, Wait};
+use crate::aws::{AwsError, Operation};
+use crate::change::{GuardDutyMember, Text};
+use crate::event::Failure;
+use crate::inventory::AccountRegion;
+use crate::plan::{AccountId, Region};
+
+/// CreateMembers turns GuardDuty on in members; the management account may have to do so itself.
+const MANAGEMENT_FIRST: &str = "must first enable GuardDuty";
+
+impl Hand<'_> {
+    /// CreateMembers, and then what AWS says of each.
+    pub(super) async fn add_guardduty_members(
+        &self,
+        region: &Region,
+        administrator: &Text,
+        members: &[GuardDutyMember],
+    ) -> Result<Made, Failure> {
+        let administrator = self.account(administrator)?;
+        let at = self.place(&administrator, region);
+        let doing = || {
+            format!(
+                "making {} accounts GuardDuty members in {region}",
+                members.len()
+            )
+        };
+        let mut details = Vec::new();
+        for member in members {
+            let detail = AccountDetail::builder()
+                .account_id(self.text(&member.account)?)
+                .email(self.text(&member.email)?)
+                .build();
+            details.push(detail);
+        }
+        let detector = self.existing_detector(&at).await?;
+        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let mut left = details.clone();
+        let mut asked: BTreeSet<String> = BTreeSet::new();
+        let mut management_is_on = false;
+        let mut late = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let mut refused: BTreeMap<String, String> = BTreeMap::new();
+            for batch in left.chunks(MEMBERS_A_CALL) {
+                refused.extend(self.create_members(&at, &detector, batch, doing).await?);
+            }
+            let unasked: Vec<&String> = refused
+                .keys()
+                .filter(|id| asked.insert((*id).clone()))
+                .collect();
+            for (id, other) in self
+                .administered_elsewhere(unasked, &administrator, region)
+                .await
+            {
+                self.tell(format!(
+                    "account {id} is a member of account {other} in GuardDuty by invitation: it stays so, and is left out"
+                ));
+                refused.remove(&id);
+                details.retain(|detail| detail.account_id() != Some(id.as_str()));
+            }
+            // Members that it has already are what is wanted.
+            refused.retain(|_, result| !result.contains("already"));
+            if refused.is_empty() {
+                break;
+            }
+            let management = self.shared.management.as_str();
+            let first = refused
+                .get(management)
+                .is_some_and(|why| why.contains(MANAGEMENT_FIRST));
+            if first && !management_is_on {
+                self.enable_in_management(&at, &detector).await?;
+                management_is_on = true;
+            } else {
+                // Accounts made a moment ago are not known to GuardDuty at once.
+                late.pause(format!(
+                    "GuardDuty refused {} accounts: trying again",
+                    refused.len()
+                ))
+                .await
+                .map_err(|_| self.members_failed(doing(), &refused))?;
+            }
+            left.retain(|detail| {
+                detail
+                    .account_id()
+                    .is_some_and(|id| refused.contains_key(id))
+            });
+        }
+        let wanted: BTreeSet<String> = details
+            .iter()
+            .filter_map(|detail| detail.account_id().map(str::to_owned))
+            .collect();
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        loop {
+            let mut open = wanted.clone();
+            let mut states: BTreeMap<String, String> = BTreeMap::new();
+            let mut token: Option<String> = None;
+            loop {
+                let page = guardduty!(self, &at, "ListMembers", || client
+                    .list_members()
+                    .detector_id(&detector)
+                    .only_associated("false")
+                    .set_next_token(token.clone())
+                    .send())
+                .doing(doing)?;
+                for member in page.members() {
+                    let id = member.account_id().unwrap_or_default();
+                    let state = member.relationship_status().unwrap_or_default();
+                    if state.eq_ignore_ascii_case("enabled") {
+                        open.remove(id);
+                    } else if wanted.contains(id) {
+                        states.insert(id.to_owned(), state.to_owned());
+                    }
+                }
+                token = page.next_token.filter(|token| !token.is_empty());
+                if token.is_none() {
+                    break;
+                }
+            }
+            if open.is_empty() {
+                return Ok(Made::new());
+            }
+            let states: BTreeMap<String, String> = open
+                .iter()
+                .map(|id| {
+                    let state = states.get(id).map_or("not a member", String::as_str);
+                    (id.clone(), state.to_owned())
+                })
+                .collect();
+            wait.pause(format!("for GuardDuty to enable {} members", open.len()))
+                .await
+                .map_err(|_| self.members_failed(doing(), &states))?;
+        }
+    }
+
+    /// CreateMembers for one batch; the accounts that were refused, with AWS's words.
+    async fn create_members(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+        batch: &[AccountDetail],
+        doing: impl Fn() -> String + Copy,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let answer = loop {
+            let made = guardduty!(self, at, "CreateMembers", || client
+                .create_members()
+                .detector_id(detector)
+                .set_account_details(Some(batch.to_vec()))
+                .send());
+            match made {
+                Ok(answer) => break answer,
+                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
+                    wait.pause("GuardDuty does not know the account as its administrator yet")
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) => return Err(error).doing(doing),
+            }
+        };
+        Ok(answer
+            .unprocessed_accounts()
+            .iter()
+            .map(|account| {
+                let id = account.account_id().unwrap_or_default();
+                (
+                    id.to_owned(),
+                    account.result().unwrap_or_default().to_owned(),
+                )
+            })
+            .collect())
+    }
+
+    /// Which of some accounts another account than the administrator administers, and which. AWS refuses them
+    /// until they have left that one.
+    async fn administered_elsewhere(
+        &self,
+        accounts: Vec<&String>,
+        administrator: &AccountId,
+        region: &Region,
+    ) -> Vec<(String, AccountId)> {
+        let mut found = Vec::new();
+        for id in accounts {
+            let Ok(account) = id.parse::<AccountId>() else {
+                continue;
+            };
+            // What cannot be told is left to AWS's own words.
+            if let Ok(Some(other)) = self.administrator_of(&self.place(&account, region)).await
+                && other != *administrator
+            {
+                found.push((id.clone(), other));
+            }
+        }
+        found
+    }
+
+    async fn administrator_of(&self, at: &AccountRegion) -> Result<Option<AccountId>, AwsError> {
+        let Some(detector) = self.detector(at).await? else {
+            return Ok(None);
+        };
+        let client = self.shared.aws.guardduty(at).await?;
+        let answer = guardduty!(self, at, "GetAdministratorAccount", || client
+            .get_administrator_account()
+            .detector_id(&detector)
+            .send())?;
+        let id = answer.administrator.and_then(|found| found.account_id);
+        Ok(id.and_then(|id| id.parse().ok()))
+    }
+
+    /// Turns GuardDuty on in the management account, with what the organization's settings turn on
+    /// in members: a new detector would turn on every feature that is not named.
+    async fn enable_in_management(
+        &self,
+        administrator: &AccountRegion,
+        detector: &str,
+    ) -> Result<(), Failure> {
+        let at = self.place(&self.shared.management, &administrator.region);
+        let doing = || {
+            format!(
+                "turning GuardDuty on in the management account, {}",
+                at.region
+            )
+        };
+        self.tell("the management account must turn GuardDuty on itself before it can be a member");
+        let client = self
+            .shared
+            .aws
+            .guardduty(administrator)
+            .await
+            .doing(doing)?;
+        let settings = guardduty!(
+            self,
+            administrator,
+            "DescribeOrganizationConfiguration",
+            || client
+                .describe_organization_configuration()
+                .detector_id(detector)
+                .send()
+        )
+        .doing(doing)?;
+        let features: BTreeMap<String, bool> = settings
+            .features()
+            .iter()
+            .filter_map(|feature| {
+                let on = feature.auto_enable()? != &OrgFeatureStatus::None;
+                Some((feature.name()?.as_str().to_owned(), on))
+            })
+            .collect();
+        if self.detector(&at).await.doing(doing)?.is_none() {
+            self.create_detector(&at, &detector_settings(&features))
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn members_failed(&self, doing: String, states: &BTreeMap<String, String>) -> Failure {
+        let list: Vec<String> = states
+            .iter()
+            .map(|(id, state)| format!("account {id}: {state}"))
+            .collect();
+        Failure {
+            doing,
+            said: list.join("; "),
+            hint: Some("an account with a GuardDuty of its own, or another administrator, must leave that one first; a suspended account cannot be a member".to_owned()),
+            request_id: None,
+        }
+    }
+}
