@@ -314,6 +314,12 @@ impl<'a, 'c> Set<'a, 'c> {
                 wave.except.push(Text::literal(stranger.as_str()));
                 fields.push(set("left out too", stranger.as_str()));
             }
+            for key in met.passing(self.ctx, &reach.ous) {
+                if !reach.expect.contains(&key) && !reach.except.contains(&key) {
+                    wave.except.push(account(key));
+                    fields.push(set("left out until it moves", key.as_str()));
+                }
+            }
         }
         let act = Act::CreateStackInstances {
             name: self.wanted.full_name.clone(),
