@@ -531,3 +531,34 @@ fn an_account_is_shown_with_what_an_earlier_check_found() {
     std::fs::write(place.path("check.json"), "{}").expect("writes");
     place.refused(&["account", "show", "shop", "--findings", "check.json"]);
 }
+
+/// An account with an outdated instance is not ready, though only an update of the whole stack set mends it.
+#[test]
+fn an_account_behind_its_stack_set_is_not_ready() {
+    let place = Place::of(PLAN, &[]);
+    let edit = [
+        "sandbox",
+        "poke",
+        "edit-template",
+        "config-recorder",
+        "blog",
+        "us-east-1",
+    ];
+    place.run(&edit, 0);
+    let text = place.run(
+        &["account", "move", "shop", "--to", "Workloads", "--yes"],
+        2,
+    );
+    assert!(text.contains("Account shop is not ready."), "{text}");
+    let update = "\n  update of config-recorder, stage 1: differs from the plan\n";
+    assert!(text.contains(update), "{text}");
+    // The one that has the new template is current, and so are those that come now.
+    let add = ["account", "add", "wiki", "--ou", "Workloads", "--yes"];
+    let text = place.run(&add, 0);
+    assert!(text.contains("Account wiki is ready."), "{text}");
+    place.run(&["apply", "--yes"], 0);
+    place.run(
+        &["account", "move", "shop", "--to", "Workloads", "--yes"],
+        0,
+    );
+}

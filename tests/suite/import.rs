@@ -325,7 +325,14 @@ fn stack_sets_of_others() {
     let ou = org.ou(1, "Workloads", ROOT);
     org.account("shop", &ou);
     org.builder.stack_sets_access();
-    for (name, service_managed) in [("network-baseline", true), ("our-roles", false)] {
+    // Names as Control Tower, Customizations for AWS Control Tower and people give them.
+    for (name, service_managed) in [
+        ("AWSControlTowerBP-BASELINE-CONFIG", false),
+        ("AWSControlTowerExecutionRole", true),
+        ("CustomControlTower-network", false),
+        ("network-baseline", true),
+        ("our-roles", false),
+    ] {
         org.builder
             .stack_set(NewStackSet {
                 region: "eu-west-1".to_owned(),
@@ -342,8 +349,52 @@ fn stack_sets_of_others() {
             })
             .expect("a stack set");
     }
-    let (plan, _) = survives(org.builder.build());
+    org.account("log-archive", ROOT);
+    org.account("security", ROOT);
+    org.scps();
+    let world = org.builder.build();
+    let (mut plan, imported) = survives(world.clone());
     assert!(plan.baselines.is_empty());
+    let notes: Vec<&str> = imported
+        .remarks
+        .iter()
+        .filter(|remark| remark.kind == RemarkKind::OtherTool)
+        .map(|remark| remark.text.as_str())
+        .collect();
+    let theirs = "stack sets in eu-west-1 that are not orgstrap's are left alone: \
+        AWSControlTowerBP-BASELINE-CONFIG (AWS Control Tower), AWSControlTowerExecutionRole (AWS Control Tower), \
+        CustomControlTower-network (Customizations for AWS Control Tower), network-baseline, our-roles";
+    for note in [
+        "AWS Control Tower manages this organization too",
+        "Customizations for AWS Control Tower manages this organization too",
+        theirs,
+    ] {
+        assert!(
+            notes.iter().any(|one| one.starts_with(note)),
+            "no {note} in {notes:?}"
+        );
+    }
+    assert_eq!(notes.len(), 3);
+
+    // A baseline of ours beside them, and theirs are as they were.
+    let sets = |world: &World| {
+        let home = &world.accounts[MANAGEMENT].regions["eu-west-1"];
+        let all = home.cloudformation.stack_sets.values();
+        let (own, others): (Vec<_>, Vec<_>) = all
+            .cloned()
+            .partition(|set| set.name.starts_with("orgstrap-"));
+        (own.len(), others)
+    };
+    plan.organization.logging = Some("log-archive".parse().expect("a key"));
+    plan.organization.secops = Some("security".parse().expect("a key"));
+    plan.baselines
+        .insert("config".parse().expect("a name"), BaselineChoice::default());
+    let run = apply(&Subject::of(plan), world.clone(), Connection::default());
+    let summary = run.ended.expect("applied");
+    assert!(summary.is_success(), "{:?}", summary.failed);
+    let (before, after) = (sets(&world), sets(&run.world));
+    assert_eq!((before.0, after.0, before.1.len()), (0, 1, 5));
+    assert_eq!(before.1, after.1);
 }
 
 const RECORDER: &str = "
@@ -478,6 +529,7 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
         let mut plan = plan.clone();
         let choice = BaselineChoice {
             folder: None,
+            existing_stacks: BTreeMap::new(),
             options: options
                 .iter()
                 .map(|(option, value)| (option.to_string(), (*value).into()))

@@ -32,6 +32,7 @@ mod roles;
 mod rules;
 mod sandbox_core;
 mod scenarios;
+mod stack_imports;
 mod support;
 mod templates;
 mod there_before;

@@ -111,3 +111,8 @@ fn accounts() {
 fn adopted() {
     in_sandbox("adopted");
 }
+
+#[test]
+fn pictured() {
+    in_sandbox("pictured");
+}
