@@ -412,7 +412,8 @@ fn rendered(findings: &Findings, verb: &Drift, subject: &Subject, form: Form) ->
         fail_on: verb.fail_on.severity(),
     };
     let mut text = match form {
-        Form::Text => report::text(findings, &source),
+        // Nobody comes here with `csv`, which is for lists.
+        Form::Text | Form::Csv => report::text(findings, &source),
         Form::Json => report::json(findings, &source).to_string(),
         Form::Sarif => drift_sarif::render(&view),
         Form::Junit => drift_junit::render(&view),

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use super::{Global, drift, inventory, subject};
+use super::{Global, Output, drift, inventory, subject};
 use crate::picture::{self, By};
 use crate::report::{Printer, graph as report};
 
@@ -17,9 +17,9 @@ pub(super) struct Graph {
     /// The org plan.
     #[arg(default_value = "org.toml", value_name = "PLAN")]
     plan: PathBuf,
-    /// The form of the picture.
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    format: Format,
+    /// The form of the picture; `text` when left out.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Group accounts by a tag, such as `data-classification`, instead of their OUs.
     #[arg(long, value_name = "TAG")]
     by: Option<String>,
@@ -48,6 +48,12 @@ enum Format {
 }
 
 pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandResult {
+    if verb.format.is_some() && global.output() == Output::Json {
+        return Err(
+            CommandError::new("`--format` is the form of a picture, and JSON is none")
+                .hint("`--format` alone, or `--output json` alone"),
+        );
+    }
     let subject = subject::load(&verb.plan, global, printer)?;
     let findings = verb
         .findings
@@ -73,11 +79,12 @@ pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandRe
             picture::of_inventory(&subject.plan, found, &by, findings.as_ref())
         }
     };
-    printer.data(&match verb.format {
-        Format::Text => report::text(&picture),
-        Format::Mermaid => report::mermaid(&picture),
-        Format::Dot => report::dot(&picture),
-        Format::Svg => report::svg(&picture),
-    });
+    match (global.output(), verb.format) {
+        (Output::Json, _) => printer.data_line(&report::json(&picture).to_string()),
+        (_, None | Some(Format::Text)) => printer.data(&report::text(&picture)),
+        (_, Some(Format::Mermaid)) => printer.data(&report::mermaid(&picture)),
+        (_, Some(Format::Dot)) => printer.data(&report::dot(&picture)),
+        (_, Some(Format::Svg)) => printer.data(&report::svg(&picture)),
+    }
     Ok(Exit::Done)
 }

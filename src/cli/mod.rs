@@ -76,7 +76,8 @@ pub(crate) struct Global {
     /// In the sandbox, lets faults happen to about one call in twenty, drawn from this number.
     #[arg(long, global = true, value_name = "SEED", hide_short_help = true)]
     pub(crate) fault_seed: Option<u64>,
-    /// How results are written to stdout; all but `text` and `json` are reports of `drift`.
+    /// How results are written to stdout. `csv` is for `account list`; the others but `text` and `json` are
+    /// reports of `drift`.
     #[arg(long, global = true, value_enum, default_value_t = Form::Text, value_name = "FORM")]
     output: Form,
     /// Answer yes to the question whether to go on.
@@ -109,6 +110,8 @@ pub(crate) enum Form {
     Text,
     /// For programs: one JSON document, or JSON lines for what takes time.
     Json,
+    /// For spreadsheets: comma-separated values, with a header.
+    Csv,
     /// For code scanning: SARIF 2.1.0.
     Sarif,
     /// For test reports of pipelines.
@@ -185,12 +188,28 @@ enum Verb {
 }
 
 impl Verb {
-    fn run(&self, global: &Global, printer: &Printer) -> CommandResult {
-        let report = !matches!(global.form(), Form::Text | Form::Json);
-        if report && !matches!(self, Verb::Drift(_)) {
-            return Err(CommandError::new("this command has no such report")
-                .hint("`--output text` or `--output json`; the others are for `orgstrap drift`"));
+    /// Whether its results can be written in this form.
+    fn takes(&self, form: Form) -> Result<(), CommandError> {
+        let (taken, whose) = match form {
+            Form::Text | Form::Json => return Ok(()),
+            Form::Csv => (
+                matches!(self, Verb::Account(verb) if verb.is_list()),
+                "`csv` is for `orgstrap account list`",
+            ),
+            Form::Sarif | Form::Junit | Form::Markdown | Form::Html => (
+                matches!(self, Verb::Drift(_)),
+                "the reports are of `orgstrap drift`",
+            ),
+        };
+        match taken {
+            true => Ok(()),
+            false => Err(CommandError::new("this command has no such output")
+                .hint(format!("`--output text` or `--output json`; {whose}"))),
         }
+    }
+
+    fn run(&self, global: &Global, printer: &Printer) -> CommandResult {
+        self.takes(global.form())?;
         match self {
             Verb::Init(verb) => init::run(verb, global, printer),
             Verb::Validate(verb) => validate::run(verb, global, printer),

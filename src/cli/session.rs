@@ -209,10 +209,10 @@ fn killed(call: u64, run: &str, global: &Global) -> CommandError {
     let error = CommandError::new(format!("killed at call {call}, as `--fault` asked for"));
     match &global.world {
         Some(file) => error.hint(format!(
-            "`orgstrap unlock {run} --plan PLAN --sandbox --world {}` takes its lock away; then apply again",
+            "`orgstrap unlock {run} --plan PLAN --sandbox --world {}` takes its lock away; then run the command again",
             file.display()
         )),
-        None => error.hint("with `--world FILE` the world is kept, and apply goes on from there"),
+        None => error.hint("with `--world FILE` the world is kept, and the next run goes on from there"),
     }
 }
 

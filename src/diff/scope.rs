@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::account::ACCOUNT_SERVICE;
-use super::context::account;
+use super::context::{account, ou};
+use super::stack_set::is_mending;
 use super::stages::Stages;
 use super::{Because, Diff};
 use crate::baseline::Wanted;
@@ -184,6 +185,10 @@ impl Scope<'_> {
             Act::ForgetStackInstances { wave, .. } => {
                 self.narrow_wave(wave, &own, &mut narrow.fields)?;
             }
+            // An update that changes the set itself is for all of its accounts.
+            Act::UpdateStackInstances { wave, .. } if is_mending(&change.fields) => {
+                self.narrow_wave(wave, &own, &mut narrow.fields)?;
+            }
             _ => return None,
         }
         let others = |need: &Address| need.account().is_some_and(|key| !self.keys.contains(key));
@@ -203,6 +208,20 @@ impl Scope<'_> {
             return None;
         }
         wave.expect.retain(|text| only.contains(text));
+        let ous: BTreeSet<&OuPath> = self
+            .keys
+            .iter()
+            .filter(|key| only.contains(&account(key)))
+            .filter_map(|key| Some(&self.plan.accounts.get(key)?.ou))
+            .flat_map(|below| self.plan.ous.keys().filter(|path| path.contains(below)))
+            .filter(|path| wave.ous.contains(&ou(path)))
+            .collect();
+        if !ous.is_empty() {
+            wave.ous = ous.iter().map(|path| ou(path)).collect();
+            let ous: Vec<String> = ous.iter().map(ToString::to_string).collect();
+            fields.retain(|field| field.field != "ous");
+            fields.insert(0, super::findings::set("ous", ous.join(", ")));
+        }
         let names: Vec<String> = self
             .keys
             .iter()

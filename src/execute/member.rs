@@ -202,15 +202,18 @@ impl Hand<'_> {
                     })
                     .await;
                 match closed {
-                    Ok(_) => {}
+                    Ok(_) => asked = true,
                     // Our own request, whose answer was lost.
-                    Err(error)
-                        if error.is("AccountAlreadyClosed")
-                            || error.is("ConflictException")
-                            || error.is("Conflict") => {}
+                    Err(error) if error.is("AccountAlreadyClosed") => asked = true,
+                    // Perhaps the same; else it is asked again when AWS is done with something else.
+                    Err(error) if error.is("Conflict") => {
+                        wait.pause(format!("AWS answered {}: looking again", error.code))
+                            .await
+                            .map_err(|_| super::hints::failure(doing(), &error))?;
+                        continue;
+                    }
                     Err(error) => return Err(error).doing(doing),
                 }
-                asked = true;
             }
             wait.pause("AWS is closing the account")
                 .await

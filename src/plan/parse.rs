@@ -293,6 +293,18 @@ fn shape(message: &str, location: Location, path: &[String]) -> (Diagnostic, Opt
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys here are {}", list(expected.iter().copied())),
             });
+        let preparation = path
+            .iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|above| above == "preparation");
+        let error = match (preparation, meant) {
+            (true, None) => error.help(
+                "what a baseline does is said in its own table, [baseline.NAME], for all accounts that it reaches; \
+                 `baselines` of an OU leaves one out there",
+            ),
+            _ => error,
+        };
         return (error, meant.map(str::to_owned));
     }
     (value_error(message, location, path), None)

@@ -65,7 +65,8 @@ def organization_layer():
         wanted = dict(account.get("tags", {}))
         check(
             f"account {key} has its tags",
-            all(tags.get(k) == v for k, v in wanted.items()) and tags.get("orgstrap:key") == key,
+            all(tags.get(k) == v for k, v in wanted.items())
+            and tags.get("orgstrap:key", key if "id" in account else None) == key,
             tags,
         )
     kinds = {"service_control_policy": "SERVICE_CONTROL_POLICY"}

@@ -1,71 +1,11 @@
 //! `orgstrap account add`: one account, and nothing else, as soon as AWS lets it be ready.
 
-use std::path::Path;
-
 use orgstrap::sandbox::World;
 use serde_json::{Value, json};
 
 use crate::support::normal::normal;
-use crate::support::{orgstrap, root};
-
-/// The startup example applied, in a folder with its plan; then other things differ too.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Place {
-        let place = Place {
-            folder: tempfile::tempdir().expect("a folder"),
-        };
-        std::fs::copy(root().join("examples/startup.toml"), place.plan()).expect("copies");
-        place.run(&["apply", "org.toml", "--yes"], 0);
-        place
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn plan(&self) -> std::path::PathBuf {
-        self.path("org.toml")
-    }
-
-    fn text(&self) -> String {
-        std::fs::read_to_string(self.plan()).expect("reads")
-    }
-
-    fn world(&self) -> World {
-        World::load(Path::new(&self.path("world.json"))).expect("a world")
-    }
-
-    /// Runs the binary there; its stdout.
-    fn run(&self, arguments: &[&str], exit: i32) -> String {
-        let out = orgstrap()
-            .current_dir(self.folder.path())
-            .args(["-q", "--sandbox", "--world", "world.json"])
-            .args(arguments)
-            .output()
-            .expect("runs");
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let told = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(exit), "{arguments:?}\n{text}{told}");
-        text
-    }
-
-    /// The JSON lines of a run.
-    fn events(&self, arguments: &[&str]) -> Vec<Value> {
-        let arguments: Vec<&str> = arguments
-            .iter()
-            .copied()
-            .chain(["--output", "json"])
-            .collect();
-        self.run(&arguments, 0)
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
-    }
-}
+use crate::support::place::Place;
+use crate::support::root;
 
 const ADD: [&str; 10] = [
     "account",
@@ -93,7 +33,7 @@ fn plain(world: &World, id: &str) -> Value {
 
 #[test]
 fn an_account_is_added_and_nothing_else_is_touched() {
-    let place = Place::new();
+    let place = Place::startup();
     // Differences that are none of this account's.
     let text = place
         .text()
@@ -253,7 +193,7 @@ fn imposed(world: &World, id: &str) -> i64 {
 
 #[test]
 fn an_account_is_ready_within_a_tenth_of_what_aws_imposes() {
-    let place = Place::new();
+    let place = Place::startup();
     let events = place.events(&ADD);
     let id = events
         .iter()

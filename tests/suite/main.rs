@@ -5,6 +5,7 @@
     reason = "other processes live in real time, and who runs tests is told why one was left out"
 )]
 
+mod account_changes;
 mod accounts;
 mod baselines;
 mod broken_plans;
@@ -34,4 +35,5 @@ mod scenarios;
 mod stack_imports;
 mod support;
 mod templates;
+mod there_before;
 mod trails;

@@ -106,3 +106,13 @@ fn compared() {
 fn accounts() {
     in_sandbox("accounts");
 }
+
+#[test]
+fn adopted() {
+    in_sandbox("adopted");
+}
+
+#[test]
+fn pictured() {
+    in_sandbox("pictured");
+}

@@ -120,6 +120,7 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
             some => format!("Add {} accounts", some.len()),
         },
         again: again(verb, &entries),
+        makes_accounts: true,
         with_all: verb.with_all,
         dry_run: verb.dry_run,
     };

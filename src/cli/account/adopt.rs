@@ -32,27 +32,16 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
     let now = subject::load(file, global, printer)?;
     let before = Edited::read(file)?;
     let read = inventory::read(&now, global, printer)?;
-    let found = super::find::one(&verb.account, &now.plan, &read)?;
-    let (key, after) = match (&found.key, found.facts) {
-        // An earlier run has written it, and was perhaps killed.
-        (Some(key), _) if verb.key.as_ref().is_none_or(|wanted| wanted == key) => {
-            (key.clone(), before.clone())
-        }
-        (Some(key), _) => {
-            return Err(CommandError::new(format!(
-                "account {} is in the org plan already, as `{key}`",
-                verb.account
-            ))
-            .hint(format!("`orgstrap account rename {key} NEW` renames it")));
-        }
-        (None, Some(facts)) => {
+    let (key, after) = match super::find::unplanned(&verb.account, &now.plan, &read)? {
+        Some(facts) => {
             let entry = entry(verb, facts, &now.plan, &read)?;
             let key = entry.key.clone();
             let after =
                 edit(&before, &Edit::Add(entry)).map_err(|error| super::not_edited(&error))?;
             (key, after)
         }
-        (None, None) => return Err(CommandError::new("no such account")),
+        // An earlier run has written it, and was perhaps killed.
+        None => (adopted(verb, &now.plan, &read)?, before.clone()),
     };
     let job = Job {
         edited: Edited {
@@ -67,10 +56,44 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
             file.display()
         ),
         keys: [key].into(),
+        makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
     };
     bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
+}
+
+/// The account under the name that it has in the plan already.
+fn adopted(
+    verb: &Adopt,
+    plan: &OrgPlan,
+    inventory: &Inventory,
+) -> Result<AccountKey, CommandError> {
+    // The name that was asked for goes before an account whose key in the plan is the other's name in AWS.
+    let wanted = verb.key.as_ref().filter(|key| {
+        plan.accounts.contains_key(key)
+            && super::find::in_aws(key, plan, inventory)
+                .is_ok_and(|facts| super::find::is_named(facts, &verb.account))
+    });
+    if let Some(key) = wanted {
+        return Ok(key.clone());
+    }
+    let found = super::find::one(&verb.account, plan, inventory)?;
+    match (found.key, found.facts) {
+        (Some(key), None) => Err(CommandError::new(format!(
+            "the org plan has `{key}`, and which account of AWS that is cannot be said, or it is not there"
+        ))
+        .hint("`orgstrap plan` says more; another account of AWS is named by its id")),
+        (Some(key), _) if verb.key.as_ref().is_some_and(|wanted| *wanted != key) => {
+            Err(CommandError::new(format!(
+                "account {} is in the org plan already, as `{key}`",
+                verb.account
+            ))
+            .hint(format!("`orgstrap account rename {key} NEW` renames it")))
+        }
+        (Some(key), _) => Ok(key),
+        (None, _) => Err(CommandError::new(format!("no account `{}` in AWS", verb.account))),
+    }
 }
 
 /// The entry that describes an account as it is.

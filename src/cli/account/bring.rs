@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
+use crate::change::Act;
 use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
@@ -48,6 +49,8 @@ pub(super) struct Job<'a> {
     pub(super) what: String,
     /// The command to run again, without global options.
     pub(super) again: String,
+    /// Whether accounts that AWS has not are made. What is about an account that is there makes none.
+    pub(super) makes_accounts: bool,
     /// Everything that differs, not these accounts only.
     pub(super) with_all: bool,
     pub(super) dry_run: bool,
@@ -143,6 +146,7 @@ impl Run<'_> {
             self.printer.talk(&preview::text(&found.preview));
             return Err(CommandError::new("nothing was changed"));
         }
+        self.refuse_creations(&found)?;
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
@@ -213,6 +217,20 @@ impl Run<'_> {
             return Ok((found, beside));
         }
         compare_accounts(session, subject, &source, &self.job.keys, printer).await
+    }
+
+    /// An account is made by being asked for, never on the way to something else.
+    fn refuse_creations(&self, found: &Comparison) -> Result<(), CommandError> {
+        let mut changes = found.preview.changes.iter();
+        let creation = changes.find(|change| matches!(change.act, Act::CreateAccount { .. }));
+        match creation {
+            Some(creation) if !self.job.makes_accounts => Err(CommandError::new(format!(
+                "{} is not in AWS; nothing was changed",
+                creation.address
+            ))
+            .hint("`orgstrap account add` makes it; an entry that is not to be made yet is edited in the file")),
+            _ => Ok(()),
+        }
     }
 
     fn show(&self, found: &Comparison, beside: &Beside) {
@@ -289,11 +307,7 @@ impl Run<'_> {
         if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
             return Ok(again);
         }
-        Err(
-            CommandError::new("AWS moved since the changes were shown; nothing was changed")
-                .hint("run the command again and look at the changes anew")
-                .exit(Exit::Moved),
-        )
+        Err(moved())
     }
 
     async fn make(&self, found: Comparison, holding: Holding) -> (Summary, Chain) {
@@ -320,6 +334,13 @@ impl Run<'_> {
         let done = make(work, holding, session, global, printer, self.stop).await;
         (done, chain(&graph, &timeline.into_inner()))
     }
+}
+
+/// AWS is not any more as it was when the changes were shown.
+pub(super) fn moved() -> CommandError {
+    CommandError::new("AWS moved since the changes were shown; nothing was changed")
+        .hint("run the command again and look at the changes anew")
+        .exit(Exit::Moved)
 }
 
 /// The report of accounts that were brought to what the plan says.

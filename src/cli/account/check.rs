@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::aws::Caller;
-use crate::change::{Bindings, Change};
+use crate::change::{Act, Address, Attribute, Bindings, Change, Text};
 use crate::cli::compare;
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::diff::{Diff, DiffOptions, diff, scope};
 use crate::drift::{self, Findings};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, identify};
 use crate::observe::probe;
-use crate::plan::AccountKey;
+use crate::plan::{AccountId, AccountKey, StackName};
 use crate::report::Printer;
 
 /// What a check of some accounts found.
@@ -66,8 +66,57 @@ async fn judge_all(
     let options = DiffOptions::default();
     let found = diff(&subject.plan, &subject.wanted, inventory, &options);
     let findings = judge(subject, inventory, &found, keys, session, printer).await;
+    let behind = behind(subject, inventory, &found, keys);
     let scoped = scope(found, &subject.plan, &subject.wanted, keys);
-    (findings, scoped.diff.changes, scoped.diff.bindings)
+    let mut left = scoped.diff.changes;
+    for update in behind {
+        if left.iter().all(|change| change.address != update.address) {
+            left.push(update);
+        }
+    }
+    (findings, left, scoped.diff.bindings)
+}
+
+/// Updates of whole stack sets of which one of the accounts has an outdated instance: only they bring it up to
+/// date, and it is not ready before.
+fn behind(
+    subject: &Subject,
+    inventory: &Inventory,
+    found: &Diff,
+    keys: &BTreeSet<AccountKey>,
+) -> Vec<Change> {
+    let accounts = inventory.accounts.known();
+    let ids = accounts.map(|all| identify(&subject.plan, all).accounts);
+    let own: BTreeSet<&AccountId> = ids
+        .iter()
+        .flatten()
+        .filter(|(key, _)| keys.contains(*key))
+        .map(|(_, id)| id)
+        .collect();
+    let sets = inventory.stack_sets.known();
+    let is_behind = |name: &StackName| {
+        let set = subject.wanted.stack_sets.get(name);
+        let there = set.and_then(|set| sets?.get(&set.full_name));
+        let instances = there.and_then(|there| there.instances.known());
+        instances
+            .into_iter()
+            .flatten()
+            .any(|(at, instance)| own.contains(&at.account) && instance.status == "OUTDATED")
+    };
+    let keys: Vec<Text> = keys
+        .iter()
+        .map(|key| Text::reference(Address::Account(key.clone()), Attribute::Id))
+        .collect();
+    let updates = found
+        .changes
+        .iter()
+        .filter(|change| match (&change.address, &change.act) {
+            (Address::RolloutUpdate(name, _), Act::UpdateStackInstances { wave, .. }) => {
+                is_behind(name) && keys.iter().any(|key| wave.expect.contains(key))
+            }
+            _ => false,
+        });
+    updates.cloned().collect()
 }
 
 async fn judge(

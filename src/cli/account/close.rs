@@ -3,20 +3,20 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::Edited;
-use crate::change::{Act, Address, Attribute, Change, Text, Verb};
+use super::bring::{Edited, moved};
+use crate::change::{Act, Address, Change, Text, Verb};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, make};
 use crate::cli::perform::Holding;
 use crate::cli::session::{self, Session};
 use crate::cli::subject::{self, Subject};
-use crate::cli::{Global, Output, compare, prompt, stop};
+use crate::cli::{Global, Output, compare, files, prompt, stop};
 use crate::diff::{DiffOptions, Scoped, diff, scope};
 use crate::execute::Stop;
-use crate::graph::graph;
+use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{AccountFacts, AccountState, Inventory};
-use crate::plan::edit::{Edit, edit};
+use crate::plan::edit::{Edit, EditError, edit};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
 use crate::report::account::{close, edit as edited};
 use crate::report::{Printer, json, plan as preview};
@@ -119,6 +119,14 @@ fn refused(key: &AccountKey, duties: &[String]) -> Result<(), CommandError> {
     .hint("give the duty to another account first"))
 }
 
+/// Whether AWS has closed an account, or is at it.
+fn is_closed(facts: &AccountFacts) -> bool {
+    matches!(
+        facts.state,
+        AccountState::Closed | AccountState::PendingClosure
+    )
+}
+
 struct Closing<'a> {
     verb: &'a Close,
     edited: &'a Edited<'a>,
@@ -133,29 +141,9 @@ impl Closing<'_> {
     async fn close(&self) -> CommandResult {
         let key = &self.verb.name;
         let inventory = compare::read(self.session, self.subject, self.printer).await?;
-        let found = super::find::one(key.as_str(), &self.subject.plan, &inventory)?;
-        let Some(facts) = found.facts else {
-            return Err(CommandError::new(format!(
-                "which account of AWS `{key}` is cannot be said, or it is not there"
-            ))
-            .hint("`orgstrap plan` says more; an entry without an account is taken out by hand"));
-        };
+        let facts = self.account(&inventory)?;
         self.refuse_what_aws_says(facts, &inventory)?;
-        let open = match facts.state {
-            AccountState::Active => true,
-            AccountState::PendingClosure | AccountState::Closed => false,
-            state => {
-                return Err(CommandError::new(format!(
-                    "account {key} ({}) is {}; AWS closes only active accounts",
-                    facts.id,
-                    state.word()
-                )));
-            }
-        };
-        let (changes, scoped) = match open {
-            true => self.changes(&inventory)?,
-            false => (Vec::new(), Scoped::default()),
-        };
+        let (changes, scoped) = self.changes(facts, &inventory)?;
         let order = graph(changes)
             .map_err(|error| CommandError::caused("the changes can have no order", &error))?;
         let ordered: Vec<Change> = order.changes().cloned().collect();
@@ -172,9 +160,11 @@ impl Closing<'_> {
         }
         if !order.is_empty() {
             let holding = Holding::take(self.session, self.stop).await?;
-            let file = self.edited.file.display();
-            let again =
-                format!("`orgstrap account close {key} --plan {file}` again goes on from here");
+            if let Err(error) = self.still(&order, &inventory).await {
+                make::give_back(holding, self.session, self.printer).await;
+                return Err(error);
+            }
+            let again = format!("`{}` again goes on from here", self.again());
             let work = Work {
                 plan: None,
                 graph: order,
@@ -196,7 +186,7 @@ impl Closing<'_> {
             }
         }
         // Only now: a run that was killed before finds the entry and goes on.
-        self.edited.write()?;
+        self.take_out(facts)?;
         match self.global.output() {
             Output::Text => self.printer.data(&close::done_text(key.as_str(), facts)),
             Output::Json => self
@@ -204,6 +194,75 @@ impl Closing<'_> {
                 .data_line(&close::done_json(key.as_str(), facts).to_string()),
         }
         Ok(Exit::Done)
+    }
+
+    /// The account that is meant. One that an earlier run has closed is found by its email too, though AWS
+    /// keeps that from every other account.
+    fn account<'i>(&self, inventory: &'i Inventory) -> Result<&'i AccountFacts, CommandError> {
+        let (key, plan) = (&self.verb.name, &self.subject.plan);
+        let found = super::find::in_aws(key, plan, inventory);
+        let accounts = inventory.accounts.known().into_iter().flatten();
+        let closed = plan.accounts.get(key).and_then(|planned| {
+            accounts
+                .map(|(_, facts)| facts)
+                .find(|facts| is_closed(facts) && facts.has_email(&planned.email))
+        });
+        found.or_else(|error| closed.ok_or(error))
+    }
+
+    /// An error where what was shown is too old to go by, and not so any more.
+    async fn still(&self, shown: &ChangeGraph, read: &Inventory) -> Result<(), CommandError> {
+        if !make::is_old(read.taken_at, self.session) {
+            return Ok(());
+        }
+        let inventory = compare::read(self.session, self.subject, self.printer).await?;
+        let facts = self.account(&inventory)?;
+        self.refuse_what_aws_says(facts, &inventory)?;
+        let (changes, _) = self.changes(facts, &inventory)?;
+        let mut shown: Vec<&Change> = shown.changes().collect();
+        shown.sort_by(|a, b| a.address.cmp(&b.address));
+        let mut now: Vec<&Change> = changes.iter().collect();
+        now.sort_by(|a, b| a.address.cmp(&b.address));
+        match now == shown {
+            true => Ok(()),
+            false => Err(moved()),
+        }
+    }
+
+    /// Takes the entry out of the plan as its file is now: somebody may have edited it while AWS was at work.
+    fn take_out(&self, facts: &AccountFacts) -> Result<(), CommandError> {
+        let (key, file) = (&self.verb.name, self.edited.file);
+        let told = |said: String| {
+            CommandError::new(format!(
+                "account {key} ({}) is closed, and its entry is still in {}: {said}",
+                facts.id,
+                file.display()
+            ))
+            .hint(format!(
+                "take [account.{key}] out by hand, or run `{}` again",
+                self.again()
+            ))
+        };
+        let now = Edited::read(file).map_err(|error| told(error.message))?;
+        let after = match edit(&now, &Edit::Remove { key: key.clone() }) {
+            Ok(after) => after,
+            Err(EditError::NoAccount(_)) => return Ok(()),
+            Err(error) => return Err(told(error.to_string())),
+        };
+        files::replace(file, &after).map_err(|error| told(error.message))
+    }
+
+    /// The command to run again, without global options.
+    fn again(&self) -> String {
+        let quarantine = self.verb.quarantine.as_ref();
+        let quarantine = quarantine.map_or(String::new(), |ou| {
+            format!(" --quarantine {:?}", ou.to_string())
+        });
+        format!(
+            "orgstrap account close {}{quarantine} --plan {}",
+            self.verb.name,
+            self.edited.file.display()
+        )
     }
 
     /// What the plan need not know.
@@ -233,9 +292,39 @@ impl Closing<'_> {
         refused(key, &duties)
     }
 
-    /// The way into the quarantine OU, if there is one, and then the closure.
-    fn changes(&self, inventory: &Inventory) -> Result<(Vec<Change>, Scoped), CommandError> {
+    /// The way into the quarantine OU, if there is one, and then the closure; of what an earlier run began only the
+    /// end of the closure.
+    fn changes(
+        &self,
+        facts: &AccountFacts,
+        inventory: &Inventory,
+    ) -> Result<(Vec<Change>, Scoped), CommandError> {
         let key = &self.verb.name;
+        let closure = |reason: &str, needs: BTreeSet<Address>| Change {
+            address: Address::Closure(key.clone()),
+            verb: Verb::Delete,
+            reason: reason.to_owned(),
+            fields: Vec::new(),
+            act: Act::CloseAccount {
+                account: Text::literal(facts.id.as_str()),
+            },
+            needs,
+        };
+        match facts.state {
+            AccountState::Active => {}
+            AccountState::Closed => return Ok((Vec::new(), Scoped::default())),
+            AccountState::PendingClosure => {
+                let rest = closure("AWS is closing it", BTreeSet::new());
+                return Ok((vec![rest], Scoped::default()));
+            }
+            state => {
+                return Err(CommandError::new(format!(
+                    "account {key} ({}) is {}; AWS closes only active accounts",
+                    facts.id,
+                    state.word()
+                )));
+            }
+        }
         let mut plan = self.subject.plan.clone();
         let quarantine = self.quarantine()?;
         if let (Some(ou), Some(planned)) = (&quarantine, plan.accounts.get_mut(key)) {
@@ -278,16 +367,7 @@ impl Closing<'_> {
         for change in &mut changes {
             change.needs.retain(|need| kept.contains(need));
         }
-        changes.push(Change {
-            address: Address::Closure(key.clone()),
-            verb: Verb::Delete,
-            reason: "asked for".to_owned(),
-            fields: Vec::new(),
-            act: Act::CloseAccount {
-                account: Text::reference(Address::Account(key.clone()), Attribute::Id),
-            },
-            needs: kept,
-        });
+        changes.push(closure("asked for", kept));
         Ok((changes, scoped))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::error::CommandError;
-use crate::inventory::{AccountFacts, Identified, Inventory, identify};
+use crate::inventory::{AccountFacts, AccountState, Identified, Inventory, identify};
 use crate::plan::{AccountKey, OrgPlan};
 
 /// An account of the plan, of AWS, or of both.
@@ -40,6 +40,48 @@ pub(super) fn all<'a>(plan: &OrgPlan, inventory: &'a Inventory) -> Vec<Found<'a>
     found
 }
 
+/// The account of AWS that the plan's `key` is.
+///
+/// # Errors
+/// There is none, or nobody can say which it is.
+pub(super) fn in_aws<'a>(
+    key: &AccountKey,
+    plan: &OrgPlan,
+    inventory: &'a Inventory,
+) -> Result<&'a AccountFacts, CommandError> {
+    one(key.as_str(), plan, inventory)?.facts.ok_or_else(|| {
+        CommandError::new(format!(
+            "which account of AWS `{key}` is cannot be said, or it is not there; nothing was changed"
+        ))
+        .hint("`orgstrap plan` says more; an entry without an account is edited or taken out by hand")
+    })
+}
+
+/// The account that only AWS has and that `word` names; one in use goes before those that are not. `None`
+/// where no such account is named so.
+///
+/// # Errors
+/// Several are.
+pub(super) fn unplanned<'a>(
+    word: &str,
+    plan: &OrgPlan,
+    inventory: &'a Inventory,
+) -> Result<Option<&'a AccountFacts>, CommandError> {
+    let named: Vec<&AccountFacts> = all(plan, inventory)
+        .into_iter()
+        .filter(|found| found.key.is_none())
+        .filter_map(|found| found.facts)
+        .filter(|facts| is_named(facts, word))
+        .collect();
+    let active = |facts: &&AccountFacts| facts.state == AccountState::Active;
+    let in_use: Vec<&AccountFacts> = named.iter().copied().filter(active).collect();
+    match (in_use.as_slice(), named.as_slice()) {
+        ([one], _) | ([], [one]) => Ok(Some(one)),
+        ([], []) => Ok(None),
+        ([], some) | (some, _) => Err(several(word, some.iter().copied())),
+    }
+}
+
 /// The one account that `word` names.
 ///
 /// # Errors
@@ -61,11 +103,8 @@ pub(super) fn one<'a>(
     let matching: Vec<&Found<'_>> = all
         .iter()
         .filter(|found| {
-            found.facts.is_some_and(|facts| {
-                facts.id.as_str() == word
-                    || facts.name == word
-                    || facts.email.eq_ignore_ascii_case(word)
-            })
+            let facts = found.facts;
+            facts.is_some_and(|facts| is_named(facts, word))
         })
         .collect();
     match matching.as_slice() {
@@ -74,16 +113,20 @@ pub(super) fn one<'a>(
             "no account `{word}` in the org plan or in AWS"
         ))
         .hint("name it by its key in the plan, its name in AWS, its id or its email; `orgstrap account list` shows them")),
-        some => {
-            let ids: Vec<String> = some
-                .iter()
-                .filter_map(|found| Some(found.facts?.id.to_string()))
-                .collect();
-            Err(CommandError::new(format!(
-                "several accounts are named `{word}`: {}",
-                ids.join(", ")
-            ))
-            .hint("name it by its id"))
-        }
+        some => Err(several(word, some.iter().filter_map(|found| found.facts))),
     }
+}
+
+/// Whether an account has this id, name in AWS or email.
+pub(super) fn is_named(facts: &AccountFacts, word: &str) -> bool {
+    facts.id.as_str() == word || facts.name == word || facts.email.eq_ignore_ascii_case(word)
+}
+
+fn several<'a>(word: &str, accounts: impl Iterator<Item = &'a AccountFacts>) -> CommandError {
+    let ids: Vec<String> = accounts.map(|facts| facts.id.to_string()).collect();
+    CommandError::new(format!(
+        "several accounts are named `{word}`: {}",
+        ids.join(", ")
+    ))
+    .hint("name it by its id")
 }

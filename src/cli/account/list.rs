@@ -4,7 +4,7 @@ use super::{PlanFile, find};
 use crate::cli::cached::{self, Ages};
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
-use crate::cli::{Global, Output, session, subject};
+use crate::cli::{Form, Global, session, subject};
 use crate::inventory::Inventory;
 use crate::plan::{OrgPlan, OuPath};
 use crate::report::Printer;
@@ -26,9 +26,6 @@ pub(super) struct List {
     /// Only accounts of this role. May be repeated.
     #[arg(long, value_enum)]
     role: Vec<Role>,
-    /// Comma-separated values, with a header.
-    #[arg(long, conflicts_with = "output")]
-    csv: bool,
     #[command(flatten)]
     plan: PlanFile,
     #[command(flatten)]
@@ -66,10 +63,10 @@ pub(super) fn run(verb: &List, global: &Global, printer: &Printer) -> CommandRes
             .into_iter()
             .filter(|row| asked_for(verb, row))
             .collect();
-        match (verb.csv, global.output()) {
-            (true, _) => printer.data(&list::csv(&rows)),
-            (false, Output::Text) => printer.data(&list::text(&rows)),
-            (false, Output::Json) => printer.data_line(&list::json(&rows).to_string()),
+        match global.form() {
+            Form::Csv => printer.data(&list::csv(&rows)),
+            Form::Json => printer.data_line(&list::json(&rows).to_string()),
+            _ => printer.data(&list::text(&rows)),
         }
         if let Some(line) = age::line(read.taken_at, &reading.kept) {
             printer.say(&line);

@@ -40,6 +40,13 @@ enum Verb {
     Adopt(adopt::Adopt),
 }
 
+impl Account {
+    /// Whether it lists accounts, which can be written as a table for spreadsheets.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.verb, Verb::List(_))
+    }
+}
+
 /// The org plan, for verbs whose subject is an account.
 #[derive(Debug, Args)]
 struct PlanFile {

@@ -58,11 +58,17 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
         keys: [verb.name.clone()].into(),
         what: format!("Move account {} to {}", verb.name, verb.to),
         again: format!(
-            "orgstrap account move {} --to {:?} --plan {}",
+            "orgstrap account move {} --to {:?}{} --plan {}",
             verb.name,
             verb.to.to_string(),
+            if verb.delete_data {
+                " --delete-data"
+            } else {
+                ""
+            },
             file.display()
         ),
+        makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
     };

@@ -34,33 +34,28 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
     let now = subject::load(file, global, printer)?;
     let before = Edited::read(file)?;
     let mut after = before.clone();
+    let mut steps = Vec::new();
+    let set = |field, value: &str| Edit::Set {
+        key: verb.new.clone(),
+        field,
+        value: value.to_owned(),
+    };
     if now.plan.accounts.contains_key(&verb.old) {
         let read = inventory::read(&now, global, printer)?;
-        let found = super::find::one(verb.old.as_str(), &now.plan, &read)?;
-        let mut steps = Vec::new();
-        let mut set = |field, value: &str| {
-            steps.push(Edit::Set {
-                key: verb.new.clone(),
-                field,
-                value: value.to_owned(),
-            });
-        };
-        if let Some(facts) = found.facts {
-            set(Field::Email, &facts.email);
-            set(Field::Id, facts.id.as_str());
-        }
-        if let Some(name) = &verb.name {
-            set(Field::Name, name);
-        }
-        let rename = Edit::Rename {
+        let facts = super::find::in_aws(&verb.old, &now.plan, &read)?;
+        steps.push(Edit::Rename {
             from: verb.old.clone(),
             to: verb.new.clone(),
-        };
-        for step in std::iter::once(rename).chain(steps) {
-            after = edit(&after, &step).map_err(|error| super::not_edited(&error))?;
-        }
+        });
+        steps.push(set(Field::Email, &facts.email));
+        steps.push(set(Field::Id, facts.id.as_str()));
     } else if !now.plan.accounts.contains_key(&verb.new) {
+        // Where it has the new name, an earlier run has written it, and was perhaps killed.
         return Err(super::not_in_plan(&verb.old, file));
+    }
+    steps.extend(verb.name.as_ref().map(|name| set(Field::Name, name)));
+    for step in steps {
+        after = edit(&after, &step).map_err(|error| super::not_edited(&error))?;
     }
     let job = Job {
         edited: Edited {
@@ -76,6 +71,7 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
             verb.new,
             file.display()
         ),
+        makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
     };

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -6,7 +7,7 @@ use super::{PlanFile, find};
 use crate::cli::cached::{self, Ages};
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
-use crate::cli::{Global, Output, session, subject};
+use crate::cli::{Global, Output, drift, session, subject};
 use crate::report::Printer;
 use crate::report::account::show;
 use crate::report::age;
@@ -14,7 +15,7 @@ use crate::report::age;
 /// Show everything that is known of an account, and check it.
 ///
 /// Where it lies, the policies in force there, the state of its baselines in each Region, its contacts, and
-/// what a check finds.
+/// what a check finds, now or earlier.
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The account: its name in the org plan or in AWS, its id or its email.
@@ -22,6 +23,9 @@ pub(super) struct Show {
     /// Read only; ask nothing of the account itself.
     #[arg(long)]
     no_check: bool,
+    /// Show too what an earlier check found: the one that `drift --out` saved in this file.
+    #[arg(long, value_name = "FILE")]
+    findings: Option<PathBuf>,
     #[command(flatten)]
     plan: PlanFile,
     #[command(flatten)]
@@ -30,6 +34,10 @@ pub(super) struct Show {
 
 pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan.plan, global, printer)?;
+    let saved = verb.findings.as_deref();
+    let saved = saved
+        .map(|file| drift::saved_findings(file, &subject))
+        .transpose()?;
     session::reading(&subject.plan, global, printer, async |session| {
         let max_age = verb.ages.max_age();
         let reading = cached::read(session, &subject, max_age, global, printer).await?;
@@ -50,6 +58,7 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
             facts: found.facts,
             findings: checked.as_ref().map(|checked| &checked.0),
             left: checked.as_ref().map_or(&[], |checked| &checked.1),
+            saved: saved.as_ref(),
         };
         match global.output() {
             Output::Text => printer.data(&show::text(&view)),

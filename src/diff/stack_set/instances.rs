@@ -31,6 +31,9 @@ pub(super) struct Instances<'a> {
     /// The accounts of each stage whose OU is a target already, with their missing Regions.
     missing: BTreeMap<u16, BTreeMap<&'a AccountKey, BTreeSet<Region>>>,
     outdated: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
+    /// Those of them whose last operation failed, perhaps for want of what an account is given before it gets
+    /// stacks.
+    pub(super) failed: BTreeSet<&'a AccountKey>,
     pub(super) inoperable: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     /// Accounts that are created in, or moved to, OUs that are targets already.
     /// With the targets that do not reach them any more.
@@ -69,6 +72,7 @@ impl<'a> Instances<'a> {
         let mut there = Instances {
             missing: BTreeMap::new(),
             outdated: BTreeMap::new(),
+            failed: BTreeSet::new(),
             inoperable: BTreeMap::new(),
             joining: BTreeMap::new(),
             leftover: BTreeMap::new(),
@@ -216,7 +220,8 @@ impl<'a> Instances<'a> {
                 account: facts.id.clone(),
                 region: region.clone(),
             };
-            match have.get(&at).map(|instance| instance.status.as_str()) {
+            let instance = have.get(&at);
+            match instance.map(|instance| instance.status.as_str()) {
                 None => {
                     lacking.insert(region.clone());
                 }
@@ -229,6 +234,10 @@ impl<'a> Instances<'a> {
                 Some("OUTDATED") => {
                     self.having.insert(key);
                     self.outdated.entry(number).or_default().insert(key);
+                    let detail = instance.and_then(|instance| instance.detailed_status.as_deref());
+                    if detail == Some("FAILED") {
+                        self.failed.insert(key);
+                    }
                 }
                 Some(_) => {
                     self.having.insert(key);
@@ -348,24 +357,17 @@ impl<'a> Instances<'a> {
             } else if !outdated.is_empty() {
                 let everybody =
                     outdated.len() == all.len() || self.others_outdated.contains(&number);
-                let reach = if everybody {
-                    Reach {
-                        ous: registered,
-                        only: vec![],
-                        except: vec![],
-                        regions,
-                        expect: having,
-                        leaving: BTreeSet::new(),
-                    }
-                } else {
-                    Reach {
-                        ous: self.ous_of(&outdated),
-                        only: outdated.clone(),
-                        except: vec![],
-                        regions,
-                        expect: outdated,
-                        leaving: BTreeSet::new(),
-                    }
+                let (ous, only) = match everybody {
+                    true => (registered, vec![]),
+                    false => (self.ous_of(&outdated), outdated.clone()),
+                };
+                let reach = Reach {
+                    ous,
+                    only,
+                    except: vec![],
+                    regions,
+                    expect: outdated,
+                    leaving: BTreeSet::new(),
                 };
                 updates.push((number, reach));
             }

@@ -261,7 +261,7 @@ impl<'a, 'c> Set<'a, 'c> {
                     above.collect(),
                     free.cloned().collect(),
                     &met,
-                    &[address.clone()],
+                    std::slice::from_ref(&address),
                 );
             }
             imports.add(self, found, number, std::slice::from_ref(&address));
@@ -389,7 +389,18 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         for (number, reach) in &updates {
             needs.extend(after.last().cloned());
-            after.push(self.update_instances(found, *number, reach, &act, &fields, &needs));
+            let address = self.update_instances(found, *number, reach, &act, &fields, &needs);
+            for key in reach
+                .expect
+                .iter()
+                .filter(|key| there.failed.contains(*key))
+            {
+                prepare(self.ctx, found, key, "its stack instances failed");
+                if let Some(update) = found.changes.get_mut(&address) {
+                    update.needs.insert(Address::Access((*key).clone()));
+                }
+            }
+            after.push(address);
         }
         if release {
             let reason = match hold {
@@ -663,6 +674,15 @@ impl<'a, 'c> Set<'a, 'c> {
             );
         }
     }
+}
+
+/// Whether an update of instances, by its fields, brings the set as it is to those that are behind, and
+/// changes nothing of the set itself.
+pub(super) fn is_mending(fields: &[FieldChange]) -> bool {
+    let where_to = ["ous", "accounts", "regions"];
+    fields
+        .iter()
+        .all(|field| where_to.contains(&field.field.as_str()))
 }
 
 impl Reach<'_> {

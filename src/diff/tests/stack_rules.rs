@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::{current, known};
 use crate::change::{Act, Address, OWNERSHIP_TAG, Verb, Wave};
-use crate::diff::{Because, Diff, diff};
+use crate::diff::{Because, Diff, Scoped, diff, scope};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -310,6 +310,63 @@ fn outdated_instances_are_updated_alone() {
     ));
     assert_eq!(update.accounts, ids(&["payments-prod"]));
     assert_eq!(update.ous, ous(&["Workloads"]));
+}
+
+/// `scope` for one account, of the changes of a comparison.
+fn of_account(found: Diff, account: &str) -> Scoped {
+    scope(found, &plan(), &wanted(), &BTreeSet::from([key(account)]))
+}
+
+#[test]
+fn of_outdated_instances_an_account_has_its_own_updated() {
+    let mut inventory = settled();
+    for name in ["log-archive", "security", "payments-prod"] {
+        instance(&mut inventory, name, "us-east-1").status = "OUTDATED".to_owned();
+    }
+    let all = wave(&compare(&inventory), "update of config-recorder, stage 3").clone();
+    assert_eq!(all.ous, ous(&["Security", "Workloads"]));
+    assert_eq!(all.accounts, []);
+    let found = of_account(compare(&inventory), "payments-prod").diff;
+    let own = wave(&found, "update of config-recorder, stage 3");
+    assert_eq!(own.accounts, ids(&["payments-prod"]));
+    assert_eq!(own.expect, ids(&["payments-prod"]));
+    assert_eq!(own.ous, ous(&["Workloads"]));
+    let update = change(&found, "update of config-recorder, stage 3");
+    let expected = [
+        "ous: - -> Workloads",
+        "accounts: - -> payments-prod",
+        "regions: - -> eu-west-1, us-east-1",
+    ];
+    assert_eq!(fields(update), expected);
+    // One whose instances are current has nothing to do with it, in the same stage or another.
+    for other in ["play", "payments-dev"] {
+        assert_eq!(of_account(compare(&inventory), other).diff.changes, []);
+    }
+}
+
+#[test]
+fn an_update_of_the_set_is_no_account_s_own() {
+    let found = diff(&plan(), &newer(), &settled(), &KEEP);
+    assert!(addresses(&found).len() > 1);
+    let scoped = of_account(found, "payments-prod");
+    assert_eq!(scoped.diff.changes, []);
+    assert_eq!(scoped.missing, []);
+}
+
+/// An account that somebody put into an OU by hand lacks the service-linked roles without which its stacks fail.
+#[test]
+fn an_account_whose_instances_failed_is_made_ready_first() {
+    let mut inventory = settled();
+    let failed = instance(&mut inventory, "payments-prod", "us-east-1");
+    failed.status = "OUTDATED".to_owned();
+    failed.detailed_status = Some("FAILED".to_owned());
+    let found = compare(&inventory);
+    let expected = [
+        "access to account payments-prod",
+        "update of config-recorder, stage 3",
+    ];
+    assert_eq!(addresses(&found), expected);
+    assert!(found.changes[1].needs.contains(&found.changes[0].address));
 }
 
 #[test]

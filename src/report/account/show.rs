@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::list;
 use crate::baseline::Wanted;
 use crate::change::Change;
-use crate::drift::Findings;
+use crate::drift::{Finding, Findings};
 use crate::inventory::{AccountFacts, AccountRegion, Inventory, Seen};
 use crate::plan::{AccountKey, Contact, ContactKind, OrgPlan, OuPath, Region};
 use crate::report::style::{self, paint};
@@ -25,6 +25,8 @@ pub struct Show<'a> {
     pub findings: Option<&'a Findings>,
     /// What is not as the plan says.
     pub left: &'a [Change],
+    /// What an earlier check found, in all accounts.
+    pub saved: Option<&'a Findings>,
 }
 
 /// A policy in force, and where it is attached.
@@ -147,6 +149,18 @@ impl Show<'_> {
         }
     }
 
+    /// What an earlier check found in this account.
+    fn saved(&self) -> Option<Vec<&Finding>> {
+        let id = self.facts.map(|facts| &facts.id);
+        let key = self.key.map(AccountKey::as_str);
+        let own = |finding: &&Finding| {
+            let place = &finding.place;
+            let named = key.is_some() && place.account.as_deref() == key;
+            named || (id.is_some() && place.account_id.as_ref() == id)
+        };
+        Some(self.saved?.findings.iter().filter(own).collect())
+    }
+
     /// The services that it administers for the organization.
     fn administers(&self) -> Vec<String> {
         let known = self.inventory.delegated_administrators.known();
@@ -207,6 +221,7 @@ pub fn text(show: &Show<'_>) -> String {
     policies(show, &mut lines);
     stacks(show, &mut lines);
     check(show, &mut lines);
+    saved(show, &mut lines);
     lines.join("\n") + "\n"
 }
 
@@ -262,16 +277,7 @@ fn check(show: &Show<'_>, lines: &mut Vec<String>) {
     if findings.findings.is_empty() && show.left.is_empty() {
         lines.push(format!("  {}", paint(style::CREATE, "nothing found")));
     }
-    for finding in &findings.findings {
-        let region = finding.place.region.as_ref();
-        lines.push(format!(
-            "  {} {}{}: {}",
-            finding.severity,
-            finding.control,
-            region.map_or(String::new(), |region| format!(" in {region}")),
-            finding.title
-        ));
-    }
+    lines.extend(findings.findings.iter().map(line_of));
     for change in show.left {
         let told = findings
             .findings
@@ -281,6 +287,39 @@ fn check(show: &Show<'_>, lines: &mut Vec<String>) {
             lines.push(format!("  {}: {}", change.address, change.reason));
         }
     }
+}
+
+fn saved(show: &Show<'_>, lines: &mut Vec<String>) {
+    let (Some(findings), Some(own)) = (show.saved, show.saved()) else {
+        return;
+    };
+    lines.push(String::new());
+    let when = findings.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    lines.push(paint(style::BOLD, format!("Checked {when}")));
+    if own.is_empty() {
+        lines.push(format!("  {}", paint(style::CREATE, "nothing found")));
+    }
+    lines.extend(own.into_iter().map(line_of));
+}
+
+fn line_of(finding: &Finding) -> String {
+    let region = finding.place.region.as_ref();
+    format!(
+        "  {} {}{}: {}",
+        finding.severity,
+        finding.control,
+        region.map_or(String::new(), |region| format!(" in {region}")),
+        finding.title
+    )
+}
+
+fn data_of(finding: &Finding) -> Value {
+    json!({
+        "control": finding.control,
+        "severity": finding.severity.word(),
+        "region": finding.place.region,
+        "title": finding.title,
+    })
 }
 
 /// The document of `--output json`.
@@ -303,19 +342,14 @@ pub fn json(show: &Show<'_>) -> Value {
             })
         })
         .collect();
-    let findings = show.findings.map(|findings| {
-        findings
-            .findings
-            .iter()
-            .map(|finding| {
-                json!({
-                    "control": finding.control,
-                    "severity": finding.severity.word(),
-                    "region": finding.place.region,
-                    "title": finding.title,
-                })
-            })
-            .collect::<Vec<_>>()
+    let findings = show
+        .findings
+        .map(|findings| findings.findings.iter().map(data_of).collect::<Vec<_>>());
+    let saved = show.saved.zip(show.saved()).map(|(findings, own)| {
+        json!({
+            "taken_at": findings.taken_at,
+            "findings": own.into_iter().map(data_of).collect::<Vec<_>>(),
+        })
     });
     json!({
         "format": "orgstrap-account",
@@ -326,6 +360,7 @@ pub fn json(show: &Show<'_>) -> Value {
         "policies": policies,
         "stacks": stacks,
         "findings": findings,
+        "saved": saved,
         "left": show.left.iter().map(|change| json!({
             "address": crate::report::json::address(&change.address), "reason": change.reason,
         })).collect::<Vec<_>>(),

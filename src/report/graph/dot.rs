@@ -43,11 +43,16 @@ fn group(of: &Group, depth: usize, number: &mut usize, text: &mut String) {
     let _ = writeln!(text, "{indent}}}");
 }
 
-/// Lines as one quoted string. A backslash begins an escape in a label, so each is doubled.
+/// Lines as one quoted string. A backslash begins an escape in a label, so each is doubled; an ampersand may begin
+/// one of HTML's entities, which Graphviz reads in every label.
 fn quoted(lines: &[String]) -> String {
     let escaped: Vec<String> = lines
         .iter()
-        .map(|line| line.replace('\\', "\\\\").replace('"', "\\\""))
+        .map(|line| {
+            line.replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('&', "&amp;")
+        })
         .collect();
     format!("\"{}\"", escaped.join("\\n"))
 }

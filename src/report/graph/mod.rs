@@ -2,11 +2,13 @@
 //! way, and none lets one become markup.
 
 mod dot;
+mod json;
 mod mermaid;
 mod svg;
 mod text;
 
 pub use dot::dot;
+pub use json::json;
 pub use mermaid::mermaid;
 pub use svg::svg;
 pub use text::text;
