@@ -56,7 +56,7 @@ mod tests {
             )
         );
         assert!(
-            of(&Kind::OF_INVENTORY[..15])
+            of(&Kind::OF_INVENTORY[..16])
                 .is_some_and(|line| line.starts_with("This, but for trails, is"))
         );
     }
