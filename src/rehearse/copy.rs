@@ -52,7 +52,7 @@ pub fn copy(
     copy.builder.account_quota(NO_QUOTA);
     for operation in unread(inventory) {
         copy.missing.push(format!(
-            "not all of {operation} was read; the copy lacks the rest"
+            "{operation} could not be read, or not everywhere; the copy lacks the rest"
         ));
     }
     if let Seen::Known(Some(found)) = &inventory.organization {
