@@ -155,6 +155,9 @@ pub enum Need {
     StackSet(StackName),
 }
 
+/// What a `[baseline.NAME]` table says of every baseline, and no option is called.
+const RESERVED: [&str; 2] = ["folder", "existing_stacks"];
+
 const ROOT: [&str; 14] = [
     "name",
     "summary",
@@ -394,9 +397,9 @@ impl<'s> Parser<'s, '_> {
             };
             let plain =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            if name == "folder" || name.is_empty() || !name.bytes().all(plain) {
-                let message = if name == "folder" {
-                    "`folder` is where the plan says which baseline it means".to_owned()
+            if RESERVED.contains(&name) || name.is_empty() || !name.bytes().all(plain) {
+                let message = if RESERVED.contains(&name) {
+                    format!("`{name}` is a key that every baseline has in a plan")
                 } else {
                     format!("the option `{name}` has other than lower-case letters, digits and `_`")
                 };

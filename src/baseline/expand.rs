@@ -13,7 +13,7 @@ use super::{
     WantedStackSet, WantedTrail, builtin, folder,
 };
 use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Part, Place, Text};
-use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackName, Tags};
+use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName, Tags};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
 const MAX_STACK_NAME: usize = 128;
@@ -25,13 +25,38 @@ pub fn check_choice(name: &str, choice: &BaselineChoice) -> Vec<BaselineProblem>
         Ok(descriptor) => descriptor,
         Err(problems) => return problems,
     };
-    match choose(&descriptor.options, &choice.options) {
-        Ok(_) => Vec::new(),
-        Err(complaints) => complaints
-            .into_iter()
-            .map(|(option, complaint)| about(name, Some(option), complaint))
-            .collect(),
-    }
+    let complaints = choose(&descriptor.options, &choice.options).err();
+    complaints
+        .into_iter()
+        .flatten()
+        .map(|(option, complaint)| about(name, Some(option), complaint))
+        .chain(unknown_sets(name, choice, &descriptor))
+        .collect()
+}
+
+/// Stack sets that are to take stacks in and that the baseline does not have.
+fn unknown_sets(
+    name: &str,
+    choice: &BaselineChoice,
+    descriptor: &Descriptor,
+) -> Vec<BaselineProblem> {
+    let known = || descriptor.stack_sets.iter().map(|set| set.name.as_str());
+    choice
+        .existing_stacks
+        .keys()
+        .filter(|set| !known().any(|known| known == set.as_str()))
+        .map(|set| {
+            let suggestion = did_you_mean(set.as_str(), known()).unwrap_or_else(|| {
+                match known().collect::<Vec<_>>().as_slice() {
+                    [] => "this baseline has no stack sets".to_owned(),
+                    names => format!("its stack sets are {}", names.join(", ")),
+                }
+            });
+            let message = format!("there is no stack set `{set}`");
+            let option = format!("existing_stacks.{set}");
+            about(name, Some(option), (message, Some(suggestion)))
+        })
+        .collect()
 }
 
 /// Everything that the plan's baselines ask for, or all that is wrong with them.
@@ -49,6 +74,7 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
                     name: name.as_str(),
                     descriptor,
                     options,
+                    existing_stacks: &choice.existing_stacks,
                 })
         });
         match loaded {
@@ -122,6 +148,7 @@ struct Chosen<'p> {
     name: &'p str,
     descriptor: Descriptor,
     options: BTreeMap<String, OptionValue>,
+    existing_stacks: &'p BTreeMap<StackName, BTreeSet<StackId>>,
 }
 
 impl Chosen<'_> {
@@ -553,12 +580,17 @@ impl Expansion<'_> {
     fn stack_sets(&mut self, baseline: &Chosen<'_>) {
         for set in &baseline.descriptor.stack_sets {
             if !baseline.on(set.when.as_ref()) {
+                if baseline.existing_stacks.contains_key(&set.name) {
+                    let message = "an option leaves this stack set out".to_owned();
+                    self.about_existing(baseline, &set.name, message);
+                }
                 continue;
             }
             let Some(template) = baseline.descriptor.templates.get(&set.template) else {
                 continue;
             };
             let regions = self.regions(baseline, &set.region);
+            let existing_stacks = self.existing_stacks(baseline, &set.name, &regions);
             let mut needs = self.needs(baseline, &set.needs);
             needs.insert(Address::StackSetsAccess);
             let existing = baseline.existing_recorders(set.existing_recorders.as_ref());
@@ -572,6 +604,7 @@ impl Expansion<'_> {
                 regions: regions.clone(),
                 retain_on_removal: set.retain_on_removal,
                 except: self.plan.ous_without(baseline.name),
+                existing_stacks,
                 existing_recorders: existing,
                 needs,
             };
@@ -592,6 +625,32 @@ impl Expansion<'_> {
                 }
             }
         }
+    }
+
+    /// The stacks that a set takes in, each of a Region that it reaches.
+    fn existing_stacks(
+        &mut self,
+        baseline: &Chosen<'_>,
+        set: &StackName,
+        regions: &BTreeSet<Region>,
+    ) -> BTreeSet<StackId> {
+        let ids = baseline.existing_stacks.get(set).cloned();
+        let ids = ids.unwrap_or_default();
+        for id in ids.iter().filter(|id| !regions.contains(id.region())) {
+            let message = format!(
+                "the stack {} is in {}, where this stack set has none",
+                id.name(),
+                id.region()
+            );
+            self.about_existing(baseline, set, message);
+        }
+        ids
+    }
+
+    fn about_existing(&mut self, baseline: &Chosen<'_>, set: &StackName, message: String) {
+        let option = format!("existing_stacks.{set}");
+        self.problems
+            .push(about(baseline.name, Some(option), (message, None)));
     }
 
     fn parameters(

@@ -26,7 +26,7 @@ pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
 use crate::change::{Address, Place, Text};
-use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackName, Tags};
+use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackId, StackName, Tags};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -114,6 +114,9 @@ pub struct WantedStackSet {
     /// The OUs of the plan whose accounts are to have none of it, those below them named too.
     #[serde(default)]
     pub except: BTreeSet<OuPath>,
+    /// Stacks that are there and are to become its instances.
+    #[serde(default)]
+    pub existing_stacks: BTreeSet<StackId>,
     #[serde(default)]
     pub existing_recorders: ExistingRecorders,
     pub needs: BTreeSet<Address>,

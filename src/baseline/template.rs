@@ -136,6 +136,37 @@ const DATA: [&str; 14] = [
     "AWS::SecretsManager::Secret",
 ];
 
+/// The resources of a template, type by logical id. Of any size: the template may be a stack's that
+/// somebody else made. The error is a fragment for a message.
+fn types_by_id(body: &str) -> Result<BTreeMap<String, String>, String> {
+    check_depth(body).map_err(|error| error.message)?;
+    let documents = Yaml::load_from_str(body).map_err(|error| error.info().to_owned())?;
+    let resources = documents
+        .first()
+        .and_then(|document| section(document, "Resources"))
+        .ok_or("it has no Resources")?;
+    Ok(entries(resources)
+        .map(|(name, resource)| {
+            let kind = section(resource, "Type").and_then(|kind| kind.as_str());
+            (name, kind.unwrap_or_default().to_owned())
+        })
+        .collect())
+}
+
+/// What a stack of the template `have` would lose by an update to `wanted`: resources that `wanted` has
+/// not, or has of another type, as `LogicalId (Type)`.
+///
+/// # Errors
+/// Why one of the templates cannot be read, as a fragment.
+pub fn lost_resources(have: &str, wanted: &str) -> Result<Vec<String>, String> {
+    let (have, wanted) = (types_by_id(have)?, types_by_id(wanted)?);
+    Ok(have
+        .into_iter()
+        .filter(|(name, kind)| wanted.get(name) != Some(kind))
+        .map(|(name, kind)| format!("{name} ({kind})"))
+        .collect())
+}
+
 /// The resources of a template that hold data and are deleted with the stack, as `LogicalId (Type)`.
 /// DeletionPolicy keeps a resource, or a snapshot of it.
 pub fn data_resources(body: &str) -> Vec<String> {

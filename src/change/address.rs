@@ -68,6 +68,8 @@ pub enum Address {
     RolloutTo(StackName, AccountKey),
     /// A stack set's instances in one account that leaves its OUs: taken away by AWS and awaited, or deleted.
     RolloutFrom(StackName, AccountKey),
+    /// Stacks of one account that a stack set takes in.
+    StackImport(StackName, AccountKey),
     /// Auto-deployment on again after a staged update.
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
@@ -127,7 +129,8 @@ impl Address {
             | Address::StackDrift(Place::Member(key, _), _)
             | Address::Closure(key)
             | Address::RolloutTo(_, key)
-            | Address::RolloutFrom(_, key) => Some(key),
+            | Address::RolloutFrom(_, key)
+            | Address::StackImport(_, key) => Some(key),
             _ => None,
         }
     }
@@ -209,6 +212,9 @@ impl fmt::Display for Address {
             Address::RolloutTo(name, key) => write!(f, "rollout of {name} to account {key}"),
             Address::RolloutFrom(name, key) => {
                 write!(f, "removal of {name} from account {key}")
+            }
+            Address::StackImport(name, key) => {
+                write!(f, "import into {name} from account {key}")
             }
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),

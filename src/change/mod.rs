@@ -19,7 +19,7 @@ pub use text::{Attribute, Bindings, Part, Text, Unbound};
 use crate::inventory::AutoDeployment;
 use crate::plan::{
     AccountKey, Contact, ContactKind, Email, PasswordPolicy, PolicyType, Portion, Principal,
-    Region, Tags,
+    Region, StackId, Tags,
 };
 
 /// One difference between plan and inventory.
@@ -246,6 +246,14 @@ pub enum Act {
         name: String,
         wave: Wave,
     },
+    /// Stacks of one account brought to the set's template, parameters and tags, and then
+    /// `ImportStacksToStackSet`; parameters that the import keeps apart are given back to the set.
+    ImportStacks {
+        set: StackSetAct,
+        wave: Wave,
+        /// ARNs.
+        stacks: BTreeMap<Region, StackId>,
+    },
     /// Instances of an account that a set no longer reaches: auto-deployment takes them away, which is
     /// awaited; what it leaves is deleted by `DeleteStackInstances`.
     RemoveStackInstances {
@@ -471,7 +479,7 @@ impl Act {
                 stack.parameters.values().for_each(&mut *visit);
             }
             Act::CreateStackSet(set) => set.parameters.values().for_each(visit),
-            Act::UpdateStackInstances { set, wave } => {
+            Act::UpdateStackInstances { set, wave } | Act::ImportStacks { set, wave, .. } => {
                 set.parameters.values().for_each(&mut *visit);
                 wave.visit_texts(visit);
             }

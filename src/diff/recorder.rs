@@ -70,6 +70,25 @@ pub(super) fn look<'c>(
     }
 }
 
+/// The name of a recorder or channel there that is not the stack's: an update of the stack would make another
+/// beside it, and fail.
+pub(super) fn other_name<'c>(
+    ctx: &Context<'c>,
+    found: &Findings,
+    brought: &Brought<'_>,
+    at: &AccountRegion,
+) -> Option<&'c str> {
+    if !makes_recorder(brought.template) {
+        return None;
+    }
+    let own = brought.parameters.get(PARAMETER)?;
+    let own = own.value(&found.bindings).ok()?;
+    let facts = ctx.inventory.recorders.get(at)?.known()?;
+    let names = [&facts.recorder, &facts.channel];
+    let mut names = names.into_iter().filter_map(Option::as_deref);
+    names.find(|name| *name != own)
+}
+
 /// The tool whose recorder it is, by its name or by the OU that the account lies in.
 fn owner(ctx: &Context<'_>, facts: &RecorderFacts, at: &AccountRegion) -> Option<&'static str> {
     let names = [&facts.recorder, &facts.channel];

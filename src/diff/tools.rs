@@ -8,6 +8,8 @@ use crate::inventory::{Inventory, Seen};
 pub const CONTROL_TOWER: &str = "AWS Control Tower";
 /// Landing Zone Accelerator's name.
 pub const ACCELERATOR: &str = "Landing Zone Accelerator";
+/// Customizations for AWS Control Tower, which brings stack sets and policies by a pipeline.
+pub const CUSTOMIZATIONS: &str = "Customizations for AWS Control Tower";
 /// Where neither policies nor trusted access could be read.
 const PERHAPS: &str = "perhaps AWS Control Tower (what would tell could not be read)";
 
@@ -24,6 +26,8 @@ pub fn owner_of_policy(name: &str) -> Option<&'static str> {
 pub fn owner_of_stack(name: &str) -> Option<&'static str> {
     if name.starts_with("AWSControlTower") || name.starts_with("aws-controltower") {
         Some(CONTROL_TOWER)
+    } else if name.starts_with("CustomControlTower-") {
+        Some(CUSTOMIZATIONS)
     } else if name.starts_with("AWSAccelerator") {
         Some(ACCELERATOR)
     } else {
@@ -88,6 +92,9 @@ pub fn in_charge(inventory: &Inventory) -> BTreeSet<&'static str> {
     let policies = inventory.policies.known().into_iter().flatten();
     tools.extend(policies.filter_map(|(_, facts)| owner_of_policy(&facts.name)));
     let sets = inventory.stack_sets.known().into_iter().flatten();
-    tools.extend(sets.filter_map(|(name, _)| owner_of_stack(name)));
+    let sets = sets
+        .map(|(name, _)| name)
+        .chain(&inventory.other_stack_sets);
+    tools.extend(sets.filter_map(|name| owner_of_stack(name)));
     tools
 }

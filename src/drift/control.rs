@@ -43,9 +43,10 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::Trail(..) => ("cloudtrail.trails", Severity::Medium),
         Address::StackSet(_) if missing => ("stacks.missing", Severity::High),
         Address::StackSet(_) => ("stacks.stack-set", Severity::Medium),
-        Address::Rollout(..) | Address::RolloutRepair(..) | Address::RolloutTo(..) => {
-            ("stacks.instances-missing", Severity::High)
-        }
+        Address::Rollout(..)
+        | Address::RolloutRepair(..)
+        | Address::RolloutTo(..)
+        | Address::StackImport(..) => ("stacks.instances-missing", Severity::High),
         Address::RolloutFrom(..) => ("stacks.instances-left", Severity::Low),
         Address::Closure(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),

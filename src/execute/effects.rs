@@ -235,6 +235,7 @@ impl Hand<'_> {
                     .await
             }
             Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
+            Act::ImportStacks { set, wave, stacks } => self.import_stacks(set, wave, stacks).await,
             Act::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
             Act::RemoveStackInstances {
                 name,

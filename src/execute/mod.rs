@@ -23,6 +23,7 @@ mod recorder;
 mod run;
 mod schedule;
 mod stack;
+mod stack_import;
 mod stack_set;
 mod stop;
 mod tag;

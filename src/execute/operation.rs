@@ -42,6 +42,9 @@ pub(super) struct Instance {
     pub(super) ou: String,
 }
 
+/// What an import left behind; it may be tried again.
+pub(super) const FAILED_IMPORT: &str = "FAILED_IMPORT";
+
 impl Instance {
     /// Whether an operation works on it.
     pub(super) fn is_at_work(&self) -> bool {
@@ -56,7 +59,7 @@ impl Instance {
     fn is_good(&self) -> bool {
         self.is_skipped()
             || (self.status == "CURRENT"
-                && !["FAILED", "CANCELLED", "INOPERABLE", "FAILED_IMPORT"]
+                && !["FAILED", "CANCELLED", "INOPERABLE", FAILED_IMPORT]
                     .contains(&self.detailed.as_str())
                 && !self.is_at_work())
     }

@@ -77,9 +77,9 @@ impl Lane {
         match act {
             Act::CreateAccount { .. } => Some(Lane::AccountCreation),
             Act::EnableRegions { .. } => Some(Lane::RegionOptIn),
-            Act::CreateStackSet(set) | Act::UpdateStackInstances { set, .. } => {
-                Some(Lane::StackSet(set.name.clone()))
-            }
+            Act::CreateStackSet(set)
+            | Act::UpdateStackInstances { set, .. }
+            | Act::ImportStacks { set, .. } => Some(Lane::StackSet(set.name.clone())),
             Act::UpdateStackSetSettings { name, .. }
             | Act::CreateStackInstances { name, .. }
             | Act::RemoveStackInstances { name, .. }

@@ -223,9 +223,21 @@ impl Hand<'_> {
         success: &str,
         doing: impl Fn() -> String,
     ) -> Result<Made, Failure> {
+        let there = self.finished_stack(at, &stack.name, success, doing).await?;
+        Ok(self.bind_stack(&there))
+    }
+
+    /// The same of a stack by its name or id: the stack, where the operation ended well.
+    pub(super) async fn finished_stack(
+        &self,
+        at: &AccountRegion,
+        name: &str,
+        success: &str,
+        doing: impl Fn() -> String,
+    ) -> Result<Stack, Failure> {
         let mut wait = Wait::new(self.ctx, STACK);
         loop {
-            let there = self.describe_stack(at, &stack.name).await.doing(&doing)?;
+            let there = self.describe_stack(at, name).await.doing(&doing)?;
             match there {
                 // A new stack may not be listed at once.
                 None => {
@@ -242,7 +254,7 @@ impl Hand<'_> {
                     if [success, "CREATE_COMPLETE", "UPDATE_COMPLETE"]
                         .contains(&status(&there)) =>
                 {
-                    return Ok(self.bind_stack(&there));
+                    return Ok(there);
                 }
                 Some(there) => return Err(self.stack_failed(at, &there, doing()).await),
             }
@@ -255,10 +267,20 @@ impl Hand<'_> {
         at: &AccountRegion,
         stack: &StackAct,
     ) -> Result<Option<Stack>, Failure> {
-        let doing = || doing("looking at", stack, at);
+        self.settled_stack(at, &stack.name, || doing("looking at", stack, at))
+            .await
+    }
+
+    /// The same of a stack by its name or id.
+    pub(super) async fn settled_stack(
+        &self,
+        at: &AccountRegion,
+        name: &str,
+        doing: impl Fn() -> String,
+    ) -> Result<Option<Stack>, Failure> {
         let mut wait = Wait::new(self.ctx, STACK);
         loop {
-            match self.describe_stack(at, &stack.name).await.doing(doing)? {
+            match self.describe_stack(at, name).await.doing(&doing)? {
                 Some(there) if status(&there) == "DELETE_COMPLETE" => return Ok(None),
                 Some(there) if in_progress(&there) => {
                     wait.pause(format!(
@@ -266,7 +288,7 @@ impl Hand<'_> {
                         status(&there)
                     ))
                     .await
-                    .doing(doing)?;
+                    .doing(&doing)?;
                 }
                 there => return Ok(there),
             }

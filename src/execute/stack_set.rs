@@ -440,7 +440,7 @@ impl Hand<'_> {
         }
     }
 
-    async fn existing_set(&self, name: &str) -> Result<StackSet, Failure> {
+    pub(super) async fn existing_set(&self, name: &str) -> Result<StackSet, Failure> {
         self.describe_set(name)
             .await
             .doing(|| format!("reading stack set {name}"))?
@@ -454,7 +454,7 @@ impl Hand<'_> {
 
     /// What a wave works on, as many OUs at a time as one operation may name. An account that is
     /// in none of a batch's OUs is not touched by it, so each batch may name all accounts.
-    fn batches(&self, wave: &Wave) -> Result<Vec<DeploymentTargets>, Failure> {
+    pub(super) fn batches(&self, wave: &Wave) -> Result<Vec<DeploymentTargets>, Failure> {
         let texts = |texts: &[crate::change::Text]| {
             texts
                 .iter()
@@ -478,7 +478,7 @@ impl Hand<'_> {
         Ok(batches.collect())
     }
 
-    fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
+    pub(super) fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
         let accounts = wave
             .expect
             .iter()
@@ -494,7 +494,7 @@ impl Hand<'_> {
 }
 
 /// The part of an operation's token that tells batches apart.
-fn numbered(part: &str, batch: usize) -> String {
+pub(super) fn numbered(part: &str, batch: usize) -> String {
     match batch {
         0 => part.to_owned(),
         more => format!("{part} {}", more + 1),

@@ -49,6 +49,8 @@ pub fn seconds(act: &Act) -> u64 {
         Act::UpdateStackSetSettings { .. } => 30,
         Act::UpdateStackInstances { .. } | Act::CreateStackInstances { .. } => 300,
         Act::ForgetStackInstances { .. } => 60,
+        // An update of the stacks, the import, and an update of the instances.
+        Act::ImportStacks { .. } => 240,
         // Auto-deployment takes some time to notice that an account has moved.
         Act::RemoveStackInstances { .. } => 120,
         Act::CloseAccount { .. } => 120,

@@ -167,6 +167,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
             ),
         });
     }
+    remarks.extend(other_stack_sets(inventory, &home_region));
     for name in choices.baselines.keys() {
         remarks.push(Remark {
             kind: RemarkKind::Guess,
@@ -284,6 +285,35 @@ pub fn present(
         .filter(|(name, choice)| there(name.as_str(), choice))
         .map(|(name, _)| (name.to_string(), options.remove(name).unwrap_or_default()))
         .collect()
+}
+
+/// How many stack sets of others are named before the rest is counted.
+const NAMED: usize = 20;
+
+/// Stack sets that are not orgstrap's, in the one Region that was looked at.
+fn other_stack_sets(inventory: &Inventory, home_region: &Region) -> Option<Remark> {
+    let others = &inventory.other_stack_sets;
+    if others.is_empty() {
+        return None;
+    }
+    let mut names: Vec<String> = others
+        .iter()
+        .take(NAMED)
+        .map(|name| match tools::owner_of_stack(name) {
+            Some(tool) => format!("{name} ({tool})"),
+            None => name.clone(),
+        })
+        .collect();
+    if others.len() > NAMED {
+        names.push(format!("and {} more", others.len() - NAMED));
+    }
+    Some(Remark {
+        kind: RemarkKind::OtherTool,
+        text: format!(
+            "stack sets in {home_region} that are not orgstrap's are left alone: {}",
+            names.join(", ")
+        ),
+    })
 }
 
 fn unread<T>(what: &'static str, seen: &Seen<T>) -> ImportError {

@@ -409,6 +409,9 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     );
                 }
             }
+            for name in &inventory.other_stack_sets {
+                put(name.clone(), format!("{name} of others"), Value::Null);
+            }
         }
         Kind::Stacks => {
             let mut places = BTreeSet::new();
@@ -475,6 +478,16 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     let place = String::from(at.clone());
                     let account = names.account(at.account.as_str());
                     (place, format!("{account}/{}", at.region), json(facts))
+                }),
+            ));
+        }
+        Kind::ExistingStacks => {
+            asked = Some(placed(
+                &mut by_key,
+                inventory.existing_stacks.iter().map(|(id, facts)| {
+                    let account = names.account(id.account().as_str());
+                    let name = format!("{} in {account}/{}", id.name(), id.region());
+                    (id.to_string(), name, json(facts))
                 }),
             ));
         }

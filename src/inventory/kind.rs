@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, PreparationFacts, Seen, Unread};
+use super::{ExistingStack, Inventory, PreparationFacts, Seen, Unread};
 
 /// A field of [`Inventory`], or what the services said for controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub enum Kind {
     Preparation,
     RootAccess,
     Recorders,
+    ExistingStacks,
     Trails,
     /// The answers of the probes.
     Controls,
@@ -31,7 +32,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 16] = [
+    pub const OF_INVENTORY: [Kind; 17] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -47,6 +48,7 @@ impl Kind {
         Kind::Preparation,
         Kind::RootAccess,
         Kind::Recorders,
+        Kind::ExistingStacks,
         Kind::Trails,
     ];
 
@@ -68,6 +70,7 @@ impl Kind {
             Kind::Preparation => "preparation",
             Kind::RootAccess => "root access",
             Kind::Recorders => "recorders",
+            Kind::ExistingStacks => "existing stacks",
             Kind::Trails => "trails",
             Kind::Controls => "controls",
         }
@@ -96,6 +99,8 @@ impl Inventory {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
+            other_stack_sets: _,
             trails,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
@@ -173,6 +178,10 @@ impl Inventory {
                 parts.flatten().collect()
             }
             Kind::Recorders => recorders.values().filter_map(Seen::unread).collect(),
+            Kind::ExistingStacks => existing_stacks
+                .values()
+                .filter_map(ExistingStack::unread)
+                .collect(),
             Kind::Trails => trails.iter().filter_map(Seen::unread).collect(),
             Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
             Kind::Controls => Vec::new(),
@@ -197,13 +206,17 @@ impl Inventory {
                 &mut self.service_linked_roles,
                 &mut from.service_linked_roles,
             ),
-            Kind::StackSets => swap(&mut self.stack_sets, &mut from.stack_sets),
+            Kind::StackSets => {
+                swap(&mut self.stack_sets, &mut from.stack_sets);
+                swap(&mut self.other_stack_sets, &mut from.other_stack_sets);
+            }
             Kind::Stacks => swap(&mut self.stacks, &mut from.stacks),
             Kind::GuardDuty => swap(&mut self.guardduty, &mut from.guardduty),
             Kind::Contacts => swap(&mut self.contacts, &mut from.contacts),
             Kind::Preparation => swap(&mut self.preparation, &mut from.preparation),
             Kind::RootAccess => swap(&mut self.root_access, &mut from.root_access),
             Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
+            Kind::ExistingStacks => swap(&mut self.existing_stacks, &mut from.existing_stacks),
             Kind::Trails => swap(&mut self.trails, &mut from.trails),
             Kind::Controls => {}
         }

@@ -26,7 +26,7 @@ pub use visible::visible;
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,
-    Tags,
+    StackId, Tags,
 };
 
 /// Everything that was read.
@@ -68,6 +68,12 @@ pub struct Inventory {
     /// were asked about.
     #[serde(default)]
     pub recorders: BTreeMap<AccountRegion, Seen<RecorderFacts>>,
+    /// Stacks that a plan names for its stack sets to take in. Only those that were asked about.
+    #[serde(default)]
+    pub existing_stacks: BTreeMap<StackId, ExistingStack>,
+    /// Names of the home Region's stack sets that are not under the plan's prefix: others' own.
+    #[serde(default)]
+    pub other_stack_sets: BTreeSet<String>,
     /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
     #[serde(default)]
     pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
@@ -275,6 +281,18 @@ pub struct InstanceFacts {
     pub ou: Option<OuId>,
 }
 
+impl InstanceFacts {
+    /// Whether an import failed and left it; another import may be tried.
+    pub fn failed_import(&self) -> bool {
+        self.detailed_status.as_deref() == Some("FAILED_IMPORT")
+    }
+
+    /// Whether an operation works on it or is to.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self.detailed_status.as_deref(), Some("PENDING" | "RUNNING"))
+    }
+}
+
 /// One stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StackFacts {
@@ -287,6 +305,40 @@ pub struct StackFacts {
     pub outputs: BTreeMap<String, String>,
     pub tags: Tags,
     pub termination_protection: bool,
+}
+
+/// A stack that a stack set is to take in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingStack {
+    /// The set has no instance where the stack is: the stack itself. `Known(None)`: there is no such stack.
+    Apart(Seen<Option<StackFacts>>),
+    /// The set has an instance there.
+    Instance(Seen<InstanceStack>),
+}
+
+/// What DescribeStackInstance tells of an instance that may have been imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceStack {
+    /// The full name of the stack set that it is an instance of.
+    pub stack_set: String,
+    /// The stack's ARN.
+    pub stack: Option<String>,
+    /// Parameters that the instance has of its own and that updates of the set leave alone.
+    pub overrides: BTreeMap<String, String>,
+}
+
+impl ExistingStack {
+    /// Why it was not read, if so.
+    pub fn unread(&self) -> Option<&Unread> {
+        match self {
+            ExistingStack::Apart(seen) => seen.unread().or_else(|| {
+                let stack = seen.known().and_then(Option::as_ref);
+                stack.and_then(|stack| stack.template.unread())
+            }),
+            ExistingStack::Instance(seen) => seen.unread(),
+        }
+    }
 }
 
 /// One trail of CloudTrail's.

@@ -50,9 +50,14 @@ impl MaxAge {
         const MINUTE: u64 = 60;
         match (self, kind) {
             (MaxAge::Of(age), _) => age,
-            (MaxAge::Usual, Kind::StackSets | Kind::Stacks | Kind::GuardDuty | Kind::Controls) => {
-                Duration::from_secs(5 * MINUTE)
-            }
+            (
+                MaxAge::Usual,
+                Kind::StackSets
+                | Kind::Stacks
+                | Kind::ExistingStacks
+                | Kind::GuardDuty
+                | Kind::Controls,
+            ) => Duration::from_secs(5 * MINUTE),
             (MaxAge::Usual, _) => Duration::from_secs(15 * MINUTE),
         }
     }
@@ -104,6 +109,12 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);
+    let named: Vec<_> = wanted
+        .stack_sets
+        .values()
+        .map(|set| (&set.full_name, &set.existing_stacks))
+        .collect();
+    let named = digest(&[&narrow, &format!("{named:?}")]);
     let trails = digest(&[&wide, &format!("{:?}", wanted.trail)]);
     Kind::OF_INVENTORY
         .into_iter()
@@ -117,6 +128,7 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
                 | Kind::Preparation
                 | Kind::RootAccess
                 | Kind::Recorders => &wide,
+                Kind::ExistingStacks => &named,
                 _ => &narrow,
             };
             (kind, scope.clone())
@@ -257,6 +269,7 @@ impl Cache {
             read_at.remove(&Kind::Contacts);
             read_at.remove(&Kind::Preparation);
             read_at.remove(&Kind::Recorders);
+            read_at.remove(&Kind::ExistingStacks);
         }
         let mut answers = saved.answers;
         answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
+use super::stack_sets::StackSets;
 use crate::inventory::{
-    AccountFacts, AccountRegion, GuardDutyFacts, Inventory, Kind, OrganizationFacts, OuFacts, OuId,
-    PolicyFacts, PolicyId, PreparationFacts, RecorderFacts, Seen, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
+    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, RecorderFacts, Seen, StackFacts,
     TrailFacts,
 };
-use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
+use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
 pub(super) type Accounts = Seen<BTreeMap<AccountId, AccountFacts>>;
 pub(super) type Ous = Seen<BTreeMap<OuId, OuFacts>>;
@@ -24,13 +25,14 @@ pub(super) struct Parts {
     pub(super) delegated_administrators: Option<Seen<BTreeMap<AccountId, BTreeSet<Principal>>>>,
     pub(super) stack_sets_access: Option<Seen<bool>>,
     pub(super) service_linked_roles: Option<Seen<BTreeSet<Principal>>>,
-    pub(super) stack_sets: Option<Seen<BTreeMap<String, StackSetFacts>>>,
+    pub(super) stack_sets: Option<StackSets>,
     pub(super) stacks: Option<BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>>,
     pub(super) guardduty: Option<BTreeMap<Region, GuardDutyFacts>>,
     pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
     pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
     pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<RecorderFacts>>>,
+    pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
     pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
 }
 
@@ -59,6 +61,8 @@ impl Parts {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
+            other_stack_sets,
             trails,
         } = inventory;
         Self {
@@ -74,13 +78,14 @@ impl Parts {
             ),
             stack_sets_access: only(kinds, Kind::StackSetsAccess, stack_sets_access),
             service_linked_roles: only(kinds, Kind::ServiceLinkedRoles, service_linked_roles),
-            stack_sets: only(kinds, Kind::StackSets, stack_sets),
+            stack_sets: only(kinds, Kind::StackSets, (stack_sets, other_stack_sets)),
             stacks: only(kinds, Kind::Stacks, stacks),
             guardduty: only(kinds, Kind::GuardDuty, guardduty),
             contacts: only(kinds, Kind::Contacts, contacts),
             preparation: only(kinds, Kind::Preparation, preparation),
             root_access: only(kinds, Kind::RootAccess, root_access),
             recorders: only(kinds, Kind::Recorders, recorders),
+            existing_stacks: only(kinds, Kind::ExistingStacks, existing_stacks),
             trails: only(kinds, Kind::Trails, trails),
         }
     }

@@ -10,6 +10,7 @@ mod accounts;
 pub mod cache;
 mod contacts;
 mod deep;
+mod existing_stacks;
 mod guardduty;
 mod kept;
 mod organization;
@@ -193,7 +194,7 @@ impl Reader<'_> {
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
-            stack_sets,
+            (stack_sets, other_stack_sets),
             root_access,
         ) = tokio::join!(
             tree,
@@ -210,9 +211,7 @@ impl Reader<'_> {
             or_read(kept.service_linked_roles, async {
                 seen(settings::service_linked_roles(self).await)
             }),
-            or_read(kept.stack_sets, async {
-                seen(stack_sets::read(self).await)
-            }),
+            or_read(kept.stack_sets, stack_sets::read(self)),
             or_read(kept.root_access, preparation::root_access(self)),
         );
         // Last: only where these say that a stack is missing.
@@ -224,8 +223,12 @@ impl Reader<'_> {
             stacks: &stacks,
             preparation: &preparation,
         };
-        let (recorders, trails) = tokio::join!(
+        let (recorders, existing_stacks, trails) = tokio::join!(
             or_read(kept.recorders, recorders::read(self, known)),
+            or_read(
+                kept.existing_stacks,
+                existing_stacks::read(self, &accounts, &stack_sets)
+            ),
             or_read(kept.trails, trails::read(self, &stacks)),
         );
         Inventory {
@@ -246,6 +249,8 @@ impl Reader<'_> {
             preparation,
             root_access,
             recorders,
+            existing_stacks,
+            other_stack_sets,
             trails,
         }
     }
@@ -288,7 +293,7 @@ impl Reader<'_> {
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
         let no_accounts = BTreeSet::new();
-        let (service_linked_roles, stack_sets, stacks, guardduty, preparation) = tokio::join!(
+        let (service_linked_roles, (stack_sets, other_stack_sets), stacks, guardduty, preparation) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
             stacks::read(self, &nobody),
@@ -307,13 +312,15 @@ impl Reader<'_> {
             delegated_administrators: Seen::Known(BTreeMap::new()),
             stack_sets_access: Seen::Known(false),
             service_linked_roles: seen(service_linked_roles),
-            stack_sets: seen(stack_sets),
+            stack_sets,
             stacks,
             guardduty,
             contacts: BTreeMap::new(),
             preparation,
             root_access: None,
             recorders: BTreeMap::new(),
+            existing_stacks: BTreeMap::new(),
+            other_stack_sets,
             trails,
         }
     }

@@ -1,17 +1,27 @@
-//! Stack sets of the home Region under the plan's prefix, with their instances.
+//! Stack sets of the home Region: those under the plan's prefix with their instances, others by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, StackSetFacts};
+use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, Seen, StackSetFacts};
 
 const LIST: Operation = Operation("cloudformation", "ListStackSets");
 const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
 const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
 
-/// Stack sets by full name.
-pub(super) async fn read(r: &Reader<'_>) -> Result<BTreeMap<String, StackSetFacts>, AwsError> {
+/// Stack sets by full name, and the names of others'.
+pub(super) type StackSets = (Seen<BTreeMap<String, StackSetFacts>>, BTreeSet<String>);
+
+pub(super) async fn read(r: &Reader<'_>) -> StackSets {
+    match listed(r).await {
+        Ok((own, others)) => (seen(own_sets(r, own).await), others),
+        Err(error) => (seen(Err(error)), BTreeSet::new()),
+    }
+}
+
+/// The names under the prefix, and all others.
+async fn listed(r: &Reader<'_>) -> Result<(BTreeSet<String>, BTreeSet<String>), AwsError> {
     let at = &r.home();
     let client = &r.aws.cloudformation(at).await?;
     let summaries = pages::all(LIST, at, |token| async move {
@@ -29,10 +39,18 @@ pub(super) async fn read(r: &Reader<'_>) -> Result<BTreeMap<String, StackSetFact
         Ok((page.summaries.unwrap_or_default(), page.next_token))
     })
     .await?;
-    let names = summaries
+    Ok(summaries
         .into_iter()
         .filter_map(|set| set.stack_set_name)
-        .filter(|name| name.starts_with(&r.plan.organization.prefix));
+        .partition(|name| name.starts_with(&r.plan.organization.prefix)))
+}
+
+async fn own_sets(
+    r: &Reader<'_>,
+    names: BTreeSet<String>,
+) -> Result<BTreeMap<String, StackSetFacts>, AwsError> {
+    let at = &r.home();
+    let client = &r.aws.cloudformation(at).await?;
     side_by_side(names, |name| async move {
         let set = whole(r, at, client, &name).await?;
         Ok((name, set))

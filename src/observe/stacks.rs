@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudformation::types::Stack;
+
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::WantedTrail;
@@ -9,7 +11,7 @@ use crate::change::Place;
 use crate::inventory::{AccountRegion, Seen, StackFacts};
 use crate::plan::{AccountId, AccountKey};
 
-const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
+pub(super) const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
 const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
 
 /// Stacks by place and full name. A place in an account that is not there yet is not asked about. Where a trail
@@ -69,45 +71,58 @@ async fn of_place(
     });
     let stacks = side_by_side(ours, |stack| async move {
         let name = stack.stack_name().unwrap_or_default().to_owned();
-        let asked = &name;
-        let template = r
-            .aws
-            .call(&r.ctx_in(&at.account), TEMPLATE, at, || {
-                client.get_template().stack_name(asked).send()
-            })
-            .await
-            .and_then(|answer| {
-                answer
-                    .template_body
-                    .ok_or_else(|| AwsError::unreadable(TEMPLATE, at, "no template in the answer"))
-            });
-        let facts = StackFacts {
-            id: stack.stack_id().unwrap_or_default().to_owned(),
-            status: stack
-                .stack_status()
-                .map_or("", |status| status.as_str())
-                .to_owned(),
-            template: seen(template),
-            parameters: stack
-                .parameters()
-                .iter()
-                .filter_map(|p| Some((p.parameter_key()?.into(), p.parameter_value()?.into())))
-                .collect(),
-            outputs: stack
-                .outputs()
-                .iter()
-                .filter_map(|o| Some((o.output_key()?.into(), o.output_value()?.into())))
-                .collect(),
-            tags: stack
-                .tags()
-                .iter()
-                .filter_map(|tag| Some((tag.key()?.into(), tag.value()?.into())))
-                .collect(),
-            termination_protection: stack.enable_termination_protection().unwrap_or_default(),
-            name: name.clone(),
-        };
+        let template = seen(template(r, at, client, &name).await);
+        let facts = facts(&stack, template);
         (name, facts)
     })
     .await;
     Ok(stacks.into_iter().collect())
+}
+
+/// A stack's template, by its name or id.
+pub(super) async fn template(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_cloudformation::Client,
+    name: &str,
+) -> Result<String, AwsError> {
+    r.aws
+        .call(&r.ctx_in(&at.account), TEMPLATE, at, || {
+            client.get_template().stack_name(name).send()
+        })
+        .await
+        .and_then(|answer| {
+            answer
+                .template_body
+                .ok_or_else(|| AwsError::unreadable(TEMPLATE, at, "no template in the answer"))
+        })
+}
+
+/// A stack as DescribeStacks tells it.
+pub(super) fn facts(stack: &Stack, template: Seen<String>) -> StackFacts {
+    StackFacts {
+        name: stack.stack_name().unwrap_or_default().to_owned(),
+        id: stack.stack_id().unwrap_or_default().to_owned(),
+        status: stack
+            .stack_status()
+            .map_or("", |status| status.as_str())
+            .to_owned(),
+        template,
+        parameters: stack
+            .parameters()
+            .iter()
+            .filter_map(|p| Some((p.parameter_key()?.into(), p.parameter_value()?.into())))
+            .collect(),
+        outputs: stack
+            .outputs()
+            .iter()
+            .filter_map(|o| Some((o.output_key()?.into(), o.output_value()?.into())))
+            .collect(),
+        tags: stack
+            .tags()
+            .iter()
+            .filter_map(|tag| Some((tag.key()?.into(), tag.value()?.into())))
+            .collect(),
+        termination_protection: stack.enable_termination_protection().unwrap_or_default(),
+    }
 }

@@ -70,6 +70,15 @@ impl Documents {
                 .iter()
                 .map(|(name, value)| (name.to_string(), (&**value).into()))
                 .collect(),
+            // What is no name is told by the checks.
+            existing_stacks: table
+                .existing_stacks
+                .iter()
+                .filter_map(|(set, ids)| {
+                    let ids = ids.iter().filter_map(|id| id.parse().ok());
+                    Some((set.parse().ok()?, ids.collect()))
+                })
+                .collect(),
         })
     }
 }

@@ -388,12 +388,15 @@ impl JsonSchema for PortionTable {
     }
 }
 
-/// A baseline: its `folder`, if it is one of the user's own, and whatever options it has. Which
-/// options there are is known to the baseline's descriptor, not here, so none is refused here.
+/// A baseline: its `folder`, if it is one of the user's own, stacks that its stack sets take in, and
+/// whatever options it has. Which options there are is known to the baseline's descriptor, not here,
+/// so none is refused here.
 #[derive(Debug, Clone, Default)]
 pub struct BaselineTable {
     /// The folder of an own baseline, relative to the plan.
     pub folder: Option<Text>,
+    /// ARNs of stacks by the stack set that takes them in.
+    pub existing_stacks: BTreeMap<Text, Vec<Text>>,
     /// Options as written.
     pub options: BTreeMap<Text, At<OptionValue>>,
 }
@@ -411,6 +414,8 @@ impl<'de> Deserialize<'de> for BaselineTable {
                 while let Some(key) = map.next_key::<Text>()? {
                     if *key == "folder" {
                         table.folder = Some(map.next_value()?);
+                    } else if *key == "existing_stacks" {
+                        table.existing_stacks = map.next_value()?;
                     } else {
                         table.options.insert(key, map.next_value()?);
                     }
@@ -434,6 +439,17 @@ impl JsonSchema for BaselineTable {
                 "folder": {
                     "description": "The folder of a baseline of your own, relative to this plan.",
                     "type": "string"
+                },
+                "existing_stacks": {
+                    "description": "Stacks that are there already and are to become instances of the baseline's stack sets: ARNs by stack set, without the prefix. Each is brought to the set's template and parameters, and imported.",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "array",
+                        "items": {
+                            "type": "string",
+                            "pattern": "^arn:aws:cloudformation:[a-z0-9-]+:[0-9]{12}:stack/[A-Za-z][A-Za-z0-9-]*/[A-Za-z0-9-]+$"
+                        }
+                    }
                 }
             },
             "additionalProperties": {

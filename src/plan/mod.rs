@@ -20,6 +20,7 @@ pub mod names;
 mod parse;
 pub mod regions;
 mod schema;
+mod stack_id;
 mod starter;
 mod suggest;
 
@@ -35,6 +36,7 @@ pub use names::{
     StackName,
 };
 pub use schema::schema;
+pub use stack_id::StackId;
 pub use starter::starter;
 
 /// Tags by key.
@@ -373,6 +375,9 @@ pub struct BaselineChoice {
     pub folder: Option<std::path::PathBuf>,
     /// Options as the descriptor declares them: strings, numbers, booleans, lists of strings.
     pub options: BTreeMap<String, serde_json::Value>,
+    /// Stacks that are there and are to become instances, by the name of their stack set.
+    #[serde(default)]
+    pub existing_stacks: BTreeMap<StackName, BTreeSet<StackId>>,
 }
 
 /// The `[rollout]` table: how baselines reach the accounts.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
-    AccountFacts, AccountState, Inventory, Kind, OrganizationFacts, Seen, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Kind,
+    OrganizationFacts, Seen, StackFacts, StackSetFacts,
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
@@ -286,6 +287,18 @@ impl Copy<'_> {
                 }
             }
         }
+        for (id, found) in &self.inventory.existing_stacks {
+            let ExistingStack::Apart(Seen::Known(Some(facts))) = found else {
+                continue;
+            };
+            match stack(id.account().as_str(), id.region().as_str(), facts) {
+                Some(stack) => stacks.push(stack),
+                None => self.missing.push(format!(
+                    "the template of stack {} was not read; the stack is not in the copy",
+                    id.name()
+                )),
+            }
+        }
         let mut instances = self.stack_sets();
         loop {
             let before = stacks.len() + instances.len();
@@ -327,6 +340,7 @@ impl Copy<'_> {
     /// Copies the sets; returns their instances, which come after the plain stacks.
     fn stack_sets(&mut self) -> Vec<NewInstance> {
         let mut instances = Vec::new();
+        let imported = imported(self.inventory);
         for facts in self.inventory.stack_sets.known().into_iter().flatten() {
             let (name, facts) = facts;
             let region = self.home.to_owned();
@@ -348,7 +362,12 @@ impl Copy<'_> {
                 continue;
             }
             for (at, instance) in found {
+                let known = imported.get(&(name.as_str(), at.clone()));
                 instances.push(NewInstance {
+                    stack: known.and_then(|known| known.stack.clone()),
+                    overrides: known
+                        .map(|known| known.overrides.clone())
+                        .unwrap_or_default(),
                     set: (region.clone(), facts.id.clone()),
                     account: at.account.to_string(),
                     region: at.region.to_string(),
@@ -435,6 +454,21 @@ impl Copy<'_> {
         }
         Ok(())
     }
+}
+
+/// What is known of instances that were imported, by set and place.
+fn imported(inventory: &Inventory) -> BTreeMap<(&str, AccountRegion), &InstanceStack> {
+    let mut known = BTreeMap::new();
+    for (id, found) in &inventory.existing_stacks {
+        if let ExistingStack::Instance(Seen::Known(facts)) = found {
+            let at = AccountRegion {
+                account: id.account().clone(),
+                region: id.region().clone(),
+            };
+            known.insert((facts.stack_set.as_str(), at), facts);
+        }
+    }
+    known
 }
 
 fn stack(account: &str, region: &str, facts: &StackFacts) -> Option<NewStack> {

@@ -116,6 +116,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutTo(..)
         | Address::RolloutFrom(..)
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
+        Address::StackImport(..) => ("stack import", "stack imports"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::Control(..) => ("control", "controls"),
         Address::StackDrift(..) => ("drifted stack", "drifted stacks"),

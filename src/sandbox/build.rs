@@ -101,6 +101,10 @@ pub struct NewInstance {
     pub detailed: Option<String>,
     pub reason: Option<String>,
     pub ou: Option<String>,
+    /// The ARN of its stack, where it is known.
+    pub stack: Option<String>,
+    /// Parameters of its own.
+    pub overrides: BTreeMap<String, String>,
 }
 
 /// GuardDuty's administrator in one Region and its detector.
@@ -588,8 +592,9 @@ impl Builder {
         let set = stack_set::get(&self.world, &management, set_region, set_id)
             .map_err(|error| error.message)?;
         let template = parse(set.template()).map_err(|error| error.to_string())?;
-        let settled =
-            parameters::settle(&template, &set.parameters).map_err(|error| error.to_string())?;
+        let mut given = set.parameters.clone();
+        given.extend(new.overrides.clone());
+        let settled = parameters::settle(&template, &given).map_err(|error| error.to_string())?;
         let current = new.status == "CURRENT";
         let mut tags = set.tags.clone();
         if !current {
@@ -602,17 +607,20 @@ impl Builder {
             revision: set.revision,
         };
         let set_name = set.name.clone();
-        let name = format!("StackSet-{set_name}-{}", self.world.rng.uuid());
-        let stack = NewStack {
-            account: new.account.clone(),
-            region: new.region.clone(),
-            id: format!(
-                "arn:aws:cloudformation:{}:{}:stack/{name}/{}",
+        let made = format!("StackSet-{set_name}-{}", self.world.rng.uuid());
+        let id = new.stack.clone().unwrap_or_else(|| {
+            format!(
+                "arn:aws:cloudformation:{}:{}:stack/{made}/{}",
                 new.region,
                 new.account,
                 self.world.rng.uuid()
-            ),
-            name,
+            )
+        });
+        let stack = NewStack {
+            account: new.account.clone(),
+            region: new.region.clone(),
+            name: id.split('/').nth(1).unwrap_or(&made).to_owned(),
+            id,
             status: String::from("CREATE_COMPLETE"),
             template: String::new(),
             parameters: BTreeMap::new(),
@@ -641,7 +649,7 @@ impl Builder {
                 .clone()
                 .unwrap_or_else(|| if current { "SUCCEEDED" } else { "FAILED" }.to_owned()),
             reason: new.reason.clone(),
-            overrides: BTreeMap::new(),
+            overrides: new.overrides.clone(),
             // The operation that made it is not known; the set's own id is a UUID as good as any.
             last_operation: set_id.rsplit(':').next().unwrap_or(set_id).to_owned(),
             version: u64::from(current),

@@ -329,6 +329,7 @@ fn own(folder: &Path, descriptor: &str) -> OrgPlan {
         BaselineChoice {
             folder: Some(folder.to_owned()),
             options: BTreeMap::from([("topic".to_owned(), json!("alarms-{home_region}"))]),
+            existing_stacks: BTreeMap::new(),
         },
     );
     plan
@@ -500,6 +501,7 @@ fn a_folder_that_holds_no_baseline_says_so() {
     let choice = BaselineChoice {
         folder: Some(folder.path().join("none")),
         options: BTreeMap::new(),
+        existing_stacks: BTreeMap::new(),
     };
     let problems = baseline::check_choice("own", &choice);
     assert_eq!(problems.len(), 1);

@@ -7,7 +7,9 @@ use orgstrap::diff::{DiffOptions, diff};
 use orgstrap::drift::{Kind, Severity};
 use orgstrap::import::{Choices, Imported, RemarkKind, import, looked_for};
 use orgstrap::plan::{self, BaselineChoice, OrgPlan};
-use orgstrap::sandbox::build::{Builder, NewAccount, NewPolicy, NewStack, NewStackSet};
+use orgstrap::sandbox::build::{
+    Builder, NewAccount, NewDetector, NewPolicy, NewStack, NewStackSet,
+};
 use orgstrap::sandbox::{Connection, Time, World};
 
 use crate::support::inside::{self, Subject, apply, empty_world, look};
@@ -323,7 +325,14 @@ fn stack_sets_of_others() {
     let ou = org.ou(1, "Workloads", ROOT);
     org.account("shop", &ou);
     org.builder.stack_sets_access();
-    for (name, service_managed) in [("network-baseline", true), ("our-roles", false)] {
+    // Names as Control Tower, Customizations for AWS Control Tower and people give them.
+    for (name, service_managed) in [
+        ("AWSControlTowerBP-BASELINE-CONFIG", false),
+        ("AWSControlTowerExecutionRole", true),
+        ("CustomControlTower-network", false),
+        ("network-baseline", true),
+        ("our-roles", false),
+    ] {
         org.builder
             .stack_set(NewStackSet {
                 region: "eu-west-1".to_owned(),
@@ -340,8 +349,52 @@ fn stack_sets_of_others() {
             })
             .expect("a stack set");
     }
-    let (plan, _) = survives(org.builder.build());
+    org.account("log-archive", ROOT);
+    org.account("security", ROOT);
+    org.scps();
+    let world = org.builder.build();
+    let (mut plan, imported) = survives(world.clone());
     assert!(plan.baselines.is_empty());
+    let notes: Vec<&str> = imported
+        .remarks
+        .iter()
+        .filter(|remark| remark.kind == RemarkKind::OtherTool)
+        .map(|remark| remark.text.as_str())
+        .collect();
+    let theirs = "stack sets in eu-west-1 that are not orgstrap's are left alone: \
+        AWSControlTowerBP-BASELINE-CONFIG (AWS Control Tower), AWSControlTowerExecutionRole (AWS Control Tower), \
+        CustomControlTower-network (Customizations for AWS Control Tower), network-baseline, our-roles";
+    for note in [
+        "AWS Control Tower manages this organization too",
+        "Customizations for AWS Control Tower manages this organization too",
+        theirs,
+    ] {
+        assert!(
+            notes.iter().any(|one| one.starts_with(note)),
+            "no {note} in {notes:?}"
+        );
+    }
+    assert_eq!(notes.len(), 3);
+
+    // A baseline of ours beside them, and theirs are as they were.
+    let sets = |world: &World| {
+        let home = &world.accounts[MANAGEMENT].regions["eu-west-1"];
+        let all = home.cloudformation.stack_sets.values();
+        let (own, others): (Vec<_>, Vec<_>) = all
+            .cloned()
+            .partition(|set| set.name.starts_with("orgstrap-"));
+        (own.len(), others)
+    };
+    plan.organization.logging = Some("log-archive".parse().expect("a key"));
+    plan.organization.secops = Some("security".parse().expect("a key"));
+    plan.baselines
+        .insert("config".parse().expect("a name"), BaselineChoice::default());
+    let run = apply(&Subject::of(plan), world.clone(), Connection::default());
+    let summary = run.ended.expect("applied");
+    assert!(summary.is_success(), "{:?}", summary.failed);
+    let (before, after) = (sets(&world), sets(&run.world));
+    assert_eq!((before.0, after.0, before.1.len()), (0, 1, 5));
+    assert_eq!(before.1, after.1);
 }
 
 const RECORDER: &str = "
@@ -395,10 +448,35 @@ fn recorders_and_detectors_that_were_there() {
             termination_protection: false,
         })
         .expect("a recorder");
+    let (shop, office) = (org.account("shop", ROOT), org.account("office", ROOT));
     org.builder
         .guardduty_administrator(&security, "eu-west-1")
         .expect("an administrator");
-    let (plan, imported) = survives(org.builder.build());
+    org.builder
+        .detector(&NewDetector {
+            account: security.clone(),
+            region: "eu-west-1".to_owned(),
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            enabled: true,
+            auto_enable: "NEW".to_owned(),
+            features: BTreeMap::new(),
+            organization_features: BTreeMap::new(),
+            members: [(shop.clone(), true)].into(),
+            destinations: BTreeMap::new(),
+        })
+        .expect("a detector");
+    // Watched from outside of the organization, and recorded under names of its own.
+    org.builder
+        .invited(&office, "eu-west-1", "999999999999")
+        .expect("a detector");
+    org.builder
+        .recorder(&office, "eu-west-1", Some("Our recorder"), Some("aws-cfg"))
+        .expect("a recorder");
+    org.builder
+        .recorder(&shop, "us-east-1", Some("forgotten"), None)
+        .expect("a recorder");
+    let world = org.builder.build();
+    let (plan, imported) = survives(world.clone());
     let services: Vec<String> = plan
         .delegated_administrators
         .keys()
@@ -412,6 +490,9 @@ fn recorders_and_detectors_that_were_there() {
         Some("security".to_owned())
     );
     assert!(imported.plan.contains("because it administers config"));
+    let told = left_out(&imported).join("\n");
+    let administrator = format!("account {security} as delegated administrator of guardduty");
+    assert!(told.contains(&administrator), "{told}");
 }
 
 /// The Config baseline comes to an account that has a recorder already: its stack would fail, so that is said
@@ -448,6 +529,7 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
         let mut plan = plan.clone();
         let choice = BaselineChoice {
             folder: None,
+            existing_stacks: BTreeMap::new(),
             options: options
                 .iter()
                 .map(|(option, value)| (option.to_string(), (*value).into()))
@@ -476,14 +558,10 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
         assert!(told.contains(part), "no {part} in {told}");
     }
     let hint = blocked.hint.as_deref().unwrap_or_default();
-    assert!(hint.contains("recorder_name = \"mine\""), "{hint}");
-    let rollouts = compared.changes.iter().filter(|change| {
-        let address = change.address.to_string();
-        address.contains("rollout") || address.starts_with("stack set")
-    });
-    assert_eq!(rollouts.count(), 0);
+    assert!(hint.contains("delete-configuration-recorder"), "{hint}");
 
-    let subject = with_config(&[("recorder_name", "mine")]);
+    let adopted = [("recorder_name", "mine"), ("existing_recorders", "adopt")];
+    let subject = with_config(&adopted);
     let run = apply(&subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);

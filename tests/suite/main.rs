@@ -32,6 +32,8 @@ mod roles;
 mod rules;
 mod sandbox_core;
 mod scenarios;
+mod stack_imports;
 mod support;
 mod templates;
+mod there_before;
 mod trails;

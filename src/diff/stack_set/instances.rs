@@ -132,6 +132,14 @@ impl<'a> Instances<'a> {
         there
     }
 
+    /// Forgets no instance of a place: what a failed import left there is imported again.
+    pub(super) fn import_again(&mut self, key: &AccountKey, regions: &BTreeSet<Region>) {
+        if let Some(inoperable) = self.inoperable.get_mut(key) {
+            inoperable.retain(|region| !regions.contains(region));
+        }
+        self.inoperable.retain(|_, regions| !regions.is_empty());
+    }
+
     /// Leaves accounts out of what is created, in the Regions where something stands in the way; their other
     /// Regions are set [`apart`](Self::apart).
     pub(super) fn leave_out(&mut self, places: &BTreeMap<&'a AccountKey, BTreeSet<Region>>) {

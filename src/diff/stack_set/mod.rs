@@ -7,11 +7,13 @@
 //! instances are mended, and then auto-deployment goes on again.
 
 mod fate;
+mod imports;
 mod instances;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fate::{Fate, fates};
+use imports::Imports;
 use instances::Instances;
 
 use super::account::prepare;
@@ -109,27 +111,39 @@ impl<'a, 'c> Set<'a, 'c> {
         Address::StackSet(self.name.clone())
     }
 
-    /// What is met of recorders where the set has no instances yet.
-    fn recorders(
-        &self,
-        found: &mut Findings,
-        have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
-    ) -> Met<'c> {
-        let brought = Brought {
+    fn brought(&self) -> Brought<'a> {
+        Brought {
             template: &self.wanted.template,
             parameters: &self.wanted.parameters,
             existing: self.wanted.existing_recorders,
-        };
+        }
+    }
+
+    /// What is met where the set has no instances yet: stacks that the plan names for it, and recorders
+    /// elsewhere.
+    fn met(
+        &self,
+        found: &mut Findings,
+        have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
+        imports: &Imports<'c>,
+    ) -> Met<'c> {
+        let brought = self.brought();
         let places = self.ctx.inventory.recorders.keys().filter(|at| {
             self.wanted.regions.contains(&at.region)
                 && !have.is_some_and(|have| have.contains_key(at))
+                && !imports.has(at)
         });
         let to_have = |key: &AccountKey| {
             let planned = self.ctx.plan.accounts.get(key);
             planned.is_some_and(|planned| self.stages.of_ou.contains_key(&planned.ou))
                 && instances::expected(self.ctx, key)
         };
-        Met::at(self.ctx, found, &brought, places, to_have)
+        let mut met = Met::at(self.ctx, found, &brought, places, to_have);
+        for (key, regions) in imports.places() {
+            let left_out = met.left_out.entry(key).or_default();
+            left_out.extend(regions.iter().cloned());
+        }
+        met
     }
 
     fn rollout(&self, number: u16) -> Address {
@@ -212,8 +226,9 @@ impl<'a, 'c> Set<'a, 'c> {
         found
             .change(self.address(), Verb::Create, "not there", fields, act)
             .extend(needs);
-        let met = self.recorders(found, None);
-        let mut before = None;
+        let imports = Imports::of(self, found, None, |_| false);
+        let met = self.met(found, None, &imports);
+        let mut before: Option<Address> = None;
         for (&number, targets) in &self.stages.by_number {
             let (except, expect): (Vec<_>, Vec<_>) = targets
                 .accounts
@@ -246,9 +261,10 @@ impl<'a, 'c> Set<'a, 'c> {
                     above.collect(),
                     free.cloned().collect(),
                     &met,
-                    &[address.clone()],
+                    std::slice::from_ref(&address),
                 );
             }
+            imports.add(self, found, number, std::slice::from_ref(&address));
             before = Some(address);
         }
     }
@@ -275,7 +291,7 @@ impl<'a, 'c> Set<'a, 'c> {
             leaving: BTreeSet::new(),
         };
         let address = Address::RolloutTo(self.name.clone(), key.clone());
-        let reason = "a recorder that is there leaves only these Regions";
+        let reason = "what is there already leaves only these Regions";
         self.create_instances(found, &address, &reach, met, reason, after);
     }
 
@@ -340,8 +356,13 @@ impl<'a, 'c> Set<'a, 'c> {
             }
         };
         let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
-        let met = self.recorders(found, Some(have));
+        let joins = |key: &AccountKey| there.joining.contains_key(key);
+        let imports = Imports::of(self, found, Some(have), joins);
+        let met = self.met(found, Some(have), &imports);
         there.leave_out(&met.left_out);
+        for (key, regions) in imports.places() {
+            there.import_again(key, regions);
+        }
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
         let auto = facts.auto_deployment;
@@ -394,7 +415,7 @@ impl<'a, 'c> Set<'a, 'c> {
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
-        self.complete(found, &there, &met, after);
+        self.complete(found, &there, &met, &imports, after);
         self.report_strays(found, facts, &there);
     }
 
@@ -542,9 +563,11 @@ impl<'a, 'c> Set<'a, 'c> {
         found: &mut Findings,
         there: &Instances<'_>,
         met: &Met<'_>,
+        imports: &Imports<'_>,
         after: Vec<Address>,
     ) {
         let mut needs = after.clone();
+        let mut made = Vec::new();
         for (number, reach, first) in there.creations(self.stages, self.wanted) {
             let (address, reason) = if first {
                 let reason = format!("stage {number} of the rollout is not complete");
@@ -557,7 +580,13 @@ impl<'a, 'c> Set<'a, 'c> {
             if first {
                 found.bring_up.insert(address.clone());
             }
-            needs.push(address);
+            needs.push(address.clone());
+            made.push((number, address));
+        }
+        for stage in imports.stages() {
+            let rolled_out = made.iter().filter(|(number, _)| *number <= stage);
+            let needs: Vec<Address> = rolled_out.map(|(_, address)| address.clone()).collect();
+            imports.add(self, found, stage, &[after.clone(), needs].concat());
         }
         for (&key, regions) in &there.apart {
             let ous = there.ous_of(&[key]);

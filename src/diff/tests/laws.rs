@@ -125,6 +125,7 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
                         | Act::CreateStackInstances { .. }
                         | Act::ForgetStackInstances { .. }
                         | Act::RemoveStackInstances { .. }
+                        | Act::ImportStacks { .. }
                 )
             }
         }

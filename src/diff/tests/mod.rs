@@ -1,6 +1,7 @@
 //! The laws as properties over random organizations, and the rules one by one.
 
 mod identity_rules;
+mod import_rules;
 mod laws;
 mod policy_rules;
 mod random;

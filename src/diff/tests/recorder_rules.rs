@@ -44,7 +44,7 @@ fn there(recorder: &str, channel: &str) -> Seen<RecorderFacts> {
 fn fresh(wanted: &Wanted) -> Inventory {
     let mut inventory = satisfied(&plan(), wanted);
     known(&mut inventory.stack_sets).clear();
-    for account in known(&mut inventory.accounts).keys().cloned() {
+    for account in known(&mut inventory.accounts).keys() {
         for in_region in REGIONS {
             let place = AccountRegion {
                 account: account.clone(),

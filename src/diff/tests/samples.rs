@@ -161,6 +161,7 @@ pub(super) fn recorder() -> WantedStackSet {
         regions: regions(),
         retain_on_removal: true,
         except: BTreeSet::new(),
+        existing_stacks: BTreeSet::new(),
         existing_recorders: ExistingRecorders::Keep,
         needs: BTreeSet::new(),
     }

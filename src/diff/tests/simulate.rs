@@ -48,6 +48,8 @@ pub(super) fn empty() -> Inventory {
         preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
         root_access: Some(Seen::Known(BTreeSet::new())),
         recorders: BTreeMap::new(),
+        existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
         trails: None,
     }
 }
@@ -303,6 +305,7 @@ impl Simulation {
             | Act::UpdateStackInstances { .. }
             | Act::CreateStackInstances { .. }
             | Act::RemoveStackInstances { .. }
+            | Act::ImportStacks { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
             Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
             // What controls put back is no difference of plan and inventory.

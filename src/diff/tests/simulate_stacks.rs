@@ -128,6 +128,32 @@ impl Simulation {
                     }
                 }
             }
+            Act::ImportStacks { set, wave, stacks } => {
+                let reached = self.reached(wave);
+                let targets: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
+                for id in stacks.values() {
+                    assert!(self.ready.contains(id.account()), "import before access");
+                    assert!(
+                        reached.contains(id.account()),
+                        "{id} is not below the targets"
+                    );
+                    let facts = ExistingStack::Instance(Seen::Known(InstanceStack {
+                        stack_set: set.name.clone(),
+                        stack: Some(id.to_string()),
+                        overrides: BTreeMap::new(),
+                    }));
+                    self.inventory.existing_stacks.insert(id.clone(), facts);
+                }
+                let facts = self.set(&set.name);
+                facts.targets.extend(targets);
+                for id in stacks.values() {
+                    let at = AccountRegion {
+                        account: id.account().clone(),
+                        region: id.region().clone(),
+                    };
+                    known(&mut facts.instances).insert(at, current());
+                }
+            }
             Act::RemoveStackInstances { name, account, .. } => {
                 let account = self.account_id(account);
                 let facts = self.set(name);

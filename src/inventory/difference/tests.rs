@@ -126,6 +126,8 @@ fn saved() -> SavedInventory {
         preparation: BTreeMap::new(),
         root_access: None,
         recorders: BTreeMap::new(),
+        existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
         trails: None,
     });
     saved.answers = answers(true);

@@ -39,6 +39,8 @@ fn inventory(at: &str, service: &str) -> Inventory {
         preparation: BTreeMap::new(),
         root_access: None,
         recorders: BTreeMap::new(),
+        existing_stacks: BTreeMap::new(),
+        other_stack_sets: Default::default(),
         trails: None,
     }
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attachments;
+mod existing_stacks;
 mod organization;
 mod ous;
 mod policies;
@@ -63,6 +64,7 @@ pub(super) fn check(
     let (trusted_access, delegated_administrators) = services::services(&cx, &names);
     let pace = services::pace(&cx);
     let baselines = baselines(&cx);
+    existing_stacks::existing_stacks(&cx, organization.as_ref());
 
     let found = cx.found.into_inner();
     let broken = found.iter().any(|d| d.severity == Severity::Error);
@@ -321,10 +323,16 @@ fn baseline(cx: &Context<'_>, name: &Text, table: &BaselineTable, problem: &Base
         .option
         .as_ref()
         .and_then(|option| table.options.get_key_value(option.as_str()));
-    let place = match (option, &table.folder) {
-        (Some((option, _)), _) => cx.at(option),
-        (None, Some(folder)) if problem.source_file.is_some() => cx.at(folder),
-        (None, _) => cx.at(name),
+    let set = problem
+        .option
+        .as_ref()
+        .and_then(|option| option.strip_prefix("existing_stacks."))
+        .and_then(|set| table.existing_stacks.get_key_value(set));
+    let place = match (option, set, &table.folder) {
+        (Some((option, _)), _, _) => cx.at(option),
+        (None, Some((set, _)), _) => cx.at(set),
+        (None, None, Some(folder)) if problem.source_file.is_some() => cx.at(folder),
+        (None, None, _) => cx.at(name),
     };
     let file = match &problem.source_file {
         Some((path, line)) => format!(" ({}:{line})", path.display()),

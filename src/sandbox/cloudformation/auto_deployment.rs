@@ -131,6 +131,7 @@ pub fn run(
             accounts: BTreeMap::from([(account.to_owned(), String::new())]),
             regions: leave,
             overrides: None,
+            imports: BTreeMap::new(),
         };
         let _ = submit(world, admin, region, set_id, order, true);
     }
@@ -144,6 +145,7 @@ pub fn run(
             accounts: BTreeMap::from([(account.to_owned(), ou.clone())]),
             regions: enter.iter().map(|(r, _)| r.clone()).collect(),
             overrides: None,
+            imports: BTreeMap::new(),
         };
         let _ = submit(world, admin, region, set_id, order, true);
     }

@@ -9,7 +9,7 @@ use super::operation::{Action, Operation, Outcome, RegionRun};
 use super::stack::{OnFailure, Pending, Source, duration, execution_role, parse, template_text};
 use super::stack_api::{NewStack, insert};
 use super::stack_set::{Instance, StackSet, get, get_mut, instance_key, not_checked};
-use super::{Due, drift, parameters, stack_set_drift};
+use super::{Due, drift, parameters, stack_import, stack_set_drift};
 use crate::sandbox::call::AwsError;
 use crate::sandbox::world::{self, World};
 
@@ -33,8 +33,13 @@ pub struct Order {
     pub accounts: BTreeMap<String, String>,
     pub regions: Vec<String>,
     /// Only instances that are there; [`Action::Create`] makes those that are not.
-    pub overrides: Option<BTreeMap<String, String>>,
+    pub overrides: Option<Overrides>,
+    /// The stacks of [`Action::Import`], by instance key.
+    pub imports: BTreeMap<String, String>,
 }
+
+/// The parameters that an instance has of its own afterwards; `None` keeps the value it has.
+pub type Overrides = BTreeMap<String, Option<String>>;
 
 /// Notes an operation and starts it, or queues it behind the one that runs.
 ///
@@ -78,6 +83,7 @@ pub fn submit(
         regions: Vec::new(),
         results: BTreeMap::new(),
         drift: None,
+        imports: order.imports,
         retain: order.retain,
         targets: order.targets,
         preferences: order.preferences,
@@ -93,7 +99,10 @@ pub fn submit(
         let mut waiting = VecDeque::new();
         for (account, ou) in &order.accounts {
             let key = instance_key(account, &region);
-            if order.action == Action::Create {
+            if order.action == Action::Import && !operation.imports.contains_key(&key) {
+                continue;
+            }
+            if matches!(order.action, Action::Create | Action::Import) {
                 set.instances
                     .entry(key.clone())
                     .or_insert_with(|| fresh(account, &region, ou, &order.id));
@@ -107,7 +116,14 @@ pub fn submit(
             }
             instance.last_operation.clone_from(&order.id);
             if let Some(overrides) = &order.overrides {
-                instance.overrides.extend(overrides.clone());
+                let before = std::mem::take(&mut instance.overrides);
+                instance.overrides = overrides
+                    .iter()
+                    .filter_map(|(key, value)| {
+                        let value = value.as_ref().or_else(|| before.get(key))?;
+                        Some((key.clone(), value.clone()))
+                    })
+                    .collect();
             }
             operation.results.insert(
                 key,
@@ -115,7 +131,7 @@ pub fn submit(
                     status: "PENDING".to_owned(),
                     reason: None,
                     ou: match order.action {
-                        Action::Create => ou.clone(),
+                        Action::Create | Action::Import => ou.clone(),
                         _ => instance.ou.clone(),
                     },
                 },
@@ -273,7 +289,7 @@ fn end(world: &mut World, job: &Job) {
 }
 
 /// How an instance is brought about.
-enum Step {
+pub(super) enum Step {
     /// Over already, well or badly.
     Over(Result<Option<String>, String>),
     /// Left out since the account is suspended or closed.
@@ -293,6 +309,7 @@ pub enum InstanceWork {
     Update,
     Delete,
     Detect,
+    Import,
 }
 
 fn begin(world: &mut World, job: &Job, account: &str, region: &str) {
@@ -358,6 +375,9 @@ fn plan_step(world: &mut World, job: &Job, account: &str, region: &str) -> Step 
     }
     if !usable {
         return Step::Skip;
+    }
+    if action == Action::Import {
+        return stack_import::step(world, job, account, region);
     }
     if action == Action::DetectDrift {
         let stack = stack_id
@@ -539,6 +559,14 @@ pub fn finish(world: &mut World, job: &Job, account: &str, region: &str, work: I
     let stack = set
         .and_then(|set| set.instances.get(&instance_key(account, region)))
         .and_then(|i| i.stack.clone());
+    if work == InstanceWork::Import {
+        if let Some(id) = &stack {
+            stack_import::join(world, job, account, region, id);
+        }
+        conclude(world, job, account, region, Ok(None));
+        pump(world, job);
+        return;
+    }
     let result = stack.and_then(|id| {
         with_stack(world, at, &id, |world, stack| match work {
             InstanceWork::Create => engine::create(world, at, stack),
@@ -548,6 +576,7 @@ pub fn finish(world: &mut World, job: &Job, account: &str, region: &str, work: I
                 drift::detect(world, at, stack, &[]);
                 Ok(())
             }
+            InstanceWork::Import => Ok(()),
         })
     });
     let outcome = match result {
@@ -592,13 +621,30 @@ fn conclude(
         };
     }
     if action == Action::Delete && outcome.is_ok() {
-        set.instances.remove(&key);
+        let (retain, instance) = (operation.retain, set.instances.remove(&key));
+        // A stack that is kept belongs to no set any more.
+        if let Some(id) = instance
+            .and_then(|instance| instance.stack)
+            .filter(|_| retain)
+        {
+            with_stack(world, Place { account, region }, &id, |_, stack| {
+                stack.stack_set = None
+            });
+        }
         return;
     }
     let Some(instance) = set.instances.get_mut(&key) else {
         return;
     };
     match outcome {
+        // What it is now was noted as it joined.
+        Ok(_) if action == Action::Import => {}
+        Err(reason) if action == Action::Import => {
+            instance.status = "INOPERABLE".to_owned();
+            instance.detailed = "FAILED_IMPORT".to_owned();
+            instance.reason = Some(reason);
+            instance.stack = None;
+        }
         Ok(reason) => {
             instance.status = "CURRENT".to_owned();
             instance.detailed = "SUCCEEDED".to_owned();

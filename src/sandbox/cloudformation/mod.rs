@@ -28,6 +28,7 @@ mod pattern;
 pub mod resources;
 pub mod stack;
 mod stack_api;
+mod stack_import;
 pub mod stack_set;
 mod stack_set_api;
 mod stack_set_drift;
@@ -40,6 +41,8 @@ mod drift_tests;
 #[cfg(test)]
 pub(in crate::sandbox) mod fixtures;
 
+#[cfg(test)]
+mod stack_import_tests;
 #[cfg(test)]
 mod stack_set_tests;
 #[cfg(test)]
@@ -173,6 +176,7 @@ pub const OPERATIONS: &[&[Row]] = &[
     change_set::OPERATIONS,
     drift::OPERATIONS,
     stack_api::OPERATIONS,
+    stack_import::OPERATIONS,
     stack_set_api::OPERATIONS,
     stack_set_drift::OPERATIONS,
     stack_set_reads::OPERATIONS,

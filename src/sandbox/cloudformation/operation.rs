@@ -31,6 +31,9 @@ pub struct Operation {
     pub regions: Vec<RegionRun>,
     /// What became of each instance, by its key.
     pub results: BTreeMap<String, Outcome>,
+    /// The stacks that are imported, by instance key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<String, String>,
     /// What a detection that is over found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Value>,
@@ -43,13 +46,15 @@ pub enum Action {
     Update,
     Delete,
     DetectDrift,
+    Import,
 }
 
 impl Action {
     /// As the API writes it.
     pub fn name(self) -> &'static str {
         match self {
-            Action::Create => "CREATE",
+            // The API's StackSetOperationAction has no word of its own for an import.
+            Action::Create | Action::Import => "CREATE",
             Action::Update => "UPDATE",
             Action::Delete => "DELETE",
             Action::DetectDrift => "DETECT_DRIFT",
@@ -210,6 +215,7 @@ mod tests {
             sequential,
             regions: vec![run("eu-west-1"), run("us-east-1")],
             results: BTreeMap::new(),
+            imports: BTreeMap::new(),
             drift: None,
         }
     }

@@ -64,7 +64,7 @@ pub struct Instance {
     pub stack: Option<String>,
     /// `CURRENT`, `OUTDATED` or `INOPERABLE`.
     pub status: String,
-    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELLED`, `INOPERABLE` or `SKIPPED_SUSPENDED_ACCOUNT`.
+    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELLED`, `INOPERABLE`, `FAILED_IMPORT` or `SKIPPED_SUSPENDED_ACCOUNT`.
     pub detailed: String,
     pub reason: Option<String>,
     pub overrides: BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use super::deployment::{Order, submit};
+use super::deployment::{Order, Overrides, submit};
 use super::operation::Action;
 use super::stack::{invalid, parameters_of, parse, tags_of};
 use super::stack_api::{body, check_capabilities};
@@ -159,16 +159,29 @@ fn ous_of(call: &Call) -> Vec<String> {
         .collect()
 }
 
-fn overrides_of(call: &Call, set: &StackSet) -> Result<Option<BTreeMap<String, String>>, AwsError> {
+/// No list leaves every override as it is; a list is all there are afterwards, those with `UsePreviousValue` as they
+/// were.
+fn overrides_of(call: &Call, set: &StackSet) -> Result<Option<Overrides>, AwsError> {
     if call.get("ParameterOverrides").is_null() {
         return Ok(None);
     }
-    let given = parameters_of(call.list("ParameterOverrides"), &set.parameters);
+    let listed = call.list("ParameterOverrides");
+    let given = parameters_of(listed, &set.parameters);
     let template = parse(set.template()).map_err(|e| invalid(e.0))?;
     let mut all = set.parameters.clone();
     all.extend(given.clone());
     parameters::settle(&template, &all).map_err(|e| invalid(e.0))?;
-    Ok(Some(given))
+    let kept = listed
+        .iter()
+        .filter(|item| item.get("UsePreviousValue").and_then(Value::as_bool) == Some(true))
+        .filter_map(|item| item.get("ParameterKey").and_then(Value::as_str))
+        .map(|key| (key.to_owned(), None));
+    let mut overrides: Overrides = given
+        .into_iter()
+        .map(|(key, value)| (key, Some(value)))
+        .collect();
+    overrides.extend(kept);
+    Ok(Some(overrides))
 }
 
 fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsError> {
@@ -189,6 +202,7 @@ fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
         accounts,
         regions: regions.clone(),
         overrides,
+        imports: BTreeMap::new(),
     };
     let operation = submit(world, &admin, &call.region, &id, order, false)?;
     let set = get_mut(world, &admin, &call.region, &id)?;
@@ -217,6 +231,7 @@ fn update_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
         accounts,
         regions,
         overrides,
+        imports: BTreeMap::new(),
     };
     Ok(json!({"OperationId": submit(world, &admin, &call.region, &id, order, false)?}))
 }
@@ -271,6 +286,7 @@ fn delete_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
         accounts,
         regions: regions.clone(),
         overrides: None,
+        imports: BTreeMap::new(),
     };
     let operation = submit(world, &admin, &call.region, &id, order, false)?;
     if named.is_none() {
@@ -357,6 +373,7 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         accounts,
         regions,
         overrides: None,
+        imports: BTreeMap::new(),
     };
     // The operation first: a refused one must not change the set.
     let operation = submit(world, &admin, &call.region, &id, order, false)?;

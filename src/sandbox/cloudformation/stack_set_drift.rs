@@ -91,6 +91,7 @@ fn detect(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         targets: Value::Null,
         retain: false,
         overrides: None,
+        imports: BTreeMap::new(),
     };
     Ok(json!({"OperationId": submit(world, &admin, &call.region, &id, order, false)?}))
 }

@@ -505,21 +505,17 @@ fn remove_member(world: &mut World, given: &Given<'_>) -> Result<String, PokeErr
             place.1
         )));
     }
-    // AWS refuses while auto-enable is ALL. Turned on again, it brings the member back within a day.
-    let auto = detector(world, &place)?.organization.auto_enable.clone();
-    let auto_enable = |world: &mut World, value: &str| {
-        let input = json!({"DetectorId": id, "AutoEnableOrganizationMembers": value});
-        let operation = "UpdateOrganizationConfiguration";
-        call(world, at(&place), "guardduty", operation, input).map(|_| ())
+    // AWS refuses while auto-enable is ALL: whoever does this turns it off and on again. What that brings back
+    // within a day is not what this is about.
+    let auto = |world: &mut World, value: String| {
+        let region = world.region_mut(&place.0, &place.1).ok();
+        let detector = region.and_then(|region| region.guardduty.detector.as_mut());
+        detector.map(|it| std::mem::replace(&mut it.organization.auto_enable, value))
     };
-    if auto == "ALL" {
-        auto_enable(world, "NONE")?;
-    }
+    let before = auto(world, "NONE".to_owned());
     let input = json!({"DetectorId": id, "AccountIds": [account]});
     call(world, at(&place), "guardduty", "DisassociateMembers", input)?;
-    if auto == "ALL" {
-        auto_enable(world, "ALL")?;
-    }
+    auto(world, before.unwrap_or_default());
     Ok(format!(
         "{} is no member of GuardDuty in {} any more",
         find::shown(world, &account),

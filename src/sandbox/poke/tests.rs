@@ -450,10 +450,9 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
         ),
         case(
             "remove-member payments",
-            &[
-                &format!("{detector}/members/PAYMENTS"),
-                &format!("/accounts/PAYMENTS/regions/{HOME}/guardduty/detector/administrator"),
-            ],
+            &[&format!(
+                "/accounts/PAYMENTS/regions/{HOME}/guardduty/detector/administrator"
+            )],
         ),
         case(
             "delete-destination",

@@ -105,7 +105,11 @@ fn inside<T>(
     (world.into_inner().expect("no panic"), result)
 }
 
-async fn compare(aws: &Aws, subject: &Subject) -> Result<(ChangeGraph, Bindings), String> {
+async fn compare(
+    aws: &Aws,
+    subject: &Subject,
+    whole: bool,
+) -> Result<(ChangeGraph, Bindings), String> {
     let inventory = observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
         .await
         .map_err(|error| error.to_string())?;
@@ -114,15 +118,15 @@ async fn compare(aws: &Aws, subject: &Subject) -> Result<(ChangeGraph, Bindings)
         prune: false,
     };
     let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
-    if !found.problems.is_empty() || !found.blocked.is_empty() {
+    if !found.problems.is_empty() || whole && !found.blocked.is_empty() {
         return Err(format!("{:?} {:?}", found.problems, found.blocked));
     }
     let graph = graph(found.changes).map_err(|error| error.to_string())?;
     Ok((graph, found.bindings))
 }
 
-async fn make(aws: &Aws, subject: &Subject, run: &str) -> Result<Summary, String> {
-    let (graph, bindings) = compare(aws, subject).await?;
+async fn make(aws: &Aws, subject: &Subject, run: &str, whole: bool) -> Result<Summary, String> {
+    let (graph, bindings) = compare(aws, subject, whole).await?;
     if graph.changes().next().is_none() {
         return Ok(Summary::default());
     }
@@ -144,11 +148,20 @@ async fn make(aws: &Aws, subject: &Subject, run: &str) -> Result<Summary, String
     Ok(summary)
 }
 
-/// `orgstrap apply`.
+/// `orgstrap apply` of a plan that can be applied whole.
 pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> Run {
+    run(subject, world, connection, true)
+}
+
+/// `orgstrap apply`, also where something stays as it is because it cannot be changed.
+pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Connection) -> Run {
+    run(subject, world, connection, false)
+}
+
+fn run(subject: &Subject, world: World, connection: Connection, whole: bool) -> Run {
     let connection = Arc::new(connection);
     let (world, result) = inside(subject, world, &connection, async |aws, run| {
-        let ended = make(aws, subject, run).await;
+        let ended = make(aws, subject, run, whole).await;
         (ended, aws.throttled().values().sum())
     });
     let (ended, throttled) = result.unwrap_or((Err("killed".to_owned()), 0));
