@@ -413,7 +413,7 @@ impl Hand<'_> {
     }
 
     /// Waits until no other operation works on the set: auto-deployment, a person, an earlier run.
-    async fn await_other_operations(&self, name: &str) -> Result<(), Failure> {
+    pub(super) async fn await_other_operations(&self, name: &str) -> Result<(), Failure> {
         let doing = || format!("waiting for other operations on {name}");
         let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
         while let Some(action) = self.operation_under_way(name).await.doing(doing)? {
