@@ -176,9 +176,15 @@ fn told(
                     ))
                 })
                 .collect();
+            let import = match place {
+                Place::Member(..) => {
+                    "; if a stack made them, the stack set can take that in: `existing_stacks`"
+                }
+                Place::Management(_) => "",
+            };
             format!(
                 "`existing_recorders` in the baseline's table decides for all accounts: \"replace\" removes them \
-                 before{adopt}; for this one alone run in it {}",
+                 before{adopt}{import}; for this one alone run in it {}",
                 commands.join(", then ")
             )
         }
