@@ -333,7 +333,7 @@ impl<'a, 'c> Set<'a, 'c> {
             for key in met.passing(self.ctx, &reach.ous) {
                 if !reach.expect.contains(&key) && !reach.except.contains(&key) {
                     wave.except.push(account(key));
-                    fields.push(set("left out until it moves", key.as_str()));
+                    fields.push(set("left out too", key.as_str()));
                 }
             }
         }
