@@ -300,7 +300,8 @@ impl<'c> Met<'c> {
         }
     }
 
-    /// The accounts where something was met that lie in these OUs now, whatever the plan says.
+    /// The accounts where something was met that an operation on these OUs would reach, whatever stage is theirs:
+    /// those below, and those that are yet to move away.
     pub(super) fn passing(&self, ctx: &Context<'_>, ous: &[&OuPath]) -> Vec<&'c AccountKey> {
         let lies_in = |key: &AccountKey| {
             let Standing::Present(facts) = ctx.standing(key) else {

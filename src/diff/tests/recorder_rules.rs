@@ -113,6 +113,22 @@ fn one_account_holds_up_only_itself_in_the_first_rollout() {
     assert_eq!(converges(&wanted, inventory), told);
 }
 
+/// The OU of a later stage is reached whole, with what lies below and had its turn before.
+#[test]
+fn an_account_is_left_out_of_the_stage_above_too() {
+    let wanted = asked(ExistingRecorders::Keep);
+    let mut inventory = fresh(&wanted);
+    for in_region in REGIONS {
+        let place = at(&inventory, "payments-dev", in_region);
+        inventory.recorders.insert(place, there("mine", "mine"));
+    }
+    let found = compare(&wanted, &inventory);
+    let last = wave(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(last.ous, ous(&["Security", "Workloads"]));
+    assert_eq!(last.except, ids(&["payments-dev"]));
+    converges(&wanted, inventory);
+}
+
 /// Also one of the baseline's own name: nobody has said that the stack may have it.
 #[test]
 fn what_is_kept_has_any_name_and_may_be_a_channel_alone() {
