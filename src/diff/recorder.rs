@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::context::Context;
+use super::context::{Context, Standing};
 use super::findings::Findings;
 use super::tools::owner_of_stack;
 use crate::baseline::{ExistingRecorders, makes_recorder};
@@ -298,6 +298,25 @@ impl<'c> Met<'c> {
                 "the account is not in the plan; it is left out of the baseline's rollout",
             );
         }
+    }
+
+    /// The accounts where something was met that lie in these OUs now, whatever the plan says.
+    pub(super) fn passing(&self, ctx: &Context<'_>, ous: &[&OuPath]) -> Vec<&'c AccountKey> {
+        let lies_in = |key: &AccountKey| {
+            let Standing::Present(facts) = ctx.standing(key) else {
+                return false;
+            };
+            let paths = ctx.ous.as_ref().ok().map(|ous| &ous.paths);
+            let path = paths.and_then(|paths| paths.get(facts.parent.as_str()));
+            path.is_some_and(|path| ous.iter().any(|ou| ou.contains(path)))
+        };
+        let met: BTreeSet<&'c AccountKey> = self
+            .left_out
+            .keys()
+            .chain(self.to_remove.keys())
+            .copied()
+            .collect();
+        met.into_iter().filter(|key| lies_in(key)).collect()
     }
 
     /// Those that are not in the plan and lie in these OUs.

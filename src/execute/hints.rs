@@ -257,11 +257,11 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
     ),
     (
         "MaxNumberOfConfigurationRecordersExceeded",
-        "the account has a Config recorder of its own in this Region; delete it (`aws configservice delete-configuration-recorder`) or take it out of the baseline",
+        "the account has a Config recorder of its own in this Region; `existing_recorders` in the baseline's table says what becomes of it, and plan tells of it",
     ),
     (
         "MaxNumberOfDeliveryChannelsExceeded",
-        "the account has a Config delivery channel of its own in this Region; delete it or take it out of the baseline",
+        "the account has a Config delivery channel of its own in this Region; `existing_recorders` in the baseline's table says what becomes of it, and plan tells of it",
     ),
     (
         "InsufficientDeliveryPolicy",

@@ -10,7 +10,7 @@ use super::*;
 use crate::aws::Caller;
 use crate::aws::testing::{Answer, Asked, aws};
 use crate::change::{
-    Act, Address, Attribute, Bindings, Change, GuardDutyMember, StackSetAct, Verb, Wave,
+    Act, Address, Attribute, Bindings, Change, GuardDutyMember, StackSetAct, Successor, Verb, Wave,
 };
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
@@ -473,4 +473,84 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
         })
         .collect();
     assert_eq!(tokens.len(), 2, "{tokens:?}");
+}
+
+fn remove_recorder() -> (Address, Act) {
+    let region: crate::plan::Region = "eu-west-1".parse().unwrap();
+    let place = crate::change::Place::Member("shop".parse().unwrap(), region.clone());
+    let act = Act::RemoveRecorder {
+        account: "222222222222".into(),
+        region,
+        recorder: Some("mine".to_owned()),
+        channel: Some("mine".to_owned()),
+        successor: Successor::StackSet("orgstrap-config".to_owned()),
+    };
+    (Address::ExistingRecorder(place), act)
+}
+
+/// Config as it answers in an account with this recorder and, beside others', this stack.
+fn config(recorder: &'static str, stack: &'static str) -> impl FnMut(&Asked) -> Option<Answer> {
+    move |asked| match asked.operation.as_str() {
+        "DescribeStacks" => xml(
+            "DescribeStacks",
+            &format!(
+                "<Stacks><member><StackName>{stack}</StackName><StackStatus>CREATE_IN_PROGRESS</StackStatus>\
+                 <CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks>"
+            ),
+        ),
+        "DescribeConfigurationRecorders" => Some(Answer::json(json!({
+            "ConfigurationRecorders": [
+                {"name": "AWSConfigurationRecorderForInspector_1"}, {"name": recorder},
+            ],
+        }))),
+        "StopConfigurationRecorder" | "DeleteDeliveryChannel" | "DeleteConfigurationRecorder" => {
+            Some(Answer::json(json!({})))
+        }
+        _ => None,
+    }
+}
+
+/// The stack set's own stack, and that of another whose name begins the same.
+const OWN: &str = "StackSet-orgstrap-config-0f0f0f0f-0000-4000-8000-000000000000";
+const OTHER: &str = "StackSet-orgstrap-config-rules-0f0f0f0f-0000-4000-8000-000000000000";
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_is_stopped_before_its_channel_goes_and_goes_last() {
+    let (address, act) = remove_recorder();
+    let mut answers = config("mine", OTHER);
+    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    assert!(result.is_ok(), "{result:?}");
+    let changes = ["Stop", "Delete"];
+    let made = asked.iter().map(|(name, _)| name.as_str());
+    let made: Vec<&str> = made
+        .filter(|name| changes.iter().any(|change| name.starts_with(change)))
+        .collect();
+    let order = [
+        "StopConfigurationRecorder",
+        "DeleteDeliveryChannel",
+        "DeleteConfigurationRecorder",
+    ];
+    assert_eq!(made, order);
+}
+
+/// A run that was killed left the stack to AWS: what records there now may be its recorder.
+#[tokio::test(start_paused = true)]
+async fn the_recorder_of_the_stack_that_came_meanwhile_is_left_alone() {
+    let (address, act) = remove_recorder();
+    let mut answers = config("mine", OWN);
+    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "StopConfigurationRecorder"), 0);
+    assert_eq!(count(&asked, "DeleteConfigurationRecorder"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_was_not_shown_is_not_removed() {
+    let (address, act) = remove_recorder();
+    let mut answers = config("another", OTHER);
+    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    let failed = result.unwrap_err();
+    assert!(failed.said.contains("`another`"), "{}", failed.said);
+    assert_eq!(count(&asked, "StopConfigurationRecorder"), 0);
+    assert_eq!(count(&asked, "DeleteDeliveryChannel"), 0);
 }

@@ -206,6 +206,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         baselines.extend(adopted.map(|options| (trails::BASELINE.to_owned(), options)));
     }
     let policies = policies::policies(inventory, organization, ous, &keys, &mut remarks);
+    recorders(inventory, &mut remarks);
     let (trusted_access, delegated_administrators) = services(inventory, &keys, &mut remarks);
     let mut ou_tables: BTreeMap<OuPath, OuTable<'_>> = BTreeMap::new();
     for facts in ous.values() {
@@ -469,6 +470,25 @@ fn not_read(what: &str, why: &Unread) -> Remark {
     Remark {
         kind: RemarkKind::Unread,
         text: format!("{what} ({}): {}", why.operation, why.because),
+    }
+}
+
+/// Recorders that orgstrap did not make, where they were asked for: where its baseline is partly there.
+fn recorders(inventory: &Inventory, remarks: &mut Vec<Remark>) {
+    let there = inventory.recorders.iter();
+    let there: Vec<String> = there
+        .filter(|(_, seen)| seen.known().is_some_and(|facts| !facts.is_empty()))
+        .map(|(at, _)| String::from(at.clone()))
+        .collect();
+    if !there.is_empty() {
+        remarks.push(Remark {
+            kind: RemarkKind::LeftOut,
+            text: format!(
+                "recorders or delivery channels of AWS Config that are not the baseline's, in {}; \
+                 `existing_recorders` in [baseline.config] says what becomes of them",
+                there.join(", ")
+            ),
+        });
     }
 }
 

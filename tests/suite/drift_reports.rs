@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use orgstrap::drift::{Findings, Kind, Severity};
+use orgstrap::plan;
 use orgstrap::report::{drift_heat, drift_html, drift_junit, drift_markdown, drift_sarif};
 use serde_json::Value;
 
@@ -320,6 +321,26 @@ fn html_of_the_sample() {
 }
 
 /// Nothing that a browser would fetch, and nothing that the page's own policy would stop.
+/// The management account has no entry in a plan, and is no stranger; an account may lie in no OU.
+#[test]
+fn html_s_tree_has_every_account_in_its_place() {
+    let mut sample = sample();
+    let management = sample.findings.management_account.clone();
+    let accounts = &mut sample.findings.accounts;
+    accounts.insert("the-payer".to_owned(), Some(management));
+    accounts.insert("at-the-root".to_owned(), None);
+    let root = plan::OuPath::root();
+    let tree = &mut sample.tree;
+    tree.ous.insert(root.clone());
+    tree.accounts.insert("at-the-root".to_owned(), root);
+    let html = drift_html::render(&sample.view());
+    let (_, tree) = html.split_once("<ul class=\"tree\">").expect("a tree");
+    let (above, _) = tree.split_once("<details").expect("OUs");
+    for name in ["the-payer", "at-the-root"] {
+        assert!(above.contains(name), "{name}: {above}");
+    }
+}
+
 #[test]
 fn html_needs_nothing_else() {
     let html = drift_html::render(&sample().view());

@@ -21,6 +21,13 @@ const REGION: &str = "us-east-1";
 const ABROAD: &str = "999999999999";
 
 fn subject(baselines: &str) -> Subject {
+    planned(&["shop", "office"], baselines)
+}
+
+/// A plan with these accounts in `Work`.
+fn planned(workers: &[&str], baselines: &str) -> Subject {
+    let table = |name: &&str| format!("[account.{name}]\nou = \"Work\"\n");
+    let workers: String = workers.iter().map(table).collect();
     let text = format!(
         r#"
 [organization]
@@ -35,11 +42,7 @@ email = "aws+{{account}}@example.com"
 ou = "Security"
 [account.security]
 ou = "Security"
-[account.shop]
-ou = "Work"
-[account.office]
-ou = "Work"
-{baselines}
+{workers}{baselines}
 "#
     );
     let folder = tempfile::tempdir().expect("a folder");
@@ -164,6 +167,26 @@ fn one_account_that_has_a_recorder_keeps_it_and_holds_up_only_itself() {
     assert!(run.ended.expect("applied").is_success());
     assert!(is_the_baselines(&run.world, &shop));
     assert_eq!(instances(&run.world).len(), 4);
+}
+
+/// The first rollout names the OU, and with it an account that nobody has put into the plan.
+#[test]
+fn an_account_not_in_the_plan_keeps_its_recorder_and_fails_no_stack() {
+    let subject = planned(
+        &["shop"],
+        "[baseline.config]\nexisting_recorders = \"replace\"",
+    );
+    let mut world = bare();
+    let office = id(&world, "office");
+    put_recorder(&mut world, &office, "theirs", "theirs");
+    let world = applied(&subject, world);
+    assert_eq!(recorded(&world, &office).0, "theirs");
+    let others = ["log-archive", "security", "shop"].map(|name| id(&world, name));
+    assert_eq!(instances(&world), others.into());
+    let (findings, world) = inside::drift(&subject, world);
+    let drifted = findings.findings.iter().filter(|f| f.kind == Kind::Drift);
+    assert_eq!(drifted.count(), 0);
+    changes_nothing(&subject, world);
 }
 
 #[test]

@@ -244,10 +244,14 @@ impl<'a, 'c> Set<'a, 'c> {
                 leaving: BTreeSet::new(),
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
-            let address = self.rollout(number);
-            let needs: Vec<Address> = before.into_iter().collect();
-            self.create_instances(found, &address, &reach, &met, &reason, &needs);
-            found.bring_up.insert(address.clone());
+            let mut address = self.rollout(number);
+            let needs: Vec<Address> = before.clone().into_iter().collect();
+            if reach.reaches_nobody() {
+                address = before.clone().unwrap_or_else(|| self.address());
+            } else {
+                self.create_instances(found, &address, &reach, &met, &reason, &needs);
+                found.bring_up.insert(address.clone());
+            }
             for key in except {
                 let taken = met.left_out.get(key);
                 let free = self.wanted.regions.iter();
@@ -325,6 +329,12 @@ impl<'a, 'c> Set<'a, 'c> {
             for stranger in met.strangers_in(&reach.ous) {
                 wave.except.push(Text::literal(stranger.as_str()));
                 fields.push(set("left out too", stranger.as_str()));
+            }
+            for key in met.passing(self.ctx, &reach.ous) {
+                if !reach.expect.contains(&key) && !reach.except.contains(&key) {
+                    wave.except.push(account(key));
+                    fields.push(set("left out too", key.as_str()));
+                }
             }
         }
         let act = Act::CreateStackInstances {
@@ -576,6 +586,9 @@ impl<'a, 'c> Set<'a, 'c> {
                 let reason = format!("instances of stage {number} are missing");
                 (Address::RolloutRepair(self.name.clone(), number), reason)
             };
+            if reach.reaches_nobody() {
+                continue;
+            }
             self.create_instances(found, &address, &reach, met, &reason, &needs);
             if first {
                 found.bring_up.insert(address.clone());
@@ -686,6 +699,11 @@ pub(super) fn is_mending(fields: &[FieldChange]) -> bool {
 }
 
 impl Reach<'_> {
+    /// Whether all accounts are left out: what AWS makes of an operation without any is documented nowhere.
+    fn reaches_nobody(&self) -> bool {
+        self.expect.is_empty() && !self.except.is_empty()
+    }
+
     /// The whole set: only for one without instances.
     fn nothing() -> Self {
         Reach {

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::random::{disturb, random_plan, random_wanted};
+use super::random::{disturb, random_plan, random_wanted, recorders_that_were_there};
 use super::samples::*;
 use super::simulate::{Simulation, empty};
 use crate::baseline::Wanted;
@@ -38,13 +38,17 @@ impl Case {
                 disturb(rng, &mut inventory);
             }
         }
+        let plan = if same { before } else { random_plan(rng) };
+        let mut wanted = match same {
+            true => wanted_before,
+            false => random_wanted(rng),
+        };
+        if rng.u8(..3) == 0 {
+            recorders_that_were_there(rng, &plan, &mut wanted, &mut inventory);
+        }
         Case {
-            plan: if same { before } else { random_plan(rng) },
-            wanted: if same {
-                wanted_before
-            } else {
-                random_wanted(rng)
-            },
+            plan,
+            wanted,
             inventory,
             options: DiffOptions {
                 create_organization: true,

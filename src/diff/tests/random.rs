@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::samples::*;
 use super::simulate::{ROOT, current, known, member};
 use super::simulate_stacks::leave_targets;
-use crate::baseline::Wanted;
+use crate::baseline::{ExistingRecorders, Wanted};
 use crate::change::OWNERSHIP_TAG;
 use crate::inventory::*;
 use crate::plan::*;
@@ -153,6 +153,46 @@ pub(super) fn random_wanted(rng: &mut Rng) -> Wanted {
 fn pick<'a, K: Ord, V>(rng: &mut Rng, map: &'a mut BTreeMap<K, V>) -> Option<&'a mut V> {
     let at = rng.usize(..map.len().max(1));
     map.values_mut().nth(at)
+}
+
+/// A stack set brings recorders, and some of the plan's accounts that have no instance of it have their own, which
+/// are to be replaced.
+pub(super) fn recorders_that_were_there(
+    rng: &mut Rng,
+    plan: &OrgPlan,
+    wanted: &mut Wanted,
+    inventory: &mut Inventory,
+) {
+    let Some(set) = wanted.stack_sets.get_mut(&name("config-recorder")) else {
+        return;
+    };
+    set.template = "Resources: {R: {Type: AWS::Config::ConfigurationRecorder}}\n".to_owned();
+    set.existing_recorders = ExistingRecorders::Replace;
+    let sets = known(&mut inventory.stack_sets);
+    let instances = sets
+        .get_mut(&set.full_name)
+        .map(|set| known(&mut set.instances));
+    let mut places = BTreeSet::new();
+    for facts in known(&mut inventory.accounts).values() {
+        let planned = plan.accounts.values().any(|one| one.name == facts.name);
+        for region in &set.regions {
+            let at = AccountRegion {
+                account: facts.id.clone(),
+                region: region.clone(),
+            };
+            let there = instances.as_ref().is_some_and(|all| all.contains_key(&at));
+            if planned && !there && rng.bool() {
+                places.insert(at);
+            }
+        }
+    }
+    for at in places {
+        let facts = RecorderFacts {
+            recorder: rng.bool().then(|| "mine".to_owned()),
+            channel: rng.bool().then(|| "mine".to_owned()),
+        };
+        inventory.recorders.insert(at, Seen::Known(facts));
+    }
 }
 
 /// One thing that people do by hand, or that fails halfway.

@@ -123,6 +123,15 @@ fn what_is_kept_has_any_name_and_may_be_a_channel_alone() {
         inventory.recorders.insert(place, facts);
         let found = compare(&wanted, &inventory);
         assert_eq!(blocked(&found), ["existing recorder in play/us-east-1"]);
+        // It is alone in its stage, so that there is no operation on its OU, and nobody waits for one.
+        let first = "rollout of config-recorder, stage 1".to_owned();
+        assert!(!addresses(&found).contains(&first));
+        let second = change(&found, "rollout of config-recorder, stage 2");
+        assert!(
+            second
+                .needs
+                .contains(&Address::StackSet(name("config-recorder")))
+        );
         // Its other Region is rolled out by itself.
         let apart = wave(&found, "rollout of config-recorder to account play");
         assert_eq!(apart.accounts, ids(&["play"]));
@@ -256,8 +265,8 @@ fn what_could_not_be_read_is_left_out_and_told_as_unread() {
     inventory.recorders.insert(place, unread());
     let found = compare(&wanted, &inventory);
     assert!(found.blocked[0].is_unread());
-    let first = wave(&found, "rollout of config-recorder, stage 1");
-    assert_eq!((first.except, first.expect), (ids(&["play"]), vec![]));
+    let apart = wave(&found, "rollout of config-recorder to account play");
+    assert_eq!(apart.regions, BTreeSet::from([region("eu-west-1")]));
 }
 
 /// AWS's auto-deployment begins as soon as the account is moved.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, current, known};
+use crate::baseline::makes_recorder;
 use crate::change::{Act, Address, Attribute, Change, StackAct, Successor, Text, Wave};
 use crate::inventory::*;
 use crate::plan::AccountId;
@@ -115,7 +116,10 @@ impl Simulation {
                             account: account.clone(),
                             region: region.clone(),
                         };
-                        let there = self.inventory.recorders.remove(&at);
+                        let there = match makes_recorder(&facts.template) {
+                            true => self.inventory.recorders.remove(&at),
+                            false => None,
+                        };
                         if let Some(Seen::Known(there)) = there {
                             let other = |name: &String| name != "default";
                             let mut names = there.recorder.iter().chain(&there.channel);

@@ -15,6 +15,8 @@ struct Tree<'a> {
     below: BTreeMap<Option<OuPath>, Vec<&'a OuPath>>,
     /// Accounts by OU, as numbers of rows; `None` holds those of which the plan knows no OU.
     accounts: BTreeMap<Option<&'a OuPath>, Vec<usize>>,
+    /// The management account, which has no entry in a plan.
+    management: Vec<usize>,
     /// Findings about an OU itself.
     own: BTreeMap<String, Status>,
 }
@@ -24,18 +26,27 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
         page,
         below: BTreeMap::new(),
         accounts: BTreeMap::new(),
+        management: Vec::new(),
         own: BTreeMap::new(),
     };
+    let root = OuPath::root();
+    let findings = page.view.findings;
     for ou in &page.view.tree.ous {
-        tree.below.entry(ou.parent()).or_default().push(ou);
+        if !ou.is_root() {
+            tree.below.entry(ou.parent()).or_default().push(ou);
+        }
     }
     for (number, row) in page.grid.rows.iter().enumerate() {
         if let Some(account) = row.account {
             let ou = page.view.tree.accounts.get(account);
-            tree.accounts.entry(ou).or_default().push(number);
+            let id = findings.accounts.get(account).and_then(Option::as_ref);
+            match id == Some(&findings.management_account) && ou.is_none() {
+                true => tree.management.push(number),
+                false => tree.accounts.entry(ou).or_default().push(number),
+            }
         }
     }
-    for finding in &page.view.findings.findings {
+    for finding in &findings.findings {
         if let (None, Some(ou)) = (&finding.place.account, &finding.place.ou) {
             let own = tree.own.entry(ou.clone()).or_insert(Status::Clear);
             *own = own.worse(Status::of(finding));
@@ -51,6 +62,9 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
     html! {
         ul.tree {
             @if let Some((number, row)) = organization { (tree.account(number, row)) }
+            @for &number in tree.management.iter().chain(tree.accounts.get(&Some(&root)).into_iter().flatten()) {
+                @if let Some(row) = page.grid.rows.get(number) { (tree.account(number, row)) }
+            }
             @for ou in tree.below.get(&None).into_iter().flatten() { (tree.ou(ou)) }
             @if !strangers.is_empty() {
                 li {
