@@ -184,13 +184,12 @@ impl<'a> Detecting<'a> {
             found.add(
                 drift.stack_resource_drift_status(),
                 drift.drift_status_reason(),
-                ResourceDrift {
-                    logical_id: drift.logical_resource_id().unwrap_or_default().to_owned(),
-                    kind: drift.resource_type().unwrap_or_default().to_owned(),
-                    physical_id: drift.physical_resource_id().unwrap_or_default().to_owned(),
-                    deleted: false,
-                    properties: drift.property_differences().iter().map(property).collect(),
-                },
+                resource(
+                    drift.resource_type(),
+                    drift.logical_resource_id(),
+                    drift.physical_resource_id(),
+                    drift.property_differences(),
+                ),
             );
         }
         Ok(found)
@@ -361,13 +360,12 @@ impl<'a> Detecting<'a> {
             found.add(
                 drift.stack_resource_drift_status(),
                 None,
-                ResourceDrift {
-                    logical_id: drift.logical_resource_id().unwrap_or_default().to_owned(),
-                    kind: drift.resource_type().unwrap_or_default().to_owned(),
-                    physical_id: drift.physical_resource_id().unwrap_or_default().to_owned(),
-                    deleted: false,
-                    properties: drift.property_differences().iter().map(property).collect(),
-                },
+                resource(
+                    drift.resource_type(),
+                    drift.logical_resource_id(),
+                    drift.physical_resource_id(),
+                    drift.property_differences(),
+                ),
             );
         }
         Ok(found)
@@ -440,6 +438,23 @@ fn wanted() -> Vec<StackResourceDriftStatus> {
         StackResourceDriftStatus::Deleted,
         StackResourceDriftStatus::UnknownValue,
     ]
+}
+
+/// A resource as both of CloudFormation's answers tell it.
+fn resource(
+    kind: Option<&str>,
+    logical_id: Option<&str>,
+    physical_id: Option<&str>,
+    properties: &[PropertyDifference],
+) -> ResourceDrift {
+    let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    ResourceDrift {
+        logical_id: own(logical_id),
+        kind: own(kind),
+        physical_id: own(physical_id),
+        deleted: false,
+        properties: properties.iter().map(property).collect(),
+    }
 }
 
 fn property(difference: &PropertyDifference) -> PropertyDrift {

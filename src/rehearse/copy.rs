@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory,
+    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Kind,
     OrganizationFacts, Seen, StackFacts, StackSetFacts,
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
@@ -53,7 +53,7 @@ pub fn copy(
     copy.builder.account_quota(NO_QUOTA);
     for operation in unread(inventory) {
         copy.missing.push(format!(
-            "{operation} was not read; the copy has nothing of it"
+            "{operation} could not be read, or not everywhere; the copy lacks the rest"
         ));
     }
     if let Seen::Known(Some(found)) = &inventory.organization {
@@ -79,41 +79,11 @@ struct Copy<'a> {
     missing: Vec<String>,
 }
 
-/// What was not read as a whole, by operation.
+/// What was not read, by operation.
 fn unread(inventory: &Inventory) -> BTreeSet<&str> {
-    let mut found: Vec<Option<&crate::inventory::Unread>> = vec![
-        inventory.organization.unread(),
-        inventory.accounts.unread(),
-        inventory.ous.unread(),
-        inventory.policies.unread(),
-        inventory.trusted_access.unread(),
-        inventory.delegated_administrators.unread(),
-        inventory.stack_sets_access.unread(),
-        inventory.service_linked_roles.unread(),
-        inventory.stack_sets.unread(),
-    ];
-    found.extend(inventory.stacks.values().map(Seen::unread));
-    found.extend(
-        inventory
-            .existing_stacks
-            .values()
-            .map(ExistingStack::unread),
-    );
-    found.extend(inventory.contacts.values().map(Seen::unread));
-    for facts in inventory.preparation.values() {
-        found.push(facts.alias.as_ref().and_then(Seen::unread));
-        found.push(facts.password_policy.as_ref().and_then(Seen::unread));
-        found.push(facts.regions.as_ref().and_then(Seen::unread));
-    }
-    found.push(inventory.root_access.as_ref().and_then(Seen::unread));
-    found.push(inventory.trails.as_ref().and_then(Seen::unread));
-    for guardduty in inventory.guardduty.values() {
-        found.push(guardduty.administrator.unread());
-        found.push(guardduty.detector.unread());
-    }
-    found
+    Kind::OF_INVENTORY
         .into_iter()
-        .flatten()
+        .flat_map(|kind| inventory.unread(kind))
         .map(|unread| unread.operation.as_str())
         .collect()
 }

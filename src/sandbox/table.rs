@@ -19,7 +19,6 @@ pub type Row = (&'static str, &'static str, Handler);
 const ROWS: &[&[Row]] = &[
     super::sts::OPERATIONS,
     super::account::OPERATIONS,
-    super::iam::OPERATIONS,
     super::ssm::OPERATIONS,
     super::automation::OPERATIONS,
     super::tagging::OPERATIONS,
@@ -52,6 +51,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
     super::organizations::OPERATIONS
         .iter()
         .chain(super::cloudformation::OPERATIONS)
+        .chain(super::iam::OPERATIONS)
         .chain(ROWS)
         .flat_map(|rows| rows.iter())
 }

@@ -417,6 +417,7 @@ def cloudformation(place):
     call("cloudformation:ListStackSets", Status="ACTIVE", hide=["StackSetId"])
     call("cloudformation:ListStackInstances none", StackSetName="conformance")
     call("cloudformation:DescribeStackSetOperation unknown", StackSetName="conformance", OperationId="nothing")
+    call("cloudformation:ImportStacksToStackSet unknown", StackSetName="conformance", StackIds=["nothing"])
     call("cloudformation:DeleteStackSet", StackSetName="conformance")
     place.raw("cloudformation", "CreateStackSet", StackSetName="twice", TemplateBody=TEMPLATE)
     call("cloudformation:CreateStackSet again", StackSetName="twice", TemplateBody=TEMPLATE, hide=["StackSetId"])

@@ -9,7 +9,7 @@ use crate::change::{Act, Address, FieldChange, Verb};
 use crate::diff::account::{not_asked, prepare};
 use crate::diff::context::{Standing, marked};
 use crate::diff::document::same_template;
-use crate::diff::findings::{Findings, becomes, set};
+use crate::diff::findings::{self, Findings, becomes};
 use crate::diff::recorder;
 use crate::diff::stack::parameters;
 use crate::inventory::{AccountRegion, ExistingStack, InstanceFacts, Seen, StackFacts};
@@ -340,7 +340,7 @@ fn stack(
         );
     }
     let region = id.region();
-    let mut fields = vec![set_stack(region, id)];
+    let mut fields = vec![findings::set(&format!("stack in {region}"), name)];
     if !same_template(template, &set.wanted.template) {
         let after = set.wanted.template.as_str();
         fields.push(becomes(&format!("template in {region}"), template, after));
@@ -359,8 +359,4 @@ fn stack(
         after: None,
     }));
     Named::Ready(fields)
-}
-
-fn set_stack(region: &Region, id: &StackId) -> FieldChange {
-    set(&format!("stack in {region}"), id.to_string())
 }
