@@ -233,6 +233,13 @@ pub(super) fn choose(
     }
 }
 
+impl OptionValue {
+    /// Whether a boolean option is on.
+    pub fn is_on(&self) -> bool {
+        matches!(self, OptionValue::Boolean(true))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

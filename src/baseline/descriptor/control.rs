@@ -6,7 +6,9 @@ use toml::de::DeValue;
 
 use super::super::control::{ControlFix, ControlSpec, ExpectedSpec, ResourceRef, Scope};
 use super::super::reader::{Found, Table, did_you_mean};
-use super::{AccountRef, Parser, StackSetSpec, StackSpec, json};
+use super::super::words::Words;
+use super::parser::{Parser, json};
+use super::{AccountRef, StackSetSpec, StackSpec};
 use crate::drift::Severity;
 use crate::inventory::Probe;
 
@@ -189,7 +191,7 @@ impl<'s> Parser<'s, '_> {
         &mut self,
         table: &Table<'_, 's>,
         probe: Option<Probe>,
-    ) -> BTreeMap<String, super::Words> {
+    ) -> BTreeMap<String, Words> {
         let what = "`arguments` of `[[control]]`";
         let mut found = BTreeMap::new();
         let known = probe.map_or(&[][..], Probe::arguments);

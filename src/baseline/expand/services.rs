@@ -1,0 +1,169 @@
+//! What baselines ask of services beside stacks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Chosen, Expansion, about};
+use crate::baseline::option::OptionValue;
+use crate::baseline::{GuardDutyExport, WantedGuardDuty, WantedTrail};
+use crate::change::Bindings;
+
+impl Expansion<'_> {
+    pub(super) fn preparations(&mut self, baseline: &Chosen<'_>) {
+        let descriptor = &baseline.descriptor;
+        if let Some(words) = &descriptor.audit_role {
+            let role = self.fill(baseline, words, None);
+            match role.value(&Bindings::default()) {
+                Ok(role) => self.wanted.audit_role = Some(role),
+                Err(_) => {
+                    let message = "`audit_role` must be known before anything is made".to_owned();
+                    self.problem(baseline, message, None);
+                }
+            }
+        }
+        self.wanted
+            .trusted_access
+            .extend(descriptor.trusted_access.iter().cloned());
+        self.wanted
+            .service_linked_roles
+            .extend(descriptor.service_linked_roles.iter().cloned());
+        self.wanted
+            .management_service_linked_roles
+            .extend(descriptor.management_service_linked_roles.iter().cloned());
+        for delegation in &descriptor.delegated_administrators {
+            if !baseline.on(delegation.when.as_ref()) {
+                continue;
+            }
+            if let Some(key) =
+                self.member(baseline, &delegation.account, "a delegated administrator")
+            {
+                self.wanted
+                    .delegated_administrators
+                    .insert((delegation.principal.clone(), key));
+            }
+        }
+    }
+
+    pub(super) fn guardduty(&mut self, baseline: &Chosen<'_>) {
+        let Some(spec) = &baseline.descriptor.guardduty else {
+            return;
+        };
+        if self.wanted.guardduty.is_some() {
+            let message = "another baseline of the plan has GuardDuty settings too".to_owned();
+            self.problem(baseline, message, None);
+            return;
+        }
+        let Some(administrator) =
+            self.member(baseline, &spec.administrator, "GuardDuty's administrator")
+        else {
+            return;
+        };
+        let unmanaged = baseline.list(spec.unmanaged_features.as_ref());
+        let mut settings = |option: Option<&String>| -> BTreeMap<String, bool> {
+            let on = baseline.list(option);
+            let both: Vec<&str> = on.intersection(&unmanaged).copied().collect();
+            if let (Some(option), false) = (option, both.is_empty()) {
+                let message = format!("`{}` is both on and unmanaged", both.join("`, `"));
+                self.problems
+                    .push(about(baseline.name, Some(option.clone()), (message, None)));
+            }
+            baseline
+                .values(option)
+                .filter(|feature| !unmanaged.contains(feature))
+                .map(|feature| (feature.to_owned(), on.contains(feature)))
+                .collect()
+        };
+        let features = settings(Some(&spec.features));
+        let detector_features = settings(spec.detector_features.as_ref());
+        let export = spec
+            .export
+            .as_ref()
+            .filter(|export| baseline.on(export.when.as_ref()))
+            .map(|export| GuardDutyExport {
+                bucket_arn: self.fill(baseline, &export.bucket_arn, None),
+                key_arn: self.fill(baseline, &export.key_arn, None),
+            });
+        let replaced = match spec
+            .replace_administrator
+            .as_ref()
+            .and_then(|option| Some((option, baseline.options.get(option)?)))
+        {
+            Some((option, OptionValue::String(words))) if words.literal() != Some("") => {
+                let id = words.literal().and_then(|text| text.parse().ok());
+                if id.is_none() {
+                    let complaint = ("must be an account id of 12 digits".to_owned(), None);
+                    self.problems
+                        .push(about(baseline.name, Some(option.clone()), complaint));
+                }
+                id
+            }
+            _ => None,
+        };
+        self.wanted.guardduty = Some(WantedGuardDuty {
+            replaced,
+            regions: self.regions(baseline, &spec.region),
+            administrator,
+            features,
+            detector_features,
+            export,
+        });
+    }
+
+    pub(super) fn trail(&mut self, baseline: &Chosen<'_>) {
+        let Some(spec) = &baseline.descriptor.trail else {
+            return;
+        };
+        if self.wanted.trail.is_some() {
+            let message = "another baseline of the plan has an organization trail too".to_owned();
+            self.problem(baseline, message, None);
+            return;
+        }
+        let named = |option: &String| -> BTreeSet<String> {
+            let names = baseline.list(Some(option)).into_iter();
+            names.map(str::to_owned).collect()
+        };
+        let (kept, replaced) = (named(&spec.keep), named(&spec.replace));
+        let adopted = baseline
+            .options
+            .get(&spec.adopt)
+            .is_some_and(OptionValue::is_on);
+        let name = self.fill(baseline, &spec.name, None);
+        let own = name.value(&Bindings::default()).unwrap_or_default();
+        let both = kept.intersection(&replaced).cloned();
+        let adopted_too = replaced.iter().filter(|one| adopted && **one == own);
+        for trail in both.chain(adopted_too.cloned()).collect::<BTreeSet<_>>() {
+            let message = format!("the trail `{trail}` is to stay and to be replaced");
+            self.problems.push(about(
+                baseline.name,
+                Some(spec.replace.clone()),
+                (message, None),
+            ));
+        }
+        let stack = self
+            .places
+            .get(&spec.stack)
+            .and_then(|(places, _)| places.first())
+            .map(|place| (place.clone(), spec.stack.clone()));
+        self.wanted.trail = Some(WantedTrail {
+            name,
+            stack,
+            kept,
+            replaced,
+        });
+    }
+
+    /// An account has one detector a Region, and auto-enable makes it: a second creation fails.
+    pub(super) fn no_detectors_beside_guardduty(&mut self) {
+        if self.wanted.guardduty.is_none() {
+            return;
+        }
+        for (name, set) in &self.wanted.stack_sets {
+            if set.template.contains("AWS::GuardDuty::Detector") {
+                let message = format!(
+                    "the stack set `{name}` ships detectors, which GuardDuty's auto-enable makes itself"
+                );
+                self.problems
+                    .push(about("guardduty", None, (message, None)));
+            }
+        }
+    }
+}

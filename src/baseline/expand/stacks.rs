@@ -1,0 +1,223 @@
+//! Stacks and stack sets, with what must be there before them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Chosen, Expansion, about};
+use crate::baseline::descriptor::Need;
+use crate::baseline::reader::did_you_mean;
+use crate::baseline::template::Template;
+use crate::baseline::words::Words;
+use crate::baseline::{ExistingRecorders, WantedStack, WantedStackSet};
+use crate::change::{Address, OWNERSHIP_TAG, Place, Text};
+use crate::plan::{Region, StackId, StackName, Tags};
+
+impl Expansion<'_> {
+    pub(super) fn stacks(&mut self, baseline: &Chosen<'_>) {
+        for stack in &baseline.descriptor.stacks {
+            if !baseline.on(stack.when.as_ref()) {
+                continue;
+            }
+            let Some(template) = baseline.descriptor.templates.get(&stack.template) else {
+                continue;
+            };
+            let places = self
+                .places
+                .get(&stack.name)
+                .map(|(places, _)| places.clone());
+            for place in places.unwrap_or_default() {
+                let existing = baseline.existing_recorders(stack.existing_recorders.as_ref());
+                self.stack(
+                    baseline,
+                    place,
+                    &stack.name,
+                    template,
+                    &stack.parameters,
+                    &stack.needs,
+                    existing,
+                );
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a stack or a stack set"
+    )]
+    fn stack(
+        &mut self,
+        baseline: &Chosen<'_>,
+        place: Place,
+        name: &StackName,
+        template: &Template,
+        parameters: &BTreeMap<String, Words>,
+        needs: &[Need],
+        existing_recorders: ExistingRecorders,
+    ) {
+        let mut needs = self.needs(baseline, needs);
+        if let Place::Member(key, _) = &place {
+            needs.insert(Address::Access(key.clone()));
+        }
+        let stack = WantedStack {
+            full_name: self.full_name(name),
+            template: template.body.clone(),
+            parameters: self.parameters(baseline, parameters, Some(place.region())),
+            capabilities: template.capabilities(),
+            tags: ownership(),
+            existing_recorders,
+            needs,
+        };
+        self.wanted.stacks.insert((place, name.clone()), stack);
+    }
+
+    pub(super) fn stack_sets(&mut self, baseline: &Chosen<'_>) {
+        for set in &baseline.descriptor.stack_sets {
+            if !baseline.on(set.when.as_ref()) {
+                if baseline.existing_stacks.contains_key(&set.name) {
+                    let message = "an option leaves this stack set out".to_owned();
+                    self.about_existing(baseline, &set.name, message);
+                }
+                continue;
+            }
+            let Some(template) = baseline.descriptor.templates.get(&set.template) else {
+                continue;
+            };
+            let regions = self.regions(baseline, &set.region);
+            let existing_stacks = self.existing_stacks(baseline, &set.name, &regions);
+            let mut needs = self.needs(baseline, &set.needs);
+            needs.insert(Address::StackSetsAccess);
+            let existing = baseline.existing_recorders(set.existing_recorders.as_ref());
+            let wanted = WantedStackSet {
+                full_name: self.full_name(&set.name),
+                description: set.description.clone(),
+                template: template.body.clone(),
+                parameters: self.parameters(baseline, &set.parameters, None),
+                capabilities: template.capabilities(),
+                tags: ownership(),
+                regions: regions.clone(),
+                retain_on_removal: set.retain_on_removal,
+                except: self.plan.ous_without(baseline.name),
+                existing_stacks,
+                existing_recorders: existing,
+                needs,
+            };
+            self.wanted.stack_sets_access = true;
+            self.wanted.stack_sets.insert(set.name.clone(), wanted);
+            if set.management_too {
+                for region in regions {
+                    let place = Place::Management(region);
+                    self.stack(
+                        baseline,
+                        place,
+                        &set.name,
+                        template,
+                        &set.parameters,
+                        &set.needs,
+                        existing,
+                    );
+                }
+            }
+        }
+    }
+
+    /// The stacks that a set takes in, each of a Region that it reaches.
+    fn existing_stacks(
+        &mut self,
+        baseline: &Chosen<'_>,
+        set: &StackName,
+        regions: &BTreeSet<Region>,
+    ) -> BTreeSet<StackId> {
+        let ids = baseline.existing_stacks.get(set).cloned();
+        let ids = ids.unwrap_or_default();
+        for id in ids.iter().filter(|id| !regions.contains(id.region())) {
+            let message = format!(
+                "the stack {} is in {}, where this stack set has none",
+                id.name(),
+                id.region()
+            );
+            self.about_existing(baseline, set, message);
+        }
+        ids
+    }
+
+    fn about_existing(&mut self, baseline: &Chosen<'_>, set: &StackName, message: String) {
+        let option = format!("existing_stacks.{set}");
+        self.problems
+            .push(about(baseline.name, Some(option), (message, None)));
+    }
+
+    pub(super) fn parameters(
+        &mut self,
+        baseline: &Chosen<'_>,
+        parameters: &BTreeMap<String, Words>,
+        region: Option<&Region>,
+    ) -> BTreeMap<String, Text> {
+        parameters
+            .iter()
+            .map(|(name, words)| (name.clone(), self.fill(baseline, words, region)))
+            .collect()
+    }
+
+    /// The addresses of a descriptor's needs.
+    pub(super) fn needs(&mut self, baseline: &Chosen<'_>, needs: &[Need]) -> BTreeSet<Address> {
+        let mut addresses = BTreeSet::new();
+        for need in needs {
+            match need {
+                Need::TrustedAccess(principal) => {
+                    addresses.insert(Address::TrustedAccess(principal.clone()));
+                }
+                Need::ServiceLinkedRole(principal) => {
+                    addresses.insert(Address::ServiceLinkedRole(principal.clone()));
+                }
+                Need::DelegatedAdministrator(principal) => {
+                    let delegates = self.wanted.delegated_administrators.iter();
+                    let found: Vec<Address> = delegates
+                        .filter(|(service, _)| service == principal)
+                        .map(|(service, key)| {
+                            Address::DelegatedAdministrator(service.clone(), key.clone())
+                        })
+                        .collect();
+                    if found.is_empty() {
+                        let message = format!(
+                            "needs a delegated administrator for {principal}, and there is none"
+                        );
+                        self.problem(baseline, message, None);
+                    }
+                    addresses.extend(found);
+                }
+                Need::Stack(name) => match self.places.get(name) {
+                    Some((places, _)) => {
+                        let stack = |place: &Place| Address::Stack(place.clone(), name.clone());
+                        addresses.extend(places.iter().map(stack));
+                    }
+                    None if self.left_out.contains(name) => {}
+                    None => {
+                        let names = self.places.keys().map(StackName::as_str);
+                        let suggestion = did_you_mean(name.as_str(), names);
+                        let message = format!("no baseline of the plan has a stack `{name}`");
+                        self.problem(baseline, message, suggestion);
+                    }
+                },
+                // Which stages there are in the end is the rollout's, one more than it names where
+                // it has no `*`; one that is not to be changed holds nobody up.
+                Need::StackSet(name) => {
+                    let stages = u16::try_from(self.plan.rollout.stages.len()).unwrap_or(u16::MAX);
+                    for kind in [
+                        Address::Rollout,
+                        Address::RolloutUpdate,
+                        Address::RolloutRepair,
+                    ] {
+                        addresses
+                            .extend((1..=stages.saturating_add(1)).map(|n| kind(name.clone(), n)));
+                    }
+                }
+            }
+        }
+        addresses
+    }
+}
+
+/// The one tag of everything that orgstrap makes.
+fn ownership() -> Tags {
+    let (key, value) = OWNERSHIP_TAG;
+    Tags::from([(key.to_owned(), value.to_owned())])
+}

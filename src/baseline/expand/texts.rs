@@ -1,0 +1,165 @@
+//! Texts of descriptors and options with the plan's values filled in.
+
+use super::{Chosen, Expansion, about};
+use crate::baseline::option::OptionValue;
+use crate::baseline::reader::did_you_mean;
+use crate::baseline::words::{Piece, Words};
+use crate::change::{Address, Attribute, Part, Text};
+use crate::plan::{Region, StackName};
+
+impl Expansion<'_> {
+    /// Texts of options, checked once filled; ids that are not known yet stand in by their shape.
+    pub(super) fn check_texts(&mut self, baseline: &Chosen<'_>) {
+        for (name, value) in &baseline.options {
+            let Some(spec) = baseline.descriptor.options.get(name) else {
+                continue;
+            };
+            let items = match value {
+                OptionValue::String(words) => std::slice::from_ref(words),
+                OptionValue::List(items) => items.as_slice(),
+                OptionValue::Integer(_) | OptionValue::Boolean(_) => &[],
+            };
+            for words in items {
+                let text = self.sample(words);
+                if let Err(complaint) = spec.check_text(&text) {
+                    self.problems
+                        .push(about(baseline.name, Some(name.clone()), complaint));
+                }
+            }
+        }
+    }
+
+    pub(super) fn sample(&self, words: &Words) -> String {
+        let mut text = String::new();
+        for piece in words.pieces() {
+            let part = self.plain(piece).unwrap_or_default();
+            for part in part.parts() {
+                match part {
+                    Part::Literal(literal) => text.push_str(literal),
+                    Part::Reference(Address::Organization, _) => text.push_str("o-0000000000"),
+                    Part::Reference(_, _) => text.push_str("000000000000"),
+                }
+            }
+        }
+        text
+    }
+
+    /// What a piece comes to that depends on the plan alone.
+    pub(super) fn plain(&self, piece: &Piece) -> Option<Text> {
+        let organization = &self.plan.organization;
+        Some(match piece {
+            Piece::Literal(text) => Text::literal(text),
+            Piece::Prefix => Text::literal(&organization.prefix),
+            Piece::HomeRegion => Text::literal(organization.home_region.as_str()),
+            Piece::Regions => {
+                let regions: Vec<&str> = organization.regions.iter().map(Region::as_str).collect();
+                Text::literal(regions.join(","))
+            }
+            Piece::OrganizationId => Text::reference(Address::Organization, Attribute::Id),
+            Piece::ManagementId => Text::literal(organization.management_account.as_str()),
+            Piece::LoggingId => self.account_id(organization.logging.as_ref()?),
+            Piece::SecOpsId => self.account_id(organization.secops.as_ref()?),
+            Piece::Region | Piece::Option(_) | Piece::Output { .. } => return None,
+        })
+    }
+
+    /// A descriptor's text, filled in for a stack in `region`.
+    pub(super) fn fill(
+        &mut self,
+        baseline: &Chosen<'_>,
+        words: &Words,
+        region: Option<&Region>,
+    ) -> Text {
+        let mut parts: Vec<Part> = Vec::new();
+        for piece in words.pieces() {
+            let text = match piece {
+                Piece::Region => region.map(|region| Text::literal(region.as_str())),
+                Piece::Option(name) => baseline.options.get(name).map(|value| self.option(value)),
+                Piece::Output { stack, output } => self.output(baseline, stack, output, region),
+                piece => self.plain(piece),
+            };
+            parts.extend(text.iter().flat_map(|text| text.parts().iter().cloned()));
+        }
+        Text::join(parts)
+    }
+
+    /// An option's value as a template takes it.
+    pub(super) fn option(&self, value: &OptionValue) -> Text {
+        let fill = |words: &Words| -> Vec<Part> {
+            words
+                .pieces()
+                .iter()
+                .filter_map(|piece| self.plain(piece))
+                .flat_map(|text| text.parts().to_vec())
+                .collect()
+        };
+        match value {
+            OptionValue::Integer(number) => Text::literal(number.to_string()),
+            OptionValue::Boolean(flag) => Text::literal(flag.to_string()),
+            OptionValue::String(words) => Text::join(fill(words)),
+            OptionValue::List(items) => {
+                let comma = || vec![Part::Literal(",".to_owned())];
+                let filled = items.iter().map(fill);
+                Text::join(
+                    filled
+                        .enumerate()
+                        .flat_map(|(at, item)| [if at == 0 { Vec::new() } else { comma() }, item])
+                        .flatten(),
+                )
+            }
+        }
+    }
+
+    /// A stack's output: of the one there is, or of the one in the same Region.
+    pub(super) fn output(
+        &mut self,
+        baseline: &Chosen<'_>,
+        stack: &StackName,
+        output: &str,
+        region: Option<&Region>,
+    ) -> Option<Text> {
+        let Some((places, outputs)) = self.places.get(stack) else {
+            let (message, suggestion) = if self.left_out.contains(stack) {
+                (
+                    format!("needs the stack `{stack}`, which an option leaves out"),
+                    None,
+                )
+            } else {
+                let names = self.places.keys().map(StackName::as_str);
+                let suggestion = did_you_mean(stack.as_str(), names);
+                (
+                    format!("no baseline of the plan has a stack `{stack}`"),
+                    suggestion,
+                )
+            };
+            self.problem(baseline, message, suggestion);
+            return None;
+        };
+        if !outputs.contains(output) {
+            let suggestion = did_you_mean(output, outputs.iter().map(String::as_str));
+            self.problem(
+                baseline,
+                format!("the stack `{stack}` has no output `{output}`"),
+                suggestion,
+            );
+            return None;
+        }
+        let place = match places.as_slice() {
+            [place] => Some(place),
+            places => places.iter().find(|place| Some(place.region()) == region),
+        };
+        match place {
+            Some(place) => Some(Text::reference(
+                Address::Stack(place.clone(), stack.clone()),
+                Attribute::Output(output.to_owned()),
+            )),
+            // No place at all has been reported where the stack is looked up.
+            None if places.is_empty() => None,
+            None => {
+                let message = format!("the stack `{stack}` is in several Regions; which is meant?");
+                self.problem(baseline, message, None);
+                None
+            }
+        }
+    }
+}
