@@ -124,6 +124,18 @@ fn number(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
+/// The operation that a call has begun, or that an earlier attempt with the same token has.
+pub(super) fn begun(
+    answer: Result<Option<String>, AwsError>,
+    token: String,
+) -> Result<String, AwsError> {
+    match answer {
+        Ok(operation) => Ok(operation.unwrap_or(token)),
+        Err(error) if error.is("OperationIdAlreadyExists") => Ok(token),
+        Err(error) => Err(error),
+    }
+}
+
 impl Hand<'_> {
     /// Waits for an operation to end, and then judges it by the goal.
     pub(super) async fn finish_operation(

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::StackInstance;
 
 use super::effects::{Doing, Hand};
-use super::operation::{FAILED_IMPORT, Goal, Instance, preferences};
+use super::operation::{FAILED_IMPORT, Goal, Instance, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, stack_tags};
 use super::stack_set::numbered;
@@ -146,11 +146,7 @@ impl Hand<'_> {
             .operation_preferences(preferences(wave))
             .operation_id(&token)
             .send());
-        let operation = match imported {
-            Ok(answer) => answer.operation_id.unwrap_or(token),
-            Err(error) if error.is("OperationIdAlreadyExists") => token,
-            Err(error) => return Err(error).doing(doing),
-        };
+        let operation = begun(imported.map(|answer| answer.operation_id), token).doing(doing)?;
         // Whether every instance is as it should be is judged once they have been settled.
         self.finish_operation(&set.name, &operation, &Goal::default(), doing)
             .await
@@ -193,11 +189,8 @@ impl Hand<'_> {
                     .operation_preferences(preferences(wave))
                     .operation_id(&token)
                     .send());
-                let operation = match updated {
-                    Ok(answer) => answer.operation_id.unwrap_or(token),
-                    Err(error) if error.is("OperationIdAlreadyExists") => token,
-                    Err(error) => return Err(error).doing(doing),
-                };
+                let operation =
+                    begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
                 self.finish_operation(&set.name, &operation, goal, doing)
                     .await?;
             }

@@ -12,7 +12,7 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::effects::{Doing, Hand};
-use super::operation::{Goal, preferences};
+use super::operation::{Goal, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
@@ -199,11 +199,7 @@ impl Hand<'_> {
                 .operation_preferences(preferences(wave))
                 .operation_id(&token)
                 .send());
-            let operation = match updated {
-                Ok(answer) => answer.operation_id.unwrap_or(token),
-                Err(error) if error.is("OperationIdAlreadyExists") => token,
-                Err(error) => return Err(error).doing(doing),
-            };
+            let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
             let goal = after(batch, batches.len(), &goal);
             self.finish_operation(&set.name, &operation, &goal, doing)
                 .await?;
@@ -256,11 +252,7 @@ impl Hand<'_> {
                 .operation_preferences(preferences(wave))
                 .operation_id(&token)
                 .send());
-            let operation = match created {
-                Ok(answer) => answer.operation_id.unwrap_or(token),
-                Err(error) if error.is("OperationIdAlreadyExists") => token,
-                Err(error) => return Err(error).doing(doing),
-            };
+            let operation = begun(created.map(|answer| answer.operation_id), token).doing(doing)?;
             let goal = after(batch, batches.len(), &goal);
             self.finish_operation(name, &operation, &goal, doing)
                 .await?;
@@ -285,9 +277,8 @@ impl Hand<'_> {
                 .retain_stacks(true)
                 .operation_id(&token)
                 .send());
-            let operation = match deleted {
-                Ok(answer) => answer.operation_id.unwrap_or(token),
-                Err(error) if error.is("OperationIdAlreadyExists") => token,
+            let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
+                Ok(operation) => operation,
                 Err(error) if error.is("StackInstanceNotFound") => continue,
                 Err(error) => return Err(error).doing(doing),
             };
@@ -351,9 +342,8 @@ impl Hand<'_> {
             .retain_stacks(retain)
             .operation_id(&token)
             .send());
-        let operation = match deleted {
-            Ok(answer) => answer.operation_id.unwrap_or(token),
-            Err(error) if error.is("OperationIdAlreadyExists") => token,
+        let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
+            Ok(operation) => operation,
             Err(error) if error.is("StackInstanceNotFound") => return Ok(Made::new()),
             Err(error) => return Err(error).doing(doing),
         };

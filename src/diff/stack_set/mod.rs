@@ -6,9 +6,11 @@
 //! instances are OUTDATED, auto-deployment is off. It is finished like any other OUTDATED
 //! instances are mended, and then auto-deployment goes on again.
 
+mod creations;
 mod fate;
 mod imports;
 mod instances;
+mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +20,13 @@ use instances::Instances;
 
 use super::account::prepare;
 use super::context::{Context, account, marked, ou};
-use super::document::same_template;
-use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::findings::{Findings, becomes, set};
 use super::recorder::{Brought, Met};
-use super::stack::{merged, parameters};
+use super::stack::merged;
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
-use crate::change::{Act, Address, FieldChange, StackSetAct, Successor, Text, Verb, Wave};
+use crate::change::{Act, Address, FieldChange, StackSetAct, Successor, Verb, Wave};
 use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
@@ -210,142 +211,6 @@ impl<'a, 'c> Set<'a, 'c> {
         fields
     }
 
-    /// The set and all its stages, where nothing is there yet.
-    fn bring_up(&self, found: &mut Findings) {
-        let tags = marked(&self.wanted.tags);
-        let mut fields = vec![
-            set("name", self.wanted.full_name.as_str()),
-            set("description", self.wanted.description.as_str()),
-        ];
-        let parameters = self.wanted.parameters.iter();
-        fields.extend(parameters.map(|(key, v)| set(&format!("parameter {key}"), v.clone())));
-        fields.extend(tag_fields(&tags));
-        let mut needs = self.wanted.needs.clone();
-        needs.insert(Address::StackSetsAccess);
-        let act = Act::CreateStackSet(self.act(tags));
-        found
-            .change(self.address(), Verb::Create, "not there", fields, act)
-            .extend(needs);
-        let imports = Imports::of(self, found, None, |_| false);
-        let met = self.met(found, None, &imports);
-        let mut before: Option<Address> = None;
-        for (&number, targets) in &self.stages.by_number {
-            let (except, expect): (Vec<_>, Vec<_>) = targets
-                .accounts
-                .iter()
-                .filter(|key| instances::expected(self.ctx, key))
-                .partition(|key| met.left_out.contains_key(key));
-            let reach = Reach {
-                ous: targets.ous.iter().collect(),
-                only: vec![],
-                except: except.clone(),
-                regions: self.wanted.regions.clone(),
-                expect,
-                leaving: BTreeSet::new(),
-            };
-            let reason = format!("stage {number} of the rollout has no instances yet");
-            let mut address = self.rollout(number);
-            let needs: Vec<Address> = before.clone().into_iter().collect();
-            if reach.reaches_nobody() {
-                address = before.clone().unwrap_or_else(|| self.address());
-            } else {
-                self.create_instances(found, &address, &reach, &met, &reason, &needs);
-                found.bring_up.insert(address.clone());
-            }
-            for key in except {
-                let taken = met.left_out.get(key);
-                let free = self.wanted.regions.iter();
-                let free = free.filter(|at| taken.is_none_or(|taken| !taken.contains(at)));
-                let ous = targets.ous.iter();
-                let planned = self.ctx.plan.accounts.get(key);
-                let above = ous.filter(|ou| planned.is_some_and(|p| ou.contains(&p.ou)));
-                self.other_regions(
-                    found,
-                    key,
-                    above.collect(),
-                    free.cloned().collect(),
-                    &met,
-                    std::slice::from_ref(&address),
-                );
-            }
-            imports.add(self, found, number, std::slice::from_ref(&address));
-            before = Some(address);
-        }
-    }
-
-    /// The Regions of an account in which nothing stands in the way.
-    fn other_regions(
-        &self,
-        found: &mut Findings,
-        key: &AccountKey,
-        ous: Vec<&OuPath>,
-        regions: BTreeSet<Region>,
-        met: &Met<'_>,
-        after: &[Address],
-    ) {
-        if regions.is_empty() {
-            return;
-        }
-        let reach = Reach {
-            ous,
-            only: vec![key],
-            except: vec![],
-            regions,
-            expect: vec![key],
-            leaving: BTreeSet::new(),
-        };
-        let address = Address::RolloutTo(self.name.clone(), key.clone());
-        let reason = "what is there already leaves only these Regions";
-        self.create_instances(found, &address, &reach, met, reason, after);
-    }
-
-    /// One creation of instances; its accounts must be ready and in their OUs.
-    fn create_instances(
-        &self,
-        found: &mut Findings,
-        address: &Address,
-        reach: &Reach<'_>,
-        met: &Met<'_>,
-        reason: &str,
-        after: &[Address],
-    ) {
-        let mut needs = self.base_needs();
-        needs.extend(after.iter().cloned());
-        for key in &reach.expect {
-            prepare(self.ctx, found, key, "it is to get stack instances");
-            needs.insert(Address::Access((*key).clone()));
-            needs.insert(Address::Placement((*key).clone()));
-        }
-        // Removed as late as can be, and only if what comes in its place can come.
-        let mut removals = BTreeSet::new();
-        for key in &reach.expect {
-            let (ctx, successor) = (self.ctx, self.successor());
-            removals.extend(met.remove(ctx, found, key, &reach.regions, &successor, &needs));
-        }
-        needs.extend(removals);
-        let mut wave = self.wave(reach);
-        let mut fields = Self::wave_fields(reach);
-        if reach.only.is_empty() {
-            for stranger in met.strangers_in(&reach.ous) {
-                wave.except.push(Text::literal(stranger.as_str()));
-                fields.push(set("left out too", stranger.as_str()));
-            }
-            for key in met.passing(self.ctx, &reach.ous) {
-                if !reach.expect.contains(&key) && !reach.except.contains(&key) {
-                    wave.except.push(account(key));
-                    fields.push(set("left out too", key.as_str()));
-                }
-            }
-        }
-        let act = Act::CreateStackInstances {
-            name: self.wanted.full_name.clone(),
-            wave,
-        };
-        found
-            .change(address.clone(), Verb::Create, reason, fields, act)
-            .extend(needs);
-    }
-
     fn existing(&self, found: &mut Findings, facts: &StackSetFacts) {
         if !facts.service_managed {
             found.state(
@@ -437,108 +302,6 @@ impl<'a, 'c> Set<'a, 'c> {
         self.stages.by_number.keys().next().copied().unwrap_or(1)
     }
 
-    /// What an update of template, parameters and tags would change.
-    fn differences(
-        &self,
-        found: &Findings,
-        facts: &StackSetFacts,
-        tags: &Tags,
-    ) -> Vec<FieldChange> {
-        let mut fields = Vec::new();
-        if !same_template(&facts.template, &self.wanted.template) {
-            let after = self.wanted.template.as_str();
-            fields.push(becomes("template", &facts.template, after));
-        }
-        let wanted = &self.wanted.parameters;
-        fields.extend(parameters(wanted, &facts.parameters, &found.bindings));
-        fields.extend(missing_tags(tags, &facts.tags).1);
-        if !self.wanted.capabilities.is_subset(&facts.capabilities) {
-            let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
-            let (before, after) = (list(&facts.capabilities), list(&self.wanted.capabilities));
-            fields.push(becomes("capabilities", before, after));
-        }
-        fields
-    }
-
-    /// Settings that carry no template; auto-deployment only where no hold or release sets it.
-    fn settings(&self, found: &mut Findings, facts: &StackSetFacts, retain_is_right: bool) {
-        let mut fields = Vec::new();
-        if !facts.managed_execution {
-            fields.push(becomes("managed execution", "off", "on"));
-        }
-        if !retain_is_right {
-            let word = |retain: bool| {
-                if retain {
-                    "keep stacks"
-                } else {
-                    "delete stacks"
-                }
-            };
-            let wanted = self.wanted.retain_on_removal;
-            fields.push(becomes("accounts that leave", word(!wanted), word(wanted)));
-        }
-        if fields.is_empty() {
-            return;
-        }
-        let act = Act::UpdateStackSetSettings {
-            name: self.wanted.full_name.clone(),
-            auto_deployment: (!retain_is_right).then(|| self.auto_deployment(true)),
-            managed_execution: (!facts.managed_execution).then_some(true),
-        };
-        found
-            .change(
-                self.address(),
-                Verb::Update,
-                "differs from the plan",
-                fields,
-                act,
-            )
-            .insert(Address::StackSetsAccess);
-    }
-
-    fn toggle(&self, found: &mut Findings, on: bool, reason: &str, needs: &BTreeSet<Address>) {
-        let (address, before, after) = if on {
-            (Address::RolloutRelease(self.name.clone()), "off", "on")
-        } else {
-            (Address::RolloutHold(self.name.clone()), "on", "off")
-        };
-        let act = Act::UpdateStackSetSettings {
-            name: self.wanted.full_name.clone(),
-            auto_deployment: Some(self.auto_deployment(on)),
-            managed_execution: None,
-        };
-        let fields = vec![becomes("auto-deployment", before, after)];
-        found
-            .change(address, Verb::Update, reason, fields, act)
-            .extend(needs.iter().cloned());
-    }
-
-    fn update_instances(
-        &self,
-        found: &mut Findings,
-        number: u16,
-        reach: &Reach<'_>,
-        act: &StackSetAct,
-        fields: &[FieldChange],
-        needs: &BTreeSet<Address>,
-    ) -> Address {
-        let address = Address::RolloutUpdate(self.name.clone(), number);
-        let (reason, fields) = if fields.is_empty() {
-            let reason = "instances are outdated: an operation failed or was interrupted";
-            (reason, Self::wave_fields(reach))
-        } else {
-            ("differs from the plan", fields.to_vec())
-        };
-        let act = Act::UpdateStackInstances {
-            set: act.clone(),
-            wave: self.wave(reach),
-        };
-        let own = found.change(address.clone(), Verb::Update, reason, fields, act);
-        own.extend(needs.iter().cloned());
-        own.extend(placements(&reach.expect));
-        address
-    }
-
     fn forget(&self, found: &mut Findings, there: &Instances<'_>) {
         if there.inoperable.is_empty() {
             return;
@@ -564,86 +327,6 @@ impl<'a, 'c> Set<'a, 'c> {
         found
             .change(address, Verb::Delete, reason, fields, act)
             .extend(self.base_needs().into_iter().chain(placed));
-    }
-
-    /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
-    /// theirs, and of accounts that join.
-    fn complete(
-        &self,
-        found: &mut Findings,
-        there: &Instances<'_>,
-        met: &Met<'_>,
-        imports: &Imports<'_>,
-        after: Vec<Address>,
-    ) {
-        let mut needs = after.clone();
-        let mut made = Vec::new();
-        for (number, reach, first) in there.creations(self.stages, self.wanted) {
-            let (address, reason) = if first {
-                let reason = format!("stage {number} of the rollout is not complete");
-                (self.rollout(number), reason)
-            } else {
-                let reason = format!("instances of stage {number} are missing");
-                (Address::RolloutRepair(self.name.clone(), number), reason)
-            };
-            if reach.reaches_nobody() {
-                continue;
-            }
-            self.create_instances(found, &address, &reach, met, &reason, &needs);
-            if first {
-                found.bring_up.insert(address.clone());
-            }
-            needs.push(address.clone());
-            made.push((number, address));
-        }
-        for stage in imports.stages() {
-            let rolled_out = made.iter().filter(|(number, _)| *number <= stage);
-            let needs: Vec<Address> = rolled_out.map(|(_, address)| address.clone()).collect();
-            imports.add(self, found, stage, &[after.clone(), needs].concat());
-        }
-        for (&key, regions) in &there.apart {
-            let ous = there.ous_of(&[key]);
-            self.other_regions(found, key, ous, regions.clone(), met, &needs);
-        }
-        for (key, leaving) in &there.joining {
-            let keys = [*key];
-            let reach = Reach {
-                ous: there.ous_of(&keys),
-                only: keys.to_vec(),
-                except: vec![],
-                regions: self.wanted.regions.clone(),
-                expect: keys.to_vec(),
-                leaving: leaving.clone(),
-            };
-            prepare(self.ctx, found, key, "it is to get stack instances");
-            let mut needs = self.base_needs();
-            needs.extend(after.iter().cloned());
-            needs.insert(Address::Access((*key).clone()));
-            needs.insert(Address::Placement((*key).clone()));
-            // Auto-deployment begins with the move, so what stands in its way goes before that; and only if the
-            // account can be moved.
-            let move_there = Address::Placement((*key).clone());
-            let move_needs = match found.changes.get(&move_there) {
-                Some(change) => change.all_needs(),
-                None => BTreeSet::from([move_there.clone()]),
-            };
-            let (ctx, regions, successor) = (self.ctx, &self.wanted.regions, self.successor());
-            let removals = met.remove(ctx, found, key, regions, &successor, &move_needs);
-            if let Some(change) = found.changes.get_mut(&move_there) {
-                change.needs.extend(removals.iter().cloned());
-            }
-            needs.extend(removals);
-            let act = Act::CreateStackInstances {
-                name: self.wanted.full_name.clone(),
-                wave: self.wave(&reach),
-            };
-            let fields = Self::wave_fields(&reach);
-            let address = Address::RolloutTo(self.name.clone(), (*key).clone());
-            let reason = "the account joins the set's OUs";
-            found
-                .change(address, Verb::Create, reason, fields, act)
-                .extend(needs);
-        }
     }
 
     /// Instances of accounts that are no longer to have any.

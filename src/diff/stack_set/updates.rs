@@ -1,0 +1,126 @@
+//! A set that is there brought to what is wanted: its template, parameters and tags, and its settings.
+
+use std::collections::BTreeSet;
+
+use super::{Reach, Set, placements};
+use crate::change::{Act, Address, FieldChange, StackSetAct, Verb};
+use crate::diff::document::same_template;
+use crate::diff::findings::{Findings, becomes, missing_tags};
+use crate::diff::stack::parameters;
+use crate::inventory::StackSetFacts;
+use crate::plan::Tags;
+
+impl Set<'_, '_> {
+    /// What an update of template, parameters and tags would change.
+    pub(super) fn differences(
+        &self,
+        found: &Findings,
+        facts: &StackSetFacts,
+        tags: &Tags,
+    ) -> Vec<FieldChange> {
+        let mut fields = Vec::new();
+        if !same_template(&facts.template, &self.wanted.template) {
+            let after = self.wanted.template.as_str();
+            fields.push(becomes("template", &facts.template, after));
+        }
+        let wanted = &self.wanted.parameters;
+        fields.extend(parameters(wanted, &facts.parameters, &found.bindings));
+        fields.extend(missing_tags(tags, &facts.tags).1);
+        if !self.wanted.capabilities.is_subset(&facts.capabilities) {
+            let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+            let (before, after) = (list(&facts.capabilities), list(&self.wanted.capabilities));
+            fields.push(becomes("capabilities", before, after));
+        }
+        fields
+    }
+
+    /// Settings that carry no template; auto-deployment only where no hold or release sets it.
+    pub(super) fn settings(
+        &self,
+        found: &mut Findings,
+        facts: &StackSetFacts,
+        retain_is_right: bool,
+    ) {
+        let mut fields = Vec::new();
+        if !facts.managed_execution {
+            fields.push(becomes("managed execution", "off", "on"));
+        }
+        if !retain_is_right {
+            let word = |retain: bool| {
+                if retain {
+                    "keep stacks"
+                } else {
+                    "delete stacks"
+                }
+            };
+            let wanted = self.wanted.retain_on_removal;
+            fields.push(becomes("accounts that leave", word(!wanted), word(wanted)));
+        }
+        if fields.is_empty() {
+            return;
+        }
+        let act = Act::UpdateStackSetSettings {
+            name: self.wanted.full_name.clone(),
+            auto_deployment: (!retain_is_right).then(|| self.auto_deployment(true)),
+            managed_execution: (!facts.managed_execution).then_some(true),
+        };
+        found
+            .change(
+                self.address(),
+                Verb::Update,
+                "differs from the plan",
+                fields,
+                act,
+            )
+            .insert(Address::StackSetsAccess);
+    }
+
+    pub(super) fn toggle(
+        &self,
+        found: &mut Findings,
+        on: bool,
+        reason: &str,
+        needs: &BTreeSet<Address>,
+    ) {
+        let (address, before, after) = if on {
+            (Address::RolloutRelease(self.name.clone()), "off", "on")
+        } else {
+            (Address::RolloutHold(self.name.clone()), "on", "off")
+        };
+        let act = Act::UpdateStackSetSettings {
+            name: self.wanted.full_name.clone(),
+            auto_deployment: Some(self.auto_deployment(on)),
+            managed_execution: None,
+        };
+        let fields = vec![becomes("auto-deployment", before, after)];
+        found
+            .change(address, Verb::Update, reason, fields, act)
+            .extend(needs.iter().cloned());
+    }
+
+    pub(super) fn update_instances(
+        &self,
+        found: &mut Findings,
+        number: u16,
+        reach: &Reach<'_>,
+        act: &StackSetAct,
+        fields: &[FieldChange],
+        needs: &BTreeSet<Address>,
+    ) -> Address {
+        let address = Address::RolloutUpdate(self.name.clone(), number);
+        let (reason, fields) = if fields.is_empty() {
+            let reason = "instances are outdated: an operation failed or was interrupted";
+            (reason, Self::wave_fields(reach))
+        } else {
+            ("differs from the plan", fields.to_vec())
+        };
+        let act = Act::UpdateStackInstances {
+            set: act.clone(),
+            wave: self.wave(reach),
+        };
+        let own = found.change(address.clone(), Verb::Update, reason, fields, act);
+        own.extend(needs.iter().cloned());
+        own.extend(placements(&reach.expect));
+        address
+    }
+}
