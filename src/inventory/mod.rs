@@ -79,6 +79,34 @@ pub struct Inventory {
     pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
 }
 
+impl Inventory {
+    /// What an account in no organization has that holds nothing: what all others differ from.
+    pub fn nothing(caller: AccountId, taken_at: Timestamp) -> Self {
+        Inventory {
+            taken_at,
+            caller,
+            organization: Seen::Known(None),
+            accounts: Seen::Known(BTreeMap::new()),
+            ous: Seen::Known(BTreeMap::new()),
+            policies: Seen::Known(BTreeMap::new()),
+            trusted_access: Seen::Known(BTreeSet::new()),
+            delegated_administrators: Seen::Known(BTreeMap::new()),
+            stack_sets_access: Seen::Known(false),
+            service_linked_roles: Seen::Known(BTreeSet::new()),
+            stack_sets: Seen::Known(BTreeMap::new()),
+            stacks: BTreeMap::new(),
+            guardduty: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            preparation: BTreeMap::new(),
+            root_access: None,
+            recorders: BTreeMap::new(),
+            existing_stacks: BTreeMap::new(),
+            other_stack_sets: BTreeSet::new(),
+            trails: None,
+        }
+    }
+}
+
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

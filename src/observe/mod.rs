@@ -302,26 +302,14 @@ impl Reader<'_> {
         );
         let trails = trails::read(self, &stacks).await;
         Inventory {
-            taken_at,
-            caller: self.caller.clone(),
-            organization: Seen::Known(None),
-            accounts: Seen::Known(BTreeMap::new()),
-            ous: Seen::Known(BTreeMap::new()),
-            policies: Seen::Known(BTreeMap::new()),
-            trusted_access: Seen::Known(Default::default()),
-            delegated_administrators: Seen::Known(BTreeMap::new()),
-            stack_sets_access: Seen::Known(false),
             service_linked_roles: seen(service_linked_roles),
             stack_sets,
             stacks,
             guardduty,
-            contacts: BTreeMap::new(),
             preparation,
-            root_access: None,
-            recorders: BTreeMap::new(),
-            existing_stacks: BTreeMap::new(),
             other_stack_sets,
             trails,
+            ..Inventory::nothing(self.caller.clone(), taken_at)
         }
     }
 

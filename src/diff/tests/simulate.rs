@@ -24,17 +24,6 @@ pub(super) struct Simulation {
 /// What the management account of no organization shows.
 pub(super) fn empty() -> Inventory {
     Inventory {
-        taken_at: "2026-11-24T00:00:00Z".parse().unwrap(),
-        caller: MANAGEMENT.parse().unwrap(),
-        organization: Seen::Known(None),
-        accounts: Seen::Known(BTreeMap::new()),
-        ous: Seen::Known(BTreeMap::new()),
-        policies: Seen::Known(BTreeMap::new()),
-        trusted_access: Seen::Known(BTreeSet::new()),
-        delegated_administrators: Seen::Known(BTreeMap::new()),
-        stack_sets_access: Seen::Known(false),
-        service_linked_roles: Seen::Known(BTreeSet::new()),
-        stack_sets: Seen::Known(BTreeMap::new()),
         stacks: super::samples::regions()
             .into_iter()
             .map(|region| {
@@ -43,14 +32,12 @@ pub(super) fn empty() -> Inventory {
                 (at, Seen::Known(BTreeMap::new()))
             })
             .collect(),
-        guardduty: BTreeMap::new(),
-        contacts: BTreeMap::new(),
         preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
         root_access: Some(Seen::Known(BTreeSet::new())),
-        recorders: BTreeMap::new(),
-        existing_stacks: BTreeMap::new(),
-        other_stack_sets: Default::default(),
-        trails: None,
+        ..Inventory::nothing(
+            MANAGEMENT.parse().unwrap(),
+            "2026-11-24T00:00:00Z".parse().unwrap(),
+        )
     }
 }
 

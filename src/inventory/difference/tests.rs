@@ -87,8 +87,6 @@ fn saved() -> SavedInventory {
         termination_protection: true,
     };
     let mut saved = SavedInventory::new(Inventory {
-        taken_at: "2026-05-04T06:00:00Z".parse().expect("a time"),
-        caller: "111111111111".parse().expect("an id"),
         organization: Seen::Known(Some(OrganizationFacts {
             id: "o-1".to_owned(),
             arn: "arn:o-1".to_owned(),
@@ -112,23 +110,17 @@ fn saved() -> SavedInventory {
         ),
         policies: Seen::Known([("p-1".to_owned(), policy)].into()),
         trusted_access: Seen::Known(["config.amazonaws.com".parse().expect("a service")].into()),
-        delegated_administrators: Seen::Known(BTreeMap::new()),
         stack_sets_access: Seen::Known(true),
-        service_linked_roles: Seen::Known(BTreeSet::new()),
         stack_sets: Seen::Known([(set.name.clone(), set)].into()),
         stacks: [(
             place("222222222222"),
             Seen::Known([(stack.name.clone(), stack)].into()),
         )]
         .into(),
-        guardduty: BTreeMap::new(),
-        contacts: BTreeMap::new(),
-        preparation: BTreeMap::new(),
-        root_access: None,
-        recorders: BTreeMap::new(),
-        existing_stacks: BTreeMap::new(),
-        other_stack_sets: Default::default(),
-        trails: None,
+        ..Inventory::nothing(
+            "111111111111".parse().expect("an id"),
+            "2026-05-04T06:00:00Z".parse().expect("a time"),
+        )
     });
     saved.answers = answers(true);
     saved

@@ -14,8 +14,6 @@ fn time(text: &str) -> Timestamp {
 /// An organization's empty inventory, with one trusted service to tell it by.
 fn inventory(at: &str, service: &str) -> Inventory {
     Inventory {
-        taken_at: time(at),
-        caller: "111111111111".parse().expect("an id"),
         organization: Seen::Known(Some(OrganizationFacts {
             id: "o-1".into(),
             arn: "arn".into(),
@@ -25,23 +23,9 @@ fn inventory(at: &str, service: &str) -> Inventory {
             policy_types: BTreeMap::new(),
             root_tags: Seen::Known(Default::default()),
         })),
-        accounts: Seen::Known(BTreeMap::new()),
-        ous: Seen::Known(BTreeMap::new()),
-        policies: Seen::Known(BTreeMap::new()),
         trusted_access: Seen::Known(BTreeSet::from([service.parse().expect("a principal")])),
-        delegated_administrators: Seen::Known(BTreeMap::new()),
         stack_sets_access: Seen::Known(true),
-        service_linked_roles: Seen::Known(BTreeSet::new()),
-        stack_sets: Seen::Known(BTreeMap::new()),
-        stacks: BTreeMap::new(),
-        guardduty: BTreeMap::new(),
-        contacts: BTreeMap::new(),
-        preparation: BTreeMap::new(),
-        root_access: None,
-        recorders: BTreeMap::new(),
-        existing_stacks: BTreeMap::new(),
-        other_stack_sets: Default::default(),
-        trails: None,
+        ..Inventory::nothing("111111111111".parse().expect("an id"), time(at))
     }
 }
 
