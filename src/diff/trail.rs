@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Because;
 use super::context::Context;
 use super::findings::Findings;
 use super::tools;
 use crate::baseline::WantedTrail;
-use crate::change::{Act, Address, Attribute, Bindings, Verb};
+use crate::change::{Act, Address, Attribute, Bindings, Text, Verb};
 use crate::inventory::{Seen, TrailFacts, Unread};
 use crate::plan::Region;
 
@@ -115,6 +116,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     };
     let home = &ctx.plan.organization.home_region;
     let own = wanted.name.value(&found.bindings).unwrap_or_default();
+    hold_back(ctx, found, wanted);
     match trails {
         Seen::Known(trails) => {
             if wanted.stack.is_none() {
@@ -131,6 +133,38 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             for name in wanted.replaced.iter().chain(watched) {
                 found.unread(Address::Trail(home.clone(), name.clone()), unread);
             }
+        }
+    }
+}
+
+/// While the trail's stack waits for a word of the plan's, so does what is made for it alone: its bucket and key
+/// would stay, and cost, if the trail never came.
+fn hold_back(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedTrail) {
+    let (Some(key), Some(stack)) = (&wanted.stack, wanted.address()) else {
+        return;
+    };
+    let Some(trail) = ctx.wanted.stacks.get(key) else {
+        return;
+    };
+    if !found.blocked.contains_key(&stack) {
+        return;
+    }
+    let references = trail.parameters.values().flat_map(Text::references);
+    let made_for_it: BTreeSet<&Address> = references.map(|(address, _)| address).collect();
+    for address in made_for_it {
+        let created = found
+            .changes
+            .get(address)
+            .is_some_and(|change| matches!(change.act, Act::CreateStack(_)));
+        let shared = ctx.wanted.stacks.iter().any(|(other, wanted)| {
+            let mut texts = wanted.parameters.values().flat_map(Text::references);
+            other != key && texts.any(|(referred, _)| referred == address)
+        });
+        if created && !shared {
+            let because = Because::Needs {
+                address: stack.clone(),
+            };
+            found.block(address.clone(), because, None);
         }
     }
 }

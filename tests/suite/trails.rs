@@ -221,6 +221,18 @@ fn no_second_trail_is_made_without_a_word() {
     ] {
         assert!(hint.contains(choice), "{choice}: {hint}");
     }
+    // Nor is a bucket made for it, or a key, which would cost.
+    let made: Vec<String> = found
+        .changes
+        .iter()
+        .map(|change| change.address.to_string())
+        .collect();
+    assert!(
+        !made
+            .iter()
+            .any(|address| address.contains("cloudtrail-logs")),
+        "{made:?}"
+    );
     // The check of the morning says it too, by the same words.
     let (findings, _) = inside::drift(&subject, world);
     assert!(
