@@ -114,12 +114,9 @@ fn change(
 ) -> Result<(), Failure> {
     let now = world.now;
     let props = work.properties(stack, name)?;
-    let kind = work
-        .template
-        .resources
-        .get(name)
-        .and_then(|def| resources::kind(&def.kind));
-    let Some(kind) = kind else { return Ok(()) };
+    let Some(kind) = work.kind(name) else {
+        return Ok(());
+    };
     if kind.name == old.kind && props == old.properties && stack.tags == before.tags {
         return Ok(());
     }

@@ -71,12 +71,14 @@ impl Work<'_> {
         Ok(sorted)
     }
 
+    /// What a resource of the template is, where the sandbox has its type.
+    pub(super) fn kind(&self, name: &str) -> Option<&'static resources::Kind> {
+        let def = self.template.resources.get(name)?;
+        resources::kind(&def.kind)
+    }
+
     fn rank(&self, name: &str) -> u8 {
-        self.template
-            .resources
-            .get(name)
-            .and_then(|def| resources::kind(&def.kind))
-            .map_or(0, |kind| kind.rank)
+        self.kind(name).map_or(0, |kind| kind.rank)
     }
 
     pub(super) fn properties(&self, stack: &Stack, name: &str) -> Result<Props, Failure> {
@@ -129,11 +131,7 @@ impl Work<'_> {
 
     pub(super) fn refusal(&self, world: &mut World, name: &str, error: &AwsError) -> Failure {
         let token = world.rng.uuid();
-        let kind = self
-            .template
-            .resources
-            .get(name)
-            .and_then(|def| resources::kind(&def.kind));
+        let kind = self.kind(name);
         let reason = kind.map_or_else(
             || error.to_string(),
             |kind| resources::reason(kind, error, &token),
@@ -169,12 +167,9 @@ impl Work<'_> {
             self.settled(world, stack, &need)?;
         }
         let props = self.properties(stack, name)?;
-        let kind = self
-            .template
-            .resources
-            .get(name)
-            .and_then(|def| resources::kind(&def.kind));
-        let Some(kind) = kind else { return Ok(()) };
+        let Some(kind) = self.kind(name) else {
+            return Ok(());
+        };
         resources::check(kind, name, &props).map_err(|reason| self.failure(name, reason))?;
         let now = world.now;
         stack.note(now, name, kind.name, "", "CREATE_IN_PROGRESS", None);
