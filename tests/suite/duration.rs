@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 
-use orgstrap::plan;
 use orgstrap::sandbox::{Connection, World};
 
 use crate::support::inside::{self, Subject};
@@ -34,10 +33,7 @@ fn subject(accounts: usize) -> Subject {
     for n in 0..accounts {
         writeln!(text, "[account.a{n:04}]\nou = \"Work\"").expect("a string takes it");
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 /// When an ideal client is done, in milliseconds: it asks for each account as soon as the rate and the five

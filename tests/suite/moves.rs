@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use orgstrap::plan;
 use orgstrap::sandbox::{Connection, Met, Time, World};
 
 use crate::support::inside::{self, Subject};
@@ -41,10 +40,7 @@ ou = "{ou}"
 stages = [["First"], ["Second"], ["*"]]
 "#
     );
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 /// Where the account moves, and whether its stacks are the same ones afterwards.

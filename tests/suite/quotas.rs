@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use orgstrap::plan;
 use orgstrap::sandbox::{Connection, World};
 
 use crate::support::inside::{self, Subject};
@@ -29,10 +28,7 @@ fn subject(recording: &str) -> Subject {
     for n in 0..60 {
         writeln!(text, "[ou.\"Unit {n:02}\"]").expect("a string takes it");
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 fn applied(subject: &Subject, world: World) -> World {

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use orgstrap::change::Act;
 use orgstrap::diff::{Because, Diff, DiffOptions, diff};
 use orgstrap::drift::{Finding, Kind};
-use orgstrap::plan;
 use orgstrap::rehearse::copy;
 use orgstrap::sandbox::cloudformation::CloudFormationState;
 use orgstrap::sandbox::cloudformation::stack::{Source, Stack, template_text};
@@ -43,10 +42,7 @@ config-recorder = {named:?}
 stages = [["Work"], ["*"]]
 "#
     );
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 /// An organization whose recorders AWS no longer counts to any stack set, as after a move that retains stacks.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use orgstrap::diff::{DiffOptions, diff};
 use orgstrap::drift::Kind;
-use orgstrap::plan;
 use orgstrap::sandbox::config::ConfigState;
 use orgstrap::sandbox::{Call, Connection, Met, World, table};
 use serde_json::{Value, json};
@@ -45,10 +44,7 @@ ou = "Security"
 {workers}{baselines}
 "#
     );
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 /// The organization without baselines.

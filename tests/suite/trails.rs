@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use orgstrap::diff::{Because, Diff, DiffOptions, diff};
 use orgstrap::drift::{Findings, Fix, Kind};
 use orgstrap::import::{Choices, RemarkKind, import, looked_for};
-use orgstrap::plan;
 use orgstrap::rehearse::copy;
 use orgstrap::sandbox::{Call, Connection, Met, World, table};
 use serde_json::{Value, json};
@@ -85,10 +84,7 @@ ou = "Security"
 services = ["cloudtrail.amazonaws.com"]
 {baseline}"#
     );
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("org.toml");
-    std::fs::write(&file, text).expect("written");
-    Subject::of(plan::read(&file).expect("a sound plan").plan)
+    Subject::of_text(text)
 }
 
 fn call(world: &mut World, region: &str, service: &str, operation: &str, input: Value) -> Value {

@@ -47,6 +47,12 @@ impl Subject {
         Subject::of(loaded.plan)
     }
 
+    /// A plan from its text, which names no files.
+    pub(crate) fn of_text(text: String) -> Subject {
+        let loaded = plan::read_text("org.toml", text, Path::new("")).expect("a sound plan");
+        Subject::of(loaded.plan)
+    }
+
     pub(crate) fn of(plan: OrgPlan) -> Subject {
         let wanted = baseline::expand(&plan).expect("its baselines");
         Subject { plan, wanted }
