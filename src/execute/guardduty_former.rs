@@ -7,8 +7,6 @@
 //! Region", with its protection plans, and what it found stays in the account for its 90 days. The account that
 //! administered keeps its own detector and loses the others' findings.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_guardduty::types::{
     AdminStatus, AutoEnableMembers, OrgFeature, OrgFeatureStatus, OrganizationFeatureConfiguration,
 };
@@ -135,7 +133,7 @@ impl Hand<'_> {
             .guardduty_members(at, &detector)
             .await
             .doing(doing)?
-            .into_iter()
+            .into_keys()
             .collect();
         for batch in members.chunks(MEMBERS_A_CALL) {
             guardduty!(self, at, "DisassociateMembers", || client
@@ -161,7 +159,7 @@ impl Hand<'_> {
             wait.pause(format!("for GuardDuty to let {} members go", left.len()))
                 .await
                 .map_err(|_| {
-                    let left: Vec<String> = left.iter().cloned().collect();
+                    let left: Vec<String> = left.into_keys().collect();
                     self.fails(
                         format!(
                             "GuardDuty keeps these members of account {}: {}",
@@ -171,33 +169,6 @@ impl Hand<'_> {
                         Some("disassociate and delete them in that account's GuardDuty console, then run apply again"),
                     )
                 })?;
-        }
-    }
-
-    async fn guardduty_members(
-        &self,
-        at: &AccountRegion,
-        detector: &str,
-    ) -> Result<BTreeSet<String>, AwsError> {
-        let client = self.shared.aws.guardduty(at).await?;
-        let mut members = BTreeSet::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = guardduty!(self, at, "ListMembers", || client
-                .list_members()
-                .detector_id(detector)
-                .only_associated("false")
-                .set_next_token(token.clone())
-                .send())?;
-            let ids = page
-                .members()
-                .iter()
-                .filter_map(|member| member.account_id());
-            members.extend(ids.map(str::to_owned));
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(members);
-            }
         }
     }
 

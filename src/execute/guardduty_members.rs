@@ -43,7 +43,6 @@ impl Hand<'_> {
             details.push(detail);
         }
         let detector = self.existing_detector(&at).await?;
-        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
         let mut left = details.clone();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut management_is_on = false;
@@ -100,44 +99,48 @@ impl Hand<'_> {
             .collect();
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
-            let mut open = wanted.clone();
-            let mut states: BTreeMap<String, String> = BTreeMap::new();
-            let mut token: Option<String> = None;
-            loop {
-                let page = guardduty!(self, &at, "ListMembers", || client
-                    .list_members()
-                    .detector_id(&detector)
-                    .only_associated("false")
-                    .set_next_token(token.clone())
-                    .send())
-                .doing(doing)?;
-                for member in page.members() {
-                    let id = member.account_id().unwrap_or_default();
-                    let state = member.relationship_status().unwrap_or_default();
-                    if state.eq_ignore_ascii_case("enabled") {
-                        open.remove(id);
-                    } else if wanted.contains(id) {
-                        states.insert(id.to_owned(), state.to_owned());
-                    }
-                }
-                token = page.next_token.filter(|token| !token.is_empty());
-                if token.is_none() {
-                    break;
-                }
-            }
+            let states = self.guardduty_members(&at, &detector).await.doing(doing)?;
+            let open: BTreeMap<String, String> = wanted
+                .iter()
+                .map(|id| (id, states.get(id).map_or("not a member", String::as_str)))
+                .filter(|(_, state)| !state.eq_ignore_ascii_case("enabled"))
+                .map(|(id, state)| (id.clone(), state.to_owned()))
+                .collect();
             if open.is_empty() {
                 return Ok(Made::new());
             }
-            let states: BTreeMap<String, String> = open
-                .iter()
-                .map(|id| {
-                    let state = states.get(id).map_or("not a member", String::as_str);
-                    (id.clone(), state.to_owned())
-                })
-                .collect();
             wait.pause(format!("for GuardDuty to enable {} members", open.len()))
                 .await
-                .map_err(|_| self.members_failed(doing(), &states))?;
+                .map_err(|_| self.members_failed(doing(), &open))?;
+        }
+    }
+
+    /// Every account that an administrator has, or had, as a member, with its state.
+    pub(super) async fn guardduty_members(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+    ) -> Result<BTreeMap<String, String>, AwsError> {
+        let client = self.shared.aws.guardduty(at).await?;
+        let mut members = BTreeMap::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = guardduty!(self, at, "ListMembers", || client
+                .list_members()
+                .detector_id(detector)
+                .only_associated("false")
+                .set_next_token(token.clone())
+                .send())?;
+            for member in page.members() {
+                if let Some(id) = member.account_id() {
+                    let state = member.relationship_status().unwrap_or_default();
+                    members.insert(id.to_owned(), state.to_owned());
+                }
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(members);
+            }
         }
     }
 
