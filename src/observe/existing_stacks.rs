@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, seen, side_by_side, stacks};
+use super::{Reader, seen, side_by_side, stack_sets, stacks};
 use crate::aws::{AwsError, Operation};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack, Seen,
@@ -17,18 +17,15 @@ const INSTANCE: Operation = Operation("cloudformation", "DescribeStackInstance")
 pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
-    stack_sets: &Seen<BTreeMap<String, StackSetFacts>>,
+    sets: &Seen<BTreeMap<String, StackSetFacts>>,
 ) -> BTreeMap<StackId, ExistingStack> {
-    let (Some(accounts), Some(sets)) = (accounts.known(), stack_sets.known()) else {
+    let (Some(accounts), Some(sets)) = (accounts.known(), sets.known()) else {
         return BTreeMap::new();
     };
     let mut asked: Vec<(&StackId, &str, Option<&InstanceFacts>)> = Vec::new();
     for wanted in r.wanted.stack_sets.values() {
-        // Of a set whose instances could not be read nothing is changed, so there is nothing to ask for.
-        let instances = match sets.get(&wanted.full_name).map(|set| &set.instances) {
-            Some(Seen::Unread(_)) => continue,
-            Some(Seen::Known(instances)) => Some(instances),
-            None => None,
+        let Ok(instances) = stack_sets::instances_of(sets, &wanted.full_name) else {
+            continue;
         };
         for id in &wanted.existing_stacks {
             let active = accounts

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Reader, seen, side_by_side};
+use super::{Reader, seen, side_by_side, stack_sets};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::{WantedStackSet, makes_recorder};
 use crate::change::Place;
@@ -57,11 +57,8 @@ impl Known<'_> {
                 continue;
             }
             let set = sets.get(&wanted.full_name);
-            // Of a set whose instances could not be read nothing is changed, so there is nothing to ask for.
-            let instances = match set.map(|set| &set.instances) {
-                Some(Seen::Unread(_)) => continue,
-                Some(Seen::Known(instances)) => Some(instances),
-                None => None,
+            let Ok(instances) = stack_sets::instances_of(sets, &wanted.full_name) else {
+                continue;
             };
             for (id, facts) in accounts {
                 if facts.state != AccountState::Active || *id == r.caller {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, Seen, StackSetFacts};
+use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, Seen, StackSetFacts, Unread};
 
 const LIST: Operation = Operation("cloudformation", "ListStackSets");
 const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
@@ -17,6 +17,19 @@ pub(super) async fn read(r: &Reader<'_>) -> StackSets {
     match listed(r).await {
         Ok((own, others)) => (seen(own_sets(r, own).await), others),
         Err(error) => (seen(Err(error)), BTreeSet::new()),
+    }
+}
+
+/// The instances of a set, `None` where there is no such set. Of one whose instances could not be read nothing is
+/// changed, so there is nothing to ask for.
+pub(super) fn instances_of<'s>(
+    sets: &'s BTreeMap<String, StackSetFacts>,
+    name: &str,
+) -> Result<Option<&'s BTreeMap<AccountRegion, InstanceFacts>>, &'s Unread> {
+    match sets.get(name).map(|set| &set.instances) {
+        Some(Seen::Unread(why)) => Err(why),
+        Some(Seen::Known(instances)) => Ok(Some(instances)),
+        None => Ok(None),
     }
 }
 
