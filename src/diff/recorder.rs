@@ -151,24 +151,21 @@ fn told(
             };
             let commands = [
                 (
-                    "recorder",
                     "stop-configuration-recorder --configuration-recorder-name",
                     &facts.recorder,
                 ),
                 (
-                    "channel",
                     "delete-delivery-channel --delivery-channel-name",
                     &facts.channel,
                 ),
                 (
-                    "recorder",
                     "delete-configuration-recorder --configuration-recorder-name",
                     &facts.recorder,
                 ),
             ];
             let commands: Vec<String> = commands
                 .iter()
-                .filter_map(|(_, command, name)| {
+                .filter_map(|(command, name)| {
                     let name = name.as_deref()?;
                     Some(format!(
                         "`aws configservice {command} {name} --region {}`",
