@@ -24,6 +24,7 @@ pub mod graph;
 pub mod import;
 pub mod inventory;
 pub mod observe;
+pub mod ops;
 pub mod picture;
 pub mod plan;
 pub mod rehearse;

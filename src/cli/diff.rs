@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::cached::{self, Ages};
+use super::ages::Ages;
+use super::cached;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, inventory, session, subject};
@@ -69,7 +70,7 @@ fn read(verb: &Diff, global: &Global, printer: &Printer) -> Result<SavedInventor
     let mut saved = None;
     session::reading(&subject.plan, global, printer, async |session| {
         let max_age = verb.ages.max_age();
-        let mut reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let mut reading = cached::read(session, &subject, max_age, printer).await?;
         inventory::ask_controls(&mut reading, &subject, session, printer).await?;
         saved = Some(reading.saved.clone());
         reading.keep(printer);

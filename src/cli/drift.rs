@@ -1,30 +1,18 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::cached::{self, Ages, Reading};
+use super::ages::Ages;
 use super::error::{CommandError, CommandResult};
-use super::exit::Exit;
-use super::make::{Work, make};
-use super::perform::Holding;
-use super::session::Session;
-use super::subject::Subject;
-use super::{Form, Global, Output, files, inventory, prompt, session, stop, subject};
-use crate::aws::Caller;
-use crate::change::{Address, Bindings, Change};
-use crate::diff::{Diff, DiffOptions, diff};
-use crate::drift::{self, Controls, Finding, Findings, Fix, Severity};
+use super::{Form, Global, files, inventory, prompt, session, stop, subject};
+use crate::drift::{self, Controls, Findings, Severity};
 use crate::execute::Stop;
-use crate::graph::graph;
-use crate::inventory::SavedInventory;
-use crate::observe::cache::MaxAge;
-use crate::observe::detect_drift;
+use crate::ops::Subject;
+use crate::ops::drift::{self as ops, Check, Filter, asked_for, judge};
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
-    Printer, cost, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
-    plan as preview, words,
+    Printer, drift as report, drift_html, drift_junit, drift_markdown, drift_sarif,
 };
 
 /// Find what is not as the org plan and its baselines keep it, and put it back with `--fix`.
@@ -121,16 +109,6 @@ fn report_file(text: &str) -> Result<ReportFile, String> {
     Ok(ReportFile { path, form })
 }
 
-/// One check: what was found, and the changes that findings name as their fix.
-struct Check {
-    findings: Findings,
-    /// The changes that some finding names, whether it was asked for or not.
-    told: BTreeSet<Address>,
-    changes: Vec<Change>,
-    bindings: Bindings,
-    reading: Reading,
-}
-
 pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandResult {
     let subject = subject::load(&verb.plan, global, printer)?;
     if verb.fix && !matches!(global.form(), Form::Text | Form::Json) {
@@ -139,24 +117,58 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
                 .hint("`--report FILE` writes other reports beside it"),
         );
     }
+    let filter = Filter {
+        controls: verb.only.clone(),
+        accounts: verb.account.clone(),
+        ous: verb.ou.clone(),
+        severity: verb.severity.map(Level::severity),
+    };
     // Read before anything else: a wrong file should not cost a check.
     let earlier = verb.since.as_deref();
     let earlier = earlier
-        .map(|file| judged(file, verb, &subject))
+        .map(|file| judged(file, &filter, &subject))
         .transpose()?;
+    let confirm = |question: &str| prompt::confirm(question, global, printer);
+    let show_whole = |found: &Findings| {
+        show(found, verb, &subject, global, printer);
+        Ok(())
+    };
+    let show_first = |found: &Findings| match &earlier {
+        Some(earlier) => show_since(earlier, found, verb, global, printer),
+        None => show_whole(found),
+    };
+    let write = |check: &Check| write_files(check, verb, &subject, printer);
+    let asked = ops::Drift {
+        subject: &subject,
+        source: verb.plan.display().to_string(),
+        filter,
+        fail_on: verb.fail_on.severity(),
+        deep: verb.deep,
+        role: verb.role.clone(),
+        max_age: match verb.fix {
+            true => verb.ages.or_anew(),
+            false => verb.ages.max_age(),
+        },
+        fix: verb.fix,
+        output: global.output(),
+        confirm: &confirm,
+        show: &show_first,
+        show_after: &show_whole,
+        write: &write,
+    };
     session::looking(&subject.plan, global, printer, async |session| {
         let stop = Stop::new();
         tokio::select! {
             biased;
-            result = drift(verb, &subject, earlier.as_ref(), session, global, printer, &stop) => result,
+            result = ops::drift(&asked, session, printer, &stop) => Ok(result?.exit),
             () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
         }
     })
 }
 
 /// What was asked about and was wrong when an inventory was saved.
-fn judged(file: &Path, verb: &Drift, subject: &Subject) -> Result<Findings, CommandError> {
-    Ok(saved_findings(file, subject)?.only(|finding| asked_for(verb, finding)))
+fn judged(file: &Path, filter: &Filter, subject: &Subject) -> Result<Findings, CommandError> {
+    Ok(saved_findings(file, subject)?.only(|finding| asked_for(filter, finding)))
 }
 
 /// What was wrong when an inventory was saved.
@@ -175,217 +187,6 @@ pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings,
     }
     drift::judge_controls(&mut findings, &subject.wanted, &checks, &saved.answers);
     Ok(findings)
-}
-
-/// The comparison, and what it finds in organization and stacks.
-fn judge(subject: &Subject, saved: &SavedInventory) -> (Diff, Findings) {
-    let inventory = &saved.inventory;
-    let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
-    let findings = drift::judge(&subject.plan, inventory, &found);
-    (found, findings)
-}
-
-async fn drift(
-    verb: &Drift,
-    subject: &Subject,
-    earlier: Option<&Findings>,
-    session: &Session,
-    global: &Global,
-    printer: &Printer,
-    stop: &Stop,
-) -> CommandResult {
-    let max_age = match verb.fix {
-        true => {
-            session.guard().await?;
-            verb.ages.or_anew()
-        }
-        false => verb.ages.max_age(),
-    };
-    let before = check(verb, subject, session, max_age, global, printer).await?;
-    tell_roles(subject, session, printer);
-    match earlier {
-        Some(earlier) => show_since(earlier, &before.findings, verb, global, printer)?,
-        None => show(&before.findings, verb, subject, global, printer),
-    }
-    let changes = match verb.fix {
-        true => fixes(&before),
-        false => Vec::new(),
-    };
-    if changes.is_empty() {
-        if verb.fix {
-            printer.say("There is nothing that orgstrap can put back.");
-        }
-        write_files(&before, verb, subject, printer)?;
-        before.reading.keep(printer);
-        return Ok(exit(&before.findings, verb));
-    }
-    let order = graph(changes)
-        .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
-    let ordered: Vec<Change> = order.changes().cloned().collect();
-    let number = ordered.len();
-    if global.output() == Output::Text {
-        let preview = preview::Preview {
-            source: verb.plan.display().to_string(),
-            management_account: session.management.to_string(),
-            costs: cost::costs(&ordered),
-            changes: ordered,
-            ..preview::Preview::default()
-        };
-        printer.data(&format!("\n{}", preview::text(&preview)));
-    }
-    let question = format!(
-        "Make {} in organization {}?",
-        words::count(number, "change", "changes"),
-        session.management
-    );
-    if !prompt::confirm(&question, global, printer)? {
-        printer.say("Nothing was changed.");
-        return Ok(Exit::Stopped);
-    }
-    let work = Work {
-        plan: None,
-        graph: order,
-        bindings: before.bindings.clone(),
-        expected: None,
-        speed: None,
-        // What is left is told after AWS was read again.
-        claim: "",
-        timeline: None,
-        next: &|_| Vec::new(),
-    };
-    let holding = Holding::take(session, stop).await?;
-    session.aws.enter_by(match &verb.role {
-        Some(role) => vec![role.clone()],
-        None => vec![subject.plan.organization.access_role.clone()],
-    });
-    let done = make(work, holding, session, global, printer, stop).await;
-    let after = check(verb, subject, session, MaxAge::NONE, global, printer).await?;
-    if global.output() == Output::Text {
-        printer.data_line(&format!(
-            "\n{}",
-            report::outcome(&before.findings, &after.findings)
-        ));
-    }
-    show(&after.findings, verb, subject, global, printer);
-    write_files(&after, verb, subject, printer)?;
-    let exit = match super::make::exit(&done) {
-        Exit::Done => exit(&after.findings, verb),
-        other => other,
-    };
-    after.reading.keep(printer);
-    Ok(exit)
-}
-
-/// Reads and judges. Nobody is told of a finding on the word of what was read minutes ago, because it may
-/// have been put back since: where the usual ages count, what looks wrong is read again.
-async fn check(
-    verb: &Drift,
-    subject: &Subject,
-    session: &Session,
-    max_age: MaxAge,
-    global: &Global,
-    printer: &Printer,
-) -> Result<Check, CommandError> {
-    session.aws.enter_by(match &verb.role {
-        Some(role) => vec![role.clone()],
-        None => {
-            let access = subject.plan.organization.access_role.clone();
-            let audit = subject.wanted.audit_role.clone();
-            audit.into_iter().chain([access]).collect()
-        }
-    });
-    let mut reading = cached::read(session, subject, max_age, global, printer).await?;
-    let (mut found, mut findings) = judge(subject, &reading.saved);
-    let usual = max_age == MaxAge::Usual;
-    if usual && !reading.kept.is_empty() && !findings.findings.is_empty() {
-        reading.read_again(session, subject, printer).await?;
-        (found, findings) = judge(subject, &reading.saved);
-    }
-    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
-    reading
-        .ask(drift::questions(&checks), session, printer)
-        .await?;
-    if usual {
-        let doubtful = drift::in_doubt(&checks, &reading.saved.answers);
-        reading.ask_again(doubtful, session, printer).await?;
-    }
-    let answers = &reading.saved.answers;
-    let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
-    let mut fixes: BTreeMap<Address, Change> = fixes
-        .into_iter()
-        .map(|change| (change.address.clone(), change))
-        .collect();
-    if verb.deep {
-        session.guard().await?;
-        let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
-        printer.detail("CloudFormation looks for drift…");
-        let teller = printer.clone();
-        let ctx = Caller::new(0, move |text| teller.detail(&text));
-        let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
-        deep.judge(&mut findings, &answers, &mut fixes);
-    }
-    findings.from_cache.clone_from(&reading.kept);
-    let mut changes = found.changes;
-    changes.extend(fixes.into_values());
-    let told = named(&findings).cloned().collect();
-    Ok(Check {
-        told,
-        findings: findings.only(|finding| asked_for(verb, finding)),
-        changes,
-        bindings: found.bindings,
-        reading,
-    })
-}
-
-/// Says once when accounts were entered as an administrator because the role that only reads is not there.
-fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
-    let accounts = session.aws.fell_back();
-    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
-        let access = &subject.plan.organization.access_role;
-        let more = match accounts.len() - 1 {
-            0 => String::new(),
-            more => format!(
-                " and {}",
-                words::count(more, "other account", "other accounts")
-            ),
-        };
-        printer.say(&format!(
-            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
-        ));
-    }
-}
-
-/// Whether a finding is among those that were asked for.
-fn asked_for(verb: &Drift, finding: &Finding) -> bool {
-    let place = &finding.place;
-    let control = verb.only.is_empty()
-        || verb
-            .only
-            .iter()
-            .any(|start| finding.control.starts_with(start.as_str()));
-    let account = verb.account.is_empty()
-        || verb.account.iter().any(|wanted| {
-            place.account.as_ref() == Some(wanted)
-                || place
-                    .account_id
-                    .as_ref()
-                    .is_some_and(|id| id.as_str() == wanted)
-        });
-    let ou = verb.ou.is_empty()
-        || verb.ou.iter().any(|wanted| {
-            let wanted = wanted.to_string();
-            place.ou.as_ref().is_some_and(|path| {
-                *path == wanted
-                    || path
-                        .strip_prefix(&wanted)
-                        .is_some_and(|rest| rest.starts_with('/'))
-            })
-        });
-    let severe = verb
-        .severity
-        .is_none_or(|least| finding.severity >= least.severity());
-    control && account && ou && severe
 }
 
 fn show(findings: &Findings, verb: &Drift, subject: &Subject, global: &Global, printer: &Printer) {
@@ -471,64 +272,4 @@ fn write_files(
         ));
     }
     Ok(())
-}
-
-/// A finding hides what could not be told: who mends it looks again anyway.
-fn exit(findings: &Findings, verb: &Drift) -> Exit {
-    if findings.any_at(verb.fail_on.severity()) {
-        Exit::Differs
-    } else if findings.any_unread() {
-        Exit::Failed
-    } else {
-        Exit::Done
-    }
-}
-
-/// The changes that findings name as their fix.
-fn named(findings: &Findings) -> impl Iterator<Item = &Address> {
-    findings
-        .findings
-        .iter()
-        .filter_map(|finding| match &finding.fix {
-            Fix::Change { address } => Some(address),
-            _ => None,
-        })
-}
-
-/// The changes that the findings name, with everything that these must wait for and what follows
-/// from them without being a finding of its own. A staged update holds auto-deployment back before
-/// it and lets it go after it, so those go together.
-fn fixes(check: &Check) -> Vec<Change> {
-    let mut wanted: BTreeSet<&Address> = named(&check.findings).collect();
-    loop {
-        let before = wanted.len();
-        let mut more: Vec<&Address> = Vec::new();
-        for change in &check.changes {
-            let needs = change.all_needs();
-            if !check.told.contains(&change.address)
-                && needs.iter().any(|need| wanted.contains(need))
-            {
-                more.push(&change.address);
-            }
-            if wanted.contains(&change.address) {
-                let there = check.changes.iter().map(|change| &change.address);
-                more.extend(there.filter(|address| needs.contains(address)));
-            }
-            if let Address::RolloutRelease(set) = &change.address
-                && wanted.contains(&Address::RolloutHold(set.clone()))
-            {
-                more.push(&change.address);
-            }
-        }
-        wanted.extend(more);
-        if wanted.len() == before {
-            break;
-        }
-    }
-    check
-        .changes
-        .iter()
-        .filter(|change| wanted.contains(&change.address))
-        .cloned()
-        .collect()
 }

@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::cached::{self, Ages, Reading};
+use super::ages::Ages;
+use super::cached::{self, Reading};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::session::Session;
@@ -34,7 +35,7 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
     let subject = subject::load(&verb.plan, global, printer)?;
     session::reading(&subject.plan, global, printer, async |session| {
         let max_age = verb.ages.max_age();
-        let mut reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let mut reading = cached::read(session, &subject, max_age, printer).await?;
         // What the services say belongs to what is saved; for a look at the numbers it is not asked.
         if verb.out.is_some() || global.output() == Output::Json {
             ask_controls(&mut reading, &subject, session, printer).await?;

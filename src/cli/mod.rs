@@ -5,24 +5,18 @@
 //! `session`; everything that prints is [`crate::report`]'s.
 
 mod account;
+mod ages;
 mod apply;
-mod cached;
-mod compare;
 mod completions;
 mod diff;
 mod drift;
-mod error;
-pub mod exit;
 mod files;
-mod governor;
 mod graph;
 mod import;
 mod init;
 mod inventory;
 mod logging;
-mod make;
 mod man;
-mod perform;
 mod plan;
 mod prompt;
 mod reference;
@@ -40,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use crate::ops::exit;
+use crate::ops::{Output, cached, compare, error, make, perform};
 use crate::report::{Color, Printer, Verbosity};
 use error::{CommandError, CommandResult};
 use exit::Exit;
@@ -120,13 +116,6 @@ pub(crate) enum Form {
     Markdown,
     /// One self-contained page.
     Html,
-}
-
-/// How results are written by a verb that has no reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
-    Text,
-    Json,
 }
 
 impl Global {

@@ -2,14 +2,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::cached::{self, Ages};
-use super::compare::compared;
+use super::ages::Ages;
 use super::error::{CommandError, CommandResult};
-use super::exit::Exit;
-use super::{Global, Output, files, session, subject};
+use super::{Global, files, session, subject};
 use crate::change::SavedChanges;
-use crate::diff::{DiffOptions, ProblemKind};
-use crate::report::{Printer, json, plan as preview};
+use crate::diff::DiffOptions;
+use crate::ops::plan as ops;
+use crate::report::Printer;
 
 /// Show what `apply` would change, field by field, in the order it would run.
 ///
@@ -39,50 +38,18 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
             create_organization: verb.create_organization,
             prune: verb.prune,
         };
-        let source = verb.plan.display().to_string();
-        let max_age = verb.ages.max_age();
-        let reading = cached::read(session, &subject, max_age, global, printer).await?;
-        let of = |options: &DiffOptions| {
-            compared(session, &subject, &source, options, reading.inventory())
+        let asked = ops::Plan {
+            subject: &subject,
+            source: verb.plan.display().to_string(),
+            options,
+            max_age: verb.ages.max_age(),
+            output: global.output(),
         };
-        let mut found = of(&options)?;
-        // A plan changes nothing, so it need not stop at a missing organization: it shows what would
-        // be made of it.
-        if !found.preview.problems.is_empty()
-            && found
-                .preview
-                .problems
-                .iter()
-                .all(|problem| problem.kind == ProblemKind::NoOrganization)
-        {
-            let options = DiffOptions {
-                create_organization: true,
-                ..options
-            };
-            found = of(&options)?;
-            printer.say(
-                "There is no organization yet; `apply` creates it when asked with `--create-organization`.",
-            );
-        }
-        found.preview.from_cache.clone_from(&reading.kept);
-        reading.keep(printer);
-        match global.output() {
-            Output::Text => printer.data(&preview::text(&found.preview)),
-            Output::Json => printer.data_line(&json::plan(&found.preview).to_string()),
-        }
-        if !found.preview.problems.is_empty() {
-            return Err(CommandError::new(
-                "the problems above stand in the way of everything; nothing was compared further",
-            ));
-        }
+        let found = ops::plan(&asked, session, printer).await?;
         if let Some(out) = &verb.out {
             save(out, &subject, options, &found.preview.changes, printer)?;
         }
-        Ok(if !found.preview.changes.is_empty() {
-            Exit::Differs
-        } else {
-            found.exit()
-        })
+        Ok(ops::exit(&found))
     })
 }
 

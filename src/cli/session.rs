@@ -4,29 +4,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::error::{CommandError, CommandResult};
-use super::{Global, PaceChoice};
-use crate::aws::{Aws, AwsError, Options, Pace};
+use super::{Global, PaceChoice, ages};
+use crate::aws::{Aws, Pace};
+use crate::ops::session::{self as ops, Guard, InWorld, Reach};
+pub(super) use crate::ops::session::{SANDBOX_SEED, Session, runtime};
 use crate::plan::{AccountId, OrgPlan};
 use crate::report::Printer;
 use crate::sandbox::{Connection, FaultPlan, World};
-
-/// The seed of everything random in a sandbox run, so that equal inputs give equal outputs.
-pub(super) const SANDBOX_SEED: u64 = 1;
-
-/// A way to AWS for one command.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) aws: Aws,
-    /// The account whose credentials are used: the plan's management account.
-    pub(super) management: AccountId,
-    /// This run's id: in session names, operation ids and the lock.
-    pub(super) run: String,
-    pub(super) started: Timestamp,
-    pub(super) sandbox: bool,
-}
 
 /// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
 /// whatever became of the work.
@@ -41,17 +27,6 @@ pub(super) fn with(
     } else {
         in_aws(plan, Guard::ThePlans, global, work)
     }
-}
-
-/// Whose organization it may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    /// The one that the plan is for.
-    ThePlans,
-    /// The same, but nobody asks before [`Session::guard`] does: where all is kept nothing is asked at all.
-    BeforeReading,
-    /// Anybody's: for reading what has no plan yet.
-    Anybodys,
 }
 
 fn in_aws(
@@ -72,10 +47,11 @@ fn in_aws(
     }
     let mut random = fastrand::Rng::new();
     let run: String = (0..8).map(|_| random.digit(36)).collect();
-    let options = options(plan, global, run.clone(), random.u64(..));
+    let options = reach(global).options(plan, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
         let aws = Aws::connect(options).await;
-        let session = session(aws, plan, guard, run, now(), false).await?;
+        let mut session = Session::open(aws, plan, guard, run, now(), false).await?;
+        session.cache = ages::cache(&session.management, global);
         work(&session).await
     })
 }
@@ -174,26 +150,21 @@ fn in_world_as(
     faults: FaultPlan,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
-    let (run, started) = {
-        let world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = Timestamp::from_millisecond(world.now.0).unwrap_or_default();
-        (run_id(&world), started)
-    };
-    let options = options(plan, global, run.clone(), SANDBOX_SEED);
     let connection = Arc::new(Connection::new(faults));
-    runtime(true)?.block_on(async {
-        let config = crate::sandbox::in_process_over(Arc::clone(world), Arc::clone(&connection));
-        let aws = Aws::over(config, options);
-        let working = async {
-            let session = session(aws, plan, guard, run.clone(), started, true).await?;
-            work(&session).await
-        };
-        tokio::select! {
-            biased;
-            result = working => result,
-            call = connection.killed() => Err(killed(call, &run, global)),
-        }
-    })
+    match ops::in_world(plan, guard, &reach(global), world, &connection, work) {
+        InWorld::Ended(result) => result,
+        InWorld::Killed { call, run } => Err(killed(call, &run, global)),
+    }
+}
+
+fn reach(global: &Global) -> Reach {
+    Reach {
+        profile: global.profile.clone(),
+        pace: match global.pace {
+            PaceChoice::Factor(factor) => Pace::Factor(factor),
+            PaceChoice::Off => Pace::Off,
+        },
+    }
 }
 
 fn faults(global: &Global) -> FaultPlan {
@@ -214,18 +185,6 @@ fn killed(call: u64, run: &str, global: &Global) -> CommandError {
         )),
         None => error.hint("with `--world FILE` the world is kept, and the next run goes on from there"),
     }
-}
-
-/// The run's id in a sandbox: another one for each state of the world, so that what AWS takes for the
-/// same request (operation ids, the lock) is never an earlier run's, and the same one for the same state.
-fn run_id(world: &World) -> String {
-    let state = format!("{} {}", world.now.0, world.seq);
-    let digest = Sha256::digest(state.as_bytes());
-    digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Opens the world of a file, or makes a new one where there is none yet.
@@ -260,91 +219,6 @@ pub(super) fn save_world(world: &World, file: &Path) -> Result<(), CommandError>
     world
         .save(file)
         .map_err(|error| CommandError::caused("the sandbox", &error))
-}
-
-fn options(plan: &OrgPlan, global: &Global, run: String, seed: u64) -> Options {
-    Options {
-        profile: global.profile.clone(),
-        home_region: plan.organization.home_region.clone(),
-        access_role: plan.organization.access_role.clone(),
-        pace: match global.pace {
-            PaceChoice::Factor(factor) => Pace::Factor(factor),
-            PaceChoice::Off => Pace::Off,
-        },
-        pace_overrides: plan.pace.clone(),
-        run,
-        seed,
-    }
-}
-
-async fn session(
-    aws: Aws,
-    plan: &OrgPlan,
-    guard: Guard,
-    run: String,
-    started: Timestamp,
-    sandbox: bool,
-) -> Result<Session, CommandError> {
-    let management = match guard {
-        Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
-        _ => plan.organization.management_account.clone(),
-    };
-    let session = Session {
-        aws,
-        management,
-        run,
-        started,
-        sandbox,
-    };
-    if guard == Guard::ThePlans {
-        session.guard().await?;
-    }
-    Ok(session)
-}
-
-impl Session {
-    /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
-    /// asked once, however often this is.
-    pub(super) async fn guard(&self) -> Result<(), CommandError> {
-        let caller = self
-            .aws
-            .caller()
-            .await
-            .map_err(|error| no_credentials(&error))?;
-        let wanted = &self.management;
-        if caller == *wanted {
-            return Ok(());
-        }
-        let whose = if self.sandbox {
-            "the world is"
-        } else {
-            "these credentials are"
-        };
-        Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but {whose} those of account {caller}"
-        ))
-        .hint(if self.sandbox {
-            "use another `--world`, or correct `management_account` in the plan"
-        } else {
-            "choose another `--profile`, or correct `management_account` in the plan"
-        }))
-    }
-}
-
-fn no_credentials(error: &AwsError) -> CommandError {
-    CommandError::caused("could not find out whose credentials these are", error).hint(
-        "sign in first (`aws sso login`, environment variables or `--profile`); \
-         `--sandbox` needs no credentials",
-    )
-}
-
-/// One thread; in the sandbox with virtual time, so that hours pass in moments.
-pub(super) fn runtime(paused: bool) -> Result<tokio::runtime::Runtime, CommandError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(paused)
-        .build()
-        .map_err(|error| CommandError::caused("could not start the runtime", &error))
 }
 
 /// The command line's one look at the clock: when a run started.

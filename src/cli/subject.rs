@@ -5,16 +5,10 @@ use std::path::Path;
 use super::Global;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use crate::baseline::{self, BaselineProblem, Wanted};
-use crate::plan::{self, Diagnostic, Loaded, OrgPlan};
+use crate::baseline::{self, BaselineProblem};
+pub(super) use crate::ops::Subject;
+use crate::plan::{self, Diagnostic, Loaded};
 use crate::report::{Printer, diagnostics};
-
-/// A plan that was checked, and what its baselines come to.
-#[derive(Debug)]
-pub(super) struct Subject {
-    pub(super) plan: OrgPlan,
-    pub(super) wanted: Wanted,
-}
 
 /// A checked plan and what is worth a look in it, or everything that is wrong with it.
 type Checked = Result<(Subject, Vec<Diagnostic>), Vec<Diagnostic>>;

@@ -29,4 +29,4 @@ pub mod summary;
 pub mod words;
 
 pub(crate) use printer::style;
-pub use printer::{Color, Printer, Verbosity};
+pub use printer::{Color, Kept, Printer, Verbosity};

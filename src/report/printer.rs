@@ -1,12 +1,12 @@
 //! The one way out: data to stdout, talk to stderr, colour only where it is wanted.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,9 +54,45 @@ pub struct Printer {
     color_err: bool,
     terminal: bool,
     bars: Arc<MultiProgress>,
+    /// Where it goes instead of stdout and stderr.
+    kept: Option<Kept>,
+}
+
+/// What a printer kept instead of writing it out, data and talk in the order in which they came.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<Mutex<String>>);
+
+impl Kept {
+    /// All of it until now, without colour.
+    pub fn text(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn add(&self, text: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push_str(&strip_str(text).to_string());
+    }
 }
 
 impl Printer {
+    /// A printer that writes nothing, and what it would have written: for programs that run an operation and read
+    /// what it says.
+    pub fn keeping(verbosity: Verbosity) -> (Self, Kept) {
+        let kept = Kept::default();
+        let printer = Self {
+            verbosity,
+            color_out: false,
+            color_err: false,
+            terminal: false,
+            bars: Arc::new(MultiProgress::with_draw_target(ProgressDrawTarget::hidden())),
+            kept: Some(kept.clone()),
+        };
+        (printer, kept)
+    }
+
     /// A printer for this process's stdout and stderr.
     pub fn new(color: Color, verbosity: Verbosity) -> Self {
         let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -73,6 +109,7 @@ impl Printer {
             color_err: decide(terminal),
             terminal: terminal && verbosity > Verbosity::Quiet,
             bars: Arc::new(MultiProgress::new()),
+            kept: None,
         }
     }
 
@@ -93,6 +130,9 @@ impl Printer {
 
     /// Data: what the command was asked for. Goes to stdout, quiet or not.
     pub fn data(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            return kept.add(text);
+        }
         self.bars
             .suspend(|| write(&mut std::io::stdout().lock(), text, self.color_out));
     }
@@ -150,6 +190,9 @@ impl Printer {
 
     /// Text for stderr as it is, quiet or not: rendered diagnostics, log lines.
     pub fn talk(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            return kept.add(text);
+        }
         self.bars
             .suspend(|| write(&mut std::io::stderr().lock(), text, self.color_err));
     }

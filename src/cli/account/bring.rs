@@ -331,7 +331,7 @@ impl Run<'_> {
             },
         };
         let (session, global, printer) = (self.session, self.global, self.printer);
-        let done = make(work, holding, session, global, printer, self.stop).await;
+        let done = make(work, holding, session, global.output(), printer, self.stop).await;
         (done, chain(&graph, &timeline.into_inner()))
     }
 }

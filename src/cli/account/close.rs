@@ -179,7 +179,7 @@ impl Closing<'_> {
                 },
             };
             let (session, global, printer) = (self.session, self.global, self.printer);
-            let done = make(work, holding, session, global, printer, self.stop).await;
+            let done = make(work, holding, session, global.output(), printer, self.stop).await;
             let exit = make::exit(&done);
             if exit != Exit::Done {
                 return Ok(exit);

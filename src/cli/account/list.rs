@@ -1,7 +1,8 @@
 use clap::{Args, ValueEnum};
 
 use super::{PlanFile, find};
-use crate::cli::cached::{self, Ages};
+use crate::cli::ages::Ages;
+use crate::cli::cached;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::{Form, Global, session, subject};
@@ -57,7 +58,7 @@ pub(super) fn run(verb: &List, global: &Global, printer: &Printer) -> CommandRes
     let subject = subject::load(&verb.plan.plan, global, printer)?;
     session::reading(&subject.plan, global, printer, async |session| {
         let max_age = verb.ages.max_age();
-        let reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let reading = cached::read(session, &subject, max_age, printer).await?;
         let read = reading.inventory();
         let rows: Vec<Row> = rows(&subject.plan, read)
             .into_iter()

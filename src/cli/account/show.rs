@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{PlanFile, find};
-use crate::cli::cached::{self, Ages};
+use crate::cli::ages::Ages;
+use crate::cli::cached;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::{Global, Output, drift, session, subject};
@@ -40,7 +41,7 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
         .transpose()?;
     session::reading(&subject.plan, global, printer, async |session| {
         let max_age = verb.ages.max_age();
-        let reading = cached::read(session, &subject, max_age, global, printer).await?;
+        let reading = cached::read(session, &subject, max_age, printer).await?;
         let read = reading.inventory();
         let found = find::one(&verb.account, &subject.plan, read)?;
         let checked = match (&found.key, found.facts) {

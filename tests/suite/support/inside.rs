@@ -1,21 +1,27 @@
-//! orgstrap as a library in a simulated world: what `apply --sandbox` does, without a process and without output.
+//! orgstrap in a simulated world without a process: the operations of the command line, as users run them.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::aws::{Aws, Caller, Options, Pace};
+use orgstrap::aws::Caller;
 use orgstrap::baseline::{self, Wanted};
-use orgstrap::change::Bindings;
-use orgstrap::diff::{DiffOptions, diff};
-use orgstrap::drift;
-use orgstrap::event::Event;
-use orgstrap::execute::{self, AwsEffects, Stop, Summary, lock};
-use orgstrap::graph::{ChangeGraph, graph};
-
+use orgstrap::change::Change;
+use orgstrap::diff::DiffOptions;
+use orgstrap::drift::{Findings, Severity};
+use orgstrap::execute::{Stop, Summary, lock};
 use orgstrap::inventory::Inventory;
-use orgstrap::observe::{observe, probe};
-use orgstrap::plan::{self, OrgPlan};
-use orgstrap::sandbox::{self, Connection, World};
+use orgstrap::observe::cache::MaxAge;
+use orgstrap::observe::observe;
+use orgstrap::ops::apply::{self, Apply};
+use orgstrap::ops::drift::{self, Drift, Drifted, Filter};
+use orgstrap::ops::error::CommandError;
+use orgstrap::ops::exit::Exit;
+use orgstrap::ops::plan::{self, Plan};
+use orgstrap::ops::session::{Guard, InWorld, Reach, Session, in_world};
+use orgstrap::ops::{self, Output};
+use orgstrap::plan::{OrgPlan, read, read_text};
+use orgstrap::report::{Printer, Verbosity};
+use orgstrap::sandbox::{Connection, World};
 
 /// A plan with what its baselines come to.
 pub(crate) struct Subject {
@@ -23,11 +29,15 @@ pub(crate) struct Subject {
     pub wanted: Wanted,
 }
 
-/// What became of one run.
+/// What became of one run of `apply`.
 pub(crate) struct Run {
     pub world: World,
     /// How the changes ended, or why there were none made.
     pub ended: Result<Summary, String>,
+    /// The exit code.
+    pub exit: Exit,
+    /// What was printed.
+    pub text: String,
     /// How many answers orgstrap took for throttles.
     pub throttled: u64,
 }
@@ -39,17 +49,25 @@ impl Run {
     }
 }
 
+/// What became of one run of `plan`.
+pub(crate) struct Planned {
+    pub exit: Exit,
+    pub changes: Vec<Change>,
+    /// What was printed.
+    pub text: String,
+}
+
 impl Subject {
     /// A plan of the examples.
     pub(crate) fn example(name: &str) -> Subject {
         let path = format!("{}/examples/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-        let loaded = plan::read(Path::new(&path)).expect("a sound plan");
+        let loaded = read(Path::new(&path)).expect("a sound plan");
         Subject::of(loaded.plan)
     }
 
     /// A plan from its text, which names no files.
     pub(crate) fn of_text(text: String) -> Subject {
-        let loaded = plan::read_text("org.toml", text, Path::new("")).expect("a sound plan");
+        let loaded = read_text("org.toml", text, Path::new("")).expect("a sound plan");
         Subject::of(loaded.plan)
     }
 
@@ -58,23 +76,13 @@ impl Subject {
         Subject { plan, wanted }
     }
 
-    fn options(&self, world: &World) -> Options {
-        let organization = &self.plan.organization;
-        Options {
-            profile: None,
-            home_region: organization.home_region.clone(),
-            access_role: organization.access_role.clone(),
-            pace: Pace::default(),
-            pace_overrides: self.plan.pace.clone(),
-            run: run_id(world),
-            seed: 1,
+    /// As operations take it.
+    fn given(&self) -> ops::Subject {
+        ops::Subject {
+            plan: self.plan.clone(),
+            wanted: self.wanted.clone(),
         }
     }
-}
-
-/// As the command line's: another one for each state of the world.
-fn run_id(world: &World) -> String {
-    format!("{:08x}", world.seq)
 }
 
 /// A world in which the plan's management account is in no organization.
@@ -82,151 +90,194 @@ pub(crate) fn empty_world(subject: &Subject) -> World {
     World::empty(subject.plan.organization.management_account.as_str(), 1)
 }
 
-/// Runs `work` against a world, in virtual time; gives the world back as it then is.
+/// Runs `work` against a world, in virtual time; gives the world back as it then is, and what was printed.
 fn inside<T>(
     subject: &Subject,
     world: World,
-    connection: &Arc<Connection>,
-    work: impl AsyncFnOnce(&Aws, &str) -> T,
-) -> (World, Option<T>) {
-    let options = subject.options(&world);
-    let run = options.run.clone();
+    connection: Connection,
+    work: impl AsyncFnOnce(&Session, &Printer) -> Result<T, CommandError>,
+) -> (World, InWorld<T>, String) {
+    let (printer, kept) = Printer::keeping(Verbosity::Normal);
     let world = Arc::new(Mutex::new(world));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    let result = runtime.block_on(async {
-        let config = sandbox::in_process_over(Arc::clone(&world), Arc::clone(connection));
-        let aws = Aws::over(config, options);
-        tokio::select! {
-            biased;
-            result = work(&aws, &run) => Some(result),
-            _ = connection.killed() => None,
-        }
-    });
-    drop(runtime);
-    let world = Arc::try_unwrap(world).expect("nobody else holds the world");
-    (world.into_inner().expect("no panic"), result)
-}
-
-async fn compare(
-    aws: &Aws,
-    subject: &Subject,
-    whole: bool,
-) -> Result<(ChangeGraph, Bindings), String> {
-    let inventory = observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
-        .await
-        .map_err(|error| error.to_string())?;
-    let options = DiffOptions {
-        create_organization: true,
-        prune: false,
-    };
-    let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
-    if !found.problems.is_empty() || whole && !found.blocked.is_empty() {
-        return Err(format!("{:?} {:?}", found.problems, found.blocked));
-    }
-    let graph = graph(found.changes).map_err(|error| error.to_string())?;
-    Ok((graph, found.bindings))
-}
-
-async fn make(aws: &Aws, subject: &Subject, run: &str, whole: bool) -> Result<Summary, String> {
-    let (graph, bindings) = compare(aws, subject, whole).await?;
-    if graph.changes().next().is_none() {
-        return Ok(Summary::default());
-    }
-    let stop = Stop::new();
-    let lock = lock::acquire(aws, run, None, jiff::Timestamp::UNIX_EPOCH)
-        .await
-        .map_err(|error| error.to_string())?;
-    let management = subject.plan.organization.management_account.clone();
-    let effects = AwsEffects::new(
-        aws.clone(),
-        management,
-        run,
-        Some(lock.clone()),
-        stop.clone(),
+    let connection = Arc::new(connection);
+    let work = async |session: &Session| work(session, &printer).await;
+    let result = in_world(
+        &subject.plan,
+        Guard::ThePlans,
+        &Reach::default(),
+        &world,
+        &connection,
+        work,
     );
-    let tell = |_: Event| {};
-    let summary = execute::execute(graph, bindings, &effects, &tell, &stop).await;
-    lock.release().await.map_err(|error| error.to_string())?;
-    Ok(summary)
+    let world = Arc::try_unwrap(world).expect("nobody else holds the world");
+    (world.into_inner().expect("no panic"), result, kept.text())
 }
 
-/// `orgstrap apply` of a plan that can be applied whole.
+/// The same, where nobody kills it and nothing is wrong.
+fn surely<T>(
+    subject: &Subject,
+    world: World,
+    work: impl AsyncFnOnce(&Session, &Printer) -> Result<T, CommandError>,
+) -> (World, T, String) {
+    match inside(subject, world, Connection::default(), work) {
+        (world, InWorld::Ended(Ok(result)), text) => (world, result, text),
+        (_, ended, text) => panic!(
+            "{}\n{text}",
+            match ended {
+                InWorld::Ended(Err(error)) => error.message,
+                _ => "killed".to_owned(),
+            }
+        ),
+    }
+}
+
+fn yes(_: &str) -> Result<bool, CommandError> {
+    Ok(true)
+}
+
+/// `orgstrap apply --yes` of a plan that can be applied whole: what is blocked is an error.
 pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> Run {
     run(subject, world, connection, true)
 }
 
-/// `orgstrap apply`, also where something stays as it is because it cannot be changed.
+/// `orgstrap apply --yes`, also where something stays as it is because it cannot be changed.
 pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Connection) -> Run {
     run(subject, world, connection, false)
 }
 
 fn run(subject: &Subject, world: World, connection: Connection, whole: bool) -> Run {
-    let connection = Arc::new(connection);
-    let (world, result) = inside(subject, world, &connection, async |aws, run| {
-        let ended = make(aws, subject, run, whole).await;
-        (ended, aws.throttled().values().sum())
+    let mut throttled = 0;
+    let (world, result, text) = inside(subject, world, connection, async |session, printer| {
+        let job = Apply {
+            subject: &subject.given(),
+            source: "org.toml".to_owned(),
+            options: DiffOptions::default(),
+            saved: None,
+            speed: None,
+            output: Output::Text,
+            yes: true,
+            confirm: &yes,
+            again: None,
+        };
+        let applied = apply::apply(&job, session, printer, &Stop::new()).await;
+        throttled = session.aws.throttled().values().sum();
+        applied
     });
-    let (ended, throttled) = result.unwrap_or((Err("killed".to_owned()), 0));
+    let (ended, exit) = match result {
+        InWorld::Ended(Ok(applied)) => match applied.blocked.is_empty() || !whole {
+            true => (Ok(applied.summary), applied.exit),
+            false => (Err(format!("{:?}", applied.blocked)), applied.exit),
+        },
+        InWorld::Ended(Err(error)) => (Err(format!("{text}{}", error.message)), error.exit),
+        InWorld::Killed { .. } => (Err("killed".to_owned()), Exit::Failed),
+    };
     Run {
         world,
         ended,
+        exit,
+        text,
         throttled,
     }
 }
 
+/// `orgstrap plan`.
+pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
+    let (world, found, text) = surely(subject, world, async |session, printer| {
+        let job = Plan {
+            subject: &subject.given(),
+            source: "org.toml".to_owned(),
+            options: DiffOptions::default(),
+            max_age: MaxAge::NONE,
+            output: Output::Text,
+        };
+        plan::plan(&job, session, printer).await
+    });
+    let planned = Planned {
+        exit: plan::exit(&found),
+        changes: found.preview.changes,
+        text,
+    };
+    (planned, world)
+}
+
+async fn drifted(
+    subject: &Subject,
+    fix: bool,
+    session: &Session,
+    printer: &Printer,
+) -> Result<Drifted, CommandError> {
+    let job = Drift {
+        subject: &subject.given(),
+        source: "org.toml".to_owned(),
+        filter: Filter::default(),
+        fail_on: Severity::Low,
+        deep: false,
+        role: None,
+        max_age: MaxAge::NONE,
+        fix,
+        output: Output::Text,
+        confirm: &yes,
+        show: &|_| Ok(()),
+        show_after: &|_| Ok(()),
+        write: &|_| Ok(()),
+    };
+    drift::drift(&job, session, printer, &Stop::new()).await
+}
+
 /// Everything that `orgstrap drift` asks AWS.
 pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
-    let (_, result) = inside(subject, world, &Arc::new(connection), async |aws, _| {
-        aws.enter_by(subject.wanted.audit_role.clone().into_iter().collect());
-        let (plan, wanted) = (&subject.plan, &subject.wanted);
-        let inventory = observe(aws, plan, wanted, &Caller::quiet())
-            .await
-            .expect("readable");
-        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
-        let checks = drift::checks(plan, wanted, &inventory, &found);
-        probe(aws, drift::questions(&checks), &Caller::quiet()).await;
+    let (_, result, text) = inside(subject, world, connection, async |session, printer| {
+        drifted(subject, false, session, printer).await
     });
-    result.expect("nobody kills this");
+    assert!(matches!(result, InWorld::Ended(Ok(_))), "{text}");
 }
 
 /// What `orgstrap drift` finds.
-pub(crate) fn drift(subject: &Subject, world: World) -> (drift::Findings, World) {
-    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
-        let (plan, wanted) = (&subject.plan, &subject.wanted);
-        let inventory = observe(aws, plan, wanted, &Caller::quiet())
-            .await
-            .expect("readable");
-        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
-        let mut findings = drift::judge(plan, &inventory, &found);
-        let checks = drift::checks(plan, wanted, &inventory, &found);
-        let answers = probe(aws, drift::questions(&checks), &Caller::quiet()).await;
-        drift::judge_controls(&mut findings, wanted, &checks, &answers);
-        findings
+pub(crate) fn drift(subject: &Subject, world: World) -> (Findings, World) {
+    let (drifted, world) = look_for_drift(subject, world);
+    (drifted.findings, world)
+}
+
+/// `orgstrap drift`, with its exit code.
+pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World) {
+    let (world, drifted, _) = surely(subject, world, async |session, printer| {
+        drifted(subject, false, session, printer).await
     });
-    (result.expect("nobody kills this"), world)
+    (drifted, world)
+}
+
+/// `orgstrap drift --fix --yes`.
+pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
+    let (world, drifted, _) = surely(subject, world, async |session, printer| {
+        drifted(subject, true, session, printer).await
+    });
+    (drifted, world)
 }
 
 /// `orgstrap unlock`, of whatever run was killed.
 pub(crate) fn unlock(subject: &Subject, world: World) -> World {
-    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
-        if let Some(holder) = lock::holder(aws).await.expect("readable") {
-            lock::unlock(aws, &holder.run).await.expect("unlocked");
+    let (world, ..) = surely(subject, world, async |session, _| {
+        if let Some(holder) = lock::holder(&session.aws).await.expect("readable") {
+            lock::unlock(&session.aws, &holder.run)
+                .await
+                .expect("unlocked");
         }
+        Ok(())
     });
-    result.expect("nobody kills this");
     world
 }
 
 /// What is read of a world for a plan.
 pub(crate) fn look(subject: &Subject, world: World) -> (World, Inventory) {
-    let (world, result) = inside(subject, world, &Arc::default(), async |aws, _| {
-        observe(aws, &subject.plan, &subject.wanted, &Caller::quiet())
-            .await
-            .expect("readable")
+    let (world, found, _) = surely(subject, world, async |session, _| {
+        let found = observe(
+            &session.aws,
+            &subject.plan,
+            &subject.wanted,
+            &Caller::quiet(),
+        )
+        .await;
+        Ok(found.expect("readable"))
     });
-    (world, result.expect("nobody kills this"))
+    (world, found)
 }

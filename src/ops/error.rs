@@ -6,18 +6,18 @@ use super::exit::Exit;
 
 /// What ends a command early. The message and its causes are shown, then the hint.
 #[derive(Debug)]
-pub(crate) struct CommandError {
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
-    pub(crate) exit: Exit,
+pub struct CommandError {
+    pub message: String,
+    pub hint: Option<String>,
+    pub exit: Exit,
 }
 
 /// What every verb gives back.
-pub(crate) type CommandResult = Result<Exit, CommandError>;
+pub type CommandResult = Result<Exit, CommandError>;
 
 impl CommandError {
     /// An ordinary error: exit code 1.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: None,
@@ -26,7 +26,7 @@ impl CommandError {
     }
 
     /// An error whose text is that of `error` and of everything that caused it.
-    pub(crate) fn caused(doing: impl Into<String>, error: &dyn Error) -> Self {
+    pub fn caused(doing: impl Into<String>, error: &dyn Error) -> Self {
         let mut message = doing.into();
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -41,13 +41,13 @@ impl CommandError {
     }
 
     /// The same with what to do next.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The same with another exit code.
-    pub(crate) fn exit(mut self, exit: Exit) -> Self {
+    pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Subject;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
-use super::subject::Subject;
 use crate::aws::Caller;
 use crate::change::Bindings;
 use crate::diff::{Blocked, Diff, DiffOptions, Missing, diff, scope};
@@ -21,18 +21,18 @@ use crate::report::{Printer, cost};
 
 /// A comparison of plan and AWS: what is shown, and what `apply` runs.
 #[derive(Debug)]
-pub(super) struct Comparison {
-    pub(super) preview: Preview,
-    pub(super) graph: ChangeGraph,
-    pub(super) bindings: Bindings,
+pub struct Comparison {
+    pub preview: Preview,
+    pub graph: ChangeGraph,
+    pub bindings: Bindings,
     /// When AWS was read.
-    pub(super) taken_at: Timestamp,
+    pub taken_at: Timestamp,
 }
 
 impl Comparison {
     /// How a run ends that has nothing else to tell: where something of the plan could not be
     /// read, it is no success.
-    pub(super) fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         if self.preview.blocked.iter().any(Blocked::is_unread) {
             Exit::Failed
         } else {
@@ -42,7 +42,7 @@ impl Comparison {
 }
 
 /// Reads AWS and compares what is about these accounts.
-pub(super) async fn compare_accounts(
+pub async fn compare_accounts(
     session: &Session,
     subject: &Subject,
     source: &str,
@@ -65,17 +65,17 @@ pub(super) async fn compare_accounts(
 
 /// What a comparison of some accounts rests on and left out.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub struct Beside {
     /// What they rest on and is not there.
-    pub(super) missing: Vec<Missing>,
+    pub missing: Vec<Missing>,
     /// How many changes there are besides.
-    pub(super) others: usize,
+    pub others: usize,
     /// What was read.
-    pub(super) inventory: Inventory,
+    pub inventory: Inventory,
 }
 
 /// Reads AWS and compares.
-pub(super) async fn compare(
+pub async fn compare(
     session: &Session,
     subject: &Subject,
     source: &str,
@@ -87,7 +87,7 @@ pub(super) async fn compare(
 }
 
 /// Compares what was read.
-pub(super) fn compared(
+pub fn compared(
     session: &Session,
     subject: &Subject,
     source: &str,
@@ -130,7 +130,7 @@ fn ordered(
 }
 
 /// Reads AWS for a plan and its baselines, all of it now.
-pub(super) async fn read(
+pub async fn read(
     session: &Session,
     subject: &Subject,
     printer: &Printer,

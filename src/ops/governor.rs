@@ -17,7 +17,7 @@ const LEAST: f64 = 60.0;
 
 /// Virtual time at a multiple of real time.
 #[derive(Debug)]
-pub(super) struct Governor {
+pub struct Governor {
     speed: f64,
     virtual_start: Instant,
     real_start: std::time::Instant,
@@ -25,7 +25,7 @@ pub(super) struct Governor {
 
 impl Governor {
     /// From now on, `speed` virtual seconds pass in a real one.
-    pub(super) fn starting(speed: f64) -> Self {
+    pub fn starting(speed: f64) -> Self {
         Self {
             speed,
             virtual_start: Instant::now(),
@@ -34,13 +34,13 @@ impl Governor {
     }
 
     /// A speed at which a run of this length can be watched and nobody has to wait for it.
-    pub(super) fn watchable(expected: Option<Duration>) -> f64 {
+    pub fn watchable(expected: Option<Duration>) -> f64 {
         let expected = expected.unwrap_or_default().as_secs_f64();
         (expected / LONGEST.as_secs_f64()).max(LEAST)
     }
 
     /// Waits for the next frame.
-    pub(super) async fn frame(&self) {
+    pub async fn frame(&self) {
         let step = Duration::from_secs_f64(self.speed / f64::from(FRAMES));
         // Timers are no finer than milliseconds.
         tokio::time::sleep(step.max(Duration::from_millis(1))).await;

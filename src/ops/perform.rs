@@ -10,14 +10,14 @@ use crate::execute::{self, AwsEffects, Stop, Summary};
 use crate::graph::ChangeGraph;
 
 /// The lock, held, and that which changes AWS under it.
-pub(super) struct Holding {
+pub struct Holding {
     lock: Lock,
     effects: AwsEffects,
 }
 
 impl Holding {
     /// Takes the lock.
-    pub(super) async fn take(session: &Session, stop: &Stop) -> Result<Self, CommandError> {
+    pub async fn take(session: &Session, stop: &Stop) -> Result<Self, CommandError> {
         let host = std::env::var("HOSTNAME")
             .ok()
             .filter(|name| !name.is_empty() && !session.sandbox);
@@ -35,7 +35,7 @@ impl Holding {
     }
 
     /// Makes the changes.
-    pub(super) async fn run(
+    pub async fn run(
         &self,
         graph: ChangeGraph,
         bindings: Bindings,
@@ -46,7 +46,7 @@ impl Holding {
     }
 
     /// Gives the lock back.
-    pub(super) async fn release(self) -> Result<(), LockError> {
+    pub async fn release(self) -> Result<(), LockError> {
         self.lock.release().await
     }
 }

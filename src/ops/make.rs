@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::governor::Governor;
 use super::perform::Holding;
 use super::session::Session;
-use super::{Global, Output, cached};
+use super::{Output, cached};
 use crate::change::Bindings;
 use crate::event::Event;
 use crate::execute::{Stop, Summary, lock};
@@ -28,46 +28,46 @@ const REDRAW: Duration = Duration::from_millis(250);
 const FRESH: Duration = Duration::from_secs(30);
 
 /// Whether a reading is too old to go by.
-pub(super) fn is_old(taken_at: Timestamp, session: &Session) -> bool {
+pub fn is_old(taken_at: Timestamp, session: &Session) -> bool {
     let now = Timestamp::try_from(session.aws.now()).unwrap_or(taken_at);
     now.duration_since(taken_at).unsigned_abs() >= FRESH
 }
 
 /// What is to be made.
-pub(super) struct Work<'a> {
+pub struct Work<'a> {
     /// The plan whose accounts the report lists; `None` where accounts are not the point.
-    pub(super) plan: Option<&'a OrgPlan>,
-    pub(super) graph: ChangeGraph,
-    pub(super) bindings: Bindings,
+    pub plan: Option<&'a OrgPlan>,
+    pub graph: ChangeGraph,
+    pub bindings: Bindings,
     /// How long it takes as far as is known.
-    pub(super) expected: Option<Duration>,
+    pub expected: Option<Duration>,
     /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
-    pub(super) speed: Option<u32>,
+    pub speed: Option<u32>,
     /// What is so once everything is done, as a sentence.
-    pub(super) claim: &'static str,
+    pub claim: &'static str,
     /// Where it is noted when each change started and ended, for who wants to know.
-    pub(super) timeline: Option<&'a RefCell<Timeline>>,
+    pub timeline: Option<&'a RefCell<Timeline>>,
     /// What the report tells to do next.
-    pub(super) next: &'a dyn Fn(&Summary) -> Vec<String>,
+    pub next: &'a dyn Fn(&Summary) -> Vec<String>,
 }
 
 /// Makes the changes under the lock, gives it back, and reports.
-pub(super) async fn make(
+pub async fn make(
     work: Work<'_>,
     holding: Holding,
     session: &Session,
-    global: &Global,
+    output: Output,
     printer: &Printer,
     stop: &Stop,
 ) -> Summary {
     let speed = match work.speed {
         Some(speed) => Some(f64::from(speed)),
-        None if session.sandbox && global.output() == Output::Text && printer.draws_bars() => {
+        None if session.sandbox && output == Output::Text && printer.draws_bars() => {
             Some(Governor::watchable(work.expected))
         }
         None => None,
     };
-    let show = match global.output() {
+    let show = match output {
         Output::Text => Show::Text,
         Output::Json => Show::Json,
     };
@@ -85,7 +85,7 @@ pub(super) async fn make(
         }
     };
     // Before, so that nobody takes what was read until now for what is; and after, for what is read meanwhile.
-    cached::changed(session, global, printer);
+    cached::changed(session, printer);
     let running = holding.run(work.graph, work.bindings, &tell, stop);
     let done = match (session.sandbox, speed) {
         (true, Some(speed)) => watched(running, &progress, speed).await,
@@ -93,7 +93,7 @@ pub(super) async fn make(
         (true, None) => running.await,
         (false, _) => with_ticks(running, &progress).await,
     };
-    cached::changed(session, global, printer);
+    cached::changed(session, printer);
     let released = holding.release().await;
     let (record, took) = progress.finish();
     let ended = summary::Ended {
@@ -106,7 +106,7 @@ pub(super) async fn make(
         took,
         sandbox: session.sandbox,
     };
-    match global.output() {
+    match output {
         Output::Text => printer.data(&format!("\n{}", summary::text(&ended))),
         Output::Json => printer.data_line(&summary::json(&ended).to_string()),
     }
@@ -115,7 +115,7 @@ pub(super) async fn make(
 }
 
 /// Gives the lock back where nothing was done under it.
-pub(super) async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
+pub async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
     tell_kept(holding.release().await, session, printer);
 }
 
@@ -158,7 +158,7 @@ async fn with_ticks(running: impl Future<Output = Summary>, progress: &Progress)
 }
 
 /// How a run ended, for the shell.
-pub(super) fn exit(done: &Summary) -> Exit {
+pub fn exit(done: &Summary) -> Exit {
     if !done.failed.is_empty() {
         Exit::Failed
     } else if done.stopped && !done.is_success() {

@@ -2,16 +2,13 @@
 //! kept for the next look. `drift`, `plan` and `inventory` read so; what changes AWS reads it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::error::CommandError;
 use super::session::Session;
-use super::subject::Subject;
-use super::{Global, compare};
+use super::{Subject, compare};
 use crate::aws::Caller;
 use crate::inventory::{Answers, Inventory, Kind, Question, SavedInventory};
 use crate::observe::cache::{self, Cache, Kept, MaxAge, Turn};
@@ -23,54 +20,11 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long another process is waited for: a reading of the largest organizations takes less.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// How old an answer of AWS may be.
-#[derive(Debug, Args)]
-pub(super) struct Ages {
-    /// Use again what was read up to this long ago, such as `10m` or `1h 30m`; `0` uses nothing. `usual`,
-    /// which counts when left out, is 5 minutes for stacks, GuardDuty and controls and 15 for everything
-    /// else. At a custom endpoint it counts only when asked for; in the sandbox nothing is kept.
-    #[arg(long, value_name = "DURATION", value_parser = age)]
-    max_age: Option<MaxAge>,
-    /// Read everything anew, and keep it for the next look.
-    #[arg(long, conflicts_with = "max_age")]
-    refresh: bool,
-}
-
-fn age(text: &str) -> Result<MaxAge, String> {
-    let wrong = "write a duration such as `10m` or `1h 30m`, `usual`, or `0`";
-    match text.trim() {
-        "0" => return Ok(MaxAge::NONE),
-        "usual" => return Ok(MaxAge::Usual),
-        _ => {}
-    }
-    let parsed: SignedDuration = text.parse().map_err(|_| wrong.to_owned())?;
-    let age = Duration::try_from(parsed).map_err(|_| wrong.to_owned())?;
-    Ok(MaxAge::Of(age))
-}
-
-impl Ages {
-    /// What was asked for.
-    pub(super) fn max_age(&self) -> MaxAge {
-        match (self.refresh, self.max_age) {
-            (true, _) => MaxAge::NONE,
-            (_, Some(age)) => age,
-            // Something else than AWS may be another world in a moment.
-            (_, None) if !endpoints().is_empty() => MaxAge::NONE,
-            (_, None) => MaxAge::Usual,
-        }
-    }
-
-    /// For what changes AWS: anew, unless an age was given.
-    pub(super) fn or_anew(&self) -> MaxAge {
-        self.max_age.unwrap_or(MaxAge::NONE)
-    }
-}
-
 /// A reading, some of which may be from an earlier one.
-pub(super) struct Reading {
-    pub(super) saved: SavedInventory,
+pub struct Reading {
+    pub saved: SavedInventory,
     /// What is from an earlier reading, and when that was.
-    pub(super) kept: BTreeMap<Kind, Timestamp>,
+    pub kept: BTreeMap<Kind, Timestamp>,
     /// Answers that may be used again, until they are asked for.
     answers: Answers,
     cache: Option<Cache>,
@@ -80,12 +34,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn inventory(&self) -> &Inventory {
+    pub fn inventory(&self) -> &Inventory {
         &self.saved.inventory
     }
 
     /// Reads the inventory anew, whole.
-    pub(super) async fn read_again(
+    pub async fn read_again(
         &mut self,
         session: &Session,
         subject: &Subject,
@@ -97,7 +51,7 @@ impl Reading {
     }
 
     /// The answers to `questions`, asked where they are not kept.
-    pub(super) async fn ask(
+    pub async fn ask(
         &mut self,
         mut questions: BTreeSet<Question>,
         session: &Session,
@@ -117,7 +71,7 @@ impl Reading {
     }
 
     /// Asks again what is kept of `questions`.
-    pub(super) async fn ask_again(
+    pub async fn ask_again(
         &mut self,
         mut questions: BTreeSet<Question>,
         session: &Session,
@@ -135,7 +89,7 @@ impl Reading {
     }
 
     /// Keeps it for the next look.
-    pub(super) fn keep(self, printer: &Printer) {
+    pub fn keep(self, printer: &Printer) {
         let Some(cache) = &self.cache else {
             return;
         };
@@ -178,14 +132,13 @@ async fn asked(
 }
 
 /// Reads what is not kept, or too old.
-pub(super) async fn read(
+pub async fn read(
     session: &Session,
     subject: &Subject,
     max_age: MaxAge,
-    global: &Global,
     printer: &Printer,
 ) -> Result<Reading, CommandError> {
-    let mut cache = of(session, global);
+    let mut cache = session.cache.clone();
     let scopes = cache::scopes(&subject.plan, &subject.wanted);
     let look = |cache: &Cache| {
         let usable = cache.usable(now(session), max_age, &scopes);
@@ -279,8 +232,8 @@ async fn take_turn(
 }
 
 /// Says that something in AWS is being changed: what was kept is void.
-pub(super) fn changed(session: &Session, global: &Global, printer: &Printer) {
-    if let Some(cache) = of(session, global)
+pub fn changed(session: &Session, printer: &Printer) {
+    if let Some(cache) = &session.cache
         && let Err(warning) = cache.changed(now(session))
     {
         printer.warn(&warning.to_string());
@@ -290,70 +243,4 @@ pub(super) fn changed(session: &Session, global: &Global, printer: &Printer) {
 
 fn now(session: &Session) -> Timestamp {
     Timestamp::try_from(session.aws.now()).unwrap_or(session.started)
-}
-
-/// The cache of this user for this organization. None in the sandbox, where a reading costs nothing and
-/// a world is as its file says.
-fn of(session: &Session, global: &Global) -> Option<Cache> {
-    if session.sandbox {
-        return None;
-    }
-    let folder = cache::user_folder(|name| std::env::var_os(name))?;
-    let management = session.management.clone();
-    Some(Cache::new(folder, management, asked_by(global)))
-}
-
-/// How AWS is reached, as far as it decides what is seen there. No secret is among it, and only a digest
-/// is kept.
-fn asked_by(global: &Global) -> String {
-    const ASKED_BY: [&str; 8] = [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_ROLE_ARN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONFIG_FILE",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_DEFAULT_PROFILE",
-    ];
-    let mut texts = vec![global.profile.clone().unwrap_or_default()];
-    let lossy = |value: OsString| value.to_string_lossy().into_owned();
-    texts.extend(
-        ASKED_BY
-            .iter()
-            .map(|name| std::env::var_os(name).map(lossy).unwrap_or_default()),
-    );
-    for (name, value) in endpoints() {
-        texts.push(format!("{name}={value}"));
-    }
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    cache::digest(&texts)
-}
-
-/// The custom endpoints of the environment.
-fn endpoints() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
-            let value = value.to_string_lossy().into_owned();
-            (name.starts_with("AWS_ENDPOINT_URL") && !value.is_empty()).then_some((name, value))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_a_duration_or_none_at_all() {
-        let seconds = |seconds| Ok(MaxAge::Of(Duration::from_secs(seconds)));
-        assert_eq!(age("0"), Ok(MaxAge::NONE));
-        assert_eq!(age("usual"), Ok(MaxAge::Usual));
-        assert_eq!(age("10m"), seconds(600));
-        assert_eq!(age("1h 30m"), seconds(5400));
-        for wrong in ["", "10", "-5m", "soon"] {
-            assert!(age(wrong).is_err(), "{wrong}");
-        }
-    }
 }

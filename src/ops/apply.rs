@@ -1,0 +1,224 @@
+//! `apply`: compare, show, ask, lock, look again, make, give the lock back, report.
+
+use super::compare::{Comparison, compare};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::make::{self, Work, give_back, make};
+use super::perform::Holding;
+use super::session::Session;
+use super::{Confirm, Output, Subject};
+use crate::change::SavedChanges;
+use crate::change::saved::Moved;
+use crate::diff::{Blocked, DiffOptions, ProblemKind};
+use crate::execute::{Stop, Summary};
+use crate::report::{Printer, json, plan as preview, summary, words};
+
+/// What is applied, and how.
+pub struct Apply<'a> {
+    pub subject: &'a Subject,
+    /// The file that the plan or the changes are from, as messages name it.
+    pub source: String,
+    pub options: DiffOptions,
+    /// The changes that were saved, where exactly these are made.
+    pub saved: Option<&'a SavedChanges>,
+    /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
+    pub speed: Option<u32>,
+    pub output: Output,
+    /// Whether every question was answered beforehand.
+    pub yes: bool,
+    pub confirm: Confirm<'a>,
+    /// The options with which the same organization is reached again, as the report writes commands; `None` where
+    /// it cannot be.
+    pub again: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Applied {
+    pub exit: Exit,
+    /// How the changes ended; nothing at all where none was made.
+    pub summary: Summary,
+    /// What the last comparison before the changes could not bring about.
+    pub blocked: Vec<Blocked>,
+}
+
+impl Applied {
+    fn nothing(exit: Exit, found: Comparison) -> Self {
+        Self {
+            exit,
+            summary: Summary::default(),
+            blocked: found.preview.blocked,
+        }
+    }
+}
+
+/// Makes AWS as the plan says.
+pub async fn apply(
+    job: &Apply<'_>,
+    session: &Session,
+    printer: &Printer,
+    stop: &Stop,
+) -> Result<Applied, CommandError> {
+    let source = &job.source;
+    let mut options = job.options;
+    let mut found = Box::pin(compare(session, job.subject, source, &options, printer)).await?;
+    if missing_organization(&found) && create_organization(job, session)? {
+        options.create_organization = true;
+        found = Box::pin(compare(session, job.subject, source, &options, printer)).await?;
+    }
+    if !found.preview.problems.is_empty() {
+        printer.talk(&preview::text(&found.preview));
+        return Err(CommandError::new("nothing was changed"));
+    }
+    if let Some(saved) = job.saved
+        && let Err(moved) = saved.check(&found.preview.changes)
+    {
+        return Err(explain(&moved, source));
+    }
+    show(&found, job.output, printer);
+    if found.preview.changes.is_empty() {
+        return Ok(Applied::nothing(found.exit(), found));
+    }
+    let question = format!(
+        "Make {} in organization {}?",
+        words::count(found.preview.changes.len(), "change", "changes"),
+        session.management
+    );
+    if !(job.confirm)(&question)? {
+        printer.say("Nothing was changed.");
+        return Ok(Applied::nothing(Exit::Stopped, found));
+    }
+    let holding = Holding::take(session, stop).await?;
+    match Box::pin(still(found, job, &options, session, printer)).await {
+        Ok(found) => {
+            let all_read = found.exit();
+            let work = Work {
+                plan: Some(&job.subject.plan),
+                graph: found.graph,
+                bindings: found.bindings,
+                expected: found.preview.expected,
+                speed: job.speed,
+                claim: summary::AS_PLANNED,
+                timeline: None,
+                next: &|done| next(job, done),
+            };
+            let done = Box::pin(make(work, holding, session, job.output, printer, stop)).await;
+            Ok(Applied {
+                exit: make::exit(&done).max(all_read),
+                summary: done,
+                blocked: found.preview.blocked,
+            })
+        }
+        Err(error) => {
+            give_back(holding, session, printer).await;
+            Err(error)
+        }
+    }
+}
+
+/// The comparison, if what it found still holds under the lock.
+async fn still(
+    found: Comparison,
+    job: &Apply<'_>,
+    options: &DiffOptions,
+    session: &Session,
+    printer: &Printer,
+) -> Result<Comparison, CommandError> {
+    if !make::is_old(found.taken_at, session) {
+        return Ok(found);
+    }
+    let again = compare(session, job.subject, &job.source, options, printer).await?;
+    if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
+        return Ok(again);
+    }
+    Err(
+        CommandError::new("AWS moved since the changes were shown; nothing was changed")
+            .hint("run apply again and look at the changes anew")
+            .exit(Exit::Moved),
+    )
+}
+
+fn missing_organization(found: &Comparison) -> bool {
+    let problems = &found.preview.problems;
+    !problems.is_empty()
+        && problems
+            .iter()
+            .all(|problem| problem.kind == ProblemKind::NoOrganization)
+}
+
+/// An organization is created only when asked for: by the flag, by the answer to a question, or in
+/// a sandbox, where it costs nothing and every run starts with it.
+fn create_organization(job: &Apply<'_>, session: &Session) -> Result<bool, CommandError> {
+    if job.options.create_organization || session.sandbox {
+        return Ok(true);
+    }
+    if job.yes {
+        return Err(CommandError::new(format!(
+            "account {} is in no organization",
+            session.management
+        ))
+        .hint("`--create-organization` creates one; `--yes` alone does not, for it cannot be undone lightly"));
+    }
+    let question = format!(
+        "Account {} is in no organization. Create one, with all features?",
+        session.management
+    );
+    (job.confirm)(&question)
+}
+
+fn show(found: &Comparison, output: Output, printer: &Printer) {
+    match output {
+        Output::Text => printer.data(&preview::text(&found.preview)),
+        Output::Json => {
+            let mut plan = json::plan(&found.preview);
+            if let serde_json::Value::Object(map) = &mut plan {
+                map.insert("event".to_owned(), "plan".into());
+            }
+            printer.data_line(&plan.to_string());
+        }
+    }
+}
+
+fn next(job: &Apply<'_>, done: &Summary) -> Vec<String> {
+    let (source, Some(place)) = (&job.source, &job.again) else {
+        return Vec::new();
+    };
+    if done.is_success() {
+        // Saved changes are no plan to compare with.
+        if job.saved.is_some() {
+            return Vec::new();
+        }
+        vec![format!(
+            "`orgstrap plan {source}{place}` exits 0 while nothing drifts"
+        )]
+    } else {
+        vec![format!(
+            "`orgstrap apply {source}{place}` again goes on from here; what is done is not done twice"
+        )]
+    }
+}
+
+/// What AWS moved to since the changes were saved.
+fn explain(moved: &[Moved], source: &str) -> CommandError {
+    let lines: Vec<String> = moved
+        .iter()
+        .map(|moved| match moved {
+            Moved::New { change } => {
+                format!(
+                    "  {}: is to be changed now, was not then ({})",
+                    change.address, change.reason
+                )
+            }
+            Moved::Different { saved, fresh } => format!(
+                "  {}: was to be changed because {}; now because {}",
+                saved.address, saved.reason, fresh.reason
+            ),
+        })
+        .collect();
+    CommandError::new(format!(
+        "AWS moved since {source} was saved; nothing was changed:\n{}",
+        lines.join("\n")
+    ))
+    .hint("look at the changes again: `orgstrap plan PLAN --out FILE`")
+    .exit(Exit::Moved)
+}

@@ -1,0 +1,358 @@
+//! `drift`: read, judge, show; with `--fix` make the changes that findings name, and look again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cached::{self, Reading};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::make::{self, Work, make};
+use super::perform::Holding;
+use super::session::Session;
+use super::{Confirm, Output, Subject};
+use crate::aws::Caller;
+use crate::change::{Address, Bindings, Change};
+use crate::diff::{Diff, DiffOptions, diff};
+use crate::drift::{self, Finding, Findings, Fix, Severity};
+use crate::execute::{Stop, Summary};
+use crate::graph::graph;
+use crate::inventory::SavedInventory;
+use crate::observe::cache::MaxAge;
+use crate::observe::detect_drift;
+use crate::plan::OuPath;
+use crate::report::{Printer, cost, drift as report, plan as preview, words};
+
+/// Which findings are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only these controls, by the start of their name.
+    pub controls: Vec<String>,
+    /// Only these accounts, by name or id.
+    pub accounts: Vec<String>,
+    /// Only accounts in these OUs or below, and the OUs themselves.
+    pub ous: Vec<OuPath>,
+    /// Only findings of this severity or above.
+    pub severity: Option<Severity>,
+}
+
+/// What shows findings: after the first look, and after the second.
+pub type Show<'a> = &'a dyn Fn(&Findings) -> Result<(), CommandError>;
+
+/// What is checked, and how.
+pub struct Drift<'a> {
+    pub subject: &'a Subject,
+    /// The plan's file, as messages name it.
+    pub source: String,
+    pub filter: Filter,
+    /// The severity from which a finding makes the exit code 2.
+    pub fail_on: Severity,
+    /// Whether CloudFormation looks too.
+    pub deep: bool,
+    /// The role by which member accounts are entered, where not by the usual ones.
+    pub role: Option<String>,
+    /// How old an answer of AWS may be.
+    pub max_age: MaxAge,
+    /// Whether what was found is put back.
+    pub fix: bool,
+    pub output: Output,
+    pub confirm: Confirm<'a>,
+    /// Shows what the first look found.
+    pub show: Show<'a>,
+    /// Shows what is left after a fix.
+    pub show_after: Show<'a>,
+    /// Writes the files that were asked for, of the last look.
+    pub write: &'a dyn Fn(&Check) -> Result<(), CommandError>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Drifted {
+    pub exit: Exit,
+    /// What the last look found.
+    pub findings: Findings,
+    /// How the fixes ended; nothing at all where none was made.
+    pub summary: Summary,
+}
+
+/// One check: what was found, and the changes that findings name as their fix.
+pub struct Check {
+    pub findings: Findings,
+    /// The changes that some finding names, whether it was asked for or not.
+    pub told: BTreeSet<Address>,
+    pub changes: Vec<Change>,
+    pub bindings: Bindings,
+    pub reading: Reading,
+}
+
+/// The comparison, and what it finds in organization and stacks.
+pub fn judge(subject: &Subject, saved: &SavedInventory) -> (Diff, Findings) {
+    let inventory = &saved.inventory;
+    let options = DiffOptions::default();
+    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let findings = drift::judge(&subject.plan, inventory, &found);
+    (found, findings)
+}
+
+/// Checks, and puts back where asked to.
+pub async fn drift(
+    job: &Drift<'_>,
+    session: &Session,
+    printer: &Printer,
+    stop: &Stop,
+) -> Result<Drifted, CommandError> {
+    let subject = job.subject;
+    if job.fix {
+        session.guard().await?;
+    }
+    let before = Box::pin(check(job, session, job.max_age, printer)).await?;
+    tell_roles(subject, session, printer);
+    (job.show)(&before.findings)?;
+    let changes = match job.fix {
+        true => fixes(&before),
+        false => Vec::new(),
+    };
+    if changes.is_empty() {
+        if job.fix {
+            printer.say("There is nothing that orgstrap can put back.");
+        }
+        (job.write)(&before)?;
+        before.reading.keep(printer);
+        return Ok(Drifted {
+            exit: exit(&before.findings, job.fail_on),
+            findings: before.findings,
+            summary: Summary::default(),
+        });
+    }
+    let order = graph(changes)
+        .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
+    let ordered: Vec<Change> = order.changes().cloned().collect();
+    let number = ordered.len();
+    if job.output == Output::Text {
+        let preview = preview::Preview {
+            source: job.source.clone(),
+            management_account: session.management.to_string(),
+            costs: cost::costs(&ordered),
+            changes: ordered,
+            ..preview::Preview::default()
+        };
+        printer.data(&format!("\n{}", preview::text(&preview)));
+    }
+    let question = format!(
+        "Make {} in organization {}?",
+        words::count(number, "change", "changes"),
+        session.management
+    );
+    if !(job.confirm)(&question)? {
+        printer.say("Nothing was changed.");
+        return Ok(Drifted {
+            exit: Exit::Stopped,
+            findings: before.findings,
+            summary: Summary::default(),
+        });
+    }
+    let work = Work {
+        plan: None,
+        graph: order,
+        bindings: before.bindings.clone(),
+        expected: None,
+        speed: None,
+        // What is left is told after AWS was read again.
+        claim: "",
+        timeline: None,
+        next: &|_| Vec::new(),
+    };
+    let holding = Holding::take(session, stop).await?;
+    session.aws.enter_by(match &job.role {
+        Some(role) => vec![role.clone()],
+        None => vec![subject.plan.organization.access_role.clone()],
+    });
+    let done = Box::pin(make(work, holding, session, job.output, printer, stop)).await;
+    let after = Box::pin(check(job, session, MaxAge::NONE, printer)).await?;
+    if job.output == Output::Text {
+        printer.data_line(&format!(
+            "\n{}",
+            report::outcome(&before.findings, &after.findings)
+        ));
+    }
+    (job.show_after)(&after.findings)?;
+    (job.write)(&after)?;
+    let exit = match make::exit(&done) {
+        Exit::Done => exit(&after.findings, job.fail_on),
+        other => other,
+    };
+    after.reading.keep(printer);
+    Ok(Drifted {
+        exit,
+        findings: after.findings,
+        summary: done,
+    })
+}
+
+/// Reads and judges. Nobody is told of a finding on the word of what was read minutes ago, because it may
+/// have been put back since: where the usual ages count, what looks wrong is read again.
+pub async fn check(
+    job: &Drift<'_>,
+    session: &Session,
+    max_age: MaxAge,
+    printer: &Printer,
+) -> Result<Check, CommandError> {
+    let subject = job.subject;
+    session.aws.enter_by(match &job.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
+        }
+    });
+    let mut reading = Box::pin(cached::read(session, subject, max_age, printer)).await?;
+    let (mut found, mut findings) = judge(subject, &reading.saved);
+    let usual = max_age == MaxAge::Usual;
+    if usual && !reading.kept.is_empty() && !findings.findings.is_empty() {
+        reading.read_again(session, subject, printer).await?;
+        (found, findings) = judge(subject, &reading.saved);
+    }
+    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
+    reading
+        .ask(drift::questions(&checks), session, printer)
+        .await?;
+    if usual {
+        let doubtful = drift::in_doubt(&checks, &reading.saved.answers);
+        reading.ask_again(doubtful, session, printer).await?;
+    }
+    let answers = &reading.saved.answers;
+    let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
+    let mut fixes: BTreeMap<Address, Change> = fixes
+        .into_iter()
+        .map(|change| (change.address.clone(), change))
+        .collect();
+    if job.deep {
+        session.guard().await?;
+        let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
+        printer.detail("CloudFormation looks for drift…");
+        let teller = printer.clone();
+        let ctx = Caller::new(0, move |text| teller.detail(&text));
+        let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
+        deep.judge(&mut findings, &answers, &mut fixes);
+    }
+    findings.from_cache.clone_from(&reading.kept);
+    let mut changes = found.changes;
+    changes.extend(fixes.into_values());
+    let told = named(&findings).cloned().collect();
+    Ok(Check {
+        told,
+        findings: findings.only(|finding| asked_for(&job.filter, finding)),
+        changes,
+        bindings: found.bindings,
+        reading,
+    })
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
+    let accounts = session.aws.fell_back();
+    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
+        let access = &subject.plan.organization.access_role;
+        let more = match accounts.len() - 1 {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                words::count(more, "other account", "other accounts")
+            ),
+        };
+        printer.say(&format!(
+            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+        ));
+    }
+}
+
+/// Whether a finding is among those that were asked for.
+pub fn asked_for(filter: &Filter, finding: &Finding) -> bool {
+    let place = &finding.place;
+    let control = filter.controls.is_empty()
+        || filter
+            .controls
+            .iter()
+            .any(|start| finding.control.starts_with(start.as_str()));
+    let account = filter.accounts.is_empty()
+        || filter.accounts.iter().any(|wanted| {
+            place.account.as_ref() == Some(wanted)
+                || place
+                    .account_id
+                    .as_ref()
+                    .is_some_and(|id| id.as_str() == wanted)
+        });
+    let ou = filter.ous.is_empty()
+        || filter.ous.iter().any(|wanted| {
+            let wanted = wanted.to_string();
+            place.ou.as_ref().is_some_and(|path| {
+                *path == wanted
+                    || path
+                        .strip_prefix(&wanted)
+                        .is_some_and(|rest| rest.starts_with('/'))
+            })
+        });
+    let severe = filter
+        .severity
+        .is_none_or(|least| finding.severity >= least);
+    control && account && ou && severe
+}
+
+/// A finding hides what could not be told: who mends it looks again anyway.
+pub fn exit(findings: &Findings, fail_on: Severity) -> Exit {
+    if findings.any_at(fail_on) {
+        Exit::Differs
+    } else if findings.any_unread() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+/// The changes that findings name as their fix.
+fn named(findings: &Findings) -> impl Iterator<Item = &Address> {
+    findings
+        .findings
+        .iter()
+        .filter_map(|finding| match &finding.fix {
+            Fix::Change { address } => Some(address),
+            _ => None,
+        })
+}
+
+/// The changes that the findings name, with everything that these must wait for and what follows
+/// from them without being a finding of its own. A staged update holds auto-deployment back before
+/// it and lets it go after it, so those go together.
+fn fixes(check: &Check) -> Vec<Change> {
+    let mut wanted: BTreeSet<&Address> = named(&check.findings).collect();
+    loop {
+        let before = wanted.len();
+        let mut more: Vec<&Address> = Vec::new();
+        for change in &check.changes {
+            let needs = change.all_needs();
+            if !check.told.contains(&change.address)
+                && needs.iter().any(|need| wanted.contains(need))
+            {
+                more.push(&change.address);
+            }
+            if wanted.contains(&change.address) {
+                let there = check.changes.iter().map(|change| &change.address);
+                more.extend(there.filter(|address| needs.contains(address)));
+            }
+            if let Address::RolloutRelease(set) = &change.address
+                && wanted.contains(&Address::RolloutHold(set.clone()))
+            {
+                more.push(&change.address);
+            }
+        }
+        wanted.extend(more);
+        if wanted.len() == before {
+            break;
+        }
+    }
+    check
+        .changes
+        .iter()
+        .filter(|change| wanted.contains(&change.address))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! What the verbs do, without a command line: compare, ask, look again under the lock, make, give back, tell.
+//!
+//! [`crate::cli`] turns arguments into the options of an operation and calls it; the tests call the same functions
+//! in a sandbox's world, so that what they try is what users run. An operation takes a [`session::Session`] (the way to
+//! AWS or to a sandbox), options of its own, a function that asks for consent, and the
+//! [`Printer`](crate::report::Printer) by which it talks. It ends with an [`exit::Exit`] or an [`error::CommandError`].
+//!
+//! | file | what it is for |
+//! | --- | --- |
+//! | [`apply`] | `orgstrap apply`: from the comparison to the report |
+//! | [`plan`] | `orgstrap plan`: the comparison, through the describe cache |
+//! | [`drift`] | `orgstrap drift`, with the fix and the second look |
+//! | [`compare`] | reading AWS and comparing, which all of them begin with |
+//! | [`cached`] | the same through the describe cache |
+//! | [`perform`], [`make`] | changes under the lock, with progress and the report |
+//! | [`session`] | one run's way to AWS, and the guard of whose organization it is |
+
+pub mod apply;
+pub mod cached;
+pub mod compare;
+pub mod drift;
+pub mod error;
+pub mod exit;
+pub mod governor;
+pub mod make;
+pub mod perform;
+pub mod plan;
+pub mod session;
+
+use crate::baseline::Wanted;
+use crate::plan::OrgPlan;
+use error::CommandError;
+
+/// What a verb works on: a plan that was checked, and what its baselines come to.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub plan: OrgPlan,
+    pub wanted: Wanted,
+}
+
+/// How results are written by an operation that has no reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs: JSON lines.
+    Json,
+}
+
+/// Asks a person whether to go on: the question without "yes or no".
+pub type Confirm<'a> = &'a dyn Fn(&str) -> Result<bool, CommandError>;
