@@ -8,6 +8,7 @@ mod account;
 mod context;
 mod document;
 mod findings;
+mod full_access;
 mod guardduty;
 mod organization;
 mod ou;
@@ -165,5 +166,6 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     // brought up for the first time.
     ou::prune(&ctx, &mut found);
     policy::attach(&ctx, &mut found);
+    full_access::compare(&ctx, &mut found);
     found.settle(&ctx)
 }

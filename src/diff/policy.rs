@@ -1,5 +1,5 @@
-//! Policies, found by name and type, and their attachments. What AWS attaches itself
-//! (FullAWSAccess, RCPFullAWSAccess) is not a customer's policy and never appears here.
+//! Policies, found by name and type, and their attachments. What AWS attaches itself is not a customer's
+//! policy and never appears here: FullAWSAccess has a file of its own, RCPFullAWSAccess cannot be detached.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -225,13 +225,13 @@ fn wanted_attachments(ctx: &Context<'_>) -> BTreeSet<(PolicyKey, Target)> {
 }
 
 /// The targets of the plan by AWS's ids.
-struct Targets<'a> {
+pub(super) struct Targets<'a> {
     ids: BTreeMap<Target, &'a str>,
     by_id: BTreeMap<&'a str, Target>,
 }
 
 impl<'a> Targets<'a> {
-    fn of(ctx: &'a Context<'_>) -> Self {
+    pub(super) fn of(ctx: &'a Context<'_>) -> Self {
         let mut by_id = BTreeMap::new();
         if let Some(organization) = ctx.organization {
             by_id.insert(organization.root_id.as_str(), Target::Root);
@@ -248,11 +248,11 @@ impl<'a> Targets<'a> {
         Targets { ids, by_id }
     }
 
-    fn id(&self, target: &Target) -> Option<&'a str> {
+    pub(super) fn id(&self, target: &Target) -> Option<&'a str> {
         self.ids.get(target).copied()
     }
 
-    fn governed(&self, ctx: &Context<'_>, target: &Target) -> Option<&'static str> {
+    pub(super) fn governed(&self, ctx: &Context<'_>, target: &Target) -> Option<&'static str> {
         self.id(target).and_then(|id| ctx.governed.get(id).copied())
     }
 }

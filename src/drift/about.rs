@@ -61,6 +61,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "A policy of a type that is not enabled has no effect anywhere. `--fix` enables the type.",
     ),
     (
+        "organization.full-aws-access",
+        "FullAWSAccess is attached wherever the plan has no allow list in its place",
+        "Service control policies only take away: without FullAWSAccess, or another policy that allows, every call is denied. `--fix` attaches it; an allow list is said in the plan with `full_aws_access = false`.",
+    ),
+    (
         "organization.trusted-access",
         "Services that the plan names may act for the organization",
         "Without trusted access a service sees single accounts only, and new ones not at all. `--fix` grants it; orgstrap never takes it back.",

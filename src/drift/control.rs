@@ -3,6 +3,16 @@
 use super::Severity;
 use crate::change::{Act, Address, Change, Verb};
 use crate::diff::Unmanaged;
+use crate::plan::FULL_AWS_ACCESS;
+
+/// FullAWSAccess where it is missing, or attached beside an allow list: every call is denied, or none.
+pub(super) const FULL_ACCESS: (&str, Severity) =
+    ("organization.full-aws-access", Severity::Critical);
+
+/// Whether an address is about FullAWSAccess.
+pub(super) fn is_full_access(address: &Address) -> bool {
+    matches!(address, Address::Attachment(key, _) if key.as_str() == FULL_AWS_ACCESS)
+}
 
 /// Control and severity of a change that `apply` would make; `None` for a step that only prepares
 /// others.
@@ -26,6 +36,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::RootAccess => ("organization.root-access", Severity::High),
         Address::Tags(_) | Address::PolicyTags(_) => ("organization.tags", Severity::Low),
         Address::Policy(_) => ("organization.policy", Severity::High),
+        address if is_full_access(address) => FULL_ACCESS,
         Address::Attachment(..) => ("organization.attachment", Severity::High),
         Address::DelegatedAdministrator(..) => {
             ("organization.delegated-administrator", Severity::High)

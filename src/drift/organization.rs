@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::control::{FULL_ACCESS, is_full_access};
 use super::{
     Finding, FindingPlace, Findings, Fix, Kind, Severity, account_of, of_address, of_unmanaged,
     region_of,
@@ -195,6 +196,9 @@ impl<'a> Judge<'a> {
                     unread.operation, unread.because
                 ),
             ),
+            Because::State { said } if is_full_access(&blocked.address) => {
+                (Kind::Drift, FULL_ACCESS.1, said.clone())
+            }
             Because::State { said } => (Kind::Drift, Severity::Medium, said.clone()),
             // Its cause is a finding already.
             Because::Needs { .. } => return None,
@@ -202,6 +206,7 @@ impl<'a> Judge<'a> {
         Some(Finding {
             control: match (kind, &blocked.address) {
                 (Kind::Unread, _) => "organization.readable".to_owned(),
+                (_, address) if is_full_access(address) => FULL_ACCESS.0.to_owned(),
                 (_, Address::ExistingRecorder(_)) => "stacks.existing-recorder".to_owned(),
                 _ => "organization.blocked".to_owned(),
             },

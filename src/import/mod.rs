@@ -22,7 +22,8 @@ use crate::inventory::{
     AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
 };
 use crate::plan::{
-    AccountId, AccountKey, BaselineChoice, Email, OrgPlan, OuPath, Principal, Region, Tags, check,
+    AccountId, AccountKey, BaselineChoice, Email, OrgPlan, OuPath, PolicyType, Principal, Region,
+    Tags, check,
 };
 use names::Keys;
 use policies::ImportedPolicy;
@@ -74,6 +75,8 @@ pub enum RemarkKind {
     Adopted,
     /// An account that the management account cannot enter.
     NoAccess,
+    /// Every call somewhere is denied.
+    Denied,
     /// Another tool manages a part of the organization.
     OtherTool,
     /// In AWS and not in the plan.
@@ -89,6 +92,7 @@ impl RemarkKind {
             RemarkKind::Guess => "guessed",
             RemarkKind::Adopted => "adopted",
             RemarkKind::NoAccess => "no access",
+            RemarkKind::Denied => "denied",
             RemarkKind::OtherTool => "note",
             RemarkKind::LeftOut => "left out",
             RemarkKind::Unread => "not read",
@@ -206,6 +210,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         baselines.extend(adopted.map(|options| (trails::BASELINE.to_owned(), options)));
     }
     let policies = policies::policies(inventory, organization, ous, &keys, &mut remarks);
+    let allow_lists = allow_lists(inventory, organization, ous, &members, &mut remarks);
     recorders(inventory, &mut remarks);
     let (trusted_access, delegated_administrators) = services(inventory, &keys, &mut remarks);
     let mut ou_tables: BTreeMap<OuPath, OuTable<'_>> = BTreeMap::new();
@@ -234,6 +239,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         ous: ou_tables,
         members,
         policies,
+        allow_lists,
         baselines,
     };
     Ok(Imported {
@@ -326,6 +332,64 @@ fn unread<T>(what: &'static str, seen: &Seen<T>) -> ImportError {
     }
 }
 
+/// The root, OUs and accounts that FullAWSAccess is not attached to, by id. Where no other policy allows in
+/// its place every call is denied, which is told.
+fn allow_lists(
+    inventory: &Inventory,
+    organization: &OrganizationFacts,
+    ous: &BTreeMap<String, OuFacts>,
+    members: &[Member<'_>],
+    remarks: &mut Vec<Remark>,
+) -> BTreeSet<String> {
+    let attached = match &inventory.full_aws_access {
+        Some(Seen::Known(attached)) => attached,
+        Some(Seen::Unread(why)) => {
+            remarks.push(not_read("where FullAWSAccess is attached", why));
+            return BTreeSet::new();
+        }
+        None => return BTreeSet::new(),
+    };
+    let root = [(organization.root_id.clone(), "the root".to_owned())];
+    let ous = ous
+        .values()
+        .map(|facts| (facts.id.clone(), format!("OU {}", facts.path)));
+    let members = members.iter().map(|member| {
+        (
+            member.facts.id.to_string(),
+            format!("account `{}`", member.key),
+        )
+    });
+    let mut lists = BTreeSet::new();
+    for (id, name) in root.into_iter().chain(ous).chain(members) {
+        if attached.contains(&id) {
+            continue;
+        }
+        let policies = inventory.policies.known().into_iter().flatten();
+        let allowed = policies.into_iter().any(|(_, facts)| {
+            facts.kind == PolicyType::ServiceControlPolicy
+                && facts
+                    .targets
+                    .known()
+                    .is_some_and(|targets| targets.contains(&id))
+                && facts
+                    .content
+                    .known()
+                    .is_some_and(|content| check::allows(content))
+        });
+        lists.insert(id);
+        if !allowed {
+            remarks.push(Remark {
+                kind: RemarkKind::Denied,
+                text: format!(
+                    "FullAWSAccess is not attached to {name}, and no other policy there allows anything: every \
+                     call there is denied; to have it attached again take `full_aws_access = false` out of the plan"
+                ),
+            });
+        }
+    }
+    lists
+}
+
 /// Everything that the plan says.
 struct Picture<'a> {
     organization: &'a OrganizationFacts,
@@ -339,6 +403,8 @@ struct Picture<'a> {
     ous: BTreeMap<OuPath, OuTable<'a>>,
     members: Vec<Member<'a>>,
     policies: Vec<ImportedPolicy<'a>>,
+    /// Ids of what FullAWSAccess is not attached to.
+    allow_lists: BTreeSet<String>,
     baselines: BTreeMap<String, Options>,
 }
 

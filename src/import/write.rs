@@ -80,8 +80,16 @@ fn organization(picture: &Picture<'_>) -> Table {
         "policies",
         policies.map(|policy| policy.key.as_str()),
     );
+    put_full_access(&mut table, picture, &picture.organization.root_id);
     put_tags(&mut table, &picture.root_tags);
     table
+}
+
+/// An allow list in the place of FullAWSAccess.
+fn put_full_access(table: &mut Table, picture: &Picture<'_>, id: &str) {
+    if picture.allow_lists.contains(id) {
+        table.insert("full_aws_access", value(false));
+    }
 }
 
 fn ous(picture: &Picture<'_>) -> Vec<(String, Table)> {
@@ -97,6 +105,7 @@ fn ous(picture: &Picture<'_>) -> Vec<(String, Table)> {
             "policies",
             policies.map(|policy| policy.key.as_str()),
         );
+        put_full_access(&mut table, picture, &ou.facts.id);
         put_tags(&mut table, &ou.tags);
         (path.to_string(), table)
     };
@@ -127,6 +136,7 @@ fn accounts(picture: &Picture<'_>) -> Vec<(String, Table)> {
             "policies",
             policies.map(|policy| policy.key.as_str()),
         );
+        put_full_access(&mut table, picture, facts.id.as_str());
         put_tags(&mut table, &member.tags);
         tables.push((member.key.to_string(), table));
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Inventory, Kind, SavedInventory, Seen};
+use crate::plan::FULL_AWS_ACCESS;
 
 /// What is different.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -366,6 +367,15 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
             for (id, facts) in known(&inventory.policies)? {
                 let value = names.named(json(facts), &["targets"]);
                 put(id.clone(), facts.name.clone(), value);
+            }
+            if let Some(targets) = &inventory.full_aws_access {
+                let value = serde_json::json!({ "targets": known(targets)? });
+                let value = names.named(value, &["targets"]);
+                put(
+                    FULL_AWS_ACCESS.to_owned(),
+                    FULL_AWS_ACCESS.to_owned(),
+                    value,
+                );
             }
         }
         Kind::TrustedAccess => {

@@ -88,6 +88,7 @@ impl Inventory {
             accounts,
             ous,
             policies,
+            full_aws_access,
             trusted_access,
             delegated_administrators,
             stack_sets_access,
@@ -126,16 +127,20 @@ impl Inventory {
             Kind::Ous => with(ous, |all| {
                 all.values().filter_map(|one| one.tags.unread()).collect()
             }),
-            Kind::Policies => with(policies, |all| {
-                let parts = all.values().flat_map(|one| {
-                    [
-                        one.content.unread(),
-                        one.targets.unread(),
-                        one.tags.unread(),
-                    ]
+            Kind::Policies => {
+                let mut parts = with(policies, |all| {
+                    let parts = all.values().flat_map(|one| {
+                        [
+                            one.content.unread(),
+                            one.targets.unread(),
+                            one.tags.unread(),
+                        ]
+                    });
+                    parts.flatten().collect()
                 });
-                parts.flatten().collect()
-            }),
+                parts.extend(full_aws_access.iter().filter_map(Seen::unread));
+                parts
+            }
             Kind::TrustedAccess => one(trusted_access),
             Kind::DelegatedAdministrators => one(delegated_administrators),
             Kind::StackSetsAccess => one(stack_sets_access),
@@ -195,7 +200,10 @@ impl Inventory {
             Kind::Organization => swap(&mut self.organization, &mut from.organization),
             Kind::Accounts => swap(&mut self.accounts, &mut from.accounts),
             Kind::Ous => swap(&mut self.ous, &mut from.ous),
-            Kind::Policies => swap(&mut self.policies, &mut from.policies),
+            Kind::Policies => {
+                swap(&mut self.policies, &mut from.policies);
+                swap(&mut self.full_aws_access, &mut from.full_aws_access);
+            }
             Kind::TrustedAccess => swap(&mut self.trusted_access, &mut from.trusted_access),
             Kind::DelegatedAdministrators => swap(
                 &mut self.delegated_administrators,

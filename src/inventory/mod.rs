@@ -41,8 +41,12 @@ pub struct Inventory {
     pub accounts: Seen<BTreeMap<AccountId, AccountFacts>>,
     /// OUs by id.
     pub ous: Seen<BTreeMap<OuId, OuFacts>>,
-    /// Customer-managed policies by id. A type that is not enabled has none.
+    /// Customer-managed policies by id, those of types that are not enabled too.
     pub policies: Seen<BTreeMap<PolicyId, PolicyFacts>>,
+    /// Ids of the root, OUs and accounts that AWS's own FullAWSAccess is attached to; without it, or another
+    /// policy that allows, every call there is denied. `None` where service control policies are not enabled.
+    #[serde(default)]
+    pub full_aws_access: Option<Seen<BTreeSet<String>>>,
     pub trusted_access: Seen<BTreeSet<Principal>>,
     /// Services by the account that administers them.
     pub delegated_administrators: Seen<BTreeMap<AccountId, BTreeSet<Principal>>>,
@@ -89,6 +93,7 @@ impl Inventory {
             accounts: Seen::Known(BTreeMap::new()),
             ous: Seen::Known(BTreeMap::new()),
             policies: Seen::Known(BTreeMap::new()),
+            full_aws_access: None,
             trusted_access: Seen::Known(BTreeSet::new()),
             delegated_administrators: Seen::Known(BTreeMap::new()),
             stack_sets_access: Seen::Known(false),

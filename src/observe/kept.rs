@@ -6,8 +6,7 @@ use std::pin::Pin;
 use super::stack_sets::StackSets;
 use crate::inventory::{
     AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
-    OuFacts, OuId, PolicyFacts, PolicyId, PreparationFacts, RecorderFacts, Seen, StackFacts,
-    TrailFacts,
+    OuFacts, OuId, PreparationFacts, RecorderFacts, Seen, StackFacts, TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
@@ -20,7 +19,7 @@ pub(super) struct Parts {
     pub(super) organization: Option<Seen<Option<OrganizationFacts>>>,
     pub(super) accounts: Option<Accounts>,
     pub(super) ous: Option<Ous>,
-    pub(super) policies: Option<Seen<BTreeMap<PolicyId, PolicyFacts>>>,
+    pub(super) policies: Option<super::policies::Policies>,
     pub(super) trusted_access: Option<Seen<BTreeSet<Principal>>>,
     pub(super) delegated_administrators: Option<Seen<BTreeMap<AccountId, BTreeSet<Principal>>>>,
     pub(super) stack_sets_access: Option<Seen<bool>>,
@@ -50,6 +49,7 @@ impl Parts {
             accounts,
             ous,
             policies,
+            full_aws_access,
             trusted_access,
             delegated_administrators,
             stack_sets_access,
@@ -69,7 +69,7 @@ impl Parts {
             organization: only(kinds, Kind::Organization, organization),
             accounts: only(kinds, Kind::Accounts, accounts),
             ous: only(kinds, Kind::Ous, ous),
-            policies: only(kinds, Kind::Policies, policies),
+            policies: only(kinds, Kind::Policies, (policies, full_aws_access)),
             trusted_access: only(kinds, Kind::TrustedAccess, trusted_access),
             delegated_administrators: only(
                 kinds,

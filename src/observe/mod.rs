@@ -189,7 +189,7 @@ impl Reader<'_> {
         };
         let (
             (accounts, ous, ids, stacks, guardduty, contacts, preparation),
-            policies,
+            (policies, full_aws_access),
             trusted_access,
             delegated_administrators,
             stack_sets_access,
@@ -238,6 +238,7 @@ impl Reader<'_> {
             accounts,
             ous,
             policies,
+            full_aws_access,
             trusted_access,
             delegated_administrators,
             stack_sets_access,

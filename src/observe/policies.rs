@@ -1,6 +1,6 @@
 //! Customer-managed policies of every enabled type, with content, targets and tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::PolicySummary;
 
@@ -13,22 +13,51 @@ const LIST: Operation = Operation("organizations", "ListPolicies");
 const DESCRIBE: Operation = Operation("organizations", "DescribePolicy");
 const TARGETS: Operation = Operation("organizations", "ListTargetsForPolicy");
 
-/// Policies by id. AWS's own (`FullAWSAccess`) are left out: they are implicit.
+/// The policy that AWS attaches to the root and to every new OU and account; its id is the same everywhere.
+const FULL_AWS_ACCESS: &str = "p-FullAWSAccess";
+
+/// Policies by id, and what FullAWSAccess is attached to, where service control policies are enabled.
+pub(super) type Policies = (
+    Seen<BTreeMap<PolicyId, PolicyFacts>>,
+    Option<Seen<BTreeSet<String>>>,
+);
+
+/// Policies by id. A type that is switched off has its policies still, attached to nothing: those are listed
+/// where the plan has some of the type, and all where it names no policy, as for an import. Of AWS's own only
+/// `FullAWSAccess` counts, and of it only where it is attached.
 pub(super) async fn read(
     r: &Reader<'_>,
     types: Result<&BTreeMap<PolicyType, String>, Unread>,
-) -> Seen<BTreeMap<PolicyId, PolicyFacts>> {
+) -> Policies {
     let types = match types {
         Ok(types) => types,
-        Err(why) => return Seen::Unread(why),
+        Err(why) => return (Seen::Unread(why), None),
     };
-    // A type that is being enabled or disabled is not listed yet, or no more.
-    let enabled = types
-        .iter()
-        .filter(|(_, status)| *status == "ENABLED")
-        .map(|(kind, _)| *kind);
-    let lists = side_by_side(enabled, |kind| of_type(r, kind)).await;
-    match lists.into_iter().collect::<Result<Vec<_>, AwsError>>() {
+    let enabled = |kind: PolicyType| types.get(&kind).is_some_and(|status| status == "ENABLED");
+    let planned: BTreeSet<PolicyType> = r.plan.policies.values().map(|p| p.kind).collect();
+    let listed = |kind: &PolicyType| {
+        planned.is_empty() || planned.contains(kind) || types.contains_key(kind)
+    };
+    let full_access = async {
+        if !enabled(PolicyType::ServiceControlPolicy) {
+            return None;
+        }
+        Some(seen(targets(r, FULL_AWS_ACCESS).await))
+    };
+    let (lists, full_access) = tokio::join!(
+        side_by_side(
+            PolicyType::ALL.into_iter().filter(listed),
+            |kind| async move {
+                match of_type(r, kind).await {
+                    // A type that AWS does not have here has no policies. Where it is enabled, it is there.
+                    Err(error) if !enabled(kind) && error.is("InvalidInput") => Ok(Vec::new()),
+                    listed => listed,
+                }
+            }
+        ),
+        full_access
+    );
+    let policies = match lists.into_iter().collect::<Result<Vec<_>, AwsError>>() {
         Ok(lists) => Seen::Known(
             lists
                 .into_iter()
@@ -37,7 +66,8 @@ pub(super) async fn read(
                 .collect(),
         ),
         Err(failed) => Seen::Unread(unread(&failed)),
-    }
+    };
+    (policies, full_access)
 }
 
 async fn of_type(r: &Reader<'_>, kind: PolicyType) -> Result<Vec<PolicyFacts>, AwsError> {
@@ -88,7 +118,24 @@ async fn whole(
             .and_then(|policy| policy.content)
             .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no content in the answer"))
     };
-    let targets = pages::all(TARGETS, at, |token| async move {
+    let (content, targets, tags) = tokio::join!(content, targets(r, policy), tags::of(r, policy));
+    Ok(PolicyFacts {
+        arn: summary.arn.unwrap_or_default(),
+        name: summary.name.unwrap_or_default(),
+        kind,
+        description: summary.description.unwrap_or_default(),
+        content: seen(content),
+        targets: seen(targets),
+        tags,
+        id,
+    })
+}
+
+/// The ids of what a policy is attached to.
+async fn targets(r: &Reader<'_>, policy: &str) -> Result<BTreeSet<String>, AwsError> {
+    let at = &r.global();
+    let client = &r.aws.organizations();
+    let listed = pages::all(TARGETS, at, |token| async move {
         let page = r
             .aws
             .call(r.ctx, TARGETS, at, || {
@@ -101,21 +148,10 @@ async fn whole(
             })
             .await?;
         Ok((page.targets.unwrap_or_default(), page.next_token))
-    });
-    let (content, targets, tags) = tokio::join!(content, targets, tags::of(r, policy));
-    Ok(PolicyFacts {
-        arn: summary.arn.unwrap_or_default(),
-        name: summary.name.unwrap_or_default(),
-        kind,
-        description: summary.description.unwrap_or_default(),
-        content: seen(content),
-        targets: seen(targets.map(|targets| {
-            targets
-                .into_iter()
-                .filter_map(|target| target.target_id)
-                .collect()
-        })),
-        tags,
-        id,
     })
+    .await?;
+    Ok(listed
+        .into_iter()
+        .filter_map(|target| target.target_id)
+        .collect())
 }

@@ -25,6 +25,7 @@ fn plan() -> OrgPlan {
             prefix: "orgstrap-".into(),
             centralized_root_access: false,
             policies: Default::default(),
+            full_aws_access: None,
             tags: std::collections::BTreeMap::new(),
         },
         segregation: BTreeMap::new(),
@@ -38,6 +39,7 @@ fn plan() -> OrgPlan {
                 ou: "Core/Security".parse().unwrap(),
                 tags: BTreeMap::from([("team".into(), "blue".into())]),
                 policies: Default::default(),
+                full_aws_access: None,
                 contacts: BTreeMap::new(),
                 preparation: Default::default(),
                 iam_user_access_to_billing: true,
@@ -119,6 +121,9 @@ fn world(asked: &Asked) -> Option<Answer> {
         "ListTagsForResource" => Answer::json(json!({"Tags": []})),
         "ListPolicies" => Answer::json(json!({"Policies": [
             {"Id": "p-FullAWSAccess", "Name": "FullAWSAccess", "AwsManaged": true},
+        ]})),
+        "ListTargetsForPolicy" => Answer::json(json!({"Targets": [
+            {"TargetId": "r-1", "Type": "ROOT"}, {"TargetId": "222222222222", "Type": "ACCOUNT"},
         ]})),
         "ListAWSServiceAccessForOrganization" => Answer::json(json!({"EnabledServicePrincipals": [
             {"ServicePrincipal": "config.amazonaws.com"},
@@ -210,12 +215,17 @@ async fn paths_tell_the_place_and_no_parent_is_asked() {
     ] {
         assert!(told.iter().any(|text| text.contains(unknown)), "{told:?}");
     }
-    // Only enabled types are listed.
+    // The plan names no policy: every type is listed.
     assert_eq!(
         calls.get(&Operation("organizations", "ListPolicies")),
-        Some(&1)
+        Some(&15)
     );
     assert_eq!(inventory.policies, Seen::Known(BTreeMap::new()));
+    let attached = ["r-1", "222222222222"].map(str::to_owned);
+    assert_eq!(
+        inventory.full_aws_access,
+        Some(Seen::Known(attached.into()))
+    );
     assert_eq!(inventory.stack_sets_access, Seen::Known(true));
     let config = "config.amazonaws.com".parse().unwrap();
     assert!(

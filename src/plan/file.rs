@@ -105,6 +105,9 @@ pub struct OrganizationTable {
     /// Policies attached to the root, so that they hold for every account.
     #[serde(default)]
     pub policies: Vec<Text>,
+    /// Whether AWS's own FullAWSAccess is attached to the root, as AWS does it. `false` says that the root's
+    /// policies are an allow list in its place. See `full_aws_access` of an OU.
+    pub full_aws_access: Option<At<bool>>,
     /// Tags of the root.
     #[serde(default)]
     pub tags: TagTable,
@@ -117,6 +120,11 @@ pub struct OuTable {
     /// Policies attached to this OU, by their names in this plan.
     #[serde(default)]
     pub policies: Vec<Text>,
+    /// Whether AWS's own FullAWSAccess is attached to this OU, as AWS does it. `false` says that this OU's
+    /// service control policies are an allow list in its place; orgstrap never detaches it itself, and says
+    /// where it is attached still. Where it is missing and nothing here says `false`, it is attached again,
+    /// unless another policy that allows is attached: then `true` says that it is to be.
+    pub full_aws_access: Option<At<bool>>,
     /// For segregation tags, the values that accounts in this OU or below it may have.
     #[serde(default)]
     pub require: BTreeMap<Text, At<Vec<Text>>>,
@@ -152,6 +160,9 @@ pub struct AccountTable {
     /// Policies attached to this account, by their names in this plan.
     #[serde(default)]
     pub policies: Vec<Text>,
+    /// Whether AWS's own FullAWSAccess is attached to this account, as AWS does it. `false` says that the
+    /// account's policies are an allow list in its place. See `full_aws_access` of an OU.
+    pub full_aws_access: Option<At<bool>>,
     /// Alternate contacts of this account.
     #[serde(default)]
     pub contacts: ContactsTable,

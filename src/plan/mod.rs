@@ -107,6 +107,9 @@ pub struct Organization {
     pub centralized_root_access: bool,
     /// Policies attached to the root.
     pub policies: BTreeSet<PolicyKey>,
+    /// Whether FullAWSAccess is attached to it; `None` where the plan does not say.
+    #[serde(default)]
+    pub full_aws_access: Option<bool>,
     /// Tags of the root.
     pub tags: Tags,
 }
@@ -123,6 +126,9 @@ pub enum AllowedValues {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ou {
     pub policies: BTreeSet<PolicyKey>,
+    /// Whether FullAWSAccess is attached to it; `None` where the plan does not say.
+    #[serde(default)]
+    pub full_aws_access: Option<bool>,
     /// For each segregation tag, the values that accounts directly or indirectly in this OU may have.
     pub require: BTreeMap<String, BTreeSet<String>>,
     pub tags: Tags,
@@ -146,6 +152,9 @@ pub struct Account {
     pub ou: OuPath,
     pub tags: Tags,
     pub policies: BTreeSet<PolicyKey>,
+    /// Whether FullAWSAccess is attached to it; `None` where the plan does not say.
+    #[serde(default)]
+    pub full_aws_access: Option<bool>,
     pub contacts: BTreeMap<ContactKind, Contact>,
     #[serde(default)]
     pub preparation: Preparation,
@@ -247,6 +256,9 @@ pub enum PolicyType {
     GuarddutyPolicy,
 }
 
+/// The name of the service control policy that AWS attaches to the root and to every new OU and account.
+pub const FULL_AWS_ACCESS: &str = "FullAWSAccess";
+
 impl PolicyType {
     /// Every type that Organizations has.
     pub const ALL: [PolicyType; 15] = [
@@ -314,7 +326,7 @@ impl PolicyType {
     /// The policy that AWS attaches to everything and that orgstrap leaves there.
     pub fn implicit_policy(self) -> Option<&'static str> {
         match self {
-            PolicyType::ServiceControlPolicy => Some("FullAWSAccess"),
+            PolicyType::ServiceControlPolicy => Some(FULL_AWS_ACCESS),
             PolicyType::ResourceControlPolicy => Some("RCPFullAWSAccess"),
             _ => None,
         }

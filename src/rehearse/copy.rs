@@ -236,6 +236,18 @@ impl Copy<'_> {
                 self.builder.tags(id, tags);
             }
         }
+        self.full_aws_access();
+    }
+
+    /// AWS attaches FullAWSAccess to everything; where somebody took it away, every call is denied here too.
+    fn full_aws_access(&mut self) {
+        match &self.inventory.full_aws_access {
+            Some(Seen::Known(targets)) => self.builder.full_aws_access(targets),
+            Some(Seen::Unread(_)) => self.missing.push(
+                "what FullAWSAccess is attached to was not read; in the copy it is attached to everything".to_owned(),
+            ),
+            None => {}
+        }
     }
 
     fn services(&mut self) {

@@ -14,7 +14,9 @@ pub fn text(imported: &Imported, out: &Path, left: &[String]) -> String {
     let mut text = String::new();
     for remark in &imported.remarks {
         let style = match remark.kind {
-            RemarkKind::Guess | RemarkKind::NoAccess | RemarkKind::Unread => style::WARN,
+            RemarkKind::Guess | RemarkKind::NoAccess | RemarkKind::Denied | RemarkKind::Unread => {
+                style::WARN
+            }
             RemarkKind::Adopted | RemarkKind::OtherTool | RemarkKind::LeftOut => style::DIM,
         };
         let _ = writeln!(

@@ -307,6 +307,13 @@ impl Builder {
         }
     }
 
+    /// What FullAWSAccess is attached to, and nothing else.
+    pub fn full_aws_access(&mut self, targets: &BTreeSet<String>) {
+        if let Some(organization) = self.world.organization.as_mut() {
+            organization.full_access_on(targets);
+        }
+    }
+
     /// Tags of the root, an OU, an account or a policy.
     pub fn tags(&mut self, id: &str, tags: &BTreeMap<String, String>) {
         if let Some(organization) = self.world.organization.as_mut()

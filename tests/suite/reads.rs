@@ -29,7 +29,7 @@ struct Part {
 }
 
 fn once(r: u64) -> u64 {
-    3 + 6 + (1 + 2 * 2) + 9 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10
+    3 + 6 + (1 + 2) + 9 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10
 }
 
 /// The startup example with `n` accounts, beside the management account, in `r` Regions.
@@ -47,6 +47,12 @@ fn parts(n: u64, r: u64) -> Vec<Part> {
             &["organizations:ListAccounts"],
             n + 1,
             pages(n + 1, 20),
+        ),
+        part(
+            "what policies are attached to, FullAWSAccess among them",
+            &["organizations:ListTargetsForPolicy"],
+            n + 1 + 6,
+            2 + pages(n + 1 + 6, 20),
         ),
         part("tags of accounts", &["tag:GetResources"], n, pages(n, 100)),
         part(

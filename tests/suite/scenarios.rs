@@ -116,3 +116,8 @@ fn adopted() {
 fn pictured() {
     in_sandbox("pictured");
 }
+
+#[test]
+fn allow_list() {
+    in_sandbox("allow-list");
+}

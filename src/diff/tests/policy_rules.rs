@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::samples::*;
-use super::simulate::known;
+use super::simulate::{MANAGEMENT, known};
 use crate::change::{Address, Target, Verb};
-use crate::diff::diff;
+use crate::diff::{Blocked, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -147,4 +147,100 @@ fn policies_are_compared_by_meaning() {
         r#"{"a":1,"b":2}"#,
         r#"{"b":2,"a":1}"#
     ));
+}
+
+/// FullAWSAccess where it is attached: to everything but `without`.
+fn full_access(inventory: &mut Inventory, without: &str) {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    let organization = inventory.organization.known().unwrap().as_ref().unwrap();
+    all.insert(organization.root_id.clone());
+    all.extend(inventory.ous.known().unwrap().keys().cloned());
+    let accounts = inventory.accounts.known().unwrap();
+    all.extend(accounts.keys().map(ToString::to_string));
+    assert!(all.remove(without), "{without}");
+    inventory.full_aws_access = Some(Seen::Known(all));
+}
+
+/// The rows of the table in `full_access.rs`, on an OU: what the plan says, whether FullAWSAccess is attached,
+/// whether another policy that allows is.
+#[test]
+fn full_aws_access_is_put_back_told_or_left() {
+    const ADDRESS: &str = "policy FullAWSAccess on ou Workloads/Prod";
+    let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    for (said, attached, allowed, changes, blocked) in [
+        (None, true, false, false, false),
+        (None, true, true, false, false),
+        (None, false, false, true, false),
+        (None, false, true, false, true),
+        (Some(true), false, false, true, false),
+        (Some(true), false, true, true, false),
+        (Some(true), true, false, false, false),
+        (Some(false), true, false, false, true),
+        (Some(false), true, true, false, true),
+        (Some(false), false, false, false, false),
+        (Some(false), false, true, false, false),
+    ] {
+        let mut plan = plan();
+        plan.ous
+            .get_mut(&path("Workloads/Prod"))
+            .unwrap()
+            .full_aws_access = said;
+        if allowed {
+            plan.policies.insert(policy("protect"), scp(allow));
+        }
+        let mut inventory = satisfied(&plan, &wanted());
+        let ou = ou_of(&mut inventory, "Workloads/Prod").id.clone();
+        let other = ou_of(&mut inventory, "Sandbox").id.clone();
+        full_access(&mut inventory, if attached { &other } else { &ou });
+        plan.ous.get_mut(&path("Sandbox")).unwrap().full_aws_access = attached.then_some(false);
+        let found = diff(&plan, &wanted(), &inventory, &KEEP);
+        let row = format!("{said:?} {attached} {allowed}");
+        let changed: &[&str] = if changes { &[ADDRESS] } else { &[] };
+        assert_eq!(addresses(&found), changed, "{row}");
+        let told: Vec<String> = found
+            .blocked
+            .iter()
+            .map(|b| b.address.to_string())
+            .collect();
+        let expected: &[&str] = if blocked { &[ADDRESS] } else { &[] };
+        assert_eq!(told, expected, "{row}");
+    }
+}
+
+/// What is done inside an account waits until calls are allowed there; what is done elsewhere does not.
+#[test]
+fn work_in_an_account_waits_for_full_aws_access() {
+    let mut inventory = settled();
+    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
+    full_access(&mut inventory, &sandbox);
+    let mut plan = plan();
+    plan.accounts.insert(key("lab"), account("lab", "Sandbox"));
+    plan.accounts
+        .insert(key("shop"), account("shop", "Workloads/Prod"));
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let policy = Address::Attachment(policy("FullAWSAccess"), Target::Ou(path("Sandbox")));
+    assert!(
+        change(&found, "access to account lab")
+            .needs
+            .contains(&policy)
+    );
+    assert!(
+        !change(&found, "access to account shop")
+            .needs
+            .contains(&policy)
+    );
+}
+
+/// Where it could not be read nothing is changed, and it is told; the management account is bound by no SCP.
+#[test]
+fn full_aws_access_that_was_not_read_changes_nothing() {
+    let mut inventory = settled();
+    inventory.full_aws_access = Some(unread());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert!(found.blocked.iter().all(Blocked::is_unread));
+    assert!(found.blocked.len() > plan().ous.len());
+    full_access(&mut inventory, MANAGEMENT);
+    let found = compare(&inventory);
+    assert_eq!((addresses(&found), found.blocked), (Vec::new(), Vec::new()));
 }

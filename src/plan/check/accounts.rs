@@ -53,6 +53,7 @@ pub(super) fn accounts(
                     ou,
                     tags,
                     policies,
+                    full_aws_access: table.full_aws_access.as_deref().copied(),
                     contacts: own,
                     preparation,
                     iam_user_access_to_billing: table.iam_user_access_to_billing.unwrap_or(true),

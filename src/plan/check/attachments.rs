@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::PolicyType;
+use super::super::at::At;
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::file::Text;
+use super::super::{Policy, PolicyKey, PolicyType};
+use super::policies::allows;
 use super::{Context, Names};
 
 pub(super) fn attachments(cx: &Context<'_>, names: &Names) {
@@ -64,6 +66,44 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
             }
             .help("join two of them, or attach one higher up"),
         );
+    }
+}
+
+/// An allow list allows something, or every call is denied.
+pub(super) fn allow_lists(cx: &Context<'_>, policies: &BTreeMap<PolicyKey, Policy>) {
+    let warn = |said: &Option<At<bool>>, what: String, attached: &[Text]| {
+        let Some(said) = said.as_ref().filter(|said| !***said) else {
+            return;
+        };
+        let mut known = attached.iter().map(|text| {
+            let key = text.parse::<PolicyKey>().ok()?;
+            policies.get(&key)
+        });
+        // One that is broken is told of itself.
+        let allows = known.any(|policy| {
+            policy.is_none_or(|policy| {
+                policy.kind == PolicyType::ServiceControlPolicy && allows(&policy.content)
+            })
+        });
+        if !allows {
+            cx.say(
+                cx.warning(said, format!("{what} has no policy that allows anything"))
+                    .help("without FullAWSAccess every call is denied that no service control policy there allows")
+                    .help("attach a policy with a statement of \"Effect\": \"Allow\", or take this line out"),
+            );
+        }
+    };
+    if let Some(organization) = &cx.file.organization {
+        let said = &organization.full_aws_access;
+        warn(said, "the root".to_owned(), &organization.policies);
+    }
+    for (path, table) in &cx.file.ou {
+        let what = format!("OU `{}`", **path);
+        warn(&table.full_aws_access, what, &table.policies);
+    }
+    for (key, table) in &cx.file.account {
+        let what = format!("account `{}`", **key);
+        warn(&table.full_aws_access, what, &table.policies);
     }
 }
 

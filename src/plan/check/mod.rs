@@ -13,7 +13,7 @@ mod services;
 mod tags;
 
 pub use organization::DEFAULT_ACCESS_ROLE;
-pub use policies::document;
+pub use policies::{allows, document};
 pub use services::{administrator_is_not_named, trust_is_not_named};
 pub use tags::{MAX_TAGS, tag_fits};
 
@@ -60,6 +60,7 @@ pub(super) fn check(
     tags::accounts_fit(&cx, &segregation);
     let policies = policies::policies(&cx, organization.as_ref());
     attachments::attachments(&cx, &names);
+    attachments::allow_lists(&cx, &policies);
     let rollout = rollout::rollout(&cx, &names);
     let (trusted_access, delegated_administrators) = services::services(&cx, &names);
     let pace = services::pace(&cx);
@@ -268,7 +269,7 @@ impl Names {
                 format!("there is no policy `{}` in this plan", **text),
             );
             cx.say(if matches!(text.as_str(), "FullAWSAccess" | "RCPFullAWSAccess") {
-                error.help("AWS attaches it to everything and orgstrap leaves it there: leave it out")
+                error.help("AWS attaches it to everything and orgstrap leaves it there: leave it out; for an allow list in place of FullAWSAccess write `full_aws_access = false`")
             } else if super::builtin::Builtin::named(text).is_some() {
                 error.help(format!(
                     "it comes with orgstrap; add [policy.{text}] with type = \"service_control_policy\" and builtin = \"{text}\"",

@@ -69,6 +69,7 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
     };
     Some(Organization {
         policies: names.policies(cx, &table.policies),
+        full_aws_access: table.full_aws_access.as_deref().copied(),
         tags: tags::tags(cx, &table.tags, "the root"),
         management_account: management_account?,
         home_region: home_region?,

@@ -31,6 +31,7 @@ pub(super) fn ous(
             .and_then(|path| renamed_from(cx, names, path, table));
         let ou = Ou {
             policies: names.policies(cx, &table.policies),
+            full_aws_access: table.full_aws_access.as_deref().copied(),
             require,
             tags: tags::tags(cx, &table.tags, &format!("OU {}", **key)),
             baselines: baselines(cx, table),

@@ -10,11 +10,11 @@ use super::super::builtin::{Builtin, Parameters};
 use super::super::diagnostic::{Diagnostic, Location, Source};
 use super::super::file::{PolicyTable, Text};
 use super::super::suggest::{list, nearest};
-use super::super::{Organization, Policy, PolicyKey, PolicyType};
+use super::super::{FULL_AWS_ACCESS, Organization, Policy, PolicyKey, PolicyType};
 use super::{Context, tags};
 
 /// Names of policies that AWS made.
-const AWS_MADE: [&str; 2] = ["FullAWSAccess", "RCPFullAWSAccess"];
+const AWS_MADE: [&str; 2] = [FULL_AWS_ACCESS, "RCPFullAWSAccess"];
 
 pub(super) fn policies(
     cx: &Context<'_>,
@@ -397,6 +397,20 @@ pub fn document(kind: PolicyType, text: &str) -> Result<(), String> {
     match misshapen(kind, &value) {
         Some(Misshapen { what, .. }) => Err(format!("its document {what}")),
         None => Ok(()),
+    }
+}
+
+/// Whether a service control policy has a statement that allows.
+pub fn allows(content: &str) -> bool {
+    let Ok(document) = serde_json::from_str::<Value>(content) else {
+        return false;
+    };
+    let allows =
+        |statement: &Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+    match document.get("Statement") {
+        Some(Value::Array(statements)) => statements.iter().any(allows),
+        Some(statement) => allows(statement),
+        None => false,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::baseline::Wanted;
 use crate::change::Change;
 use crate::drift::{Finding, Findings};
 use crate::inventory::{AccountFacts, AccountRegion, Inventory, Seen};
-use crate::plan::{AccountKey, Contact, ContactKind, OrgPlan, OuPath, Region};
+use crate::plan::{AccountKey, Contact, ContactKind, FULL_AWS_ACCESS, OrgPlan, OuPath, Region};
 use crate::report::style::{self, paint};
 use crate::report::words;
 
@@ -80,6 +80,23 @@ impl Show<'_> {
             }
         }
         Some(force)
+    }
+
+    /// Where FullAWSAccess is missing on the way from the root: without another policy that allows, every
+    /// call in the account is denied.
+    fn without_full_access(&self) -> Vec<String> {
+        let Some(Seen::Known(attached)) = &self.inventory.full_aws_access else {
+            return Vec::new();
+        };
+        let management = &self.plan.organization.management_account;
+        if self.facts.is_none_or(|facts| &facts.id == management) {
+            return Vec::new();
+        }
+        let missing = self.chain().into_iter().rev();
+        missing
+            .filter(|(id, _)| !attached.contains(id))
+            .map(|(_, name)| name)
+            .collect()
     }
 
     fn stacks(&self) -> Vec<Stacks> {
@@ -244,6 +261,12 @@ fn policies(show: &Show<'_>, lines: &mut Vec<String>) {
             lines.extend(words::columns(&rows).iter().map(|row| format!("  {row}")));
         }
     }
+    for name in show.without_full_access() {
+        let line = format!(
+            "  {FULL_AWS_ACCESS} is not attached to {name}: only what another policy there allows is allowed"
+        );
+        lines.push(paint(style::DELETE, line));
+    }
 }
 
 fn stacks(show: &Show<'_>, lines: &mut Vec<String>) {
@@ -274,7 +297,8 @@ fn check(show: &Show<'_>, lines: &mut Vec<String>) {
     };
     lines.push(String::new());
     lines.push(paint(style::BOLD, "Checked now"));
-    if findings.findings.is_empty() && show.left.is_empty() {
+    let denied = !show.without_full_access().is_empty();
+    if findings.findings.is_empty() && show.left.is_empty() && !denied {
         lines.push(format!("  {}", paint(style::CREATE, "nothing found")));
     }
     lines.extend(findings.findings.iter().map(line_of));
@@ -358,6 +382,7 @@ pub fn json(show: &Show<'_>) -> Value {
         "administers": show.administers(),
         "contacts": show.contacts(),
         "policies": policies,
+        "without_full_aws_access": show.without_full_access(),
         "stacks": stacks,
         "findings": findings,
         "saved": saved,

@@ -76,6 +76,23 @@ impl OrganizationState {
         self.policy_types.get(kind).map(String::as_str) == Some("ENABLED")
     }
 
+    /// Attaches FullAWSAccess to these targets and takes it from all others.
+    pub(in crate::sandbox) fn full_access_on(&mut self, targets: &BTreeSet<String>) {
+        let before = match self.policies.get_mut(FULL_ACCESS) {
+            Some(policy) => std::mem::replace(&mut policy.targets, targets.clone()),
+            None => return,
+        };
+        for target in before.difference(targets) {
+            if let Some(attached) = self.attached.get_mut(target) {
+                attached.remove(FULL_ACCESS);
+            }
+        }
+        for target in targets {
+            let attached = self.attached.entry(target.clone()).or_default();
+            attached.insert(FULL_ACCESS.to_owned());
+        }
+    }
+
     fn attach_to(&mut self, policy: &str, target: &str) {
         if let Some(known) = self.policies.get_mut(policy) {
             known.targets.insert(target.to_owned());

@@ -1,0 +1,219 @@
+//! AWS's own FullAWSAccess: a service control policy only takes away, so where neither it nor another policy
+//! that allows is attached, every call is denied. AWS attaches it to the root and to every new OU and account;
+//! it is attached again where somebody took it away, and never detached.
+//!
+//! | the plan says | FullAWSAccess is | another policy that allows is | then |
+//! | --- | --- | --- | --- |
+//! | nothing | missing | not attached | it is attached |
+//! | nothing | missing | attached | told: the plan has to say which of the two is meant |
+//! | `true` | missing | either | it is attached |
+//! | `false` | attached | either | told: the allow list does nothing, a person detaches it |
+//! | `false` | missing | either | nothing |
+
+use super::context::{Context, Standing, account, ou, root};
+use super::findings::{Findings, set};
+use super::policy::Targets;
+use crate::change::{Act, Address, Place, Target, Text, Verb};
+use crate::inventory::{Seen, Unread};
+use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType, check};
+
+/// Its id, the same in every organization.
+const ID: &str = "p-FullAWSAccess";
+
+/// The attachment of FullAWSAccess to a target.
+fn attachment(target: Target) -> Option<Address> {
+    let key: PolicyKey = FULL_AWS_ACCESS.parse().ok()?;
+    Some(Address::Attachment(key, target))
+}
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let Some(attached) = &ctx.inventory.full_aws_access else {
+        return;
+    };
+    let targets = Targets::of(ctx);
+    for (target, said) in planned(ctx) {
+        let (Some(id), Some(address)) = (targets.id(&target), attachment(target.clone())) else {
+            continue;
+        };
+        let attached = match attached {
+            Seen::Known(attached) => attached.contains(id),
+            Seen::Unread(unread) => {
+                found.unread(address, unread);
+                continue;
+            }
+        };
+        match (said, attached) {
+            (Some(false), false) | (None | Some(true), true) => {}
+            (Some(false), true) => found.state(
+                address,
+                format!("the plan has an allow list in its place on {target}, which does nothing while this is attached"),
+                Some(format!(
+                    "orgstrap never detaches it; where everything that is needed is allowed: aws organizations \
+                     detach-policy --policy-id {ID} --target-id {id}"
+                )),
+            ),
+            (None | Some(true), false) => missing(ctx, found, &targets, &target, id, said, address),
+        }
+    }
+}
+
+/// Whatever may have policies in the plan, and what the plan says of FullAWSAccess there.
+fn planned(ctx: &Context<'_>) -> Vec<(Target, Option<bool>)> {
+    let plan = ctx.plan;
+    let mut planned = vec![(Target::Root, plan.organization.full_aws_access)];
+    for (path, ou) in &plan.ous {
+        planned.push((Target::Ou(path.clone()), ou.full_aws_access));
+    }
+    for (key, account) in &plan.accounts {
+        // Service control policies do not bind the management account.
+        if matches!(ctx.standing(key), Standing::Present(_)) && !ctx.is_management(key) {
+            planned.push((Target::Account(key.clone()), account.full_aws_access));
+        }
+    }
+    planned
+}
+
+fn missing(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    targets: &Targets<'_>,
+    target: &Target,
+    id: &str,
+    said: Option<bool>,
+    address: Address,
+) {
+    if let Some(tool) = targets.governed(ctx, target) {
+        let said = format!("it was detached from {target}, which {tool} governs");
+        found.state(address, said, None);
+        return;
+    }
+    if said.is_none() {
+        match allowing(ctx, id) {
+            Err(unread) => {
+                found.unread(address, &unread);
+                return;
+            }
+            Ok(Some(name)) => {
+                found.state(
+                    address,
+                    format!("it is not attached to {target}, and the policy \"{name}\" allows in its place"),
+                    Some(
+                        "for an allow list write `full_aws_access = false` there in the plan; to have it attached \
+                         again, `full_aws_access = true`"
+                            .to_owned(),
+                    ),
+                );
+                return;
+            }
+            Ok(None) => {}
+        }
+    }
+    let text = match target {
+        Target::Root => root(),
+        Target::Ou(path) => ou(path),
+        Target::Account(key) => account(key),
+        Target::Unmanaged(id) => Text::literal(id.as_str()),
+    };
+    found
+        .change(
+            address.clone(),
+            Verb::Create,
+            "not attached: without it every call there is denied",
+            vec![set("target", target.to_string())],
+            Act::AttachPolicy {
+                policy: Text::literal(ID),
+                target: text,
+            },
+        )
+        .insert(Address::PolicyType(PolicyType::ServiceControlPolicy));
+    // Whatever is done inside an account waits until calls are allowed there.
+    for change in found.changes.values_mut() {
+        if change.address != address && reaches(ctx, target, &change.address) {
+            change.needs.insert(address.clone());
+        }
+    }
+}
+
+/// Whether a change makes calls inside accounts that lie in a target, or has AWS make them.
+fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
+    let below = |key: &AccountKey| match target {
+        Target::Root => true,
+        Target::Ou(path) => {
+            let planned = ctx.plan.accounts.get(key);
+            planned.is_some_and(|planned| path.contains(&planned.ou))
+        }
+        Target::Account(other) => other == key,
+        Target::Unmanaged(_) => false,
+    };
+    match address {
+        Address::Access(key)
+        | Address::AccountAlias(key)
+        | Address::PasswordPolicy(key)
+        | Address::Stack(Place::Member(key, _), _)
+        | Address::ExistingRecorder(Place::Member(key, _))
+        | Address::RolloutTo(_, key)
+        | Address::RolloutFrom(_, key)
+        | Address::StackImport(_, key) => below(key),
+        // These reach many accounts at once.
+        Address::Rollout(..)
+        | Address::RolloutUpdate(..)
+        | Address::RolloutRepair(..)
+        | Address::GuardDutyOrganization(_)
+        | Address::GuardDutyMembers(_)
+        | Address::GuardDutyExport(_)
+        | Address::GuardDutyFormer(_) => true,
+        Address::Organization
+        | Address::PolicyType(_)
+        | Address::StackSetsAccess
+        | Address::TrustedAccess(_)
+        | Address::ServiceLinkedRole(_)
+        | Address::Ou(_)
+        | Address::Account(_)
+        | Address::AccountName(_)
+        | Address::Placement(_)
+        | Address::Closure(_)
+        | Address::Contact(..)
+        | Address::OptInRegions(_)
+        | Address::RootAccess
+        | Address::Tags(_)
+        | Address::PolicyTags(_)
+        | Address::Policy(_)
+        | Address::Attachment(..)
+        | Address::DelegatedAdministrator(..)
+        | Address::GuardDutyRegistration
+        | Address::GuardDutyAdministrator(_)
+        | Address::Stack(Place::Management(_), _)
+        | Address::ExistingRecorder(Place::Management(_))
+        | Address::Trail(..)
+        | Address::StackSet(_)
+        | Address::RolloutHold(_)
+        | Address::RolloutRelease(_)
+        | Address::Forget(_)
+        | Address::Control(..)
+        | Address::StackDrift(..) => false,
+    }
+}
+
+/// The name of a service control policy that is attached to a target and allows something.
+fn allowing(ctx: &Context<'_>, id: &str) -> Result<Option<String>, Unread> {
+    let policies = match &ctx.inventory.policies {
+        Seen::Known(policies) => policies,
+        Seen::Unread(unread) => return Err(unread.clone()),
+    };
+    let scps = policies
+        .values()
+        .filter(|facts| facts.kind == PolicyType::ServiceControlPolicy);
+    for facts in scps {
+        match &facts.targets {
+            Seen::Known(targets) if !targets.contains(id) => continue,
+            Seen::Known(_) => {}
+            Seen::Unread(unread) => return Err(unread.clone()),
+        }
+        match &facts.content {
+            Seen::Known(content) if check::allows(content) => return Ok(Some(facts.name.clone())),
+            Seen::Known(_) => {}
+            Seen::Unread(unread) => return Err(unread.clone()),
+        }
+    }
+    Ok(None)
+}
