@@ -1,18 +1,21 @@
 //! Accounts: created, named, placed, tagged, with contacts. Never closed, and never moved or
 //! touched in any way where the plan does not name them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Standing, account, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::{Problem, ProblemKind};
 use crate::change::{Act, Address, KEY_TAG, Target, Verb};
-use crate::inventory::{AccountFacts, AccountState, Seen, Unread};
+use crate::inventory::{AccountFacts, AccountState, Seen, Unread, identify};
+use crate::plan::check::is_account_name;
 use crate::plan::{Account, AccountKey, OuPath, Principal, Tags};
 
 /// The service that names accounts and holds their contacts.
 pub(super) const ACCOUNT_SERVICE: &str = "account.amazonaws.com";
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    renamed_by_hand(ctx, found);
     for (key, planned) in &ctx.plan.accounts {
         match ctx.standing(key) {
             Standing::Present(facts) => existing(ctx, found, key, planned, facts),
@@ -38,8 +41,89 @@ fn wanted_tags(key: &AccountKey, planned: &Account, have: Option<&Tags>) -> Tags
     tags
 }
 
+/// Accounts that were made for keys which the plan no longer names, and entries that are not there yet: where
+/// they could be the same, only a person can say so, and a second account cannot be taken back.
+fn renamed_by_hand(ctx: &Context<'_>, found: &mut Findings) {
+    let Ok(accounts) = &ctx.accounts else {
+        return;
+    };
+    let forgotten: Vec<(&str, &AccountFacts)> = accounts
+        .values()
+        .filter(|facts| !ctx.keys.contains_key(&facts.id))
+        .filter_map(|facts| Some((identify::forgotten(ctx.plan, facts)?, *facts)))
+        .collect();
+    if forgotten.is_empty() {
+        return;
+    }
+    let new: Vec<(&AccountKey, &Account)> = ctx
+        .plan
+        .accounts
+        .iter()
+        .filter(|(key, _)| matches!(ctx.standing(key), Standing::New))
+        .collect();
+    let alone = forgotten.len() == 1 && new.len() == 1;
+    let own = |facts: &AccountFacts| -> Tags {
+        let tags = facts.tags.known().into_iter().flatten();
+        tags.filter(|(key, _)| !key.starts_with("orgstrap:"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    for (former, facts) in forgotten {
+        let tags = own(facts);
+        let like = |planned: &Account| {
+            let same_ou = ctx.parent_id(&planned.ou) == Some(facts.parent.as_str());
+            let same_tags = planned.tags == tags;
+            same_ou || (same_tags && (alone || !tags.is_empty()))
+        };
+        let keys: Vec<&AccountKey> = new
+            .iter()
+            .filter(|(_, planned)| like(planned))
+            .map(|(key, _)| *key)
+            .collect();
+        let Some(first) = keys.first() else {
+            continue;
+        };
+        let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        found.problems.push(Problem {
+            kind: ProblemKind::Identity,
+            message: format!(
+                "{} {} not in the organization, and the plan no longer has `{former}`, which is account {}: \
+                 is it one that was renamed?",
+                names.join(", "),
+                if keys.len() == 1 { "is" } else { "are" },
+                identify::named(facts),
+            ),
+            hint: Some(format!(
+                "if it was, add `renamed_from = \"{former}\"` to [account.{first}]{}, or undo the edit and run \
+                 `orgstrap account rename {former} {first}`; if they are different accounts, have orgstrap forget \
+                 the old one: `{}`",
+                if keys.len() == 1 { "" } else { " or the one that it is" },
+                identify::untag(facts),
+            )),
+        });
+    }
+}
+
 fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Account) {
     let address = Address::Account(key.clone());
+    let everybody = ctx.accounts.iter().flat_map(BTreeMap::values).copied();
+    for facts in identify::former(everybody, key) {
+        found.notice(
+            address.clone(),
+            format!(
+                "account `{key}` is made anew with the email {}: {} was `{key}` and has the email {}",
+                planned.email,
+                identify::named(facts),
+                facts.email
+            ),
+            (facts.state == AccountState::Suspended).then(|| {
+                format!(
+                    "if that account is meant and AWS is to let it go on, give `id = \"{}\"` in [account.{key}]",
+                    facts.id
+                )
+            }),
+        );
+    }
     if let Some(tool) = ctx
         .ou(&planned.ou)
         .and_then(|o| ctx.governed.get(o.id.as_str()))
@@ -125,7 +209,17 @@ fn existing(
     let there = goal.unwrap_or_default();
     let tool = ctx.governed.get(here).or_else(|| ctx.governed.get(there));
 
-    if facts.name != planned.name {
+    if facts.name != planned.name && !is_account_name(&planned.name) {
+        found.state(
+            Address::AccountName(key.clone()),
+            format!("AWS does not take \"{}\" as an account's name", planned.name),
+            Some(format!(
+                "correct `name` in [account.{key}], or write \"{}\", which it has: a name has printable \
+                 ASCII characters, without < and >",
+                facts.name
+            )),
+        );
+    } else if facts.name != planned.name {
         found
             .change(
                 Address::AccountName(key.clone()),

@@ -247,7 +247,7 @@ pub(super) fn root() -> Text {
 }
 
 /// Whether orgstrap made what carries these tags.
-pub(super) fn is_ours(tags: &Tags) -> bool {
+pub fn is_ours(tags: &Tags) -> bool {
     let (key, value) = OWNERSHIP_TAG;
     tags.get(key).is_some_and(|have| have == value)
 }

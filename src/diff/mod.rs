@@ -27,6 +27,7 @@ mod trail;
 
 use serde::{Deserialize, Serialize};
 
+pub use context::is_ours;
 pub use scope::{Missing, Scoped, scope};
 pub use stack_set::{Fate, fates};
 

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Because;
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::tools::owner_of_policy;
 use crate::change::{Act, Address, Attribute, Target, Text, Verb};
 use crate::inventory::{PolicyFacts, PolicyId, Seen};
-use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType};
+use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType, quoted};
 
 /// The plan's policies that are there, under their name or the one they had before.
 pub(super) fn find<'a>(
@@ -47,6 +48,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     };
     for (key, planned) in &ctx.plan.policies {
         match there.get(key) {
+            Some(facts) if !planned.adopt => may_change(found, key, planned, facts),
             Some(facts) => existing(found, key, planned, facts),
             None => {
                 let tags = marked(&planned.tags);
@@ -75,6 +77,62 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                     .extend([Address::PolicyType(planned.kind), Address::Organization]);
             }
         }
+    }
+}
+
+/// A policy that orgstrap did not make and the plan does not take over by a word is not changed: whoever
+/// made it relies on it wherever it is attached. That it says the same is no reason against using it.
+fn may_change(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &PolicyFacts) {
+    let ours = match &facts.tags {
+        Seen::Known(tags) => is_ours(tags),
+        Seen::Unread(_) => false,
+    };
+    if ours || owner_of_policy(&facts.name).is_some() {
+        return existing(found, key, planned, facts);
+    }
+    let mut own = Findings::default();
+    existing(&mut own, key, planned, facts);
+    found.blocked.extend(own.blocked);
+    for (address, change) in own.changes {
+        match &facts.tags {
+            Seen::Unread(unread) => found.unread(address, unread),
+            Seen::Known(_) => {
+                let differing: Vec<&str> = change
+                    .fields
+                    .iter()
+                    .map(|field| field.field.as_str())
+                    .collect();
+                let said = format!(
+                    "the organization has a policy \"{}\" ({}) that orgstrap did not make; its {} {} from the plan's{}",
+                    facts.name,
+                    facts.id,
+                    differing.join(", "),
+                    if differing.len() == 1 {
+                        "differs"
+                    } else {
+                        "differ"
+                    },
+                    attached(facts),
+                );
+                let hint = format!(
+                    "add `adopt = true` to [policy.{}] to have it made what the plan says, wherever it \
+                     is attached; or give the plan's another `name`",
+                    quoted(key.as_str())
+                );
+                found.state(address, said, Some(hint));
+            }
+        }
+    }
+}
+
+/// Where a policy is in force, as the end of a sentence.
+fn attached(facts: &PolicyFacts) -> String {
+    match facts.targets.known() {
+        Some(targets) if !targets.is_empty() => {
+            let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+            format!(", and it is attached to {}", targets.join(", "))
+        }
+        _ => String::new(),
     }
 }
 
@@ -166,6 +224,14 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
         }
         if let Some(tool) = targets.governed(ctx, target) {
             found.state(address, format!("{tool} governs {target}"), None);
+            continue;
+        }
+        // What it would say there is not what the plan says.
+        if there.contains_key(key) && found.blocked.contains_key(&Address::Policy(key.clone())) {
+            let because = Because::Needs {
+                address: Address::Policy(key.clone()),
+            };
+            found.block(address, because, None);
             continue;
         }
         let text = match target {

@@ -508,22 +508,16 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
         }
     };
     let mut kept = Tags::new();
-    let mut folded = BTreeSet::new();
     for (key, value) in found {
         let reserved = key.to_lowercase();
         if key == KEY_TAG || reserved.starts_with("orgstrap:") || reserved.starts_with("aws:") {
             continue;
         }
-        let because = if !check::tag_fits(key, value) {
-            "its key or value is none that AWS takes"
-        } else if !folded.insert(reserved) {
-            "another key differs from it only in case"
-        } else if kept.len() >= check::MAX_TAGS {
-            "a plan has at most 48 tags of one thing, and orgstrap adds two of its own"
-        } else {
+        if check::tag_fits(key, value) {
             kept.insert(key.clone(), value.clone());
             continue;
-        };
+        }
+        let because = "its key or value is none that AWS takes";
         remarks.push(Remark {
             kind: RemarkKind::LeftOut,
             text: format!("the tag `{key}` of {whose}: {because}"),

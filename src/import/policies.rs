@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Files;
 use super::{Remark, RemarkKind};
-use crate::diff::tools;
+use crate::diff::{is_ours, tools};
 use crate::inventory::{Inventory, OrganizationFacts, OuFacts, PolicyFacts, Seen};
 use crate::plan::{AccountId, AccountKey, OuPath, PolicyKey, PolicyType, Tags, check};
 
@@ -16,6 +16,8 @@ pub(super) struct ImportedPolicy<'a> {
     /// The document's path relative to the plan.
     pub(super) file: String,
     pub(super) tags: Tags,
+    /// Whether orgstrap did not make it, so that the plan says by a word that it may be changed.
+    pub(super) by_hand: bool,
     pub(super) on_root: bool,
     pub(super) on_ous: BTreeSet<OuPath>,
     pub(super) on_accounts: BTreeSet<AccountKey>,
@@ -106,6 +108,7 @@ pub(super) fn policies<'a>(
             content,
             file: files.take(&facts.name, &facts.id),
             tags: Tags::new(),
+            by_hand: !facts.tags.known().is_some_and(is_ours),
             on_root: false,
             on_ous: BTreeSet::new(),
             on_accounts: BTreeSet::new(),

@@ -156,6 +156,9 @@ fn policies(picture: &Picture<'_>) -> Vec<(String, Table)> {
             table.insert("description", value(&policy.facts.description));
         }
         put_tags(&mut table, &policy.tags);
+        if policy.by_hand {
+            table.insert("adopt", value(true));
+        }
         tables.push((policy.key.to_string(), table));
     }
     tables

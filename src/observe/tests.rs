@@ -34,6 +34,7 @@ fn plan() -> OrgPlan {
             "security".parse().unwrap(),
             Account {
                 id: None,
+                renamed_from: None,
                 name: "security".into(),
                 email: "Security@example.com".parse().unwrap(),
                 ou: "Core/Security".parse().unwrap(),

@@ -146,6 +146,8 @@ pub struct AccountTable {
     /// The 12-digit id, in quotes, of an account that already exists.
     #[schemars(regex(pattern = r"^[0-9]{12}$"))]
     pub id: Option<Text>,
+    /// The name that this table had before, when only that has changed: the account stays the same.
+    pub renamed_from: Option<Text>,
     /// The account's name in AWS; the name of this table when left out. At most 50 characters.
     pub name: Option<Text>,
     /// The address of the account's root user, unique across all of AWS. Made from
@@ -270,6 +272,9 @@ pub struct PolicyTable {
     pub tags: TagTable,
     /// The name this policy had before.
     pub renamed_from: Option<Text>,
+    /// Whether a policy of this name and type that orgstrap did not make is this one, so that its document,
+    /// description and tags are made what is said here, wherever it is attached. `false` when left out.
+    pub adopt: Option<bool>,
 }
 
 /// How baselines reach the accounts.

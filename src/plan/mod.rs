@@ -38,6 +38,7 @@ pub use names::{
 pub use schema::schema;
 pub use stack_id::StackId;
 pub use starter::starter;
+pub use suggest::quoted;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -145,6 +146,9 @@ pub struct Ou {
 pub struct Account {
     /// The id, where the plan gives one: the surest way to name an existing account.
     pub id: Option<AccountId>,
+    /// The key that it had in the plan before.
+    #[serde(default)]
+    pub renamed_from: Option<AccountKey>,
     /// The name in AWS; the key where the plan gives none.
     pub name: String,
     pub email: Email,
@@ -371,6 +375,9 @@ pub struct Policy {
     pub tags: Tags,
     /// The name in AWS that the policy had before.
     pub renamed_from: Option<PolicyKey>,
+    /// Whether one that orgstrap did not make may be changed to this.
+    #[serde(default)]
+    pub adopt: bool,
 }
 
 impl Policy {

@@ -14,6 +14,7 @@ use serde_json::json;
 fn account(email: &str, ou: &str) -> Account {
     Account {
         id: None,
+        renamed_from: None,
         name: "any".into(),
         email: email.parse().unwrap(),
         ou: ou.parse().unwrap(),

@@ -96,6 +96,7 @@ impl Big {
                 content: SCP.into(),
                 tags: BTreeMap::new(),
                 renamed_from: None,
+                adopt: false,
             },
         );
         if let Some(ou) = plan.ous.get_mut(&lower[0].0) {
@@ -132,6 +133,7 @@ impl Big {
                 key.parse().expect("a key"),
                 Account {
                     id: None,
+                    renamed_from: None,
                     name: key.clone(),
                     email: email.parse().expect("an email"),
                     ou: path.clone(),

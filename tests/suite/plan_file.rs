@@ -192,7 +192,7 @@ ou = "Security"
 
 [account.security]
 ou = "Security"
-tags = { Data-Classification = "internal" }
+tags = { Data-Classification = "internal", Team = "a", team = "b" }
 
 [policy.leave]
 type = "service_control_policy"
@@ -207,6 +207,7 @@ services = ["sssm.amazonaws.com"]
         "org.toml:5:12: warning: accounts do not have `af-south-1` until they opt in to it",
         "org.toml:8:23: warning: no duties are shared, so this says nothing",
         "org.toml:21:10: warning: `Data-Classification` is not a tag of [segregation], but nearly",
+        "org.toml:21:56: warning: `Team` and `team` differ only in case",
         "org.toml:23:9: warning: policy `leave` is attached to nothing",
         "org.toml:28:13: warning: `sssm.amazonaws.com` is not a service that orgstrap knows to work with Organizations",
     ];

@@ -5,6 +5,7 @@ use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::plan::AccountKey;
+use crate::plan::check::is_account_name;
 use crate::plan::edit::{Edit, Field, edit};
 use crate::report::Printer;
 
@@ -31,6 +32,13 @@ pub(super) struct Rename {
 
 pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandResult {
     let file = &verb.plan.plan;
+    // The plan may have any name that an account has already, and AWS takes not all of them anew.
+    if let Some(name) = verb.name.as_ref().filter(|name| !is_account_name(name)) {
+        return Err(CommandError::new(format!(
+            "AWS does not take {name:?} as an account's name; nothing was changed"
+        ))
+        .hint("a name has 1 to 50 printable ASCII characters, without < and >"));
+    }
     let now = subject::load(file, global, printer)?;
     let before = Edited::read(file)?;
     let mut after = before.clone();

@@ -10,10 +10,10 @@ use super::random::{disturb, random_plan, random_wanted, recorders_that_were_the
 use super::samples::*;
 use super::simulate::{Simulation, empty};
 use crate::baseline::Wanted;
-use crate::change::{Act, Address, Change, SavedChanges, saved::Moved};
+use crate::change::{Act, Address, Change, KEY_TAG, SavedChanges, saved::Moved};
 use crate::diff::{Because, Diff, DiffOptions, diff};
 use crate::graph::graph;
-use crate::inventory::{Inventory, Seen};
+use crate::inventory::{Inventory, Seen, identify};
 use crate::plan::OrgPlan;
 
 /// A plan, an organization that satisfied another plan and that people then worked on by hand.
@@ -43,6 +43,7 @@ impl Case {
             true => wanted_before,
             false => random_wanted(rng),
         };
+        told_apart(&plan, &mut inventory);
         if rng.u8(..3) == 0 {
             recorders_that_were_there(rng, &plan, &mut wanted, &mut inventory);
         }
@@ -63,6 +64,20 @@ impl Case {
 
     fn again(&self, inventory: &Inventory) -> Diff {
         diff(&self.plan, &self.wanted, inventory, &self.options)
+    }
+}
+
+/// Whether an account was renamed is a question, which somebody answered: those that the plan no longer has are
+/// other accounts.
+fn told_apart(plan: &OrgPlan, inventory: &mut Inventory) {
+    let Seen::Known(accounts) = &mut inventory.accounts else {
+        return;
+    };
+    for facts in accounts.values_mut() {
+        let forgotten = identify::forgotten(plan, facts).is_some();
+        if let (true, Seen::Known(tags)) = (forgotten, &mut facts.tags) {
+            tags.remove(KEY_TAG);
+        }
     }
 }
 

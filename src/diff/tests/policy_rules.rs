@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::{MANAGEMENT, known};
 use crate::change::{Address, Target, Verb};
-use crate::diff::{Blocked, diff};
+use crate::diff::{Because, Blocked, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -80,6 +80,66 @@ fn a_stray_attachment_of_somebody_elses_policy_is_told_and_left() {
         let told = found.unmanaged.iter().find(|u| u.kind == "attachment");
         assert_eq!(told.unwrap().name, "protect on Sandbox");
     }
+}
+
+/// A policy that somebody made by hand is not changed because a plan has one of that name: only by a word.
+#[test]
+fn a_policy_made_by_hand_is_changed_only_by_a_word() {
+    let mut inventory = settled();
+    let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
+    let facts = policy_of(&mut inventory, "protect");
+    facts.tags = Seen::Known(Tags::new());
+    facts.content = Seen::Known("{}".to_owned());
+    facts.targets = Seen::Known(BTreeSet::from([sandbox.clone()]));
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    let blocked = |address: &str| {
+        let mut all = found.blocked.iter();
+        all.find(|blocked| blocked.address.to_string() == address)
+            .unwrap_or_else(|| panic!("{address}: {:?}", found.blocked))
+    };
+    let Because::State { said } = &blocked("policy protect").because else {
+        panic!("{:?}", found.blocked);
+    };
+    assert!(
+        said.contains("did not make; its content differs from the plan's"),
+        "{said}"
+    );
+    assert!(said.ends_with(&format!("attached to {sandbox}")), "{said}");
+    let hint = blocked("policy protect").hint.clone().unwrap_or_default();
+    assert!(
+        hint.contains("`adopt = true` to [policy.protect]"),
+        "{hint}"
+    );
+    // Nor is it put into force where the plan wants something else.
+    let attachment = blocked("policy protect on ou Workloads/Prod");
+    assert!(matches!(attachment.because, Because::Needs { .. }));
+
+    let mut plan = plan();
+    plan.policies.get_mut(&policy("protect")).unwrap().adopt = true;
+    let adopted = diff(&plan, &wanted(), &inventory, &KEEP);
+    assert_eq!(
+        addresses(&adopted),
+        ["policy protect", "policy protect on ou Workloads/Prod"]
+    );
+    assert_eq!(adopted.blocked, vec![]);
+}
+
+/// One that says what the plan says is used as it is; one whose maker is not known is not changed.
+#[test]
+fn a_policy_made_by_hand_that_says_the_same_is_used() {
+    let mut inventory = settled();
+    let facts = policy_of(&mut inventory, "protect");
+    facts.tags = Seen::Known(Tags::new());
+    facts.targets = Seen::Known(BTreeSet::new());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), ["policy protect on ou Workloads/Prod"]);
+    let facts = policy_of(&mut inventory, "protect");
+    facts.tags = unread();
+    facts.content = Seen::Known("{}".to_owned());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert!(found.blocked.iter().any(|blocked| blocked.is_unread()));
 }
 
 #[test]

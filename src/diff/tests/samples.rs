@@ -50,6 +50,7 @@ pub(super) fn regions() -> BTreeSet<Region> {
 pub(super) fn account(name: &str, ou: &str) -> Account {
     Account {
         id: None,
+        renamed_from: None,
         name: name.to_owned(),
         email: format!("aws+{name}@example.com").parse().unwrap(),
         ou: path(ou),
@@ -70,6 +71,7 @@ pub(super) fn scp(content: &str) -> Policy {
         content: content.to_owned(),
         tags: Tags::new(),
         renamed_from: None,
+        adopt: false,
     }
 }
 

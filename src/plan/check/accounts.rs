@@ -21,11 +21,13 @@ pub(super) fn accounts(
     let mut accounts = BTreeMap::new();
     let mut emails: BTreeMap<String, &Text> = BTreeMap::new();
     let mut ids: BTreeMap<&str, &Text> = BTreeMap::new();
+    let mut former: BTreeMap<&str, &Text> = BTreeMap::new();
     let mut without_email: Vec<&Text> = Vec::new();
     let mut aliases: BTreeMap<String, &Text> = BTreeMap::new();
     for (key, table) in &cx.file.account {
         let parsed = cx.name::<AccountKey>(key, "a name for an account");
         let id = table.id.as_ref().and_then(|text| id(cx, text, &mut ids));
+        let renamed_from = renamed_from(cx, key, table, &mut former);
         let email = email(cx, key, table, template, &mut emails, &mut without_email);
         let ou = cx
             .required(
@@ -36,7 +38,7 @@ pub(super) fn accounts(
             )
             .and_then(|text| names.home(cx, text));
         let name = account_name(cx, key, table);
-        let tags = tags::tags(cx, &table.tags, &format!("account {}", **key));
+        let tags = tags::account_tags(cx, &table.tags, key, table.id.is_some());
         let policies = names.policies(cx, &table.policies);
         let mut own = contacts(cx, &["account", key, "contacts"], &table.contacts);
         for (kind, contact) in &defaults {
@@ -48,6 +50,7 @@ pub(super) fn accounts(
                 parsed,
                 Account {
                     id,
+                    renamed_from,
                     name,
                     email,
                     ou,
@@ -147,6 +150,45 @@ fn id<'a>(
     id
 }
 
+/// The key that the account had before, which is no account's now and became one account's.
+fn renamed_from<'a>(
+    cx: &Context<'a>,
+    key: &Text,
+    table: &'a AccountTable,
+    former: &mut BTreeMap<&'a str, &'a Text>,
+) -> Option<AccountKey> {
+    let text = table.renamed_from.as_ref()?;
+    if cx.file.account.contains_key(text.as_str()) {
+        cx.say(
+            cx.error(
+                text,
+                format!(
+                    "`{}` is an account of this plan, so nothing was renamed from it",
+                    **text
+                ),
+            )
+            .help(if **text == **key {
+                "write the name it had before, or take the line out"
+            } else {
+                "take out this line, or the account"
+            }),
+        );
+        return None;
+    }
+    if let Some(first) = former.insert(text, text) {
+        let (first, second) = in_order(first, text);
+        cx.say(
+            cx.error(
+                second,
+                format!("two accounts were renamed from `{}`", **text),
+            )
+            .related(cx.at(first), "first here")
+            .help("one account has one name: keep the line at the account that it was"),
+        );
+    }
+    cx.name(text, "a name for an account")
+}
+
 fn in_order<'a>(one: &'a Text, other: &'a Text) -> (&'a Text, &'a Text) {
     if one.span().start < other.span().start {
         (one, other)
@@ -240,7 +282,17 @@ fn email<'a>(
     Some(email)
 }
 
-/// The rule of CreateAccount's AccountName: printable ASCII, at most 50.
+/// Whether AWS takes a name for an account: the rule of the account service's PutAccountName, which is
+/// narrower than CreateAccount's, so that every account can have its name again.
+pub fn is_account_name(name: &str) -> bool {
+    (1..=50).contains(&name.chars().count()) && name.chars().all(in_account_name)
+}
+
+fn in_account_name(c: char) -> bool {
+    (' '..='~').contains(&c) && c != '<' && c != '>'
+}
+
+/// The name in AWS.
 fn account_name(cx: &Context<'_>, key: &Text, table: &AccountTable) -> String {
     let Some(text) = &table.name else {
         return key.to_string();
@@ -254,7 +306,7 @@ fn account_name(cx: &Context<'_>, key: &Text, table: &AccountTable) -> String {
             )
             .help("shorten it; the name of the table may stay as it is"),
         );
-    } else if let Some(c) = text.chars().find(|c| !(' '..='~').contains(c))
+    } else if let Some(c) = text.chars().find(|c| !in_account_name(*c))
         // One that exists has the name that it has.
         && table.id.is_none()
     {
@@ -263,7 +315,7 @@ fn account_name(cx: &Context<'_>, key: &Text, table: &AccountTable) -> String {
                 text,
                 format!("an account's name can not hold `{}`", c.escape_default()),
             )
-            .help("AWS takes ASCII letters, digits, punctuation and spaces"),
+            .help("AWS takes ASCII letters, digits, spaces and punctuation but < and >"),
         );
     }
     text.to_string()

@@ -12,6 +12,7 @@ mod rollout;
 mod services;
 mod tags;
 
+pub use accounts::is_account_name;
 pub use organization::DEFAULT_ACCESS_ROLE;
 pub use policies::{allows, document};
 pub use services::{administrator_is_not_named, trust_is_not_named};

@@ -62,6 +62,7 @@ pub(super) fn policies(
                     content,
                     tags,
                     renamed_from,
+                    adopt: table.adopt.unwrap_or(false),
                 },
             );
         }

@@ -9,8 +9,11 @@ use super::super::suggest::{list, nearest, quoted};
 use super::super::{AllowedValues, OuPath, Tags};
 use super::Context;
 
-/// AWS allows 50 tags; orgstrap's own `orgstrap:key` and `orgstrap:managed` are two of them.
-pub const MAX_TAGS: usize = 48;
+/// The most tags that AWS allows on one thing.
+pub const MAX_TAGS: usize = 50;
+/// How many of them orgstrap puts on an account that it knows by its tag: `orgstrap:key` and
+/// `orgstrap:managed`.
+const OWN_TAGS: usize = 2;
 
 /// Whether AWS takes a tag.
 pub fn tag_fits(key: &str, value: &str) -> bool {
@@ -21,16 +24,34 @@ pub fn tag_fits(key: &str, value: &str) -> bool {
 
 /// The tags of something, checked against the rules of Organizations' TagKey and TagValue.
 pub(super) fn tags(cx: &Context<'_>, table: &TagTable, of: &str) -> Tags {
-    if table.len() > MAX_TAGS
+    number(cx, table, of, 0);
+    each(cx, table)
+}
+
+/// The tags of an account. One that the plan names by its id needs no tags of orgstrap's.
+pub(super) fn account_tags(cx: &Context<'_>, table: &TagTable, key: &str, by_id: bool) -> Tags {
+    let own = if by_id { 0 } else { OWN_TAGS };
+    number(cx, table, &format!("account {key}"), own);
+    each(cx, table)
+}
+
+fn number(cx: &Context<'_>, table: &TagTable, of: &str, own: usize) {
+    let most = MAX_TAGS - own;
+    if table.len() > most
         && let Some(key) = table.keys().max_by_key(|key| key.span().start)
     {
+        let help = match own {
+            0 => format!("at most {most}: AWS allows no more"),
+            _ => format!("at most {most}: AWS allows {MAX_TAGS} and orgstrap adds two of its own"),
+        };
         cx.say(
             cx.error(key, format!("{of} has {} tags", table.len()))
-                .help(format!(
-                    "at most {MAX_TAGS}: AWS allows 50 and orgstrap adds two of its own"
-                )),
+                .help(help),
         );
     }
+}
+
+fn each(cx: &Context<'_>, table: &TagTable) -> Tags {
     let mut folded: BTreeMap<String, &Text> = BTreeMap::new();
     for (key, value) in table {
         tag_key(cx, key);
@@ -54,12 +75,12 @@ pub(super) fn tags(cx: &Context<'_>, table: &TagTable, of: &str) -> Tags {
                 (key, other)
             };
             cx.say(
-                cx.error(
+                cx.warning(
                     second,
                     format!("`{}` and `{}` differ only in case", **first, **second),
                 )
                 .related(cx.at(first), "the other")
-                .help("IAM compares tag keys without case, so AWS refuses one of them: keep one"),
+                .help("to Organizations these are two tags; IAM's conditions on tags take them for one"),
             );
         }
     }
