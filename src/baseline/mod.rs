@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod control;
+pub mod data;
 pub mod descriptor;
 mod expand;
 pub mod folder;

@@ -97,7 +97,7 @@ impl TemplateError {
 
 /// Refuses nesting that only an attack would have, since every walk recurses. Blocks nest by
 /// indentation or by dashes on one line; brackets the parser bounds itself.
-fn check_depth(body: &str) -> Result<(), TemplateError> {
+pub(super) fn check_depth(body: &str) -> Result<(), TemplateError> {
     for (number, line) in body.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let dashes = line
@@ -111,30 +111,12 @@ fn check_depth(body: &str) -> Result<(), TemplateError> {
     Ok(())
 }
 
-fn untag<'a, 'y>(node: &'a Yaml<'y>) -> &'a Yaml<'y> {
+pub(super) fn untag<'a, 'y>(node: &'a Yaml<'y>) -> &'a Yaml<'y> {
     match node {
         Yaml::Tagged(_, inner) => inner,
         node => node,
     }
 }
-
-/// Types whose deletion takes data with it.
-const DATA: [&str; 14] = [
-    "AWS::Backup::BackupVault",
-    "AWS::Cognito::UserPool",
-    "AWS::DynamoDB::GlobalTable",
-    "AWS::DynamoDB::Table",
-    "AWS::EC2::Volume",
-    "AWS::EFS::FileSystem",
-    "AWS::KMS::Key",
-    "AWS::Kinesis::Stream",
-    "AWS::Logs::LogGroup",
-    "AWS::RDS::DBCluster",
-    "AWS::RDS::DBInstance",
-    "AWS::S3::Bucket",
-    "AWS::SQS::Queue",
-    "AWS::SecretsManager::Secret",
-];
 
 /// The resources of a template, type by logical id. Of any size: the template may be a stack's that
 /// somebody else made. The error is a fragment for a message.
@@ -167,31 +149,13 @@ pub fn lost_resources(have: &str, wanted: &str) -> Result<Vec<String>, String> {
         .collect())
 }
 
-/// The resources of a template that hold data and are deleted with the stack, as `LogicalId (Type)`.
-/// DeletionPolicy keeps a resource, or a snapshot of it.
-pub fn data_resources(body: &str) -> Vec<String> {
-    let documents = Yaml::load_from_str(body).unwrap_or_default();
-    let resources = documents.first().and_then(|d| section(d, "Resources"));
-    resources
-        .into_iter()
-        .flat_map(entries)
-        .filter_map(|(name, resource)| {
-            let kind = section(resource, "Type")?.as_str()?;
-            let kept = section(resource, "DeletionPolicy")
-                .and_then(|policy| policy.as_str())
-                .is_some_and(|policy| policy != "Delete");
-            (DATA.contains(&kind) && !kept).then(|| format!("{name} ({kind})"))
-        })
-        .collect()
-}
-
-fn section<'a, 'y>(node: &'a Yaml<'y>, key: &str) -> Option<&'a Yaml<'y>> {
+pub(super) fn section<'a, 'y>(node: &'a Yaml<'y>, key: &str) -> Option<&'a Yaml<'y>> {
     entries_of(node)
         .find(|(name, _)| name.as_str() == Some(key))
         .map(|(_, value)| value)
 }
 
-fn entries<'a>(node: &'a Yaml<'_>) -> impl Iterator<Item = (String, &'a Yaml<'a>)> {
+pub(super) fn entries<'a>(node: &'a Yaml<'_>) -> impl Iterator<Item = (String, &'a Yaml<'a>)> {
     entries_of(node).filter_map(|(name, value)| Some((name.as_str()?.to_owned(), value)))
 }
 

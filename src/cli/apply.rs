@@ -27,6 +27,9 @@ pub(super) struct Apply {
     /// Delete OUs (empty ones) and policies of orgstrap's own that the org plan no longer names.
     #[arg(long)]
     prune: bool,
+    /// Go on although resources that hold data are deleted or made anew.
+    #[arg(long)]
+    delete_data: bool,
     /// With `--sandbox`: how many seconds pass there in each real one, to watch it. As fast as it goes
     /// when left out, and slow enough to be seen on a terminal.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "sandbox")]
@@ -48,6 +51,7 @@ pub(super) fn run(verb: &Apply, global: &Global, printer: &Printer) -> CommandRe
         source: verb.file.display().to_string(),
         options: job.options,
         saved: job.saved.as_ref(),
+        delete_data: verb.delete_data,
         speed: verb.speed,
         output: global.output(),
         yes: global.yes,

@@ -58,6 +58,9 @@ pub(super) struct Drift {
     /// Put back what was found: shows the changes, asks, makes them, and reads again.
     #[arg(long)]
     fix: bool,
+    /// With `--fix`: go on although resources that hold data are deleted or made anew.
+    #[arg(long, requires = "fix")]
+    delete_data: bool,
     /// The role by which member accounts are entered, also to put things back. Without it a check goes by
     /// the role that only reads, where the plan has the `roles` baseline, and `--fix` by the access role.
     #[arg(long, value_name = "NAME")]
@@ -150,6 +153,7 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
             false => verb.ages.max_age(),
         },
         fix: verb.fix,
+        delete_data: verb.delete_data,
         output: global.output(),
         confirm: &confirm,
         show: &show_first,

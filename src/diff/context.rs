@@ -226,6 +226,15 @@ impl<'a> Context<'a> {
         path.map_or_else(|| id.to_owned(), ToString::to_string)
     }
 
+    /// An account for people: its name in the plan, or in AWS, and its id.
+    pub(super) fn account_label(&self, id: &AccountId) -> String {
+        let name = match self.keys.get(id) {
+            Some(key) => Some(key.to_string()),
+            None => self.account_facts(id).map(|facts| facts.name.clone()),
+        };
+        name.map_or_else(|| id.to_string(), |name| format!("{name} ({id})"))
+    }
+
     pub(super) fn governed_regions(&self) -> &'a BTreeSet<Region> {
         &self.plan.organization.regions
     }

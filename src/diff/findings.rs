@@ -143,8 +143,10 @@ impl Findings {
         if !self.problems.is_empty() {
             self.changes.clear();
         }
+        let changes: Vec<Change> = self.changes.into_values().collect();
         Diff {
-            changes: self.changes.into_values().collect(),
+            losses: super::loss::losses(ctx, &changes, &self.bindings),
+            changes,
             blocked: self.blocked.into_values().collect(),
             unmanaged: self.unmanaged.into_iter().collect(),
             notices: self.notices.into_iter().collect(),

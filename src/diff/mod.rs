@@ -10,6 +10,7 @@ mod document;
 mod findings;
 mod full_access;
 mod guardduty;
+mod loss;
 mod organization;
 mod ou;
 mod policy;
@@ -28,6 +29,7 @@ mod trail;
 use serde::{Deserialize, Serialize};
 
 pub use context::is_ours;
+pub use loss::Loss;
 pub use scope::{Missing, Scoped, scope};
 pub use stack_set::{Fate, fates};
 
@@ -62,6 +64,8 @@ pub struct Diff {
     pub notices: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
+    /// Resources with data that the changes delete or make anew: not to be made without leave.
+    pub losses: Vec<Loss>,
     /// Ids and outputs of what is there already.
     pub bindings: Bindings,
 }

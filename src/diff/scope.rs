@@ -10,7 +10,7 @@ use super::account::ACCOUNT_SERVICE;
 use super::context::{account, ou};
 use super::stack_set::is_mending;
 use super::stages::Stages;
-use super::{Because, Diff};
+use super::{Because, Diff, Loss};
 use crate::baseline::Wanted;
 use crate::change::{Act, Address, Change, FieldChange, Target, Text, Verb, Wave};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
@@ -99,6 +99,10 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                 .filter(|notice| scope.is_own(&notice.address))
                 .collect(),
             problems: found.problems,
+            losses: {
+                let made = |loss: &Loss| addresses.contains(&loss.address);
+                found.losses.into_iter().filter(made).collect()
+            },
             bindings: found.bindings,
         },
         missing,

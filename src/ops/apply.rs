@@ -1,6 +1,6 @@
 //! `apply`: compare, show, ask, lock, look again, make, give the lock back, report.
 
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, compare, refuse_losses};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
@@ -21,6 +21,8 @@ pub struct Apply<'a> {
     pub options: DiffOptions,
     /// The changes that were saved, where exactly these are made.
     pub saved: Option<&'a SavedChanges>,
+    /// Whether resources that hold data may be deleted or made anew.
+    pub delete_data: bool,
     /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
     pub speed: Option<u32>,
     pub output: Output,
@@ -79,6 +81,7 @@ pub async fn apply(
     if found.preview.changes.is_empty() {
         return Ok(Applied::nothing(found.exit(), found));
     }
+    refuse_losses(&found.preview.losses, job.delete_data)?;
     let question = format!(
         "Make {} in organization {}?",
         words::count(found.preview.changes.len(), "change", "changes"),

@@ -11,13 +11,13 @@ use super::exit::Exit;
 use super::session::Session;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{Blocked, Diff, DiffOptions, Missing, diff, scope};
+use crate::diff::{Blocked, Diff, DiffOptions, Loss, Missing, diff, scope};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
 use crate::plan::AccountKey;
 use crate::report::plan::Preview;
-use crate::report::{Printer, cost};
+use crate::report::{Printer, cost, loss, words};
 
 /// A comparison of plan and AWS: what is shown, and what `apply` runs.
 #[derive(Debug)]
@@ -39,6 +39,29 @@ impl Comparison {
             Exit::Done
         }
     }
+}
+
+/// An error where changes delete data and nobody said that they may.
+pub fn refuse_losses(losses: &[Loss], delete_data: bool) -> Result<(), CommandError> {
+    if losses.is_empty() || delete_data {
+        return Ok(());
+    }
+    let number: usize = losses.iter().map(|loss| loss.resources.len()).sum();
+    let lines: Vec<String> = losses
+        .iter()
+        .flat_map(|loss| {
+            let place = format!("{}: {}", loss.address, loss::place(loss));
+            let lost = loss.resources.iter();
+            lost.map(move |lost| format!("  {place}: {lost}"))
+        })
+        .collect();
+    Err(CommandError::new(format!(
+        "{} that {} data would be deleted; nothing was changed:\n{}",
+        words::count(number, "resource", "resources"),
+        if number == 1 { "holds" } else { "hold" },
+        lines.join("\n"),
+    ))
+    .hint("save the data first, then `--delete-data`; or keep it: `DeletionPolicy: Retain` and `UpdateReplacePolicy: Retain` in the template, or `retain_on_removal` of the stack set, applied before"))
 }
 
 /// Reads AWS and compares what is about these accounts.
@@ -121,6 +144,7 @@ fn ordered(
             taken_at: Some(inventory.taken_at),
             unmanaged: found.unmanaged,
             notices: found.notices,
+            losses: found.losses,
             problems: found.problems,
         },
         graph,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cached::{self, Reading};
+use super::compare::refuse_losses;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, make};
@@ -11,7 +12,7 @@ use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{Diff, DiffOptions, diff};
+use crate::diff::{Diff, DiffOptions, Loss, diff};
 use crate::drift::{self, Finding, Findings, Fix, Severity};
 use crate::execute::{Stop, Summary};
 use crate::graph::graph;
@@ -53,6 +54,8 @@ pub struct Drift<'a> {
     pub max_age: MaxAge,
     /// Whether what was found is put back.
     pub fix: bool,
+    /// Whether resources that hold data may be deleted or made anew on the way.
+    pub delete_data: bool,
     pub output: Output,
     pub confirm: Confirm<'a>,
     /// Shows what the first look found.
@@ -80,6 +83,8 @@ pub struct Check {
     pub told: BTreeSet<Address>,
     pub changes: Vec<Change>,
     pub bindings: Bindings,
+    /// What the changes delete or make anew with the data in it.
+    pub losses: Vec<Loss>,
     pub reading: Reading,
 }
 
@@ -126,16 +131,24 @@ pub async fn drift(
         .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
     let ordered: Vec<Change> = order.changes().cloned().collect();
     let number = ordered.len();
+    let made: BTreeSet<&Address> = ordered.iter().map(|change| &change.address).collect();
+    let losses = before.losses.iter();
+    let losses: Vec<Loss> = losses
+        .filter(|loss| made.contains(&loss.address))
+        .cloned()
+        .collect();
     if job.output == Output::Text {
         let preview = preview::Preview {
             source: job.source.clone(),
             management_account: session.management.to_string(),
             costs: cost::costs(&ordered),
+            losses: losses.clone(),
             changes: ordered,
             ..preview::Preview::default()
         };
         printer.data(&format!("\n{}", preview::text(&preview)));
     }
+    refuse_losses(&losses, job.delete_data)?;
     let question = format!(
         "Make {} in organization {}?",
         words::count(number, "change", "changes"),
@@ -242,6 +255,7 @@ pub async fn check(
         told,
         findings: findings.only(|finding| asked_for(&job.filter, finding)),
         changes,
+        losses: found.losses,
         bindings: found.bindings,
         reading,
     })

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::cost::Cost;
 use super::style::{self, paint};
-use super::{age, fields, words};
+use super::{age, fields, loss, words};
 use crate::change::{Address, Change, Verb};
-use crate::diff::{Because, Blocked, Notice, Problem, Unmanaged};
+use crate::diff::{Because, Blocked, Loss, Notice, Problem, Unmanaged};
 use crate::inventory::{Kind, Unread};
 
 /// Everything there is to show before anything is changed.
@@ -37,6 +37,8 @@ pub struct Preview {
     pub notices: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
+    /// What the changes delete or make anew with the data in it.
+    pub losses: Vec<Loss>,
     pub costs: Vec<Cost>,
     /// When AWS was read; `None` where it was not.
     pub taken_at: Option<Timestamp>,
@@ -184,6 +186,7 @@ pub fn text(preview: &Preview) -> String {
             ));
         }
     }
+    section(&mut line, LOSSES, loss::items(&preview.losses));
     section(
         &mut line,
         "Will cost money",
@@ -239,6 +242,9 @@ pub fn text(preview: &Preview) -> String {
     }
     text
 }
+
+/// Above what is lost.
+pub(super) const LOSSES: &str = "Deletes resources that hold data; `--delete-data` allows it";
 
 /// Why something is not changed now, in words.
 pub fn because(because: &Because) -> String {

@@ -54,6 +54,7 @@ pub fn text(rehearsal: &Rehearsal) -> String {
         duration(rehearsal, &mut lines);
         longest_chain(&rehearsal.chain, &mut lines);
         calls(rehearsal, &mut lines);
+        losses(rehearsal, &mut lines);
         costs(rehearsal, &mut lines);
     }
     missing(rehearsal, &mut lines);
@@ -213,6 +214,18 @@ fn calls(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     lines.push(String::new());
 }
 
+fn losses(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
+    let losses = &rehearsal.preview.losses;
+    if losses.is_empty() {
+        return;
+    }
+    lines.push(paint(style::WARN, super::plan::LOSSES));
+    for loss in super::loss::items(losses) {
+        lines.push(format!("  {loss}"));
+    }
+    lines.push(String::new());
+}
+
 fn costs(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     let costs = &rehearsal.preview.costs;
     if costs.is_empty() {
@@ -293,6 +306,7 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
         "calls": rehearsal.calls.iter().map(|calls| json!({
             "operation": calls.operation, "number": calls.number, "throttled": calls.throttled,
         })).collect::<Vec<_>>(),
+        "losses": super::loss::json(&rehearsal.preview.losses),
         "costs": rehearsal.preview.costs,
         "not_copied": rehearsal.missing,
     })

@@ -349,6 +349,38 @@ fn a_move_that_deletes_data_wants_to_be_told_so() {
     place.run(&[&to[..], &["--delete-data", "--dry-run"]].concat(), 0);
     unchanged(&place);
 
+    // By an edit of the plan.
+    let edited = text.replace("[account.shop]", "[account.shop] # moves");
+    let place_of = |ou: &str| {
+        let mut lines: Vec<String> = edited.lines().map(str::to_owned).collect();
+        let at = lines
+            .iter()
+            .position(|line| line.starts_with("[account.shop]"));
+        let at = at.expect("the account");
+        let line = lines[at..]
+            .iter()
+            .position(|line| line.starts_with("ou = "));
+        lines[at + line.expect("its OU")] = format!("ou = {ou:?}");
+        lines.join("\n") + "\n"
+    };
+    std::fs::write(place.path("moved.toml"), place_of("Quarantine")).expect("writes");
+    for verb in ["plan", "rehearse"] {
+        let out = place.output(&[verb, "moved.toml", "--output", "json"]);
+        let document: Value = serde_json::from_str(&out.data).expect("JSON");
+        let lost = &document["losses"];
+        assert_eq!(lost.as_array().map(Vec::len), Some(1), "{verb}: {lost}");
+        assert_eq!(lost[0]["address"]["text"], "placement of account shop");
+        let resources = serde_json::json!([
+            {"resource": "Files", "type": "AWS::S3::Bucket", "how": {"by": "with-its-stack"}}
+        ]);
+        assert_eq!(lost[0]["resources"], resources, "{verb}");
+        let text = place.output(&[verb, "moved.toml"]).data;
+        assert!(text.contains("Files (AWS::S3::Bucket)"), "{verb}: {text}");
+    }
+    let told = place.refused(&["apply", "moved.toml", "--yes"]);
+    assert!(told.contains("Files (AWS::S3::Bucket)\n"), "{told}");
+    unchanged(&place);
+
     // Below the same target nothing goes.
     let within = ["account", "move", "shop", "--to", "Workloads/Dev"];
     place.run(&[&within[..], &["--dry-run"]].concat(), 0);

@@ -118,6 +118,11 @@ fn pictured() {
 }
 
 #[test]
+fn data() {
+    in_sandbox("data");
+}
+
+#[test]
 fn allow_list() {
     in_sandbox("allow-list");
 }

@@ -477,6 +477,22 @@ fn the_script_for_ec2_defaults_removes_only_a_default_vpc_that_nobody_uses() {
     );
 }
 
+/// Which properties replace a resource is taken from CloudFormation's own schemas.
+#[test]
+fn the_table_of_types_with_data_is_as_the_schemas_say() {
+    let Some(python) = crate::support::python() else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python)
+        .arg(root.join("tests/python/data_types.py"))
+        .arg("--check")
+        .output()
+        .unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{why}");
+}
+
 /// Whatever the script calls, its role allows; and nothing else.
 #[test]
 fn the_role_for_ec2_defaults_allows_what_the_script_calls() {

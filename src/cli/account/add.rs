@@ -48,6 +48,9 @@ pub(super) struct Add {
     /// Show the edit and the changes, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Go on although stacks that hold data are deleted.
+    #[arg(long)]
+    delete_data: bool,
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
@@ -123,6 +126,7 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         makes_accounts: true,
         with_all: verb.with_all,
         dry_run: verb.dry_run,
+        delete_data: verb.delete_data,
     };
     bring(&job, global, printer, |_| Ok(()))
 }

@@ -25,6 +25,9 @@ pub(super) struct Adopt {
     /// Show the edit and the changes, and do nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Go on although stacks that hold data are deleted.
+    #[arg(long)]
+    delete_data: bool,
 }
 
 pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandResult {
@@ -59,6 +62,7 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
         makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
+        delete_data: verb.delete_data,
     };
     bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::check::{Checked, check};
 use crate::change::Act;
-use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read};
+use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
@@ -54,6 +54,8 @@ pub(super) struct Job<'a> {
     /// Everything that differs, not these accounts only.
     pub(super) with_all: bool,
     pub(super) dry_run: bool,
+    /// Whether resources that hold data may be deleted.
+    pub(super) delete_data: bool,
 }
 
 /// What a comparison showed before anything is done.
@@ -159,6 +161,7 @@ impl Run<'_> {
             self.printer.say("Nothing was changed: `--dry-run`.");
             return Ok(Exit::Done);
         }
+        refuse_losses(&found.preview.losses, self.job.delete_data)?;
         let reading = begun.elapsed();
         let number = found.preview.changes.len();
         if (number > 0 || self.job.edited.differs()) && !self.confirmed(number)? {

@@ -71,6 +71,7 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
         makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
+        delete_data: verb.delete_data,
     };
     bring(&job, global, printer, |shown| {
         stacks(verb, shown, global, printer)
@@ -106,7 +107,12 @@ fn stacks(
     }
     let lines: Vec<String> = lost
         .iter()
-        .map(|fate| format!("  {}: {}", fate.set, fate.data.join(", ")))
+        .map(|fate| {
+            format!("  {}: {}", fate.set, {
+                let data: Vec<String> = fate.data.iter().map(ToString::to_string).collect();
+                data.join(", ")
+            })
+        })
         .collect();
     Err(CommandError::new(format!(
         "the move deletes stacks that hold data in account {}; nothing was changed:\n{}",

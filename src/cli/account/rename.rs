@@ -82,6 +82,7 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
         makes_accounts: false,
         with_all: false,
         dry_run: verb.dry_run,
+        delete_data: false,
     };
     bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use super::instances::Tree;
 use crate::baseline::Wanted;
-use crate::baseline::template::data_resources;
+use crate::baseline::data::{Lost, lost_with_stack};
 use crate::diff::DiffOptions;
 use crate::diff::context::Context;
+use crate::diff::loss::values;
 use crate::diff::stages::Stages;
 use crate::inventory::{Inventory, Seen};
-use crate::plan::{AccountId, AccountKey, OrgPlan, Region, StackName};
+use crate::plan::{AccountId, AccountKey, OrgPlan, Region};
 
 /// What a move means for one stack set's stacks in the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
-    pub set: StackName,
+    /// The set's name without the plan's prefix.
+    pub set: String,
+    pub full_name: String,
     /// The target through which it has them now, by its path; `None` where it has none.
     pub before: Option<String>,
     /// The target through which it will have them.
@@ -25,8 +28,8 @@ pub struct Fate {
     pub retained: bool,
     /// Where it has stacks.
     pub regions: BTreeSet<Region>,
-    /// Resources that hold data and would go with the stacks, as `LogicalId (Type)`.
-    pub data: Vec<String>,
+    /// Resources that hold data and would go with the stacks.
+    pub data: Vec<Lost>,
 }
 
 impl Fate {
@@ -47,21 +50,30 @@ pub fn fates(
     let options = DiffOptions::default();
     let organization = inventory.organization.known().and_then(Option::as_ref);
     let ctx = Context::new(plan, wanted, inventory, &options, organization);
+    fates_of(&ctx, key, id)
+}
+
+/// The same in a comparison. Also of sets that no baseline of the plan asks for: AWS goes by their targets all
+/// the same.
+pub(in crate::diff) fn fates_of(ctx: &Context<'_>, key: &AccountKey, id: &AccountId) -> Vec<Fate> {
+    let plan = ctx.plan;
     let (Some(planned), Some(here)) = (plan.accounts.get(key), ctx.account_facts(id)) else {
         return Vec::new();
     };
-    let Seen::Known(sets) = &inventory.stack_sets else {
+    let Seen::Known(sets) = &ctx.inventory.stack_sets else {
         return Vec::new();
     };
     let mut fates = Vec::new();
-    for (name, wanted) in &wanted.stack_sets {
-        let Some(facts) = sets.get(&wanted.full_name) else {
-            continue;
+    for facts in sets.values().filter(|facts| facts.service_managed) {
+        let wanted = ctx.wanted.stack_sets.values();
+        let wanted = wanted.into_iter().find(|set| set.full_name == facts.name);
+        let stages = match wanted {
+            Some(wanted) => Stages::of(plan, &wanted.except),
+            None => Stages::default(),
         };
-        let stages = Stages::of(plan, &wanted.except);
-        let tree = Tree::of(&ctx, facts, &stages);
+        let tree = Tree::of(ctx, facts, &stages);
         let before = tree.now(Some(here.parent.as_str()));
-        let after = tree.now(tree.nearest(&ctx, &planned.ou));
+        let after = tree.now(tree.nearest(ctx, &planned.ou));
         let regions: BTreeSet<Region> = facts
             .instances
             .known()
@@ -75,8 +87,11 @@ pub fn fates(
         }
         let name_of = |ids: &BTreeSet<&str>| ids.iter().next().map(|id| ctx.parent_name(id));
         let stays = !regions.is_empty() && before.intersection(&after).next().is_some();
+        let name = facts.name.strip_prefix(&plan.organization.prefix);
+        let name = name.map_or(&*facts.name, |name| name.trim_start_matches('-'));
         let mut fate = Fate {
-            set: name.clone(),
+            set: name.to_owned(),
+            full_name: facts.name.clone(),
             before: (!regions.is_empty()).then(|| name_of(&before)).flatten(),
             after: name_of(&after),
             stays,
@@ -87,7 +102,7 @@ pub fn fates(
             data: Vec::new(),
         };
         if fate.deletes() {
-            fate.data = data_resources(&facts.template);
+            fate.data = lost_with_stack(&facts.template, &values(&facts.parameters));
         }
         fates.push(fate);
     }

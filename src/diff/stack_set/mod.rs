@@ -14,6 +14,7 @@ mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use fate::fates_of;
 pub use fate::{Fate, fates};
 use imports::Imports;
 use instances::Instances;

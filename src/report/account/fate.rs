@@ -11,7 +11,7 @@ pub fn text(fates: &[Fate]) -> String {
         return String::new();
     }
     let mut text = format!("\n{}\n", paint(style::BOLD, "Its stacks"));
-    let width = fates.iter().map(|fate| fate.set.as_str().len()).max();
+    let width = fates.iter().map(|fate| fate.set.len()).max();
     for fate in fates {
         let color = match fate.deletes() {
             true => style::DELETE,
@@ -19,7 +19,7 @@ pub fn text(fates: &[Fate]) -> String {
         };
         text.push_str(&format!(
             "  {:width$}  {}\n",
-            fate.set.as_str(),
+            fate.set,
             paint(color, words(fate)),
             width = width.unwrap_or_default()
         ));
@@ -67,7 +67,7 @@ pub fn json(fates: &[Fate]) -> Value {
                 "deletes": fate.deletes(),
                 "retained": fate.retained,
                 "regions": fate.regions,
-                "data": fate.data,
+                "data": fate.data.iter().map(ToString::to_string).collect::<Vec<_>>(),
             })
         })
         .collect();
