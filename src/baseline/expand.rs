@@ -101,6 +101,8 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
         expansion.trail(baseline);
         expansion.controls(baseline);
     }
+    expansion.recorders_before_rules();
+    expansion.no_more_than_ten_dependencies(&chosen);
     expansion.no_detectors_beside_guardduty();
     if expansion.problems.is_empty() {
         Ok(expansion.wanted)

@@ -14,6 +14,7 @@ pub mod option;
 mod reader;
 pub mod reference;
 mod render;
+pub mod replaced;
 pub mod template;
 pub mod words;
 
@@ -120,6 +121,9 @@ pub struct WantedStackSet {
     pub existing_stacks: BTreeSet<StackId>,
     #[serde(default)]
     pub existing_recorders: ExistingRecorders,
+    /// Stack sets whose stacks an account must have before those of this one.
+    #[serde(default)]
+    pub depends_on: BTreeSet<StackName>,
     pub needs: BTreeSet<Address>,
 }
 
@@ -165,6 +169,14 @@ impl WantedTrail {
 /// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.
 pub fn makes_recorder(template: &str) -> bool {
     template.contains("AWS::Config::ConfigurationRecorder")
+}
+
+/// Whether a template makes what AWS Config refuses in an account without a recorder (PutConfigRule and
+/// PutConformancePack: NoAvailableConfigurationRecorderException and the like).
+fn needs_recorder(template: &str) -> bool {
+    ["AWS::Config::ConfigRule", "AWS::Config::ConformancePack"]
+        .iter()
+        .any(|kind| template.contains(kind))
 }
 
 /// Where findings are exported to: one bucket and key for all Regions.

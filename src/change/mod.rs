@@ -234,6 +234,12 @@ pub enum Act {
     UpdateStackSetSettings {
         name: String,
         auto_deployment: Option<AutoDeployment>,
+        /// ARNs of the stack sets after which auto-deployment comes. All of them: the list is replaced.
+        #[serde(default)]
+        depends_on: Vec<Text>,
+        /// Accounts that leave targets: first auto-deployment takes away what they have through these.
+        #[serde(default)]
+        leaving: Vec<Leaving>,
         managed_execution: Option<bool>,
     },
     /// `UpdateStackSet` with template and parameters, targeted at one stage.
@@ -368,6 +374,9 @@ pub struct StackSetAct {
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     pub auto_deployment: AutoDeployment,
+    /// ARNs of the stack sets after which auto-deployment comes.
+    #[serde(default)]
+    pub depends_on: Vec<Text>,
 }
 
 /// Where one stack-set operation works, and how.
@@ -385,10 +394,17 @@ pub struct Wave {
     pub failure_tolerance: Portion,
     /// Accounts by id that must have a CURRENT instance in every Region afterwards.
     pub expect: Vec<Text>,
-    /// Targets, by OU id, that do not reach those accounts: an instance that came through one of them is
-    /// on its way out and does not count.
+    /// Those of them that leave targets which they have instances through.
     #[serde(default)]
-    pub leaving: BTreeSet<String>,
+    pub leaving: Vec<Leaving>,
+}
+
+/// An account and the targets, by OU id, that do not reach it (any more): an instance that came through one of
+/// them is on its way out and does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    pub account: Text,
+    pub targets: BTreeSet<String>,
 }
 
 impl Change {
@@ -408,7 +424,6 @@ impl Act {
     pub fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
         match self {
             Act::CreateOrganization
-            | Act::EnableAllFeatures
             | Act::EnablePolicyType { .. }
             | Act::CentralizeRootAccess
             | Act::EnableTrustedAccess { .. }
@@ -420,7 +435,15 @@ impl Act {
             | Act::CreatePolicy { .. }
             | Act::UpdatePolicy { .. }
             | Act::DeletePolicy { .. }
-            | Act::UpdateStackSetSettings { .. } => {}
+            | Act::EnableAllFeatures => {}
+            Act::UpdateStackSetSettings {
+                depends_on,
+                leaving,
+                ..
+            } => {
+                depends_on.iter().for_each(&mut *visit);
+                leaving.iter().map(|one| &one.account).for_each(visit);
+            }
             Act::RegisterDelegatedAdministrator { account, .. }
             | Act::DeregisterDelegatedAdministrator { account, .. }
             | Act::RemoveGuardDutyAdministrator { account, .. }
@@ -478,7 +501,10 @@ impl Act {
                 visit(&stack.account);
                 stack.parameters.values().for_each(&mut *visit);
             }
-            Act::CreateStackSet(set) => set.parameters.values().for_each(visit),
+            Act::CreateStackSet(set) => {
+                set.parameters.values().for_each(&mut *visit);
+                set.depends_on.iter().for_each(visit);
+            }
             Act::UpdateStackInstances { set, wave } | Act::ImportStacks { set, wave, .. } => {
                 set.parameters.values().for_each(&mut *visit);
                 wave.visit_texts(visit);

@@ -159,6 +159,18 @@ fn covers(saved: &Change, fresh: &Change) -> bool {
         ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
         // AWS may make the detector itself once it has an administrator.
         (a @ Act::ConfigureGuardDuty { .. }, b) => a == b,
+        // What is there may be known by now, where it could not be read before.
+        (a @ Act::PutAlternateContact { .. }, b) => a == b,
+        (
+            Act::EnableRegions {
+                account: a,
+                regions: wide,
+            },
+            Act::EnableRegions {
+                account: b,
+                regions: left,
+            },
+        ) => a == b && left.is_subset(wide),
         // A value that was not known then may be known now, and be the one that AWS holds.
         (a, b) => {
             let same =

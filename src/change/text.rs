@@ -52,6 +52,11 @@ impl Bindings {
         self.0.insert((address, attribute), value.into());
     }
 
+    /// Forgets an attribute.
+    pub fn unbind(&mut self, address: &Address, attribute: &Attribute) {
+        self.0.remove(&(address.clone(), attribute.clone()));
+    }
+
     /// The value of an attribute, if known.
     pub fn get(&self, address: &Address, attribute: &Attribute) -> Option<&str> {
         self.0

@@ -11,8 +11,7 @@ use crate::inventory::{AccountFacts, AccountState, Seen, Unread, identify};
 use crate::plan::check::is_account_name;
 use crate::plan::{Account, AccountKey, OuPath, Principal, Tags};
 
-/// The service that names accounts and holds their contacts.
-pub(super) const ACCOUNT_SERVICE: &str = "account.amazonaws.com";
+pub(super) use crate::inventory::ACCOUNT_SERVICE;
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     renamed_by_hand(ctx, found);
@@ -356,6 +355,8 @@ fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: 
         let seen = match ctx.standing(key) {
             Standing::Present(facts) => match ctx.inventory.contacts.get(&facts.id) {
                 Some(Seen::Known(contacts)) => contacts.get(&kind),
+                // It cannot be read before, and is set in any case.
+                _ if account_service_comes(ctx, key) => None,
                 Some(Seen::Unread(unread)) => {
                     found.unread(address, unread);
                     continue;
@@ -385,8 +386,13 @@ fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: 
                 None => set(field, after.as_str()),
             })
             .collect();
+        let is_there = matches!(ctx.standing(key), Standing::Present(_));
         let (verb, reason) = match seen {
             Some(_) => (Verb::Update, "differs from the plan"),
+            None if is_there && account_service_comes(ctx, key) => {
+                let reason = "what is there cannot be read before the account service is trusted";
+                (Verb::Ensure, reason)
+            }
             None => (Verb::Create, "not there"),
         };
         let act = Act::PutAlternateContact {
@@ -398,6 +404,17 @@ fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: 
         needs.extend(account_service());
         needs.insert(Address::Access(key.clone()));
     }
+}
+
+/// Whether this run is what lets the account service tell of an account that is there: until then nothing of it can
+/// be read, and after that it can be changed.
+pub(super) fn account_service_comes(ctx: &Context<'_>, key: &AccountKey) -> bool {
+    let trusted = ctx.inventory.trusted_access.known();
+    let lacks = |trusted: &BTreeSet<Principal>| {
+        let mut trusted = trusted.iter();
+        !trusted.any(|principal| principal.as_str() == ACCOUNT_SERVICE)
+    };
+    trusted.is_some_and(lacks) && !ctx.is_management(key)
 }
 
 /// What could not be read because nobody asked.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
 use super::{Because, Blocked, Diff, Notice, Problem, Unmanaged};
-use crate::change::{Act, Address, Bindings, Change, FieldChange, Text, Verb};
+use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
 use crate::plan::Tags;
 
@@ -17,6 +17,8 @@ pub(super) struct Findings {
     pub(super) notices: BTreeSet<Notice>,
     pub(super) problems: Vec<Problem>,
     pub(super) bindings: Bindings,
+    /// Outputs that the changes may make another than they are: whoever uses them is brought up to date after.
+    pub(super) changing: BTreeSet<(Address, Attribute)>,
     /// Rollouts that bring a baseline to where it never was: new attachments wait for them.
     pub(super) bring_up: BTreeSet<Address>,
 }
@@ -69,6 +71,15 @@ pub(super) fn missing_tags(wanted: &Tags, have: &Tags) -> (Tags, Vec<FieldChange
 }
 
 impl Findings {
+    /// What is known and stays as it is whatever is changed.
+    pub(super) fn lasting(&self) -> Bindings {
+        let mut bindings = self.bindings.clone();
+        for (address, attribute) in &self.changing {
+            bindings.unbind(address, attribute);
+        }
+        bindings
+    }
+
     /// Adds a change without needs beyond its references.
     pub(super) fn change(
         &mut self,
@@ -143,9 +154,10 @@ impl Findings {
         if !self.problems.is_empty() {
             self.changes.clear();
         }
+        let known = self.lasting();
         let changes: Vec<Change> = self.changes.into_values().collect();
         Diff {
-            losses: super::loss::losses(ctx, &changes, &self.bindings),
+            losses: super::loss::losses(ctx, &changes, &known),
             changes,
             blocked: self.blocked.into_values().collect(),
             unmanaged: self.unmanaged.into_iter().collect(),
@@ -175,11 +187,12 @@ impl Findings {
             self.changes.remove(address);
         }
         let mut dangling: Vec<(Address, Address, String)> = Vec::new();
+        let known = self.lasting();
         for change in self.changes.values() {
             let mut needs = change.needs.clone();
             change.act.visit_texts(&mut |text| {
                 for (address, attribute) in text.references() {
-                    if self.bindings.get(address, attribute).is_some() {
+                    if known.get(address, attribute).is_some() {
                         continue;
                     }
                     needs.insert(address.clone());

@@ -426,7 +426,8 @@ fn export(
     let Some(export) = &wanted.export else {
         return;
     };
-    let known = |text: &Text| text.value(&found.bindings).ok();
+    let bindings = found.lasting();
+    let known = |text: &Text| text.value(&bindings).ok();
     let (bucket, key) = (known(&export.bucket_arn), known(&export.key_arn));
     let there = detector.and_then(|facts| facts.exports.first());
     let (verb, reason, fields) = match there {
@@ -441,11 +442,11 @@ fn export(
         Some(facts) => {
             let mut fields = Vec::new();
             if bucket.as_deref() != Some(facts.bucket_arn.as_str()) {
-                let after = export.bucket_arn.resolved(&found.bindings);
+                let after = export.bucket_arn.resolved(&bindings);
                 fields.push(becomes("bucket", &facts.bucket_arn, after));
             }
             if key.as_deref() != Some(facts.key_arn.as_str()) {
-                let after = export.key_arn.resolved(&found.bindings);
+                let after = export.key_arn.resolved(&bindings);
                 fields.push(becomes("key", &facts.key_arn, after));
             }
             if facts.status != "PUBLISHING" {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::{account_service, not_asked, prepare};
+use super::account::{account_service, account_service_comes, not_asked, prepare};
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, becomes, set};
 use crate::change::{Act, Address, FieldChange, Place, Text, Verb};
@@ -39,7 +39,11 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         }
         if !planned.opt_in_regions.is_empty() {
             let wanted = &planned.opt_in_regions;
+            // What cannot be read yet is found out when it is turned on.
+            let comes = account_service_comes(ctx, key);
             let seen = facts.map(|facts| facts.regions.as_ref());
+            let seen =
+                seen.filter(|seen| seen.is_some_and(|seen| seen.known().is_some()) || !comes);
             let address = Address::OptInRegions(Some(key.clone()));
             if turn_on(found, &address, account(key), wanted, seen) && !ctx.is_management(key) {
                 // Its role answers there only then, and with it everything in the account waits.

@@ -10,6 +10,7 @@ use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
+use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
 use crate::change::{
     Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, Text, Verb,
 };
@@ -31,10 +32,47 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             found.bindings.bind(address, Attribute::Id, arn);
         }
     }
-    for ((place, name), wanted) in &ctx.wanted.stacks {
-        one(ctx, found, place, name, wanted);
+    for (place, name) in in_order(ctx) {
+        if let Some(wanted) = ctx.wanted.stacks.get(&(place.clone(), name.clone())) {
+            one(ctx, found, place, name, wanted);
+        }
     }
     unmanaged(ctx, found);
+}
+
+/// The stacks, each after those whose outputs it uses: whether these will change decides what is known.
+fn in_order<'a>(ctx: &Context<'a>) -> Vec<(&'a Place, &'a StackName)> {
+    fn visit<'a>(
+        ctx: &Context<'a>,
+        key: &'a (Place, StackName),
+        seen: &mut BTreeSet<&'a (Place, StackName)>,
+        order: &mut Vec<(&'a Place, &'a StackName)>,
+    ) {
+        if !seen.insert(key) {
+            return;
+        }
+        let wanted = ctx.wanted.stacks.get(key);
+        let values = wanted
+            .into_iter()
+            .flat_map(|wanted| wanted.parameters.values());
+        for (address, _) in values.flat_map(Text::references) {
+            if let Address::Stack(place, name) = address
+                && let Some((used, _)) = ctx
+                    .wanted
+                    .stacks
+                    .get_key_value(&(place.clone(), name.clone()))
+            {
+                visit(ctx, used, seen, order);
+            }
+        }
+        order.push((&key.0, &key.1));
+    }
+    let mut order = Vec::new();
+    let mut seen = BTreeSet::new();
+    for key in ctx.wanted.stacks.keys() {
+        visit(ctx, key, &mut seen, &mut order);
+    }
+    order
 }
 
 /// The id of a place's account, where it is there already.
@@ -263,6 +301,11 @@ fn finish(
     wanted: &WantedStack,
     facts: &StackFacts,
 ) {
+    // What comes of it is not known yet.
+    for output in facts.outputs.keys() {
+        let attribute = Attribute::Output(output.clone());
+        found.changing.insert((address.clone(), attribute));
+    }
     let reason = format!(
         "an operation is under way ({}); it is waited for first",
         facts.status
@@ -294,11 +337,23 @@ fn update(
     if !same_template(template, &wanted.template) {
         fields.push(becomes("template", template, wanted.template.as_str()));
     }
-    fields.extend(parameters(
-        &wanted.parameters,
-        &facts.parameters,
-        &found.bindings,
-    ));
+    let known = found.lasting();
+    fields.extend(parameters(&wanted.parameters, &facts.parameters, &known));
+    let next = wanted.parameters.iter();
+    let next = next.map(|(name, value)| (name.clone(), value.value(&known).ok()));
+    let (before, after) = (
+        (template.as_str(), &facts.parameters),
+        (wanted.template.as_str(), &next.collect()),
+    );
+    if let Some((said, hint)) = cannot_rename(before, after) {
+        found.state(address, said, Some(hint));
+        return;
+    }
+    let uncertain = uncertain_outputs(before, after);
+    for output in uncertain {
+        let attribute = Attribute::Output(output);
+        found.changing.insert((address.clone(), attribute));
+    }
     fields.extend(missing_tags(&tags, &facts.tags).1);
     if !facts.termination_protection {
         fields.push(becomes("termination protection", "off", "on"));
@@ -310,6 +365,39 @@ fn update(
     found
         .change(address, Verb::Update, "differs from the plan", fields, act)
         .extend(needs(place, wanted));
+}
+
+/// Why an update would fail because it makes something anew beside itself of which an account holds one in a Region,
+/// and what to do. CloudFormation makes the new one before it removes the old one.
+pub(super) fn cannot_rename(
+    before: (&str, &BTreeMap<String, String>),
+    after: (&str, &BTreeMap<String, Option<String>>),
+) -> Option<(String, String)> {
+    let anew = singletons_made_anew(before, after);
+    let first = anew.first()?;
+    let changed: Vec<String> = after
+        .1
+        .iter()
+        .filter_map(|(name, value)| {
+            let (have, value) = (before.1.get(name)?, value.as_ref()?);
+            let differs = have != value && have != "****";
+            differs.then(|| format!("{name} from `{have}` to `{value}`"))
+        })
+        .collect();
+    let because = match changed.as_slice() {
+        [] => "the template names it otherwise".to_owned(),
+        changed => format!("this changes {}", changed.join(", ")),
+    };
+    let said = format!(
+        "{because}, and so CloudFormation would make {} anew; an account holds one in a Region, and the old one is \
+         there until the new one is made, so AWS refuses it",
+        anew.join(" and ")
+    );
+    let hint = format!(
+        "give it the former value again; {first} gets another name only where the stacks are removed first: without \
+         the baseline, then with it again"
+    );
+    Some((said, hint))
 }
 
 /// The wanted tags beside those that are there under other keys: an update replaces the whole list.

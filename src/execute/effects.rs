@@ -229,9 +229,13 @@ impl Hand<'_> {
             Act::UpdateStackSetSettings {
                 name,
                 auto_deployment,
+                depends_on,
+                leaving,
                 managed_execution,
             } => {
-                self.update_stack_set_settings(name, *auto_deployment, *managed_execution)
+                self.await_removals(name, leaving).await?;
+                let auto = auto_deployment.map(|auto| (auto, depends_on.as_slice()));
+                self.update_stack_set_settings(name, auto, *managed_execution)
                     .await
             }
             Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,

@@ -257,11 +257,11 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
     ),
     (
         "MaxNumberOfConfigurationRecordersExceeded",
-        "the account has a Config recorder of its own in this Region; `existing_recorders` in the baseline's table says what becomes of it, and plan tells of it",
+        "the account has another Config recorder in this Region: one of its own, of which `existing_recorders` in the baseline's table says what becomes, or the stack's under a former `recorder_name`, which AWS does not rename: give it that name again",
     ),
     (
         "MaxNumberOfDeliveryChannelsExceeded",
-        "the account has a Config delivery channel of its own in this Region; `existing_recorders` in the baseline's table says what becomes of it, and plan tells of it",
+        "the account has another Config delivery channel in this Region: one of its own, of which `existing_recorders` in the baseline's table says what becomes, or the stack's under a former `recorder_name`, which AWS does not rename: give it that name again",
     ),
     (
         "InsufficientDeliveryPolicy",

@@ -24,8 +24,8 @@ pub(super) type Spot = (String, String);
 pub(super) struct Goal {
     pub(super) accounts: BTreeSet<String>,
     pub(super) regions: BTreeSet<String>,
-    /// Targets whose instances are on their way out.
-    pub(super) leaving: BTreeSet<String>,
+    /// Targets whose instances are on their way out, by the account that leaves them.
+    pub(super) leaving: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A stack instance as ListStackInstances tells it.
@@ -64,7 +64,7 @@ impl Instance {
                 && !self.is_at_work())
     }
 
-    fn spot(&self) -> Spot {
+    pub(super) fn spot(&self) -> Spot {
         (self.account.clone(), self.region.clone())
     }
 }
@@ -81,14 +81,20 @@ impl Goal {
 
     /// Whether an instance that counts is still there through a target that its account has left.
     pub(super) fn is_left_by(&self, instance: &Instance) -> bool {
-        self.wants(instance) && self.leaving.contains(&instance.ou)
+        self.wants(instance) && self.is_former(instance)
+    }
+
+    /// Whether an instance came through a target that its account has left or leaves.
+    fn is_former(&self, instance: &Instance) -> bool {
+        let targets = self.leaving.get(&instance.account);
+        targets.is_some_and(|targets| targets.contains(&instance.ou))
     }
 
     /// Accounts and Regions without a good instance.
     pub(super) fn missing(&self, there: &[Instance]) -> BTreeSet<Spot> {
         let good: BTreeSet<Spot> = there
             .iter()
-            .filter(|instance| instance.is_good() && !self.leaving.contains(&instance.ou))
+            .filter(|instance| instance.is_good() && !self.is_former(instance))
             .map(Instance::spot)
             .collect();
         self.accounts
@@ -434,7 +440,7 @@ mod tests {
         let goal = Goal {
             accounts: ["1", "2", "3", "4", "5", "6"].map(str::to_owned).into(),
             regions: ["eu-west-1".to_owned()].into(),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         };
         let there = [
             instance("1", "CURRENT", "SUCCEEDED"),

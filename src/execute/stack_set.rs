@@ -4,7 +4,7 @@
 //! [`super::operation`].
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, AutoDeployment as SdkAutoDeployment, DeploymentTargets, ManagedExecution,
@@ -12,14 +12,14 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::effects::{Doing, Hand};
-use super::operation::{Goal, begun, preferences};
+use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Attribute, StackSetAct, Text, Wave};
+use crate::change::{Attribute, Leaving, StackSetAct, Text, Wave};
 use crate::event::Failure;
-use crate::inventory::AutoDeployment;
+use crate::inventory::{AutoDeployment, stack_set_arn};
 
 /// How long auto-deployment may take to show itself after an account has joined a target, in looks
 /// of [`OTHER_OPERATION`]: about a minute and a half.
@@ -76,6 +76,7 @@ impl Hand<'_> {
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
         let parameters = self.parameters(&set.parameters)?;
+        let auto = self.auto_deployment(set.auto_deployment, &set.depends_on)?;
         let token = self.token("create");
         let created = cloudformation!(self, &at, "CreateStackSet", || client
             .create_stack_set()
@@ -86,7 +87,7 @@ impl Hand<'_> {
             .set_capabilities(Some(capabilities(&set.capabilities)))
             .set_tags(Some(stack_tags(&set.tags)))
             .permission_model(PermissionModels::ServiceManaged)
-            .auto_deployment(auto_deployment(set.auto_deployment))
+            .auto_deployment(auto.clone())
             .managed_execution(ManagedExecution::builder().active(true).build())
             .client_request_token(&token)
             .send());
@@ -109,7 +110,32 @@ impl Hand<'_> {
             }
             Err(error) => return Err(error).doing(doing),
         };
-        Ok(vec![(self.change.address.clone(), Attribute::Id, id)])
+        let address = &self.change.address;
+        let arn = stack_set_arn(&at, &id);
+        Ok(vec![
+            (address.clone(), Attribute::Id, id),
+            (address.clone(), Attribute::Arn, arn),
+        ])
+    }
+
+    /// Auto-deployment as CloudFormation takes it.
+    fn auto_deployment(
+        &self,
+        auto: AutoDeployment,
+        depends_on: &[Text],
+    ) -> Result<SdkAutoDeployment, Failure> {
+        let builder = SdkAutoDeployment::builder().enabled(auto.enabled);
+        // AWS refuses the retention flag where auto-deployment is off, and where it is off nothing comes after
+        // anything.
+        if !auto.enabled {
+            return Ok(builder.build());
+        }
+        let arns = depends_on.iter().map(|arn| self.text(arn));
+        let arns = arns.collect::<Result<Vec<String>, Failure>>()?;
+        Ok(builder
+            .retain_stacks_on_account_removal(auto.retain_on_removal)
+            .set_depends_on((!arns.is_empty()).then_some(arns))
+            .build())
     }
 
     /// UpdateStackSet without a template: auto-deployment and managed execution. What is not named
@@ -117,10 +143,14 @@ impl Hand<'_> {
     pub(super) async fn update_stack_set_settings(
         &self,
         name: &str,
-        auto: Option<AutoDeployment>,
+        auto: Option<(AutoDeployment, &[Text])>,
         managed: Option<bool>,
     ) -> Result<Made, Failure> {
         let doing = || format!("changing the settings of stack set {name}");
+        let auto = match auto {
+            Some((auto, depends_on)) => Some(self.auto_deployment(auto, depends_on)?),
+            None => None,
+        };
         let at = self.home();
         self.await_other_operations(name).await?;
         let there = self.existing_set(name).await?;
@@ -144,7 +174,7 @@ impl Hand<'_> {
             .set_capabilities(there.capabilities.clone())
             .set_description(there.description.clone())
             .permission_model(PermissionModels::ServiceManaged)
-            .set_auto_deployment(auto.map(auto_deployment))
+            .set_auto_deployment(auto.clone())
             .set_managed_execution(
                 managed.map(|active| ManagedExecution::builder().active(active).build())
             )
@@ -215,21 +245,32 @@ impl Hand<'_> {
         let doing = || format!("rolling out {name}");
         let goal = self.goal(wave)?;
         self.await_other_operations(name).await?;
-        if !wave.accounts.is_empty() {
-            self.await_auto_deployment(name, &goal).await?;
+        // Whole OUs are no targets yet, so auto-deployment does not reach them; it may yet take away what
+        // accounts had elsewhere.
+        let joins = !wave.accounts.is_empty();
+        if joins || !goal.leaving.is_empty() {
+            self.await_auto_deployment(name, &goal, joins).await?;
         }
+        let mut batches = self.batches(wave)?;
+        let set = self.existing_set(name).await?;
+        let targets: BTreeSet<&String> = set.organizational_unit_ids().iter().collect();
+        let mut ous = batches
+            .iter()
+            .flat_map(|batch| batch.organizational_unit_ids());
+        let are_targets = ous.all(|ou| targets.contains(ou));
         let there = self.instances(name).await.doing(doing)?;
         let missing = goal.missing(&there);
-        if !goal.is_empty() && missing.is_empty() {
+        // An OU becomes a target by an operation on it, also where all that lies in it has its stacks.
+        if !goal.is_empty() && missing.is_empty() && (joins || are_targets) {
             self.tell("every stack is there already");
             self.judge(name, None, &goal, doing).await?;
             return Ok(Made::new());
         }
-        // Everything is missing on the first rollout: then whole OUs are named. Later, only those
-        // accounts and Regions where something is.
-        let mut batches = self.batches(wave)?;
+        // Where OUs are to become targets they are named whole. Else only those accounts and Regions where
+        // something is missing.
         let mut wanted_regions = regions(wave);
-        if there.iter().any(|instance| goal.wants(instance)) {
+        let some_there = there.iter().any(|instance| goal.wants(instance));
+        if some_there && (joins || are_targets) {
             let accounts: BTreeSet<String> =
                 missing.iter().map(|(account, _)| account.clone()).collect();
             let in_regions: BTreeSet<String> =
@@ -322,59 +363,83 @@ impl Hand<'_> {
                 .await
                 .doing(doing)?;
         };
+        let left: Vec<&Instance> = left.iter().collect();
+        self.delete_former(name, &left, retain).await?;
+        Ok(Made::new())
+    }
+
+    /// DeleteStackInstances of what auto-deployment was to take away, and a look that it is gone.
+    async fn delete_former(
+        &self,
+        name: &str,
+        left: &[&Instance],
+        retain: bool,
+    ) -> Result<(), Failure> {
+        let accounts: BTreeSet<&String> = left.iter().map(|instance| &instance.account).collect();
+        let named = accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>();
+        let named = named.join(", ");
+        let doing = || format!("taking the stacks of {name} away from account {named}");
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let unique = |values: Vec<String>| -> Vec<String> {
-            BTreeSet::from_iter(values).into_iter().collect()
-        };
+        let ous: BTreeSet<&String> = left.iter().map(|instance| &instance.ou).collect();
+        let regions: BTreeSet<&String> = left.iter().map(|instance| &instance.region).collect();
         let targets = DeploymentTargets::builder()
-            .set_organizational_unit_ids(Some(unique(left.iter().map(|i| i.ou.clone()).collect())))
-            .accounts(&account)
+            .set_organizational_unit_ids(Some(ous.into_iter().cloned().collect()))
+            .set_accounts(Some(accounts.iter().copied().cloned().collect()))
             .account_filter_type(AccountFilterType::Intersection)
             .build();
-        let regions = unique(left.iter().map(|i| i.region.clone()).collect());
         let token = self.token("remove");
         let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
             .delete_stack_instances()
             .stack_set_name(name)
             .deployment_targets(targets.clone())
-            .set_regions(Some(regions.clone()))
+            .set_regions(Some(regions.iter().copied().cloned().collect()))
             .retain_stacks(retain)
             .operation_id(&token)
             .send());
         let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
             Ok(operation) => operation,
-            Err(error) if error.is("StackInstanceNotFound") => return Ok(Made::new()),
+            Err(error) if error.is("StackInstanceNotFound") => return Ok(()),
             Err(error) => return Err(error).doing(doing),
         };
         self.finish_operation(name, &operation, &Goal::default(), doing)
             .await?;
         let there = self.instances(name).await.doing(doing)?;
-        if there.iter().any(|instance| instance.account == account) {
+        let still = |instance: &Instance| {
+            let same = |left: &&Instance| left.spot() == instance.spot() && left.ou == instance.ou;
+            left.iter().any(same)
+        };
+        if there.iter().any(still) {
             return Err(self.fails(
-                format!("the stack set {name} still has stacks in account {account}"),
+                format!("the stack set {name} still has the stacks of the former OU in account {named}"),
                 Some("auto-deployment did not take them away when the account left; delete them from the stack set in the console"),
             ));
         }
-        Ok(Made::new())
+        Ok(())
     }
 
-    /// Waits until what joined has its stacks from auto-deployment, or until nothing shows that it
-    /// is at work.
-    async fn await_auto_deployment(&self, name: &str, goal: &Goal) -> Result<(), Failure> {
+    /// Waits until auto-deployment has taken away what accounts had through targets that they left, and, where they
+    /// join a target, has given them their stacks; or until nothing shows that it is at work. What it was to take away
+    /// and did not is then deleted here: else it would be deleted later, whatever was made meanwhile.
+    async fn await_auto_deployment(
+        &self,
+        name: &str,
+        goal: &Goal,
+        joins: bool,
+    ) -> Result<(), Failure> {
         let doing = || format!("waiting for auto-deployment of {name}");
         let set = self.existing_set(name).await?;
-        let enabled = set
-            .auto_deployment()
-            .is_some_and(|auto| auto.enabled() == Some(true));
-        if !enabled {
+        let auto = set.auto_deployment();
+        if !auto.is_some_and(|auto| auto.enabled() == Some(true)) {
             return Ok(());
         }
+        let retain = auto.is_some_and(|auto| auto.retain_stacks_on_account_removal() == Some(true));
         let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
         let mut quiet = 0;
         loop {
             let there = self.instances(name).await.doing(doing)?;
-            if goal.missing(&there).is_empty() {
+            let left: Vec<&Instance> = there.iter().filter(|i| goal.is_left_by(i)).collect();
+            if left.is_empty() && (!joins || goal.missing(&there).is_empty()) {
                 return Ok(());
             }
             let at_work = there
@@ -385,21 +450,36 @@ impl Hand<'_> {
                 quiet = 0;
             } else {
                 quiet += 1;
-                // To create what AWS is yet to delete would be a race.
-                let left = there.iter().any(|instance| goal.is_left_by(instance));
-                let looks = if left {
-                    LOOKS_FOR_REMOVAL
-                } else {
-                    LOOKS_FOR_AUTO_DEPLOYMENT
-                };
-                if quiet > looks {
+                if left.is_empty() && quiet > LOOKS_FOR_AUTO_DEPLOYMENT {
                     return Ok(());
                 }
+                // To create what AWS is yet to delete would be a race.
+                if !left.is_empty() && quiet > LOOKS_FOR_REMOVAL {
+                    return self.delete_former(name, &left, retain).await;
+                }
             }
-            wait.pause("for auto-deployment to reach the account")
-                .await
-                .doing(doing)?;
+            let why = match left.is_empty() {
+                true => "for auto-deployment to reach the account",
+                false => "for auto-deployment to take away the stacks of the former OU",
+            };
+            wait.pause(why).await.doing(doing)?;
         }
+    }
+
+    /// Waits until auto-deployment has taken away what accounts had through targets that they left.
+    pub(super) async fn await_removals(&self, name: &str, all: &[Leaving]) -> Result<(), Failure> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let doing = || format!("looking at the stacks of {name}");
+        let leaving = self.leaving(all)?;
+        let there = self.instances(name).await.doing(doing)?;
+        let goal = Goal {
+            accounts: leaving.keys().cloned().collect(),
+            regions: there.into_iter().map(|instance| instance.region).collect(),
+            leaving,
+        };
+        self.await_auto_deployment(name, &goal, false).await
     }
 
     /// Waits until no other operation works on the set: auto-deployment, a person, an earlier run.
@@ -468,6 +548,13 @@ impl Hand<'_> {
         Ok(batches.collect())
     }
 
+    /// The targets that accounts leave, by the accounts' ids.
+    fn leaving(&self, all: &[Leaving]) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+        all.iter()
+            .map(|one| Ok((self.text(&one.account)?, one.targets.clone())))
+            .collect()
+    }
+
     pub(super) fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
         let accounts = wave
             .expect
@@ -478,7 +565,7 @@ impl Hand<'_> {
         Ok(Goal {
             accounts,
             regions,
-            leaving: wave.leaving.clone(),
+            leaving: self.leaving(&wave.leaving)?,
         })
     }
 }
@@ -503,16 +590,4 @@ fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
 
 fn regions(wave: &Wave) -> Vec<String> {
     wave.regions.iter().map(ToString::to_string).collect()
-}
-
-fn auto_deployment(auto: AutoDeployment) -> SdkAutoDeployment {
-    let builder = SdkAutoDeployment::builder().enabled(auto.enabled);
-    // AWS refuses the retention flag where auto-deployment is off.
-    if auto.enabled {
-        builder
-            .retain_stacks_on_account_removal(auto.retain_on_removal)
-            .build()
-    } else {
-        builder.build()
-    }
 }

@@ -82,6 +82,7 @@ fn set() -> StackSetAct {
             enabled: true,
             retain_on_removal: false,
         },
+        depends_on: Vec::new(),
     }
 }
 

@@ -277,11 +277,25 @@ pub struct StackSetFacts {
     pub tags: Tags,
     pub service_managed: bool,
     pub auto_deployment: Option<AutoDeployment>,
+    /// ARNs of the stack sets after which auto-deployment comes.
+    #[serde(default)]
+    pub depends_on: BTreeSet<String>,
     pub managed_execution: bool,
     /// OU ids that the set is deployed to.
     pub targets: BTreeSet<OuId>,
     pub instances: Seen<BTreeMap<AccountRegion, InstanceFacts>>,
 }
+
+/// The ARN of a stack set by its id (`name:uuid`) and where it lies (the service authorization reference for
+/// CloudFormation).
+pub fn stack_set_arn(at: &AccountRegion, id: &str) -> String {
+    let AccountRegion { account, region } = at;
+    format!("arn:aws:cloudformation:{region}:{account}:stackset/{id}")
+}
+
+/// The service that names accounts, holds their contacts and turns on their Regions; of accounts other than the
+/// management account only where it is trusted.
+pub const ACCOUNT_SERVICE: &str = "account.amazonaws.com";
 
 /// What one account was asked of its preparation; `None` for what was not asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -293,6 +307,16 @@ pub struct PreparationFacts {
     pub password_policy: Option<Seen<Option<PasswordPolicy>>>,
     /// Regions by their status, in the account service's words.
     pub regions: Option<Seen<BTreeMap<Region, String>>>,
+}
+
+impl PreparationFacts {
+    /// Whether the account is yet to be given a Region: nothing can be there, and nothing answers. Where its Regions
+    /// were not read nobody knows.
+    pub fn is_off(&self, region: &Region) -> bool {
+        let regions = self.regions.as_ref().and_then(Seen::known);
+        let status = regions.and_then(|regions| regions.get(region));
+        status.is_some_and(|status| !status.starts_with("ENABLED"))
+    }
 }
 
 /// Whether accounts that join a target get the set's stacks, and those that leave keep theirs.

@@ -9,14 +9,16 @@ use crate::plan::{AccountId, AccountKey, Contact, ContactKind};
 
 const GET: Operation = Operation("account", "GetAlternateContact");
 
-/// Contacts by account.
+/// Contacts by account; where the account service is not `trusted` yet, those of the management account only.
 pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &BTreeMap<AccountKey, AccountId>,
+    trusted: bool,
 ) -> BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>> {
     let asked = accounts.iter().filter_map(|(key, account)| {
         let kinds = &r.plan.accounts.get(key)?.contacts;
-        (!kinds.is_empty()).then(|| (account, kinds.keys().copied()))
+        let asked = !kinds.is_empty() && (trusted || *account == r.caller);
+        asked.then(|| (account, kinds.keys().copied()))
     });
     side_by_side(asked, |(account, kinds)| async move {
         let mut contacts = BTreeMap::new();

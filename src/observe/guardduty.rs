@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Seen};
@@ -24,6 +25,7 @@ pub(super) async fn read(
     r: &Reader<'_>,
     in_organization: bool,
     accounts: &BTreeSet<&AccountId>,
+    preparation: &Prepared,
 ) -> BTreeMap<Region, GuardDutyFacts> {
     let regions = r
         .wanted
@@ -31,7 +33,9 @@ pub(super) async fn read(
         .iter()
         .flat_map(|wanted| wanted.regions.iter());
     side_by_side(regions, |region| async move {
-        let facts = if in_organization {
+        // It answers in no Region that is yet to be turned on in the management account.
+        let is_on = !is_off(preparation, &r.own(region));
+        let facts = if in_organization && is_on {
             of_region(r, region, accounts).await
         } else {
             GuardDutyFacts {

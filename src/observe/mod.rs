@@ -41,8 +41,8 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::baseline::Wanted;
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, Inventory, Kind, OrganizationFacts, Seen, Unread,
-    identify,
+    ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, OrganizationFacts,
+    Seen, Unread, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -172,25 +172,44 @@ impl Reader<'_> {
             Seen::Unread(why) => Err(why.clone()),
         };
         let tree = async {
-            let (accounts, ous) = self.accounts_and_ous(&root, kept.accounts, kept.ous).await;
+            let (trusted_access, (accounts, ous)) = tokio::join!(
+                or_read(kept.trusted_access, async {
+                    seen(settings::trusted_access(self).await)
+                }),
+                self.accounts_and_ous(&root, kept.accounts, kept.ous),
+            );
             let ids = self.identified(&accounts);
             let active = |id: &&AccountId| {
                 let facts = accounts.known().and_then(|accounts| accounts.get(*id));
                 facts.is_some_and(|facts| facts.state == AccountState::Active)
             };
             let in_use: BTreeSet<&AccountId> = ids.values().filter(active).collect();
-            let (stacks, guardduty, contacts, preparation) = tokio::join!(
-                or_read(kept.stacks, stacks::read(self, &ids)),
-                or_read(kept.guardduty, guardduty::read(self, true, &in_use)),
-                or_read(kept.contacts, contacts::read(self, &ids)),
-                or_read(kept.preparation, preparation::read(self, &accounts, &ids)),
+            // The account service tells of other accounts only where it is trusted.
+            let trusted = trusted_access
+                .known()
+                .is_none_or(|trusted| trusted.iter().any(|p| p.as_str() == ACCOUNT_SERVICE));
+            let prepared = async {
+                let read = preparation::read(self, &accounts, &ids, trusted);
+                let preparation = or_read(kept.preparation, read).await;
+                let (stacks, guardduty) = tokio::join!(
+                    or_read(kept.stacks, stacks::read(self, &ids, &preparation)),
+                    or_read(
+                        kept.guardduty,
+                        guardduty::read(self, true, &in_use, &preparation)
+                    ),
+                );
+                (preparation, stacks, guardduty)
+            };
+            let ((preparation, stacks, guardduty), contacts) = tokio::join!(
+                prepared,
+                or_read(kept.contacts, contacts::read(self, &ids, trusted)),
             );
-            (accounts, ous, ids, stacks, guardduty, contacts, preparation)
+            let others = (stacks, guardduty, contacts, preparation);
+            (accounts, ous, ids, trusted_access, others)
         };
         let (
-            (accounts, ous, ids, stacks, guardduty, contacts, preparation),
+            (accounts, ous, ids, trusted_access, (stacks, guardduty, contacts, preparation)),
             (policies, full_aws_access),
-            trusted_access,
             delegated_administrators,
             stack_sets_access,
             service_linked_roles,
@@ -199,9 +218,6 @@ impl Reader<'_> {
         ) = tokio::join!(
             tree,
             or_read(kept.policies, policies::read(self, types)),
-            or_read(kept.trusted_access, async {
-                seen(settings::trusted_access(self).await)
-            }),
             or_read(kept.delegated_administrators, async {
                 seen(settings::delegated_administrators(self).await)
             }),
@@ -294,12 +310,21 @@ impl Reader<'_> {
     async fn without_organization(&self, taken_at: Timestamp) -> Inventory {
         let nobody = BTreeMap::new();
         let no_accounts = BTreeSet::new();
-        let (service_linked_roles, (stack_sets, other_stack_sets), stacks, guardduty, preparation) = tokio::join!(
+        let (
+            service_linked_roles,
+            (stack_sets, other_stack_sets),
+            (stacks, guardduty, preparation),
+        ) = tokio::join!(
             settings::service_linked_roles(self),
             stack_sets::read(self),
-            stacks::read(self, &nobody),
-            guardduty::read(self, false, &no_accounts),
-            preparation::of_management(self),
+            async {
+                let preparation = preparation::of_management(self).await;
+                let (stacks, guardduty) = tokio::join!(
+                    stacks::read(self, &nobody, &preparation),
+                    guardduty::read(self, false, &no_accounts, &preparation),
+                );
+                (stacks, guardduty, preparation)
+            },
         );
         let trails = trails::read(self, &stacks).await;
         Inventory {

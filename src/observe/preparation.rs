@@ -12,11 +12,22 @@ const PASSWORDS: Operation = Operation("iam", "GetAccountPasswordPolicy");
 const REGIONS: Operation = Operation("account", "ListRegions");
 const FEATURES: Operation = Operation("iam", "ListOrganizationsFeatures");
 
-/// The settings of every account in use for which the plan names some.
+/// By account.
+pub(super) type Prepared = BTreeMap<AccountId, PreparationFacts>;
+
+/// Whether an account is yet to be given a Region, as far as its Regions were read.
+pub(super) fn is_off(preparation: &Prepared, at: &AccountRegion) -> bool {
+    let facts = preparation.get(&at.account);
+    facts.is_some_and(|facts| facts.is_off(&at.region))
+}
+
+/// The settings of every account in use for which the plan names some. Where the account service is not `trusted`
+/// yet, it does not tell of the Regions of others.
 pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
     ids: &BTreeMap<AccountKey, AccountId>,
+    trusted: bool,
 ) -> BTreeMap<AccountId, PreparationFacts> {
     let active = |id: &AccountId| {
         let facts = accounts.known().and_then(|accounts| accounts.get(id));
@@ -41,7 +52,7 @@ pub(super) async fn read(
             }
         };
         let regions = async {
-            match planned.opt_in_regions.is_empty() {
+            match planned.opt_in_regions.is_empty() || !(trusted || *id == r.caller) {
                 false => Some(seen(regions(r, id).await)),
                 true => None,
             }

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::{WantedStackSet, makes_recorder};
 use crate::change::Place;
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, OuFacts, OuId, PreparationFacts, RecorderFacts,
-    Seen, StackFacts, StackSetFacts, is_customers_recorder,
+    AccountFacts, AccountRegion, AccountState, OuFacts, OuId, RecorderFacts, Seen, StackFacts,
+    StackSetFacts, is_customers_recorder,
 };
-use crate::plan::{AccountId, AccountKey};
+use crate::plan::{Account, AccountId, AccountKey};
 
 const RECORDERS: Operation = Operation("config", "DescribeConfigurationRecorders");
 const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
@@ -23,7 +24,7 @@ pub(super) struct Known<'k> {
     pub(super) ids: &'k BTreeMap<AccountKey, AccountId>,
     pub(super) stack_sets: &'k Seen<BTreeMap<String, StackSetFacts>>,
     pub(super) stacks: &'k BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
-    pub(super) preparation: &'k BTreeMap<AccountId, PreparationFacts>,
+    pub(super) preparation: &'k Prepared,
 }
 
 /// The names by place.
@@ -33,7 +34,7 @@ pub(super) async fn read(
 ) -> BTreeMap<AccountRegion, Seen<RecorderFacts>> {
     let mut places = known.to_be(r);
     places.extend(known.plain(r));
-    places.retain(|at| !known.is_off(at));
+    places.retain(|at| !is_off(known.preparation, at) && !known.is_turned_on(r, at));
     side_by_side(places, |at| async move {
         let facts = seen(facts(r, &at).await);
         (at, facts)
@@ -125,13 +126,15 @@ impl Known<'_> {
             .collect()
     }
 
-    /// Whether an account is yet to be given a Region: nothing can be there, and nothing answers.
-    fn is_off(&self, at: &AccountRegion) -> bool {
+    /// Whether the plan turns on a Region of an account whose Regions cannot be read before the account service is
+    /// trusted: what is there cannot be read either.
+    fn is_turned_on(&self, r: &Reader<'_>, at: &AccountRegion) -> bool {
         let facts = self.preparation.get(&at.account);
-        let regions = facts.and_then(|facts| facts.regions.as_ref()?.known());
-        regions
-            .and_then(|regions| regions.get(&at.region))
-            .is_some_and(|status| !status.starts_with("ENABLED"))
+        let unasked = facts.is_some_and(|facts| facts.regions.is_none());
+        let key = self.ids.iter().find(|(_, id)| **id == at.account);
+        let planned = key.and_then(|(key, _)| r.plan.accounts.get(key));
+        let turned_on = |planned: &Account| planned.preparation.opt_in_regions.contains(&at.region);
+        unasked && at.account != r.caller && planned.is_some_and(turned_on)
     }
 }
 

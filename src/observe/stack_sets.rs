@@ -112,6 +112,10 @@ async fn whole(
             enabled: auto.enabled().unwrap_or_default(),
             retain_on_removal: auto.retain_stacks_on_account_removal().unwrap_or_default(),
         }),
+        depends_on: set
+            .auto_deployment()
+            .map(|auto| auto.depends_on().iter().cloned().collect())
+            .unwrap_or_default(),
         managed_execution: set
             .managed_execution()
             .and_then(|managed| managed.active())

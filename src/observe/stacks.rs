@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::Stack;
 
+use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::WantedTrail;
@@ -19,6 +20,7 @@ const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
 pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &BTreeMap<AccountKey, AccountId>,
+    preparation: &Prepared,
 ) -> BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>> {
     let adopts = |trail: &WantedTrail| trail.stack.is_none();
     let adopted = r.wanted.trail.as_ref().filter(|trail| adopts(trail));
@@ -36,7 +38,11 @@ pub(super) async fn read(
         .chain(adopted.map(|_| r.home()))
         .collect();
     side_by_side(places, |at| async move {
-        let stacks = seen(of_place(r, &at).await);
+        // Nothing can be in a Region that is yet to be turned on.
+        let stacks = match is_off(preparation, &at) {
+            true => Seen::Known(BTreeMap::new()),
+            false => seen(of_place(r, &at).await),
+        };
         (at, stacks)
     })
     .await

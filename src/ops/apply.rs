@@ -82,19 +82,19 @@ pub async fn apply(
         return Ok(Applied::nothing(found.exit(), found));
     }
     refuse_losses(&found.preview.losses, job.delete_data)?;
-    let question = format!(
-        "Make {} in organization {}?",
-        words::count(found.preview.changes.len(), "change", "changes"),
-        session.management
-    );
-    if !(job.confirm)(&question)? {
+    if !(job.confirm)(&question(&found, session))? {
         printer.say("Nothing was changed.");
         return Ok(Applied::nothing(Exit::Stopped, found));
     }
     let holding = Holding::take(session, stop).await?;
     match Box::pin(still(found, job, &options, session, printer)).await {
-        Ok(found) => {
+        Ok(Err(nothing)) => {
+            give_back(holding, session, printer).await;
+            Ok(nothing)
+        }
+        Ok(Ok(found)) => {
             let all_read = found.exit();
+            let left = found.preview.blocked.len();
             let work = Work {
                 plan: Some(&job.subject.plan),
                 graph: found.graph,
@@ -102,8 +102,12 @@ pub async fn apply(
                 expected: found.preview.expected,
                 speed: job.speed,
                 claim: summary::AS_PLANNED,
+                left,
                 timeline: None,
-                next: &|done| next(job, done),
+                next: &|done| match done.is_success() && left > 0 {
+                    true => Vec::new(),
+                    false => next(job, done),
+                },
             };
             let done = Box::pin(make(work, holding, session, job.output, printer, stop)).await;
             Ok(Applied {
@@ -119,25 +123,63 @@ pub async fn apply(
     }
 }
 
-/// The comparison, if what it found still holds under the lock.
+/// How often the changes are shown anew because AWS has moved, before that is an error.
+const LOOKS: usize = 5;
+
+/// The comparison that holds under the lock. Where AWS has moved since the changes were shown, as it does while it ends
+/// what a killed run began, they are shown anew and the question is asked anew: `Err` where the answer is no, or where
+/// nothing is left to be changed.
 async fn still(
-    found: Comparison,
+    mut found: Comparison,
     job: &Apply<'_>,
     options: &DiffOptions,
     session: &Session,
     printer: &Printer,
-) -> Result<Comparison, CommandError> {
-    if !make::is_old(found.taken_at, session) {
-        return Ok(found);
-    }
-    let again = compare(session, job.subject, &job.source, options, printer).await?;
-    if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
-        return Ok(again);
+) -> Result<Result<Comparison, Applied>, CommandError> {
+    for _ in 0..LOOKS {
+        if !make::is_old(found.taken_at, session) {
+            return Ok(Ok(found));
+        }
+        let again = Box::pin(compare(session, job.subject, &job.source, options, printer)).await?;
+        if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
+            return Ok(Ok(again));
+        }
+        if let Some(saved) = job.saved {
+            saved
+                .check(&again.preview.changes)
+                .map_err(|moved| explain(&moved, &job.source))?;
+        }
+        if !again.preview.problems.is_empty() {
+            printer.talk(&preview::text(&again.preview));
+            return Err(CommandError::new("nothing was changed"));
+        }
+        printer.say("AWS has moved since the changes were shown. This is what they are now:");
+        show(&again, job.output, printer);
+        if again.preview.changes.is_empty() {
+            return Ok(Err(Applied::nothing(again.exit(), again)));
+        }
+        refuse_losses(&again.preview.losses, job.delete_data)?;
+        if job.yes {
+            return Ok(Ok(again));
+        }
+        if !(job.confirm)(&question(&again, session))? {
+            printer.say("Nothing was changed.");
+            return Ok(Err(Applied::nothing(Exit::Stopped, again)));
+        }
+        found = again;
     }
     Err(
-        CommandError::new("AWS moved since the changes were shown; nothing was changed")
-            .hint("run apply again and look at the changes anew")
+        CommandError::new("AWS moved each time after the changes were shown; nothing was changed")
+            .hint("somebody else changes the organization: run apply again when they are done")
             .exit(Exit::Moved),
+    )
+}
+
+fn question(found: &Comparison, session: &Session) -> String {
+    format!(
+        "Make {} in organization {}?",
+        words::count(found.preview.changes.len(), "change", "changes"),
+        session.management
     )
 }
 

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::session::Session;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{Blocked, Diff, DiffOptions, Loss, Missing, diff, scope};
+use crate::diff::{Diff, DiffOptions, Loss, Missing, diff, scope};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
@@ -30,13 +30,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// How a run ends that has nothing else to tell: where something of the plan could not be
-    /// read, it is no success.
+    /// How a run ends that has nothing else to tell: where something of the plan could not be read, or is not so and
+    /// stays as it is, it is no success.
     pub fn exit(&self) -> Exit {
-        if self.preview.blocked.iter().any(Blocked::is_unread) {
-            Exit::Failed
-        } else {
-            Exit::Done
+        match self.preview.blocked.is_empty() {
+            true => Exit::Done,
+            false => Exit::Failed,
         }
     }
 }

@@ -170,6 +170,7 @@ pub async fn drift(
         speed: None,
         // What is left is told after AWS was read again.
         claim: "",
+        left: 0,
         timeline: None,
         next: &|_| Vec::new(),
     };

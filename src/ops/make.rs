@@ -45,6 +45,8 @@ pub struct Work<'a> {
     pub speed: Option<u32>,
     /// What is so once everything is done, as a sentence.
     pub claim: &'static str,
+    /// How much of what the plan asks for is not so and was not to be changed.
+    pub left: usize,
     /// Where it is noted when each change started and ended, for who wants to know.
     pub timeline: Option<&'a RefCell<Timeline>>,
     /// What the report tells to do next.
@@ -101,6 +103,7 @@ pub async fn make(
             summary::accounts(plan, &done.bindings, &record)
         }),
         claim: work.claim,
+        left: work.left,
         next: (work.next)(&done),
         record,
         took,

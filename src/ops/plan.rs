@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
 use super::{Output, Subject};
-use crate::diff::{DiffOptions, ProblemKind};
+use crate::diff::{Blocked, DiffOptions, ProblemKind};
 use crate::observe::cache::MaxAge;
 use crate::report::{Printer, json, plan as preview};
 
@@ -70,9 +70,12 @@ pub async fn plan(
     Ok(found)
 }
 
-/// How a plan ends: 2 where it differs from AWS.
+/// How a plan ends: 2 where it differs from AWS, also where nothing can be done about that now.
 pub fn exit(found: &Comparison) -> Exit {
-    if !found.preview.changes.is_empty() {
+    let blocked = &found.preview.blocked;
+    let differs = blocked.iter().any(|blocked| !blocked.is_unread());
+    let unread = blocked.iter().any(Blocked::is_unread);
+    if !found.preview.changes.is_empty() || (differs && !unread) {
         Exit::Differs
     } else {
         found.exit()

@@ -519,6 +519,7 @@ fn stack_set(region: &str, facts: &StackSetFacts) -> NewStackSet {
         auto_deployment: facts
             .auto_deployment
             .map(|auto| (auto.enabled, auto.retain_on_removal)),
+        depends_on: facts.depends_on.clone(),
         managed_execution: facts.managed_execution,
         targets: facts
             .targets

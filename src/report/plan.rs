@@ -267,6 +267,11 @@ fn with_hint(text: String, hint: Option<&str>) -> String {
 
 pub(super) fn nothing(preview: &Preview) -> String {
     let whole = preview.blocked.is_empty() && preview.unread.is_empty();
+    let held = preview
+        .blocked
+        .iter()
+        .filter(|blocked| !blocked.is_unread());
+    let held = held.count();
     let subject = subject(preview);
     let source = &preview.source;
     let is = if preview.accounts.len() > 1 {
@@ -278,6 +283,16 @@ pub(super) fn nothing(preview: &Preview) -> String {
         paint(
             style::CREATE,
             format!("No changes: {subject} {is} as {source} says."),
+        )
+    } else if held > 0 {
+        paint(
+            style::WARN,
+            format!(
+                "No changes that can be made now, and {subject} {is} not as {source} says: {} {} left as {}, for the reasons below.",
+                words::count(held, "thing", "things"),
+                if held == 1 { "is" } else { "are" },
+                if held == 1 { "it is" } else { "they are" },
+            ),
         )
     } else {
         paint(

@@ -70,7 +70,21 @@ fn outcome(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
         words::count(changes, "change", "changes"),
         rehearsal.preview.management_account
     );
-    if failed.is_empty() {
+    let left = rehearsal.preview.blocked.len();
+    if failed.is_empty() && left > 0 {
+        let heading = format!(
+            "{heading}: all would be made, and {} of what the plan asks for not:",
+            words::grouped(left)
+        );
+        lines.push(paint(style::WARN, heading));
+        for blocked in &rehearsal.preview.blocked {
+            let because = super::plan::because(&blocked.because);
+            lines.push(format!("  - {}: {because}", blocked.address));
+            if let Some(hint) = &blocked.hint {
+                lines.push(format!("      {}: {hint}", paint(style::HINT, "hint")));
+            }
+        }
+    } else if failed.is_empty() {
         lines.push(paint(
             style::CREATE,
             format!("{heading}: all would be made."),

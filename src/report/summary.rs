@@ -37,6 +37,8 @@ pub struct Ended {
     pub sandbox: bool,
     /// What is so once everything is done, as a sentence.
     pub claim: &'static str,
+    /// How much of what the plan asks for is not so and was not to be changed.
+    pub left: usize,
     pub accounts: Vec<AccountLine>,
     /// What to do next: a sentence each.
     pub next: Vec<String>,
@@ -200,6 +202,16 @@ fn verdict(ended: &Ended) -> String {
     } else {
         words::duration(ended.took)
     };
+    if record.done() == total && ended.left > 0 {
+        return paint(
+            style::WARN,
+            format!(
+                "{} made in {took}, and {} of what the plan asks for not: see \"Not changed now\" above.",
+                words::count(total, "change", "changes"),
+                words::grouped(ended.left),
+            ),
+        );
+    }
     if record.done() == total {
         return paint(
             style::CREATE,
@@ -248,6 +260,7 @@ pub fn json(ended: &Ended) -> Value {
         "failed": record.failed(),
         "not_tried": record.not_tried(),
         "cut_off": record.running(),
+        "left": ended.left,
         "took_seconds": ended.took.as_millis() as f64 / 1000.0,
         "sandbox": ended.sandbox,
         "accounts": ended.accounts.iter().map(|account| json!({
@@ -294,6 +307,7 @@ mod tests {
             took: Duration::from_secs(1384),
             sandbox: true,
             claim: AS_PLANNED,
+            left: 0,
             accounts: vec![
                 line("log-archive", Some("222222222222"), "new", "logging"),
                 line("security", None, "not created", "SecOps"),
@@ -347,6 +361,27 @@ mod tests {
         ]);
         ended.accounts.clear();
         insta::assert_snapshot!(strip_str(&text(&ended)).to_string());
+    }
+
+    #[test]
+    fn a_run_that_leaves_something_is_not_done() {
+        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
+        let mut ended = ended(&[
+            done(account("log-archive")),
+            done(account("security")),
+            done(policy),
+        ]);
+        ended.accounts.clear();
+        ended.left = 2;
+        let text = strip_str(&text(&ended)).to_string();
+        assert!(
+            !text.contains("Done") && !text.contains(AS_PLANNED),
+            "{text}"
+        );
+        assert!(
+            text.contains("and 2 of what the plan asks for not"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub struct Association {
     pub document: String,
     pub parameters: BTreeMap<String, Vec<String>>,
     pub schedule: Option<String>,
+    /// The role by which State Manager starts it.
+    #[serde(default)]
+    pub dispatch_role: Option<String>,
     pub created: Time,
 }
 
@@ -120,17 +123,19 @@ pub fn run(world: &mut World, due: Due) {
         .and_then(|region| region.automation.associations.get(&association))
         .cloned();
     if let Some(found) = found {
-        execute(
-            world,
-            &account,
-            &region,
-            &Run {
-                document: &found.document,
-                parameters: &found.parameters,
-                by: "arn:aws:iam::aws:role/ssm".to_owned(),
-                token: None,
-            },
-        );
+        if may_dispatch(world, &account, &found) {
+            execute(
+                world,
+                &account,
+                &region,
+                &Run {
+                    document: &found.document,
+                    parameters: &found.parameters,
+                    by: "arn:aws:iam::aws:role/ssm".to_owned(),
+                    token: None,
+                },
+            );
+        }
         schedule(world, account, region, association, &found);
     }
 }
@@ -272,6 +277,7 @@ fn association(call: &Call, before: Option<&Association>) -> Association {
             (given, _) => parameters(given),
         },
         schedule: text("ScheduleExpression"),
+        dispatch_role: text("AssociationDispatchAssumeRole"),
         created: before.map_or(call.now, |before| before.created),
     }
 }
@@ -286,6 +292,9 @@ fn shown_association(id: &str, association: &Association) -> Value {
     });
     if let Some(schedule) = &association.schedule {
         shown["ScheduleExpression"] = Value::from(schedule.as_str());
+    }
+    if let Some(role) = &association.dispatch_role {
+        shown["AssociationDispatchAssumeRole"] = Value::from(role.as_str());
     }
     json!({ "AssociationDescription": shown })
 }
@@ -320,17 +329,19 @@ fn keep(world: &mut World, call: &Call, id: String, made: Association) -> Result
     world.due.retain(|_, due| {
         !matches!(due, world::Due::Automation(Due::Associated { association, .. }) if *association == id)
     });
-    execute(
-        world,
-        &call.account,
-        &call.region,
-        &Run {
-            document: &made.document,
-            parameters: &made.parameters,
-            by: call.principal.clone(),
-            token: None,
-        },
-    );
+    if may_dispatch(world, &call.account, &made) {
+        execute(
+            world,
+            &call.account,
+            &call.region,
+            &Run {
+                document: &made.document,
+                parameters: &made.parameters,
+                by: call.principal.clone(),
+                token: None,
+            },
+        );
+    }
     schedule(world, call.account.clone(), call.region.clone(), id, &made);
     Ok(())
 }
@@ -403,16 +414,27 @@ fn may_assume(
     let Some(arn) = arn else {
         return Ok(());
     };
+    match trusts_systems_manager(world, account, arn) {
+        true => Ok(()),
+        false => Err(format!(
+            "The defined assume role is unable to be assumed: {arn}"
+        )),
+    }
+}
+
+/// Whether State Manager may take the role by which it starts the runs of an association.
+fn may_dispatch(world: &World, account: &str, association: &Association) -> bool {
+    let role = association.dispatch_role.as_deref();
+    role.is_none_or(|arn| trusts_systems_manager(world, account, arn))
+}
+
+/// Whether the role of an ARN is there and trusts Systems Manager.
+fn trusts_systems_manager(world: &World, account: &str, arn: &str) -> bool {
     let name = arn.rsplit('/').next().unwrap_or(arn);
     let role = world
         .account(account)
         .and_then(|account| account.iam.roles.get(name));
-    match role {
-        Some(role) if role.trust.contains("ssm.amazonaws.com") => Ok(()),
-        _ => Err(format!(
-            "The defined assume role is unable to be assumed: {arn}"
-        )),
-    }
+    role.is_some_and(|role| role.trust.contains("ssm.amazonaws.com"))
 }
 
 /// Runs a document's steps; the outputs that it declares.

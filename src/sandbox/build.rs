@@ -84,6 +84,8 @@ pub struct NewStackSet {
     pub service_managed: bool,
     /// Enabled, and whether stacks are retained.
     pub auto_deployment: Option<(bool, bool)>,
+    /// ARNs of the sets after which auto-deployment comes.
+    pub depends_on: BTreeSet<String>,
     pub managed_execution: bool,
     /// Regions by OU or root.
     pub targets: BTreeMap<String, BTreeSet<String>>,
@@ -570,7 +572,7 @@ impl Builder {
             auto: AutoDeployment {
                 enabled,
                 retain,
-                depends_on: Vec::new(),
+                depends_on: new.depends_on.into_iter().collect(),
             },
             managed_execution: new.managed_execution,
             targets: new.targets,

@@ -344,6 +344,7 @@ fn stack_sets_of_others() {
                 tags: BTreeMap::new(),
                 service_managed,
                 auto_deployment: service_managed.then_some((true, false)),
+                depends_on: BTreeSet::new(),
                 managed_execution: false,
                 targets: BTreeMap::new(),
             })

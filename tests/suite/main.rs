@@ -11,6 +11,7 @@ mod baselines;
 mod broken_plans;
 mod cached;
 mod conformance;
+mod convergence;
 mod deep_drift;
 mod drift;
 mod drift_reports;

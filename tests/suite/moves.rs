@@ -53,6 +53,188 @@ const MOVES: [(&str, &str, bool); 6] = [
     ("Without", "Shared/One", false),
 ];
 
+/// A plan whose parts a case edits: OUs, the mover's OU, options of the baseline, stages.
+fn edited(ous: &str, security: &str, mover: &str, config: &str, stages: &str) -> Subject {
+    Subject::of_text(format!(
+        r#"
+[organization]
+management_account = "111111111111"
+home_region = "us-east-1"
+logging = "log-archive"
+secops = "security"
+email = "aws+{{account}}@example.com"
+{ous}
+[account.log-archive]
+ou = "{security}"
+[account.security]
+ou = "{security}"
+[account.mover]
+ou = "{mover}"
+[baseline.config]
+{config}
+[rollout]
+stages = {stages}
+"#
+    ))
+}
+
+/// Edits of a living organization by which an account goes to where the stack set is still to go, each with the
+/// plan before and after.
+fn edits() -> Vec<(&'static str, Subject, Subject)> {
+    let ous = "[ou.Security]\n[ou.First]\n[ou.Second]\n";
+    let apart = "[ou.Shared]\n[ou.\"Shared/One\"]\n[ou.\"Shared/Two\"]\n";
+    let halved = apart.replace("Two\"]", "Two\"]\nbaselines = []");
+    let staged = r#"[["First"], ["Second"], ["*"]]"#;
+    let rest = r#"[["*"]]"#;
+    let daily = "recording_frequency = \"DAILY\"";
+    let shared = r#"[["Shared/One"], ["Shared/Two"], ["*"]]"#;
+    let with = |more: &str| format!("{ous}{more}");
+    vec![
+        (
+            "an OU under another name, without a word that it is the same",
+            edited(ous, "Security", "First", "", staged),
+            edited(
+                &ous.replace("Security", "Core"),
+                "Core",
+                "First",
+                "",
+                staged,
+            ),
+        ),
+        (
+            "into a new OU",
+            edited(ous, "Security", "First", "", staged),
+            edited(&with("[ou.New]"), "Security", "New", "", staged),
+        ),
+        (
+            "into a new OU below one that is a target",
+            edited(ous, "Security", "First", "", staged),
+            edited(
+                &with("[ou.\"Second/New\"]"),
+                "Security",
+                "Second/New",
+                "",
+                staged,
+            ),
+        ),
+        (
+            "into an OU that becomes a target",
+            edited(
+                &with("[ou.Without]\nbaselines = []"),
+                "Security",
+                "First",
+                "",
+                staged,
+            ),
+            edited(&with("[ou.Without]"), "Security", "Without", "", staged),
+        ),
+        (
+            "out of an OU that becomes a target",
+            edited(
+                &with("[ou.Without]\nbaselines = []"),
+                "Security",
+                "Without",
+                "",
+                staged,
+            ),
+            edited(&with("[ou.Without]"), "Security", "First", "", staged),
+        ),
+        (
+            "to another target while the stack set changes",
+            edited(ous, "Security", "First", "", staged),
+            edited(ous, "Security", "Second", daily, staged),
+        ),
+        (
+            "into a new OU while the stack set changes",
+            edited(ous, "Security", "First", "", staged),
+            edited(&with("[ou.New]"), "Security", "New", daily, staged),
+        ),
+        (
+            "nowhere, while a target above takes the place of its own",
+            edited(&with(&halved), "Security", "Shared/One", "", rest),
+            edited(&with(apart), "Security", "Shared/One", "", rest),
+        ),
+        (
+            "out of a target into a new OU, while one above takes its place",
+            edited(&with(&halved), "Security", "Shared/One", "", rest),
+            edited(
+                &with(&format!("{apart}[ou.New]")),
+                "Security",
+                "New",
+                "",
+                rest,
+            ),
+        ),
+        (
+            "from below a target to one of its own",
+            edited(&with(apart), "Security", "Shared/One", "", rest),
+            edited(&with(apart), "Security", "Shared/Two", "", shared),
+        ),
+    ]
+}
+
+/// What is wrong with a world in which every account is to have its recorder and nothing is to be changed.
+fn not_done(subject: &Subject, world: World) -> (World, Option<String>) {
+    let run = inside::apply(subject, world, Connection::default());
+    if run.changed() {
+        let why = format!("a second apply changes something: {:?}", run.ended);
+        return (run.world, Some(why));
+    }
+    let lacking: Vec<&str> = run
+        .world
+        .accounts
+        .iter()
+        .filter(|(id, _)| **id != run.world.management_account)
+        .filter(|(_, account)| {
+            let mut regions = account.regions.values();
+            !regions.any(|region| region.config.recorder.is_some())
+        })
+        .map(|(_, account)| account.email.as_str())
+        .collect();
+    let why = (!lacking.is_empty()).then(|| format!("no recorder in {lacking:?}"));
+    (run.world, why)
+}
+
+#[test]
+fn one_apply_is_enough_where_accounts_go_to_targets_that_are_new() {
+    for (case, before, after) in edits() {
+        let run = inside::apply(&before, inside::empty_world(&before), Connection::default());
+        assert!(run.ended.expect("applied").is_success());
+        let start = settled(run.world);
+
+        let calls: Arc<Mutex<Vec<(Met, World)>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let connection = Connection::default().watched(move |met: &Met, world: &World| {
+            seen.lock()
+                .expect("whole")
+                .push((met.clone(), world.clone()));
+        });
+        let run = inside::apply(&after, start, connection);
+        let summary = run.ended.expect("applied");
+        assert!(summary.is_success(), "{case}: {:?}", summary.failed);
+        let (world, why) = not_done(&after, run.world);
+        assert_eq!(why, None, "{case}, at once");
+        let (_, why) = not_done(&after, settled(world));
+        assert_eq!(why, None, "{case}, an hour later");
+
+        // Killed here and there once something is changed, the next run ends where this one did.
+        let calls = std::mem::take(&mut *calls.lock().expect("whole"));
+        let first = calls
+            .iter()
+            .position(|(met, _)| met.operation == "ssm:PutParameter")
+            .expect("the lock");
+        let step = ((calls.len() - first) / 6).max(1);
+        for (met, world) in calls.into_iter().skip(first).step_by(step) {
+            let case = format!("{case}, killed at {} ({})", met.call, met.operation);
+            let again = inside::apply(&after, inside::unlock(&after, world), Connection::default());
+            let summary = again.ended.expect("applied");
+            assert!(summary.is_success(), "{case}: {:?}", summary.failed);
+            let (_, why) = not_done(&after, settled(again.world));
+            assert_eq!(why, None, "{case}");
+        }
+    }
+}
+
 /// The world as it is when AWS has done all that it had begun.
 fn settled(mut world: World) -> World {
     let later = Time(world.now.0 + 3_600_000);

@@ -83,6 +83,11 @@ fn poked() {
 }
 
 #[test]
+fn renamed_ou() {
+    in_sandbox("renamed-ou");
+}
+
+#[test]
 fn startup() {
     in_sandbox("startup");
 }

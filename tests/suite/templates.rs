@@ -394,7 +394,12 @@ fn readers_are_secops_of_this_organization_and_may_only_read() {
             }
             if name == "ec2-defaults.yaml" {
                 assert_eq!(trust["Principal"]["Service"], "ssm.amazonaws.com");
-                assert!(trust["Condition"]["StringEquals"]["aws:SourceAccount"].is_string());
+                // Whether State Manager says for which account it comes is not documented; nobody can hand it a role
+                // of another account.
+                let starts_runs =
+                    role["Properties"]["RoleName"] == "${RoleName}-run-${AWS::Region}";
+                let account = &trust["Condition"]["StringEquals"]["aws:SourceAccount"];
+                assert!(starts_runs || account.is_string());
                 continue;
             }
             if name == "roles.yaml" {
@@ -519,6 +524,38 @@ fn the_role_for_ec2_defaults_allows_what_the_script_calls() {
         .collect();
     assert!(called.len() > 10);
     assert_eq!(called, allowed);
+}
+
+/// State Manager may start this document and nothing else, and hand it the role that it works by and no other.
+#[test]
+fn associations_of_ec2_defaults_are_started_by_a_role_of_their_own() {
+    let template = template("ec2-defaults.yaml");
+    let resources = &template["Resources"];
+    assert_eq!(
+        resources["Association"]["Properties"]["AssociationDispatchAssumeRole"],
+        "Dispatcher.Arn"
+    );
+    let document = &resources["MayStart"]["Properties"]["PolicyDocument"];
+    let statements = document["Statement"].as_array().unwrap();
+    let [start, pass] = statements.as_slice() else {
+        panic!("{statements:?}")
+    };
+    assert_eq!(start["Action"], "ssm:StartAutomationExecution");
+    let of_this_document = |resource: &serde_json::Value| {
+        let resource = resource.as_str().unwrap();
+        resource.contains("${DocumentName}") || resource.ends_with(":automation-execution/*")
+    };
+    assert!(
+        start["Resource"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(of_this_document)
+    );
+    assert_eq!(pass["Action"], "iam:PassRole");
+    assert_eq!(pass["Resource"], "Role.Arn");
+    let to = &pass["Condition"]["StringEquals"]["iam:PassedToService"];
+    assert_eq!(to, "ssm.amazonaws.com");
 }
 
 /// A role that may change roles may give itself more.

@@ -7,9 +7,14 @@ use crate::baseline::descriptor::Need;
 use crate::baseline::reader::did_you_mean;
 use crate::baseline::template::Template;
 use crate::baseline::words::Words;
-use crate::baseline::{ExistingRecorders, WantedStack, WantedStackSet};
+use crate::baseline::{
+    ExistingRecorders, WantedStack, WantedStackSet, makes_recorder, needs_recorder,
+};
 use crate::change::{Address, OWNERSHIP_TAG, Place, Text};
 use crate::plan::{Region, StackId, StackName, Tags};
+
+/// How many stack sets one may come after (AutoDeployment in CloudFormation's API reference).
+const MAX_DEPENDENCIES: usize = 10;
 
 impl Expansion<'_> {
     pub(super) fn stacks(&mut self, baseline: &Chosen<'_>) {
@@ -98,6 +103,17 @@ impl Expansion<'_> {
                 except: self.plan.ous_without(baseline.name),
                 existing_stacks,
                 existing_recorders: existing,
+                depends_on: set
+                    .needs
+                    .iter()
+                    .filter_map(|need| match need {
+                        Need::StackSet(name) => Some(name.clone()),
+                        Need::TrustedAccess(_)
+                        | Need::ServiceLinkedRole(_)
+                        | Need::DelegatedAdministrator(_)
+                        | Need::Stack(_) => None,
+                    })
+                    .collect(),
                 needs,
             };
             self.wanted.stack_sets_access = true;
@@ -199,20 +215,62 @@ impl Expansion<'_> {
                 },
                 // Which stages there are in the end is the rollout's, one more than it names where
                 // it has no `*`; one that is not to be changed holds nobody up.
-                Need::StackSet(name) => {
-                    let stages = u16::try_from(self.plan.rollout.stages.len()).unwrap_or(u16::MAX);
-                    for kind in [
-                        Address::Rollout,
-                        Address::RolloutUpdate,
-                        Address::RolloutRepair,
-                    ] {
-                        addresses
-                            .extend((1..=stages.saturating_add(1)).map(|n| kind(name.clone(), n)));
-                    }
-                }
+                Need::StackSet(name) => addresses.extend(self.rollouts(name)),
             }
         }
         addresses
+    }
+
+    /// Everything that brings a stack set's stacks to accounts.
+    fn rollouts(&self, name: &StackName) -> BTreeSet<Address> {
+        let stages = u16::try_from(self.plan.rollout.stages.len()).unwrap_or(u16::MAX);
+        let kinds = [
+            Address::Rollout,
+            Address::RolloutUpdate,
+            Address::RolloutRepair,
+        ];
+        let all = kinds
+            .into_iter()
+            .flat_map(|kind| (1..=stages.saturating_add(1)).map(move |n| kind(name.clone(), n)));
+        all.collect()
+    }
+
+    /// Rules of AWS Config come to an account after its recorder, whatever the descriptors say.
+    pub(super) fn recorders_before_rules(&mut self) {
+        let sets = &self.wanted.stack_sets;
+        let recorders: Vec<StackName> = sets
+            .iter()
+            .filter(|(_, set)| makes_recorder(&set.template))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let rollouts: Vec<BTreeSet<Address>> =
+            recorders.iter().map(|name| self.rollouts(name)).collect();
+        for set in self.wanted.stack_sets.values_mut() {
+            if needs_recorder(&set.template) && !makes_recorder(&set.template) {
+                set.depends_on.extend(recorders.iter().cloned());
+                set.needs.extend(rollouts.iter().flatten().cloned());
+            }
+        }
+    }
+
+    /// A stack set may come after ten others (StackSets' quotas: "Maximum dependencies per StackSet").
+    pub(super) fn no_more_than_ten_dependencies(&mut self, chosen: &[Chosen<'_>]) {
+        for baseline in chosen {
+            let sets = baseline.descriptor.stack_sets.iter();
+            for name in sets.map(|set| &set.name) {
+                let number = self
+                    .wanted
+                    .stack_sets
+                    .get(name)
+                    .map_or(0, |set| set.depends_on.len());
+                if number > MAX_DEPENDENCIES {
+                    let message = format!(
+                        "the stack set `{name}` comes after {number} others; AWS takes {MAX_DEPENDENCIES}"
+                    );
+                    self.problem(baseline, message, None);
+                }
+            }
+        }
     }
 }
 

@@ -327,6 +327,7 @@ impl Run<'_> {
                 true => summary::AS_PLANNED,
                 false => "",
             },
+            left: found.preview.blocked.len(),
             timeline: Some(&timeline),
             next: &|done| match done.is_success() {
                 true => Vec::new(),

@@ -172,6 +172,7 @@ impl Closing<'_> {
                 expected: None,
                 speed: None,
                 claim: "",
+                left: 0,
                 timeline: None,
                 next: &|done| match done.is_success() {
                     true => Vec::new(),

@@ -1,16 +1,16 @@
 //! Instances that are not there: of a set that is brought up, of accounts that lack them, and of accounts that join.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::Imports;
 use super::instances::{self, Instances};
 use super::{Reach, Set};
 use crate::change::{Act, Address, Text, Verb};
 use crate::diff::account::prepare;
-use crate::diff::context::{account, marked};
+use crate::diff::context::{Standing, account, marked};
 use crate::diff::findings::{Findings, set, tag_fields};
 use crate::diff::recorder::Met;
-use crate::plan::{AccountKey, OuPath, Region};
+use crate::plan::{AccountKey, OuPath, Region, StackName};
 
 impl<'a, 'c> Set<'a, 'c> {
     /// The set and all its stages, where nothing is there yet.
@@ -44,7 +44,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 except: except.clone(),
                 regions: self.wanted.regions.clone(),
                 expect,
-                leaving: BTreeSet::new(),
+                leaving: BTreeMap::new(),
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
             let mut address = self.rollout(number);
@@ -95,7 +95,7 @@ impl<'a, 'c> Set<'a, 'c> {
             except: vec![],
             regions,
             expect: vec![key],
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         };
         let address = Address::RolloutTo(self.name.clone(), key.clone());
         let reason = "what is there already leaves only these Regions";
@@ -119,6 +119,8 @@ impl<'a, 'c> Set<'a, 'c> {
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
         }
+        needs.extend(self.passing(found, &reach.ous));
+        needs.extend(self.earlier_stacks(&reach.expect));
         // Removed as late as can be, and only if what comes in its place can come.
         let mut removals = BTreeSet::new();
         for key in &reach.expect {
@@ -128,6 +130,11 @@ impl<'a, 'c> Set<'a, 'c> {
         needs.extend(removals);
         let mut wave = self.wave(reach);
         let mut fields = Self::wave_fields(reach);
+        if !reach.leaving.is_empty() {
+            let keys: Vec<String> = reach.leaving.keys().map(ToString::to_string).collect();
+            let accounts = keys.join(", ");
+            fields.push(set("after AWS has deleted their former stacks", accounts));
+        }
         if reach.only.is_empty() {
             for stranger in met.strangers_in(&reach.ous) {
                 wave.except.push(Text::literal(stranger.as_str()));
@@ -147,6 +154,34 @@ impl<'a, 'c> Set<'a, 'c> {
         found
             .change(address.clone(), Verb::Create, reason, fields, act)
             .extend(needs);
+    }
+
+    /// What brings these accounts the stacks of the sets after which this one comes.
+    fn earlier_stacks(&self, keys: &[&AccountKey]) -> BTreeSet<Address> {
+        let sets: Vec<_> = self.before_it().collect();
+        let each = keys.iter().flat_map(|key| {
+            let to = |name: &&StackName| Address::RolloutTo((*name).clone(), (*key).clone());
+            sets.iter().map(to).collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    /// The moves of accounts that lie in these OUs and are to lie elsewhere: a target that is new would give them
+    /// stacks, and take them away again as soon as they move.
+    fn passing(&self, found: &Findings, ous: &[&OuPath]) -> BTreeSet<Address> {
+        let paths = self.ctx.ous.as_ref().ok().map(|ous| &ous.paths);
+        let lies_there = |key: &AccountKey| {
+            let Standing::Present(facts) = self.ctx.standing(key) else {
+                return false;
+            };
+            let path = paths.and_then(|paths| paths.get(facts.parent.as_str()));
+            path.is_some_and(|path| ous.iter().any(|ou| ou.contains(path)))
+        };
+        let moves = found.changes.keys().filter(|address| match address {
+            Address::Placement(key) => lies_there(key),
+            _ => false,
+        });
+        moves.cloned().collect()
     }
 
     /// Instances that are not there: of stages whose OUs are no targets yet, of accounts that lost
@@ -196,13 +231,14 @@ impl<'a, 'c> Set<'a, 'c> {
                 except: vec![],
                 regions: self.wanted.regions.clone(),
                 expect: keys.to_vec(),
-                leaving: leaving.clone(),
+                leaving: BTreeMap::from([(*key, leaving.clone())]),
             };
             prepare(self.ctx, found, key, "it is to get stack instances");
             let mut needs = self.base_needs();
             needs.extend(after.iter().cloned());
             needs.insert(Address::Access((*key).clone()));
             needs.insert(Address::Placement((*key).clone()));
+            needs.extend(self.earlier_stacks(&keys));
             // Auto-deployment begins with the move, so what stands in its way goes before that; and only if the
             // account can be moved.
             let move_there = Address::Placement((*key).clone());

@@ -193,7 +193,7 @@ impl Import {
             except: vec![],
             regions: self.stacks.keys().cloned().collect(),
             expect: vec![key],
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         };
         prepare(set.ctx, found, key, "a stack of it is to be imported");
         let (verb, reason) = if self.only_parameters {
@@ -345,7 +345,7 @@ fn stack(
         let after = set.wanted.template.as_str();
         fields.push(becomes(&format!("template in {region}"), template, after));
     }
-    let differ = parameters(&set.wanted.parameters, &facts.parameters, &found.bindings);
+    let differ = parameters(&set.wanted.parameters, &facts.parameters, &found.lasting());
     fields.extend(differ.into_iter().map(|field| FieldChange {
         field: format!("{} in {region}", field.field),
         ..field

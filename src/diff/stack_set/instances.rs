@@ -38,6 +38,12 @@ pub(super) struct Instances<'a> {
     /// Accounts that are created in, or moved to, OUs that are targets already.
     /// With the targets that do not reach them any more.
     pub(super) joining: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
+    /// Accounts that go to, or lie in, OUs that are no targets yet and have instances through targets that do not
+    /// reach them there, with these targets: AWS takes the instances away, now or soon.
+    leaving: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
+    /// Accounts that are yet to move and have instances through targets that they leave, with these. AWS takes the
+    /// instances away, but only while auto-deployment is on.
+    pub(super) moving: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
     /// Accounts of the plan that are to have no instances and have some, with the Regions.
     pub(super) leftover: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     /// Every account of each stage that is to have instances.
@@ -75,6 +81,8 @@ impl<'a> Instances<'a> {
             failed: BTreeSet::new(),
             inoperable: BTreeMap::new(),
             joining: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            moving: BTreeMap::new(),
             leftover: BTreeMap::new(),
             expected: BTreeMap::new(),
             having: BTreeSet::new(),
@@ -115,8 +123,8 @@ impl<'a> Instances<'a> {
                 there.new_targets.insert(number, new);
             }
         }
-        there.look_at_all(ctx, stages, wanted, have);
         there.look_for_leftovers(ctx, &tree, have);
+        there.look_at_all(ctx, stages, wanted, have);
         let wanted_targets: BTreeSet<&str> = stages
             .by_number
             .values()
@@ -199,16 +207,21 @@ impl<'a> Instances<'a> {
             Some(planned) => tree.leaving(ctx, &planned.ou),
             None => BTreeSet::new(),
         };
-        let stale = !moves
-            && wanted.regions.iter().any(|region| {
-                let at = AccountRegion {
-                    account: facts.id.clone(),
-                    region: region.clone(),
-                };
-                let through = have.get(&at).and_then(|instance| instance.ou.as_ref());
-                through.is_some_and(|ou| leaving.contains(ou))
-            });
-        if (crossing != Crossing::No || stale) && !awaited {
+        let left_through = wanted.regions.iter().any(|region| {
+            let at = AccountRegion {
+                account: facts.id.clone(),
+                region: region.clone(),
+            };
+            let through = have.get(&at).and_then(|instance| instance.ou.as_ref());
+            through.is_some_and(|ou| leaving.contains(ou))
+        });
+        let stale = !moves && left_through;
+        if moves && left_through {
+            self.moving.insert(key, leaving.clone());
+        }
+        if awaited && left_through {
+            self.leaving.insert(key, leaving);
+        } else if (crossing != Crossing::No || stale) && !awaited {
             self.joining.insert(key, leaving);
         }
         // On a move between targets AWS takes the instances away, and those of an OU that is no
@@ -272,8 +285,25 @@ impl<'a> Instances<'a> {
             if usable && !reached {
                 let regions = self.leftover.entry(key).or_default();
                 regions.insert(at.region.clone());
+                let here = ctx
+                    .account_facts(&at.account)
+                    .map(|facts| facts.parent.as_str());
+                if ctx.parent_id(&planned.ou) != here {
+                    self.moving.insert(key, tree.leaving(ctx, &planned.ou));
+                }
             }
         }
+    }
+
+    /// Whether an instance came through a target that its account leaves or has left.
+    fn is_former(&self, ctx: &Context<'_>, at: &AccountRegion, instance: &InstanceFacts) -> bool {
+        let Some(key) = ctx.keys.get(&at.account) else {
+            return false;
+        };
+        let left = [&self.joining, &self.leaving, &self.moving];
+        let mut targets = left.into_iter().filter_map(|accounts| accounts.get(key));
+        let through = instance.ou.as_ref();
+        through.is_some_and(|ou| targets.any(|targets| targets.contains(ou)))
     }
 
     /// What instances say whoever's they are.
@@ -294,6 +324,10 @@ impl<'a> Instances<'a> {
         for (at, instance) in have {
             if !wanted.regions.contains(&at.region) {
                 self.other_regions.insert(at.region.clone());
+                continue;
+            }
+            // What AWS is to take away is nothing that an operation finds.
+            if self.is_former(ctx, at, instance) {
                 continue;
             }
             let stage = *stage_of.entry(&at.account).or_insert_with(|| {
@@ -350,7 +384,7 @@ impl<'a> Instances<'a> {
                             except: vec![],
                             regions,
                             expect: having,
-                            leaving: BTreeSet::new(),
+                            leaving: BTreeMap::new(),
                         },
                     ));
                 }
@@ -367,7 +401,7 @@ impl<'a> Instances<'a> {
                     except: vec![],
                     regions,
                     expect: outdated,
-                    leaving: BTreeSet::new(),
+                    leaving: BTreeMap::new(),
                 };
                 updates.push((number, reach));
             }
@@ -397,11 +431,15 @@ impl<'a> Instances<'a> {
                     above.is_some_and(|above| ous.contains(above))
                         && !self.joining.contains_key(key)
                 };
-                let (except, expect) = all
+                let (except, expect): (Vec<_>, Vec<&AccountKey>) = all
                     .iter()
                     .copied()
                     .filter(reached)
                     .partition(|key| self.left_out.contains(key));
+                let leaving = expect
+                    .iter()
+                    .filter_map(|key| Some((*key, self.leaving.get(key)?.clone())))
+                    .collect();
                 creations.push((
                     number,
                     Reach {
@@ -409,7 +447,7 @@ impl<'a> Instances<'a> {
                         except,
                         regions: wanted.regions.clone(),
                         expect,
-                        leaving: BTreeSet::new(),
+                        leaving,
                         ous,
                     },
                     true,
@@ -428,7 +466,7 @@ impl<'a> Instances<'a> {
                         except: vec![],
                         regions: regions.cloned().collect(),
                         expect: lacking,
-                        leaving: BTreeSet::new(),
+                        leaving: BTreeMap::new(),
                     },
                     false,
                 ));

@@ -23,12 +23,17 @@ use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::findings::{Findings, becomes, set};
 use super::recorder::{Brought, Met};
-use super::stack::merged;
+use super::stack::{cannot_rename, merged};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
-use crate::change::{Act, Address, FieldChange, StackSetAct, Successor, Verb, Wave};
-use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts};
+use crate::change::{
+    Act, Address, Attribute, Bindings, FieldChange, Leaving, StackSetAct, Successor, Text, Verb,
+    Wave,
+};
+use crate::inventory::{
+    AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, stack_set_arn,
+};
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
@@ -44,6 +49,17 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             return;
         }
     };
+    let home = AccountRegion {
+        account: ctx.plan.organization.management_account.clone(),
+        region: ctx.plan.organization.home_region.clone(),
+    };
+    for (name, wanted) in &ctx.wanted.stack_sets {
+        if let Some(facts) = have.get(&wanted.full_name) {
+            let arn = stack_set_arn(&home, &facts.id);
+            let address = Address::StackSet(name.clone());
+            found.bindings.bind(address, Attribute::Arn, arn);
+        }
+    }
     for (name, wanted) in &ctx.wanted.stack_sets {
         let stages =
             Stages::of(ctx.plan, &wanted.except).without(|path| governed.contains_key(path));
@@ -105,7 +121,8 @@ struct Reach<'a> {
     except: Vec<&'a AccountKey>,
     regions: BTreeSet<Region>,
     expect: Vec<&'a AccountKey>,
-    leaving: BTreeSet<OuId>,
+    /// Those of them that leave targets, with these.
+    leaving: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
 }
 
 impl<'a, 'c> Set<'a, 'c> {
@@ -168,7 +185,32 @@ impl<'a, 'c> Set<'a, 'c> {
             capabilities: self.wanted.capabilities.clone(),
             tags,
             auto_deployment: self.auto_deployment(true),
+            depends_on: self.before_it().map(Self::arn).collect(),
         }
+    }
+
+    /// The stack sets of the plan after which this one comes.
+    fn before_it(&self) -> impl Iterator<Item = &'a StackName> {
+        let sets = &self.ctx.wanted.stack_sets;
+        let named = self.wanted.depends_on.iter();
+        named.filter(move |name| sets.contains_key(*name) && *name != self.name)
+    }
+
+    /// The ARN of a stack set of the plan.
+    fn arn(name: &StackName) -> Text {
+        Text::reference(Address::StackSet(name.clone()), Attribute::Arn)
+    }
+
+    /// The ARNs of all after which auto-deployment is to come: those of the plan, and what is there by somebody
+    /// else's hand, because the list is replaced.
+    fn depends_on(&self, facts: &StackSetFacts, bindings: &Bindings) -> Vec<Text> {
+        let own: BTreeSet<String> = self
+            .before_it()
+            .filter_map(|name| Self::arn(name).value(bindings).ok())
+            .collect();
+        let others = facts.depends_on.difference(&own);
+        let others = others.map(|arn| Text::literal(arn.as_str()));
+        self.before_it().map(Self::arn).chain(others).collect()
     }
 
     fn wave(&self, reach: &Reach<'_>) -> Wave {
@@ -181,8 +223,18 @@ impl<'a, 'c> Set<'a, 'c> {
             max_concurrent: self.ctx.plan.rollout.max_concurrent,
             failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
             expect: accounts(&reach.expect),
-            leaving: reach.leaving.clone(),
+            leaving: Self::leaving(&reach.leaving),
         }
+    }
+
+    fn leaving(accounts: &BTreeMap<&AccountKey, BTreeSet<OuId>>) -> Vec<Leaving> {
+        accounts
+            .iter()
+            .map(|(key, targets)| Leaving {
+                account: account(key),
+                targets: targets.clone(),
+            })
+            .collect()
     }
 
     /// What every operation on instances waits for besides its own stage order.
@@ -239,6 +291,12 @@ impl<'a, 'c> Set<'a, 'c> {
         for (key, regions) in imports.places() {
             there.import_again(key, regions);
         }
+        if !have.is_empty()
+            && let Some((said, hint)) = self.cannot_rename(found, facts)
+        {
+            found.state(self.address(), said, Some(hint));
+            return;
+        }
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
         let auto = facts.auto_deployment;
@@ -251,9 +309,21 @@ impl<'a, 'c> Set<'a, 'c> {
         let hold = !held && !fields.is_empty() && updates.len() > 1;
         let release = hold || held;
 
-        self.settings(found, facts, retain || release);
+        let moving = &there.moving;
+        self.settings(found, facts, retain || release, release);
         if hold {
-            self.toggle(found, false, "a staged update begins", &self.base_needs());
+            // While auto-deployment is off AWS takes nothing away from an account that moves, not even later.
+            let mut needs = self.base_needs();
+            needs.extend(placements(moving.iter().map(|(key, _)| *key)));
+            let leaving = Self::leaving(moving);
+            self.toggle(
+                found,
+                facts,
+                false,
+                leaving,
+                "a staged update begins",
+                &needs,
+            );
         }
         let act = self.act(merged(tags, &facts.tags));
         let mut needs = self.base_needs();
@@ -285,14 +355,35 @@ impl<'a, 'c> Set<'a, 'c> {
             };
             let mut needs = self.base_needs();
             needs.extend(after.iter().cloned());
-            self.toggle(found, true, reason, &needs);
-            after.push(Address::RolloutRelease(self.name.clone()));
+            self.toggle(found, facts, true, Vec::new(), reason, &needs);
+            let release = Address::RolloutRelease(self.name.clone());
+            // A set that comes after others, which may wait for moves, would wait for itself.
+            if held && self.wanted.depends_on.is_empty() {
+                for key in moving.keys() {
+                    let placement = Address::Placement((*key).clone());
+                    if let Some(change) = found.changes.get_mut(&placement) {
+                        change.needs.insert(release.clone());
+                    }
+                }
+            }
+            after.push(release);
         }
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
         self.complete(found, &there, &met, &imports, after);
         self.report_strays(found, facts, &there);
+    }
+
+    /// See [`super::stack::cannot_rename`].
+    fn cannot_rename(&self, found: &Findings, facts: &StackSetFacts) -> Option<(String, String)> {
+        let known = found.lasting();
+        let next = self.wanted.parameters.iter();
+        let next = next.map(|(name, value)| (name.clone(), value.value(&known).ok()));
+        cannot_rename(
+            (&facts.template, &facts.parameters),
+            (&self.wanted.template, &next.collect()),
+        )
     }
 
     fn successor(&self) -> Successor {
@@ -314,9 +405,9 @@ impl<'a, 'c> Set<'a, 'c> {
             except: vec![],
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         };
-        let placed: Vec<Address> = placements(&reach.only).collect();
+        let placed: Vec<Address> = placements(reach.only.iter().copied()).collect();
         let act = Act::ForgetStackInstances {
             name: self.wanted.full_name.clone(),
             wave: self.wave(&reach),
@@ -396,14 +487,14 @@ impl Reach<'_> {
             except: vec![],
             regions: BTreeSet::new(),
             expect: vec![],
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         }
     }
 }
 
 /// Accounts that move are found through the OU that they move to.
-fn placements(keys: &[&AccountKey]) -> impl Iterator<Item = Address> {
-    keys.iter().map(|key| Address::Placement((*key).clone()))
+fn placements<'k>(keys: impl IntoIterator<Item = &'k AccountKey>) -> impl Iterator<Item = Address> {
+    keys.into_iter().map(|key| Address::Placement(key.clone()))
 }
 
 /// Stack sets under the prefix that no baseline of the plan asks for.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Reach, Set, placements};
-use crate::change::{Act, Address, FieldChange, StackSetAct, Verb};
+use crate::change::{Act, Address, FieldChange, Leaving, StackSetAct, Verb};
 use crate::diff::document::same_template;
-use crate::diff::findings::{Findings, becomes, missing_tags};
+use crate::diff::findings::{Findings, becomes, missing_tags, set};
 use crate::diff::stack::parameters;
 use crate::inventory::StackSetFacts;
-use crate::plan::Tags;
+use crate::plan::{StackName, Tags};
 
 impl Set<'_, '_> {
     /// What an update of template, parameters and tags would change.
@@ -24,7 +24,7 @@ impl Set<'_, '_> {
             fields.push(becomes("template", &facts.template, after));
         }
         let wanted = &self.wanted.parameters;
-        fields.extend(parameters(wanted, &facts.parameters, &found.bindings));
+        fields.extend(parameters(wanted, &facts.parameters, &found.lasting()));
         fields.extend(missing_tags(tags, &facts.tags).1);
         if !self.wanted.capabilities.is_subset(&facts.capabilities) {
             let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
@@ -40,8 +40,22 @@ impl Set<'_, '_> {
         found: &mut Findings,
         facts: &StackSetFacts,
         retain_is_right: bool,
+        released_later: bool,
     ) {
         let mut fields = Vec::new();
+        let before = self.before_it();
+        let lacking: Vec<&StackName> = before
+            .filter(|name| {
+                let arn = Self::arn(name).value(&found.bindings);
+                arn.map_or(true, |arn| !facts.depends_on.contains(&arn))
+            })
+            .collect();
+        let in_order = lacking.is_empty() || released_later;
+        if !in_order {
+            let names = lacking.iter().map(|name| name.to_string());
+            let names = names.collect::<Vec<_>>().join(", ");
+            fields.push(set("auto-deployment comes after", names));
+        }
         if !facts.managed_execution {
             fields.push(becomes("managed execution", "off", "on"));
         }
@@ -61,7 +75,9 @@ impl Set<'_, '_> {
         }
         let act = Act::UpdateStackSetSettings {
             name: self.wanted.full_name.clone(),
-            auto_deployment: (!retain_is_right).then(|| self.auto_deployment(true)),
+            auto_deployment: (!(retain_is_right && in_order)).then(|| self.auto_deployment(true)),
+            depends_on: self.depends_on(facts, &found.bindings),
+            leaving: Vec::new(),
             managed_execution: (!facts.managed_execution).then_some(true),
         };
         found
@@ -78,7 +94,9 @@ impl Set<'_, '_> {
     pub(super) fn toggle(
         &self,
         found: &mut Findings,
+        facts: &StackSetFacts,
         on: bool,
+        leaving: Vec<Leaving>,
         reason: &str,
         needs: &BTreeSet<Address>,
     ) {
@@ -90,6 +108,11 @@ impl Set<'_, '_> {
         let act = Act::UpdateStackSetSettings {
             name: self.wanted.full_name.clone(),
             auto_deployment: Some(self.auto_deployment(on)),
+            depends_on: match on {
+                true => self.depends_on(facts, &found.bindings),
+                false => Vec::new(),
+            },
+            leaving,
             managed_execution: None,
         };
         let fields = vec![becomes("auto-deployment", before, after)];
@@ -120,7 +143,7 @@ impl Set<'_, '_> {
         };
         let own = found.change(address.clone(), Verb::Update, reason, fields, act);
         own.extend(needs.iter().cloned());
-        own.extend(placements(&reach.expect));
+        own.extend(placements(reach.expect.iter().copied()));
         address
     }
 }

@@ -167,6 +167,7 @@ pub(super) fn recorder() -> WantedStackSet {
         except: BTreeSet::new(),
         existing_stacks: BTreeSet::new(),
         existing_recorders: ExistingRecorders::Keep,
+        depends_on: BTreeSet::new(),
         needs: BTreeSet::new(),
     }
 }

@@ -62,6 +62,7 @@ impl Simulation {
                     tags: act.tags.clone(),
                     service_managed: true,
                     auto_deployment: Some(act.auto_deployment),
+                    depends_on: act.depends_on.iter().map(|arn| self.value(arn)).collect(),
                     managed_execution: true,
                     targets: BTreeSet::new(),
                     instances: Seen::Known(BTreeMap::new()),
@@ -72,10 +73,17 @@ impl Simulation {
             Act::UpdateStackSetSettings {
                 name,
                 auto_deployment,
+                depends_on,
+                leaving: _,
                 managed_execution,
             } => {
+                let depends_on: BTreeSet<String> =
+                    depends_on.iter().map(|arn| self.value(arn)).collect();
                 let facts = self.set(name);
                 facts.auto_deployment = auto_deployment.or(facts.auto_deployment);
+                if auto_deployment.is_some_and(|auto| auto.enabled) {
+                    facts.depends_on = depends_on;
+                }
                 facts.managed_execution = managed_execution.unwrap_or(facts.managed_execution);
             }
             Act::UpdateStackInstances { set, wave } => {

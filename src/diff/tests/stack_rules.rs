@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::samples::*;
-use super::simulate::{current, known};
-use crate::change::{Act, Address, OWNERSHIP_TAG, Verb, Wave};
+use super::simulate::{current, empty, known};
+use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Text, Verb, Wave};
 use crate::diff::{Because, Diff, Scoped, diff, scope};
 use crate::inventory::*;
 use crate::plan::*;
@@ -514,4 +514,126 @@ fn a_self_managed_set_of_the_name_is_not_touched() {
     let found = diff(&plan(), &newer(), &inventory, &KEEP);
     assert_eq!(found.changes, vec![]);
     assert!(matches!(found.blocked[0].because, Because::State { .. }));
+}
+
+/// A second stack set whose stacks need those of the recorder's.
+fn with_rules() -> crate::baseline::Wanted {
+    let mut wanted = wanted();
+    let mut rules = recorder();
+    rules.full_name = "orgstrap-rules".to_owned();
+    rules.depends_on = BTreeSet::from([name("config-recorder")]);
+    wanted.stack_sets.insert(name("rules"), rules);
+    wanted
+}
+
+#[test]
+fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
+    let recorder = Address::StackSet(name("config-recorder"));
+    let arn = Text::reference(recorder.clone(), Attribute::Arn);
+    // Both are new: the ARN is known once the other is made.
+    let found = diff(&plan(), &with_rules(), &empty(), &CREATE);
+    let new = change(&found, "stack set rules");
+    let Act::CreateStackSet(act) = &new.act else {
+        panic!("{new:?}")
+    };
+    assert_eq!(act.depends_on, [arn.clone()]);
+    assert!(new.all_needs().contains(&recorder));
+
+    // Both are there, and somebody has named a third.
+    let mut inventory = settled();
+    let mut rules = set_of(&mut inventory).clone();
+    rules.name = "orgstrap-rules".to_owned();
+    rules.depends_on = BTreeSet::from(["arn:theirs".to_owned()]);
+    let sets = known(&mut inventory.stack_sets);
+    sets.insert(rules.name.clone(), rules);
+    let found = diff(&plan(), &with_rules(), &inventory, &KEEP);
+    assert_eq!(addresses(&found), ["stack set rules"]);
+    let changed = &found.changes[0];
+    assert_eq!(
+        fields(changed),
+        ["auto-deployment comes after: - -> config-recorder"]
+    );
+    let Act::UpdateStackSetSettings { depends_on, .. } = &changed.act else {
+        panic!("{changed:?}")
+    };
+    assert_eq!(*depends_on, [arn, Text::literal("arn:theirs")]);
+
+    let own = found
+        .bindings
+        .get(&recorder, &Attribute::Arn)
+        .unwrap()
+        .to_owned();
+    let rules = known(&mut inventory.stack_sets)
+        .get_mut("orgstrap-rules")
+        .unwrap();
+    rules.depends_on.insert(own);
+    let found = diff(&plan(), &with_rules(), &inventory, &KEEP);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+}
+
+/// The same with the target through which each instance came.
+fn settled_through_targets() -> Inventory {
+    let mut inventory = settled();
+    let accounts = inventory.accounts.known().unwrap().clone();
+    let ous = inventory.ous.known().unwrap().clone();
+    let set = set_of(&mut inventory);
+    let targets = set.targets.clone();
+    for (at, instance) in known(&mut set.instances) {
+        let mut here = Some(accounts[&at.account].parent.clone());
+        while let Some(id) = here.clone().filter(|id| !targets.contains(id)) {
+            here = ous.get(&id).map(|ou| ou.parent.clone());
+        }
+        instance.ou = here;
+    }
+    inventory
+}
+
+/// AWS takes away what the account has through its former OU, which no one told it to keep.
+#[test]
+fn a_rollout_to_an_ou_that_is_no_target_yet_waits_for_the_stacks_of_the_former_one() {
+    let mut plan = plan();
+    plan.ous.insert(path("Labs"), Ou::default());
+    plan.accounts.get_mut(&key("play")).unwrap().ou = path("Labs");
+    let found = diff(&plan, &wanted(), &settled_through_targets(), &KEEP);
+    let wave = wave(&found, "rollout of config-recorder, stage 3");
+    let [leaving] = wave.leaving.as_slice() else {
+        panic!("{wave:?}")
+    };
+    assert_eq!(vec![leaving.account.clone()], ids(&["play"]));
+    let sandbox = settled();
+    let ous = sandbox.ous.known().unwrap();
+    let sandbox = ous.values().find(|ou| ou.path == path("Sandbox")).unwrap();
+    assert!(leaving.targets.contains(&sandbox.id), "{leaving:?}");
+}
+
+/// While auto-deployment is off AWS takes nothing away from an account that moves, and never does.
+#[test]
+fn nobody_leaves_a_target_while_auto_deployment_is_held() {
+    let mut plan = plan();
+    plan.accounts.get_mut(&key("play")).unwrap().ou = path("Workloads/Dev");
+    let found = diff(&plan, &newer(), &settled_through_targets(), &KEEP);
+    let moved = Address::Placement(key("play"));
+    let hold = found
+        .changes
+        .iter()
+        .find(|change| change.address == Address::RolloutHold(name("config-recorder")))
+        .unwrap();
+    assert!(hold.needs.contains(&moved), "{:?}", hold.needs);
+    let Act::UpdateStackSetSettings { leaving, .. } = &hold.act else {
+        panic!("{hold:?}")
+    };
+    let accounts: Vec<Text> = leaving.iter().map(|one| one.account.clone()).collect();
+    assert_eq!(accounts, ids(&["play"]));
+
+    // A run that was killed left it held: it goes on before anybody moves.
+    let mut inventory = settled_through_targets();
+    set_of(&mut inventory)
+        .auto_deployment
+        .as_mut()
+        .unwrap()
+        .enabled = false;
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let release = Address::RolloutRelease(name("config-recorder"));
+    let moved = change(&found, "placement of account play");
+    assert!(moved.needs.contains(&release), "{:?}", moved.needs);
 }

@@ -72,6 +72,7 @@ fn saved() -> SavedInventory {
         tags: Default::default(),
         service_managed: true,
         auto_deployment: None,
+        depends_on: BTreeSet::new(),
         managed_execution: true,
         targets: ["ou-2".to_owned()].into(),
         instances: Seen::Known([(place("333333333333"), instance)].into()),

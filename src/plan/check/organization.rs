@@ -214,13 +214,15 @@ fn governed_regions(
         let Some(region) = region(cx, text) else {
             continue;
         };
-        if regions::known(text).is_some_and(|known| known.opt_in) {
+        let turned_on = cx.file.preparation.opt_in_regions.iter().flatten();
+        let turned_on = turned_on.map(|text| &***text).any(|name| name == &***text);
+        if regions::known(text).is_some_and(|known| known.opt_in) && !turned_on {
             cx.say(
                 cx.warning(
                     text,
                     format!("accounts do not have `{}` until they opt in to it", **text),
                 )
-                .help("orgstrap does not turn Regions on: do so in the management account and in each account, or baselines fail there"),
+                .help("name it in `opt_in_regions` of `[preparation]` too, and orgstrap turns it on in every account; where it is not on, baselines fail"),
             );
         }
         governed.insert(region);

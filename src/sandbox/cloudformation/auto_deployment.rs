@@ -16,6 +16,9 @@ use crate::sandbox::world::{self, World};
 /// How long after a move StackSets notices, in milliseconds.
 const NOTICED_AFTER: i64 = 20_000;
 
+/// How often it looks whether the sets are done that come before another, in milliseconds.
+const LOOKS_AGAIN_AFTER: i64 = 5_000;
+
 /// See [`crate::sandbox::hooks::account_moved`].
 pub fn account_moved(
     world: &mut World,
@@ -82,6 +85,25 @@ fn reached(set: &StackSet, chain: &[String]) -> BTreeMap<String, BTreeSet<String
     regions
 }
 
+/// Whether a stack set that comes before this one (`DependsOn`) is at work, or is yet to be for the same account.
+fn waits(world: &World, admin: &str, region: &str, set: &StackSet, account: &str) -> bool {
+    let sets = world
+        .region(admin, region)
+        .map(|r| &r.cloudformation.stack_sets);
+    let mut earlier = sets
+        .into_iter()
+        .flatten()
+        .map(|(_, other)| other)
+        .filter(|other| !other.deleted && set.auto.depends_on.contains(&other.arn(admin, region)));
+    earlier.any(|other| {
+        let awaited = world.due.values().any(|due| {
+            matches!(due, world::Due::CloudFormation(Due::AutoDeploy { set, account: whose, .. })
+                if *set == other.id && whose == account)
+        });
+        awaited || other.running().is_some()
+    })
+}
+
 /// Submits what a move brings: deletions first, then creations. A Region reached through one and the same target before
 /// and after keeps its stack.
 pub fn run(
@@ -97,6 +119,18 @@ pub fn run(
         return;
     };
     if set.deleted || !set.auto.enabled {
+        return;
+    }
+    if waits(world, admin, region, set, account) {
+        let due = Due::AutoDeploy {
+            admin: admin.to_owned(),
+            region: region.to_owned(),
+            set: set_id.to_owned(),
+            account: account.to_owned(),
+            from: from.to_vec(),
+            to: to.to_vec(),
+        };
+        world.after(LOOKS_AGAIN_AFTER, world::Due::CloudFormation(due));
         return;
     }
     let (before, after) = (reached(set, from), reached(set, to));

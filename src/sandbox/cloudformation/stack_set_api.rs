@@ -32,6 +32,25 @@ fn auto_of(call: &Call, before: &AutoDeployment) -> AutoDeployment {
     }
 }
 
+/// Refuses to come after what is no stack set here.
+fn check_depends_on(world: &World, admin: &str, region: &str, call: &Call) -> Result<(), AwsError> {
+    let given = call.get("AutoDeployment").get("DependsOn");
+    let sets = world
+        .region(admin, region)
+        .map(|r| &r.cloudformation.stack_sets);
+    let arns: Vec<String> = sets
+        .into_iter()
+        .flatten()
+        .filter(|(_, set)| !set.deleted)
+        .map(|(_, set)| set.arn(admin, region))
+        .collect();
+    let mut named = given.and_then(Value::as_array).into_iter().flatten();
+    match named.find(|arn| !arns.iter().any(|known| arn.as_str() == Some(known))) {
+        Some(arn) => Err(invalid(format!("StackSet {arn} in DependsOn not found"))),
+        None => Ok(()),
+    }
+}
+
 fn create_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let admin = admin_of(world, call)?;
     let name = call.text("StackSetName").to_owned();
@@ -51,6 +70,7 @@ fn create_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "AutoDeployment can only be specified for stack sets with SERVICE_MANAGED permission model",
         ));
     }
+    check_depends_on(world, &admin, &call.region, call)?;
     let text = body(call)?;
     let template = parse(&text).map_err(|e| invalid(e.0))?;
     let parameters = parameters::settle(
@@ -320,6 +340,7 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "AutoDeployment cannot be changed together with DeploymentTargets or Regions",
         ));
     }
+    check_depends_on(world, &admin, &call.region, call)?;
     if managed(call).is_some_and(|wanted| wanted != set.managed_execution)
         && set.running().is_some()
     {

@@ -416,6 +416,50 @@ fn leaving_every_target_deletes_the_stacks_and_joining_makes_them() {
 }
 
 #[test]
+fn a_set_that_depends_on_another_gives_its_stacks_after_it() {
+    let mut world = world(1);
+    move_account(&mut world, &workload(0), OU_SECURITY);
+    create_set(&mut world, "z-first", json!({}));
+    let described = sets(
+        &mut world,
+        "DescribeStackSet",
+        json!({"StackSetName": "z-first"}),
+    );
+    let arn = described.unwrap()["StackSet"]["StackSetARN"].clone();
+    let after = json!({"AutoDeployment": {"Enabled": true, "RetainStacksOnAccountRemoval": false, "DependsOn": [arn]}});
+    create_set(&mut world, "a-second", after.clone());
+    let nothing = json!({"AutoDeployment": {"Enabled": true, "RetainStacksOnAccountRemoval": false, "DependsOn": ["arn:aws:cloudformation:eu-west-1:111111111111:stackset/none:1"]}});
+    let mut input = json!({"StackSetName": "a-second", "UsePreviousTemplate": true});
+    input["AutoDeployment"] = nothing["AutoDeployment"].clone();
+    assert!(sets(&mut world, "UpdateStackSet", input).is_err());
+    for name in ["a-second", "z-first"] {
+        let input = json!({"StackSetName": name, "DeploymentTargets": {"OrganizationalUnitIds": [OU_WORK]}, "Regions": [HOME]});
+        sets(&mut world, "CreateStackInstances", input).unwrap();
+    }
+    wait(&mut world, 300);
+    move_account(&mut world, &workload(0), OU_PROD);
+    wait(&mut world, 600);
+    let mut newest = |name: &str| {
+        let all = sets(
+            &mut world,
+            "ListStackSetOperations",
+            json!({"StackSetName": name}),
+        );
+        all.unwrap()["Summaries"][0].clone()
+    };
+    let (first, second) = (newest("z-first"), newest("a-second"));
+    assert_eq!(
+        (first["Action"].as_str(), second["Action"].as_str()),
+        (Some("CREATE"), Some("CREATE"))
+    );
+    let (ended, begun) = (&first["EndTimestamp"], &second["CreationTimestamp"]);
+    assert!(
+        ended.as_f64() <= begun.as_f64() && ended.as_str() <= begun.as_str(),
+        "{ended} {begun}"
+    );
+}
+
+#[test]
 fn leaving_with_retention_orphans_the_stacks() {
     let mut world = world(1);
     create_set(

@@ -68,6 +68,7 @@ pub(super) const KINDS: &[Kind] = &[
         name: "AWS::SSM::Association",
         properties: &[
             "ApplyOnlyAtCronInterval",
+            "AssociationDispatchAssumeRole",
             "AssociationName",
             "AutomationTargetParameterName",
             "CalendarNames",
@@ -192,6 +193,7 @@ fn read_association(maker: &Maker<'_>, id: &str, declared: &Props) -> Option<Pro
     let mut props = live(json!({
         "Name": association.document, "AssociationName": association.name,
         "Parameters": association.parameters, "ScheduleExpression": association.schedule,
+        "AssociationDispatchAssumeRole": association.dispatch_role,
     }));
     let rest = [
         "ApplyOnlyAtCronInterval",

@@ -1,0 +1,310 @@
+//! What an update of a stack makes anew, by its templates and parameters alone: which outputs it may change, and
+//! whether it asks for a second of what an account holds once.
+//!
+//! An output is safe where neither its own text changes nor anything that it refers to: no parameter, no condition,
+//! and no resource that CloudFormation makes anew. A resource is made anew where a property changes that only its
+//! creation sets; of types that are not in the table any change counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use saphyr::{LoadableYamlNode, Yaml};
+
+use super::template::{check_depth, entries, section, untag};
+
+/// Types whose outputs baselines pass on, with the properties whose change replaces the resource, so that its name,
+/// ARN and other attributes change (CloudFormation's template reference, "Update requires: Replacement").
+const REPLACED_BY: &[(&str, &[&str])] = &[
+    ("AWS::CloudTrail::Trail", &["TrailName"]),
+    (
+        "AWS::Config::ConfigurationAggregator",
+        &["ConfigurationAggregatorName"],
+    ),
+    ("AWS::Config::ConfigurationRecorder", &["Name"]),
+    ("AWS::Config::DeliveryChannel", &["Name"]),
+    (
+        "AWS::DynamoDB::Table",
+        &["TableName", "LocalSecondaryIndexes"],
+    ),
+    (
+        "AWS::IAM::ManagedPolicy",
+        &["ManagedPolicyName", "Path", "Description"],
+    ),
+    ("AWS::IAM::Role", &["RoleName", "Path"]),
+    ("AWS::KMS::Alias", &["AliasName"]),
+    ("AWS::KMS::Key", &["KeySpec", "KeyUsage", "MultiRegion"]),
+    ("AWS::Logs::LogGroup", &["LogGroupName"]),
+    ("AWS::S3::Bucket", &["BucketName", "ObjectLockEnabled"]),
+    ("AWS::SNS::Topic", &["TopicName", "FifoTopic"]),
+    ("AWS::SQS::Queue", &["QueueName", "FifoQueue"]),
+];
+
+/// Types of which an account holds one in a Region, so that none can be made beside one that is there.
+const SINGLETONS: &[&str] = &[
+    "AWS::Config::ConfigurationRecorder",
+    "AWS::Config::DeliveryChannel",
+];
+
+/// A template, and its parameters as a stack has them.
+type Before<'a> = (&'a str, &'a BTreeMap<String, String>);
+/// A template, and its parameters as a stack is to have them: `None` where one is not known before the run.
+type After<'a> = (&'a str, &'a BTreeMap<String, Option<String>>);
+
+/// The resources of which an account holds one in a Region and that an update from `before` to `after` makes anew, as
+/// `LogicalId (Type)`.
+pub fn singletons_made_anew(before: Before<'_>, after: After<'_>) -> Vec<String> {
+    let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
+        return Vec::new();
+    };
+    let (Some(old), Some(new)) = (old.first(), new.first()) else {
+        return Vec::new();
+    };
+    let changed = changed_names((old, before.1), (new, after.1));
+    let former = all(old, "Resources");
+    all(new, "Resources")
+        .into_iter()
+        .filter_map(|(name, node)| {
+            let kind = section(node, "Type").and_then(Yaml::as_str)?;
+            let before = former.get(&name)?;
+            let anew = SINGLETONS.contains(&kind) && made_anew(Some(before), node, &changed);
+            anew.then(|| format!("{name} ({kind})"))
+        })
+        .collect()
+}
+
+fn all<'a>(node: &'a Yaml<'_>, part: &str) -> BTreeMap<String, &'a Yaml<'a>> {
+    section(node, part).into_iter().flat_map(entries).collect()
+}
+
+/// Parameters, conditions, mappings and resources whose value or identity changes, or may.
+fn changed_names(
+    (old, have): (&Yaml<'_>, &BTreeMap<String, String>),
+    (new, next): (&Yaml<'_>, &BTreeMap<String, Option<String>>),
+) -> BTreeSet<String> {
+    let mut changed: BTreeSet<String> = next
+        .iter()
+        .filter(|(name, value)| {
+            let have = have.get(*name).map(String::as_str);
+            // What AWS hides is taken for unchanged, as a comparison of the stack does.
+            have != Some("****") && (value.is_none() || value.as_deref() != have)
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    for part in ["Conditions", "Mappings", "Resources"] {
+        let former = all(old, part);
+        // They refer to each other, so until nothing more is found.
+        let mut known = usize::MAX;
+        while known != changed.len() {
+            known = changed.len();
+            for (name, node) in all(new, part) {
+                let before = former.get(&name).copied();
+                let anew = match part {
+                    "Resources" => made_anew(before, node, &changed),
+                    _ => before != Some(node) || refers(node, &changed),
+                };
+                if anew {
+                    changed.insert(name);
+                }
+            }
+        }
+    }
+    changed
+}
+
+/// The outputs of `after` that an update from `before` may change. Templates that cannot be read change none that
+/// can be named.
+pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<String> {
+    let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
+        return BTreeSet::new();
+    };
+    let (Some(old), Some(new)) = (old.first(), new.first()) else {
+        return BTreeSet::new();
+    };
+    let changed = changed_names((old, before.1), (new, after.1));
+    let former = all(old, "Outputs");
+    let part = |node: &Yaml<'_>, name| section(node, name).map(|node| format!("{node:?}"));
+    let same = |before: &Yaml<'_>, after: &Yaml<'_>| {
+        part(before, "Value") == part(after, "Value")
+            && part(before, "Condition") == part(after, "Condition")
+    };
+    all(new, "Outputs")
+        .into_iter()
+        .filter(|(name, node)| {
+            let before = former.get(name);
+            refers(node, &changed) || before.is_none_or(|before| !same(before, node))
+        })
+        .map(|(name, _)| name)
+        .collect()
+}
+
+fn documents(template: &str) -> Option<Vec<Yaml<'_>>> {
+    check_depth(template).ok()?;
+    Yaml::load_from_str(template).ok()
+}
+
+/// Whether CloudFormation makes a resource anew, or for the first time, or may.
+fn made_anew(before: Option<&Yaml<'_>>, after: &Yaml<'_>, changed: &BTreeSet<String>) -> bool {
+    let Some(before) = before else { return true };
+    let kind = section(after, "Type").and_then(Yaml::as_str);
+    if section(before, "Type").and_then(Yaml::as_str) != kind {
+        return true;
+    }
+    let condition = section(after, "Condition").and_then(Yaml::as_str);
+    let depends = condition.is_some_and(|name| changed.contains(name));
+    if depends || section(before, "Condition").and_then(Yaml::as_str) != condition {
+        return true;
+    }
+    let differs = |before: Option<&Yaml<'_>>, after: Option<&Yaml<'_>>| {
+        before != after || after.is_some_and(|node| refers(node, changed))
+    };
+    let (before, after) = (section(before, "Properties"), section(after, "Properties"));
+    let property = |node: Option<&Yaml<'_>>, name: &str| -> Option<String> {
+        node.and_then(|node| section(node, name))
+            .map(|node| format!("{node:?}"))
+    };
+    match REPLACED_BY.iter().find(|(name, _)| Some(*name) == kind) {
+        Some((_, properties)) => properties.iter().any(|name| {
+            let value = after.and_then(|node| section(node, name));
+            property(before, name) != property(after, name)
+                || value.is_some_and(|node| refers(node, changed))
+        }),
+        None => differs(before, after),
+    }
+}
+
+/// Whether a value refers to one of these names: parameters, conditions, mappings or resources.
+fn refers(node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
+    let inside = |node: &Yaml<'_>| match untag(node) {
+        Yaml::Sequence(list) => list.iter().any(|one| refers(one, names)),
+        Yaml::Mapping(map) => map.iter().any(|(_, value)| refers(value, names)),
+        _ => false,
+    };
+    let Some((function, argument)) = function(node) else {
+        return inside(node);
+    };
+    let first = match untag(argument) {
+        Yaml::Sequence(list) => list.first().unwrap_or(argument),
+        _ => argument,
+    };
+    let first = untag(first).as_str().unwrap_or_default();
+    let hit = match function.as_str() {
+        "Ref" | "Condition" | "If" | "FindInMap" => names.contains(first),
+        "GetAtt" => names.contains(first.split('.').next().unwrap_or_default()),
+        "Sub" => first.split("${").skip(1).any(|part| {
+            let name = part.split(['}', '.']).next().unwrap_or_default();
+            names.contains(name.trim())
+        }),
+        _ => false,
+    };
+    hit || inside(argument)
+}
+
+/// A function of CloudFormation's in either of its forms, without `Fn::`, and its argument.
+fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
+    match node {
+        Yaml::Tagged(tag, argument) => Some((tag.suffix.clone(), argument)),
+        Yaml::Mapping(map) if map.len() == 1 => {
+            let (name, argument) = map.iter().next()?;
+            let name = name.as_str()?;
+            let short = name.strip_prefix("Fn::");
+            let short = short.or(["Ref", "Condition"].contains(&name).then_some(name))?;
+            Some((short.to_owned(), argument))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "
+Parameters:
+  Name: { Type: String }
+  Days: { Type: Number }
+  Lock: { Type: String }
+Conditions:
+  Locks: !Equals [!Ref Lock, 'on']
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !Sub '${Name}-logs'
+      LifecycleConfiguration: { Rules: [{ ExpirationInDays: !Ref Days }] }
+  Key: { Type: AWS::KMS::Key, Properties: { Description: !Ref Name } }
+  Rule: { Type: AWS::Config::ConfigRule, Properties: { Scope: !If [Locks, a, b] } }
+Outputs:
+  BucketArn: { Value: !GetAtt Bucket.Arn }
+  BucketName: { Value: { Ref: Bucket }, Description: where }
+  KeyArn: { Value: !GetAtt [Key, Arn] }
+  Path: { Value: !Sub 'arn:aws:s3:::${Bucket}/${Days}' }
+  RuleArn: { Value: !GetAtt Rule.Arn }
+";
+
+    fn uncertain(template: &str, values: [Option<&str>; 3]) -> Vec<String> {
+        let names = ["Name", "Days", "Lock"];
+        let have = [("Name", "a"), ("Days", "7"), ("Lock", "off")];
+        let have = have.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let next = names.into_iter().zip(values);
+        let next = next.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
+        uncertain_outputs((TEMPLATE, &have.into()), (template, &next.collect()))
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn an_output_is_uncertain_where_what_it_names_is_made_anew() {
+        let of = |values| uncertain(TEMPLATE, values);
+        assert_eq!(
+            of([Some("a"), Some("7"), Some("off")]),
+            Vec::<String>::new()
+        );
+        let of_bucket = ["BucketArn", "BucketName", "Path"];
+        assert_eq!(of([Some("b"), Some("7"), Some("off")]), of_bucket);
+        assert_eq!(of([None, Some("7"), Some("off")]), of_bucket);
+        assert_eq!(of([Some("a"), Some("8"), Some("off")]), ["Path"]);
+        assert_eq!(of([Some("a"), Some("7"), Some("on")]), ["RuleArn"]);
+    }
+
+    #[test]
+    fn a_recorder_under_another_name_would_be_a_second_one() {
+        let template = "
+Parameters: { Name: { Type: String }, Types: { Type: String } }
+Resources:
+  Recorder:
+    Type: AWS::Config::ConfigurationRecorder
+    Properties: { Name: !Ref Name, RecordingGroup: { ResourceTypes: [!Ref Types] } }
+  Channel: { Type: AWS::Config::DeliveryChannel, Properties: { S3BucketName: a } }
+";
+        let anew = |template: &str, next: &str, name: &str, types: &str| {
+            let have = [("Name", "a"), ("Types", "x")];
+            let have = have.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let values = [("Name", name), ("Types", types)];
+            let values = values.map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
+            singletons_made_anew((template, &have.into()), (next, &values.into()))
+        };
+        let recorder = "Recorder (AWS::Config::ConfigurationRecorder)";
+        assert_eq!(anew(template, template, "a", "y"), Vec::<String>::new());
+        assert_eq!(anew(template, template, "b", "x"), [recorder]);
+        let named = template.replace("S3BucketName: a", "S3BucketName: a, Name: c");
+        let channel = "Channel (AWS::Config::DeliveryChannel)";
+        assert_eq!(anew(template, &named, "a", "x"), [channel]);
+        assert_eq!(
+            anew("Resources: {}", template, "a", "x"),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn an_output_is_uncertain_where_the_template_says_it_otherwise() {
+        let same = [Some("a"), Some("7"), Some("off")];
+        let of = |template: String| uncertain(&template, same);
+        let described = TEMPLATE.replace("Description: where", "Description: here");
+        assert_eq!(of(described), Vec::<String>::new());
+        let another = TEMPLATE.replace("[Key, Arn]", "[Key, KeyId]");
+        assert_eq!(of(another), ["KeyArn"]);
+        let renamed = TEMPLATE.replace("-logs", "-trail");
+        assert_eq!(of(renamed), ["BucketArn", "BucketName", "Path"]);
+        let turned = TEMPLATE.replace("Description: !Ref Name", "KeySpec: RSA_2048");
+        assert_eq!(of(turned), ["KeyArn"]);
+    }
+}

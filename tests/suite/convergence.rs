@@ -1,0 +1,226 @@
+//! One apply is enough: after an edit of a living organization's plan, or for a plan that is new, nothing is left for
+//! a second one, at once and when AWS has done all that it had begun.
+
+use std::collections::BTreeSet;
+
+use orgstrap::change::Address;
+use orgstrap::diff::{Because, DiffOptions, diff};
+use orgstrap::ops::exit::Exit;
+use orgstrap::plan::Region;
+use orgstrap::sandbox::{Connection, Time, World};
+
+use crate::support::inside::{self, Subject};
+
+/// A plan with every baseline, its Regions and whatever comes after them.
+fn plan(regions: &str, more: &str) -> Subject {
+    Subject::of_text(format!(
+        r#"
+[organization]
+management_account = "111111111111"
+home_region = "eu-west-1"
+regions = ["eu-west-1", "us-east-1"{regions}]
+logging = "log-archive"
+secops = "security"
+email = "aws+{{account}}@example.com"
+[ou.Security]
+[ou.Sandbox]
+[account.log-archive]
+ou = "Security"
+[account.security]
+ou = "Security"
+[account.playground]
+ou = "Sandbox"
+{more}
+"#
+    ))
+}
+
+const BASELINES: &str = "[baseline.cloudtrail]\n[baseline.config]\n[baseline.guardduty]\n";
+
+/// The world as it is when AWS has done all that it had begun.
+fn settled(mut world: World) -> World {
+    let later = Time(world.now.0 + 3_600_000);
+    while world.advance(later) {}
+    world
+}
+
+fn applied(subject: &Subject, world: World, case: &str) -> World {
+    let run = inside::apply(subject, world, Connection::default());
+    let summary = run.ended.unwrap_or_else(|why| panic!("{case}: {why}"));
+    assert!(summary.is_success(), "{case}: {:?}", summary.failed);
+    run.world
+}
+
+/// Applies a plan once, and sees that nothing is left.
+fn once(subject: &Subject, world: World, case: &str) -> World {
+    let world = applied(subject, world, case);
+    let again = inside::apply(subject, world, Connection::default());
+    assert!(!again.changed(), "{case}, at once: {:?}", again.ended);
+    let later = inside::apply(subject, settled(again.world), Connection::default());
+    assert!(!later.changed(), "{case}, later: {:?}", later.ended);
+    later.world
+}
+
+fn living() -> World {
+    let before = plan("", BASELINES);
+    let world = inside::empty_world(&before);
+    settled(applied(&before, world, "the organization before"))
+}
+
+/// The Regions in which an account records.
+fn recorded(world: &World, account: &str) -> BTreeSet<String> {
+    let regions = world.accounts[account].regions.iter();
+    regions
+        .filter(|(_, region)| region.config.recorder.is_some())
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+const CONTACT: &str = r#"
+[contact.security]
+name = "Security team"
+title = "On call"
+email = "security@example.com"
+phone = "+1 555 0100"
+"#;
+const OPT_IN: &str = "[preparation]\nopt_in_regions = [\"eu-central-2\", \"me-south-1\"]\n";
+const GOVERNED: &str = ", \"eu-central-2\", \"me-south-1\"";
+
+#[test]
+fn one_apply_is_enough_after_an_edit() {
+    let living = living();
+    let named = |baseline: &str, name: &str| {
+        let table = format!("[baseline.{baseline}]\n");
+        let option = format!("{table}bucket_name = \"{name}-{{logging.id}}\"\n");
+        BASELINES.replace(&table, &option)
+    };
+    let more = |more: &str| format!("{BASELINES}{more}");
+    let edits = [
+        (
+            "the trail's bucket",
+            plan("", &named("cloudtrail", "acme-ct")),
+        ),
+        (
+            "the recorders' bucket",
+            plan("", &named("config", "acme-config")),
+        ),
+        (
+            "the findings' bucket",
+            plan("", &named("guardduty", "acme-gd")),
+        ),
+        ("a contact", plan("", &more(CONTACT))),
+        ("opt-in Regions", plan("", &more(OPT_IN))),
+        ("governed opt-in Regions", plan(GOVERNED, &more(OPT_IN))),
+        (
+            "a contact and governed opt-in Regions",
+            plan(GOVERNED, &more(&format!("{CONTACT}{OPT_IN}"))),
+        ),
+    ];
+    for (case, after) in edits {
+        once(&after, living.clone(), case);
+    }
+}
+
+/// The whole way that docs/preparation.md describes.
+#[test]
+fn governed_opt_in_regions_of_a_new_organization_take_one_apply() {
+    let subject = plan(GOVERNED, &format!("{BASELINES}{OPT_IN}"));
+    let world = once(
+        &subject,
+        inside::empty_world(&subject),
+        "a new organization",
+    );
+    let governed: BTreeSet<String> = subject
+        .plan
+        .organization
+        .regions
+        .iter()
+        .map(Region::to_string)
+        .collect();
+    assert_eq!(governed.len(), 4);
+    for account in world.accounts.keys() {
+        assert_eq!(recorded(&world, account), governed, "{account}");
+    }
+}
+
+/// An account has one recorder in a Region, and CloudFormation makes the one under the new name before it removes the
+/// old one: it is said before, and nothing of the baseline is touched.
+#[test]
+fn a_recorder_is_not_renamed() {
+    let living = living();
+    let renamed = BASELINES.replace(
+        "[baseline.config]\n",
+        "[baseline.config]\nrecorder_name = \"rec\"\n",
+    );
+    let after = plan("", &renamed);
+    let (world, inventory) = inside::look(&after, living);
+    let found = diff(
+        &after.plan,
+        &after.wanted,
+        &inventory,
+        &DiffOptions::default(),
+    );
+    assert_eq!(found.changes, vec![]);
+    let blocked: Vec<String> = found
+        .blocked
+        .iter()
+        .map(|blocked| blocked.address.to_string())
+        .collect();
+    assert_eq!(
+        blocked,
+        [
+            "stack config-recorder in management/eu-west-1",
+            "stack config-recorder in management/us-east-1",
+            "stack set config-recorder",
+        ]
+    );
+    for blocked in &found.blocked {
+        let Because::State { said } = &blocked.because else {
+            panic!("{blocked:?}")
+        };
+        assert!(
+            said.contains("RecorderName from `default` to `rec`"),
+            "{said}"
+        );
+        let hint = blocked.hint.as_deref().unwrap_or_default();
+        assert!(hint.contains("the former value"), "{hint}");
+        assert!(!matches!(blocked.address, Address::ExistingRecorder(_)));
+    }
+    // Where there is no stack yet the name is free.
+    let fresh = plan("", &renamed);
+    let world_anew = inside::empty_world(&fresh);
+    once(&fresh, world_anew, "a new organization");
+    let back = inside::apply(&plan("", BASELINES), world, Connection::default());
+    assert!(!back.changed(), "{:?}", back.ended);
+}
+
+/// A self-managed stack set under a baseline's name is not touched, and then nothing is "done": neither where there is
+/// something else to change nor where there is nothing.
+#[test]
+fn what_the_plan_asks_for_and_is_not_made_is_in_the_last_line_and_the_exit_code() {
+    let mut world = living();
+    let management = world.management_account.clone();
+    let account = world.accounts.get_mut(&management).expect("the account");
+    let sets = account
+        .regions
+        .values_mut()
+        .flat_map(|region| region.cloudformation.stack_sets.values_mut());
+    for set in sets.filter(|set| set.name == "orgstrap-config-recorder") {
+        set.service_managed = false;
+    }
+    let same = plan("", BASELINES);
+    let (planned, world) = inside::plan(&same, world);
+    assert_eq!((planned.exit, planned.changes.len()), (Exit::Differs, 0));
+    let run = inside::apply_what_can_be(&same, world, Connection::default());
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(!run.text.contains("is as org.toml says"), "{}", run.text);
+
+    let more = plan("", &format!("{BASELINES}{CONTACT}"));
+    let run = inside::apply_what_can_be(&more, run.world, Connection::default());
+    assert!(run.ended.is_ok_and(|summary| summary.is_success()));
+    assert_eq!(run.exit, Exit::Failed);
+    let last = run.text.trim_end().lines().last().expect("a last line");
+    assert!(last.contains("1 of what the plan asks for not"), "{last}");
+    let done = ["Done", "as the plan says"];
+    assert!(!done.iter().any(|word| last.contains(word)), "{last}");
+}
