@@ -117,6 +117,39 @@ pub fn lost_with_stack(template: &str, parameters: &Values) -> Vec<Lost> {
     lost
 }
 
+/// One resource of a template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Resource {
+    pub resource: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it, or a snapshot of it, outlives its stack.
+    #[serde(skip)]
+    pub kept: bool,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.resource, self.kind)
+    }
+}
+
+/// Every resource that a stack of this template has, and whether it stays when the stack is deleted.
+pub fn resources(template: &str, parameters: &Values) -> Vec<Resource> {
+    let documents = documents(template).unwrap_or_default();
+    let body = documents.first().map(Body::of);
+    let all = body.iter().flat_map(|body| {
+        let there = body.resources.iter();
+        there.filter(|(_, one)| body.is_there(one, parameters))
+    });
+    all.map(|(name, one)| Resource {
+        resource: name.clone(),
+        kind: one.kind.clone(),
+        kept: kept(one, "DeletionPolicy"),
+    })
+    .collect()
+}
+
 /// The resources that hold data and that an update from one template and its parameters to another deletes or
 /// makes anew.
 pub fn lost_by_update(
@@ -143,12 +176,12 @@ fn documents(template: &str) -> Option<Vec<Yaml<'_>>> {
     Yaml::load_from_str(template).ok()
 }
 
-struct Resource<'a> {
+struct Node<'a> {
     kind: String,
     node: &'a Yaml<'a>,
 }
 
-impl Resource<'_> {
+impl Node<'_> {
     fn condition(&self) -> Option<&str> {
         section(self.node, "Condition")?.as_str()
     }
@@ -174,7 +207,7 @@ impl Resource<'_> {
 
 /// Whether a policy keeps the resource or a snapshot. CloudFormation's own default for databases is a snapshot
 /// when they are deleted, not when they are replaced.
-fn kept(resource: &Resource<'_>, policy: &str) -> bool {
+fn kept(resource: &Node<'_>, policy: &str) -> bool {
     if let Some(policy) = section(resource.node, policy).and_then(|policy| policy.as_str()) {
         return policy != "Delete";
     }
@@ -192,7 +225,7 @@ fn kept(resource: &Resource<'_>, policy: &str) -> bool {
 
 /// A template, as much of it as is needed.
 struct Body<'a> {
-    resources: BTreeMap<String, Resource<'a>>,
+    resources: BTreeMap<String, Node<'a>>,
     conditions: BTreeMap<String, &'a Yaml<'a>>,
     defaults: BTreeMap<String, String>,
     mappings: Option<&'a Yaml<'a>>,
@@ -206,7 +239,7 @@ impl<'a> Body<'a> {
                 .map(|(name, node)| {
                     let kind = section(node, "Type").and_then(|kind| kind.as_str());
                     let kind = kind.unwrap_or_default().to_owned();
-                    (name, Resource { kind, node })
+                    (name, Node { kind, node })
                 })
                 .collect(),
             conditions: all("Conditions").collect(),
@@ -226,7 +259,7 @@ impl<'a> Body<'a> {
     }
 
     /// Whether a resource is there, as far as its condition can be told.
-    fn is_there(&self, resource: &Resource<'_>, given: &Values) -> bool {
+    fn is_there(&self, resource: &Node<'_>, given: &Values) -> bool {
         let holds = |name: &str| self.holds(name, given, 0);
         resource.condition().and_then(holds) != Some(false)
     }
@@ -354,7 +387,7 @@ impl Update<'_> {
     fn loss(
         &self,
         name: &str,
-        resource: &Resource<'_>,
+        resource: &Node<'_>,
         changed: &BTreeSet<String>,
     ) -> Option<Option<Lost>> {
         let next = self.after.resources.get(name);
@@ -466,7 +499,7 @@ fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
 }
 
 /// A property by its path.
-fn at<'a>(resource: &'a Resource<'_>, path: &str) -> Option<&'a Yaml<'a>> {
+fn at<'a>(resource: &'a Node<'_>, path: &str) -> Option<&'a Yaml<'a>> {
     let mut node = resource.properties()?;
     for part in path.split('/') {
         // A function may make the part; it is compared whole.

@@ -74,6 +74,10 @@ pub enum Address {
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
     Forget(StackName),
+    /// Stacks that are left over, by the name under which they are told.
+    LeftStacks(String),
+    /// A stack set that is left over, when its stacks are gone.
+    LeftStackSet(String),
     /// What a control keeps, by the control's id, in one account and Region.
     Control(String, Place),
     /// What drifted of a stack's resources, put back by CloudFormation.
@@ -218,6 +222,8 @@ impl fmt::Display for Address {
             }
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
+            Address::LeftStacks(name) => write!(f, "stacks left over: {}", visible(name)),
+            Address::LeftStackSet(name) => write!(f, "stack set left over: {}", visible(name)),
             Address::Control(id, place) => write!(f, "control {id} in {place}"),
             Address::StackDrift(place, name) => write!(f, "drift of stack {name} in {place}"),
         }

@@ -18,8 +18,8 @@ pub use text::{Attribute, Bindings, Part, Text, Unbound};
 
 use crate::inventory::AutoDeployment;
 use crate::plan::{
-    AccountKey, Contact, ContactKind, Email, PasswordPolicy, PolicyType, Portion, Principal,
-    Region, StackId, Tags,
+    AccountId, AccountKey, Contact, ContactKind, Email, PasswordPolicy, PolicyType, Portion,
+    Principal, Region, StackId, Tags,
 };
 
 /// One difference between plan and inventory.
@@ -268,6 +268,18 @@ pub enum Act {
         /// Whether the stacks stay in the account.
         retain: bool,
     },
+    /// `DeleteStackInstances` of what is left over.
+    DeleteStackInstances(InstancesLeft),
+    /// `DeleteStackSet`, of one without instances.
+    DeleteStackSet {
+        name: String,
+    },
+    /// `DeleteStack`; its termination protection is switched off for it.
+    DeleteStack {
+        account: Text,
+        region: Region,
+        name: String,
+    },
     /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
     ForgetStackInstances {
         name: String,
@@ -379,6 +391,22 @@ pub struct StackSetAct {
     pub depends_on: Vec<Text>,
 }
 
+/// Instances of a stack set that are left over, by AWS's ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstancesLeft {
+    /// The full name of the set.
+    pub set: String,
+    /// Targets, by OU id, through which they came.
+    pub targets: BTreeSet<String>,
+    /// Only these accounts of the targets; all of them, and the targets with them, where there are none.
+    pub accounts: BTreeSet<AccountId>,
+    pub regions: BTreeSet<Region>,
+    /// Whether the stacks stay in the accounts.
+    pub retain: bool,
+    pub max_concurrent: Portion,
+    pub failure_tolerance: Portion,
+}
+
 /// Where one stack-set operation works, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wave {
@@ -435,6 +463,8 @@ impl Act {
             | Act::CreatePolicy { .. }
             | Act::UpdatePolicy { .. }
             | Act::DeletePolicy { .. }
+            | Act::DeleteStackInstances(_)
+            | Act::DeleteStackSet { .. }
             | Act::EnableAllFeatures => {}
             Act::UpdateStackSetSettings {
                 depends_on,
@@ -451,6 +481,7 @@ impl Act {
             | Act::RenameAccount { account, .. }
             | Act::PrepareAccount { account, .. }
             | Act::CloseAccount { account }
+            | Act::DeleteStack { account, .. }
             | Act::RemoveStackInstances { account, .. }
             | Act::PutAlternateContact { account, .. }
             | Act::PutAccountAlias { account, .. }

@@ -21,6 +21,7 @@ mod plan;
 mod prompt;
 mod reference;
 mod rehearse;
+mod remove;
 mod sandbox;
 mod schema;
 mod session;
@@ -168,6 +169,7 @@ enum Verb {
     Graph(graph::Graph),
     Drift(drift::Drift),
     Account(account::Account),
+    Remove(remove::Remove),
     Unlock(unlock::Unlock),
     Sandbox(sandbox::Sandbox),
     #[command(hide = true)]
@@ -211,6 +213,7 @@ impl Verb {
             Verb::Import(verb) => import::run(verb, global, printer),
             Verb::Graph(verb) => graph::run(verb, global, printer),
             Verb::Drift(verb) => drift::run(verb, global, printer),
+            Verb::Remove(verb) => remove::run(verb, global, printer),
             Verb::Account(verb) => account::run(verb, global, printer),
             Verb::Unlock(verb) => unlock::run(verb, global, printer),
             Verb::Sandbox(verb) => sandbox::run(verb, global, printer),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
-use super::{Because, Blocked, Diff, Notice, Problem, Unmanaged};
+use super::{Because, Blocked, Diff, Left, Notice, Problem, Unmanaged};
 use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
 use crate::plan::Tags;
@@ -16,6 +16,7 @@ pub(super) struct Findings {
     pub(super) unmanaged: BTreeSet<Unmanaged>,
     pub(super) notices: BTreeSet<Notice>,
     pub(super) problems: Vec<Problem>,
+    pub(super) left: Vec<Left>,
     pub(super) bindings: Bindings,
     /// Outputs that the changes may make another than they are: whoever uses them is brought up to date after.
     pub(super) changing: BTreeSet<(Address, Attribute)>,
@@ -163,6 +164,7 @@ impl Findings {
             unmanaged: self.unmanaged.into_iter().collect(),
             notices: self.notices.into_iter().collect(),
             problems: self.problems,
+            left: self.left,
             bindings: self.bindings,
         }
     }

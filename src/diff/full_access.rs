@@ -190,7 +190,9 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         | Address::RolloutRelease(_)
         | Address::Forget(_)
         | Address::Control(..)
-        | Address::StackDrift(..) => false,
+        | Address::StackDrift(..)
+        | Address::LeftStacks(_)
+        | Address::LeftStackSet(_) => false,
     }
 }
 

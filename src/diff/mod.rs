@@ -10,12 +10,14 @@ mod document;
 mod findings;
 mod full_access;
 mod guardduty;
+pub mod left;
 mod loss;
 mod organization;
 mod ou;
 mod policy;
 mod preparation;
 mod recorder;
+pub mod removal;
 mod scope;
 mod setting;
 mod stack;
@@ -29,6 +31,7 @@ mod trail;
 use serde::{Deserialize, Serialize};
 
 pub use context::is_ours;
+pub use left::{Left, Remains};
 pub use loss::Loss;
 pub use scope::{Missing, Scoped, scope};
 pub use stack_set::{Fate, fates};
@@ -64,6 +67,8 @@ pub struct Diff {
     pub notices: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
+    /// What is left that no change puts right.
+    pub left: Vec<Left>,
     /// Resources with data that the changes delete or make anew: not to be made without leave.
     pub losses: Vec<Loss>,
     /// Ids and outputs of what is there already.
@@ -172,5 +177,6 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     ou::prune(&ctx, &mut found);
     policy::attach(&ctx, &mut found);
     full_access::compare(&ctx, &mut found);
+    left::compare(&ctx, &mut found);
     found.settle(&ctx)
 }

@@ -99,6 +99,8 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                 .filter(|notice| scope.is_own(&notice.address))
                 .collect(),
             problems: found.problems,
+            // What is left is nobody's account's.
+            left: Vec::new(),
             losses: {
                 let made = |loss: &Loss| addresses.contains(&loss.address);
                 found.losses.into_iter().filter(made).collect()

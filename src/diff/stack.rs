@@ -7,6 +7,7 @@ use super::account::not_asked;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::left::is_left_stack;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
@@ -434,8 +435,22 @@ pub(super) fn parameters(
     fields
 }
 
-/// Stacks under the prefix that no baseline of the plan asks for.
+/// Stacks under the prefix that no baseline of the plan asks for, and that are somebody else's.
 fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
+    for (at, facts) in not_asked_for(ctx) {
+        if !is_left_stack(facts) {
+            found.unmanaged(
+                "stack",
+                &facts.id,
+                format!("{} in {}/{}", facts.name, at.account, at.region),
+                "no baseline of the plan asks for it, and orgstrap did not make it; left alone",
+            );
+        }
+    }
+}
+
+/// Stacks under the prefix that no baseline of the plan asks for, with their places.
+pub(super) fn not_asked_for<'c>(ctx: &Context<'c>) -> Vec<(&'c AccountRegion, &'c StackFacts)> {
     let wanted: BTreeSet<(AccountRegion, &str)> = ctx
         .wanted
         .stacks
@@ -448,19 +463,16 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
             Some((at, wanted.full_name.as_str()))
         })
         .collect();
+    let mut others = Vec::new();
     for (at, stacks) in &ctx.inventory.stacks {
         for facts in stacks.known().into_iter().flat_map(BTreeMap::values) {
             // The stack of a stack set's instance is that set's own business.
             let of_a_set = facts.name.starts_with("StackSet-");
             let asked = wanted.contains(&(at.clone(), facts.name.as_str()));
             if !asked && !of_a_set && state(facts) != State::Gone {
-                found.unmanaged(
-                    "stack",
-                    &facts.id,
-                    format!("{} in {}/{}", facts.name, at.account, at.region),
-                    "no baseline of the plan asks for it; left alone",
-                );
+                others.push((at, facts));
             }
         }
     }
+    others
 }

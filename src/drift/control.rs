@@ -59,7 +59,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         | Address::RolloutTo(..)
         | Address::StackImport(..) => ("stacks.instances-missing", Severity::High),
         Address::RolloutFrom(..) => ("stacks.instances-left", Severity::Low),
-        Address::Closure(_) => return None,
+        Address::Closure(_) | Address::LeftStacks(_) | Address::LeftStackSet(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
         Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),

@@ -8,7 +8,7 @@ use super::{
     region_of,
 };
 use crate::change::{Address, Change, FieldChange, Target};
-use crate::diff::{Because, Blocked, Diff, Notice, Problem, Unmanaged};
+use crate::diff::{Because, Blocked, Diff, Left, Notice, Problem, Remains, Unmanaged};
 use crate::inventory::{AccountState, Inventory, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -24,6 +24,7 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
             .filter(|change| !follows(change, diff))
             .filter_map(|change| judge.change(change)),
     );
+    findings.extend(diff.left.iter().map(|left| judge.left(left)));
     findings.extend(
         diff.unmanaged
             .iter()
@@ -133,6 +134,57 @@ impl<'a> Judge<'a> {
             },
             references: Vec::new(),
         })
+    }
+
+    /// What is left that no change puts right; what the plan says is to stay so is merely told.
+    fn left(&self, left: &Left) -> Finding {
+        let (control, severity, hint) = match &left.what {
+            Remains::NotReached { .. } => (
+                "stacks.not-reached",
+                Severity::Medium,
+                "put the account into an OU that has the baseline",
+            ),
+            _ => (
+                "stacks.left-over",
+                Severity::Low,
+                "`orgstrap remove` takes it away",
+            ),
+        };
+        let place = match &left.what {
+            Remains::NotReached { account } => self.place(&Address::Account(account.clone())),
+            Remains::Stack { at, .. } => FindingPlace {
+                account: self.keys.get(&at.account).map(ToString::to_string),
+                account_id: Some(at.account.clone()),
+                region: Some(at.region.clone()),
+                ou: None,
+            },
+            Remains::StackSet { .. } | Remains::Instances { .. } => FindingPlace::default(),
+        };
+        Finding {
+            control: control.to_owned(),
+            kind: match left.acknowledged {
+                true => Kind::Unmanaged,
+                false => Kind::Drift,
+            },
+            severity: match left.acknowledged {
+                true => Severity::Info,
+                false => severity,
+            },
+            place,
+            subject: left.name.clone(),
+            title: format!("{}: {}", left.text, left.because),
+            fields: Vec::new(),
+            fix: match left.acknowledged {
+                true => Fix::Nothing,
+                false => Fix::Person {
+                    hint: format!(
+                        "{hint}; `leave = [{:?}]` in [organization] says that it is to stay so",
+                        left.name
+                    ),
+                },
+            },
+            references: Vec::new(),
+        }
     }
 
     fn unmanaged(&self, unmanaged: &Unmanaged) -> Finding {

@@ -246,6 +246,13 @@ impl Hand<'_> {
                 account,
                 retain,
             } => self.remove_instances(name, account, *retain).await,
+            Act::DeleteStackInstances(left) => self.delete_instances(left).await,
+            Act::DeleteStackSet { name } => self.delete_stack_set(name).await,
+            Act::DeleteStack {
+                account,
+                region,
+                name,
+            } => self.delete_stack(account, region, name).await,
             Act::CloseAccount { account } => self.close_account(account).await,
             Act::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
             Act::StartLogging {

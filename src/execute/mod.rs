@@ -20,6 +20,7 @@ mod ou;
 mod policy;
 mod preparation;
 mod recorder;
+mod removal;
 mod run;
 mod schedule;
 mod stack;

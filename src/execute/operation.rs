@@ -12,7 +12,6 @@ use super::effects::{Doing, Hand};
 use super::stack::{cloudformation, hint_for_resource};
 use super::wait::{READ_BACK, STACK_SET_OPERATION, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::Wave;
 use crate::event::Failure;
 use crate::plan::Portion;
 
@@ -111,15 +110,18 @@ impl Goal {
 
 /// Regions side by side, and failures that do not slow the rest down: strict tolerance with 0 % would
 /// be one account at a time whatever the concurrency.
-pub(super) fn preferences(wave: &Wave) -> StackSetOperationPreferences {
+pub(super) fn preferences(
+    max_concurrent: Portion,
+    failure_tolerance: Portion,
+) -> StackSetOperationPreferences {
     let builder = StackSetOperationPreferences::builder()
         .region_concurrency_type(RegionConcurrencyType::Parallel)
         .concurrency_mode(ConcurrencyMode::SoftFailureTolerance);
-    let builder = match wave.max_concurrent {
+    let builder = match max_concurrent {
         Portion::Count(count) => builder.max_concurrent_count(number(count)),
         Portion::Percent(percent) => builder.max_concurrent_percentage(percent.into()),
     };
-    match wave.failure_tolerance {
+    match failure_tolerance {
         Portion::Count(count) => builder.failure_tolerance_count(number(count)),
         Portion::Percent(percent) => builder.failure_tolerance_percentage(percent.into()),
     }

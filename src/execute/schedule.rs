@@ -83,7 +83,9 @@ impl Lane {
             Act::UpdateStackSetSettings { name, .. }
             | Act::CreateStackInstances { name, .. }
             | Act::RemoveStackInstances { name, .. }
-            | Act::ForgetStackInstances { name, .. } => Some(Lane::StackSet(name.clone())),
+            | Act::ForgetStackInstances { name, .. }
+            | Act::DeleteStackSet { name } => Some(Lane::StackSet(name.clone())),
+            Act::DeleteStackInstances(left) => Some(Lane::StackSet(left.set.clone())),
             Act::CloseAccount { .. } => Some(Lane::AccountClosure),
             Act::EnableGuardDutyAdministrator { .. } => Some(Lane::GuardDutyAdministrator),
             _ => None,

@@ -143,7 +143,7 @@ impl Hand<'_> {
             .stack_set_name(&set.name)
             .set_stack_ids(Some(arns.clone()))
             .set_organizational_unit_ids(Some(ous.clone()))
-            .operation_preferences(preferences(wave))
+            .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
             .operation_id(&token)
             .send());
         let operation = begun(imported.map(|answer| answer.operation_id), token).doing(doing)?;
@@ -186,7 +186,7 @@ impl Hand<'_> {
                     .deployment_targets(targets.clone())
                     .set_regions(Some(regions.clone()))
                     .set_parameter_overrides(Some(Vec::new()))
-                    .operation_preferences(preferences(wave))
+                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
                     .operation_id(&token)
                     .send());
                 let operation =

@@ -31,7 +31,7 @@ const LOOKS_FOR_REMOVAL: u32 = 48;
 
 /// How many OUs one operation may name (CreateStackInstances and UpdateStackSet in CloudFormation's
 /// API reference, which advises batches).
-const OUS_PER_OPERATION: usize = 50;
+pub(super) const OUS_PER_OPERATION: usize = 50;
 
 impl Hand<'_> {
     /// ActivateOrganizationsAccess: enabling trusted access through Organizations would not do.
@@ -226,7 +226,7 @@ impl Hand<'_> {
                 .permission_model(PermissionModels::ServiceManaged)
                 .set_deployment_targets(targets.clone())
                 .set_regions(in_regions.clone())
-                .operation_preferences(preferences(wave))
+                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
                 .operation_id(&token)
                 .send());
             let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
@@ -290,7 +290,7 @@ impl Hand<'_> {
                 .stack_set_name(name)
                 .deployment_targets(targets.clone())
                 .set_regions(Some(wanted_regions.clone()))
-                .operation_preferences(preferences(wave))
+                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
                 .operation_id(&token)
                 .send());
             let operation = begun(created.map(|answer| answer.operation_id), token).doing(doing)?;
@@ -314,7 +314,7 @@ impl Hand<'_> {
                 .stack_set_name(name)
                 .deployment_targets(targets.clone())
                 .set_regions(Some(regions(wave)))
-                .operation_preferences(preferences(wave))
+                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
                 .retain_stacks(true)
                 .operation_id(&token)
                 .send());

@@ -49,6 +49,9 @@ pub fn seconds(act: &Act) -> u64 {
         Act::UpdateStackSetSettings { .. } => 30,
         Act::UpdateStackInstances { .. } | Act::CreateStackInstances { .. } => 300,
         Act::ForgetStackInstances { .. } => 60,
+        Act::DeleteStackInstances(_) => 180,
+        Act::DeleteStackSet { .. } => 5,
+        Act::DeleteStack { .. } => 90,
         // An update of the stacks, the import, and an update of the instances.
         Act::ImportStacks { .. } => 240,
         // Auto-deployment takes some time to notice that an account has moved.

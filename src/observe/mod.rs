@@ -208,7 +208,7 @@ impl Reader<'_> {
             (accounts, ous, ids, trusted_access, others)
         };
         let (
-            (accounts, ous, ids, trusted_access, (stacks, guardduty, contacts, preparation)),
+            (accounts, ous, ids, trusted_access, (mut stacks, guardduty, contacts, preparation)),
             (policies, full_aws_access),
             delegated_administrators,
             stack_sets_access,
@@ -230,6 +230,9 @@ impl Reader<'_> {
             or_read(kept.stack_sets, stack_sets::read(self)),
             or_read(kept.root_access, preparation::root_access(self)),
         );
+        let more =
+            stacks::left_over(self, &accounts, &ids, &stack_sets, &preparation, &stacks).await;
+        stacks.extend(more);
         // Last: only where these say that a stack is missing.
         let known = recorders::Known {
             accounts: &accounts,

@@ -7,13 +7,18 @@ use aws_sdk_cloudformation::types::Stack;
 use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::baseline::WantedTrail;
+use crate::baseline::{WantedStackSet, WantedTrail};
 use crate::change::Place;
-use crate::inventory::{AccountRegion, Seen, StackFacts};
+use crate::inventory::{
+    AccountFacts, AccountRegion, AccountState, Seen, StackFacts, StackSetFacts,
+};
 use crate::plan::{AccountId, AccountKey};
 
 pub(super) const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
 const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
+
+/// Stacks by place and full name.
+pub(super) type Stacks = BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>;
 
 /// Stacks by place and full name. A place in an account that is not there yet is not asked about. Where a trail
 /// is adopted, the one that could have made it is: a baseline's own trail is not somebody else's.
@@ -21,7 +26,7 @@ pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &BTreeMap<AccountKey, AccountId>,
     preparation: &Prepared,
-) -> BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>> {
+) -> Stacks {
     let adopts = |trail: &WantedTrail| trail.stack.is_none();
     let adopted = r.wanted.trail.as_ref().filter(|trail| adopts(trail));
     let places: BTreeSet<AccountRegion> = r
@@ -37,6 +42,14 @@ pub(super) async fn read(
         })
         .chain(adopted.map(|_| r.home()))
         .collect();
+    of_places(r, places, preparation).await
+}
+
+async fn of_places(
+    r: &Reader<'_>,
+    places: BTreeSet<AccountRegion>,
+    preparation: &Prepared,
+) -> Stacks {
     side_by_side(places, |at| async move {
         // Nothing can be in a Region that is yet to be turned on.
         let stacks = match is_off(preparation, &at) {
@@ -48,6 +61,56 @@ pub(super) async fn read(
     .await
     .into_iter()
     .collect()
+}
+
+/// Stacks where none is wanted and a baseline that the plan has no more may have left some: where the accounts with
+/// duties would have them, and in the Regions of what is left of stack sets. What was read already is not read again.
+pub(super) async fn left_over(
+    r: &Reader<'_>,
+    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
+    ids: &BTreeMap<AccountKey, AccountId>,
+    sets: &Seen<BTreeMap<String, StackSetFacts>>,
+    preparation: &Prepared,
+    read: &Stacks,
+) -> Stacks {
+    let organization = &r.plan.organization;
+    let duties = organization.logging.iter().chain(&organization.secops);
+    let active = |id: &&AccountId| {
+        let facts = accounts.known().and_then(|all| all.get(*id));
+        facts.is_some_and(|facts| facts.state == AccountState::Active)
+    };
+    let members: Vec<&AccountId> = duties
+        .filter_map(|key| ids.get(key))
+        .filter(active)
+        .collect();
+    let wanted: BTreeMap<&str, &WantedStackSet> = r
+        .wanted
+        .stack_sets
+        .values()
+        .map(|set| (set.full_name.as_str(), set))
+        .collect();
+    let mut regions = BTreeSet::from([organization.home_region.clone()]);
+    for (name, facts) in sets.known().into_iter().flatten() {
+        let asked = wanted.get(name.as_str());
+        let instances = facts.instances.known().into_iter().flat_map(BTreeMap::keys);
+        let left = instances
+            .map(|at| &at.region)
+            .filter(|region| asked.is_none_or(|set| !set.regions.contains(*region)));
+        regions.extend(left.cloned());
+    }
+    let places: BTreeSet<AccountRegion> = regions
+        .iter()
+        .flat_map(|region| {
+            let in_member = |account: &&AccountId| AccountRegion {
+                account: (*account).clone(),
+                region: region.clone(),
+            };
+            let members = members.iter().map(in_member);
+            std::iter::once(r.own(region)).chain(members)
+        })
+        .filter(|at| !read.contains_key(at))
+        .collect();
+    of_places(r, places, preparation).await
 }
 
 async fn of_place(

@@ -24,6 +24,7 @@ fn plan() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             centralized_root_access: false,
+            leave: Default::default(),
             policies: Default::default(),
             full_aws_access: None,
             tags: std::collections::BTreeMap::new(),

@@ -11,7 +11,7 @@ use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{Blocked, DiffOptions, ProblemKind};
 use crate::execute::{Stop, Summary};
-use crate::report::{Printer, json, plan as preview, summary, words};
+use crate::report::{Printer, json, left as report, plan as preview, summary, words};
 
 /// What is applied, and how.
 pub struct Apply<'a> {
@@ -93,7 +93,12 @@ pub async fn apply(
             Ok(nothing)
         }
         Ok(Ok(found)) => {
-            let all_read = found.exit();
+            let rest = found.exit();
+            let over = report::line(&found.preview.left, source);
+            let claim = match &over {
+                Some(over) => over.as_str(),
+                None => summary::AS_PLANNED,
+            };
             let left = found.preview.blocked.len();
             let work = Work {
                 plan: Some(&job.subject.plan),
@@ -101,17 +106,20 @@ pub async fn apply(
                 bindings: found.bindings,
                 expected: found.preview.expected,
                 speed: job.speed,
-                claim: summary::AS_PLANNED,
+                claim,
                 left,
                 timeline: None,
                 next: &|done| match done.is_success() && left > 0 {
                     true => Vec::new(),
-                    false => next(job, done),
+                    false => next(job, done, over.is_some()),
                 },
             };
             let done = Box::pin(make(work, holding, session, job.output, printer, stop)).await;
             Ok(Applied {
-                exit: make::exit(&done).max(all_read),
+                exit: match make::exit(&done) {
+                    Exit::Done => rest,
+                    other => other,
+                },
                 summary: done,
                 blocked: found.preview.blocked,
             })
@@ -224,13 +232,13 @@ fn show(found: &Comparison, output: Output, printer: &Printer) {
     }
 }
 
-fn next(job: &Apply<'_>, done: &Summary) -> Vec<String> {
+fn next(job: &Apply<'_>, done: &Summary, left: bool) -> Vec<String> {
     let (source, Some(place)) = (&job.source, &job.again) else {
         return Vec::new();
     };
     if done.is_success() {
         // Saved changes are no plan to compare with.
-        if job.saved.is_some() {
+        if job.saved.is_some() || left {
             return Vec::new();
         }
         vec![format!(

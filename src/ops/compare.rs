@@ -17,7 +17,7 @@ use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
 use crate::plan::AccountKey;
 use crate::report::plan::Preview;
-use crate::report::{Printer, cost, loss, words};
+use crate::report::{Printer, cost, left, loss, words};
 
 /// A comparison of plan and AWS: what is shown, and what `apply` runs.
 #[derive(Debug)]
@@ -31,11 +31,14 @@ pub struct Comparison {
 
 impl Comparison {
     /// How a run ends that has nothing else to tell: where something of the plan could not be read, or is not so and
-    /// stays as it is, it is no success.
+    /// stays as it is, it is no success; where something is left over, AWS is not as the plan says.
     pub fn exit(&self) -> Exit {
-        match self.preview.blocked.is_empty() {
-            true => Exit::Done,
-            false => Exit::Failed,
+        if !self.preview.blocked.is_empty() {
+            Exit::Failed
+        } else if left::open(&self.preview.left).next().is_some() {
+            Exit::Differs
+        } else {
+            Exit::Done
         }
     }
 }
@@ -143,6 +146,7 @@ fn ordered(
             taken_at: Some(inventory.taken_at),
             unmanaged: found.unmanaged,
             notices: found.notices,
+            left: found.left,
             losses: found.losses,
             problems: found.problems,
         },

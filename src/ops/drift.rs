@@ -12,14 +12,14 @@ use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{Diff, DiffOptions, Loss, diff};
+use crate::diff::{Diff, DiffOptions, Loss, Remains, diff};
 use crate::drift::{self, Finding, Findings, Fix, Severity};
 use crate::execute::{Stop, Summary};
 use crate::graph::graph;
-use crate::inventory::SavedInventory;
+use crate::inventory::{SavedInventory, identify};
 use crate::observe::cache::MaxAge;
 use crate::observe::detect_drift;
-use crate::plan::OuPath;
+use crate::plan::{AccountId, OuPath};
 use crate::report::{Printer, cost, drift as report, plan as preview, words};
 
 /// Which findings are asked for.
@@ -83,6 +83,8 @@ pub struct Check {
     pub told: BTreeSet<Address>,
     pub changes: Vec<Change>,
     pub bindings: Bindings,
+    /// Accounts that no stack set reaches where they lie.
+    pub not_reached: BTreeSet<AccountId>,
     /// What the changes delete or make anew with the data in it.
     pub losses: Vec<Loss>,
     pub reading: Reading,
@@ -109,7 +111,7 @@ pub async fn drift(
         session.guard().await?;
     }
     let before = Box::pin(check(job, session, job.max_age, printer)).await?;
-    tell_roles(subject, session, printer);
+    tell_roles(subject, &before.not_reached, session, printer);
     (job.show)(&before.findings)?;
     let changes = match job.fix {
         true => fixes(&before),
@@ -252,10 +254,21 @@ pub async fn check(
     let mut changes = found.changes;
     changes.extend(fixes.into_values());
     let told = named(&findings).cloned().collect();
+    let accounts = reading.inventory().accounts.known();
+    let ids = accounts.map(|all| identify(&subject.plan, all).accounts);
+    let not_reached = found
+        .left
+        .iter()
+        .filter_map(|left| match &left.what {
+            Remains::NotReached { account } => ids.as_ref()?.get(account).cloned(),
+            _ => None,
+        })
+        .collect();
     Ok(Check {
         told,
         findings: findings.only(|finding| asked_for(&job.filter, finding)),
         changes,
+        not_reached,
         losses: found.losses,
         bindings: found.bindings,
         reading,
@@ -263,8 +276,26 @@ pub async fn check(
 }
 
 /// Says once when accounts were entered as an administrator because the role that only reads is not there.
-fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
-    let accounts = session.aws.fell_back();
+fn tell_roles(
+    subject: &Subject,
+    not_reached: &BTreeSet<AccountId>,
+    session: &Session,
+    printer: &Printer,
+) {
+    let all = session.aws.fell_back();
+    for (reached, what) in [
+        (true, "`orgstrap apply` brings it there."),
+        (
+            false,
+            "No stack set reaches the account where it lies, so nothing brings it there.",
+        ),
+    ] {
+        let there = all.iter().filter(|id| not_reached.contains(*id) != reached);
+        tell_role(subject, &there.collect::<Vec<_>>(), what, printer);
+    }
+}
+
+fn tell_role(subject: &Subject, accounts: &[&AccountId], what: &str, printer: &Printer) {
     if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
         let access = &subject.plan.organization.access_role;
         let more = match accounts.len() - 1 {
@@ -275,7 +306,7 @@ fn tell_roles(subject: &Subject, session: &Session, printer: &Printer) {
             ),
         };
         printer.say(&format!(
-            "No role {audit} opens account {first}{more}: read by {access}. `orgstrap apply` brings it there."
+            "No role {audit} opens account {first}{more}: read by {access}. {what}"
         ));
     }
 }

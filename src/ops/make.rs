@@ -44,7 +44,7 @@ pub struct Work<'a> {
     /// In a sandbox: how many seconds pass there in each real one, where it was asked for.
     pub speed: Option<u32>,
     /// What is so once everything is done, as a sentence.
-    pub claim: &'static str,
+    pub claim: &'a str,
     /// How much of what the plan asks for is not so and was not to be changed.
     pub left: usize,
     /// Where it is noted when each change started and ended, for who wants to know.
@@ -102,7 +102,7 @@ pub async fn make(
         accounts: work.plan.map_or_else(Vec::new, |plan| {
             summary::accounts(plan, &done.bindings, &record)
         }),
-        claim: work.claim,
+        claim: work.claim.to_owned(),
         left: work.left,
         next: (work.next)(&done),
         record,

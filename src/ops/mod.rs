@@ -10,6 +10,7 @@
 //! | [`apply`] | `orgstrap apply`: from the comparison to the report |
 //! | [`plan`] | `orgstrap plan`: the comparison, through the describe cache |
 //! | [`drift`] | `orgstrap drift`, with the fix and the second look |
+//! | [`remove`] | `orgstrap remove`: what is left over, taken away |
 //! | [`compare`] | reading AWS and comparing, which all of them begin with |
 //! | [`cached`] | the same through the describe cache |
 //! | [`perform`], [`make`] | changes under the lock, with progress and the report |
@@ -25,6 +26,7 @@ pub mod governor;
 pub mod make;
 pub mod perform;
 pub mod plan;
+pub mod remove;
 pub mod session;
 
 use crate::baseline::Wanted;

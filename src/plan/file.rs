@@ -102,6 +102,11 @@ pub struct OrganizationTable {
     /// Whether IAM manages the root users of member accounts centrally: their credentials can be taken
     /// away, and new accounts have none. `false` when left out, and then left as it is.
     pub centralized_root_access: Option<bool>,
+    /// What is left over and is to stay, by the names that `plan` gives it, or how they begin: stacks of
+    /// orgstrap's own that the plan does not ask for any more, and accounts that no stack set reaches. It is
+    /// not told as different then.
+    #[serde(default)]
+    pub leave: Vec<Text>,
     /// Policies attached to the root, so that they hold for every account.
     #[serde(default)]
     pub policies: Vec<Text>,

@@ -106,6 +106,9 @@ pub struct Organization {
     /// Whether root users of member accounts are managed centrally; where not, nothing is said of it.
     #[serde(default)]
     pub centralized_root_access: bool,
+    /// What is left over and is to stay, by the names that `plan` gives it.
+    #[serde(default)]
+    pub leave: BTreeSet<String>,
     /// Policies attached to the root.
     pub policies: BTreeSet<PolicyKey>,
     /// Whether FullAWSAccess is attached to it; `None` where the plan does not say.

@@ -106,6 +106,7 @@ pub fn plan(preview: &Preview) -> Value {
             "address": address(&notice.address), "text": notice.text, "hint": notice.hint,
         })).collect::<Vec<_>>(),
         "problems": preview.problems,
+        "left": super::left::json(&preview.left),
         "losses": super::loss::json(&preview.losses),
         "costs": preview.costs,
     })

@@ -20,6 +20,7 @@ pub mod graph;
 pub mod import;
 pub mod inventory;
 pub mod json;
+pub mod left;
 pub mod loss;
 pub mod plan;
 mod printer;

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::cost::Cost;
 use super::style::{self, paint};
-use super::{age, fields, loss, words};
+use super::{age, fields, left, loss, words};
 use crate::change::{Address, Change, Verb};
-use crate::diff::{Because, Blocked, Loss, Notice, Problem, Unmanaged};
+use crate::diff::{Because, Blocked, Left, Loss, Notice, Problem, Unmanaged};
 use crate::inventory::{Kind, Unread};
 
 /// Everything there is to show before anything is changed.
@@ -37,6 +37,8 @@ pub struct Preview {
     pub notices: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
+    /// What is left that no change puts right.
+    pub left: Vec<Left>,
     /// What the changes delete or make anew with the data in it.
     pub losses: Vec<Loss>,
     pub costs: Vec<Cost>,
@@ -120,6 +122,8 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
         Address::StackImport(..) => ("stack import", "stack imports"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
+        Address::LeftStacks(_) => ("removal of stacks", "removals of stacks"),
+        Address::LeftStackSet(_) => ("removal of a stack set", "removals of stack sets"),
         Address::Control(..) => ("control", "controls"),
         Address::StackDrift(..) => ("drifted stack", "drifted stacks"),
     }
@@ -234,11 +238,24 @@ pub fn text(preview: &Preview) -> String {
             .iter()
             .map(|unread| format!("{}: {}", unread.operation, unread.because)),
     );
+    section(
+        &mut line,
+        "Left as the plan says",
+        left::items(preview.left.iter().filter(|one| one.acknowledged)),
+    );
+    section(
+        &mut line,
+        "Not as the plan says, and not for `apply` to change",
+        left::items(left::open(&preview.left)),
+    );
     if let Some(age) = preview
         .taken_at
         .and_then(|taken_at| age::line(taken_at, &preview.from_cache))
     {
         text.push_str(&format!("\n{age}\n"));
+    }
+    if let Some(last) = left::line(&preview.left, &preview.source) {
+        text.push_str(&format!("\n{}\n", paint(style::WARN, last)));
     }
     text
 }
@@ -279,7 +296,12 @@ pub(super) fn nothing(preview: &Preview) -> String {
     } else {
         "is"
     };
-    if whole {
+    if whole && left::open(&preview.left).next().is_some() {
+        paint(
+            style::WARN,
+            format!("No changes to make in {subject}; what is not as {source} says is told below."),
+        )
+    } else if whole {
         paint(
             style::CREATE,
             format!("No changes: {subject} {is} as {source} says."),

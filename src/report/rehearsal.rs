@@ -58,6 +58,7 @@ pub fn text(rehearsal: &Rehearsal) -> String {
         costs(rehearsal, &mut lines);
     }
     missing(rehearsal, &mut lines);
+    left(rehearsal, &mut lines);
     lines.push(paint(style::DIM, "Nothing in AWS was changed."));
     lines.join("\n") + "\n"
 }
@@ -228,6 +229,18 @@ fn calls(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     lines.push(String::new());
 }
 
+fn left(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
+    let preview = &rehearsal.preview;
+    let Some(last) = super::left::line(&preview.left, &preview.source) else {
+        return;
+    };
+    for one in super::left::items(super::left::open(&preview.left)) {
+        lines.push(format!("  - {one}"));
+    }
+    lines.push(paint(style::WARN, last));
+    lines.push(String::new());
+}
+
 fn losses(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     let losses = &rehearsal.preview.losses;
     if losses.is_empty() {
@@ -320,6 +333,7 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
         "calls": rehearsal.calls.iter().map(|calls| json!({
             "operation": calls.operation, "number": calls.number, "throttled": calls.throttled,
         })).collect::<Vec<_>>(),
+        "left": super::left::json(&rehearsal.preview.left),
         "losses": super::loss::json(&rehearsal.preview.losses),
         "costs": rehearsal.preview.costs,
         "not_copied": rehearsal.missing,

@@ -36,7 +36,7 @@ pub struct Ended {
     /// In the sandbox, time is its own.
     pub sandbox: bool,
     /// What is so once everything is done, as a sentence.
-    pub claim: &'static str,
+    pub claim: String,
     /// How much of what the plan asks for is not so and was not to be changed.
     pub left: usize,
     pub accounts: Vec<AccountLine>,
@@ -306,7 +306,7 @@ mod tests {
             record,
             took: Duration::from_secs(1384),
             sandbox: true,
-            claim: AS_PLANNED,
+            claim: AS_PLANNED.to_owned(),
             left: 0,
             accounts: vec![
                 line("log-archive", Some("222222222222"), "new", "logging"),

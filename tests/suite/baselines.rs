@@ -45,6 +45,7 @@ fn startup() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap".into(),
             centralized_root_access: false,
+            leave: Default::default(),
             policies: BTreeSet::new(),
             full_aws_access: None,
             tags: BTreeMap::new(),

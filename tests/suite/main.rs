@@ -21,6 +21,7 @@ mod examples;
 mod faults;
 mod graph;
 mod import;
+mod left_over;
 mod moves;
 mod observe;
 mod plan_file;

@@ -232,6 +232,7 @@ fn empty_plan(management: &str) -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             centralized_root_access: false,
+            leave: Default::default(),
             policies: Default::default(),
             full_aws_access: None,
             tags: std::collections::BTreeMap::new(),

@@ -131,3 +131,8 @@ fn data() {
 fn allow_list() {
     in_sandbox("allow-list");
 }
+
+#[test]
+fn left_over() {
+    in_sandbox("left-over");
+}

@@ -29,7 +29,7 @@ use crate::inventory::Inventory;
 use crate::plan::AccountKey;
 use crate::rehearse::{Chain, Timeline, chain};
 use crate::report::account::{edit, ready};
-use crate::report::{Printer, json, plan as preview, summary, words};
+use crate::report::{Printer, json, left, plan as preview, summary, words};
 
 /// An edit of a plan's file.
 pub(super) struct Edited<'a> {
@@ -323,7 +323,7 @@ impl Run<'_> {
             bindings: found.bindings,
             expected: found.preview.expected,
             speed: None,
-            claim: match self.job.with_all {
+            claim: match self.job.with_all && left::open(&found.preview.left).next().is_none() {
                 true => summary::AS_PLANNED,
                 false => "",
             },

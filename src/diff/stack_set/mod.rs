@@ -22,6 +22,7 @@ use instances::Instances;
 use super::account::prepare;
 use super::context::{Context, account, marked, ou};
 use super::findings::{Findings, becomes, set};
+use super::left::is_left;
 use super::recorder::{Brought, Met};
 use super::stack::{cannot_rename, merged};
 use super::stages::Stages;
@@ -372,7 +373,6 @@ impl<'a, 'c> Set<'a, 'c> {
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
         self.complete(found, &there, &met, &imports, after);
-        self.report_strays(found, facts, &there);
     }
 
     /// See [`super::stack::cannot_rename`].
@@ -443,25 +443,6 @@ impl<'a, 'c> Set<'a, 'c> {
                 .extend(needs);
         }
     }
-
-    fn report_strays(&self, found: &mut Findings, facts: &StackSetFacts, there: &Instances<'_>) {
-        for region in &there.other_regions {
-            found.unmanaged(
-                "stack instances",
-                format!("{}/{region}", facts.id),
-                format!("{} in {region}", facts.name),
-                "the Region is not governed; left alone",
-            );
-        }
-        for target in &there.other_targets {
-            found.unmanaged(
-                "stack set target",
-                format!("{}/{target}", facts.id),
-                format!("{} on {}", facts.name, self.ctx.parent_name(target)),
-                "not a target in the plan; left alone",
-            );
-        }
-    }
 }
 
 /// Whether an update of instances, by its fields, brings the set as it is to those that are behind, and
@@ -506,10 +487,13 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings, have: &BTreeMap<String, St
         .map(|set| set.full_name.as_str())
         .collect();
     for facts in have.values() {
-        if !wanted.contains(facts.name.as_str()) {
+        if !wanted.contains(facts.name.as_str()) && !is_left(facts) {
             let note = match owner_of_stack(&facts.name) {
                 Some(tool) => format!("belongs to {tool}; left alone"),
-                None => "no baseline of the plan asks for it; left alone".to_owned(),
+                None => {
+                    "no baseline of the plan asks for it, and orgstrap did not make it; left alone"
+                        .to_owned()
+                }
             };
             found.unmanaged("stack set", &facts.id, &facts.name, note);
         }

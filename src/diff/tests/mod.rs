@@ -3,6 +3,7 @@
 mod identity_rules;
 mod import_rules;
 mod laws;
+mod left_rules;
 mod loss_rules;
 mod policy_rules;
 mod random;

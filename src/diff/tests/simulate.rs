@@ -295,6 +295,9 @@ impl Simulation {
             | Act::ImportStacks { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
             Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
+            Act::DeleteStackInstances(_) | Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
+                panic!("no comparison deletes what is left over")
+            }
             // What controls put back is no difference of plan and inventory.
             Act::StartLogging { .. }
             | Act::StartRecorder { .. }

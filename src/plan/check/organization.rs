@@ -68,6 +68,7 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         Some(text) => prefix(cx, text),
     };
     Some(Organization {
+        leave: leave(cx, table),
         policies: names.policies(cx, &table.policies),
         full_aws_access: table.full_aws_access.as_deref().copied(),
         tags: tags::tags(cx, &table.tags, "the root"),
@@ -80,6 +81,21 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         prefix: prefix?,
         centralized_root_access: table.centralized_root_access.unwrap_or(false),
     })
+}
+
+/// What is to stay. What is there only AWS can say, so any name is taken but none.
+fn leave(cx: &Context<'_>, table: &OrganizationTable) -> BTreeSet<String> {
+    let mut leave = BTreeSet::new();
+    for text in &table.leave {
+        let name = text.trim_matches('/');
+        if name.is_empty() {
+            cx.say(cx.error(text, "names nothing".to_owned()).help(
+                "write a name that `orgstrap plan` shows, such as \"config-recorder/Sandbox\"",
+            ));
+        }
+        leave.insert(name.to_owned());
+    }
+    leave
 }
 
 /// What was said, if it could be understood.

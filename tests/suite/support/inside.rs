@@ -7,6 +7,7 @@ use orgstrap::aws::Caller;
 use orgstrap::baseline::{self, Wanted};
 use orgstrap::change::Change;
 use orgstrap::diff::DiffOptions;
+use orgstrap::diff::removal::Fortune;
 use orgstrap::drift::{Findings, Severity};
 use orgstrap::execute::{Stop, Summary, lock};
 use orgstrap::inventory::Inventory;
@@ -17,6 +18,7 @@ use orgstrap::ops::drift::{self, Drift, Drifted, Filter};
 use orgstrap::ops::error::CommandError;
 use orgstrap::ops::exit::Exit;
 use orgstrap::ops::plan::{self, Plan};
+use orgstrap::ops::remove::{self, Remove};
 use orgstrap::ops::session::{Guard, InWorld, Reach, Session, in_world};
 use orgstrap::ops::{self, Output};
 use orgstrap::plan::{OrgPlan, read, read_text};
@@ -254,6 +256,44 @@ pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
         drifted(subject, true, session, printer).await
     });
     (drifted, world)
+}
+
+/// What became of one run of `remove`.
+pub(crate) struct Taken {
+    pub world: World,
+    /// How it ended: `None` where it was killed.
+    pub exit: Option<Exit>,
+    /// What was printed, and why it was refused.
+    pub text: String,
+}
+
+/// `orgstrap remove --yes`.
+pub(crate) fn remove(
+    subject: &Subject,
+    world: World,
+    connection: Connection,
+    only: &[&str],
+    fortune: Option<Fortune>,
+) -> Taken {
+    let (world, result, text) = inside(subject, world, connection, async |session, printer| {
+        let job = Remove {
+            subject: &subject.given(),
+            source: "org.toml".to_owned(),
+            only: only.iter().map(|word| (*word).to_owned()).collect(),
+            fortune,
+            delete_data: false,
+            output: Output::Text,
+            confirm: &yes,
+            again: None,
+        };
+        remove::remove(&job, session, printer, &Stop::new()).await
+    });
+    let (exit, text) = match result {
+        InWorld::Ended(Ok(removed)) => (Some(removed.exit), text),
+        InWorld::Ended(Err(error)) => (Some(error.exit), format!("{text}{}", error.message)),
+        InWorld::Killed { .. } => (None, text),
+    };
+    Taken { world, exit, text }
 }
 
 /// `orgstrap unlock`, of whatever run was killed.

@@ -1,0 +1,512 @@
+//! What is left that no change of `apply` puts right: stacks of orgstrap's own that the plan does not ask for any
+//! more, and accounts that ask for what cannot reach them. It is told by `plan`, `apply` and `drift` alike, in their
+//! last line and exit code, until it is taken away, put right, or named under `leave` in the plan.
+//!
+//! What belongs to orgstrap shows itself by the prefix and the ownership tag. `orgstrap remove` takes it away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, Standing, is_ours};
+use super::findings::Findings;
+use super::stages::Stages;
+use super::tools::owner_of_stack;
+use crate::baseline::WantedStackSet;
+use crate::change::Address;
+use crate::inventory::{
+    AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
+};
+use crate::plan::{AccountId, AccountKey, OuPath, Region};
+
+/// Something that is left.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Left {
+    /// What it is called: by `orgstrap remove --only`, and under `leave` in the plan.
+    pub name: String,
+    /// What it is, in words.
+    pub text: String,
+    /// Why it is left, as a fragment.
+    pub because: String,
+    pub what: Remains,
+    /// Accounts that it is in, by name and id.
+    pub accounts: Vec<String>,
+    pub regions: BTreeSet<Region>,
+    /// Whether the plan says that it is to stay so.
+    pub acknowledged: bool,
+}
+
+/// What exactly is left.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Remains {
+    /// A stack set that no baseline of the plan asks for, by its full name.
+    StackSet { set: String },
+    /// Instances of a stack set that the plan asks for, where it does not.
+    Instances {
+        set: String,
+        /// The targets through which they came.
+        targets: BTreeSet<OuId>,
+        /// Only these accounts; all below the targets where there are none.
+        only: BTreeSet<AccountId>,
+        /// Whether the accounts are out of reach, so that their stacks can only be given up.
+        out_of_reach: bool,
+    },
+    /// A stack that no baseline of the plan asks for.
+    Stack { at: AccountRegion, stack: String },
+    /// An account of the plan that no stack set reaches where it lies.
+    NotReached { account: AccountKey },
+}
+
+impl Left {
+    /// Whether `orgstrap remove` takes it away.
+    pub fn is_removable(&self) -> bool {
+        !matches!(self.what, Remains::NotReached { .. })
+    }
+
+    /// Whether a person means it by `word`: its name or how that begins, or one part of it, such as a Region or an
+    /// OU.
+    pub fn is_called(&self, word: &str) -> bool {
+        is_below(&self.name, word)
+            || self
+                .name
+                .split_once('/')
+                .is_some_and(|(_, part)| is_below(part, word))
+    }
+}
+
+/// Whether a name is `word`, or begins with it and a slash.
+fn is_below(name: &str, word: &str) -> bool {
+    name.strip_prefix(word)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    if ctx.organization.is_none() {
+        return;
+    }
+    let mut left = Vec::new();
+    let wanted: BTreeMap<&str, _> = ctx
+        .wanted
+        .stack_sets
+        .iter()
+        .map(|(name, set)| (set.full_name.as_str(), (name, set)))
+        .collect();
+    let sets = ctx.inventory.stack_sets.known().into_iter().flatten();
+    for (name, facts) in sets {
+        if !facts.service_managed {
+            continue;
+        }
+        match wanted.get(name.as_str()) {
+            Some((_, set)) => Set::of(ctx, set, facts).look(found, &mut left),
+            None if is_left(facts) => left.push(whole(ctx, facts)),
+            None => {}
+        }
+    }
+    stacks(ctx, &mut left);
+    not_reached(ctx, &mut left);
+    for mut one in left {
+        let leave = &ctx.plan.organization.leave;
+        one.acknowledged = leave.iter().any(|word| is_below(&one.name, word));
+        found.left.push(one);
+    }
+    found.left.sort();
+}
+
+/// Whether a stack set that no baseline of the plan asks for is orgstrap's own.
+pub(super) fn is_left(facts: &StackSetFacts) -> bool {
+    facts.service_managed && is_ours(&facts.tags) && owner_of_stack(&facts.name).is_none()
+}
+
+/// Whether a stack under the prefix that no baseline of the plan asks for is orgstrap's own.
+pub(super) fn is_left_stack(facts: &StackFacts) -> bool {
+    is_ours(&facts.tags)
+}
+
+/// A full name without the plan's prefix.
+fn short<'n>(ctx: &Context<'_>, name: &'n str) -> &'n str {
+    let short = name.strip_prefix(ctx.plan.organization.prefix.as_str());
+    short.map_or(name, |short| short.trim_start_matches('-'))
+}
+
+fn whole(ctx: &Context<'_>, facts: &StackSetFacts) -> Left {
+    let instances: Vec<&AccountRegion> = match facts.instances.known() {
+        Some(instances) => instances.keys().collect(),
+        None => Vec::new(),
+    };
+    let number = match facts.instances.known() {
+        Some(instances) => stacks_in_words(instances.len()),
+        None => "stacks that could not be read".to_owned(),
+    };
+    Left {
+        name: short(ctx, &facts.name).to_owned(),
+        text: format!("stack set {} with {number}", facts.name),
+        because: "no baseline of the plan asks for it".to_owned(),
+        what: Remains::StackSet {
+            set: facts.name.clone(),
+        },
+        accounts: accounts(ctx, instances.iter().copied()),
+        regions: instances.iter().map(|at| at.region.clone()).collect(),
+        acknowledged: false,
+    }
+}
+
+fn stacks_in_words(number: usize) -> String {
+    match number {
+        1 => "1 stack".to_owned(),
+        many => format!("{many} stacks"),
+    }
+}
+
+fn accounts<'i>(ctx: &Context<'_>, at: impl Iterator<Item = &'i AccountRegion>) -> Vec<String> {
+    let ids: BTreeSet<&AccountId> = at.map(|at| &at.account).collect();
+    ids.into_iter().map(|id| ctx.account_label(id)).collect()
+}
+
+/// A stack set that the plan asks for, and where it is.
+struct Set<'a, 'c> {
+    ctx: &'a Context<'c>,
+    wanted: &'a WantedStackSet,
+    facts: &'a StackSetFacts,
+    /// The ids of the OUs that are to be its targets.
+    targets: BTreeSet<&'a str>,
+}
+
+impl<'a, 'c> Set<'a, 'c> {
+    fn of(ctx: &'a Context<'c>, wanted: &'a WantedStackSet, facts: &'a StackSetFacts) -> Self {
+        let stages = Stages::of(ctx.plan, &wanted.except);
+        let targets = stages
+            .by_number
+            .values()
+            .flat_map(|stage| &stage.ous)
+            .filter_map(|path| Some(ctx.ou(path)?.id.as_str()))
+            .collect();
+        Set {
+            ctx,
+            wanted,
+            facts,
+            targets,
+        }
+    }
+
+    fn left(&self, part: &str, number: usize, because: String, what: Remains) -> Left {
+        let name = &self.facts.name;
+        Left {
+            name: format!("{}/{part}", short(self.ctx, name)),
+            text: format!("{} of stack set {name}", stacks_in_words(number)),
+            because,
+            what,
+            accounts: Vec::new(),
+            regions: BTreeSet::new(),
+            acknowledged: false,
+        }
+    }
+
+    fn look(&self, found: &mut Findings, left: &mut Vec<Left>) {
+        let (Some(have), Some(_)) = (self.facts.instances.known(), self.ctx.inventory.ous.known())
+        else {
+            return;
+        };
+        self.regions(have, left);
+        self.wide_targets(found);
+        // By the target that goes whole, or by the OU in which some accounts are to have none.
+        let whole = self.whole_targets();
+        let mut parts: BTreeMap<Part<'_>, BTreeMap<&AccountRegion, &InstanceFacts>> = whole
+            .iter()
+            .map(|id| (Part::Target(id), BTreeMap::new()))
+            .collect();
+        for (at, instance) in have {
+            if !self.wanted.regions.contains(&at.region) || instance.is_at_work() {
+                continue;
+            }
+            if let Some(part) = self.part(found, &whole, at, instance) {
+                parts.entry(part).or_default().insert(at, instance);
+            }
+        }
+        for (part, instances) in parts {
+            left.push(self.of_part(part, &instances));
+        }
+    }
+
+    /// Targets that the plan does not ask for and that stay, because what the plan asks for below them is reached
+    /// through them.
+    fn wide_targets(&self, found: &mut Findings) {
+        for id in &self.facts.targets {
+            let below = self
+                .targets
+                .iter()
+                .any(|one| self.above(one).any(|a| a == id));
+            if below && !self.targets.contains(id.as_str()) {
+                let (name, at) = (&self.facts.name, self.ctx.parent_name(id));
+                found.unmanaged(
+                    "stack set target",
+                    format!("{}/{id}", self.facts.id),
+                    format!("{name} on {at}"),
+                    "OUs of the plan are reached through it; an account that joins below it gets stacks, and is told where the plan has none",
+                );
+            }
+        }
+    }
+
+    /// Instances in Regions that the plan does not govern.
+    fn regions(&self, have: &BTreeMap<AccountRegion, InstanceFacts>, left: &mut Vec<Left>) {
+        let mut by_region: BTreeMap<&Region, Vec<(&AccountRegion, &InstanceFacts)>> =
+            BTreeMap::new();
+        for (at, instance) in have {
+            if !self.wanted.regions.contains(&at.region) {
+                by_region
+                    .entry(&at.region)
+                    .or_default()
+                    .push((at, instance));
+            }
+        }
+        for (region, instances) in by_region {
+            let through = instances.iter().filter_map(|(_, facts)| facts.ou.clone());
+            let what = Remains::Instances {
+                set: self.facts.name.clone(),
+                targets: self.targets_or(through.collect()),
+                only: BTreeSet::new(),
+                out_of_reach: false,
+            };
+            let because = format!("the set is not to be in {region} any more");
+            let part = region.to_string();
+            left.push(Left {
+                accounts: accounts(self.ctx, instances.iter().map(|(at, _)| *at)),
+                regions: BTreeSet::from([region.clone()]),
+                ..self.left(&part, instances.len(), because, what)
+            });
+        }
+    }
+
+    fn targets_or(&self, through: BTreeSet<OuId>) -> BTreeSet<OuId> {
+        match through.is_empty() {
+            true => self.facts.targets.clone(),
+            false => through,
+        }
+    }
+
+    /// The targets that the plan does not ask for and that go whole: no target of the plan lies above, which
+    /// would keep what is below it, and none below, which would lose it.
+    fn whole_targets(&self) -> BTreeSet<&'a str> {
+        let all = self.facts.targets.iter().map(String::as_str);
+        all.filter(|id| !self.targets.contains(id))
+            .filter(|id| !self.above(id).any(|above| self.targets.contains(above)))
+            .filter(|id| {
+                !self
+                    .targets
+                    .iter()
+                    .any(|one| self.above(one).any(|a| a == *id))
+            })
+            .filter(|id| !self.ctx.governed.contains_key(id))
+            .collect()
+    }
+
+    /// An OU and what lies above it.
+    fn above(&self, id: &str) -> impl Iterator<Item = &'a str> {
+        let ctx = self.ctx;
+        let ous = ctx.inventory.ous.known();
+        let root = ctx.organization.map(|o| o.root_id.as_str());
+        let first = match ous.and_then(|ous| ous.get_key_value(id)) {
+            Some((id, _)) => Some(id.as_str()),
+            None => root.filter(|root| *root == id),
+        };
+        std::iter::successors(first, move |id| {
+            ous.and_then(|ous| ous.get(*id))
+                .map(|ou| ou.parent.as_str())
+        })
+    }
+
+    /// What an instance is a part of, if it is left.
+    fn part(
+        &self,
+        found: &Findings,
+        whole: &BTreeSet<&'a str>,
+        at: &'a AccountRegion,
+        instance: &'a InstanceFacts,
+    ) -> Option<Part<'a>> {
+        let Some(facts) = self.ctx.account_facts(&at.account) else {
+            // Nobody can say where accounts could not be read.
+            let read = self.ctx.accounts.is_ok();
+            return read.then_some(Part::Gone(&at.account));
+        };
+        let key = self.ctx.keys.get(&at.account);
+        let handled = |key: &AccountKey| {
+            let address = Address::Placement(key.clone());
+            let takes = |change: &Address| {
+                matches!(change, Address::RolloutFrom(_, about) if about == key)
+                    && matches!(found.changes.get(change), Some(change)
+                        if matches!(&change.act, crate::change::Act::RemoveStackInstances { name, .. } if *name == self.facts.name))
+            };
+            found.changes.contains_key(&address)
+                || found.blocked.contains_key(&address)
+                || found.changes.keys().any(takes)
+        };
+        let idle = facts.state != AccountState::Active;
+        if idle || key.is_some_and(handled) {
+            return None;
+        }
+        let mut above = self.above(&facts.parent);
+        if above.any(|id| self.targets.contains(id) || self.ctx.governed.contains_key(id)) {
+            return None;
+        }
+        let through = instance.ou.as_deref().unwrap_or_default();
+        let target = whole.get(through).copied();
+        let target = target.or_else(|| self.above(&facts.parent).find(|id| whole.contains(id)));
+        Some(match target {
+            Some(target) => Part::Target(target),
+            None => Part::In(facts.parent.as_str()),
+        })
+    }
+
+    fn of_part(&self, part: Part<'_>, have: &BTreeMap<&AccountRegion, &InstanceFacts>) -> Left {
+        let ctx = self.ctx;
+        let through = have.values().filter_map(|facts| facts.ou.clone()).collect();
+        let ids = || have.keys().map(|at| at.account.clone()).collect();
+        let (name, because, targets, only) = match part {
+            Part::Target(id) => {
+                let because = match ctx
+                    .inventory
+                    .ous
+                    .known()
+                    .is_some_and(|ous| ous.contains_key(id))
+                    || ctx.organization.is_some_and(|o| o.root_id == id)
+                {
+                    true => format!(
+                        "{} is a target that the plan does not ask for",
+                        ctx.parent_name(id)
+                    ),
+                    false => format!("its target {id} is an OU that is not there any more"),
+                };
+                let targets = BTreeSet::from([id.to_owned()]);
+                (ctx.parent_name(id), because, targets, BTreeSet::new())
+            }
+            Part::In(id) => {
+                let because = format!("accounts in {} are not to have it", ctx.parent_name(id));
+                (
+                    ctx.parent_name(id),
+                    because,
+                    self.targets_or(through),
+                    ids(),
+                )
+            }
+            Part::Gone(id) => {
+                let because = format!("account {id} is not in the organization any more");
+                (id.to_string(), because, self.targets_or(through), ids())
+            }
+        };
+        let what = Remains::Instances {
+            set: self.facts.name.clone(),
+            targets,
+            only,
+            out_of_reach: matches!(part, Part::Gone(_)),
+        };
+        let regions: BTreeSet<Region> = have.keys().map(|at| at.region.clone()).collect();
+        Left {
+            accounts: accounts(ctx, have.keys().copied()),
+            regions: match regions.is_empty() {
+                true => self.wanted.regions.clone(),
+                false => regions,
+            },
+            ..self.left(&name, have.len(), because, what)
+        }
+    }
+}
+
+/// What instances are left by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'a> {
+    /// A target that goes whole.
+    Target(&'a str),
+    /// The OU in which their accounts lie, below a target that stays.
+    In(&'a str),
+    /// The account, which has left the organization.
+    Gone(&'a AccountId),
+}
+
+/// Plain stacks that no baseline of the plan asks for.
+fn stacks(ctx: &Context<'_>, left: &mut Vec<Left>) {
+    for (at, facts) in super::stack::not_asked_for(ctx) {
+        if !is_left_stack(facts) {
+            continue;
+        }
+        let place = match (ctx.keys.get(&at.account), &ctx.plan.organization) {
+            (_, organization) if organization.management_account == at.account => {
+                "management".to_owned()
+            }
+            (Some(key), _) => key.to_string(),
+            (None, _) => at.account.to_string(),
+        };
+        left.push(Left {
+            name: format!("{}/{place}/{}", short(ctx, &facts.name), at.region),
+            text: format!("stack {}", facts.name),
+            because: "no baseline of the plan asks for it".to_owned(),
+            what: Remains::Stack {
+                at: at.clone(),
+                stack: facts.name.clone(),
+            },
+            accounts: vec![ctx.account_label(&at.account)],
+            regions: BTreeSet::from([at.region.clone()]),
+            acknowledged: false,
+        });
+    }
+}
+
+/// Accounts of the plan that lie where no stack set's targets reach: in the root, or directly in an OU that cannot be
+/// a target because an OU below it goes without the baseline.
+fn not_reached(ctx: &Context<'_>, left: &mut Vec<Left>) {
+    let sets: Vec<(&str, Stages, &BTreeSet<OuPath>)> = ctx
+        .wanted
+        .stack_sets
+        .values()
+        .map(|set| {
+            let name = set.full_name.as_str();
+            (name, Stages::of(ctx.plan, &set.except), &set.except)
+        })
+        .collect();
+    for (key, planned) in &ctx.plan.accounts {
+        let usable = matches!(ctx.standing(key), Standing::Present(_) | Standing::New);
+        let governed = ctx.ou(&planned.ou);
+        let governed = governed.is_some_and(|ou| ctx.governed.contains_key(ou.id.as_str()));
+        if !usable || governed || ctx.is_management(key) {
+            continue;
+        }
+        let without: Vec<String> = sets
+            .iter()
+            .filter(|(_, stages, except)| {
+                !stages.of_ou.contains_key(&planned.ou) && !except.contains(&planned.ou)
+            })
+            .map(|(name, ..)| (*name).to_owned())
+            .collect();
+        if without.is_empty() {
+            continue;
+        }
+        let (part, because) = match planned.ou.is_root() {
+            true => (
+                "root".to_owned(),
+                "it lies in the root, and stack sets reach the accounts of OUs".to_owned(),
+            ),
+            false => (
+                planned.ou.to_string(),
+                format!(
+                    "{} cannot be a target, because an OU below it goes without the baseline, and a target is a whole OU",
+                    planned.ou
+                ),
+            ),
+        };
+        let label = match ctx.identified.accounts.get(key) {
+            Some(id) => ctx.account_label(id),
+            None => key.to_string(),
+        };
+        left.push(Left {
+            name: format!("{part}/{key}"),
+            text: format!("account {label} has no stacks of {}", without.join(", ")),
+            because,
+            what: Remains::NotReached {
+                account: key.clone(),
+            },
+            accounts: vec![label],
+            regions: BTreeSet::new(),
+            acknowledged: false,
+        });
+    }
+}

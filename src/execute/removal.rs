@@ -1,0 +1,198 @@
+//! What is left over, taken away: instances of stack sets, stack sets, stacks.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets};
+
+use super::effects::{Doing, Hand};
+use super::operation::{Goal, Instance, begun, preferences};
+use super::run::Made;
+use super::stack::{cloudformation, is_ours};
+use super::stack_set::{OUS_PER_OPERATION, numbered};
+use super::wait::{READ_BACK, STACK, Wait};
+use crate::aws::Operation;
+use crate::change::{InstancesLeft, Text};
+use crate::event::Failure;
+use crate::plan::Region;
+
+impl Hand<'_> {
+    /// DeleteStackInstances, and its end. What is gone already is well.
+    pub(super) async fn delete_instances(&self, left: &InstancesLeft) -> Result<Made, Failure> {
+        let name = &left.set;
+        let doing = || format!("taking stacks of {name} away");
+        if self.describe_set(name).await.doing(doing)?.is_none() {
+            return Ok(Made::new());
+        }
+        self.await_other_operations(name).await?;
+        let there = self.instances(name).await.doing(doing)?;
+        let concerned = there.iter().any(|instance| left.wants(instance));
+        // A target without any stack is a target still; accounts alone are not.
+        if !concerned && !left.accounts.is_empty() {
+            return Ok(Made::new());
+        }
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let targets: Vec<String> = left.targets.iter().cloned().collect();
+        let regions: Vec<String> = left.regions.iter().map(ToString::to_string).collect();
+        let accounts: Vec<String> = left.accounts.iter().map(ToString::to_string).collect();
+        let filter = match accounts.is_empty() {
+            true => AccountFilterType::None,
+            false => AccountFilterType::Intersection,
+        };
+        for (batch, ous) in targets.chunks(OUS_PER_OPERATION).enumerate() {
+            let targets = DeploymentTargets::builder()
+                .set_organizational_unit_ids(Some(ous.to_vec()))
+                .set_accounts((!accounts.is_empty()).then(|| accounts.clone()))
+                .account_filter_type(filter.clone())
+                .build();
+            let token = self.token(&numbered("delete", batch));
+            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
+                .delete_stack_instances()
+                .stack_set_name(name)
+                .deployment_targets(targets.clone())
+                .set_regions(Some(regions.clone()))
+                .operation_preferences(preferences(left.max_concurrent, left.failure_tolerance))
+                .retain_stacks(left.retain)
+                .operation_id(&token)
+                .send());
+            let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
+                Ok(operation) => operation,
+                Err(error) if error.is("StackInstanceNotFound") || error.is("StackSetNotFound") => {
+                    continue;
+                }
+                Err(error) => return Err(error).doing(doing),
+            };
+            self.finish_operation(name, &operation, &Goal::default(), doing)
+                .await?;
+        }
+        // Lists lag behind the operation that has ended.
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        loop {
+            let there = self.instances(name).await.doing(doing)?;
+            let still: BTreeSet<String> = there
+                .iter()
+                .filter(|instance| left.wants(instance))
+                .map(|instance| format!("account {} in {}", instance.account, instance.region))
+                .collect();
+            if still.is_empty() {
+                return Ok(Made::new());
+            }
+            if wait
+                .pause("for StackSets to forget the stacks")
+                .await
+                .is_err()
+            {
+                let still: Vec<String> = still.into_iter().collect();
+                return Err(self.fails(
+                    format!(
+                        "the stack set {name} still has stacks: {}",
+                        still.join(", ")
+                    ),
+                    Some("see what its operation says in the console, and run the command again"),
+                ));
+            }
+        }
+    }
+
+    /// DeleteStackSet. One that is gone is well.
+    pub(super) async fn delete_stack_set(&self, name: &str) -> Result<Made, Failure> {
+        let doing = || format!("deleting stack set {name}");
+        let Some(there) = self.describe_set(name).await.doing(doing)? else {
+            return Ok(Made::new());
+        };
+        if !is_ours(there.tags()) {
+            return Err(self.fails(
+                format!("orgstrap did not make the stack set {name}, or its tag is gone"),
+                Some("delete it by hand if it is to go"),
+            ));
+        }
+        self.await_other_operations(name).await?;
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let deleted = cloudformation!(self, &at, "DeleteStackSet", || client
+            .delete_stack_set()
+            .stack_set_name(name)
+            .send());
+        match deleted {
+            Ok(_) => Ok(Made::new()),
+            Err(error) if error.is("StackSetNotFound") => Ok(Made::new()),
+            Err(error) => Err(error).doing(doing),
+        }
+    }
+
+    /// DeleteStack and its end; termination protection is switched off for it. What its template keeps stays.
+    pub(super) async fn delete_stack(
+        &self,
+        account: &Text,
+        region: &Region,
+        name: &str,
+    ) -> Result<Made, Failure> {
+        let at = self.place(&self.account(account)?, region);
+        let doing = || format!("deleting stack {name} in account {}, {region}", at.account);
+        let Some(there) = self.settled_stack(&at, name, doing).await? else {
+            return Ok(Made::new());
+        };
+        if !is_ours(there.tags()) {
+            return Err(self.fails(
+                format!("orgstrap did not make the stack {name}, or its tag is gone"),
+                Some("delete it by hand if it is to go"),
+            ));
+        }
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        if there.enable_termination_protection() != Some(false) {
+            cloudformation!(self, &at, "UpdateTerminationProtection", || client
+                .update_termination_protection()
+                .stack_name(name)
+                .enable_termination_protection(false)
+                .send())
+            .doing(doing)?;
+        }
+        // By id: the name alone would not be found any more once it is deleted.
+        let id = there.stack_id().unwrap_or(name);
+        let token = self.token("delete");
+        let deleted = cloudformation!(self, &at, "DeleteStack", || client
+            .delete_stack()
+            .stack_name(id)
+            .client_request_token(&token)
+            .send());
+        match deleted {
+            Ok(_) => {}
+            Err(error) if error.is("TokenAlreadyExists") => {}
+            Err(error) => return Err(error).doing(doing),
+        }
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let now = self.describe_stack(&at, id).await.doing(doing)?;
+            let status = now.as_ref().and_then(|now| now.stack_status());
+            match (now.as_ref(), status.map(|status| status.as_str())) {
+                (None, _) | (_, Some("DELETE_COMPLETE")) => return Ok(Made::new()),
+                (Some(now), Some("DELETE_FAILED")) => {
+                    return Err(self.stack_failed(&at, now, doing()).await);
+                }
+                (_, status) => {
+                    wait.pause(format!(
+                        "CloudFormation says {}",
+                        status.unwrap_or_default()
+                    ))
+                    .await
+                    .doing(doing)?;
+                }
+            }
+        }
+    }
+}
+
+impl InstancesLeft {
+    /// Whether it is about an instance.
+    fn wants(&self, instance: &Instance) -> bool {
+        let account = match self.accounts.is_empty() {
+            true => self.targets.contains(&instance.ou),
+            false => {
+                let mut accounts = self.accounts.iter();
+                accounts.any(|account| account.as_str() == instance.account)
+            }
+        };
+        let mut regions = self.regions.iter();
+        account && regions.any(|region| region.as_str() == instance.region)
+    }
+}
