@@ -9,7 +9,9 @@ use super::{Global, Output, compare, files, inventory, session, subject};
 use crate::aws::Caller;
 use crate::baseline;
 use crate::diff::{DiffOptions, diff};
-use crate::import::{Choices, ImportError, Imported, import, looked_for, present};
+use crate::import::{
+    Choices, ImportError, Imported, duties_lie_open, everywhere, import, looked_for, present,
+};
 use crate::inventory::{AccountState, Inventory, Seen};
 use crate::plan::{self, BaselineKey, OrgPlan, Region};
 use crate::report::{Printer, import as report};
@@ -142,10 +144,23 @@ fn read(
                 }
             }
         }
+        let mut imported = import(&inventory, choices).map_err(refused)?;
+        if duties_lie_open(&inventory, choices) {
+            // The stacks of the accounts that have the duties lie in these accounts: all are looked into.
+            printer.detail("Looking for the logging and the SecOps account…");
+            let bare = staged(&texts(&verb.out, &imported)?, &verb.out, printer)?;
+            let mut wanted = looked_for(&bare.plan);
+            wanted.stacks = everywhere(&bare.plan);
+            let all = subject::Subject {
+                plan: bare.plan,
+                wanted,
+            };
+            let looked = compare::read(session, &all, printer).await?;
+            imported = import(&looked, choices).map_err(refused)?;
+        }
         let sets = inventory.stack_sets.known();
         let trails = inventory.trails.as_ref().and_then(Seen::known);
         if sets.is_some_and(|sets| !sets.is_empty()) || trails.is_some_and(|all| !all.is_empty()) {
-            let imported = import(&inventory, choices).map_err(refused)?;
             let files = texts(&verb.out, &imported)?;
             let bare = staged(&files, &verb.out, printer)?;
             let all = with_every_baseline(bare.plan);

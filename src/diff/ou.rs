@@ -208,6 +208,24 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
     for facts in ous.found.values() {
         inside.entry(&facts.parent).or_default().push(None);
     }
+    // An OU that stack sets deploy to stays until what it gave to accounts is taken away: AWS does that by the OU.
+    let rollouts: Vec<(Address, BTreeSet<String>)> = found
+        .changes
+        .values()
+        .filter_map(|change| {
+            if let Act::CreateStackInstances { wave, .. } = &change.act {
+                let targets = wave.leaving.iter().flat_map(|one| &one.targets);
+                return Some((change.address.clone(), targets.cloned().collect()));
+            }
+            let removes = matches!(change.act, Act::RemoveStackInstances { .. });
+            let all = || ous.others.keys().map(|id| (*id).to_owned()).collect();
+            removes.then(|| (change.address.clone(), all()))
+        })
+        .collect();
+    let leaving = |ou: &str| {
+        let of = rollouts.iter().filter(|(_, targets)| targets.contains(ou));
+        of.map(|(address, _)| address.clone()).collect::<Vec<_>>()
+    };
     let mut others: Vec<&&OuFacts> = ous.others.values().collect();
     others.sort_by(|a, b| (b.path.depth(), &a.path).cmp(&(a.path.depth(), &b.path)));
     for facts in others {
@@ -228,7 +246,7 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
                             id: facts.id.clone(),
                         },
                     )
-                    .extend(needs);
+                    .extend(needs.into_iter().chain(leaving(&facts.id)));
                 removed = Some(address);
                 None
             }

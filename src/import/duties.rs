@@ -1,6 +1,7 @@
 //! Which account keeps the logs and which one watches: what the caller says, else what names and delegated
-//! administrators suggest.
+//! administrators suggest; and before these, what stacks of orgstrap's own show.
 
+use super::places::{self, Evidence};
 use super::{Choices, ImportError, Member, Remark, RemarkKind};
 use crate::inventory::{AccountState, Inventory};
 use crate::plan::AccountKey;
@@ -68,16 +69,35 @@ pub(super) fn duties(
             None
         }
     };
+    let (of_logging, of_secops) = places::evidence(inventory);
     if logging.is_none() {
-        let found = by_name(members, &LOGGING, secops.as_ref());
+        let found = shown(members, &of_logging, secops.as_ref());
+        let found = found.or_else(|| by_name(members, &LOGGING, secops.as_ref()));
         logging = guess("logging", "logging", found);
     }
     if secops.is_none() {
-        let found = delegated(inventory, members, logging.as_ref())
+        let found = shown(members, &of_secops, logging.as_ref())
+            .or_else(|| delegated(inventory, members, logging.as_ref()))
             .or_else(|| by_name(members, &SECOPS, logging.as_ref()));
         secops = guess("secops", "secops", found);
     }
     Ok((logging, secops))
+}
+
+/// The one account that orgstrap's own stacks show; two are no answer.
+fn shown<'a, 'f>(
+    members: &'a [Member<'f>],
+    evidence: &Evidence,
+    but: Option<&AccountKey>,
+) -> Option<(&'a Member<'f>, String)> {
+    let mut found = members
+        .iter()
+        .filter(|member| Some(&member.key) != but)
+        .filter_map(|member| Some((member, evidence.get(&member.facts.id)?.clone())));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
 }
 
 /// An account by key, name, id or email, if it can have a duty.

@@ -9,6 +9,7 @@
 mod duties;
 mod names;
 mod options;
+mod places;
 mod policies;
 mod trails;
 mod write;
@@ -26,6 +27,7 @@ use crate::plan::{
     Tags, check,
 };
 use names::Keys;
+pub use places::{duties_lie_open, everywhere};
 use policies::ImportedPolicy;
 pub use trails::looked_for;
 
@@ -208,6 +210,18 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         let ready = logging.is_some() && secops.is_some();
         let adopted = trails::adopted(inventory, &home_region, ready, &mut remarks);
         baselines.extend(adopted.map(|options| (trails::BASELINE.to_owned(), options)));
+    }
+    // No baseline can be in a plan that does not say who keeps the logs and who watches.
+    if logging.is_none() || secops.is_none() {
+        for name in std::mem::take(&mut baselines).into_keys() {
+            remarks.push(Remark {
+                kind: RemarkKind::LeftOut,
+                text: format!(
+                    "the baseline `{name}`, which is there: `--logging ACCOUNT` and `--secops ACCOUNT` say who \
+                     keeps its logs and who watches, which nothing shows"
+                ),
+            });
+        }
     }
     let policies = policies::policies(inventory, organization, ous, &keys, &mut remarks);
     let allow_lists = allow_lists(inventory, organization, ous, &members, &mut remarks);

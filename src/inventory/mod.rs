@@ -229,6 +229,16 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Every state.
+    pub const ALL: [AccountState; 6] = [
+        AccountState::PendingActivation,
+        AccountState::Active,
+        AccountState::Suspended,
+        AccountState::PendingClosure,
+        AccountState::Closed,
+        AccountState::Unknown,
+    ];
+
     /// The word for messages.
     pub fn word(self) -> &'static str {
         match self {

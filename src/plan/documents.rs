@@ -113,6 +113,9 @@ fn own_folder(folder: &Path, path: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// The byte-order mark.
+pub(super) const MARK: char = '\u{feff}';
+
 /// A file's text; the error is a fragment such as "there is no such file".
 pub(super) fn read_limited(path: &Path, limit: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
@@ -122,7 +125,28 @@ pub(super) fn read_limited(path: &Path, limit: u64) -> Result<String, String> {
     if bytes.len() as u64 > limit {
         return Err(format!("it is larger than {} KiB", limit / 1024));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    decoded(bytes)
+}
+
+/// A file's bytes as text, without the mark that some systems' editors put at its beginning: UTF-8, or UTF-16
+/// where the mark says so.
+///
+/// # Errors
+/// It is neither, as a fragment of a sentence.
+pub fn decoded(bytes: Vec<u8>) -> Result<String, String> {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let units = bytes.get(2..).unwrap_or_default().chunks_exact(2);
+        let units: Vec<u16> = units
+            .filter_map(|pair| Some(unit(pair.try_into().ok()?)))
+            .collect();
+        String::from_utf16(&units).map_err(|_| "it is not UTF-16 text".to_owned())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => return wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => return wide(u16::from_be_bytes),
+        _ => {}
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error
             .as_bytes()
@@ -132,6 +156,10 @@ pub(super) fn read_limited(path: &Path, limit: u64) -> Result<String, String> {
             .count()
             + 1;
         format!("it is not UTF-8 text (line {line})")
+    })?;
+    Ok(match text.strip_prefix(MARK) {
+        Some(rest) => rest.to_owned(),
+        None => text,
     })
 }
 

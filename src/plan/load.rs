@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::check;
 use super::diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
-use super::documents::{Documents, read_limited};
+use super::documents::{Documents, MARK, read_limited};
 use super::file::PlanFile;
 use super::parse;
 use super::{BaselineKey, OrgPlan};
@@ -96,6 +96,10 @@ pub fn read(path: &Path) -> Result<Loaded, Invalid> {
 /// # Errors
 /// Everything that is wrong with the plan.
 pub fn read_text(name: &str, text: String, folder: &Path) -> Result<Loaded, Invalid> {
+    let text = match text.strip_prefix(MARK) {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     let source = Arc::new(Source {
         name: name.to_owned(),
         text,

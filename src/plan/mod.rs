@@ -29,7 +29,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use check::said_twice;
 pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
+pub use documents::decoded;
 pub use load::{Loaded, load, read, read_text};
 pub use names::{
     AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,
@@ -38,7 +40,7 @@ pub use names::{
 pub use schema::schema;
 pub use stack_id::StackId;
 pub use starter::starter;
-pub use suggest::quoted;
+pub use suggest::{list as listed, nearest, quoted};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;

@@ -1,10 +1,7 @@
 //! Did-you-mean.
 
 /// The candidate that a person who wrote `word` most likely meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
     // A guess needs something to go by: two letters are near everything.
     if folded.chars().count() < 3 {
@@ -67,7 +64,7 @@ pub(super) fn did_you_mean<'a>(
 }
 
 /// "`a`, `b` and `c`", cut where it grows long.
-pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     let more = words.len().saturating_sub(SHOWN);

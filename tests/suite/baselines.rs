@@ -438,6 +438,42 @@ parameters = { Topic = "{prefix}-{regions}" }
     );
 }
 
+/// Auto-deployment knows nothing of the order in which orgstrap rolls out.
+#[test]
+fn stack_sets_come_after_those_that_they_need_also_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = |name: &str, template: &str, more: &str| {
+        format!(
+            "[[stack-set]]\nname = \"{name}\"\ndescription = \"d\"\ntemplate = \"{template}\"\nregions = \"governed\"\nmanagement_too = false\nretain_on_removal = false\n{more}\n"
+        )
+    };
+    let descriptor = [
+        "name = \"alarms\"\nsummary = \"s\"\n[option.topic]\ntype = \"string\"\ndescription = \"d\"\n".to_owned(),
+        set("topics", "alarm.yaml", "parameters = { Topic = \"{option.topic}\" }"),
+        set(
+            "alarms",
+            "alarm.yaml",
+            "parameters = { Topic = \"x\" }\nneeds = [{ stack-set = \"topics\" }]",
+        ),
+        set("rules", "rules.yaml", ""),
+    ];
+    let plan = own(folder.path(), &descriptor.concat());
+    std::fs::write(
+        folder.path().join("rules.yaml"),
+        "Resources:\n  R:\n    Type: AWS::Config::ConfigRule\n    Properties: {Source: {Owner: AWS, SourceIdentifier: S3_BUCKET_LEVEL_PUBLIC_ACCESS_PROHIBITED}}\n",
+    )
+    .unwrap();
+    let wanted = baseline::expand(&plan).unwrap();
+    let after = |name: &str| strings(&wanted.stack_sets[&name.parse().unwrap()].depends_on);
+    assert_eq!(after("topics"), [""; 0]);
+    assert_eq!(after("alarms"), ["topics"]);
+    // A rule of AWS Config fails in an account without a recorder, whatever the descriptor says.
+    assert_eq!(after("rules"), ["config-recorder"]);
+    let rules = &wanted.stack_sets[&"rules".parse().unwrap()];
+    let recorded = Address::Rollout("config-recorder".parse().unwrap(), 1);
+    assert!(rules.needs.contains(&recorded));
+}
+
 #[test]
 fn baselines_that_do_not_come_together_say_so() {
     let folder = tempfile::tempdir().unwrap();

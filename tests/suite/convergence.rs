@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use orgstrap::change::Address;
 use orgstrap::diff::{Because, DiffOptions, diff};
 use orgstrap::ops::exit::Exit;
-use orgstrap::plan::Region;
+use orgstrap::plan::{BaselineChoice, Region};
 use orgstrap::sandbox::{Connection, Time, World};
 
 use crate::support::inside::{self, Subject};
@@ -223,4 +223,58 @@ fn what_the_plan_asks_for_and_is_not_made_is_in_the_last_line_and_the_exit_code(
     assert!(last.contains("1 of what the plan asks for not"), "{last}");
     let done = ["Done", "as the plan says"];
     assert!(!done.iter().any(|word| last.contains(word)), "{last}");
+}
+
+/// The order of stack sets is told to AWS, which deploys to accounts that join by itself.
+#[test]
+fn a_stack_set_that_needs_another_comes_after_it_where_accounts_join() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    write(
+        "baseline.toml",
+        r#"
+name = "topics"
+summary = "A topic in every account."
+[[stack-set]]
+name = "a-topic"
+description = "A topic."
+template = "topic.yaml"
+regions = "home"
+management_too = false
+retain_on_removal = false
+needs = [{ stack-set = "config-recorder" }]
+"#,
+    );
+    write(
+        "topic.yaml",
+        "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n    Properties: { TopicName: topic }\n",
+    );
+    let with_topics = |more: &str| {
+        let mut subject = plan("", &format!("[baseline.config]\n{more}"));
+        let choice = BaselineChoice {
+            folder: Some(folder.path().to_owned()),
+            options: Default::default(),
+            existing_stacks: Default::default(),
+        };
+        let name = "topics".parse().expect("a name");
+        subject.plan.baselines.insert(name, choice);
+        Subject::of(subject.plan)
+    };
+    // The baseline comes to an organization that has the other one, then an account comes to both.
+    let recorders = plan("", "[baseline.config]\n");
+    let world = applied(&recorders, inside::empty_world(&recorders), "recorders");
+    let world = once(&with_topics(""), world, "topics");
+    let world = once(
+        &with_topics("[account.new]\nou = \"Sandbox\"\n"),
+        world,
+        "an account that joins",
+    );
+    let region = world.region(&world.management_account, "eu-west-1");
+    let sets = &region.expect("there").cloudformation.stack_sets;
+    let set = |name: &str| sets.values().find(|set| set.name == name).expect("the set");
+    let (recorder, topics) = (set("orgstrap-config-recorder"), set("orgstrap-a-topic"));
+    let arn = recorder.arn(&world.management_account, "eu-west-1");
+    assert_eq!(topics.auto.depends_on, [arn]);
 }

@@ -20,6 +20,7 @@ mod edits;
 mod examples;
 mod faults;
 mod graph;
+mod identity;
 mod import;
 mod left_over;
 mod moves;

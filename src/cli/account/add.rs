@@ -1,16 +1,18 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::PlanFile;
 use super::batch;
-use super::bring::{Edited, Job, bring};
+use super::bring::{Edited, Job, Shown, bring};
 use crate::cli::Global;
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::subject;
+use crate::inventory::AccountState;
+use crate::inventory::identify::{identify, named};
 use crate::plan::edit::{Edit, Entry, edit};
-use crate::plan::{Account, AccountKey, Contact, ContactKind, Email, OuPath, Tags};
+use crate::plan::{Account, AccountKey, Contact, ContactKind, Email, OrgPlan, OuPath, Tags};
 use crate::report::Printer;
 
 /// Add an account to the org plan and bring it up until it is ready.
@@ -88,27 +90,28 @@ fn contact(text: &str) -> Result<(ContactKind, Contact), String> {
 
 pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResult {
     let file = &verb.plan.plan;
-    let entries = entries(verb)?;
     let now = subject::load(file, global, printer)?;
     let before = Edited::read(file)?;
+    let entries = entries(verb, &now.plan, &before)?;
     let mut after = before.clone();
-    let mut differing = Vec::new();
     for entry in &entries {
         match now.plan.accounts.get(&entry.key) {
             None => {
                 after = edit(&after, &Edit::Add(entry.clone()))
-                    .map_err(|error| CommandError::caused("could not edit the org plan", &error))?;
+                    .map_err(|error| super::not_edited(&error))?;
             }
-            Some(there) => differing.extend(differences(entry, there)),
+            Some(there) => {
+                let differing = differences(entry, there);
+                if !differing.is_empty() {
+                    return Err(CommandError::new(format!(
+                        "{} has this account already, otherwise:\n  {}",
+                        file.display(),
+                        differing.join("\n  ")
+                    ))
+                    .hint("edit the file and run `orgstrap apply`, or add it as it stands there"));
+                }
+            }
         }
-    }
-    if !differing.is_empty() {
-        return Err(CommandError::new(format!(
-            "{} has these accounts already, otherwise:\n{}",
-            file.display(),
-            differing.join("\n")
-        ))
-        .hint("edit the file and run `orgstrap apply`, or add them as they stand there"));
     }
     let names: Vec<String> = entries.iter().map(|entry| entry.key.to_string()).collect();
     let job = Job {
@@ -128,12 +131,46 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         dry_run: verb.dry_run,
         delete_data: verb.delete_data,
     };
-    bring(&job, global, printer, |_| Ok(()))
+    let keys = job.keys.clone();
+    bring(&job, global, printer, |shown| not_closed(shown, &keys))
 }
 
-fn entries(verb: &Add) -> Result<Vec<Entry>, CommandError> {
+/// An account that is closed or suspended is told before its entry is written: it cannot be brought up, and AWS
+/// never lets its email be used again.
+fn not_closed(shown: &Shown<'_>, keys: &BTreeSet<AccountKey>) -> Result<(), CommandError> {
+    let Some(accounts) = shown.inventory.accounts.known() else {
+        return Ok(());
+    };
+    let ids = identify(&shown.subject.plan, accounts).accounts;
+    let lines: Vec<String> = keys
+        .iter()
+        .filter_map(|key| Some((key, accounts.get(ids.get(key)?)?)))
+        .filter(|(_, facts)| {
+            matches!(
+                facts.state,
+                AccountState::Closed | AccountState::PendingClosure | AccountState::Suspended
+            )
+        })
+        .map(|(key, facts)| format!("account `{key}` is {}", named(facts)))
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(
+        CommandError::new(format!("{}; nothing was changed", lines.join("; "))).hint(
+            "AWS never lets an email be used again: a new account takes another email, such as with `--email`",
+        ),
+    )
+}
+
+fn entries(verb: &Add, plan: &OrgPlan, before: &str) -> Result<Vec<Entry>, CommandError> {
     match (&verb.from, &verb.name, &verb.ou) {
-        (Some(from), ..) => batch::read(from),
+        (Some(from), ..) => {
+            let mut batch = batch::read(from)?;
+            batch.check(plan, before, &verb.plan.plan)?;
+            let placed = batch.sound()?;
+            Ok(placed.into_iter().map(|placed| placed.entry).collect())
+        }
         (None, Some(name), Some(ou)) => Ok(vec![Entry {
             key: name.clone(),
             id: None,
@@ -165,12 +202,12 @@ fn again(verb: &Add, entries: &[Entry]) -> String {
 }
 
 /// What was asked for and is otherwise in the plan. What was not asked for may be as it is.
-fn differences(entry: &Entry, there: &Account) -> Vec<String> {
+pub(super) fn differences(entry: &Entry, there: &Account) -> Vec<String> {
     let mut lines = Vec::new();
     let mut differ = |what: &str, asked: String, has: String| {
         if asked != has {
             lines.push(format!(
-                "  {}: {what} is {has} there, and {asked} was asked for",
+                "{}: {what} is {has} in the plan, and {asked} was asked for",
                 entry.key
             ));
         }

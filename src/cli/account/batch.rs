@@ -1,15 +1,18 @@
 //! Many accounts from a file: CSV with a header line, or JSON. All that is wrong is said at once, each with
-//! its line.
+//! its file and line, also what the org plan has to say of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
 
 use crate::cli::error::CommandError;
-use crate::plan::edit::Entry;
-use crate::plan::{AccountKey, Contact, ContactKind, InvalidName, Tags};
+use crate::plan::edit::{Edit, Entry, accounts_in, edit};
+use crate::plan::{
+    self, AccountKey, Contact, ContactKind, Diagnostic, InvalidName, OrgPlan, OuPath, Severity,
+    Tags, decoded, nearest, said_twice,
+};
 
 /// The columns beside `tag:KEY`.
 const COLUMNS: [&str; 3] = ["name", "ou", "email"];
@@ -30,14 +33,38 @@ struct Row {
     contacts: BTreeMap<ContactKind, Contact>,
 }
 
+/// The accounts of a file, and what is wrong with it so far.
+#[derive(Debug)]
+pub(super) struct Batch {
+    file: PathBuf,
+    /// With stand-ins for what cannot be read, so that the rest of a line is judged too.
+    pub(super) entries: Vec<Placed>,
+    wrong: Vec<(usize, String)>,
+}
+
+/// An account and the line where it stands.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) line: usize,
+    pub(super) entry: Entry,
+    /// The name as it is written, where the entry has a stand-in.
+    written: Option<String>,
+}
+
 /// Reads the accounts of a file.
-pub(super) fn read(file: &Path) -> Result<Vec<Entry>, CommandError> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+///
+/// # Errors
+/// The file cannot be read, or is neither CSV nor JSON by its name.
+pub(super) fn read(file: &Path) -> Result<Batch, CommandError> {
+    let bytes = std::fs::read(file).map_err(|error| {
         CommandError::caused(format!("could not read {}", file.display()), &error)
     })?;
-    let parsed = match file.extension().and_then(|ending| ending.to_str()) {
-        Some("csv") => entries(rows_of_csv(&text)),
-        Some("json") => entries(rows_of_json(&text)),
+    let text = decoded(bytes)
+        .map_err(|said| CommandError::new(format!("could not read {}: {said}", file.display())))?;
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    let rows = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => rows_of_csv(&text),
+        Some("json") => rows_of_json(&text),
         _ => {
             return Err(CommandError::new(format!(
                 "{} is neither .csv nor .json",
@@ -45,83 +72,210 @@ pub(super) fn read(file: &Path) -> Result<Vec<Entry>, CommandError> {
             )));
         }
     };
-    parsed.map_err(|wrong| {
-        CommandError::new(format!(
-            "{} cannot be used as it is:\n{}",
-            file.display(),
-            wrong
-                .iter()
-                .map(|line| format!("  {line}"))
-                .collect::<Vec<_>>()
-                .join("\n")
-        ))
-        .hint("columns: name, ou, email (may be empty), and tag:KEY for each tag; in JSON `tags` is an object")
-    })
+    Ok(entries(file, rows))
 }
 
-/// Rows with where each stands, or what is wrong with it.
-type Rows = Vec<(String, Result<Row, String>)>;
+impl Batch {
+    /// Notes what is wrong in a line.
+    pub(super) fn say(&mut self, line: usize, said: String) {
+        self.wrong.push((line, said));
+    }
+
+    /// Notes where the accounts are in the plan already and otherwise, and what the plan has to say of them once
+    /// they are in it.
+    ///
+    /// # Errors
+    /// The plan has no place for them.
+    pub(super) fn check(
+        &mut self,
+        plan: &OrgPlan,
+        before: &str,
+        file: &Path,
+    ) -> Result<(), CommandError> {
+        let mut after = before.to_owned();
+        let mut said = Vec::new();
+        for placed in &self.entries {
+            match plan.accounts.get(&placed.entry.key) {
+                None => {
+                    after = edit(&after, &Edit::Add(placed.entry.clone()))
+                        .map_err(|error| super::not_edited(&error))?;
+                }
+                Some(there) => {
+                    let differences = super::add::differences(&placed.entry, there);
+                    said.extend(differences.into_iter().map(|line| (placed.line, line)));
+                }
+            }
+        }
+        self.wrong.extend(said);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        if let Err(invalid) = plan::read_text(&file.display().to_string(), after, folder) {
+            self.judged(&invalid.diagnostics, &file.display().to_string());
+        }
+        Ok(())
+    }
+
+    fn judged(&mut self, diagnostics: &[Diagnostic], plan: &str) {
+        let mut locations = diagnostics.iter().filter_map(|d| d.location.as_ref());
+        let location = locations.find(|at| at.source.name == plan);
+        let accounts = location.map_or_else(Vec::new, |at| accounts_in(&at.source.text));
+        for diagnostic in diagnostics {
+            if diagnostic.severity != Severity::Error {
+                continue;
+            }
+            let own = |offset: usize| {
+                let mut all = accounts.iter().rev();
+                let (_, key) = all.find(|(range, _)| range.contains(&offset))?;
+                self.entries
+                    .iter()
+                    .find(|placed| placed.entry.key.as_str() == key)
+            };
+            let location = diagnostic.location.as_ref();
+            let placed = location.and_then(|location| own(location.span.start));
+            let mut said = diagnostic.message.clone();
+            let mut more: Vec<String> = Vec::new();
+            if let Some((location, label)) = &diagnostic.related {
+                let place = match own(location.span.start) {
+                    Some(placed) => format!("{}:{}", self.file.display(), placed.line),
+                    None => location.to_string(),
+                };
+                more.push(format!("{label}: {place}"));
+            }
+            more.extend(diagnostic.help.iter().cloned());
+            if !more.is_empty() {
+                said = format!("{said} ({})", more.join("; "));
+            }
+            for placed in &self.entries {
+                if let Some(written) = &placed.written {
+                    said = said.replace(placed.entry.key.as_str(), written);
+                }
+            }
+            let line = match placed {
+                Some(placed) => placed.line,
+                // Of the plan as a whole.
+                None => 0,
+            };
+            self.wrong.push((line, said));
+        }
+    }
+
+    /// Everything that is wrong, in the order of the file.
+    ///
+    /// # Errors
+    /// Anything is.
+    pub(super) fn sound(mut self) -> Result<Vec<Placed>, CommandError> {
+        if self.wrong.is_empty() {
+            return Ok(self.entries);
+        }
+        self.wrong.sort();
+        self.wrong.dedup();
+        let file = self.file.display().to_string();
+        let lines: Vec<String> = self
+            .wrong
+            .iter()
+            .map(|(line, said)| match line {
+                0 => format!("  {file}: {said}"),
+                _ => format!("  {file}:{line}: {said}"),
+            })
+            .collect();
+        Err(CommandError::new(format!(
+            "{file} cannot be used as it is; nothing was changed:\n{}",
+            lines.join("\n")
+        ))
+        .hint("columns: name, ou, email (may be empty), and tag:KEY for each tag; in JSON `tags` is an object"))
+    }
+}
+
+/// Rows with the line where each stands, or what is wrong with it.
+type Rows = Vec<(usize, Result<Row, String>)>;
 
 fn rows_of_csv(text: &str) -> Rows {
+    let (head_line, head) = head(text);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
+        .delimiter(delimiter(head))
         .from_reader(text.as_bytes());
     let header = match reader.headers() {
         Ok(header) => header.clone(),
-        Err(error) => return vec![("line 1".to_owned(), Err(error.to_string()))],
+        Err(error) => return vec![(head_line, Err(error.to_string()))],
     };
     let mut rows: Rows = Vec::new();
+    let mut wrong = |said: String| rows.push((head_line, Err(said)));
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for column in &header {
         let tag = column
             .strip_prefix("tag:")
             .is_some_and(|key| !key.is_empty());
         if !tag && !COLUMNS.contains(&column) {
-            rows.push((
-                "line 1".to_owned(),
-                Err(format!("there is no column `{column}`")),
+            let meant = nearest(column, COLUMNS.into_iter());
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
+            wrong(format!(
+                "there is no column `{column}`{}",
+                meant.unwrap_or_default()
             ));
+        } else if !seen.insert(column) {
+            wrong(format!("the column `{column}` is there twice"));
         }
     }
+    let mut absent = Vec::new();
     for column in ["name", "ou"] {
-        if !header.iter().any(|name| name == column) {
-            rows.push((
-                "line 1".to_owned(),
-                Err(format!("the column `{column}` is missing")),
-            ));
+        if !seen.contains(column) {
+            wrong(format!("the column `{column}` is missing"));
+            absent.push(column);
         }
     }
-    if !rows.is_empty() {
+    if !absent.is_empty() {
         return rows;
     }
     for record in reader.records() {
         match record {
             Ok(record) => {
                 let line = record.position().map_or(0, csv::Position::line);
-                let mut row = Row::default();
-                for (column, value) in header.iter().zip(&record) {
-                    match column {
-                        "name" => row.name = value.to_owned(),
-                        "ou" => row.ou = value.to_owned(),
-                        "email" => row.email = Some(value.to_owned()).filter(|v| !v.is_empty()),
-                        tag => {
-                            if let Some(key) =
-                                tag.strip_prefix("tag:").filter(|_| !value.is_empty())
-                            {
-                                row.tags.insert(key.to_owned(), value.to_owned());
-                            }
-                        }
-                    }
-                }
-                rows.push((format!("line {line}"), Ok(row)));
+                rows.push((line as usize, Ok(row(&header, &record))));
             }
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                rows.push((format!("line {line}"), Err(said(&error))));
+                rows.push((line as usize, Err(said(&error))));
             }
         }
     }
     rows
+}
+
+/// The first line that is no comment, and which it is.
+fn head(text: &str) -> (usize, &str) {
+    let mut lines = text.lines().enumerate();
+    let found = lines.find(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    found.map_or((1, ""), |(number, line)| (number + 1, line))
+}
+
+/// What separates the columns: spreadsheets write semicolons where the comma is the decimal sign.
+fn delimiter(head: &str) -> u8 {
+    match head {
+        _ if head.contains(',') => b',',
+        _ if head.contains(';') => b';',
+        _ if head.contains('\t') => b'\t',
+        _ => b',',
+    }
+}
+
+fn row(header: &csv::StringRecord, record: &csv::StringRecord) -> Row {
+    let mut row = Row::default();
+    for (column, value) in header.iter().zip(record) {
+        match column {
+            "name" if row.name.is_empty() => row.name = value.to_owned(),
+            "ou" if row.ou.is_empty() => row.ou = value.to_owned(),
+            "email" if row.email.is_none() => {
+                row.email = Some(value.to_owned()).filter(|v| !v.is_empty())
+            }
+            tag => {
+                if let Some(key) = tag.strip_prefix("tag:").filter(|_| !value.is_empty()) {
+                    row.tags.insert(key.to_owned(), value.to_owned());
+                }
+            }
+        }
+    }
+    row
 }
 
 fn said(error: &csv::Error) -> String {
@@ -137,8 +291,7 @@ fn rows_of_json(text: &str) -> Rows {
     let list: Vec<&serde_json::value::RawValue> = match serde_json::from_str(text) {
         Ok(list) => list,
         Err(error) => {
-            let place = format!("line {}", error.line());
-            return vec![(place, Err(format!("is no list of objects: {error}")))];
+            return vec![(error.line(), Err(format!("is no list of objects: {error}")))];
         }
     };
     list.into_iter()
@@ -146,8 +299,8 @@ fn rows_of_json(text: &str) -> Rows {
             // Where it stands in the text.
             let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             let lines = text.get(..before).unwrap_or_default().matches('\n').count();
-            let row = serde_json::from_str(raw.get());
-            let place = match &row {
+            let row = said_twice(raw.get()).and_then(|()| serde_json::from_str(raw.get()));
+            let line = match &row {
                 Err(error) => lines + error.line(),
                 Ok(_) => lines + 1,
             };
@@ -155,55 +308,69 @@ fn rows_of_json(text: &str) -> Rows {
                 let said = error.to_string();
                 said.split(" at line ").next().unwrap_or(&said).to_owned()
             });
-            (format!("line {place}"), row)
+            (line, row)
         })
         .collect()
 }
 
-fn entries(rows: Rows) -> Result<Vec<Entry>, Vec<String>> {
-    let mut wrong = Vec::new();
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut names: BTreeSet<AccountKey> = BTreeSet::new();
+fn entries(file: &Path, rows: Rows) -> Batch {
+    let mut batch = Batch {
+        file: file.to_owned(),
+        entries: Vec::new(),
+        wrong: Vec::new(),
+    };
+    let mut names: BTreeMap<AccountKey, usize> = BTreeMap::new();
     if rows.is_empty() {
-        wrong.push("it names no account".to_owned());
+        batch.say(0, "it names no account".to_owned());
     }
-    for (place, row) in rows {
+    for (line, row) in rows {
         let row = match row {
             Ok(row) => row,
             Err(said) => {
-                wrong.push(format!("{place}: {said}"));
+                batch.say(line, said);
                 continue;
             }
         };
-        let mut say = |said: String| wrong.push(format!("{place}: {said}"));
-        let key = parsed::<AccountKey>("name", &row.name, &mut say);
-        let ou = parsed("ou", &row.ou, &mut say);
-        let email = match &row.email {
-            Some(email) => parsed("email", email, &mut say).map(Some),
-            None => Some(None),
-        };
-        if let Some(key) = &key
-            && !names.insert(key.clone())
+        let mut say = |said: String| batch.wrong.push((line, said));
+        let mut key = parsed::<AccountKey>("name", &row.name, &mut say);
+        let ou = parsed::<OuPath>("ou", &row.ou, &mut say);
+        let email = row.email.as_deref();
+        let email = email.map(|email| parsed("email", email, &mut say));
+        if let Some(name) = &key
+            && let Some(first) = names.get(name)
         {
-            say(format!("account `{key}` is named twice"));
+            say(format!(
+                "account `{name}` is named twice, first in line {first}"
+            ));
+            key = None;
         }
-        if let (Some(key), Some(ou), Some(email)) = (key, ou, email) {
-            entries.push(Entry {
+        let stand_in = format!("orgstrap-row-{line}");
+        let written = key.is_none().then(|| row.name.clone());
+        let Some(key) = key.or_else(|| stand_in.parse().ok()) else {
+            continue;
+        };
+        names.entry(key.clone()).or_insert(line);
+        let email = match email {
+            Some(None) => format!("{stand_in}@example.com").parse().ok(),
+            Some(email) => email,
+            None if written.is_some() => format!("{stand_in}@example.com").parse().ok(),
+            None => None,
+        };
+        batch.entries.push(Placed {
+            line,
+            written,
+            entry: Entry {
                 key,
                 id: None,
                 name: None,
                 email,
-                ou,
+                ou: ou.unwrap_or_else(OuPath::root),
                 tags: row.tags,
                 contacts: row.contacts,
-            });
-        }
+            },
+        });
     }
-    if wrong.is_empty() {
-        Ok(entries)
-    } else {
-        Err(wrong)
-    }
+    batch
 }
 
 fn parsed<T: FromStr<Err = InvalidName>>(
@@ -228,10 +395,34 @@ fn parsed<T: FromStr<Err = InvalidName>>(
 mod tests {
     use super::*;
 
+    fn of(name: &str, bytes: &[u8]) -> Result<Vec<Entry>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).expect("written");
+        let placed = read(&file)
+            .and_then(Batch::sound)
+            .map_err(|error| error.message)?;
+        Ok(placed.into_iter().map(|placed| placed.entry).collect())
+    }
+
+    /// The lines of a refusal without the file's folder.
+    fn wrong(name: &str, bytes: &[u8]) -> Vec<String> {
+        let message = of(name, bytes).expect_err("wrong");
+        let lines = message.lines().skip(1);
+        lines
+            .filter_map(|line| line.split_once(&format!("/{name}:")))
+            .map(|(_, rest)| rest.to_owned())
+            .collect()
+    }
+
+    fn names(entries: &[Entry]) -> Vec<&str> {
+        entries.iter().map(|entry| entry.key.as_str()).collect()
+    }
+
     #[test]
     fn a_table_becomes_entries() {
         let text = "name,ou,email,tag:team\nshop, Workloads/Dev ,,shop\n# later\nblog,Sandbox,blog@example.com,\n";
-        let entries = entries(rows_of_csv(text)).expect("sound");
+        let entries = of("a.csv", text.as_bytes()).expect("sound");
         let [shop, blog] = entries.as_slice() else {
             panic!("{entries:?}");
         };
@@ -255,28 +446,89 @@ mod tests {
     fn json_becomes_entries() {
         let text = r#"[ {"name": "shop", "ou": "Sandbox", "tags": {"team": "shop"},
             "contacts": {"security": {"name": "Jo", "title": "CISO", "email": "jo@example.com", "phone": "+1"}}} ]"#;
-        let entries = entries(rows_of_json(text)).expect("sound");
+        let entries = of("a.json", text.as_bytes()).expect("sound");
         assert_eq!(entries.len(), 1);
         assert!(entries[0].contacts.contains_key(&ContactKind::Security));
     }
 
+    /// As spreadsheets and editors of other systems write them.
     #[test]
-    fn everything_wrong_is_said_with_its_line() {
+    fn marks_endings_separators_and_capitals_of_files() {
+        let table = "name,ou\r\nshop,Sandbox\r\n";
+        let list = r#"[{"name": "shop", "ou": "Sandbox"}]"#;
+        let marked = |text: &str| format!("\u{feff}{text}").into_bytes();
+        let wide = |text: &str| -> Vec<u8> {
+            let units = format!("\u{feff}{text}");
+            units.encode_utf16().flat_map(u16::to_le_bytes).collect()
+        };
+        for (name, bytes) in [
+            ("a.csv", table.as_bytes().to_vec()),
+            ("a.CSV", marked(table)),
+            ("a.csv", wide(table)),
+            ("a.csv", table.replace(',', ";").into_bytes()),
+            ("a.csv", table.replace(',', "\t").into_bytes()),
+            ("a.json", marked(list)),
+            ("a.Json", list.as_bytes().to_vec()),
+            ("a.json", wide(list)),
+        ] {
+            let entries = of(name, &bytes).unwrap_or_else(|said| panic!("{name}: {said}"));
+            assert_eq!(names(&entries), ["shop"], "{name}");
+        }
+        let said = of("a.csv", b"name,ou\nK\xf6ln,Sandbox\n").expect_err("Latin-1");
+        assert!(said.contains("not UTF-8 text (line 2)"), "{said}");
+    }
+
+    #[test]
+    fn everything_wrong_is_said_with_its_file_and_line() {
         let text =
             "name,ou,email\nshop,Sandbox\nshop two,Sandbox,x\n,,\nblog,Sandbox,\nblog,Sandbox,\n";
-        let wrong = entries(rows_of_csv(text)).expect_err("wrong");
-        let lines: Vec<&str> = wrong.iter().filter_map(|w| w.split(':').next()).collect();
+        let lines = wrong("a.csv", text.as_bytes());
+        let places: Vec<&str> = lines.iter().filter_map(|w| w.split(':').next()).collect();
+        assert_eq!(places, ["2", "3", "3", "4", "4", "6"], "{lines:?}");
+        let text = "[\n {\"name\": \"shop\", \"ou\": \"Sandbox\"},\n {\"name\": \"blog\",\n  \"oo\": \"Sandbox\"},\n {\"name\": \"x\", \"ou\": \"Sandbox\", \"tags\": {\"a\": \"1\", \"a\": \"2\"}}\n]";
+        let lines = wrong("a.json", text.as_bytes());
+        let [unknown, twice] = lines.as_slice() else {
+            panic!("{lines:?}");
+        };
+        assert!(unknown.starts_with("4: unknown field `oo`"), "{unknown}");
+        assert!(twice.starts_with("5: `a` is said twice"), "{twice}");
+    }
+
+    #[test]
+    fn columns_that_are_unknown_twice_or_missing_are_said_with_the_rows() {
+        let text = "# ours\nname,ou,emial,tag:a,tag:a,ou\nshop two,Sandbox,,,,\n";
         assert_eq!(
-            lines,
-            ["line 2", "line 3", "line 3", "line 4", "line 4", "line 6"],
-            "{wrong:?}"
+            wrong("a.csv", text.as_bytes())
+                .iter()
+                .map(|line| line.split(": ").next().unwrap_or_default())
+                .collect::<Vec<_>>(),
+            ["2", "2", "2", "3"]
         );
-        let text = "[\n {\"name\": \"shop\", \"ou\": \"Sandbox\"},\n {\"name\": \"blog\",\n  \"oo\": \"Sandbox\"}\n]";
-        let wrong = entries(rows_of_json(text)).expect_err("wrong");
-        assert_eq!(wrong.len(), 1);
+        let lines = wrong("a.csv", text.as_bytes());
         assert!(
-            wrong[0].starts_with("line 4: unknown field `oo`"),
-            "{wrong:?}"
+            lines
+                .iter()
+                .any(|line| line.contains("did you mean `email`?")),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("the column `tag:a` is there twice")),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("the column `ou` is there twice")),
+            "{lines:?}"
+        );
+        assert_eq!(
+            wrong("a.csv", b"nome,ou\n"),
+            [
+                "1: the column `name` is missing",
+                "1: there is no column `nome`; did you mean `name`?"
+            ]
         );
     }
 }

@@ -301,16 +301,31 @@ impl Run<'_> {
         prompt::confirm(&question, self.global, self.printer)
     }
 
-    /// The comparison anew under the lock: another run, or the question's time, may lie between.
+    /// The comparison anew under the lock: another run, or the question's time, may lie between. Where AWS has moved, as
+    /// it does while it ends what a killed run began, the changes are shown and asked for anew.
     async fn still(&self, found: Comparison) -> Result<Comparison, CommandError> {
         if !make::is_old(found.taken_at, self.session) {
             return Ok(found);
         }
-        let (again, _) = self.compare().await?;
+        let (again, beside) = self.compare().await?;
         if again.preview.changes == found.preview.changes && again.preview.problems.is_empty() {
             return Ok(again);
         }
-        Err(moved())
+        if !again.preview.problems.is_empty() {
+            return Err(moved());
+        }
+        self.refuse_creations(&again)?;
+        if !beside.missing.is_empty() {
+            return Err(self.foundation_missing(&beside));
+        }
+        self.printer
+            .say("AWS has moved since the changes were shown. This is what they are now:");
+        self.show(&again, &beside);
+        refuse_losses(&again.preview.losses, self.job.delete_data)?;
+        match self.confirmed(again.preview.changes.len())? {
+            true => Ok(again),
+            false => Err(CommandError::new("nothing was changed").exit(Exit::Stopped)),
+        }
     }
 
     async fn make(&self, found: Comparison, holding: Holding) -> (Summary, Chain) {

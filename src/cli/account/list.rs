@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 
 use super::{PlanFile, find};
 use crate::cli::ages::Ages;
 use crate::cli::cached;
-use crate::cli::error::CommandResult;
+use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::{Form, Global, session, subject};
-use crate::inventory::Inventory;
-use crate::plan::{OrgPlan, OuPath};
+use crate::inventory::{AccountState, Inventory};
+use crate::plan::{AllowedValues, OrgPlan, OuPath, listed, nearest};
 use crate::report::Printer;
 use crate::report::account::list::{self, Row};
 use crate::report::age;
@@ -60,10 +62,9 @@ pub(super) fn run(verb: &List, global: &Global, printer: &Printer) -> CommandRes
         let max_age = verb.ages.max_age();
         let reading = cached::read(session, &subject, max_age, printer).await?;
         let read = reading.inventory();
-        let rows: Vec<Row> = rows(&subject.plan, read)
-            .into_iter()
-            .filter(|row| asked_for(verb, row))
-            .collect();
+        let all = rows(&subject.plan, read);
+        known(verb, &subject.plan, read, &all)?;
+        let rows: Vec<Row> = all.into_iter().filter(|row| asked_for(verb, row)).collect();
         match global.form() {
             Form::Csv => printer.data(&list::csv(&rows)),
             Form::Json => printer.data_line(&list::json(&rows).to_string()),
@@ -84,6 +85,73 @@ fn rows(plan: &OrgPlan, inventory: &Inventory) -> Vec<Row> {
         .collect()
 }
 
+/// Whether every filter names something that there is.
+///
+/// # Errors
+/// One does not; all of them are named, with what was perhaps meant.
+fn known(
+    verb: &List,
+    plan: &OrgPlan,
+    inventory: &Inventory,
+    rows: &[Row],
+) -> Result<(), CommandError> {
+    let mut wrong: Vec<String> = Vec::new();
+    let mut unknown = |what: &str, word: &str, known: BTreeSet<String>| {
+        let words = || known.iter().map(String::as_str);
+        let meant = match nearest(word, words()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if known.is_empty() => "there is none".to_owned(),
+            None => format!("there are {}", listed(words())),
+        };
+        wrong.push(format!("no {what} `{word}`: {meant}"));
+    };
+    let there = inventory.ous.known().into_iter().flatten();
+    let mut ous: BTreeSet<OuPath> = there.map(|(_, facts)| facts.path.clone()).collect();
+    ous.extend(plan.ous.keys().cloned());
+    ous.insert(OuPath::root());
+    for ou in verb.ou.iter().filter(|ou| !ous.contains(ou)) {
+        let known = ous.iter().map(ToString::to_string).collect();
+        unknown("OU", &ou.to_string(), known);
+    }
+    let segregation = &plan.segregation;
+    for wanted in &verb.tag {
+        let (key, value) = match wanted.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (wanted.as_str(), None),
+        };
+        let mut keys: BTreeSet<String> = segregation.keys().cloned().collect();
+        keys.extend(rows.iter().flat_map(|row| row.tags.keys().cloned()));
+        if !keys.contains(key) {
+            unknown("tag", key, keys);
+            continue;
+        }
+        let carried = rows.iter().filter_map(|row| row.tags.get(key)).cloned();
+        let mut values: BTreeSet<String> = carried.collect();
+        if let Some(AllowedValues::OneOf(allowed)) = segregation.get(key) {
+            values.extend(allowed.iter().cloned());
+        }
+        if let Some(value) = value.filter(|value| !values.contains(*value)) {
+            unknown(&format!("account with tag {key} ="), value, values);
+        }
+    }
+    let states = AccountState::ALL.map(AccountState::word);
+    let states = || states.into_iter().chain(["absent"]);
+    for wanted in &verb.state {
+        if !states().any(|state| is_state(wanted, state)) {
+            unknown("state", wanted, states().map(str::to_owned).collect());
+        }
+    }
+    match wrong.as_slice() {
+        [] => Ok(()),
+        some => Err(CommandError::new(some.join("; "))),
+    }
+}
+
+/// Whether a word is a state, however its words are joined.
+fn is_state(word: &str, state: &str) -> bool {
+    word.replace(['-', '_'], " ").eq_ignore_ascii_case(state)
+}
+
 fn asked_for(verb: &List, row: &Row) -> bool {
     let ou = verb.ou.is_empty()
         || verb.ou.iter().any(|wanted| {
@@ -94,12 +162,8 @@ fn asked_for(verb: &List, row: &Row) -> bool {
         Some((key, value)) => row.tags.get(key).is_some_and(|have| have == value),
         None => row.tags.contains_key(wanted),
     });
-    let state = verb.state.is_empty()
-        || verb.state.iter().any(|wanted| {
-            wanted
-                .replace(['-', '_'], " ")
-                .eq_ignore_ascii_case(&row.state)
-        });
+    let state =
+        verb.state.is_empty() || verb.state.iter().any(|wanted| is_state(wanted, &row.state));
     let role = verb.role.is_empty()
         || verb.role.iter().any(|wanted| match wanted {
             Role::Workload => row.roles.is_empty(),

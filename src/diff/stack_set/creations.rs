@@ -177,10 +177,10 @@ impl<'a, 'c> Set<'a, 'c> {
             let path = paths.and_then(|paths| paths.get(facts.parent.as_str()));
             path.is_some_and(|path| ous.iter().any(|ou| ou.contains(path)))
         };
-        let moves = found.changes.keys().filter(|address| match address {
-            Address::Placement(key) => lies_there(key),
-            _ => false,
-        });
+        let moves = found
+            .changes
+            .keys()
+            .filter(|address| matches!(address, Address::Placement(key) if lies_there(key)));
         moves.cloned().collect()
     }
 

@@ -380,6 +380,14 @@ fn size(
     None
 }
 
+/// Whether a text is JSON in which nothing is said twice.
+///
+/// # Errors
+/// It is no JSON, or a name is there twice.
+pub fn said_twice(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<strict::Document>(text).map(|_| ())
+}
+
 /// Whether a document can stand in a plan; else why not, as a fragment of a sentence.
 ///
 /// # Errors

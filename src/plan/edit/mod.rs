@@ -13,6 +13,7 @@ use std::ops::Range;
 use layout::{Form, Layout, Statement, Text};
 use lines::Lines;
 
+use super::documents::MARK;
 use super::{AccountId, AccountKey, Contact, ContactKind, Email, OuPath, Tags};
 
 /// One edit of a plan.
@@ -102,6 +103,12 @@ const REFERENCES: &[&[&str]] = &[
 /// The text is no TOML, or has no place for the edit. What the edited plan says is for
 /// [`super::read_text`] to judge.
 pub fn edit(text: &str, edit: &Edit) -> Result<String, EditError> {
+    // A mark at the beginning stays, and is no part of the first line.
+    let (mark, text) = text.split_at(if text.starts_with(MARK) {
+        MARK.len_utf8()
+    } else {
+        0
+    });
     let mut layout = Layout::of(text).ok_or(EditError::Unsound)?;
     let comments = std::mem::take(&mut layout.comments);
     let editor = Editor {
@@ -116,7 +123,31 @@ pub fn edit(text: &str, edit: &Edit) -> Result<String, EditError> {
         Edit::Remove { key } => editor.remove(key)?,
         Edit::Set { key, field, value } => editor.set(key, field.word(), value)?,
     };
-    Ok(replaced(text, replacements))
+    Ok(format!("{mark}{}", replaced(text, replacements)))
+}
+
+/// Where a text speaks of an account, by its key: the table with its lines, or the entry of another form.
+pub fn accounts_in(text: &str) -> Vec<(Range<usize>, String)> {
+    let Some(layout) = Layout::of(text) else {
+        return Vec::new();
+    };
+    let headers = layout.statements.iter().filter(|s| s.form == Form::Header);
+    let headers: Vec<usize> = headers.map(|s| s.span.start).collect();
+    let of = |statement: &Statement| {
+        let key = match statement.path.as_slice() {
+            [account, key, ..] if account == "account" => key.clone(),
+            _ => return None,
+        };
+        let end = match statement.form {
+            Form::Header => headers
+                .iter()
+                .find(|start| **start > statement.span.start)
+                .map_or(text.len(), |start| *start),
+            Form::Line | Form::Inline => statement.span.end,
+        };
+        Some((statement.span.start..end, key))
+    };
+    layout.statements.iter().filter_map(of).collect()
 }
 
 /// Bytes and what stands there instead.
