@@ -6,21 +6,68 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
+use aws_config::profile::{self, ProfileFileLoadError};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
+use aws_types::os_shim_internal::{Env, Fs};
 use tokio::sync::OnceCell;
 
 use super::{Aws, Counts, GLOBAL_REGION, Inner, Options, pacer, sessions};
 use crate::plan::Region;
 
+/// The profile that counts where none is named.
+const DEFAULT_PROFILE: &str = "default";
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    #[error("there is no profile `{name}` in the AWS configuration files")]
+    Unknown {
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    #[error("the AWS configuration files cannot be read")]
+    Unreadable(#[source] ProfileFileLoadError),
+}
+
+fn named(profile: &Option<String>) -> Option<&str> {
+    profile.as_deref().filter(|name| !name.is_empty())
+}
+
+/// Makes sure that a profile is there. The SDK goes on without one that is not, by whatever other
+/// credentials it finds.
+async fn find_profile(name: &str) -> Result<(), ProfileError> {
+    let files = EnvConfigFiles::default();
+    let found = profile::load(&Fs::real(), &Env::real(), &files, None)
+        .await
+        .map_err(ProfileError::Unreadable)?;
+    if found.get_profile(name).is_some() || name == DEFAULT_PROFILE {
+        return Ok(());
+    }
+    let mut known: Vec<String> = found.profiles().map(str::to_owned).collect();
+    known.sort();
+    Err(ProfileError::Unknown {
+        name: name.to_owned(),
+        known,
+    })
+}
+
 impl Aws {
     /// Real AWS, or whatever `AWS_ENDPOINT_URL` points to, with the credentials of the environment:
     /// variables, profiles, SSO, web identity, instance roles. Nothing is asked yet: where there are
     /// none, the first call fails.
-    pub async fn connect(options: Options) -> Aws {
+    ///
+    /// # Errors
+    /// The profile that was asked for is in no configuration file, or those cannot be read.
+    pub async fn connect(options: Options) -> Result<Aws, ProfileError> {
+        if let Some(name) = named(&options.profile) {
+            find_profile(name).await?;
+        }
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -34,10 +81,11 @@ impl Aws {
         if let Ok(name) = AppName::new(concat!("orgstrap-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
         }
-        if let Some(profile) = &options.profile {
-            loader = loader.profile_name(profile);
+        if options.profile.is_some() {
+            // An empty name, as of `AWS_PROFILE=`, is no name; the SDK would look for a profile called "".
+            loader = loader.profile_name(named(&options.profile).unwrap_or(DEFAULT_PROFILE));
         }
-        Aws::over(loader.load().await, options)
+        Ok(Aws::over(loader.load().await, options))
     }
 
     /// AWS over a configuration: any connector, any credentials. Retries are turned off, because

@@ -30,6 +30,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use tokio::sync::OnceCell;
 
+pub use connect::ProfileError;
 pub use error::{AwsError, ErrorKind};
 pub use operation::{Caller, Operation};
 pub use pacer::TURN;

@@ -139,7 +139,7 @@ fn about(
     BaselineProblem {
         baseline: baseline.to_owned(),
         option,
-        source_file: None,
+        location: None,
         message,
         suggestion,
     }

@@ -19,7 +19,7 @@ pub fn load(name: &str, folder: &Path) -> Result<Descriptor, Vec<BaselineProblem
         vec![BaselineProblem {
             baseline: name.to_owned(),
             option: None,
-            source_file: None,
+            location: None,
             message,
             suggestion,
         }]

@@ -28,7 +28,9 @@ pub use expand::{check_choice, expand};
 pub use render::{Known, Rendering};
 
 use crate::change::{Address, Place, Text};
-use crate::plan::{AccountId, AccountKey, OuPath, Principal, Region, StackId, StackName, Tags};
+use crate::plan::{
+    AccountId, AccountKey, Location, OuPath, Principal, Region, StackId, StackName, Tags,
+};
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -193,8 +195,8 @@ pub struct BaselineProblem {
     pub baseline: String,
     /// The option of the plan's `[baseline.NAME]` table that it is about, if it is about one.
     pub option: Option<String>,
-    /// The file and line of the baseline's own that it is about; `None` for the plan's choice.
-    pub source_file: Option<(std::path::PathBuf, usize)>,
+    /// Where in the baseline's own descriptor it is; `None` for the plan's choice.
+    pub location: Option<Location>,
     /// What is wrong: a short sentence fragment.
     pub message: String,
     /// What to write instead.
@@ -207,8 +209,9 @@ impl std::fmt::Display for BaselineProblem {
         if let Some(option) = &self.option {
             write!(f, ", option `{option}`")?;
         }
-        if let Some((file, line)) = &self.source_file {
-            write!(f, " ({}:{line})", file.display())?;
+        if let Some(location) = &self.location {
+            let (line, _) = location.line_column();
+            write!(f, " ({}:{line})", location.source.name)?;
         }
         write!(f, ": {}", self.message)?;
         match &self.suggestion {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::BaselineProblem;
+use crate::plan::{Location, Source};
 
 /// A value with its place in the file.
 pub(super) struct Found<T> {
@@ -19,7 +21,7 @@ pub(super) struct Found<T> {
 /// The file being read and the problems found in it so far.
 pub(super) struct Reader<'s> {
     baseline: String,
-    file: PathBuf,
+    file: Arc<Source>,
     source: &'s str,
     problems: Vec<BaselineProblem>,
 }
@@ -38,7 +40,10 @@ impl<'s> Reader<'s> {
     pub(super) fn new(baseline: &str, file: &Path, source: &'s str) -> Self {
         Self {
             baseline: baseline.to_owned(),
-            file: file.to_owned(),
+            file: Arc::new(Source {
+                name: file.display().to_string(),
+                text: source.to_owned(),
+            }),
             source,
             problems: Vec::new(),
         }
@@ -61,12 +66,14 @@ impl<'s> Reader<'s> {
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        let before = self.source.as_bytes().iter().take(span.start);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        let location = Location {
+            source: Arc::clone(&self.file),
+            span: span.clone(),
+        };
         self.problems.push(BaselineProblem {
             baseline: self.baseline.clone(),
             option: None,
-            source_file: Some((self.file.clone(), line)),
+            location: Some(location),
             message: message.into(),
             suggestion,
         });
@@ -79,8 +86,10 @@ impl<'s> Reader<'s> {
 
     /// What was found wrong, in the order of the file.
     pub(super) fn into_problems(mut self) -> Vec<BaselineProblem> {
-        self.problems
-            .sort_by(|a, b| a.source_file.cmp(&b.source_file));
+        self.problems.sort_by_key(|problem| {
+            let location = problem.location.as_ref();
+            location.map_or(0, |location| location.span.start)
+        });
         self.problems
     }
 

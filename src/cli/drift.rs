@@ -155,6 +155,7 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
         fix: verb.fix,
         delete_data: verb.delete_data,
         output: global.output(),
+        yes: global.yes,
         confirm: &confirm,
         show: &show_first,
         show_after: &show_whole,

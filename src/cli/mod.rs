@@ -80,6 +80,9 @@ pub(crate) struct Global {
     /// Answer yes to the question whether to go on.
     #[arg(long, short = 'y', global = true)]
     pub(crate) yes: bool,
+    /// The org plan of the verb, for commands that messages name; `None` where the verb has none.
+    #[arg(skip)]
+    pub(crate) plan: Option<PathBuf>,
     /// The profile of the AWS configuration files to use.
     #[arg(long, global = true, env = "AWS_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
@@ -237,10 +240,11 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    cli.global.plan = plan_file(&matches);
     let verbosity = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Verbosity::Quiet,
         (false, 0) => Verbosity::Normal,
@@ -248,23 +252,47 @@ pub fn main() -> ExitCode {
     };
     let printer = Printer::new(cli.global.color, verbosity);
     logging::start(cli.global.verbose, &printer);
-    match cli.verb.run(&cli.global, &printer) {
-        Ok(exit) => exit.into(),
+    let mut exit = match cli.verb.run(&cli.global, &printer) {
+        Ok(exit) => exit,
         Err(error) => {
             printer.error(&error.message, error.hint.as_deref());
-            error.exit.into()
+            error.exit
         }
+    };
+    if let Some(error) = printer.lost() {
+        printer.error(
+            &format!("not everything could be written to stdout: {error}"),
+            Some("what is there is cut off; run it again with another place for its output"),
+        );
+        exit = Exit::Failed;
     }
+    exit.into()
+}
+
+/// The org plan that the command line names, unless it is the one that counts when none is named.
+fn plan_file(matches: &clap::ArgMatches) -> Option<PathBuf> {
+    let mut verb = matches;
+    while let Some((_, below)) = verb.subcommand() {
+        verb = below;
+    }
+    let plan = verb.try_get_one::<PathBuf>("plan").ok().flatten();
+    // `apply` takes saved changes too, which say nothing of where their plan is.
+    let applied = || {
+        let file = verb.try_get_one::<PathBuf>("file").ok().flatten()?;
+        let is_plan = file.extension().is_some_and(|ending| ending == "toml");
+        is_plan.then_some(file)
+    };
+    plan.or_else(applied)
+        .filter(|plan| plan.as_path() != std::path::Path::new("org.toml"))
+        .cloned()
 }
 
 /// Help and version are data and exit 0; a wrong argument exits 1, for 2 means a difference.
 fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing to do about a closed pipe here.
-    let _ = error.print();
-    if error.use_stderr() {
-        Exit::Failed
-    } else {
-        Exit::Done
+    match error.print() {
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        _ if error.use_stderr() => Exit::Failed,
+        _ => Exit::Done,
     }
     .into()
 }

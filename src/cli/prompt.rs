@@ -7,7 +7,8 @@ use super::error::CommandError;
 use crate::report::Printer;
 
 /// Asks whether to go on. `--yes` answers; without a terminal and without `--yes` it is an error,
-/// for a pipeline that hangs on a question helps nobody. Only the whole word `yes` is a yes.
+/// for a pipeline that hangs on a question helps nobody. `yes` and `y` are a yes; what is neither that nor a
+/// no is asked again.
 pub(super) fn confirm(
     question: &str,
     global: &Global,
@@ -23,8 +24,8 @@ pub(super) fn confirm(
                 .hint("pass `--yes` to go on without the question; nothing was changed"),
         );
     }
-    printer.ask(&format!("{question} Type `yes` to go on: "));
-    answered_yes(&mut stdin.lock())
+    let ask = || printer.ask(&format!("{question} Type `yes` to go on: "));
+    answered_yes(&mut stdin.lock(), ask)
 }
 
 /// Asks for a word to be typed, for what cannot be taken back. `answer` is the word as an option gave it.
@@ -58,12 +59,23 @@ pub(super) fn typed(
     Ok(typed.trim() == word)
 }
 
-fn answered_yes(input: &mut impl BufRead) -> Result<bool, CommandError> {
-    let mut answer = String::new();
-    match input.read_line(&mut answer) {
-        Ok(_) => Ok(answer.trim().eq_ignore_ascii_case("yes")),
-        Err(error) => Err(CommandError::caused("could not read the answer", &error)),
+/// How often a question is asked whose answers are neither yes nor no.
+const TIMES: usize = 3;
+
+fn answered_yes(input: &mut impl BufRead, mut ask: impl FnMut()) -> Result<bool, CommandError> {
+    for _ in 0..TIMES {
+        ask();
+        let mut answer = String::new();
+        input
+            .read_line(&mut answer)
+            .map_err(|error| CommandError::caused("could not read the answer", &error))?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "yes" | "y" => return Ok(true),
+            "no" | "n" | "" => return Ok(false),
+            _ => {}
+        }
     }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -71,20 +83,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_word_is_a_yes() {
-        for (typed, yes) in [
-            ("yes\n", true),
-            (" YES \r\n", true),
-            ("y\n", false),
-            ("yes please\n", false),
-            ("\n", false),
-            ("", false),
+    fn yes_and_y_are_a_yes_and_what_is_unclear_is_asked_again() {
+        for (typed, yes, times) in [
+            ("yes\n", true, 1),
+            (" YES \r\n", true, 1),
+            ("y\n", true, 1),
+            ("n\n", false, 1),
+            ("No\n", false, 1),
+            ("\n", false, 1),
+            ("", false, 1),
+            ("yes please\nyes\n", true, 2),
+            ("ye\nyy\n1\nyes\n", false, 3),
         ] {
-            assert_eq!(
-                answered_yes(&mut typed.as_bytes()).expect("reads"),
-                yes,
-                "{typed:?}"
-            );
+            let mut asked = 0;
+            let answer = answered_yes(&mut typed.as_bytes(), || asked += 1).expect("reads");
+            assert_eq!((answer, asked), (yes, times), "{typed:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::{Global, Output, session, stop};
 use crate::plan::AccountId;
 use crate::report::{Printer, json, words};
-use crate::sandbox::{self, ServeOptions, World, poke, sts};
+use crate::sandbox::{self, ServeOptions, WorldFile, poke, sts};
 
 /// The embedded simulated AWS, for other clients.
 #[derive(Debug, Args)]
@@ -86,12 +86,16 @@ fn poke(verb: &Poke, global: &Global, printer: &Printer) -> CommandResult {
             "pass `--world FILE`, the file that `orgstrap apply --sandbox --world FILE` keeps",
         ));
     };
-    let mut world = World::load(file).map_err(|error| {
-        CommandError::caused("the sandbox", &error)
-            .hint("`orgstrap apply --sandbox --world FILE` makes one")
-    })?;
+    let opened = WorldFile::open(file).map_err(|error| session::world_file(&error))?;
+    let Some((mut file, mut world)) = opened else {
+        return Err(
+            CommandError::new(format!("there is no world file {}", file.display()))
+                .hint("`orgstrap apply --sandbox --world FILE` makes one"),
+        );
+    };
     let did = known.run(&mut world, &verb.arguments).map_err(wrong)?;
-    session::save_world(&world, file)?;
+    file.save(&world)
+        .map_err(|error| session::world_file(&error))?;
     match global.output() {
         Output::Text => printer.data_line(&did),
         Output::Json => {
@@ -140,7 +144,8 @@ fn list(global: &Global, printer: &Printer) {
 }
 
 fn serve(verb: &Serve, global: &Global, printer: &Printer) -> CommandResult {
-    let world = session::world(global.world.as_deref(), &verb.management_account, printer)?;
+    let (world_file, world) =
+        session::world(global.world.as_deref(), &verb.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
     // Real time: clients outside wait in theirs.
     session::runtime(false)?.block_on(async {
@@ -155,11 +160,11 @@ fn serve(verb: &Serve, global: &Global, printer: &Printer) -> CommandResult {
         tell(address, global, printer);
         let options = ServeOptions {
             speed: f64::from(verb.speed),
-            world_file: global.world.clone(),
+            world_file,
         };
         sandbox::serve(world, listener, options, stop::signal())
             .await
-            .map_err(|error| CommandError::caused("the sandbox", &error))?;
+            .map_err(|error| session::world_file(&error))?;
         Ok(Exit::Done)
     })
 }

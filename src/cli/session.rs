@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::error::{CommandError, CommandResult};
+use super::exit::Exit;
 use super::{Global, PaceChoice, ages};
-use crate::aws::{Aws, Pace};
+use crate::aws::{Aws, Pace, ProfileError};
 use crate::ops::session::{self as ops, Guard, InWorld, Reach};
 pub(super) use crate::ops::session::{SANDBOX_SEED, Session, runtime};
-use crate::plan::{AccountId, OrgPlan};
+use crate::plan::{AccountId, OrgPlan, nearest};
 use crate::report::Printer;
-use crate::sandbox::{Connection, FaultPlan, World};
+use crate::sandbox::{Connection, FaultPlan, World, WorldFile, WorldFileError};
 
 /// Reaches AWS or the sandbox for `plan` and does `work` there. The sandbox's world is saved
 /// whatever became of the work.
@@ -49,8 +50,11 @@ fn in_aws(
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = reach(global).options(plan, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
-        let aws = Aws::connect(options).await;
+        let aws = Aws::connect(options)
+            .await
+            .map_err(|error| no_profile(&error))?;
         let mut session = Session::open(aws, plan, guard, run, now(), false).await?;
+        session.same_place = same_place(global);
         session.cache = ages::cache(&session.management, global);
         work(&session).await
     })
@@ -62,16 +66,16 @@ fn in_sandbox(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
-    let world = world(
+    let (file, world) = world(
         global.world.as_deref(),
         &plan.organization.management_account,
         printer,
     )?;
     let world = Arc::new(Mutex::new(world));
     let result = in_world(plan, global, &world, faults(global), work);
-    if let Some(file) = &global.world {
+    if let Some(mut file) = file {
         let world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        save_world(&world, file)?;
+        file.save(&world).map_err(|error| world_file(&error))?;
     }
     result
 }
@@ -125,8 +129,10 @@ fn read_as(
         };
         return in_aws(plan, guard, global, work);
     }
-    let file = global.world.as_deref().filter(|file| file.exists());
-    let world = world(file, &plan.organization.management_account, printer)?;
+    let world = match global.world.as_deref().filter(|file| file.exists()) {
+        Some(file) => World::load(file).map_err(|error| world_file(&error))?,
+        None => world(None, &plan.organization.management_account, printer)?.1,
+    };
     let world = Arc::new(Mutex::new(world));
     in_world_as(plan, guard, global, &world, faults(global), work)
 }
@@ -157,8 +163,45 @@ fn in_world_as(
     }
 }
 
+fn no_profile(error: &ProfileError) -> CommandError {
+    let wrong = CommandError::caused("could not sign in", error);
+    let ProfileError::Unknown { name, known } = error else {
+        return wrong;
+    };
+    let like = nearest(name, known.iter().map(String::as_str));
+    wrong.hint(match like {
+        Some(like) => format!("did you mean `{like}`? `--profile` or AWS_PROFILE names one"),
+        None if known.is_empty() => {
+            "there are no profiles at all; `aws configure sso` makes one".to_owned()
+        }
+        None => format!("there are: {}", known.join(", ")),
+    })
+}
+
+/// The options by which another command reaches what this one does.
+fn same_place(global: &Global) -> String {
+    let mut options = match global.sandbox {
+        true => " --sandbox".to_owned(),
+        false => String::new(),
+    };
+    let plan = global.plan.as_deref().map(Path::display);
+    let world = global.world.as_deref().map(Path::display);
+    let profile = global.profile.clone().filter(|_| !global.sandbox);
+    for (name, value) in [
+        ("--plan", plan.map(|plan| plan.to_string())),
+        ("--profile", profile),
+        ("--world", world.map(|file| file.to_string())),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            options.push_str(&format!(" {name} {value}"));
+        }
+    }
+    options
+}
+
 fn reach(global: &Global) -> Reach {
     Reach {
+        same_place: same_place(global),
         profile: global.profile.clone(),
         pace: match global.pace {
             PaceChoice::Factor(factor) => Pace::Factor(factor),
@@ -179,46 +222,49 @@ fn faults(global: &Global) -> FaultPlan {
 fn killed(call: u64, run: &str, global: &Global) -> CommandError {
     let error = CommandError::new(format!("killed at call {call}, as `--fault` asked for"));
     match &global.world {
-        Some(file) => error.hint(format!(
-            "`orgstrap unlock {run} --plan PLAN --sandbox --world {}` takes its lock away; then run the command again",
-            file.display()
+        Some(_) => error.hint(format!(
+            "`orgstrap unlock {run}{}` takes its lock away; then run the command again",
+            same_place(global)
         )),
-        None => error.hint("with `--world FILE` the world is kept, and the next run goes on from there"),
+        None => {
+            error.hint("with `--world FILE` the world is kept, and the next run goes on from there")
+        }
     }
 }
 
-/// Opens the world of a file, or makes a new one where there is none yet.
+/// Opens the world of a file for this process alone, or makes a new one where there is none yet.
 pub(super) fn world(
     file: Option<&Path>,
     management_account: &AccountId,
     printer: &Printer,
-) -> Result<World, CommandError> {
-    let empty = || World::empty(management_account.as_str(), SANDBOX_SEED);
-    match file {
-        None => {
-            printer.say(
-                "Sandbox: a new, empty world that ends with this command; `--world FILE` keeps one.",
-            );
-            Ok(empty())
-        }
-        Some(file) if !file.exists() => {
-            printer.say(&format!(
-                "Sandbox: a new, empty world, kept in {}.",
-                file.display()
-            ));
-            Ok(empty())
-        }
-        Some(file) => {
-            World::load(file).map_err(|error| CommandError::caused("the sandbox", &error))
-        }
+) -> Result<(Option<WorldFile>, World), CommandError> {
+    let empty = World::empty(management_account.as_str(), SANDBOX_SEED);
+    let Some(path) = file else {
+        printer.say(
+            "Sandbox: a new, empty world that ends with this command; `--world FILE` keeps one.",
+        );
+        return Ok((None, empty));
+    };
+    if let Some((file, world)) = WorldFile::open(path).map_err(|error| world_file(&error))? {
+        return Ok((Some(file), world));
     }
+    let file = WorldFile::create(path, &empty).map_err(|error| world_file(&error))?;
+    printer.say(&format!(
+        "Sandbox: a new, empty world, kept in {}.",
+        path.display()
+    ));
+    Ok((Some(file), empty))
 }
 
-/// Writes the world back.
-pub(super) fn save_world(world: &World, file: &Path) -> Result<(), CommandError> {
-    world
-        .save(file)
-        .map_err(|error| CommandError::caused("the sandbox", &error))
+/// What is wrong with a world file.
+pub(super) fn world_file(error: &WorldFileError) -> CommandError {
+    let wrong = CommandError::caused("the sandbox", error);
+    match error {
+        WorldFileError::InUse { .. } => wrong
+            .hint("wait until it ends, or give this one a copy of the file")
+            .exit(Exit::Locked),
+        _ => wrong,
+    }
 }
 
 /// The command line's one look at the clock: when a run started.

@@ -2,7 +2,7 @@
 
 use crate::execute::Stop;
 
-/// Turns every Ctrl-C (and SIGTERM) into a request to stop; never returns.
+/// Turns every Ctrl-C (and SIGTERM, and SIGHUP) into a request to stop; never returns.
 pub(super) async fn listen(stop: &Stop) {
     loop {
         signal().await;
@@ -10,15 +10,17 @@ pub(super) async fn listen(stop: &Stop) {
     }
 }
 
-/// Waits for one Ctrl-C or SIGTERM. Where signals cannot be listened for, waits forever: the
+/// Waits for one Ctrl-C, SIGTERM, or SIGHUP: a terminal that is closed, or a connection that is lost, in
+/// the middle of a run. Where signals cannot be listened for, waits forever: the
 /// process then ends as the system has it.
 pub(super) async fn signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (
             signal(SignalKind::interrupt()),
             signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
         ) else {
             return std::future::pending().await;
         };
@@ -26,6 +28,7 @@ pub(super) async fn signal() {
             biased;
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
     #[cfg(not(unix))]

@@ -122,18 +122,18 @@ fn expand(mut loaded: Loaded) -> Checked {
 
 /// A baseline's problem where the plan chose the baseline or gave the option.
 fn located(problem: &BaselineProblem, loaded: &Loaded) -> Diagnostic {
-    let mut message = format!("baseline `{}`", problem.baseline);
-    if let Some((file, line)) = &problem.source_file {
-        message.push_str(&format!(" ({}:{line})", file.display()));
-    }
-    let mut diagnostic = Diagnostic::error(format!("{message}: {}", problem.message));
-    let location = problem.baseline.parse().ok().and_then(|key| {
-        problem
-            .option
-            .as_deref()
+    let mut diagnostic = Diagnostic::error(format!(
+        "baseline `{}`: {}",
+        problem.baseline, problem.message
+    ));
+    let in_plan = || {
+        let key = problem.baseline.parse().ok()?;
+        let option = problem.option.as_deref();
+        option
             .and_then(|option| loaded.option_name(&key, option))
             .or_else(|| loaded.baseline(&key))
-    });
+    };
+    let location = problem.location.clone().or_else(in_plan);
     if let Some(location) = location {
         diagnostic = diagnostic.at(location);
     }

@@ -80,7 +80,8 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     (
         "MalformedPolicyDocument",
         "",
-        "AWS does not accept the policy's content; `orgstrap lint` may say where",
+        "AWS does not accept the policy's content: correct the document that the plan names (`orgstrap validate` checks \
+         its JSON and its size), and run apply again",
     ),
     (
         "PolicyTypeNotEnabled",

@@ -89,7 +89,7 @@ impl LockError {
     pub fn hint(&self) -> Option<String> {
         match self {
             LockError::Held(holder) => Some(format!(
-                "wait until it ends; if it is certain that it died, run: orgstrap unlock {}",
+                "wait until it ends; if it is certain that it died, `orgstrap unlock {}` takes its lock away",
                 holder.run
             )),
             LockError::Foreign(_) => Some(format!(

@@ -223,11 +223,13 @@ impl<E: Effects> Run<'_, E> {
                 let Some(address) = address else {
                     return;
                 };
-                let failure = if error.is_cancelled() {
-                    cut_off(&address)
-                } else {
-                    broken(&address)
-                };
+                if error.is_cancelled() {
+                    // No failure: the person stopped it, and the report tells what was still running.
+                    self.started.remove(&address);
+                    self.summary.not_tried.push((address, CUT_OFF.to_owned()));
+                    return;
+                }
+                let failure = broken(&address);
                 (address, Err(failure))
             }
         };
@@ -281,16 +283,8 @@ impl<E: Effects> Run<'_, E> {
     }
 }
 
-fn cut_off(address: &Address) -> Failure {
-    Failure {
-        doing: address.to_string(),
-        said: "stopped while it ran; AWS goes on with what it was asked".to_owned(),
-        hint: Some(
-            "run it again: what AWS finished meanwhile is found and not done twice".to_owned(),
-        ),
-        request_id: None,
-    }
-}
+/// Why a change is not done that ran when a run was stopped at once.
+const CUT_OFF: &str = "cut off while it ran; the next run finds out how far it came";
 
 fn broken(address: &Address) -> Failure {
     Failure {

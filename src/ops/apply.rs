@@ -4,7 +4,7 @@ use super::compare::{Comparison, compare, refuse_losses};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
-use super::perform::Holding;
+use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::change::SavedChanges;
@@ -82,6 +82,7 @@ pub async fn apply(
         return Ok(Applied::nothing(found.exit(), found));
     }
     refuse_losses(&found.preview.losses, job.delete_data)?;
+    refuse_while_held(session, !job.yes).await?;
     if !(job.confirm)(&question(&found, session))? {
         printer.say("Nothing was changed.");
         return Ok(Applied::nothing(Exit::Stopped, found));

@@ -7,7 +7,7 @@ use super::compare::refuse_losses;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, make};
-use super::perform::Holding;
+use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
@@ -57,6 +57,8 @@ pub struct Drift<'a> {
     /// Whether resources that hold data may be deleted or made anew on the way.
     pub delete_data: bool,
     pub output: Output,
+    /// Whether every question was answered beforehand.
+    pub yes: bool,
     pub confirm: Confirm<'a>,
     /// Shows what the first look found.
     pub show: Show<'a>,
@@ -151,6 +153,7 @@ pub async fn drift(
         printer.data(&format!("\n{}", preview::text(&preview)));
     }
     refuse_losses(&losses, job.delete_data)?;
+    refuse_while_held(session, !job.yes).await?;
     let question = format!(
         "Make {} in organization {}?",
         words::count(number, "change", "changes"),

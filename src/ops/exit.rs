@@ -48,7 +48,7 @@ impl Exit {
                 "AWS differs from the org plan: plan has changes, or something is left over; drift, account: a finding"
             }
             Exit::Stopped => "stopped by you: Ctrl-C, or `no` to the question",
-            Exit::Locked => "another run holds the lock",
+            Exit::Locked => "another run holds the lock, or works on the sandbox's world file",
             Exit::Moved => "apply FILE: AWS moved since the changes were saved",
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::exit::Exit;
 use super::governor::Governor;
-use super::perform::Holding;
+use super::perform::{Holding, unlock_command};
 use super::session::Session;
 use super::{Output, cached};
 use crate::change::Bindings;
@@ -125,7 +125,7 @@ pub async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
 fn tell_kept(released: Result<(), lock::LockError>, session: &Session, printer: &Printer) {
     if let Err(error) = released {
         printer.warn(&format!("the lock could not be given back: {error}"));
-        printer.hint(&format!("orgstrap unlock {}", session.run));
+        printer.hint(&format!("`{}`", unlock_command(&session.run, session)));
     }
 }
 

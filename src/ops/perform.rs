@@ -15,6 +15,24 @@ pub struct Holding {
     effects: AwsEffects,
 }
 
+/// Refuses to ask a person about changes while another run holds the lock: the answer would be for nothing. Where
+/// nobody is asked, taking the lock says the same.
+pub async fn refuse_while_held(session: &Session, asks: bool) -> Result<(), CommandError> {
+    if !asks {
+        return Ok(());
+    }
+    match lock::holder(&session.aws).await {
+        Ok(None) => Ok(()),
+        Ok(Some(holder)) => Err(locked(&LockError::Held(Box::new(holder)), session)),
+        Err(error) => Err(locked(&error, session)),
+    }
+}
+
+/// The command that takes the lock of a run away, as it can be pasted.
+pub fn unlock_command(run: &str, session: &Session) -> String {
+    format!("orgstrap unlock {run}{}", session.same_place)
+}
+
 impl Holding {
     /// Takes the lock.
     pub async fn take(session: &Session, stop: &Stop) -> Result<Self, CommandError> {
@@ -23,7 +41,7 @@ impl Holding {
             .filter(|name| !name.is_empty() && !session.sandbox);
         let lock = lock::acquire(&session.aws, &session.run, host, session.started)
             .await
-            .map_err(|error| locked(&error))?;
+            .map_err(|error| locked(&error, session))?;
         let effects = AwsEffects::new(
             session.aws.clone(),
             session.management.clone(),
@@ -51,10 +69,13 @@ impl Holding {
     }
 }
 
-fn locked(error: &LockError) -> CommandError {
-    let mut wrong = CommandError::caused("could not take the lock", error);
-    if let LockError::Held(_) = error {
-        wrong = wrong.exit(Exit::Locked);
+fn locked(error: &LockError, session: &Session) -> CommandError {
+    let wrong = CommandError::caused("could not take the lock", error);
+    if let LockError::Held(holder) = error {
+        return wrong.exit(Exit::Locked).hint(format!(
+            "wait until it ends; if it is certain that it died: `{}`",
+            unlock_command(&holder.run, session)
+        ));
     }
     match error.hint() {
         Some(hint) => wrong.hint(hint),

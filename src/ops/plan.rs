@@ -52,9 +52,10 @@ pub async fn plan(
             ..job.options
         };
         found = of(&options)?;
-        printer.say(
-            "There is no organization yet; `apply` creates it when asked with `--create-organization`.",
-        );
+        printer.say(match session.sandbox {
+            true => "There is no organization yet; in the sandbox `apply` creates it.",
+            false => "There is no organization yet; `apply` creates it when asked with `--create-organization`.",
+        });
     }
     found.preview.from_cache.clone_from(&reading.kept);
     reading.keep(printer);

@@ -24,6 +24,9 @@ pub struct Session {
     pub run: String,
     pub started: Timestamp,
     pub sandbox: bool,
+    /// The options by which another command reaches the same plan and organization, as messages write them: each
+    /// with a space before it.
+    pub same_place: String,
     /// What was read a moment ago. None in the sandbox, where a reading costs nothing and a world is as its file says.
     pub cache: Option<Cache>,
 }
@@ -46,6 +49,8 @@ pub struct Reach {
     pub profile: Option<String>,
     /// The rate of calls.
     pub pace: Pace,
+    /// See [`Session::same_place`].
+    pub same_place: String,
 }
 
 impl Reach {
@@ -83,6 +88,7 @@ impl Session {
             run,
             started,
             sandbox,
+            same_place: String::new(),
             cache: None,
         };
         if guard == Guard::ThePlans {
@@ -152,7 +158,8 @@ pub fn in_world<T>(
         let aws = Aws::over(config, options);
         // On the heap: a thread of a test has no room for the whole state of a run several times over.
         let mut working = Box::pin(async {
-            let session = Session::open(aws, plan, guard, run.clone(), started, true).await?;
+            let mut session = Session::open(aws, plan, guard, run.clone(), started, true).await?;
+            session.same_place.clone_from(&reach.same_place);
             Box::pin(work(&session)).await
         });
         tokio::select! {

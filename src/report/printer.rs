@@ -1,6 +1,6 @@
 //! The one way out: data to stdout, talk to stderr, colour only where it is wanted.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::adapter::strip_str;
@@ -54,6 +54,8 @@ pub struct Printer {
     color_err: bool,
     terminal: bool,
     bars: Arc<MultiProgress>,
+    /// Why data did not reach stdout, the first time that it did not.
+    lost: Arc<Mutex<Option<std::io::Error>>>,
     /// Where it goes instead of stdout and stderr.
     kept: Option<Kept>,
 }
@@ -88,6 +90,7 @@ impl Printer {
             color_err: false,
             terminal: false,
             bars: Arc::new(MultiProgress::with_draw_target(ProgressDrawTarget::hidden())),
+            lost: Arc::default(),
             kept: Some(kept.clone()),
         };
         (printer, kept)
@@ -109,6 +112,7 @@ impl Printer {
             color_err: decide(terminal),
             terminal: terminal && verbosity > Verbosity::Quiet,
             bars: Arc::new(MultiProgress::new()),
+            lost: Arc::default(),
             kept: None,
         }
     }
@@ -128,13 +132,28 @@ impl Printer {
         self.verbosity
     }
 
-    /// Data: what the command was asked for. Goes to stdout, quiet or not.
+    /// Data: what the command was asked for. Goes to stdout, quiet or not. What cannot be written is
+    /// told at the end of the process, see [`Printer::lost`].
     pub fn data(&self, text: &str) {
         if let Some(kept) = &self.kept {
             return kept.add(text);
         }
-        self.bars
+        let written = self
+            .bars
             .suspend(|| write(&mut std::io::stdout().lock(), text, self.color_out));
+        if let Err(error) = written {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.get_or_insert(error);
+        }
+    }
+
+    /// Why some data did not reach stdout: the disk is full, for example. A report that is cut off must
+    /// not pass for a whole one. A closed pipe is the reader's choice and no error.
+    pub fn lost(&self) -> Option<std::io::Error> {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Data that ends its line, for line-by-line output.
@@ -193,17 +212,21 @@ impl Printer {
         if let Some(kept) = &self.kept {
             return kept.add(text);
         }
-        self.bars
+        // Where stderr cannot be written there is no place left to say so.
+        let _ = self
+            .bars
             .suspend(|| write(&mut std::io::stderr().lock(), text, self.color_err));
     }
 }
 
-/// A closed pipe is the reader's choice and no error of ours.
-fn write(to: &mut impl Write, text: &str, color: bool) {
-    let _ = if color {
+fn write(to: &mut impl Write, text: &str, color: bool) -> std::io::Result<()> {
+    let written = if color {
         to.write_all(text.as_bytes())
     } else {
         write!(to, "{}", strip_str(text))
     };
-    let _ = to.flush();
+    match written.and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }

@@ -186,9 +186,10 @@ impl Record {
         self.total().saturating_sub(begun)
     }
 
-    /// How many have ended, one way or another.
+    /// How many were made, or failed. What is not tried does not count: of a run that is stopped, or whose
+    /// first change fails, nobody should read that all of it has happened.
     pub fn ended(&self) -> usize {
-        self.counts.done + self.counts.failed + self.counts.not_tried
+        self.counts.done + self.counts.failed
     }
 
     /// How many run.

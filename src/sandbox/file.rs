@@ -3,7 +3,8 @@
 //! JSON, written to a temporary file and moved into place, readable by its owner only: it holds session
 //! tokens, worthless outside the sandbox though they are.
 
-use std::io::Write as _;
+use std::fs::TryLockError;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,11 @@ pub enum WorldFileError {
     Version { path: PathBuf, found: u32 },
     #[error("the world file {path} is damaged: {problem}", path = path.display())]
     Damaged { path: PathBuf, problem: String },
+    #[error(
+        "another process works on the world file {path}: a run of orgstrap, or `orgstrap sandbox serve`",
+        path = path.display()
+    )]
+    InUse { path: PathBuf },
 }
 
 #[derive(Deserialize)]
@@ -81,6 +87,18 @@ impl World {
 
     /// Writes a world file, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), WorldFileError> {
+        let written = self.write_beside(path)?;
+        written
+            .persist(path)
+            .map(|_| ())
+            .map_err(|error| WorldFileError::Write {
+                path: path.to_owned(),
+                source: error.error,
+            })
+    }
+
+    /// Writes the world into a temporary file that can take the place of `path`.
+    fn write_beside(&self, path: &Path) -> Result<tempfile::NamedTempFile, WorldFileError> {
         let fail = |source| WorldFileError::Write {
             path: path.to_owned(),
             source,
@@ -103,10 +121,115 @@ impl World {
         writer.write_all(b"\n").map_err(fail)?;
         writer.flush().map_err(fail)?;
         drop(writer);
-        file.persist(path)
-            .map_err(|error| fail(error.error))
-            .map(|_| ())
+        Ok(file)
     }
+}
+
+/// A world file that this process works on, and no other: of two that read it and write it back, the later
+/// would undo what the other did.
+///
+/// The file itself carries the lock. A new version of it is locked before it takes the old one's place, and
+/// the system drops the lock of a process that died.
+#[derive(Debug)]
+pub struct WorldFile {
+    path: PathBuf,
+    held: std::fs::File,
+}
+
+impl WorldFile {
+    /// Opens the file; `None` where there is none.
+    pub fn open(path: &Path) -> Result<Option<(WorldFile, World)>, WorldFileError> {
+        loop {
+            let held = match std::fs::File::open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(source) => {
+                    return Err(WorldFileError::Read {
+                        path: path.to_owned(),
+                        source,
+                    });
+                }
+            };
+            lock(&held, path)?;
+            // Between the opening and the lock another process may have put a new version there.
+            if !is_at(&held, path) {
+                continue;
+            }
+            let world = World::load(path)?;
+            let path = path.to_owned();
+            return Ok(Some((WorldFile { path, held }, world)));
+        }
+    }
+
+    /// Makes the file, which is not there yet: a place that cannot be written shows before anything is done.
+    pub fn create(path: &Path, world: &World) -> Result<WorldFile, WorldFileError> {
+        let written = world.write_beside(path)?;
+        lock(written.as_file(), path)?;
+        match written.persist_noclobber(path) {
+            Ok(held) => Ok(WorldFile {
+                path: path.to_owned(),
+                held,
+            }),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+                Err(WorldFileError::InUse {
+                    path: path.to_owned(),
+                })
+            }
+            Err(error) => Err(WorldFileError::Write {
+                path: path.to_owned(),
+                source: error.error,
+            }),
+        }
+    }
+
+    /// Writes the world back, whole or not at all.
+    pub fn save(&mut self, world: &World) -> Result<(), WorldFileError> {
+        let written = world.write_beside(&self.path)?;
+        lock(written.as_file(), &self.path)?;
+        self.held = written
+            .persist(&self.path)
+            .map_err(|error| WorldFileError::Write {
+                path: self.path.clone(),
+                source: error.error,
+            })?;
+        Ok(())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn lock(file: &std::fs::File, path: &Path) -> Result<(), WorldFileError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(WorldFileError::InUse {
+            path: path.to_owned(),
+        }),
+        // Some network file systems have no locks: a world there is as it was without this.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(source)) => Err(WorldFileError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Whether what is open is what the path names now.
+#[cfg(unix)]
+fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+/// A file that is open cannot be replaced here.
+#[cfg(not(unix))]
+fn is_at(_file: &std::fs::File, _path: &Path) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -130,6 +253,31 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn one_process_at_a_time_works_on_a_world_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("world.json");
+        assert!(WorldFile::open(&path).expect("looked").is_none());
+        let world = World::empty("111111111111", 7);
+        let in_use =
+            |path: &Path| matches!(WorldFile::open(path), Err(WorldFileError::InUse { .. }));
+        let mut first = WorldFile::create(&path, &world).expect("made");
+        assert!(in_use(&path), "after it was made");
+        first.save(&world).expect("saved");
+        assert!(in_use(&path), "after it was replaced");
+        assert!(
+            matches!(
+                WorldFile::create(&path, &world),
+                Err(WorldFileError::InUse { .. })
+            ),
+            "never made over another"
+        );
+        assert_eq!(World::load(&path).expect("readers need no lock"), world);
+        drop(first);
+        let (_, found) = WorldFile::open(&path).expect("free").expect("there");
+        assert_eq!(found, world);
     }
 
     #[test]

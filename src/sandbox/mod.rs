@@ -52,6 +52,7 @@ pub mod world;
 pub use call::{AwsError, Call};
 pub use connector::{in_process, in_process_over};
 pub use fault::{Connection, Fault, FaultAt, FaultPlan, Met};
+pub use file::{WorldFile, WorldFileError};
 pub use serve::{ServeOptions, serve};
 pub use time::Time;
 pub use world::World;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,18 +16,18 @@ use tokio::task::JoinSet;
 
 use super::codec;
 use super::connector::{Clock, lock};
-use super::file::WorldFileError;
+use super::file::{WorldFile, WorldFileError};
 use super::front;
 use super::time::Time;
 use super::world::World;
 
 /// How [`serve`] runs.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ServeOptions {
     /// Virtual seconds that pass in a real one. Waits of the simulated AWS shrink accordingly.
     pub speed: f64,
     /// Where the world is kept: written soon after it changes, and at the end.
-    pub world_file: Option<PathBuf>,
+    pub world_file: Option<WorldFile>,
 }
 
 /// How long a change may wait to be written.
@@ -47,7 +46,7 @@ const GRACE: Duration = Duration::from_millis(500);
 pub async fn serve(
     world: Arc<Mutex<World>>,
     listener: TcpListener,
-    options: ServeOptions,
+    mut options: ServeOptions,
     stop: impl Future<Output = ()>,
 ) -> Result<(), WorldFileError> {
     let start = lock(&world).now.max(wall_clock());
@@ -63,7 +62,7 @@ pub async fn serve(
         tokio::select! {
             biased;
             () = &mut stop => break,
-            _ = saving.tick() => server.save(&options)?,
+            _ = saving.tick() => server.save(&mut options)?,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -91,7 +90,7 @@ pub async fn serve(
     connections.shutdown().await;
     lock(&server.world).advance(server.clock.now());
     server.changed.store(true, Ordering::Relaxed);
-    server.save(&options)
+    server.save(&mut options)
 }
 
 /// The world outside, by which clients judge whether a session has expired.
@@ -114,12 +113,12 @@ struct Server {
 }
 
 impl Server {
-    fn save(&self, options: &ServeOptions) -> Result<(), WorldFileError> {
-        let Some(path) = &options.world_file else {
+    fn save(&self, options: &mut ServeOptions) -> Result<(), WorldFileError> {
+        let Some(file) = &mut options.world_file else {
             return Ok(());
         };
         if self.changed.swap(false, Ordering::Relaxed) {
-            lock(&self.world).save(path)?;
+            file.save(&lock(&self.world))?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod accounts;
 mod baselines;
 mod broken_plans;
 mod cached;
+mod commands;
 mod conformance;
 mod convergence;
 mod deep_drift;

@@ -10,7 +10,7 @@ use aws_sdk_organizations as organizations;
 use aws_sdk_organizations::types as kinds;
 use aws_sdk_sts as sts;
 use aws_types::SdkConfig;
-use orgstrap::sandbox::{self, ServeOptions, World};
+use orgstrap::sandbox::{self, ServeOptions, World, WorldFile};
 
 const MANAGEMENT: &str = "111111111111";
 
@@ -258,6 +258,7 @@ async fn boto3_gets_through_the_whole_core() {
     let mut world = World::empty(MANAGEMENT, 3);
     // The script looks at answers, one after another without a pause.
     world.rates.off = true;
+    let kept = WorldFile::create(&file, &world).expect("made");
     let world = Arc::new(Mutex::new(world));
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
@@ -266,7 +267,7 @@ async fn boto3_gets_through_the_whole_core() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let options = ServeOptions {
         speed: 600.0,
-        world_file: Some(file.clone()),
+        world_file: Some(kept),
     };
     let server = tokio::spawn(sandbox::serve(world, listener, options, async {
         let _ = stopped.await;

@@ -1,6 +1,6 @@
 //! The `[[control]]` tables of a descriptor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeValue;
 
@@ -42,6 +42,8 @@ impl<'s> Parser<'s, '_> {
     ) -> Vec<ControlSpec> {
         let mut controls: Vec<ControlSpec> = Vec::new();
         let mut needs = Vec::new();
+        // Controls whose table has a mistake, which is reported: who needs one makes none.
+        let mut broken = BTreeSet::new();
         let templates: BTreeMap<&str, &str> = stacks
             .iter()
             .map(|stack| (stack.name.as_str(), stack.template.as_str()))
@@ -62,15 +64,18 @@ impl<'s> Parser<'s, '_> {
                 let message = format!("there are two controls `{}`", id.value);
                 self.reader.problem(&id.span, message, None);
             }
-            if let Some(control) = self.control(&table, id.value, &templates) {
-                let named = control.needs.iter().cloned();
-                needs.extend(named.map(|need| (need, table.span_of("needs"))));
-                controls.push(control);
-            }
+            let name = id.value.clone();
+            let Some(control) = self.control(&table, id.value, &templates) else {
+                broken.insert(name);
+                continue;
+            };
+            let named = control.needs.iter().cloned();
+            needs.extend(named.map(|need| (need, table.span_of("needs"))));
+            controls.push(control);
         }
         for (need, span) in needs {
             let ids = controls.iter().map(|control| control.id.as_str());
-            if !ids.clone().any(|id| id == need) {
+            if !ids.clone().any(|id| id == need) && !broken.contains(&need) {
                 let message = format!("the descriptor has no control `{need}`");
                 let suggestion = did_you_mean(&need, ids);
                 self.reader.problem(&span, message, suggestion);
@@ -230,6 +235,9 @@ impl<'s> Parser<'s, '_> {
         let text = self.reader.text(table, "resource")?;
         let (stack, logical_id) = text.value.split_once('/').unwrap_or((&text.value, ""));
         let Some(template) = templates.get(stack) else {
+            if self.broken_stacks.contains(stack) {
+                return None;
+            }
             let message = format!("the descriptor has no stack or stack set `{stack}`");
             let suggestion = did_you_mean(stack, templates.keys().copied());
             self.reader.problem(&text.span, message, suggestion);

@@ -26,6 +26,7 @@ impl<'s> Parser<'s, '_> {
         for name in options.keys() {
             let what = format!("`[option.{name}]`");
             let Some(table) = self.reader.subtable(&options, name, &what, &OPTION) else {
+                self.broken_options.insert(name.to_owned());
                 continue;
             };
             let plain =
@@ -43,9 +44,14 @@ impl<'s> Parser<'s, '_> {
                     limits.push((table.span_of("below"), other.clone()));
                 }
                 self.options.insert(name.to_owned(), spec);
+            } else {
+                self.broken_options.insert(name.to_owned());
             }
         }
         for (span, other) in limits {
+            if self.broken_options.contains(&other) {
+                continue;
+            }
             let known = self.options.get(&other);
             if known.is_none_or(|spec| spec.kind != OptionKind::Integer) {
                 let message = format!("there is no option `{other}` of the type `integer`");

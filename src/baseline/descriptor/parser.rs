@@ -64,6 +64,10 @@ const NEED: [&str; 5] = [
 pub(super) struct Parser<'s, 'f> {
     pub(super) reader: Reader<'s>,
     pub(super) options: BTreeMap<String, OptionSpec>,
+    /// Options whose table has a mistake, which is reported: who refers to one makes none.
+    pub(super) broken_options: BTreeSet<String>,
+    /// The same of stacks and stack sets.
+    pub(super) broken_stacks: BTreeSet<String>,
     /// Names of stacks and stack sets so far.
     pub(super) names: BTreeSet<StackName>,
     pub(super) templates: BTreeMap<String, Template>,
@@ -92,6 +96,8 @@ impl<'s, 'f> Parser<'s, 'f> {
         Parser {
             reader: Reader::new(baseline, file, source),
             options: BTreeMap::new(),
+            broken_options: BTreeSet::new(),
+            broken_stacks: BTreeSet::new(),
             names: BTreeSet::new(),
             templates: BTreeMap::new(),
             uses: Vec::new(),
@@ -161,6 +167,8 @@ impl<'s, 'f> Parser<'s, 'f> {
                     when: common.when,
                     existing_recorders: common.existing_recorders,
                 });
+            } else {
+                self.broken_stack(&table);
             }
         }
 
@@ -193,6 +201,8 @@ impl<'s, 'f> Parser<'s, 'f> {
                     when: common.when,
                     existing_recorders: common.existing_recorders,
                 });
+            } else {
+                self.broken_stack(&table);
             }
         }
         let guardduty = self.guardduty(&root);
@@ -218,6 +228,13 @@ impl<'s, 'f> Parser<'s, 'f> {
             controls,
             templates: std::mem::take(&mut self.templates),
         })
+    }
+
+    fn broken_stack(&mut self, table: &Table<'_, 's>) {
+        let name = table
+            .value("name")
+            .and_then(|value| value.get_ref().as_str());
+        self.broken_stacks.extend(name.map(str::to_owned));
     }
 
     fn common(&mut self, table: &Table<'_, 's>, each_region: bool) -> Option<Common> {
@@ -343,6 +360,7 @@ impl<'s, 'f> Parser<'s, 'f> {
                 );
                 self.reader.problem(&at.span, message, None);
             }
+            None if self.broken_options.contains(name) => {}
             None => {
                 let suggestion = did_you_mean(name, self.options.keys().map(String::as_str));
                 let message = format!("the descriptor has no option `{name}`");

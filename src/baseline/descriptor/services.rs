@@ -71,6 +71,7 @@ impl<'s> Parser<'s, '_> {
         let stack = self.reader.required_name::<StackName>(&table, "stack");
         if let Some(stack) = &stack
             && !stacks.iter().any(|spec| spec.name == stack.value)
+            && !self.broken_stacks.contains(stack.value.as_str())
         {
             let names = stacks.iter().map(|spec| spec.name.as_str());
             let suggestion = did_you_mean(stack.value.as_str(), names);

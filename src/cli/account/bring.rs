@@ -18,7 +18,7 @@ use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, 
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
-use crate::cli::perform::Holding;
+use crate::cli::perform::{Holding, refuse_while_held};
 use crate::cli::session::{self, Session};
 use crate::cli::subject::{self, Subject};
 use crate::cli::{Global, Output, files, prompt, stop};
@@ -164,6 +164,7 @@ impl Run<'_> {
         refuse_losses(&found.preview.losses, self.job.delete_data)?;
         let reading = begun.elapsed();
         let number = found.preview.changes.len();
+        refuse_while_held(self.session, number > 0 && !self.global.yes).await?;
         if (number > 0 || self.job.edited.differs()) && !self.confirmed(number)? {
             self.printer.say("Nothing was changed.");
             return Ok(Exit::Stopped);

@@ -8,7 +8,7 @@ use crate::change::{Act, Address, Change, Text, Verb};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, make};
-use crate::cli::perform::Holding;
+use crate::cli::perform::{Holding, refuse_while_held};
 use crate::cli::session::{self, Session};
 use crate::cli::subject::{self, Subject};
 use crate::cli::{Global, Output, compare, files, prompt, stop};
@@ -152,6 +152,7 @@ impl Closing<'_> {
             self.printer.say("Nothing was changed: `--dry-run`.");
             return Ok(Exit::Done);
         }
+        refuse_while_held(self.session, self.verb.confirm.is_none()).await?;
         let question = format!("Type the account's name, {key}, to close {}: ", facts.id);
         let confirm = self.verb.confirm.as_deref();
         if !prompt::typed(key.as_str(), &question, confirm, self.printer)? {

@@ -186,7 +186,19 @@ async fn the_second_stop_stops_now() {
     3 not tried account b: the run was stopped
     5 waiting account a: halfway
     6 stopping
-    6 failed account a: stopped while it ran; AWS goes on with what it was asked
     ");
+    assert!(summary.stopped && summary.failed.is_empty());
+    let left: Vec<String> = summary
+        .not_tried
+        .iter()
+        .map(|(address, because)| format!("{address}: {because}"))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "account b: the run was stopped",
+            "account a: cut off while it ran; the next run finds out how far it came",
+        ]
+    );
     assert_eq!(summary.took, Duration::from_secs(6));
 }

@@ -330,18 +330,15 @@ fn baseline(cx: &Context<'_>, name: &Text, table: &BaselineTable, problem: &Base
         .as_ref()
         .and_then(|option| option.strip_prefix("existing_stacks."))
         .and_then(|set| table.existing_stacks.get_key_value(set));
-    let place = match (option, set, &table.folder) {
-        (Some((option, _)), _, _) => cx.at(option),
-        (None, Some((set, _)), _) => cx.at(set),
-        (None, None, Some(folder)) if problem.source_file.is_some() => cx.at(folder),
-        (None, None, _) => cx.at(name),
-    };
-    let file = match &problem.source_file {
-        Some((path, line)) => format!(" ({}:{line})", path.display()),
-        None => String::new(),
+    let place = match (&problem.location, option, set) {
+        // A mistake of the descriptor is shown where it is, in the descriptor.
+        (Some(location), _, _) => location.clone(),
+        (None, Some((option, _)), _) => cx.at(option),
+        (None, None, Some((set, _))) => cx.at(set),
+        (None, None, None) => cx.at(name),
     };
     let mut diagnostic =
-        Diagnostic::error(format!("baseline `{}`: {}{file}", **name, problem.message)).at(place);
+        Diagnostic::error(format!("baseline `{}`: {}", **name, problem.message)).at(place);
     for suggestion in problem.suggestion.iter().flat_map(|text| text.split("; ")) {
         diagnostic = diagnostic.help(suggestion);
     }

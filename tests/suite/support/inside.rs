@@ -220,6 +220,7 @@ async fn drifted(
         fix,
         delete_data: false,
         output: Output::Text,
+        yes: true,
         confirm: &yes,
         show: &|_| Ok(()),
         show_after: &|_| Ok(()),
