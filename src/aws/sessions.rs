@@ -62,6 +62,16 @@ impl Aws {
         self.session(ctx, account).await.map(|_| ())
     }
 
+    /// Whether a role opens a member account. The session that comes of it is not kept.
+    pub async fn opens(
+        &self,
+        ctx: &Caller,
+        account: &AccountId,
+        role: &str,
+    ) -> Result<(), AwsError> {
+        self.assume_role(ctx, account, role).await.map(|_| ())
+    }
+
     /// Forgets a session, so that the next call asks for a new one: a role that was just changed,
     /// or a session that AWS calls expired.
     pub async fn leave(&self, account: &AccountId) {

@@ -10,6 +10,8 @@ pub mod data;
 pub mod descriptor;
 mod expand;
 pub mod folder;
+mod kept;
+mod naming;
 pub mod option;
 mod reader;
 pub mod reference;
@@ -25,6 +27,8 @@ use serde::{Deserialize, Serialize};
 pub use builtin::names;
 pub use control::WantedControl;
 pub use expand::{check_choice, expand};
+pub use kept::NamedBucket;
+pub use naming::StackNames;
 pub use render::{Known, Rendering};
 
 use crate::change::{Address, Place, Text};

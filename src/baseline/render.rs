@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 64;
 
 /// A template, read once for all the places that it makes things in.
 #[derive(Debug, Clone)]
-pub struct Rendering(Value);
+pub struct Rendering(pub(super) Value);
 
 impl Rendering {
     /// Reads a template.
@@ -54,6 +54,33 @@ impl Rendering {
         match render.value(&properties, 0)? {
             Some(Value::Object(map)) => Ok(Some(map)),
             _ => Ok(Some(Map::new())),
+        }
+    }
+}
+
+impl Rendering {
+    /// A resource's one property as a text; `None` where its condition leaves the resource out.
+    pub(super) fn property(
+        &self,
+        resource: &str,
+        property: &str,
+        known: &Known,
+    ) -> Result<Option<String>, String> {
+        let render = Render {
+            root: &self.0,
+            known,
+        };
+        let Some(found) = render.section("Resources", resource) else {
+            return Ok(None);
+        };
+        if let Some(condition) = found.get("Condition").and_then(Value::as_str)
+            && !render.condition(condition, 0)?
+        {
+            return Ok(None);
+        }
+        match found.pointer(&format!("/Properties/{property}")) {
+            Some(value) => render.text(value, 0).map(Some),
+            None => Ok(None),
         }
     }
 }

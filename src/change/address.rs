@@ -52,6 +52,10 @@ pub enum Address {
     GuardDutyExport(Region),
     /// A recorder and delivery channel of AWS Config that are there where a baseline is to bring its own.
     ExistingRecorder(Place),
+    /// A recorder that a stack made and somebody deleted, put back because an update of the stack needs it.
+    LostRecorder(Place),
+    /// The same of its delivery channel.
+    LostChannel(Place),
     Stack(Place, StackName),
     /// A trail of the management account that the baseline did not make, by its home Region and name.
     Trail(Region, String),
@@ -128,6 +132,8 @@ impl Address {
             | Address::Attachment(_, Target::Account(key))
             | Address::DelegatedAdministrator(_, key)
             | Address::ExistingRecorder(Place::Member(key, _))
+            | Address::LostRecorder(Place::Member(key, _))
+            | Address::LostChannel(Place::Member(key, _))
             | Address::Stack(Place::Member(key, _), _)
             | Address::Control(_, Place::Member(key, _))
             | Address::StackDrift(Place::Member(key, _), _)
@@ -204,6 +210,8 @@ impl fmt::Display for Address {
             Address::GuardDutyMembers(region) => write!(f, "guardduty members in {region}"),
             Address::GuardDutyExport(region) => write!(f, "guardduty export in {region}"),
             Address::ExistingRecorder(place) => write!(f, "existing recorder in {place}"),
+            Address::LostRecorder(place) => write!(f, "lost recorder in {place}"),
+            Address::LostChannel(place) => write!(f, "lost delivery channel in {place}"),
             Address::Stack(place, name) => write!(f, "stack {name} in {place}"),
             Address::Trail(region, name) => write!(f, "trail {} in {region}", visible(name)),
             Address::StackSet(name) => write!(f, "stack set {name}"),

@@ -260,13 +260,15 @@ pub enum Act {
         /// ARNs.
         stacks: BTreeMap<Region, StackId>,
     },
-    /// Instances of an account that a set no longer reaches: auto-deployment takes them away, which is
-    /// awaited; what it leaves is deleted by `DeleteStackInstances`.
+    /// Instances of an account that a set no longer reaches, deleted by `DeleteStackInstances`.
     RemoveStackInstances {
         name: String,
         account: Text,
         /// Whether the stacks stay in the account.
         retain: bool,
+        /// Whether the account has left the set's OUs by then: auto-deployment takes the instances away, which is
+        /// awaited, and only what it leaves is deleted.
+        left: bool,
     },
     /// `DeleteStackInstances` of what is left over.
     DeleteStackInstances(InstancesLeft),
@@ -373,6 +375,9 @@ pub struct StackAct {
     pub tags: Tags,
     /// A stack left by a failed creation (ROLLBACK_COMPLETE) that must go first.
     pub replaces_failed: bool,
+    /// What is there already, kept from a stack before, and is taken into this one first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_in: Option<TakeIn>,
 }
 
 /// A stack set, whole. Service-managed with managed execution, always.
@@ -556,6 +561,25 @@ impl Wave {
             .chain(&self.expect)
             .for_each(visit);
     }
+}
+
+/// Resources that an IMPORT change set takes into a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeIn {
+    /// The stack's template as it is, with these resources and no other change; of a new stack these alone.
+    pub template: String,
+    pub resources: Vec<TakenIn>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenIn {
+    pub logical_id: String,
+    /// CloudFormation's type.
+    pub kind: String,
+    /// The property that names it, and its value.
+    pub property: String,
+    pub identifier: String,
 }
 
 /// The constant tag that marks what orgstrap made. No version, hash or run id: stack-set tags

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
-use super::{Because, Blocked, Diff, Left, Notice, Problem, Unmanaged};
+use super::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Unmanaged};
 use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
 use crate::plan::Tags;
@@ -144,6 +144,13 @@ impl Findings {
             name: name.into(),
             note: note.into(),
         });
+    }
+
+    /// Whether `[organization]` says otherwise than when what is there was made.
+    pub(super) fn is_edited(&self) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.kind == ProblemKind::Edited)
     }
 
     /// The passes over all changes at the end.

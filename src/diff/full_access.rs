@@ -151,6 +151,8 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         | Address::PasswordPolicy(key)
         | Address::Stack(Place::Member(key, _), _)
         | Address::ExistingRecorder(Place::Member(key, _))
+        | Address::LostRecorder(Place::Member(key, _))
+        | Address::LostChannel(Place::Member(key, _))
         | Address::RolloutTo(_, key)
         | Address::RolloutFrom(_, key)
         | Address::StackImport(_, key) => below(key),
@@ -184,6 +186,8 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         | Address::GuardDutyAdministrator(_)
         | Address::Stack(Place::Management(_), _)
         | Address::ExistingRecorder(Place::Management(_))
+        | Address::LostRecorder(Place::Management(_))
+        | Address::LostChannel(Place::Management(_))
         | Address::Trail(..)
         | Address::StackSet(_)
         | Address::RolloutHold(_)

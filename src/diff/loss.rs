@@ -61,6 +61,7 @@ impl<'c> Losses<'_, 'c> {
                 name,
                 account,
                 retain: false,
+                ..
             } => self.taken_away(change, name, account),
             // What is behind gets the template that the set has: what it loses was told with the update.
             Act::UpdateStackInstances { set, .. } if !is_mending(&change.fields) => {

@@ -6,12 +6,16 @@
 
 mod account;
 mod context;
+mod denied;
 mod document;
 mod findings;
+mod former;
 mod full_access;
 mod guardduty;
+mod kept;
 pub mod left;
 mod loss;
+mod lost;
 mod organization;
 mod ou;
 mod policy;
@@ -31,8 +35,10 @@ mod trail;
 use serde::{Deserialize, Serialize};
 
 pub use context::is_ours;
+pub use kept::buckets_to_be;
 pub use left::{Left, Remains};
 pub use loss::Loss;
+pub use lost::recorders_touched;
 pub use scope::{Missing, Scoped, scope};
 pub use stack_set::{Fate, fates};
 
@@ -146,6 +152,8 @@ pub enum ProblemKind {
     Identity,
     /// Something else holds a place that only one can hold.
     Taken,
+    /// `[organization]` was edited, and what was made before does not follow.
+    Edited,
 }
 
 /// Compares a plan, and what its baselines come to, with an inventory.
@@ -163,6 +171,11 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     let mut found = Findings::default();
     ctx.bind(&mut found.bindings);
     organization::compare(&ctx, &mut found);
+    former::compare(&ctx, &mut found);
+    if found.is_edited() {
+        // Seen from an edited plan all that is there looks missing.
+        return found.settle(&ctx);
+    }
     setting::compare(&ctx, &mut found);
     ou::compare(&ctx, &mut found);
     account::compare(&ctx, &mut found);

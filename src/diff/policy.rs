@@ -323,8 +323,9 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// Detaches what the plan does not attach, and with leave to prune removes what it does not name:
-/// the policies of the plan and those that orgstrap made, no others.
+/// With leave to prune detaches what the plan does not attach and removes what it does not name: the policies of
+/// the plan and those that orgstrap made, no others. Without, only what makes room for another policy of the same
+/// type on the same target is detached.
 fn detach(
     ctx: &Context<'_>,
     found: &mut Findings,
@@ -409,6 +410,17 @@ fn detach(
                     let address = Address::Attachment(key.clone(), target.clone());
                     let slot = (target.clone(), facts.kind);
                     let coming = added.get(&slot).cloned().unwrap_or_default();
+                    // A plan that was cut short lacks attachments too: without leave no target is left with
+                    // less than it had. What takes another's place is asked for by the plan itself.
+                    if coming.is_empty() && !ctx.options.prune {
+                        found.unmanaged(
+                            "attachment",
+                            format!("{}/{id}", facts.id),
+                            format!("{} on {}", facts.name, ctx.parent_name(id)),
+                            "made by orgstrap and not attached in the plan; `--prune` detaches it",
+                        );
+                        continue;
+                    }
                     let taken = occupied.get(&(id.as_str(), facts.kind)).copied();
                     let fits = taken.unwrap_or(0) + coming.len() < SLOTS;
                     let own = found.change(

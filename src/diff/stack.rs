@@ -7,19 +7,31 @@ use super::account::not_asked;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::kept::{self, Kept};
 use super::left::is_left_stack;
+use super::lost;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use crate::baseline::WantedStack;
 use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
 use crate::change::{
-    Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, Text, Verb,
+    Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, TakeIn, Text, Verb,
 };
 use crate::inventory::{AccountRegion, Seen, StackFacts};
 use crate::plan::{AccountId, StackName, Tags};
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
-    // All outputs first: stacks refer to each other's whatever their order.
+    bind_outputs(ctx, &mut found.bindings);
+    for (place, name) in in_order(ctx) {
+        if let Some(wanted) = ctx.wanted.stacks.get(&(place.clone(), name.clone())) {
+            one(ctx, found, place, name, wanted);
+        }
+    }
+    unmanaged(ctx, found);
+}
+
+/// Binds all outputs: stacks refer to each other's whatever their order.
+pub(super) fn bind_outputs(ctx: &Context<'_>, bindings: &mut Bindings) {
     for ((place, name), wanted) in &ctx.wanted.stacks {
         if let Ok(Some(facts)) = look_up(ctx, place, wanted)
             && state(facts) != State::Failed
@@ -27,18 +39,12 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             let address = Address::Stack(place.clone(), name.clone());
             for (output, value) in &facts.outputs {
                 let attribute = Attribute::Output(output.clone());
-                found.bindings.bind(address.clone(), attribute, value);
+                bindings.bind(address.clone(), attribute, value);
             }
             let arn = facts.id.as_str();
-            found.bindings.bind(address, Attribute::Id, arn);
+            bindings.bind(address, Attribute::Id, arn);
         }
     }
-    for (place, name) in in_order(ctx) {
-        if let Some(wanted) = ctx.wanted.stacks.get(&(place.clone(), name.clone())) {
-            one(ctx, found, place, name, wanted);
-        }
-    }
-    unmanaged(ctx, found);
 }
 
 /// The stacks, each after those whose outputs it uses: whether these will change decides what is known.
@@ -89,7 +95,7 @@ fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
 }
 
 /// Where a place is, if its account is there already.
-fn at(ctx: &Context<'_>, place: &Place) -> Option<AccountRegion> {
+pub(super) fn at(ctx: &Context<'_>, place: &Place) -> Option<AccountRegion> {
     Some(AccountRegion {
         account: account_id(ctx, place)?,
         region: place.region().clone(),
@@ -97,7 +103,7 @@ fn at(ctx: &Context<'_>, place: &Place) -> Option<AccountRegion> {
 }
 
 /// The stack as it is; or the place's reading that failed.
-fn look_up<'a>(
+pub(super) fn look_up<'a>(
     ctx: &Context<'a>,
     place: &Place,
     wanted: &WantedStack,
@@ -130,6 +136,8 @@ enum State {
 fn state(facts: &StackFacts) -> State {
     match facts.status.as_str() {
         "DELETE_COMPLETE" => State::Gone,
+        // A change set was made for a stack that is not there, and nothing came of it.
+        "REVIEW_IN_PROGRESS" => State::Failed,
         "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => State::Failed,
         "DELETE_FAILED" | "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_FAILED" => {
             State::Stuck
@@ -217,7 +225,45 @@ fn act(
         capabilities: wanted.capabilities.clone(),
         tags,
         replaces_failed,
+        take_in: None,
     }
+}
+
+/// What was kept and is in the way of a stack; what cannot be taken in is told, and is an error.
+fn take_in(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    address: &Address,
+    place: &Place,
+    wanted: &WantedStack,
+    facts: Option<&StackFacts>,
+) -> Result<Option<TakeIn>, ()> {
+    let Some(at) = at(ctx, place) else {
+        return Ok(None);
+    };
+    match kept::look(ctx, &found.bindings, &at, wanted, facts) {
+        Kept::Nothing => Ok(None),
+        Kept::TakenIn(take_in) => Ok(Some(take_in)),
+        Kept::Unread(unread) => {
+            found.unread(address.clone(), unread);
+            Err(())
+        }
+        Kept::InTheWay { said, hint } => {
+            found.state(address.clone(), said, Some(hint));
+            Err(())
+        }
+    }
+}
+
+/// The fields that say so.
+fn taken_in(take_in: Option<&TakeIn>) -> impl Iterator<Item = FieldChange> {
+    let resources = take_in.into_iter().flat_map(|take_in| &take_in.resources);
+    resources.map(|one| {
+        set(
+            &format!("takes in {}", one.logical_id),
+            one.identifier.as_str(),
+        )
+    })
 }
 
 fn needs(place: &Place, wanted: &WantedStack) -> BTreeSet<Address> {
@@ -241,6 +287,9 @@ fn create(
         Some(Obstacle::Unread(unread)) => return found.unread(address, unread),
         Some(Obstacle::State { said, hint }) => return found.state(address, said, Some(hint)),
     }
+    let Ok(kept) = take_in(ctx, found, &address, place, wanted, failed) else {
+        return;
+    };
     let mut needs = needs(place, wanted);
     let there = at(ctx, place).map_or(There::Nothing, |at| {
         let brought = Brought {
@@ -279,14 +328,19 @@ fn create(
     );
     fields.extend(tag_fields(&tags));
     fields.push(set("termination protection", "on"));
+    fields.extend(taken_in(kept.as_ref()));
     let reason = match failed {
+        None if kept.is_some() => "not there; what an earlier one kept is taken in".to_owned(),
         None => "not there".to_owned(),
         Some(facts) => format!(
             "its creation failed ({}); it is removed and made anew",
             facts.status
         ),
     };
-    let act = Act::CreateStack(act(ctx, place, wanted, tags, failed.is_some()));
+    let act = Act::CreateStack(StackAct {
+        take_in: kept,
+        ..act(ctx, place, wanted, tags, failed.is_some())
+    });
     found
         .change(address, Verb::Create, reason, fields, act)
         .extend(needs);
@@ -362,10 +416,21 @@ fn update(
     if fields.is_empty() {
         return;
     }
-    let act = Act::UpdateStack(act(ctx, place, wanted, merged(tags, &facts.tags), false));
+    let Ok(kept) = take_in(ctx, found, &address, place, wanted, Some(facts)) else {
+        return;
+    };
+    fields.extend(taken_in(kept.as_ref()));
+    let at = at(ctx, place);
+    let lost = at.map_or_else(BTreeSet::new, |at| {
+        lost::put_back(ctx, found, place, &at, &wanted.template, &wanted.parameters)
+    });
+    let act = Act::UpdateStack(StackAct {
+        take_in: kept,
+        ..act(ctx, place, wanted, merged(tags, &facts.tags), false)
+    });
     found
         .change(address, Verb::Update, "differs from the plan", fields, act)
-        .extend(needs(place, wanted));
+        .extend(needs(place, wanted).into_iter().chain(lost));
 }
 
 /// Why an update would fail because it makes something anew beside itself of which an account holds one in a Region,

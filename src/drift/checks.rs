@@ -8,7 +8,7 @@ use super::FindingPlace;
 use crate::baseline::control::{Expected, Places, ResourceRef};
 use crate::baseline::{Known, Rendering, Wanted, WantedControl};
 use crate::change::{Address, Place, Text};
-use crate::diff::Diff;
+use crate::diff::{Diff, Problem, ProblemKind};
 use crate::inventory::{AccountRegion, AccountState, Inventory, Probe, Question, Seen, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 
@@ -48,6 +48,11 @@ pub fn checks<'a>(
     inventory: &Inventory,
     diff: &Diff,
 ) -> Vec<Check<'a>> {
+    // Where an edited plan points is nothing, and nothing to put back.
+    let edited = |problem: &Problem| problem.kind == ProblemKind::Edited;
+    if diff.problems.iter().any(edited) {
+        return Vec::new();
+    }
     let ids = match inventory.accounts.known() {
         Some(accounts) => identify::identify(plan, accounts).accounts,
         None => BTreeMap::new(),

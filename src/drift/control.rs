@@ -49,6 +49,9 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::GuardDutyMembers(_) => ("guardduty.members", Severity::High),
         Address::GuardDutyExport(_) => ("guardduty.export", Severity::Medium),
         Address::ExistingRecorder(_) => ("stacks.existing-recorder", Severity::Medium),
+        Address::LostRecorder(_) | Address::LostChannel(_) => {
+            ("stacks.lost-recorder", Severity::High)
+        }
         Address::Stack(..) if missing => ("stacks.missing", Severity::High),
         Address::Stack(..) => ("stacks.stack", Severity::Medium),
         Address::Trail(..) => ("cloudtrail.trails", Severity::Medium),

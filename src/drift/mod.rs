@@ -197,6 +197,8 @@ pub fn region_of(address: &Address) -> Option<&Region> {
     match address {
         Address::Stack(place, _)
         | Address::ExistingRecorder(place)
+        | Address::LostRecorder(place)
+        | Address::LostChannel(place)
         | Address::Control(_, place)
         | Address::StackDrift(place, _) => Some(place.region()),
         Address::Trail(region, _)

@@ -2,9 +2,7 @@
 //! drift reverted, a resource through Cloud Control.
 
 use aws_sdk_cloudcontrol::types::{OperationStatus, ProgressEvent};
-use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, DeploymentMode, Parameter,
-};
+use aws_sdk_cloudformation::types::{Capability, ChangeSetType, DeploymentMode, Parameter};
 use aws_sdk_config::types::{
     ConfigSnapshotDeliveryProperties, ConfigurationRecorder, DeliveryChannel,
     ExclusionByResourceTypes, MaximumExecutionFrequency, RecordingFrequency, RecordingGroup,
@@ -248,38 +246,7 @@ impl Hand<'_> {
                 made.doing(doing)?;
             }
         }
-        let mut wait = Wait::new(self.ctx, STACK);
-        loop {
-            let set = cloudformation!(self, &at, "DescribeChangeSet", || client
-                .describe_change_set()
-                .stack_name(stack)
-                .change_set_name(&name)
-                .send())
-            .doing(doing)?;
-            match set.status() {
-                Some(ChangeSetStatus::CreateComplete) => break,
-                Some(ChangeSetStatus::Failed) => {
-                    return Err(Failure {
-                        doing: doing(),
-                        said: set.status_reason().unwrap_or("no reason given").to_owned(),
-                        hint: Some(format!(
-                            "look at what drifted: aws cloudformation detect-stack-drift --stack-name {stack} --region {region}"
-                        )),
-                        request_id: None,
-                    });
-                }
-                _ => wait
-                    .pause("CloudFormation makes the change set")
-                    .await
-                    .doing(doing)?,
-            }
-        }
-        cloudformation!(self, &at, "ExecuteChangeSet", || client
-            .execute_change_set()
-            .stack_name(stack)
-            .change_set_name(&name)
-            .send())
-        .doing(doing)?;
+        self.execute_change_set(&at, stack, &name, doing).await?;
         self.await_update(&at, stack, doing).await
     }
 

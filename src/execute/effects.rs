@@ -245,7 +245,8 @@ impl Hand<'_> {
                 name,
                 account,
                 retain,
-            } => self.remove_instances(name, account, *retain).await,
+                left,
+            } => self.remove_instances(name, account, *retain, *left).await,
             Act::DeleteStackInstances(left) => self.delete_instances(left).await,
             Act::DeleteStackSet { name } => self.delete_stack_set(name).await,
             Act::DeleteStack {

@@ -265,6 +265,10 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
         "the account has another Config delivery channel in this Region: one of its own, of which `existing_recorders` in the baseline's table says what becomes, or the stack's under a former `recorder_name`, which AWS does not rename: give it that name again",
     ),
     (
+        "NoAvailableConfigurationRecorder",
+        "somebody deleted the account's Config recorder in this Region; run apply again: it looks, and puts it back before the update",
+    ),
+    (
         "InsufficientDeliveryPolicy",
         "the log bucket's policy does not let Config write yet; run apply again",
     ),

@@ -1,6 +1,9 @@
 //! Plain stacks: created, updated, waited for.
 
-use aws_sdk_cloudformation::types::{Capability, OnFailure, Parameter, Stack, StackEvent, Tag};
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, ChangeSetType, OnFailure, Parameter, ResourceToImport, Stack,
+    StackEvent, Tag,
+};
 
 use super::effects::{Doing, Hand};
 use super::hints;
@@ -81,6 +84,11 @@ impl Hand<'_> {
             Some(there) if failed_creation(&there) => {
                 self.remove_failed(&at, stack, &there).await?;
             }
+            Some(there) if stack.take_in.is_some() && is_ours(there.tags()) => {
+                // Its import was begun by a run before.
+                let there = self.take_in(&at, stack).await?.unwrap_or(there);
+                return self.update_settled(&at, stack, &there).await;
+            }
             Some(there) if is_ours(there.tags()) => {
                 self.tell("the stack is there already: bringing it up to date");
                 return self.update_settled(&at, stack, &there).await;
@@ -94,6 +102,9 @@ impl Hand<'_> {
                     Some("delete or rename it, or choose another prefix in the plan"),
                 ));
             }
+        }
+        if let Some(there) = self.take_in(&at, stack).await? {
+            return self.update_settled(&at, stack, &there).await;
         }
         let mut wait = Wait::new(self.ctx, PROPAGATION);
         let mut attempt = 0;
@@ -150,7 +161,10 @@ impl Hand<'_> {
     pub(super) async fn update_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
         match self.settled(&at, stack).await? {
-            Some(there) => self.update_settled(&at, stack, &there).await,
+            Some(there) => {
+                let there = self.take_in(&at, stack).await?.unwrap_or(there);
+                self.update_settled(&at, stack, &there).await
+            }
             None => Err(Failure {
                 doing: doing("updating", stack, &at),
                 said: "the stack is gone".to_owned(),
@@ -158,6 +172,141 @@ impl Hand<'_> {
                 request_id: None,
             }),
         }
+    }
+
+    /// Takes in what is there already, by a change set of the type IMPORT. The stack afterwards, where anything was to
+    /// be taken in.
+    async fn take_in(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+    ) -> Result<Option<Stack>, Failure> {
+        let Some(wanted) = &stack.take_in else {
+            return Ok(None);
+        };
+        let doing = || doing("taking what is there into", stack, at);
+        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let there = self.describe_stack(at, &stack.name).await.doing(doing)?;
+        // A run before may have done it: AWS refuses to take in what is in a stack.
+        if there.is_some() {
+            let listed = cloudformation!(self, at, "DescribeStackResources", || client
+                .describe_stack_resources()
+                .stack_name(&stack.name)
+                .send())
+            .doing(doing)?;
+            let has = |id: &str| {
+                let mut resources = listed.stack_resources().iter();
+                resources.any(|resource| resource.logical_resource_id() == Some(id))
+            };
+            if wanted.resources.iter().all(|one| has(&one.logical_id)) {
+                return Ok(there);
+            }
+        }
+        let parameters = match &there {
+            // Nothing else of the stack may change with an import.
+            Some(there) => there
+                .parameters()
+                .iter()
+                .map(|parameter| {
+                    Parameter::builder()
+                        .set_parameter_key(parameter.parameter_key.clone())
+                        .use_previous_value(true)
+                        .build()
+                })
+                .collect(),
+            None => self.parameters(&stack.parameters)?,
+        };
+        let resources: Vec<ResourceToImport> = wanted
+            .resources
+            .iter()
+            .map(|one| {
+                ResourceToImport::builder()
+                    .resource_type(&one.kind)
+                    .logical_resource_id(&one.logical_id)
+                    .resource_identifier(&one.property, &one.identifier)
+                    .build()
+            })
+            .collect();
+        let tags = match &there {
+            Some(there) => there.tags().to_vec(),
+            None => stack_tags(&stack.tags),
+        };
+        let name = self.token("import");
+        let made = cloudformation!(self, at, "CreateChangeSet", || client
+            .create_change_set()
+            .stack_name(&stack.name)
+            .change_set_name(&name)
+            .change_set_type(ChangeSetType::Import)
+            .template_body(&wanted.template)
+            .set_parameters(Some(parameters.clone()))
+            .set_capabilities(Some(capabilities(&stack.capabilities)))
+            .set_resources_to_import(Some(resources.clone()))
+            .set_tags(Some(tags.clone()))
+            .send());
+        match made {
+            // An attempt whose answer was lost has made it.
+            Err(error) if error.is("AlreadyExists") => {}
+            made => {
+                made.doing(doing)?;
+            }
+        }
+        self.execute_change_set(at, &stack.name, &name, doing)
+            .await?;
+        let there = self
+            .finished_stack(at, &stack.name, "IMPORT_COMPLETE", doing)
+            .await?;
+        let names: Vec<&str> = wanted
+            .resources
+            .iter()
+            .map(|one| one.logical_id.as_str())
+            .collect();
+        self.tell(format!("took in {}", names.join(", ")));
+        Ok(Some(there))
+    }
+
+    /// Waits until a change set is made, and executes it.
+    pub(super) async fn execute_change_set(
+        &self,
+        at: &AccountRegion,
+        stack: &str,
+        name: &str,
+        doing: impl Fn() -> String,
+    ) -> Result<(), Failure> {
+        let client = self.shared.aws.cloudformation(at).await.doing(&doing)?;
+        let mut wait = Wait::new(self.ctx, STACK);
+        loop {
+            let set = cloudformation!(self, at, "DescribeChangeSet", || client
+                .describe_change_set()
+                .stack_name(stack)
+                .change_set_name(name)
+                .send())
+            .doing(&doing)?;
+            match set.status() {
+                Some(ChangeSetStatus::CreateComplete) => break,
+                Some(ChangeSetStatus::Failed) => {
+                    return Err(Failure {
+                        doing: doing(),
+                        said: set.status_reason().unwrap_or("no reason given").to_owned(),
+                        hint: Some(format!(
+                            "look at what drifted: aws cloudformation detect-stack-drift --stack-name {stack} --region {}",
+                            at.region
+                        )),
+                        request_id: None,
+                    });
+                }
+                _ => wait
+                    .pause("CloudFormation makes the change set")
+                    .await
+                    .doing(&doing)?,
+            }
+        }
+        cloudformation!(self, at, "ExecuteChangeSet", || client
+            .execute_change_set()
+            .stack_name(stack)
+            .change_set_name(name)
+            .send())
+        .doing(&doing)?;
+        Ok(())
     }
 
     async fn update_settled(
@@ -328,7 +477,8 @@ impl Hand<'_> {
         if !stack.replaces_failed {
             self.tell("an earlier creation of the stack failed: deleting what it left");
         }
-        if !is_ours(there.tags()) {
+        // One that only a change set was made for has no tags, and nothing in it.
+        if !is_ours(there.tags()) && status(there) != "REVIEW_IN_PROGRESS" {
             return Err(self.fails(
                 format!(
                     "a failed stack `{}` that orgstrap did not make is there",

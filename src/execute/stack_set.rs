@@ -17,7 +17,7 @@ use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Attribute, Leaving, StackSetAct, Text, Wave};
+use crate::change::{Address, Attribute, Leaving, StackSetAct, Text, Wave};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
 
@@ -330,18 +330,19 @@ impl Hand<'_> {
     }
 
     /// Waits until auto-deployment has taken away the stacks of an account that left every target, and
-    /// deletes what it leaves.
+    /// deletes what it leaves; of an account that has yet to leave, all.
     pub(super) async fn remove_instances(
         &self,
         name: &str,
         account: &Text,
         retain: bool,
+        left: bool,
     ) -> Result<Made, Failure> {
         let account = self.text(account)?;
         let doing = || format!("taking the stacks of {name} away from account {account}");
         let set = self.existing_set(name).await?;
         let auto = set.auto_deployment();
-        let enabled = auto.is_some_and(|auto| auto.enabled() == Some(true));
+        let enabled = left && auto.is_some_and(|auto| auto.enabled() == Some(true));
         let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
         let mut quiet = 0;
         let left = loop {
@@ -356,12 +357,16 @@ impl Hand<'_> {
             let at_work = left.iter().any(|instance| instance.is_at_work())
                 || self.operation_under_way(name).await.doing(doing)?.is_some();
             quiet = if at_work { 0 } else { quiet + 1 };
-            if !at_work && (!enabled || quiet > LOOKS_FOR_REMOVAL) {
+            // AWS has tried, and does not try again.
+            let given_up = left.iter().all(|instance| instance.status == "INOPERABLE");
+            if !at_work && (!enabled || given_up || quiet > LOOKS_FOR_REMOVAL) {
                 break left;
             }
-            wait.pause("for auto-deployment to take the stacks away")
-                .await
-                .doing(doing)?;
+            let why = match enabled {
+                true => "for auto-deployment to take the stacks away",
+                false => "for what works on the stack set",
+            };
+            wait.pause(why).await.doing(doing)?;
         };
         let left: Vec<&Instance> = left.iter().collect();
         self.delete_former(name, &left, retain).await?;
@@ -383,39 +388,45 @@ impl Hand<'_> {
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
         let ous: BTreeSet<&String> = left.iter().map(|instance| &instance.ou).collect();
         let regions: BTreeSet<&String> = left.iter().map(|instance| &instance.region).collect();
-        let targets = DeploymentTargets::builder()
-            .set_organizational_unit_ids(Some(ous.into_iter().cloned().collect()))
-            .set_accounts(Some(accounts.iter().copied().cloned().collect()))
-            .account_filter_type(AccountFilterType::Intersection)
-            .build();
-        let token = self.token("remove");
-        let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
-            .delete_stack_instances()
-            .stack_set_name(name)
-            .deployment_targets(targets.clone())
-            .set_regions(Some(regions.iter().copied().cloned().collect()))
-            .retain_stacks(retain)
-            .operation_id(&token)
-            .send());
-        let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
-            Ok(operation) => operation,
-            Err(error) if error.is("StackInstanceNotFound") => return Ok(()),
-            Err(error) => return Err(error).doing(doing),
-        };
-        self.finish_operation(name, &operation, &Goal::default(), doing)
-            .await?;
-        let there = self.instances(name).await.doing(doing)?;
+        let root = Text::reference(Address::Organization, Attribute::RootId);
+        // An account that has left an OU is not found through it, but through the root.
+        let through = [ous.into_iter().cloned().collect(), vec![self.text(&root)?]];
         let still = |instance: &Instance| {
             let same = |left: &&Instance| left.spot() == instance.spot() && left.ou == instance.ou;
             left.iter().any(same)
         };
-        if there.iter().any(still) {
-            return Err(self.fails(
-                format!("the stack set {name} still has the stacks of the former OU in account {named}"),
-                Some("auto-deployment did not take them away when the account left; delete them from the stack set in the console"),
-            ));
+        for (attempt, ous) in through.into_iter().enumerate() {
+            let targets = DeploymentTargets::builder()
+                .set_organizational_unit_ids(Some(ous))
+                .set_accounts(Some(accounts.iter().copied().cloned().collect()))
+                .account_filter_type(AccountFilterType::Intersection)
+                .build();
+            let token = self.token(&numbered("remove", attempt));
+            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
+                .delete_stack_instances()
+                .stack_set_name(name)
+                .deployment_targets(targets.clone())
+                .set_regions(Some(regions.iter().copied().cloned().collect()))
+                .retain_stacks(retain)
+                .operation_id(&token)
+                .send());
+            match begun(deleted.map(|answer| answer.operation_id), token) {
+                Ok(operation) => {
+                    self.finish_operation(name, &operation, &Goal::default(), doing)
+                        .await?;
+                }
+                Err(error) if error.is("StackInstanceNotFound") => {}
+                Err(error) => return Err(error).doing(doing),
+            }
+            let there = self.instances(name).await.doing(doing)?;
+            if !there.iter().any(still) {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(self.fails(
+            format!("the stack set {name} still has the stacks of the former OU in account {named}"),
+            Some("auto-deployment did not take them away when the account left; delete them from the stack set in the console"),
+        ))
     }
 
     /// Waits until auto-deployment has taken away what accounts had through targets that they left, and, where they

@@ -430,6 +430,7 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
         capabilities: BTreeSet::new(),
         tags: BTreeMap::new(),
         replaces_failed: false,
+        take_in: None,
     });
     let place = crate::change::Place::Management(region);
     let address = Address::Stack(place, "trail".parse().unwrap());

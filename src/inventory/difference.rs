@@ -515,6 +515,48 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
             }
             asked = Some(inventory.trails.iter().map(|_| String::new()).collect());
         }
+        Kind::Former => {
+            let former = &inventory.former;
+            let sets = former.stack_sets.iter().map(|(region, facts)| {
+                let name = format!("stack sets in {region}");
+                (name.clone(), name, json(facts))
+            });
+            let stacks = former.stacks.iter().map(|(at, facts)| {
+                let account = names.account(at.account.as_str());
+                let place = String::from(at.clone());
+                (place, format!("{account}/{}", at.region), json(facts))
+            });
+            let access = former.access.iter().map(|(id, facts)| {
+                let account = names.account(id.as_str());
+                (
+                    format!("access {id}"),
+                    format!("access to {account}"),
+                    json(facts),
+                )
+            });
+            let buckets = former.buckets.values().flatten().map(|(name, facts)| {
+                (
+                    format!("bucket {name}"),
+                    format!("bucket {name}"),
+                    json(facts),
+                )
+            });
+            let recorders = former.recorders.iter().map(|(at, facts)| {
+                let place = String::from(at.clone());
+                let account = names.account(at.account.as_str());
+                (
+                    format!("recorder {place}"),
+                    format!("{account}/{}", at.region),
+                    json(facts),
+                )
+            });
+            let all = sets
+                .chain(stacks)
+                .chain(access)
+                .chain(buckets)
+                .chain(recorders);
+            asked = Some(placed(&mut by_key, all));
+        }
         Kind::RootAccess => {
             let root_access = inventory.root_access.iter();
             asked = Some(placed(

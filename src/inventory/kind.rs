@@ -26,13 +26,14 @@ pub enum Kind {
     Recorders,
     ExistingStacks,
     Trails,
+    Former,
     /// The answers of the probes.
     Controls,
 }
 
 impl Kind {
     /// Every kind that is a field of the inventory, in its order.
-    pub const OF_INVENTORY: [Kind; 17] = [
+    pub const OF_INVENTORY: [Kind; 18] = [
         Kind::Organization,
         Kind::Accounts,
         Kind::Ous,
@@ -50,6 +51,7 @@ impl Kind {
         Kind::Recorders,
         Kind::ExistingStacks,
         Kind::Trails,
+        Kind::Former,
     ];
 
     /// What it is called.
@@ -72,6 +74,7 @@ impl Kind {
             Kind::Recorders => "recorders",
             Kind::ExistingStacks => "existing stacks",
             Kind::Trails => "trails",
+            Kind::Former => "former settings",
             Kind::Controls => "controls",
         }
     }
@@ -103,6 +106,7 @@ impl Inventory {
             existing_stacks,
             other_stack_sets: _,
             trails,
+            former,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
             seen.unread().into_iter().collect()
@@ -188,6 +192,15 @@ impl Inventory {
                 .filter_map(ExistingStack::unread)
                 .collect(),
             Kind::Trails => trails.iter().filter_map(Seen::unread).collect(),
+            // An account that the access role does not open is an answer, and told as one.
+            Kind::Former => {
+                let sets = former.stack_sets.values().filter_map(Seen::unread);
+                let buckets = former.buckets.values().flat_map(|all| all.values());
+                sets.chain(former.stacks.values().filter_map(Seen::unread))
+                    .chain(buckets.filter_map(Seen::unread))
+                    .chain(former.recorders.values().filter_map(Seen::unread))
+                    .collect()
+            }
             Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
             Kind::Controls => Vec::new(),
         }
@@ -226,6 +239,7 @@ impl Inventory {
             Kind::Recorders => swap(&mut self.recorders, &mut from.recorders),
             Kind::ExistingStacks => swap(&mut self.existing_stacks, &mut from.existing_stacks),
             Kind::Trails => swap(&mut self.trails, &mut from.trails),
+            Kind::Former => swap(&mut self.former, &mut from.former),
             Kind::Controls => {}
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod difference;
 mod drift;
+mod former;
 pub mod identify;
 mod kind;
 mod probe;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift, StackDrift};
+pub use former::{FormerFacts, KeptBucket, former_access_roles};
 pub use identify::{Conflict, Identified, identify};
 pub use kind::Kind;
 pub use probe::{Answer, Answers, Facts, Probe, Question};
@@ -81,6 +83,9 @@ pub struct Inventory {
     /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
     #[serde(default)]
     pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
+    /// What orgstrap made while `[organization]` said otherwise.
+    #[serde(default)]
+    pub former: FormerFacts,
 }
 
 impl Inventory {
@@ -108,6 +113,7 @@ impl Inventory {
             existing_stacks: BTreeMap::new(),
             other_stack_sets: BTreeSet::new(),
             trails: None,
+            former: FormerFacts::default(),
         }
     }
 }

@@ -56,6 +56,7 @@ impl MaxAge {
                 | Kind::Stacks
                 | Kind::ExistingStacks
                 | Kind::GuardDuty
+                | Kind::Former
                 | Kind::Controls,
             ) => Duration::from_secs(5 * MINUTE),
             (MaxAge::Usual, _) => Duration::from_secs(15 * MINUTE),
@@ -116,11 +117,19 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         .collect();
     let named = digest(&[&narrow, &format!("{named:?}")]);
     let trails = digest(&[&wide, &format!("{:?}", wanted.trail)]);
+    let names: Vec<&String> = wanted
+        .stacks
+        .values()
+        .map(|stack| &stack.full_name)
+        .chain(wanted.stack_sets.values().map(|set| &set.full_name))
+        .collect();
+    let former = digest(&[&wide, &format!("{names:?}")]);
     Kind::OF_INVENTORY
         .into_iter()
         .map(|kind| {
             let scope = match kind {
                 Kind::Trails => &trails,
+                Kind::Former => &former,
                 Kind::Accounts
                 | Kind::Stacks
                 | Kind::GuardDuty
@@ -270,6 +279,7 @@ impl Cache {
             read_at.remove(&Kind::Preparation);
             read_at.remove(&Kind::Recorders);
             read_at.remove(&Kind::ExistingStacks);
+            read_at.remove(&Kind::Former);
         }
         let mut answers = saved.answers;
         answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));

@@ -5,8 +5,9 @@ use std::pin::Pin;
 
 use super::stack_sets::StackSets;
 use crate::inventory::{
-    AccountFacts, AccountRegion, ExistingStack, GuardDutyFacts, Inventory, Kind, OrganizationFacts,
-    OuFacts, OuId, PreparationFacts, RecorderFacts, Seen, StackFacts, TrailFacts,
+    AccountFacts, AccountRegion, ExistingStack, FormerFacts, GuardDutyFacts, Inventory, Kind,
+    OrganizationFacts, OuFacts, OuId, PreparationFacts, RecorderFacts, Seen, StackFacts,
+    TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<RecorderFacts>>>,
     pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
     pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
+    pub(super) former: Option<FormerFacts>,
 }
 
 impl Parts {
@@ -64,6 +66,7 @@ impl Parts {
             existing_stacks,
             other_stack_sets,
             trails,
+            former,
         } = inventory;
         Self {
             organization: only(kinds, Kind::Organization, organization),
@@ -87,6 +90,7 @@ impl Parts {
             recorders: only(kinds, Kind::Recorders, recorders),
             existing_stacks: only(kinds, Kind::ExistingStacks, existing_stacks),
             trails: only(kinds, Kind::Trails, trails),
+            former: only(kinds, Kind::Former, former),
         }
     }
 }

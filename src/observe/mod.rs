@@ -11,6 +11,7 @@ pub mod cache;
 mod contacts;
 mod deep;
 mod existing_stacks;
+mod former;
 mod guardduty;
 mod kept;
 mod organization;
@@ -242,15 +243,28 @@ impl Reader<'_> {
             stacks: &stacks,
             preparation: &preparation,
         };
-        let (recorders, existing_stacks, trails) = tokio::join!(
+        let made = former::Known {
+            accounts: &accounts,
+            ids: &ids,
+            policies: &policies,
+            trusted_access: &trusted_access,
+            administrators: &delegated_administrators,
+            stack_sets: &stack_sets,
+            other_stack_sets: &other_stack_sets,
+            stacks: &stacks,
+            guardduty: &guardduty,
+        };
+        let kept_former = kept.former.is_some();
+        let (recorders, existing_stacks, trails, former) = tokio::join!(
             or_read(kept.recorders, recorders::read(self, known)),
             or_read(
                 kept.existing_stacks,
                 existing_stacks::read(self, &accounts, &stack_sets)
             ),
             or_read(kept.trails, trails::read(self, &stacks)),
+            or_read(kept.former, former::read(self, made)),
         );
-        Inventory {
+        let mut inventory = Inventory {
             taken_at,
             caller: self.caller.clone(),
             organization,
@@ -272,7 +286,17 @@ impl Reader<'_> {
             existing_stacks,
             other_stack_sets,
             trails,
+            former,
+        };
+        if !kept_former {
+            let (buckets, recorders) = tokio::join!(
+                former::buckets(self, &inventory),
+                former::recorders(self, &inventory),
+            );
+            inventory.former.buckets = buckets;
+            inventory.former.recorders = recorders;
         }
+        inventory
     }
 
     /// The tree: one of the two may be kept.

@@ -65,6 +65,17 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
     }
 }
 
+/// What Cloud Control says of one resource.
+pub(super) async fn resource(
+    aws: &Aws,
+    ctx: &Caller,
+    at: &AccountRegion,
+    kind: &str,
+    identifier: &str,
+) -> Result<Facts, AwsError> {
+    Asking { aws, ctx, at }.resource(kind, identifier).await
+}
+
 struct Asking<'a> {
     aws: &'a Aws,
     ctx: &'a Caller,

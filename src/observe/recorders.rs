@@ -138,7 +138,7 @@ impl Known<'_> {
     }
 }
 
-async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
+pub(super) async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
     let client = r.aws.config(at).await?;
     let ctx = r.ctx_in(&at.account);
     let (recorders, channels) = tokio::join!(

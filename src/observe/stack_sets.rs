@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
+use crate::change::OWNERSHIP_TAG;
 use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, Seen, StackSetFacts, Unread};
 
 const LIST: Operation = Operation("cloudformation", "ListStackSets");
@@ -35,7 +36,42 @@ pub(super) fn instances_of<'s>(
 
 /// The names under the prefix, and all others.
 async fn listed(r: &Reader<'_>) -> Result<(BTreeSet<String>, BTreeSet<String>), AwsError> {
-    let at = &r.home();
+    let names = names(r, &r.home()).await?;
+    let own = |name: &String| name.starts_with(&r.plan.organization.prefix);
+    Ok(names.into_iter().partition(own))
+}
+
+/// Those of these stack sets that carry orgstrap's tag.
+pub(super) async fn marked(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    names: BTreeSet<String>,
+) -> Result<BTreeSet<String>, AwsError> {
+    let client = &r.aws.cloudformation(at).await?;
+    let described = side_by_side(names, |name| async move {
+        let answer = r
+            .aws
+            .call(r.ctx, DESCRIBE, at, || {
+                client.describe_stack_set().stack_set_name(&name).send()
+            })
+            .await?;
+        let (key, value) = OWNERSHIP_TAG;
+        let set = answer.stack_set;
+        let marked = set
+            .iter()
+            .flat_map(|set| set.tags())
+            .any(|tag| tag.key() == Some(key) && tag.value() == Some(value));
+        Ok(marked.then_some(name))
+    })
+    .await;
+    described
+        .into_iter()
+        .filter_map(Result::transpose)
+        .collect()
+}
+
+/// The names of a Region's stack sets.
+pub(super) async fn names(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<String>, AwsError> {
     let client = &r.aws.cloudformation(at).await?;
     let summaries = pages::all(LIST, at, |token| async move {
         let page = r
@@ -55,7 +91,7 @@ async fn listed(r: &Reader<'_>) -> Result<(BTreeSet<String>, BTreeSet<String>), 
     Ok(summaries
         .into_iter()
         .filter_map(|set| set.stack_set_name)
-        .partition(|name| name.starts_with(&r.plan.organization.prefix)))
+        .collect())
 }
 
 async fn own_sets(

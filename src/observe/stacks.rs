@@ -1,14 +1,15 @@
-//! Plain stacks under the plan's prefix, in the places where the baselines want some.
+//! Plain stacks under the plan's prefix, in the places where the baselines want some, and beside them those that
+//! orgstrap made there under another prefix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudformation::types::Stack;
+use aws_sdk_cloudformation::types::{Stack, Tag};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::baseline::{WantedStackSet, WantedTrail};
-use crate::change::Place;
+use crate::baseline::{StackNames, WantedStackSet, WantedTrail};
+use crate::change::{OWNERSHIP_TAG, Place};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Seen, StackFacts, StackSetFacts,
 };
@@ -118,7 +119,53 @@ async fn of_place(
     at: &AccountRegion,
 ) -> Result<BTreeMap<String, StackFacts>, AwsError> {
     let client = &r.aws.cloudformation(at).await?;
-    let listed = pages::all(DESCRIBE, at, |token| async move {
+    let listed = list(r, at).await?;
+    let names = StackNames::of(r.wanted);
+    let ours = listed.into_iter().filter(|stack| {
+        let name = stack.stack_name().unwrap_or_default();
+        let deleted = stack
+            .stack_status()
+            .is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+        let former = is_marked(stack) && names.split(name).is_some();
+        (former || name.starts_with(&r.plan.organization.prefix)) && !deleted
+    });
+    let stacks = side_by_side(ours, |stack| async move {
+        let name = stack.stack_name().unwrap_or_default().to_owned();
+        let template = seen(template(r, at, client, &name).await);
+        let facts = facts(&stack, template);
+        (name, facts)
+    })
+    .await;
+    Ok(stacks.into_iter().collect())
+}
+
+/// Whether orgstrap made it, by its tags; not the stack of a stack set's instance, which has the set's tags.
+fn is_marked(stack: &Stack) -> bool {
+    let name = stack.stack_name().unwrap_or_default();
+    let (key, value) = OWNERSHIP_TAG;
+    let marked = |tag: &Tag| tag.key() == Some(key) && tag.value() == Some(value);
+    !name.starts_with("StackSet-") && stack.tags().iter().any(marked)
+}
+
+/// The names of the stacks of a place that orgstrap made, without their templates.
+pub(super) async fn marked(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    names: &StackNames,
+) -> Result<BTreeSet<String>, AwsError> {
+    let listed = list(r, at).await?;
+    let there = listed.into_iter().filter(|stack| {
+        let status = stack.stack_status().map_or("", |status| status.as_str());
+        // Nothing is left of these but their names.
+        !matches!(status, "DELETE_COMPLETE" | "ROLLBACK_COMPLETE") && is_marked(stack)
+    });
+    let named = there.filter_map(|stack| stack.stack_name);
+    Ok(named.filter(|name| names.split(name).is_some()).collect())
+}
+
+async fn list(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<Stack>, AwsError> {
+    let client = &r.aws.cloudformation(at).await?;
+    pages::all(DESCRIBE, at, |token| async move {
         let page = r
             .aws
             .call(&r.ctx_in(&at.account), DESCRIBE, at, || {
@@ -130,22 +177,7 @@ async fn of_place(
             .await?;
         Ok((page.stacks.unwrap_or_default(), page.next_token))
     })
-    .await?;
-    let ours = listed.into_iter().filter(|stack| {
-        let name = stack.stack_name().unwrap_or_default();
-        let deleted = stack
-            .stack_status()
-            .is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
-        name.starts_with(&r.plan.organization.prefix) && !deleted
-    });
-    let stacks = side_by_side(ours, |stack| async move {
-        let name = stack.stack_name().unwrap_or_default().to_owned();
-        let template = seen(template(r, at, client, &name).await);
-        let facts = facts(&stack, template);
-        (name, facts)
-    })
-    .await;
-    Ok(stacks.into_iter().collect())
+    .await
 }
 
 /// A stack's template, by its name or id.

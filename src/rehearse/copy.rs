@@ -60,6 +60,7 @@ pub fn copy(
         copy.organization(found)?;
     }
     copy.stacks();
+    copy.kept_buckets()?;
     copy.guardduty()?;
     copy.trails()?;
     copy.recorders()?;
@@ -452,8 +453,31 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Recorders that stand where a baseline's are to be.
+    /// Buckets that an earlier stack kept.
+    fn kept_buckets(&mut self) -> Result<(), AwsError> {
+        for (at, buckets) in &self.inventory.former.buckets {
+            for (name, seen) in buckets {
+                if let Some(facts) = seen.known() {
+                    let key = facts.key.as_deref().filter(|_| facts.key_is_there);
+                    let (account, region) = (at.account.as_str(), at.region.as_str());
+                    self.builder
+                        .bucket(account, region, name, facts.policy, key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Recorders that stand where a baseline's are to be, and those that a stack has lost.
     fn recorders(&mut self) -> Result<(), AwsError> {
+        for (at, seen) in &self.inventory.former.recorders {
+            if let Some(facts) = seen.known() {
+                let (recorder, channel) = (facts.recorder.is_some(), facts.channel.is_some());
+                let (account, region) = (at.account.as_str(), at.region.as_str());
+                self.builder
+                    .lose_recorder(account, region, recorder, channel)?;
+            }
+        }
         for (at, seen) in &self.inventory.recorders {
             if let Some(facts) = seen.known().filter(|facts| !facts.is_empty()) {
                 self.builder.recorder(

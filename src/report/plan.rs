@@ -110,6 +110,8 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         | Address::GuardDutyMembers(_)
         | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
         Address::ExistingRecorder(_) => ("existing recorder", "existing recorders"),
+        Address::LostRecorder(_) => ("lost recorder", "lost recorders"),
+        Address::LostChannel(_) => ("lost delivery channel", "lost delivery channels"),
         Address::Stack(..) => ("stack", "stacks"),
         Address::Trail(..) => ("trail", "trails"),
         Address::StackSet(_) => ("stack set", "stack sets"),

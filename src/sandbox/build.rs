@@ -16,6 +16,7 @@ use super::cloudformation::stack_set::{self, AutoDeployment, Instance, StackSet,
 use super::cloudformation::{access, parameters};
 use super::config::Recorder;
 use super::guardduty::{self, Destination};
+use super::kms::Key;
 use super::organizations::{Member, Ou, Policy};
 use super::time::Time;
 use super::world::{Rng, World};
@@ -752,6 +753,68 @@ impl Builder {
         if let Some(detector) = &mut state.detector {
             detector.administrator = Some(by.to_owned());
         }
+        Ok(())
+    }
+
+    /// Takes away what a stack made of a recorder and its channel, and somebody deleted since; keeps what is there.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub fn lose_recorder(
+        &mut self,
+        account: &str,
+        region: &str,
+        recorder: bool,
+        channel: bool,
+    ) -> Result<(), AwsError> {
+        let state = &mut self.world.region_mut(account, region)?.config;
+        if !recorder {
+            state.recorder = None;
+        }
+        if !channel {
+            state.channel = None;
+        }
+        Ok(())
+    }
+
+    /// A bucket that belongs to no stack, with a policy or without, encrypted with a key that is made where it is not there.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn bucket(
+        &mut self,
+        account: &str,
+        region: &str,
+        name: &str,
+        policy: bool,
+        key: Option<&str>,
+    ) -> Result<(), AwsError> {
+        let now = self.world.now;
+        let bucket = self.world.s3.create(name, account, region, false, now)?;
+        if policy {
+            bucket.policy = Some(json!({"Version": "2012-10-17", "Statement": []}).to_string());
+        }
+        let Some(key) = key else {
+            return Ok(());
+        };
+        bucket.settings.insert(
+            "ServerSideEncryptionConfiguration".to_owned(),
+            json!({"Rules": [{
+                "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
+                "BucketKeyEnabled": true,
+            }]}),
+        );
+        let id = key.rsplit('/').next().unwrap_or(key).to_owned();
+        let keys = &mut self.world.region_mut(account, region)?.kms.keys;
+        keys.entry(id).or_insert_with(|| Key {
+            description: String::new(),
+            policy: String::new(),
+            created: now,
+            rotation: true,
+            enabled: true,
+            deletion: None,
+            tags: BTreeMap::new(),
+        });
         Ok(())
     }
 

@@ -594,3 +594,84 @@ fn an_account_behind_its_stack_set_is_not_ready() {
         0,
     );
 }
+
+/// A quarantine OU in which nobody may do anything, StackSets' role neither.
+const DENY_ALL: &str = r#"
+[policy.deny-all]
+type = "service_control_policy"
+content = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
+"#;
+
+fn with_deny_all() -> Place {
+    let quarantine = "[ou.Quarantine]\nbaselines = []\npolicies = [\"deny-all\"]";
+    let plan = PLAN.replace("[ou.Quarantine]\nbaselines = []", quarantine);
+    Place::of(&format!("{plan}{DENY_ALL}"), &[])
+}
+
+/// The instances of a stack set that an account has.
+fn instances(world: &World, account: &str) -> usize {
+    let management = world.region("111111111111", "us-east-1").expect("there");
+    let sets = management.cloudformation.stack_sets.values();
+    let instances = sets.flat_map(|set| set.instances.values());
+    instances.filter(|one| one.account == account).count()
+}
+
+#[test]
+fn a_quarantine_that_denies_everything_is_foreseen() {
+    let place = with_deny_all();
+    let shop = place
+        .world()
+        .accounts
+        .iter()
+        .find(|(_, account)| account.name == "shop")
+        .map(|(id, _)| id.clone())
+        .expect("there");
+    let start = place.moment();
+    let close = ["account", "close", "shop", "--confirm", "shop"];
+    let out = place.output(&close);
+    assert_eq!(out.code, Some(0), "{}{}", out.data, out.told);
+    let foreseen = "removal of config-recorder from account shop: the account leaves the set's OUs; before, because the \
+                    policy deny-all on Quarantine would keep StackSets from it afterwards";
+    assert!(out.data.contains(foreseen), "{}", out.data);
+    assert_eq!(instances(&place.world(), &shop), 0);
+    place.run(&["plan"], 0);
+
+    // One that lies there already can only be forgotten, and its stacks end with it.
+    place.go_back(&start);
+    place.run(
+        &["sandbox", "poke", "move-account", "shop", "Quarantine"],
+        0,
+    );
+    place.run(&["sandbox", "poke", "wait", "30"], 0);
+    let moved = place
+        .text()
+        .replace("ou = \"Workloads\" # for now", "ou = \"Quarantine\"");
+    place.write(&moved);
+    let told = place.output(&["plan"]).data;
+    assert!(
+        told.contains("the policy deny-all on Quarantine keeps StackSets"),
+        "{told}"
+    );
+    let out = place.output(&close);
+    assert_eq!(out.code, Some(0), "{}{}", out.data, out.told);
+    assert!(
+        out.data.contains("they stay in it and end with it"),
+        "{}",
+        out.data
+    );
+    assert_eq!(instances(&place.world(), &shop), 0);
+    place.run(&["plan"], 0);
+}
+
+/// The same of a move by an edit of the plan.
+#[test]
+fn a_move_into_a_denied_ou_takes_the_stacks_away_before() {
+    let place = with_deny_all();
+    let moved = place
+        .text()
+        .replace("ou = \"Workloads\" # for now", "ou = \"Quarantine\"");
+    place.write(&moved);
+    place.run(&["apply", "org.toml", "--yes"], 0);
+    place.run(&["plan"], 0);
+    place.run(&["drift"], 0);
+}

@@ -20,6 +20,7 @@ mod duration;
 mod edits;
 mod examples;
 mod faults;
+mod former;
 mod graph;
 mod identity;
 mod import;

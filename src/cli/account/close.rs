@@ -12,7 +12,7 @@ use crate::cli::perform::{Holding, refuse_while_held};
 use crate::cli::session::{self, Session};
 use crate::cli::subject::{self, Subject};
 use crate::cli::{Global, Output, compare, files, prompt, stop};
-use crate::diff::{DiffOptions, Scoped, diff, scope};
+use crate::diff::{Because, DiffOptions, Scoped, diff, scope};
 use crate::execute::Stop;
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{AccountFacts, AccountState, Inventory};
@@ -28,7 +28,8 @@ const QUARANTINE: [&str; 2] = ["Quarantine", "Suspended"];
 ///
 /// The name is to be typed. The logging account, the SecOps account, the management account and delegated
 /// administrators are refused. The account is moved to a quarantine OU first, so that AWS takes its baseline
-/// stacks away; the entry leaves the plan when AWS has closed the account.
+/// stacks away, before the move where a policy of that OU would keep AWS from it; the entry leaves the plan when AWS has
+/// closed the account.
 #[derive(Debug, Args)]
 pub(super) struct Close {
     /// The account, by its name in the org plan.
@@ -354,6 +355,28 @@ impl Closing<'_> {
                 .collect(),
             None => Vec::new(),
         };
+        changes.extend(scoped.diff.blocked.iter().filter_map(|blocked| {
+            let Address::RolloutFrom(name, _) = &blocked.address else {
+                return None;
+            };
+            let Because::State { said } = &blocked.because else {
+                return None;
+            };
+            // What nobody can take away any more ends with the account; the set forgets it.
+            Some(Change {
+                address: blocked.address.clone(),
+                verb: Verb::Delete,
+                reason: format!("{said}; they stay in it and end with it"),
+                fields: Vec::new(),
+                act: Act::RemoveStackInstances {
+                    name: self.subject.wanted.stack_sets.get(name)?.full_name.clone(),
+                    account: Text::literal(facts.id.as_str()),
+                    retain: true,
+                    left: false,
+                },
+                needs: BTreeSet::new(),
+            })
+        }));
         let missing = scoped.missing.iter().find(|missing| {
             matches!((&missing.address, &quarantine), (Address::Ou(path), Some(ou)) if path.contains(ou))
         });

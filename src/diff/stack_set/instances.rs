@@ -46,6 +46,8 @@ pub(super) struct Instances<'a> {
     pub(super) moving: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
     /// Accounts of the plan that are to have no instances and have some, with the Regions.
     pub(super) leftover: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
+    /// Those of them whose instances AWS could not take away: it calls them all INOPERABLE.
+    pub(super) stuck: BTreeSet<&'a AccountKey>,
     /// Every account of each stage that is to have instances.
     expected: BTreeMap<u16, Vec<&'a AccountKey>>,
     /// Those that have at least one.
@@ -84,6 +86,7 @@ impl<'a> Instances<'a> {
             leaving: BTreeMap::new(),
             moving: BTreeMap::new(),
             leftover: BTreeMap::new(),
+            stuck: BTreeSet::new(),
             expected: BTreeMap::new(),
             having: BTreeSet::new(),
             inhabited: BTreeSet::new(),
@@ -271,7 +274,8 @@ impl<'a> Instances<'a> {
         tree: &Tree<'_>,
         have: &BTreeMap<AccountRegion, InstanceFacts>,
     ) {
-        for at in have.keys() {
+        let mut workable = BTreeSet::new();
+        for (at, instance) in have {
             let Some((key, planned)) = ctx
                 .keys
                 .get(&at.account)
@@ -285,6 +289,9 @@ impl<'a> Instances<'a> {
             if usable && !reached {
                 let regions = self.leftover.entry(key).or_default();
                 regions.insert(at.region.clone());
+                if instance.status != "INOPERABLE" {
+                    workable.insert(key);
+                }
                 let here = ctx
                     .account_facts(&at.account)
                     .map(|facts| facts.parent.as_str());
@@ -293,6 +300,8 @@ impl<'a> Instances<'a> {
                 }
             }
         }
+        let stuck = self.leftover.keys().copied();
+        self.stuck = stuck.filter(|key| !workable.contains(key)).collect();
     }
 
     /// Whether an instance came through a target that its account leaves or has left.

@@ -20,17 +20,19 @@ use imports::Imports;
 use instances::Instances;
 
 use super::account::prepare;
-use super::context::{Context, account, marked, ou};
+use super::context::{Context, Standing, account, marked, ou};
+use super::denied::Denied;
 use super::findings::{Findings, becomes, set};
 use super::left::is_left;
+use super::lost;
 use super::recorder::{Brought, Met};
 use super::stack::{cannot_rename, merged};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
-use crate::baseline::WantedStackSet;
+use crate::baseline::{WantedStackSet, makes_recorder};
 use crate::change::{
-    Act, Address, Attribute, Bindings, FieldChange, Leaving, StackSetAct, Successor, Text, Verb,
-    Wave,
+    Act, Address, Attribute, Bindings, FieldChange, Leaving, Place, StackSetAct, Successor, Text,
+    Verb, Wave,
 };
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, stack_set_arn,
@@ -336,6 +338,8 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         for (number, reach) in &updates {
             needs.extend(after.last().cloned());
+            let mut needs = needs.clone();
+            needs.extend(self.put_back(found, reach));
             let address = self.update_instances(found, *number, reach, &act, &fields, &needs);
             for key in reach
                 .expect
@@ -373,6 +377,31 @@ impl<'a, 'c> Set<'a, 'c> {
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
         self.complete(found, &there, &met, &imports, after);
+    }
+
+    /// What somebody deleted of the stacks that an operation updates.
+    fn put_back(&self, found: &mut Findings, reach: &Reach<'_>) -> BTreeSet<Address> {
+        let mut changes = BTreeSet::new();
+        if !makes_recorder(&self.wanted.template) {
+            return changes;
+        }
+        for key in &reach.expect {
+            let Standing::Present(facts) = self.ctx.standing(key) else {
+                continue;
+            };
+            for region in &reach.regions {
+                let at = AccountRegion {
+                    account: facts.id.clone(),
+                    region: region.clone(),
+                };
+                let place = Place::Member((*key).clone(), region.clone());
+                let (template, parameters) = (&self.wanted.template, &self.wanted.parameters);
+                changes.extend(lost::put_back(
+                    self.ctx, found, &place, &at, template, parameters,
+                ));
+            }
+        }
+        changes
     }
 
     /// See [`super::stack::cannot_rename`].
@@ -425,19 +454,57 @@ impl<'a, 'c> Set<'a, 'c> {
     fn take_away(&self, found: &mut Findings, there: &Instances<'_>, after: &[Address]) {
         for (key, regions) in &there.leftover {
             let mut needs = self.base_needs();
-            needs.extend(after.iter().cloned());
-            needs.insert(Address::Placement((*key).clone()));
-            let retain = self.wanted.retain_on_removal;
+            let address = Address::RolloutFrom(self.name.clone(), (*key).clone());
+            let placement = Address::Placement((*key).clone());
+            let denied = Denied::of(self.ctx, key, &self.wanted.template);
+            let left = match &denied {
+                Denied::No => true,
+                Denied::AfterTheMove(_) => false,
+                Denied::Here(policy) => {
+                    let said = format!(
+                        "the account has left the set's OUs, and {policy} keeps StackSets from taking its stacks away"
+                    );
+                    let hint = "exempt `arn:aws:iam::*:role/stacksets-exec-*` in the policy, or detach it until they are \
+                                gone; `orgstrap account close` closes the account all the same";
+                    found.state(address, said, Some(hint.to_owned()));
+                    continue;
+                }
+            };
+            match left {
+                true => {
+                    needs.extend(after.iter().cloned());
+                    needs.insert(placement);
+                }
+                // Where it goes nothing could be taken away any more.
+                false => {
+                    if let Some(change) = found.changes.get_mut(&placement) {
+                        change.needs.insert(address.clone());
+                    }
+                }
+            }
+            // Those that AWS calls INOPERABLE it takes out of a set only if their stacks stay (user guide, "Stack instance
+            // status codes").
+            let stuck = there.stuck.contains(key);
+            let retain = self.wanted.retain_on_removal || stuck;
             let act = Act::RemoveStackInstances {
                 name: self.wanted.full_name.clone(),
                 account: account(key),
                 retain,
+                left,
             };
             let list: Vec<String> = regions.iter().map(ToString::to_string).collect();
-            let fate = if retain { "are kept" } else { "are deleted" };
+            let fate = match (stuck, retain) {
+                (true, _) => "are kept, for AWS calls them INOPERABLE: delete them in the account",
+                (false, true) => "are kept",
+                (false, false) => "are deleted",
+            };
             let fields = vec![becomes("regions", list.join(", "), ""), set("stacks", fate)];
-            let address = Address::RolloutFrom(self.name.clone(), (*key).clone());
-            let reason = "the account leaves the set's OUs";
+            let reason = match &denied {
+                Denied::AfterTheMove(policy) => format!(
+                    "the account leaves the set's OUs; before, because {policy} would keep StackSets from it afterwards"
+                ),
+                Denied::No | Denied::Here(_) => "the account leaves the set's OUs".to_owned(),
+            };
             found
                 .change(address, Verb::Delete, reason, fields, act)
                 .extend(needs);

@@ -17,13 +17,29 @@ fn a_policy_that_orgstrap_made_goes_only_when_allowed() {
         ou.policies.clear();
     }
     let kept = diff(&plan, &wanted(), &settled(), &KEEP);
-    assert_eq!(addresses(&kept), ["policy protect on ou Workloads/Prod"]);
-    assert_eq!(kept.changes[0].verb, Verb::Delete);
+    assert_eq!(addresses(&kept), Vec::<String>::new());
     assert!(told(&kept, "policy", "protect").contains("`--prune`"));
+    assert!(told(&kept, "attachment", "protect on Workloads/Prod").contains("`--prune`"));
     let pruned = diff(&plan, &wanted(), &settled(), &PRUNE);
     let gone = change(&pruned, "policy protect");
     assert_eq!(gone.verb, Verb::Delete);
     assert_eq!(gone.needs.len(), 1);
+}
+
+/// A file that was cut short is a plan with fewer guards, and nobody meant it.
+#[test]
+fn no_guard_is_detached_without_leave() {
+    let mut plan = plan();
+    plan.ous.get_mut(&path("Workloads/Prod")).unwrap().policies = BTreeSet::new();
+    let kept = diff(&plan, &wanted(), &settled(), &KEEP);
+    assert_eq!(addresses(&kept), Vec::<String>::new());
+    assert_eq!(
+        told(&kept, "attachment", "protect on Workloads/Prod"),
+        "made by orgstrap and not attached in the plan; `--prune` detaches it"
+    );
+    let pruned = diff(&plan, &wanted(), &settled(), &PRUNE);
+    assert_eq!(addresses(&pruned), ["policy protect on ou Workloads/Prod"]);
+    assert_eq!(pruned.changes[0].verb, Verb::Delete);
 }
 
 #[test]
@@ -49,7 +65,7 @@ fn what_others_attach_is_left() {
     );
 }
 
-/// The plan's policy on an OU of the plan that does not name it is detached, new ones first.
+/// The plan's policy on an OU of the plan that names another instead is detached, the new one first.
 #[test]
 fn a_stray_attachment_of_the_plans_policy_is_detached() {
     let mut inventory = settled();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::change::Change;
+use crate::change::{Address, Change};
 use crate::inventory::{AccountFacts, AccountState};
 use crate::report::plan::sign;
 use crate::report::style::{self, paint};
@@ -24,7 +24,11 @@ pub fn text(key: &str, facts: &AccountFacts, changes: &[Change]) -> String {
     if facts.state == AccountState::Active {
         lines.push(paint(style::DELETE, format!("This closes {who}:")));
         for change in changes {
-            lines.push(format!("  {} {}", sign(change.verb), change.address));
+            let told = match &change.address {
+                Address::RolloutFrom(..) => format!(": {}", change.reason),
+                _ => String::new(),
+            };
+            lines.push(format!("  {} {}{told}", sign(change.verb), change.address));
         }
         lines.push(String::new());
         lines.extend(MEANS.iter().map(|line| format!("  {line}")));

@@ -103,6 +103,8 @@ pub enum Due {
 pub enum StackWork {
     Create,
     Update,
+    /// What a change set takes in.
+    Import(change_set::Import),
     Delete {
         retain: Vec<String>,
     },
@@ -134,6 +136,7 @@ pub fn run(world: &mut World, due: Due) {
             let _ = engine::with_stack(world, at, &id, |world, stack| match work {
                 StackWork::Create => engine::create(world, at, stack),
                 StackWork::Update => engine::update(world, at, stack),
+                StackWork::Import(import) => engine::import(world, at, stack, import),
                 StackWork::Delete { retain } => engine::delete(world, at, stack, &retain),
                 StackWork::Rollback { skip } => {
                     engine::continue_rollback(world, at, stack, &skip);

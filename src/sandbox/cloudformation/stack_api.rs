@@ -177,7 +177,11 @@ fn update_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         find(world, call, name).map_err(|_| invalid(format!("Stack [{name}] does not exist")))?;
     let updatable = matches!(
         stack.status.as_str(),
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"
+        "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "UPDATE_ROLLBACK_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "IMPORT_ROLLBACK_COMPLETE"
     );
     if !updatable {
         return Err(invalid(format!(

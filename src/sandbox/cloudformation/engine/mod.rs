@@ -6,7 +6,7 @@
 mod update;
 mod work;
 
-pub use update::{continue_rollback, update};
+pub use update::{continue_rollback, import, update};
 
 use super::resources;
 use super::stack::{OnFailure, Stack};

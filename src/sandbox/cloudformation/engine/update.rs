@@ -2,8 +2,9 @@
 
 use super::work::{Work, begin};
 use super::{Failure, Place, remove};
+use crate::sandbox::cloudformation::change_set::Import;
 use crate::sandbox::cloudformation::resources;
-use crate::sandbox::cloudformation::stack::{Stack, StackResource, parse, template_text};
+use crate::sandbox::cloudformation::stack::{Source, Stack, StackResource, parse, template_text};
 use crate::sandbox::cloudformation::template::DeletionPolicy;
 use crate::sandbox::world::World;
 
@@ -37,6 +38,44 @@ pub fn update(world: &mut World, at: Place<'_>, stack: &mut Stack) -> Result<(),
     }
 }
 
+/// Takes resources that are there into a stack, as they are: their properties are what the template says from then on,
+/// and the next update sets them.
+pub fn import(
+    world: &mut World,
+    at: Place<'_>,
+    stack: &mut Stack,
+    import: Import,
+) -> Result<(), Failure> {
+    let now = world.now;
+    stack.drift = None;
+    stack.source = Source::Text(import.template);
+    stack.parameters = import.parameters;
+    if !import.tags.is_empty() {
+        stack.tags = import.tags;
+    }
+    let mut work = begin(world, at, stack)?;
+    for name in work.wanted(stack)? {
+        let (Some(identifier), Some(kind)) = (import.resources.get(&name), work.kind(&name)) else {
+            continue;
+        };
+        let identity = resources::imported(kind.name, identifier, at.account, at.region);
+        // What the template says of it may refer to others that come along.
+        let properties = work.properties(stack, &name)?;
+        work.keep(
+            stack,
+            now,
+            &name,
+            kind.name,
+            identity,
+            properties,
+            "IMPORT_COMPLETE",
+        );
+    }
+    stack.updated = Some(now);
+    stack.turn(now, "IMPORT_COMPLETE", None);
+    Ok(())
+}
+
 fn bring(
     world: &mut World,
     at: Place<'_>,
@@ -66,8 +105,11 @@ fn bring(
             return Err(failure);
         }
     }
+    // What an update does not touch it does not wait for either.
     for name in &order {
-        work.settled(world, stack, name)?;
+        if stack.resources.get(name) != before.resources.get(name) {
+            work.settled(world, stack, name)?;
+        }
     }
     stack.outputs = work.outputs(stack)?;
     // Only when all is well is anything taken away.

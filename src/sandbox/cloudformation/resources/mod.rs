@@ -70,6 +70,21 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
         .find(|kind| kind.name == name)
 }
 
+/// A resource that is there, as a stack knows it that takes it in.
+pub fn imported(kind: &str, identifier: &str, account: &str, region: &str) -> Identity {
+    match kind {
+        "AWS::S3::Bucket" => {
+            let arn = format!("arn:aws:s3:::{identifier}");
+            identity(identifier, &[("Arn", &arn)])
+        }
+        "AWS::KMS::Key" => {
+            let arn = crate::sandbox::kms::key_arn(account, region, identifier);
+            identity(identifier, &[("Arn", &arn), ("KeyId", identifier)])
+        }
+        _ => identity(identifier, &[]),
+    }
+}
+
 /// In whose name, where and for which resource CloudFormation acts.
 pub struct Maker<'a> {
     pub world: &'a mut World,

@@ -1,0 +1,183 @@
+//! Edits of `[organization]` on a live organization: what was made does not follow, so nothing is changed until a person
+//! decides, and each is said with what it was before.
+
+use orgstrap::diff::{Diff, DiffOptions, ProblemKind, diff};
+use orgstrap::drift::Kind;
+use orgstrap::sandbox::{Connection, World};
+
+use crate::support::inside::{self, Subject};
+
+const PLAN: &str = r#"
+[organization]
+management_account = "111111111111"
+home_region = "eu-west-1"
+regions = ["eu-west-1", "us-east-1"]
+logging = "log-archive"
+secops = "security"
+email = "aws+{account}@example.com"
+policies = ["protect-baseline"]
+[ou.Security]
+[ou.Work]
+[account.log-archive]
+ou = "Security"
+[account.security]
+ou = "Security"
+[account.shop]
+ou = "Work"
+[policy.protect-baseline]
+type = "service_control_policy"
+builtin = "protect-baseline"
+[baseline.cloudtrail]
+[baseline.config]
+[baseline.guardduty]
+"#;
+
+/// The plan after these replacements, each of which finds its text.
+fn edited(edits: &[(&str, &str)]) -> Subject {
+    let mut text = PLAN.to_owned();
+    for (before, after) in edits {
+        assert!(text.contains(before), "{before}");
+        text = text.replace(before, after);
+    }
+    Subject::of_text(text)
+}
+
+fn made() -> World {
+    let subject = edited(&[]);
+    let run = inside::apply(
+        &subject,
+        inside::empty_world(&subject),
+        Connection::default(),
+    );
+    assert!(run.ended.expect("applied").is_success());
+    run.world
+}
+
+fn compared(subject: &Subject, world: World) -> (Diff, World) {
+    let (world, inventory) = inside::look(subject, world);
+    let found = diff(
+        &subject.plan,
+        &subject.wanted,
+        &inventory,
+        &DiffOptions::default(),
+    );
+    (found, world)
+}
+
+#[test]
+fn an_edit_that_nothing_follows_is_refused_with_what_it_was_before() {
+    const PREFIX: (&str, &str) = ("secops =", "prefix = \"acme\"\nsecops =");
+    const SHORTER: (&str, &str) = ("secops =", "prefix = \"org\"\nsecops =");
+    const HOME: (&str, &str) = ("home_region = \"eu-west-1\"", "home_region = \"us-east-1\"");
+    const FAR: (&str, &str) = ("eu-west-1", "ca-central-1");
+    const LOGGING: (&str, &str) = ("logging = \"log-archive\"", "logging = \"shop\"");
+    const SECOPS: (&str, &str) = ("secops = \"security\"", "secops = \"shop\"");
+    const LOGGING_NEW: (&str, &str) = ("logging = \"log-archive\"", "logging = \"fresh\"");
+    const FRESH: (&str, &str) = (
+        "[account.shop]",
+        "[account.fresh]\nou = \"Security\"\n[account.shop]",
+    );
+    const ROLE: (&str, &str) = ("secops =", "access_role = \"Admin\"\nsecops =");
+    const EMAIL: (&str, &str) = ("aws+{account}", "cloud+{account}");
+    const NO_CONFIG: (&str, &str) = ("[baseline.config]\n", "");
+    let old_prefix = "`prefix = \"orgstrap\"`";
+    let old_home = "`home_region = \"eu-west-1\"`";
+    let old_logging = "`logging = \"log-archive\"`";
+    let old_secops = "`secops = \"security\"`";
+    let old_role = "`access_role = \"OrganizationAccountAccessRole\"`";
+    let old_email = "`email = \"aws+{account}@example.com\"`";
+    let cases: Vec<(Vec<(&str, &str)>, Vec<&str>)> = vec![
+        (vec![PREFIX], vec![old_prefix]),
+        // What begins like it is not under it.
+        (vec![SHORTER], vec![old_prefix]),
+        (vec![HOME], vec![old_home]),
+        (vec![FAR], vec![old_home]),
+        (vec![LOGGING], vec![old_logging]),
+        (vec![FRESH, LOGGING_NEW], vec![old_logging]),
+        (vec![SECOPS], vec![old_secops]),
+        (
+            vec![
+                ("logging = \"log-archive\"", "logging = \"x\""),
+                ("secops = \"security\"", "secops = \"log-archive\""),
+                ("logging = \"x\"", "logging = \"security\""),
+            ],
+            vec![old_logging, old_secops],
+        ),
+        (vec![ROLE], vec![old_role]),
+        (vec![EMAIL], vec![old_email]),
+        (vec![HOME, PREFIX], vec![old_home, old_prefix]),
+        (vec![PREFIX, LOGGING], vec![old_logging, old_prefix]),
+        (vec![PREFIX, NO_CONFIG], vec![old_prefix]),
+        (vec![HOME, EMAIL, ROLE], vec![old_home, old_email, old_role]),
+        (
+            vec![LOGGING, ("[baseline.cloudtrail]\n[baseline.config]\n", "")],
+            vec![old_logging],
+        ),
+    ];
+    let mut world = made();
+    for (edits, expected) in cases {
+        let subject = edited(&edits);
+        let (found, after) = compared(&subject, world);
+        let problems: Vec<_> = found
+            .problems
+            .iter()
+            .filter(|problem| problem.kind == ProblemKind::Edited)
+            .collect();
+        let hints: String = problems.iter().filter_map(|p| p.hint.clone()).collect();
+        for old in expected {
+            assert!(hints.contains(old), "{edits:?}: {old} not in {problems:#?}");
+        }
+        assert!(found.changes.is_empty(), "{edits:?}");
+        // Drift tells the same, and offers nothing that would put back what is not gone.
+        let (findings, after) = inside::drift(&subject, after);
+        assert!(
+            findings.findings.iter().all(|f| f.kind == Kind::Unread),
+            "{edits:?}: {:#?}",
+            findings.findings
+        );
+        assert!(!findings.findings.is_empty(), "{edits:?}");
+        let run = inside::apply(&subject, after, Connection::default());
+        assert!(run.ended.is_err(), "{edits:?}");
+        world = run.world;
+    }
+    // And back again.
+    let (found, _) = compared(&edited(&[]), world);
+    assert_eq!((found.changes, found.problems), (vec![], vec![]));
+}
+
+#[test]
+fn another_management_account_is_another_organization() {
+    let (found, _) = compared(&edited(&[("111111111111", "222222222222")]), made());
+    assert_eq!(found.problems[0].kind, ProblemKind::WrongAccount);
+}
+
+/// Handed over by the word that there is for it, the duty moves, and what stays is told from then on.
+#[test]
+fn a_secops_account_that_hands_over_stays_in_sight() {
+    let world = made();
+    let security = world
+        .accounts
+        .iter()
+        .find(|(_, account)| account.name == "security")
+        .map(|(id, _)| id.clone())
+        .expect("there");
+    let word = format!("[baseline.guardduty]\nreplace_administrator = \"{security}\"");
+    let subject = edited(&[
+        ("secops = \"security\"", "secops = \"shop\""),
+        ("[baseline.guardduty]", &word),
+    ]);
+    let (found, world) = compared(&subject, world);
+    assert_eq!(found.problems, vec![]);
+    let told = |found: &Diff| {
+        let notices = found.notices.iter().map(|notice| notice.text.clone());
+        let strays = found.unmanaged.iter().map(|stray| stray.name.clone());
+        notices.chain(strays).collect::<Vec<_>>().join("\n")
+    };
+    assert!(told(&found).contains("`secops` was account `security`"));
+    assert!(told(&found).contains("stack orgstrap-config-aggregator"));
+    let run = inside::apply(&subject, world, Connection::default());
+    assert!(run.ended.expect("applied").is_success());
+    let (found, _) = compared(&subject, run.world);
+    assert_eq!(found.changes, vec![]);
+    assert!(told(&found).contains("orgstrap-config-aggregator in"));
+}
