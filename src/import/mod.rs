@@ -442,7 +442,14 @@ fn members<'a>(
     ous: &BTreeMap<String, OuFacts>,
     remarks: &mut Vec<Remark>,
 ) -> Vec<Member<'a>> {
-    let mut keys = Keys::of(accounts.values());
+    // A closed account is not in the plan, and an account that was made in its place has its key.
+    let closed = |facts: &AccountFacts| {
+        matches!(
+            facts.state,
+            AccountState::Closed | AccountState::PendingClosure
+        )
+    };
+    let mut keys = Keys::of(accounts.values().filter(|facts| !closed(facts)));
     let mut members = Vec::new();
     for facts in accounts.values() {
         let called = format!("account \"{}\" ({})", facts.name, facts.id);

@@ -139,6 +139,9 @@ fn an_account_that_was_closed_is_not_the_new_one() {
     let named = |name: &str| world.accounts.values().filter(|a| a.name == name).count();
     assert_eq!(named("shop"), 2);
     assert!(world.accounts.contains_key(&shop));
+    // An import gives the key to the one that is in use.
+    let import = ["import", "--region", "us-east-1", "--out", "imported.toml"];
+    place.run(&import, 0);
 }
 
 #[test]
