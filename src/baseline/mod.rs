@@ -144,6 +144,9 @@ pub struct WantedGuardDuty {
     /// Features that only detectors know: set on the administrator's, never in the organization's
     /// settings, which would refuse them.
     pub detector_features: BTreeMap<String, bool>,
+    /// Features that are never mentioned, on or off.
+    #[serde(default)]
+    pub unmanaged_features: BTreeSet<String>,
     /// Bucket and key ARNs for exported findings.
     pub export: Option<GuardDutyExport>,
     /// The account whose place the administrator takes where it administers GuardDuty now.

@@ -9,8 +9,8 @@ use super::findings::{Findings, becomes, set};
 use super::{Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
-use crate::inventory::{DetectorFacts, GuardDutyFacts, Seen};
-use crate::plan::{AccountId, AccountKey, Principal, Region};
+use crate::inventory::{DetectorFacts, GuardDutyFacts, PolicyFacts, Seen};
+use crate::plan::{AccountId, AccountKey, PolicyType, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
 
@@ -22,6 +22,44 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     for region in &wanted.regions {
         one(ctx, found, wanted, region, registration.as_ref());
     }
+    registered(ctx, found, wanted);
+}
+
+/// That Organizations knows the administrator too. GuardDuty registers it when it becomes one; where somebody
+/// took the registration away, GuardDuty goes on naming it, and nothing new reaches it.
+fn registered(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty) {
+    let Standing::Present(facts) = ctx.standing(&wanted.administrator) else {
+        return;
+    };
+    let (Seen::Known(have), Ok(principal)) = (
+        &ctx.inventory.delegated_administrators,
+        SERVICE.parse::<Principal>(),
+    ) else {
+        return;
+    };
+    // There is one for all Regions: another's comes first.
+    let anybody = have.values().any(|services| services.contains(&principal));
+    let administers = wanted.regions.iter().any(|region| {
+        let there = ctx.inventory.guardduty.get(region);
+        let there = there.and_then(|there| there.administrator.known());
+        there.is_some_and(|there| there.as_ref() == Some(&facts.id))
+    });
+    if ctx.organization.is_none() || anybody || !administers {
+        return;
+    }
+    let key = &wanted.administrator;
+    found
+        .change(
+            Address::DelegatedAdministrator(principal.clone(), key.clone()),
+            Verb::Ensure,
+            "GuardDuty names the account as its administrator, and Organizations does not know it as one",
+            vec![set("account", key.as_str())],
+            Act::RegisterDelegatedAdministrator {
+                principal: principal.clone(),
+                account: account(key),
+            },
+        )
+        .insert(Address::TrustedAccess(principal));
 }
 
 /// The deregistration of the administrator that is to be replaced: AWS names no other before it. Each Region's
@@ -123,12 +161,12 @@ fn one(
             let unread = not_asked("guardduty:ListOrganizationAdminAccounts");
             found.unread(address, &unread);
             // All else needs it: found here, it is told as waiting.
-            settings(found, wanted, region, None);
+            settings(found, wanted, region, None, "");
             return;
         }
         Some(Seen::Unread(unread)) => {
             found.unread(address, unread);
-            settings(found, wanted, region, None);
+            settings(found, wanted, region, None, "");
             return;
         }
         Some(Seen::Known(administrator)) => administrator.as_ref(),
@@ -164,7 +202,8 @@ fn one(
         // A detector of an account that is no administrator yet says nothing of the organization.
         _ => None,
     };
-    settings(found, wanted, region, detector);
+    let policies = held_by(ctx);
+    settings(found, wanted, region, detector, &policies);
     members(ctx, found, wanted, region, detector, id.as_ref());
     export(found, wanted, region, detector);
 }
@@ -242,6 +281,7 @@ fn settings(
     asked: &WantedGuardDuty,
     region: &Region,
     detector: Option<&DetectorFacts>,
+    policies: &str,
 ) {
     let address = Address::GuardDutyOrganization(region.clone());
     let mut features = asked.features.clone();
@@ -265,7 +305,18 @@ fn settings(
                 let before = facts.auto_enable.as_str();
                 fields.push(becomes("auto-enable", before, "ALL"));
             }
-            for (feature, &wanted) in &asked.features {
+            let all = asked.features.iter().chain(&asked.detector_features);
+            for (feature, &wanted) in all.filter(|(feature, _)| facts.held.contains(*feature)) {
+                // What a policy sets no call changes: it is never named.
+                features.remove(feature);
+                detector_features.remove(feature);
+                let own = facts.features.get(feature).copied().unwrap_or(false);
+                if own != wanted {
+                    held(found, region, feature, own, policies);
+                }
+            }
+            let free = |feature: &String| !facts.held.contains(feature);
+            for (feature, &wanted) in asked.features.iter().filter(|(name, _)| free(name)) {
                 let own = facts.features.get(feature).copied().unwrap_or(false);
                 let members = facts.organization_features.get(feature);
                 let members = members.map_or("NONE", String::as_str);
@@ -286,7 +337,8 @@ fn settings(
                     fields.push(becomes(&field, members, should));
                 }
             }
-            for (feature, &wanted) in &asked.detector_features {
+            let of_detector = asked.detector_features.iter();
+            for (feature, &wanted) in of_detector.filter(|(name, _)| free(name)) {
                 let own = facts.features.get(feature).copied().unwrap_or(false);
                 if !wanted && own && made {
                     stays_on(found, region, feature);
@@ -295,6 +347,9 @@ fn settings(
                     let field = format!("feature {feature}");
                     fields.push(becomes(&field, word(own), word(wanted)));
                 }
+            }
+            for feature in others(asked, facts) {
+                stays_on(found, region, feature);
             }
         }
     }
@@ -314,6 +369,59 @@ fn settings(
     let needs = found.change(address, verb, reason, fields, act);
     needs.insert(Address::GuardDutyAdministrator(region.clone()));
     needs.insert(Address::Access(asked.administrator.clone()));
+}
+
+/// Features that are always on and that no request may name.
+const FOUNDATIONAL: [&str; 3] = ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
+
+/// Features that are on and that the baseline does not know, such as EKS_RUNTIME_MONITORING and those that
+/// GuardDuty has had since; those that the plan leaves alone aside.
+fn others<'a>(asked: &WantedGuardDuty, facts: &'a DetectorFacts) -> BTreeSet<&'a String> {
+    let own = facts.features.iter().filter(|(_, on)| **on);
+    let members = facts.organization_features.iter();
+    let members = members.filter(|(_, auto)| *auto != "NONE");
+    own.map(|(feature, _)| feature)
+        .chain(members.map(|(feature, _)| feature))
+        .filter(|feature| {
+            !asked.features.contains_key(*feature)
+                && !asked.detector_features.contains_key(*feature)
+                && !asked.unmanaged_features.contains(*feature)
+                && !FOUNDATIONAL.contains(&feature.as_str())
+        })
+        .collect()
+}
+
+/// The policies that hold GuardDuty's settings, in words.
+fn held_by(ctx: &Context<'_>) -> String {
+    let policies = ctx.inventory.policies.known().into_iter().flatten();
+    let attached = |facts: &&PolicyFacts| {
+        facts.kind == PolicyType::GuarddutyPolicy
+            && facts
+                .targets
+                .known()
+                .is_none_or(|targets| !targets.is_empty())
+    };
+    let names: Vec<String> = policies
+        .map(|(_, facts)| facts)
+        .filter(attached)
+        .map(|facts| format!("\"{}\"", facts.name))
+        .collect();
+    names.join(", ")
+}
+
+fn held(found: &mut Findings, region: &Region, feature: &str, own: bool, policies: &str) {
+    let by = match policies {
+        "" => "an organization policy".to_owned(),
+        names => format!("the organization policy {names}"),
+    };
+    found.notice(
+        Address::GuardDutyOrganization(region.clone()),
+        format!(
+            "the feature {feature} is {} in {region} and otherwise in the plan; it is held by {by}, and no call changes it",
+            word(own)
+        ),
+        Some("change the policy, or write in the plan what it says".to_owned()),
+    );
 }
 
 fn stays_on(found: &mut Findings, region: &Region, feature: &str) {

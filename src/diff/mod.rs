@@ -12,6 +12,7 @@ mod findings;
 mod former;
 mod full_access;
 mod guardduty;
+mod held;
 mod kept;
 pub mod left;
 mod loss;
@@ -40,6 +41,7 @@ pub use left::{Left, Remains};
 pub use loss::Loss;
 pub use lost::recorders_touched;
 pub use scope::{Missing, Scoped, scope};
+pub use setting::STACK_SETS_ADMINISTRATOR;
 pub use stack_set::{Fate, fates};
 
 use context::Context;
@@ -190,6 +192,7 @@ pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     ou::prune(&ctx, &mut found);
     policy::attach(&ctx, &mut found);
     full_access::compare(&ctx, &mut found);
+    held::wait(&ctx, &mut found);
     left::compare(&ctx, &mut found);
     found.settle(&ctx)
 }

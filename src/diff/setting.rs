@@ -6,10 +6,18 @@ use std::collections::BTreeSet;
 use super::account::{ACCOUNT_SERVICE, uses_account_service};
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, set};
+use super::held::prerequisites;
 use super::preparation::IAM_SERVICE;
+use super::tools::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
 use crate::change::{Act, Address, Verb};
 use crate::inventory::Seen;
 use crate::plan::{AccountKey, Principal};
+
+/// What the principals of StackSets end in.
+const STACK_SETS_SERVICE: &str = "stacksets.cloudformation.amazonaws.com";
+
+/// The kind of what is not in the plan and can do anything in every account.
+pub const STACK_SETS_ADMINISTRATOR: &str = "stack sets administrator";
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     stack_sets_access(ctx, found);
@@ -52,6 +60,7 @@ fn wanted_principals(ctx: &Context<'_>) -> BTreeSet<Principal> {
     if uses_account_service(ctx) {
         wanted.extend(ACCOUNT_SERVICE.parse::<Principal>().ok());
     }
+    wanted.extend(prerequisites(ctx));
     if ctx.plan.organization.centralized_root_access {
         wanted.extend(IAM_SERVICE.parse::<Principal>().ok());
     }
@@ -86,12 +95,17 @@ fn trusted_access(ctx: &Context<'_>, found: &mut Findings) {
     }
     for principal in have.difference(&wanted) {
         let implied = implied(ctx, principal) || principal.as_str() == ACCOUNT_SERVICE;
+        let controls_only = principal.as_str() == CONTROL_TOWER_SERVICE
+            && !in_charge(ctx.inventory).contains(CONTROL_TOWER);
         if !implied {
             found.unmanaged(
                 "trusted access",
                 principal.as_str(),
                 principal.as_str(),
-                "not in the plan; never revoked by orgstrap",
+                match controls_only {
+                    true => "not in the plan; AWS Control Tower has neither policies nor stack sets here, so it governs no OU; never revoked by orgstrap",
+                    false => "not in the plan; never revoked by orgstrap",
+                },
             );
         }
     }
@@ -105,11 +119,10 @@ fn implied(ctx: &Context<'_>, principal: &Principal) -> bool {
 }
 
 fn service_linked_roles(ctx: &Context<'_>, found: &mut Findings) {
-    let wanted = ctx
-        .wanted
-        .service_linked_roles
-        .union(&ctx.wanted.management_service_linked_roles);
-    for service in wanted {
+    let mut wanted = ctx.wanted.service_linked_roles.clone();
+    wanted.extend(ctx.wanted.management_service_linked_roles.iter().cloned());
+    wanted.extend(prerequisites(ctx));
+    for service in &wanted {
         let address = Address::ServiceLinkedRole(service.clone());
         match &ctx.inventory.service_linked_roles {
             Seen::Known(have) if have.contains(service) => {}
@@ -130,7 +143,7 @@ fn service_linked_roles(ctx: &Context<'_>, found: &mut Findings) {
 }
 
 /// Every delegation that the plan or its baselines ask for.
-fn delegations(ctx: &Context<'_>) -> BTreeSet<(Principal, AccountKey)> {
+pub(super) fn delegations(ctx: &Context<'_>) -> BTreeSet<(Principal, AccountKey)> {
     let mut wanted = ctx.wanted.delegated_administrators.clone();
     for (principal, keys) in &ctx.plan.delegated_administrators {
         wanted.extend(keys.iter().map(|key| (principal.clone(), key.clone())));
@@ -202,9 +215,21 @@ fn report_others(
             let asked = key.is_some_and(|k| wanted.contains(&(principal.clone(), k.clone())));
             let guardduty = ctx.wanted.guardduty.as_ref();
             let watches = guardduty.is_some_and(|g| Some(&g.administrator) == key);
-            let needed = asked || (watches && implied(ctx, principal));
+            let service = principal.as_str();
+            let needed = asked || (watches && service.ends_with("guardduty.amazonaws.com"));
             if !needed {
                 let name = key.map_or_else(|| id.to_string(), |key| key.to_string());
+                if service.ends_with(STACK_SETS_SERVICE) {
+                    found.unmanaged(
+                        STACK_SETS_ADMINISTRATOR,
+                        format!("{principal}/{id}"),
+                        format!("{name} for {principal}"),
+                        "not in the plan; it can deploy any template to every account as an administrator, past \
+                         policies that exempt stacksets-exec-*; never revoked by orgstrap: aws organizations \
+                         deregister-delegated-administrator, or name it in [delegated_administrator]",
+                    );
+                    continue;
+                }
                 found.unmanaged(
                     "delegated administrator",
                     format!("{principal}/{id}"),

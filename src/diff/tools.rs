@@ -6,6 +6,8 @@ use crate::inventory::{Inventory, Seen};
 
 /// AWS Control Tower's name.
 pub const CONTROL_TOWER: &str = "AWS Control Tower";
+/// The service that it is trusted as.
+pub const CONTROL_TOWER_SERVICE: &str = "controltower.amazonaws.com";
 /// Landing Zone Accelerator's name.
 pub const ACCELERATOR: &str = "Landing Zone Accelerator";
 /// Customizations for AWS Control Tower, which brings stack sets and policies by a pipeline.
@@ -41,7 +43,7 @@ fn control_tower_is_trusted(inventory: &Inventory) -> Option<bool> {
     Some(
         trusted
             .iter()
-            .any(|principal| principal.as_str() == "controltower.amazonaws.com"),
+            .any(|principal| principal.as_str() == CONTROL_TOWER_SERVICE),
     )
 }
 
@@ -83,10 +85,12 @@ pub fn governed(inventory: &Inventory) -> BTreeMap<&str, &'static str> {
     governed
 }
 
-/// The tools that manage the organization, by what they leave in it.
+/// The tools that manage the organization, by what they leave in it. Control Tower's trusted access alone says
+/// nothing: since version 4.0 it may run controls without a landing zone, and then governs no OU.
 pub fn in_charge(inventory: &Inventory) -> BTreeSet<&'static str> {
     let mut tools = BTreeSet::new();
-    if control_tower_is_trusted(inventory) == Some(true) {
+    let hidden = inventory.policies.unread().is_some() || inventory.stack_sets.unread().is_some();
+    if hidden && control_tower_is_trusted(inventory) == Some(true) {
         tools.insert(CONTROL_TOWER);
     }
     let policies = inventory.policies.known().into_iter().flatten();

@@ -66,6 +66,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "Service control policies only take away: without FullAWSAccess, or another policy that allows, every call is denied. `--fix` attaches it; an allow list is said in the plan with `full_aws_access = false`.",
     ),
     (
+        "organization.access-role",
+        "Accounts have the role by which orgstrap enters them, and it trusts the management account",
+        "Looked at with `--deep`. Without it nothing in the account can be changed; an administrator of the account makes it again with docs/access-role.yaml.",
+    ),
+    (
         "organization.trusted-access",
         "Services that the plan names may act for the organization",
         "Without trusted access a service sees single accounts only, and new ones not at all. `--fix` grants it; orgstrap never takes it back.",

@@ -2,7 +2,7 @@
 
 use super::Severity;
 use crate::change::{Act, Address, Change, Verb};
-use crate::diff::Unmanaged;
+use crate::diff::{STACK_SETS_ADMINISTRATOR, Unmanaged};
 use crate::plan::FULL_AWS_ACCESS;
 
 /// FullAWSAccess where it is missing, or attached beside an allow list: every call is denied, or none.
@@ -82,6 +82,8 @@ pub fn of_unmanaged(unmanaged: &Unmanaged) -> (String, Severity) {
     let severity = match unmanaged.kind {
         // Nobody's account is nobody's to watch.
         "account" => Severity::Medium,
+        // As good as an administrator of every account.
+        STACK_SETS_ADMINISTRATOR => Severity::High,
         _ => Severity::Info,
     };
     let kind = unmanaged.kind.replace(' ', "-");

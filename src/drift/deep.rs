@@ -9,10 +9,16 @@ use crate::inventory::{
     AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, ResourceDrift, Seen,
     StackDrift, Unread, identify,
 };
-use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
+use crate::plan::{AccountId, AccountKey, OrgPlan, Region, StackName};
 
 /// The control under which all of it is told.
-const CONTROL: &str = "stacks.drift";
+pub(super) const CONTROL: &str = "stacks.drift";
+
+/// The control of the role by which an account is entered.
+const ACCESS_ROLE: &str = "organization.access-role";
+
+/// What fails where no role opens an account.
+const ASSUME: &str = "sts:AssumeRole";
 
 /// A stack's place and full name.
 type Key = (AccountRegion, String);
@@ -59,7 +65,80 @@ impl Deep<'_> {
                 .into_iter()
                 .map(|(key, _)| key)
                 .collect::<BTreeSet<_>>(),
+            roles: self
+                .members()
+                .map(|(_, id)| AccountRegion {
+                    account: id.clone(),
+                    region: self.plan.organization.home_region.clone(),
+                })
+                .collect(),
         }
+    }
+
+    /// The plan's member accounts that are in use.
+    fn members(&self) -> impl Iterator<Item = (&AccountKey, &AccountId)> {
+        let management = &self.plan.organization.management_account;
+        let ids = self.ids.iter();
+        ids.filter(move |(_, id)| *id != management && self.in_use(id))
+    }
+
+    /// The access role of every account: no stack makes it, so only the account itself tells that it is gone, and
+    /// where the audit role is there nobody asks for it.
+    fn access_roles(&self, found: &mut Findings, answers: &DriftAnswers) -> usize {
+        let organization = &self.plan.organization;
+        let role = &organization.access_role;
+        let mut checked = 0;
+        for (key, id) in self.members() {
+            let Some(roles) = answers.roles.get(id) else {
+                continue;
+            };
+            checked += 1;
+            let subject = format!("role {role} in {key}");
+            let place = FindingPlace {
+                region: None,
+                ..self.finding_place(&AccountRegion {
+                    account: id.clone(),
+                    region: organization.home_region.clone(),
+                })
+            };
+            let title = match roles {
+                Seen::Known(roles) => match roles.get(role) {
+                    None => format!("there is no role {role}"),
+                    Some(trusts) if !trusts.contains(organization.management_account.as_str()) => {
+                        format!("the role {role} does not trust the management account")
+                    }
+                    Some(_) => continue,
+                },
+                Seen::Unread(why) if why.operation == ASSUME => {
+                    format!("the account cannot be entered: {}", why.because)
+                }
+                Seen::Unread(why) => {
+                    found.findings.push(Finding {
+                        control: ACCESS_ROLE.to_owned(),
+                        ..unread(place, subject, why)
+                    });
+                    continue;
+                }
+            };
+            found.findings.push(Finding {
+                control: ACCESS_ROLE.to_owned(),
+                kind: Kind::Drift,
+                severity: Severity::High,
+                place,
+                subject,
+                title,
+                fields: Vec::new(),
+                fix: Fix::Person {
+                    hint: format!(
+                        "orgstrap enters the account by it to change anything: an administrator of account {id} makes it \
+                         again with the template docs/access-role.yaml; the root user can, or root access from the \
+                         management account"
+                    ),
+                },
+                references: Vec::new(),
+            });
+        }
+        checked
     }
 
     /// Plain stacks that are there, with the place and name that the plan gives them.
@@ -170,6 +249,8 @@ impl Deep<'_> {
             }
         }
         found.checked.insert(CONTROL.to_owned(), checked);
+        let roles = self.access_roles(found, answers);
+        found.checked.insert(ACCESS_ROLE.to_owned(), roles);
         found.findings.extend(findings);
         found.sort();
     }
@@ -235,7 +316,20 @@ impl Spot<'_> {
             .collect();
         if let Some(why) = &drift.unread {
             let subject = format!("drift of stack {} in {}", self.name, self.subject);
-            findings.push(unread(self.place.clone(), subject, why));
+            let mut finding = unread(self.place.clone(), subject, why);
+            // Of a set that looked at its other instances: the set says CURRENT of a stack that is gone.
+            if address.is_none() && says_gone(&why.because) {
+                finding.kind = Kind::Drift;
+                finding.severity = Severity::High;
+                finding.title = format!(
+                    "the stack was deleted, and stack set {} still counts it",
+                    self.name
+                );
+                finding.fix = Fix::Person {
+                    hint: anew(self.full_name, &self.at.account, &self.at.region),
+                };
+            }
+            findings.push(finding);
         }
         findings
     }
@@ -302,6 +396,21 @@ impl Spot<'_> {
             )
         }
     }
+}
+
+/// How an instance of a stack set is made anew, whose stack or resources are gone.
+pub(super) fn anew(full_name: &str, account: &AccountId, region: &Region) -> String {
+    format!(
+        "an unchanged stack set repairs nothing: take the instance out, then `orgstrap apply` makes it anew: aws \
+         cloudformation delete-stack-instances --stack-set-name {full_name} --regions {region} --no-retain-stacks \
+         --deployment-targets OrganizationalUnitIds=OU,Accounts={account},AccountFilterType=INTERSECTION"
+    )
+}
+
+/// Whether a reason is that there is no such stack.
+fn says_gone(because: &str) -> bool {
+    let because = because.to_lowercase();
+    because.contains("does not exist") || because.contains("was deleted")
 }
 
 fn unread(place: FindingPlace, subject: String, why: &Unread) -> Finding {

@@ -15,6 +15,7 @@ mod controls;
 mod deep;
 mod expected;
 mod organization;
+mod roles;
 mod since;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use control::{of_address, of_unmanaged};
 pub use controls::{in_doubt, judge_controls};
 pub use deep::{Deep, deep};
 pub use organization::judge;
+pub use roles::without_audit_role;
 pub use since::{Identity, Since, since};
 
 use crate::change::{Address, FieldChange};
@@ -162,6 +164,11 @@ impl Findings {
             findings: self.findings.iter().filter(|f| keep(f)).cloned().collect(),
             ..self.clone()
         }
+    }
+
+    /// Whether roles and the resources of stacks were looked at too, which takes calls into every account.
+    pub fn is_deep(&self) -> bool {
+        self.checked.contains_key(deep::CONTROL)
     }
 
     /// Whether something could not be told.

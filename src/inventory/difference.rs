@@ -368,14 +368,22 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                 let value = names.named(json(facts), &["targets"]);
                 put(id.clone(), facts.name.clone(), value);
             }
-            if let Some(targets) = &inventory.full_aws_access {
-                let value = serde_json::json!({ "targets": known(targets)? });
-                let value = names.named(value, &["targets"]);
-                put(
-                    FULL_AWS_ACCESS.to_owned(),
-                    FULL_AWS_ACCESS.to_owned(),
-                    value,
-                );
+            if let Some(attached) = &inventory.full_aws_access {
+                let attached = known(attached)?;
+                let root = inventory.organization.known().and_then(Option::as_ref);
+                let ous = inventory.ous.known().into_iter().flatten();
+                let accounts = inventory.accounts.known().into_iter().flatten();
+                // Where it is missing: it is attached to everything that is new.
+                let missing: Vec<String> = root
+                    .map(|found| found.root_id.clone())
+                    .into_iter()
+                    .chain(ous.map(|(id, _)| id.clone()))
+                    .chain(accounts.map(|(id, _)| id.to_string()))
+                    .filter(|id| !attached.contains(id))
+                    .collect();
+                let value = serde_json::json!({ "not_attached_to": missing });
+                let name = FULL_AWS_ACCESS.to_owned();
+                put(name.clone(), name, names.named(value, &["not_attached_to"]));
             }
         }
         Kind::TrustedAccess => {

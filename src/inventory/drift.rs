@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccountRegion, Unread};
+use super::{AccountRegion, Seen, Unread};
+use crate::plan::AccountId;
 
 /// What is to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,13 +15,17 @@ pub struct DriftQuestions {
     pub stack_sets: BTreeSet<String>,
     /// Plain stacks by place and full name.
     pub stacks: BTreeSet<(AccountRegion, String)>,
+    /// Accounts whose roles are read, where IAM answers.
+    pub roles: BTreeSet<AccountRegion>,
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DriftAnswers {
     pub stack_sets: BTreeMap<String, SetDrift>,
     pub stacks: BTreeMap<(AccountRegion, String), StackDrift>,
+    /// The roles of accounts, each with whom it trusts: its policy's text.
+    pub roles: BTreeMap<AccountId, Seen<BTreeMap<String, String>>>,
 }
 
 /// What was found in a stack set.

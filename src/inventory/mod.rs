@@ -475,6 +475,9 @@ pub struct DetectorFacts {
     pub auto_enable: String,
     /// Whether the detector itself has the feature, by AWS's feature name.
     pub features: BTreeMap<String, bool>,
+    /// Features that an organization policy holds (`ManagedBy`): no call changes them.
+    #[serde(default)]
+    pub held: BTreeSet<String>,
     /// The organization's setting by feature name: `ALL`, `NEW` or `NONE`.
     pub organization_features: BTreeMap<String, String>,
     /// Member accounts by relationship status, such as `Enabled`.

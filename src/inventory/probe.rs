@@ -73,11 +73,18 @@ impl Probe {
     /// all there is.
     pub fn facts(self) -> Option<&'static [&'static str]> {
         Some(match self {
-            Probe::CloudtrailTrail => &["exists", "logging", "management_events", "delivery_error"],
-            Probe::ConfigRecorder | Probe::ConfigChannel => {
-                &["exists", "name", "recording", "delivery_error"]
+            Probe::CloudtrailTrail => &[
+                "exists",
+                "logging",
+                "management_events",
+                "delivery_error",
+                "digest_error",
+            ],
+            Probe::ConfigRecorder => {
+                &["exists", "name", "recording", "delivery_error", "overrides"]
             }
-            Probe::ConfigAggregator => &["exists", "failed_sources"],
+            Probe::ConfigChannel => &["exists", "name", "delivery_error"],
+            Probe::ConfigAggregator => &["exists", "failed_sources", "filtered"],
             Probe::ConfigRule => &["exists", "noncompliant"],
             Probe::Automation => &["exists", "status"],
             Probe::CloudControl => return None,

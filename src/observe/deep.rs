@@ -12,7 +12,7 @@ use aws_sdk_cloudformation::types::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{not_asked, pages, side_by_side, unread};
+use super::{not_asked, pages, seen, side_by_side, unread};
 use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::inventory::{
     AccountRegion, DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift,
@@ -26,6 +26,7 @@ const DETECT_SET: Operation = Operation("cloudformation", "DetectStackSetDrift")
 const OPERATION: Operation = Operation("cloudformation", "DescribeStackSetOperation");
 const RESULTS: Operation = Operation("cloudformation", "ListStackSetOperationResults");
 const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
+const ROLES: Operation = Operation("iam", "ListRoles");
 const INSTANCE_DRIFTS: Operation = Operation("cloudformation", "ListStackInstanceResourceDrifts");
 
 /// How long a stack's detection may take: "up to several minutes" (API reference).
@@ -36,7 +37,7 @@ const SET_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// Has CloudFormation look, and waits for what it finds.
 pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) -> DriftAnswers {
     let admin = &questions.admin;
-    let (stack_sets, stacks) = tokio::join!(
+    let (stack_sets, stacks, roles) = tokio::join!(
         side_by_side(questions.stack_sets, |name| async move {
             let found = Detecting::of(aws, ctx, admin)
                 .set(&name)
@@ -57,8 +58,13 @@ pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) ->
                 });
             ((at, name), found)
         }),
+        side_by_side(questions.roles, |at| async move {
+            let found = seen(Detecting::of(aws, ctx, &at).roles().await);
+            (at.account, found)
+        }),
     );
     DriftAnswers {
+        roles: roles.into_iter().collect(),
         stack_sets: stack_sets.into_iter().collect(),
         stacks: stacks.into_iter().collect(),
     }
@@ -111,6 +117,33 @@ impl<'a> Detecting<'a> {
             ctx,
             at: at.clone(),
         }
+    }
+
+    /// Every role of the account, with the text of the policy that says whom it trusts.
+    async fn roles(&self) -> Result<BTreeMap<String, String>, AwsError> {
+        let client = &self.aws.iam(&self.at).await?;
+        let listed = pages::all(ROLES, &self.at, |marker| async move {
+            let page = self
+                .aws
+                .call(self.ctx, ROLES, &self.at, || {
+                    client
+                        .list_roles()
+                        .max_items(1_000)
+                        .set_marker(marker.clone())
+                        .send()
+                })
+                .await?;
+            let next = page.marker.filter(|_| page.is_truncated);
+            Ok((page.roles, next))
+        })
+        .await?;
+        Ok(listed
+            .into_iter()
+            .map(|role| {
+                let trusts = role.assume_role_policy_document().unwrap_or_default();
+                (role.role_name().to_owned(), trusts.to_owned())
+            })
+            .collect())
     }
 
     async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {

@@ -216,6 +216,12 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
                 Some((feature.name()?.as_str().to_owned(), on))
             })
             .collect(),
+        held: detector
+            .features()
+            .iter()
+            .filter(|feature| feature.managed_by().is_some())
+            .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
+            .collect(),
         organization_features,
         members: members?,
         exports: exports?,

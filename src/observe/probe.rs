@@ -141,6 +141,10 @@ impl Asking<'_> {
                 "delivery_error",
                 json!(status.latest_delivery_error().unwrap_or_default()),
             ),
+            (
+                "digest_error",
+                json!(status.latest_digest_delivery_error().unwrap_or_default()),
+            ),
             ("IsMultiRegionTrail", json!(trail.is_multi_region_trail())),
             ("IsOrganizationTrail", json!(trail.is_organization_trail())),
             (
@@ -212,6 +216,21 @@ impl Asking<'_> {
         let frequency = recorder
             .recording_mode()
             .map(|mode| mode.recording_frequency().as_str());
+        // Types that are recorded more seldom, or more often, than all others.
+        let overrides: Vec<String> = recorder
+            .recording_mode()
+            .map(|mode| mode.recording_mode_overrides())
+            .unwrap_or_default()
+            .iter()
+            .map(|over| {
+                let types: Vec<&str> = over.resource_types().iter().map(|t| t.as_str()).collect();
+                format!(
+                    "{}: {}",
+                    over.recording_frequency().as_str(),
+                    types.join(", ")
+                )
+            })
+            .collect();
         Ok(present([
             ("name", json!(recorder.name())),
             ("Name", json!(recorder.name())),
@@ -225,6 +244,7 @@ impl Asking<'_> {
                     status.last_error_message().unwrap_or("no reason given")
                 })),
             ),
+            ("overrides", json!(overrides)),
             ("RoleARN", json!(recorder.role_arn())),
             ("RecordingGroup", Value::Object(recording_group)),
             (
@@ -271,6 +291,8 @@ impl Asking<'_> {
             ("delivery_error", json!(error.unwrap_or_default())),
             ("S3BucketName", json!(channel.s3_bucket_name())),
             ("S3KeyPrefix", json!(channel.s3_key_prefix())),
+            ("S3KmsKeyArn", json!(channel.s3_kms_key_arn())),
+            ("SnsTopicARN", json!(channel.sns_topic_arn())),
             (
                 "ConfigSnapshotDeliveryProperties",
                 json!({ "DeliveryFrequency": frequency }),
@@ -332,8 +354,20 @@ impl Asking<'_> {
             Value::Null,
             |source| json!({ "AllAwsRegions": source.all_aws_regions(), "RoleArn": source.role_arn() }),
         );
+        // Of what a filter leaves out the aggregator knows nothing.
+        let filters = aggregator.aggregator_filters();
+        let types = filters.and_then(|filters| filters.resource_type());
+        let services = filters.and_then(|filters| filters.service_principal());
+        let filtered: Vec<&str> = types
+            .map(|types| types.value())
+            .into_iter()
+            .chain(services.map(|services| services.value()))
+            .flatten()
+            .map(String::as_str)
+            .collect();
         Ok(present([
             ("failed_sources", json!(failed)),
+            ("filtered", json!(filtered)),
             ("OrganizationAggregationSource", organization),
         ]))
     }

@@ -361,6 +361,7 @@ async fn guardduty_is_read_from_its_administrator() {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
     let wanted = Wanted {
         guardduty: Some(WantedGuardDuty {
+            unmanaged_features: BTreeSet::new(),
             replaced: None,
             regions: [region.clone()].into(),
             administrator: "security".parse().unwrap(),

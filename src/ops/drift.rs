@@ -239,6 +239,12 @@ pub async fn check(
         reading.ask_again(doubtful, session, printer).await?;
     }
     let answers = &reading.saved.answers;
+    findings.findings.extend(drift::without_audit_role(
+        &subject.plan,
+        &subject.wanted,
+        reading.inventory(),
+        &session.aws.fell_back(),
+    ));
     let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
     let mut fixes: BTreeMap<Address, Change> = fixes
         .into_iter()

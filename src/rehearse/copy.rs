@@ -426,6 +426,7 @@ impl Copy<'_> {
                 enabled: detector.enabled,
                 auto_enable: detector.auto_enable.clone(),
                 features: detector.features.clone(),
+                held: detector.held.clone(),
                 organization_features: detector.organization_features.clone(),
                 members: detector
                     .members

@@ -71,8 +71,15 @@ pub fn text(findings: &Findings, source: &str) -> String {
             words::count(fixable, "finding", "findings")
         ));
     }
+    // Never as if it were healthy.
+    if !findings.is_deep() {
+        line(paint(style::DIM, NOT_LOOKED_AT.to_owned()));
+    }
     text
 }
+
+/// What only calls into every account, or CloudFormation's own detection, could tell.
+const NOT_LOOKED_AT: &str = "Not looked at: roles in accounts, and stacks' resources that no control watches; `--deep` does.";
 
 /// How many findings have a change that puts them back.
 pub fn fixable(findings: &Findings) -> usize {

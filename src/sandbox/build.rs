@@ -120,6 +120,8 @@ pub struct NewDetector {
     /// `ALL`, `NEW` or `NONE`.
     pub auto_enable: String,
     pub features: BTreeMap<String, bool>,
+    /// Features that an organization policy holds.
+    pub held: BTreeSet<String>,
     /// `ALL`, `NEW` or `NONE` by feature.
     pub organization_features: BTreeMap<String, String>,
     /// Whether GuardDuty is on there, by account.
@@ -712,6 +714,7 @@ impl Builder {
                     detector.features.insert(name.clone(), *on);
                 }
             }
+            detector.held.clone_from(&new.held);
             detector.members = new.members.keys().map(|id| (id.clone(), now)).collect();
             new.auto_enable
                 .clone_into(&mut detector.organization.auto_enable);

@@ -455,6 +455,7 @@ fn recorders_and_detectors_that_were_there() {
         .expect("an administrator");
     org.builder
         .detector(&NewDetector {
+            held: Default::default(),
             account: security.clone(),
             region: "eu-west-1".to_owned(),
             id: "0123456789abcdef0123456789abcdef".to_owned(),

@@ -102,9 +102,10 @@ fn where_the_reading_role_is_missing_the_access_role_does_and_that_is_said_once(
     roles.remove(AUDIT).expect("the role is there");
     let (output, _) = drift(&world, &[]);
     let said = said(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     let line = format!("No role {AUDIT} opens account {shop}: read by {ACCESS}.");
     assert_eq!(said.matches(&line).count(), 1, "{said}");
+    assert!(said.contains("roles.audit-role"), "{said}");
 }
 
 #[test]

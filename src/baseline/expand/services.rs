@@ -104,6 +104,7 @@ impl Expansion<'_> {
             administrator,
             features,
             detector_features,
+            unmanaged_features: unmanaged.into_iter().map(str::to_owned).collect(),
             export,
         });
     }

@@ -1,5 +1,6 @@
 //! The laws as properties over random organizations, and the rules one by one.
 
+mod blind_rules;
 mod identity_rules;
 mod import_rules;
 mod laws;

@@ -200,6 +200,7 @@ pub(super) fn wanted() -> Wanted {
         stack_sets: BTreeMap::from([(name("config-recorder"), recorder())]),
         trail: None,
         guardduty: Some(WantedGuardDuty {
+            unmanaged_features: BTreeSet::new(),
             regions: regions(),
             administrator: key("security"),
             features: BTreeMap::from([on("S3_DATA_EVENTS", true), on("EKS_AUDIT_LOGS", false)]),

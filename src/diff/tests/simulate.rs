@@ -500,6 +500,9 @@ impl Simulation {
                     !all.iter()
                         .any(|(other, p)| *other != id && p.contains(&service))
                 );
+                // GuardDuty registers it with Organizations.
+                let all = known(&mut self.inventory.delegated_administrators);
+                all.entry(id.clone()).or_default().insert(service);
                 let facts = self.inventory.guardduty.get_mut(region);
                 match facts {
                     Some(facts) => facts.administrator = Seen::Known(Some(id)),
@@ -523,6 +526,7 @@ impl Simulation {
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
                 assert_eq!(facts.administrator, Seen::Known(Some(id)));
                 let detector = known(&mut facts.detector).get_or_insert_with(|| DetectorFacts {
+                    held: BTreeSet::new(),
                     id: "d".to_owned(),
                     enabled: true,
                     auto_enable: "NONE".to_owned(),

@@ -52,6 +52,7 @@ pub fn create_for(
             .iter()
             .map(|(name, on)| ((*name).to_owned(), *on))
             .collect(),
+        held: std::collections::BTreeSet::new(),
         additional: BTreeMap::new(),
         created: now,
         updated: now,
@@ -81,6 +82,11 @@ pub(super) fn set_features(target: &mut Detector, features: &[Value]) -> Result<
         let Some(name) = feature.get("Name").and_then(Value::as_str) else {
             continue;
         };
+        if target.held.contains(name) {
+            return Err(bad(&format!(
+                "The request is rejected because {name} is managed by an organization policy."
+            )));
+        }
         target.features.insert(
             name.to_owned(),
             feature.get("Status").and_then(Value::as_str) == Some("ENABLED"),
@@ -104,6 +110,9 @@ pub(super) fn feature_list(of: &Detector) -> Vec<Value> {
     for (name, on) in &of.features {
         let mut entry =
             json!({"Name": name, "Status": status(*on), "UpdatedAt": of.updated.json()});
+        if let (true, Some(map)) = (of.held.contains(name), entry.as_object_mut()) {
+            map.insert("ManagedBy".to_owned(), json!("GUARDDUTY_POLICY"));
+        }
         if let (Some(additional), Some(map)) = (of.additional.get(name), entry.as_object_mut()) {
             map.insert("AdditionalConfiguration".to_owned(), additional.clone());
         }

@@ -40,6 +40,9 @@ pub struct Detector {
     pub frequency: String,
     /// Whether each feature is on.
     pub features: BTreeMap<String, bool>,
+    /// Features that an organization policy holds: no call changes them.
+    #[serde(default)]
+    pub held: std::collections::BTreeSet<String>,
     /// Additional configuration by feature, as given.
     #[serde(default)]
     pub additional: BTreeMap<String, Value>,

@@ -85,6 +85,24 @@ pub(super) const POKES: &[Poke] = &[
         act: deregister_administrator,
     },
     Poke {
+        name: "register-administrator",
+        arguments: &["ACCOUNT", "PRINCIPAL"],
+        help: "make an account the administrator of a service",
+        act: register_administrator,
+    },
+    Poke {
+        name: "disable-policy-type",
+        arguments: &["TYPE"],
+        help: "switch a type of policies off, such as SERVICE_CONTROL_POLICY: all are detached",
+        act: disable_policy_type,
+    },
+    Poke {
+        name: "distrust-role",
+        arguments: &["ACCOUNT", "[ROLE]"],
+        help: "let a role, the access role when left out, trust nobody but its own account",
+        act: distrust_role,
+    },
+    Poke {
         name: "delete-role",
         arguments: &["ACCOUNT", "[ROLE]"],
         help: "delete a role of an account, its access role when left out",
@@ -378,6 +396,65 @@ fn deregister_administrator(world: &mut World, given: &Given<'_>) -> Result<Stri
     )?;
     Ok(format!(
         "account {} does not administer {principal} any more",
+        find::shown(world, &account)
+    ))
+}
+
+fn register_administrator(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = member(world, given.get(0))?;
+    let principal = given.get(1);
+    organizations(
+        world,
+        "RegisterDelegatedAdministrator",
+        json!({"AccountId": account, "ServicePrincipal": principal}),
+    )?;
+    Ok(format!(
+        "account {} administers {principal} now",
+        find::shown(world, &account)
+    ))
+}
+
+fn disable_policy_type(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let organization = find::organization(world)?;
+    let root = organization.root.clone();
+    let kinds = organization.policy_types.keys().map(String::as_str);
+    let kind = find::one("policy type that is on", Some(given.get(0)), kinds)?.to_owned();
+    organizations(
+        world,
+        "DisablePolicyType",
+        json!({"RootId": root, "PolicyType": kind}),
+    )?;
+    let off = kind.clone();
+    settle(world, move |world| {
+        let organization = world.organization.as_ref();
+        organization.is_none_or(|it| !it.policy_types.contains_key(&off))
+    })?;
+    Ok(format!("policies of type {kind} are switched off"))
+}
+
+/// The role that is meant.
+fn role(world: &World, account: &str, word: Option<&str>) -> Result<String, PokeError> {
+    let roles = world.account(account).map(|it| &it.iam.roles);
+    let names = roles.into_iter().flatten().map(|(name, _)| name.as_str());
+    Ok(find::one("role", Some(word.unwrap_or(ACCESS_ROLE)), names)?.to_owned())
+}
+
+fn distrust_role(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = find::account(world, given.get(0))?;
+    let name = role(world, &account, given.option(1))?;
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+    }]});
+    call(
+        world,
+        (&account, GLOBAL),
+        "iam",
+        "UpdateAssumeRolePolicy",
+        json!({"RoleName": name, "PolicyDocument": trust.to_string()}),
+    )?;
+    Ok(format!(
+        "role {name} of {} trusts nobody outside any more",
         find::shown(world, &account)
     ))
 }

@@ -64,6 +64,12 @@ pub(super) const POKES: &[Poke] = &[
         act: edit_recorder,
     },
     Poke {
+        name: "override-recorder",
+        arguments: &["ACCOUNT", "[REGION]"],
+        help: "let Config's recorder record security groups once a day only",
+        act: override_recorder,
+    },
+    Poke {
         name: "delete-recorder",
         arguments: &["ACCOUNT", "[REGION]"],
         help: "delete Config's recorder",
@@ -104,6 +110,18 @@ pub(super) const POKES: &[Poke] = &[
         arguments: &["FEATURE", "[REGION]"],
         help: "turn a feature of GuardDuty off in the administrator's detector",
         act: feature_off,
+    },
+    Poke {
+        name: "guardduty-feature-on",
+        arguments: &["FEATURE", "[REGION]"],
+        help: "turn a feature of GuardDuty on in the administrator's detector",
+        act: feature_on,
+    },
+    Poke {
+        name: "guardduty-held",
+        arguments: &["FEATURE", "ON_OR_OFF", "[REGION]"],
+        help: "an organization policy holds a feature of the administrator's detector, on or off",
+        act: feature_held,
     },
     Poke {
         name: "remove-member",
@@ -369,6 +387,34 @@ fn edit_recorder(world: &mut World, given: &Given<'_>) -> Result<String, PokeErr
     ))
 }
 
+fn override_recorder(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let (place, mut settings) = recorder(world, given)?;
+    if let Some(settings) = settings.as_object_mut() {
+        let mode = json!({
+            "recordingFrequency": "CONTINUOUS",
+            "recordingModeOverrides": [{
+                "resourceTypes": ["AWS::EC2::SecurityGroup"],
+                "recordingFrequency": "DAILY",
+            }],
+        });
+        settings.insert(String::from("recordingMode"), mode);
+        for own in ["arn", "recordingScope"] {
+            settings.remove(own);
+        }
+    }
+    call(
+        world,
+        at(&place),
+        "config",
+        "PutConfigurationRecorder",
+        json!({"ConfigurationRecorder": settings}),
+    )?;
+    Ok(format!(
+        "the recorder {} records security groups once a day",
+        there(world, &place)
+    ))
+}
+
 fn delete_recorder(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
     let (place, settings) = recorder(world, given)?;
     let input = json!({"ConfigurationRecorderName": settings.get("name")});
@@ -491,6 +537,42 @@ fn feature_off(world: &mut World, given: &Given<'_>) -> Result<String, PokeError
     call(world, at(&place), "guardduty", "UpdateDetector", input)?;
     Ok(format!(
         "{name} is off in the detector {}",
+        there(world, &place)
+    ))
+}
+
+fn feature_on(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let (place, id) = administrator(world, given.option(1))?;
+    let name = given.get(0);
+    let input = json!({"DetectorId": id, "Features": [{"Name": name, "Status": "ENABLED"}]});
+    call(world, at(&place), "guardduty", "UpdateDetector", input)?;
+    Ok(format!(
+        "{name} is on in the detector {}",
+        there(world, &place)
+    ))
+}
+
+fn feature_held(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let on = match given.get(1) {
+        "on" => true,
+        "off" => false,
+        word => {
+            return Err(PokeError::new(format!("`{word}` is neither on nor off"))
+                .hint("write `on` or `off`"));
+        }
+    };
+    let (place, _) = administrator(world, given.option(2))?;
+    let name = given.get(0).to_owned();
+    // A policy does this, not a call.
+    let guardduty = &mut world.region_mut(&place.0, &place.1)?.guardduty;
+    let Some(detector) = &mut guardduty.detector else {
+        return Err(PokeError::new("there is no detector there"));
+    };
+    detector.features.insert(name.clone(), on);
+    detector.held.insert(name.clone());
+    Ok(format!(
+        "a policy holds {name} {} in the detector {}",
+        given.get(1),
         there(world, &place)
     ))
 }

@@ -206,6 +206,7 @@ pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
 async fn drifted(
     subject: &Subject,
     fix: bool,
+    deep: bool,
     session: &Session,
     printer: &Printer,
 ) -> Result<Drifted, CommandError> {
@@ -214,7 +215,7 @@ async fn drifted(
         source: "org.toml".to_owned(),
         filter: Filter::default(),
         fail_on: Severity::Low,
-        deep: false,
+        deep,
         role: None,
         max_age: MaxAge::NONE,
         fix,
@@ -232,7 +233,7 @@ async fn drifted(
 /// Everything that `orgstrap drift` asks AWS.
 pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
     let (_, result, text) = inside(subject, world, connection, async |session, printer| {
-        drifted(subject, false, session, printer).await
+        drifted(subject, false, false, session, printer).await
     });
     assert!(matches!(result, InWorld::Ended(Ok(_))), "{text}");
 }
@@ -243,10 +244,18 @@ pub(crate) fn drift(subject: &Subject, world: World) -> (Findings, World) {
     (drifted.findings, world)
 }
 
+/// What `orgstrap drift --deep` finds.
+pub(crate) fn drift_deep(subject: &Subject, world: World) -> (Findings, World) {
+    let (world, drifted, _) = surely(subject, world, async |session, printer| {
+        drifted(subject, false, true, session, printer).await
+    });
+    (drifted.findings, world)
+}
+
 /// `orgstrap drift`, with its exit code.
 pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
-        drifted(subject, false, session, printer).await
+        drifted(subject, false, false, session, printer).await
     });
     (drifted, world)
 }
@@ -254,7 +263,7 @@ pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World
 /// `orgstrap drift --fix --yes`.
 pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
-        drifted(subject, true, session, printer).await
+        drifted(subject, true, false, session, printer).await
     });
     (drifted, world)
 }

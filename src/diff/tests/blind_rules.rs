@@ -1,0 +1,211 @@
+//! What nobody saw: settings that a policy holds, features that no plan names, administrators that only one of two
+//! services knows, tools that are trusted and govern nothing.
+
+use std::collections::BTreeSet;
+
+use super::samples::*;
+use super::simulate::known;
+use crate::change::{Act, Address};
+use crate::diff::{STACK_SETS_ADMINISTRATOR, diff};
+use crate::inventory::*;
+use crate::plan::*;
+
+fn detector_of(inventory: &mut Inventory) -> &mut DetectorFacts {
+    let facts = inventory.guardduty.get_mut(&region("eu-west-1")).unwrap();
+    known(&mut facts.detector).as_mut().unwrap()
+}
+
+fn policy_of_type(kind: PolicyType) -> Policy {
+    Policy { kind, ..scp("{}") }
+}
+
+#[test]
+fn what_a_policy_holds_is_told_and_never_written() {
+    let mut inventory = settled();
+    let held = policy_of_type(PolicyType::GuarddutyPolicy);
+    let facts = PolicyFacts {
+        id: "p-held".to_owned(),
+        arn: String::new(),
+        name: "no-s3-events".to_owned(),
+        kind: held.kind,
+        description: String::new(),
+        content: Seen::Known("{}".to_owned()),
+        targets: Seen::Known(BTreeSet::from(["r-1".to_owned()])),
+        tags: Seen::Known(Tags::new()),
+    };
+    known(&mut inventory.policies).insert(facts.id.clone(), facts);
+    let detector = detector_of(&mut inventory);
+    detector.features.insert("S3_DATA_EVENTS".to_owned(), false);
+    detector.held.insert("S3_DATA_EVENTS".to_owned());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    let text = &found.notices[0].text;
+    assert!(
+        text.contains("S3_DATA_EVENTS is off") && text.contains("\"no-s3-events\""),
+        "{text}"
+    );
+    // Nor does another change write it.
+    detector_of(&mut inventory).enabled = false;
+    let found = compare(&inventory);
+    let Act::ConfigureGuardDuty {
+        features,
+        detector_features,
+        ..
+    } = &change(&found, "guardduty settings in eu-west-1").act
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(features.get("S3_DATA_EVENTS"), None);
+    assert_eq!(detector_features.get("S3_DATA_EVENTS"), None);
+    // What it says as the plan does is nothing to tell.
+    let mut inventory = settled();
+    detector_of(&mut inventory)
+        .held
+        .insert("S3_DATA_EVENTS".to_owned());
+    assert_eq!(compare(&inventory).notices, vec![]);
+}
+
+#[test]
+fn features_that_the_baseline_does_not_know_are_told() {
+    let mut inventory = settled();
+    let detector = detector_of(&mut inventory);
+    for foundational in ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"] {
+        detector.features.insert(foundational.to_owned(), true);
+    }
+    assert_eq!(compare(&inventory).notices, vec![]);
+    let detector = detector_of(&mut inventory);
+    detector
+        .features
+        .insert("EKS_RUNTIME_MONITORING".to_owned(), true);
+    let members = &mut detector.organization_features;
+    members.insert("QUANTUM_MONITORING".to_owned(), "NEW".to_owned());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    for feature in ["EKS_RUNTIME_MONITORING", "QUANTUM_MONITORING"] {
+        assert!(
+            found.notices.iter().any(|n| n.text.contains(feature)),
+            "{:?}",
+            found.notices
+        );
+    }
+    // But for those that the plan leaves alone.
+    let mut wanted = wanted();
+    let guardduty = wanted.guardduty.as_mut().unwrap();
+    guardduty.unmanaged_features = ["EKS_RUNTIME_MONITORING", "QUANTUM_MONITORING"]
+        .map(str::to_owned)
+        .into();
+    assert_eq!(diff(&plan(), &wanted, &inventory, &KEEP).notices, vec![]);
+}
+
+#[test]
+fn an_administrator_that_organizations_does_not_know_is_registered_again() {
+    let mut inventory = settled();
+    let registered = known(&mut inventory.delegated_administrators);
+    for services in registered.values_mut() {
+        services.remove(&principal("guardduty"));
+    }
+    let found = compare(&inventory);
+    let address = Address::DelegatedAdministrator(principal("guardduty"), key("security"));
+    assert_eq!(addresses(&found), [address.to_string()]);
+}
+
+#[test]
+fn a_strange_administrator_of_stack_sets_is_more_than_another_delegation() {
+    for account in ["log-archive", "security"] {
+        let mut inventory = settled();
+        let id = member_of(&mut inventory, account).id.clone();
+        let service = principal("member.org.stacksets.cloudformation");
+        let registered = known(&mut inventory.delegated_administrators);
+        registered.entry(id).or_default().insert(service.clone());
+        let found = compare(&inventory);
+        let name = format!("{account} for {service}");
+        assert!(told(&found, STACK_SETS_ADMINISTRATOR, &name).contains("every account"));
+        // One that the plan names is no stranger.
+        let mut plan = plan();
+        plan.delegated_administrators
+            .insert(service, BTreeSet::from([key(account)]));
+        let found = diff(&plan, &wanted(), &inventory, &KEEP);
+        assert!(
+            found
+                .unmanaged
+                .iter()
+                .all(|one| one.kind != STACK_SETS_ADMINISTRATOR)
+        );
+    }
+}
+
+#[test]
+fn control_tower_that_is_only_trusted_governs_nothing() {
+    let mut inventory = settled();
+    known(&mut inventory.trusted_access).insert(principal("controltower"));
+    let found = compare(&inventory);
+    assert_eq!(found.notices, vec![]);
+    let note = told(&found, "trusted access", "controltower.amazonaws.com");
+    assert!(note.contains("governs no OU"), "{note}");
+    // With its stack sets it is in charge.
+    let sets = &mut inventory.other_stack_sets;
+    sets.insert("AWSControlTowerBP-BASELINE-CLOUDTRAIL".to_owned());
+    let found = compare(&inventory);
+    assert!(
+        found.notices[0].text.contains("AWS Control Tower manages"),
+        "{:?}",
+        found.notices
+    );
+    let note = told(&found, "trusted access", "controltower.amazonaws.com");
+    assert!(!note.contains("governs no OU"), "{note}");
+}
+
+/// Trusted access, administrator and role come before the type, and the type before its policies.
+#[test]
+fn policies_that_hold_a_services_settings_wait_for_it() {
+    let mut plan = plan();
+    let inspector = policy("scan-all");
+    plan.policies.insert(
+        inspector.clone(),
+        policy_of_type(PolicyType::InspectorPolicy),
+    );
+    plan.organization.policies.insert(inspector);
+    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let address = Address::PolicyType(PolicyType::InspectorPolicy);
+    let blocked = found
+        .blocked
+        .iter()
+        .find(|blocked| blocked.address == address);
+    let hint = blocked.unwrap().hint.clone().unwrap();
+    assert!(
+        hint.contains("\"inspector2.amazonaws.com\" = [\"security\"]"),
+        "{hint}"
+    );
+
+    plan.delegated_administrators
+        .insert(principal("inspector2"), BTreeSet::from([key("security")]));
+    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    assert_eq!(found.blocked, vec![]);
+    let needs = &change(&found, &address.to_string()).needs;
+    for need in [
+        Address::TrustedAccess(principal("inspector2")),
+        Address::ServiceLinkedRole(principal("inspector2")),
+        Address::DelegatedAdministrator(principal("inspector2"), key("security")),
+    ] {
+        assert!(needs.contains(&need), "{need} is not in {needs:?}");
+    }
+    assert!(
+        change(&found, "policy scan-all on root")
+            .needs
+            .contains(&address)
+    );
+
+    // GuardDuty's administrator is the baseline's, in every Region.
+    let mut plan = super::samples::plan();
+    let all = policy("watch-all");
+    plan.policies
+        .insert(all.clone(), policy_of_type(PolicyType::GuarddutyPolicy));
+    plan.organization.policies.insert(all);
+    let found = diff(&plan, &wanted(), &super::simulate::empty(), &CREATE);
+    let needs = &change(
+        &found,
+        &Address::PolicyType(PolicyType::GuarddutyPolicy).to_string(),
+    )
+    .needs;
+    assert!(needs.contains(&Address::GuardDutyAdministrator(region("us-east-1"))));
+}

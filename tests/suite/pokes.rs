@@ -1,0 +1,374 @@
+//! Every poke that the sandbox has is found: by a check as it is by default, or with `--deep` by one that says
+//! otherwise that it did not look.
+
+use std::sync::OnceLock;
+
+use orgstrap::drift::Findings;
+use orgstrap::report::drift as report;
+use orgstrap::sandbox::{World, poke};
+
+use crate::support::inside::{self, Subject};
+
+const PLAN: &str = r#"
+[organization]
+management_account = "111111111111"
+home_region = "eu-west-1"
+regions = ["eu-west-1", "us-east-1"]
+logging = "log-archive"
+secops = "security"
+email = "aws+{account}@example.com"
+
+[ou.Security]
+[ou.Workloads]
+policies = ["guard"]
+[ou."Workloads/Prod"]
+
+[account.log-archive]
+ou = "Security"
+[account.security]
+ou = "Security"
+[account.shop]
+ou = "Workloads/Prod"
+tags = { team = "shop" }
+
+[policy.guard]
+type = "service_control_policy"
+content = '''
+{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*"},
+  {"Effect": "Deny", "Action": "account:CloseAccount", "Resource": "*"}]}
+'''
+
+[baseline.cloudtrail]
+[baseline.config]
+[baseline.guardduty]
+features = ["S3_DATA_EVENTS"]
+[baseline.roles]
+[baseline.ec2-defaults]
+"#;
+
+/// What is poked, with its arguments, and the control under which it is told.
+struct Row(&'static str, &'static [&'static str], &'static str);
+
+/// Found by a check as it is by default.
+const FOUND: &[Row] = &[
+    Row(
+        "move-account",
+        &["shop", "Security"],
+        "organization.placement",
+    ),
+    Row(
+        "create-account",
+        &["stray", "stray@example.com"],
+        "organization.unmanaged-account",
+    ),
+    Row("suspend-account", &["shop"], "organization.account-state"),
+    Row("close-account", &["shop"], "organization.account-state"),
+    Row("create-ou", &["Attic"], "organization.unmanaged-ou"),
+    Row("rename-ou", &["Workloads/Prod", "Live"], "organization.ou"),
+    Row("tag", &["shop", "team", "refunds"], "organization.tags"),
+    Row("untag", &["shop", "team"], "organization.tags"),
+    Row(
+        "attach-policy",
+        &["guard", "Security"],
+        "organization.attachment",
+    ),
+    Row(
+        "detach-policy",
+        &["guard", "Workloads"],
+        "organization.attachment",
+    ),
+    Row(
+        "detach-policy",
+        &["FullAWSAccess", "Workloads"],
+        "organization.full-aws-access",
+    ),
+    Row("edit-policy", &["guard"], "organization.policy"),
+    Row(
+        "disable-policy-type",
+        &["SERVICE_CONTROL_POLICY"],
+        "organization.policy-type",
+    ),
+    Row(
+        "disable-trusted-access",
+        &["cloudtrail.amazonaws.com"],
+        "organization.trusted-access",
+    ),
+    Row(
+        "deregister-administrator",
+        &["security", "config.amazonaws.com"],
+        "organization.delegated-administrator",
+    ),
+    Row(
+        "deregister-administrator",
+        &["security", "guardduty.amazonaws.com"],
+        "organization.delegated-administrator",
+    ),
+    Row(
+        "register-administrator",
+        &["shop", "config.amazonaws.com"],
+        "organization.unmanaged-delegated-administrator",
+    ),
+    Row(
+        "register-administrator",
+        &["shop", "member.org.stacksets.cloudformation.amazonaws.com"],
+        "organization.unmanaged-stack-sets-administrator",
+    ),
+    Row(
+        "delete-role",
+        &["shop", "orgstrap-audit"],
+        "roles.audit-role",
+    ),
+    Row(
+        "distrust-role",
+        &["shop", "orgstrap-audit"],
+        "roles.audit-role",
+    ),
+    Row("stop-trail", &[], "cloudtrail.logging"),
+    Row("delete-trail", &[], "cloudtrail.trail"),
+    Row("edit-trail", &["single-region"], "cloudtrail.trail"),
+    Row("edit-trail", &["no-validation"], "cloudtrail.trail"),
+    Row("edit-trail", &["not-organization"], "cloudtrail.trail"),
+    Row(
+        "edit-bucket-policy",
+        &["orgstrap-config"],
+        "config.bucket-policy",
+    ),
+    Row(
+        "bucket-encryption-off",
+        &["orgstrap-guardduty"],
+        "guardduty.bucket",
+    ),
+    Row(
+        "bucket-versioning-off",
+        &["orgstrap-config"],
+        "config.bucket",
+    ),
+    Row(
+        "bucket-public-access-block-off",
+        &["orgstrap-config"],
+        "config.bucket",
+    ),
+    Row("stop-recorder", &["shop", "eu-west-1"], "config.recording"),
+    Row("edit-recorder", &["shop", "eu-west-1"], "config.recorder"),
+    Row(
+        "override-recorder",
+        &["shop", "us-east-1"],
+        "config.recorder",
+    ),
+    Row("delete-recorder", &["shop", "eu-west-1"], "config.recorder"),
+    Row("delete-channel", &["shop", "eu-west-1"], "config.channel"),
+    Row("delete-aggregator", &["security"], "config.aggregator"),
+    Row(
+        "disable-guardduty",
+        &["shop", "eu-west-1"],
+        "guardduty.members",
+    ),
+    Row(
+        "disable-guardduty",
+        &["security", "eu-west-1"],
+        "guardduty.settings",
+    ),
+    Row(
+        "guardduty-auto-enable-none",
+        &["eu-west-1"],
+        "guardduty.settings",
+    ),
+    Row(
+        "guardduty-feature-off",
+        &["S3_DATA_EVENTS", "eu-west-1"],
+        "guardduty.settings",
+    ),
+    Row(
+        "guardduty-feature-on",
+        &["RUNTIME_MONITORING", "eu-west-1"],
+        "organization.by-hand",
+    ),
+    Row(
+        "guardduty-feature-on",
+        &["EKS_RUNTIME_MONITORING", "eu-west-1"],
+        "organization.by-hand",
+    ),
+    Row(
+        "guardduty-held",
+        &["S3_DATA_EVENTS", "off", "eu-west-1"],
+        "organization.by-hand",
+    ),
+    Row("remove-member", &["shop", "eu-west-1"], "guardduty.members"),
+    Row("delete-destination", &["eu-west-1"], "guardduty.export"),
+    Row(
+        "delete-stack",
+        &["orgstrap-config-aggregator"],
+        "stacks.missing",
+    ),
+    Row(
+        "delete-stack",
+        &["orgstrap-roles", "shop", "eu-west-1"],
+        "roles.audit-role",
+    ),
+    Row(
+        "edit-stack",
+        &["orgstrap-config-aggregator", "AggregatorName", "other"],
+        "stacks.stack",
+    ),
+    Row(
+        "delete-stack-instance",
+        &["orgstrap-config-recorder", "shop", "us-east-1"],
+        "stacks.instances-missing",
+    ),
+    Row(
+        "edit-stack-set",
+        &["orgstrap-config-recorder", "SnapshotFrequency", "One_Hour"],
+        "stacks.instances-outdated",
+    ),
+    Row(
+        "edit-template",
+        &["orgstrap-config-recorder", "shop", "us-east-1"],
+        "stacks.instances-outdated",
+    ),
+];
+
+/// Found with `--deep` only: no answer for the whole organization tells it.
+const DEEP: &[Row] = &[
+    Row("delete-role", &["shop"], "organization.access-role"),
+    Row("distrust-role", &["shop"], "organization.access-role"),
+    Row("delete-role", &["shop", "orgstrap-exec"], "stacks.drift"),
+    Row(
+        "delete-role",
+        &["security", "orgstrap-config-aggregator"],
+        "stacks.drift",
+    ),
+    Row(
+        "delete-role",
+        &["log-archive", "orgstrap-cloudtrail-reader"],
+        "stacks.drift",
+    ),
+    Row(
+        "delete-stack",
+        &["orgstrap-ec2-defaults", "shop", "us-east-1"],
+        "stacks.drift",
+    ),
+];
+
+/// Nothing that a plan or a baseline says is broken by these.
+const HARMLESS: &[Row] = &[
+    // A rule on security groups is a baseline of one's own; the built-in ones have none.
+    Row("open-ssh", &["shop", "eu-west-1"], ""),
+    Row("finalize-organization", &["5"], ""),
+    Row("empty-pages", &["on"], ""),
+    Row("wait", &["5"], ""),
+];
+
+fn subject() -> &'static Subject {
+    static SUBJECT: OnceLock<Subject> = OnceLock::new();
+    SUBJECT.get_or_init(|| Subject::of_text(PLAN.to_owned()))
+}
+
+/// The organization as the plan says, with nothing still to come.
+fn world() -> World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    let made = WORLD.get_or_init(|| {
+        let world = inside::empty_world(subject());
+        let run = inside::apply(subject(), world, Default::default());
+        assert!(run.ended.is_ok(), "{:?}\n{}", run.ended, run.text);
+        let mut world = run.world;
+        let later = world.now.plus_secs(3600);
+        world.advance(later);
+        world
+    });
+    made.clone()
+}
+
+fn poked(Row(name, arguments, _): &Row) -> Result<World, String> {
+    let mut world = world();
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    let poke = poke::Poke::named(name).expect("the poke is there");
+    poke.run(&mut world, &arguments)
+        .map_err(|error| format!("{name} {arguments:?}: {error}"))?;
+    Ok(world)
+}
+
+fn controls(found: &Findings) -> Vec<&str> {
+    found
+        .findings
+        .iter()
+        .map(|finding| finding.control.as_str())
+        .collect()
+}
+
+#[test]
+fn what_is_poked_is_found() {
+    let mut missed = Vec::new();
+    for row in FOUND {
+        let world = match poked(row) {
+            Ok(world) => world,
+            Err(error) => {
+                missed.push(error);
+                continue;
+            }
+        };
+        let (found, _) = inside::drift(subject(), world);
+        if !controls(&found).contains(&row.2) {
+            missed.push(format!(
+                "{} {:?}: {:?}, not {}",
+                row.0,
+                row.1,
+                controls(&found),
+                row.2
+            ));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn what_only_every_account_tells_is_found_by_looking_deep_and_else_said_not_to_be_looked_at() {
+    let mut missed = Vec::new();
+    for row in DEEP {
+        let (found, world) = inside::drift(subject(), poked(row).expect("poked"));
+        let text = report::text(&found, "org.toml");
+        let last = text.trim_end().lines().last().unwrap_or_default();
+        assert!(
+            last.contains("`--deep` does"),
+            "{} {:?}: {last}",
+            row.0,
+            row.1
+        );
+        let (found, _) = inside::drift_deep(subject(), world);
+        let told = report::text(&found, "org.toml");
+        assert!(!told.contains("Not looked at"), "{told}");
+        if !controls(&found).contains(&row.2) {
+            missed.push(format!(
+                "{} {:?}: {:?}, not {}",
+                row.0,
+                row.1,
+                controls(&found),
+                row.2
+            ));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn what_breaks_nothing_is_no_finding() {
+    let (found, _) = inside::drift_deep(subject(), world());
+    assert_eq!(controls(&found), Vec::<&str>::new());
+    for row in HARMLESS {
+        let (found, _) = inside::drift(subject(), poked(row).expect("poked"));
+        assert_eq!(controls(&found), Vec::<&str>::new(), "{}", row.0);
+    }
+}
+
+#[test]
+fn every_poke_has_a_row() {
+    let rows = FOUND.iter().chain(DEEP).chain(HARMLESS);
+    let rows: Vec<&str> = rows.map(|row| row.0).collect();
+    for poke in poke::all() {
+        assert!(
+            rows.contains(&poke.name),
+            "{} is tried by no test",
+            poke.name
+        );
+    }
+}
