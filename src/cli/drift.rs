@@ -8,7 +8,7 @@ use super::{Form, Global, files, inventory, prompt, session, stop, subject};
 use crate::drift::{self, Controls, Findings, Severity};
 use crate::execute::Stop;
 use crate::ops::Subject;
-use crate::ops::drift::{self as ops, Check, Filter, asked_for, judge};
+use crate::ops::drift::{self as ops, Check, Filter, asked_for, check_controls, judge};
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
 use crate::report::{
@@ -31,7 +31,7 @@ pub(super) struct Drift {
     /// Only these accounts, by name or id.
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
-    /// Only accounts in this OU or below, and the OU itself.
+    /// Only accounts in this OU or below, and the OU itself; `/` is the root, and so everything.
     #[arg(long, value_name = "OU")]
     ou: Vec<OuPath>,
     /// Only findings of this severity or above.
@@ -40,6 +40,10 @@ pub(super) struct Drift {
     /// The severity from which a finding makes the exit code 2.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Level::Low)]
     fail_on: Level,
+    /// List also the findings that another one explains; they count, in the numbers and for the exit code, in any
+    /// case. Reports other than text have them always.
+    #[arg(long)]
+    all: bool,
     /// Have CloudFormation look too, for drift of every resource that the baselines' stacks made. It takes
     /// minutes, and more with the number of accounts.
     #[arg(long)]
@@ -126,6 +130,7 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
         ous: verb.ou.clone(),
         severity: verb.severity.map(Level::severity),
     };
+    check_controls(&filter, &subject)?;
     // Read before anything else: a wrong file should not cost a check.
     let earlier = verb.since.as_deref();
     let earlier = earlier
@@ -173,7 +178,7 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
 
 /// What was asked about and was wrong when an inventory was saved.
 fn judged(file: &Path, filter: &Filter, subject: &Subject) -> Result<Findings, CommandError> {
-    Ok(saved_findings(file, subject)?.only(|finding| asked_for(filter, finding)))
+    asked_for(filter, &saved_findings(file, subject)?)
 }
 
 /// What was wrong when an inventory was saved.
@@ -219,7 +224,7 @@ fn rendered(findings: &Findings, verb: &Drift, subject: &Subject, form: Form) ->
     };
     let mut text = match form {
         // Nobody comes here with `csv`, which is for lists.
-        Form::Text | Form::Csv => report::text(findings, &source),
+        Form::Text | Form::Csv => report::text(findings, &source, verb.all),
         Form::Json => report::json(findings, &source).to_string(),
         Form::Sarif => drift_sarif::render(&view),
         Form::Junit => drift_junit::render(&view),

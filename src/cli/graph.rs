@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -5,7 +6,11 @@ use clap::{Args, ValueEnum};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, drift, inventory, subject};
+use crate::drift::NoSuch;
+use crate::inventory::Inventory;
+use crate::ops::drift::no_such;
 use crate::picture::{self, By};
+use crate::plan::OrgPlan;
 use crate::report::{Printer, graph as report};
 
 /// Draw the organization: OUs, accounts, duties, policies, findings.
@@ -66,6 +71,9 @@ pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandRe
         None if verb.live => Some(inventory::read(&subject, global, printer)?),
         None => None,
     };
+    if let By::Tag(key) = &by {
+        check_tag(key, &subject.plan, found.as_ref())?;
+    }
     let picture = match &found {
         None => picture::of_plan(&subject.plan, &by, findings.as_ref()),
         Some(found) => {
@@ -87,4 +95,25 @@ pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandRe
         (_, Some(Format::Svg)) => printer.data(&report::svg(&picture)),
     }
     Ok(Exit::Done)
+}
+
+/// Whether any account has a tag, or may have: by another all accounts are in one group.
+fn check_tag(key: &str, plan: &OrgPlan, found: Option<&Inventory>) -> Result<(), CommandError> {
+    let planned = plan
+        .accounts
+        .values()
+        .flat_map(|account| account.tags.keys());
+    let there = found.into_iter().flat_map(|found| {
+        let accounts = found.accounts.known().into_iter().flatten();
+        accounts.filter_map(|(_, facts)| facts.tags.known())
+    });
+    let keys: BTreeSet<&str> = planned
+        .chain(plan.segregation.keys())
+        .chain(there.flat_map(|tags| tags.keys()))
+        .map(String::as_str)
+        .collect();
+    match keys.contains(key) {
+        true => Ok(()),
+        false => Err(no_such(NoSuch::among("tag", key, keys))),
+    }
 }

@@ -155,6 +155,9 @@ fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Acco
     found.change(address, Verb::Create, reason, fields, act);
     prepare(ctx, found, key, "the account is new");
     if !planned.ou.is_root() {
+        // In the root it would be out of reach of every policy and stack set that the plan has for it.
+        let created = Address::Account(key.clone());
+        found.begins(&created, [Address::Placement(key.clone())]);
         place(
             found,
             key,

@@ -12,6 +12,8 @@ use crate::plan::Tags;
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) changes: BTreeMap<Address, Change>,
+    /// Changes that something blocked keeps from being made.
+    withheld: BTreeMap<Address, Change>,
     pub(super) blocked: BTreeMap<Address, Blocked>,
     pub(super) unmanaged: BTreeSet<Unmanaged>,
     pub(super) notices: BTreeSet<Notice>,
@@ -22,6 +24,10 @@ pub(super) struct Findings {
     pub(super) changing: BTreeSet<(Address, Attribute)>,
     /// Rollouts that bring a baseline to where it never was: new attachments wait for them.
     pub(super) bring_up: BTreeSet<Address>,
+    /// First steps, and what has to come after them: see [`Findings::begins`].
+    first_steps: BTreeMap<Address, BTreeSet<Address>>,
+    /// What comes after others in a run, and does not depend on them: see [`Findings::comes_after`].
+    order: BTreeMap<Address, BTreeSet<Address>>,
 }
 
 /// A field that a creation sets.
@@ -146,6 +152,23 @@ impl Findings {
         });
     }
 
+    /// Notes that a change is only the first step to another: where that one cannot be made, the first is not
+    /// begun either, because what it leaves behind is worse than what was there before it.
+    pub(super) fn begins(&mut self, first: &Address, then: impl IntoIterator<Item = Address>) {
+        let steps = self.first_steps.entry(first.clone()).or_default();
+        steps.extend(then);
+        steps.remove(first);
+    }
+
+    /// Notes that a change comes after others where these are made, and is made as well where they cannot be.
+    pub(super) fn comes_after(
+        &mut self,
+        change: &Address,
+        others: impl IntoIterator<Item = Address>,
+    ) {
+        self.order.entry(change.clone()).or_default().extend(others);
+    }
+
     /// Whether `[organization]` says otherwise than when what is there was made.
     pub(super) fn is_edited(&self) -> bool {
         self.problems
@@ -157,14 +180,32 @@ impl Findings {
     pub(super) fn settle(mut self, ctx: &Context<'_>) -> Diff {
         self.wait_for_the_organization(ctx);
         self.withhold_what_is_blocked();
+        loop {
+            let vain = self.vain_steps();
+            if vain.is_empty() {
+                break;
+            }
+            for (first, then) in vain {
+                self.withhold(&first);
+                self.block(first, Because::Needs { address: then }, None);
+            }
+            self.withhold_what_is_blocked();
+        }
+        self.begin_late();
+        self.keep_order();
         self.drop_idle_accounts(ctx);
         self.drop_satisfied_needs();
-        if !self.problems.is_empty() {
+        if self.is_edited() {
+            // What differs differs from where the edited plan points, and nothing is there.
             self.changes.clear();
+            self.withheld.clear();
+        } else if !self.problems.is_empty() {
+            self.withheld.append(&mut self.changes);
         }
         let known = self.lasting();
         let changes: Vec<Change> = self.changes.into_values().collect();
         Diff {
+            withheld: self.withheld.into_values().collect(),
             losses: super::loss::losses(ctx, &changes, &known),
             changes,
             blocked: self.blocked.into_values().collect(),
@@ -187,13 +228,22 @@ impl Findings {
         }
     }
 
+    /// Takes a change back; whether there was one.
+    fn withhold(&mut self, address: &Address) -> bool {
+        let change = self.changes.remove(address);
+        change.is_some_and(|change| {
+            self.withheld.insert(address.clone(), change);
+            true
+        })
+    }
+
     /// A change that needs what is blocked, or refers to what nobody knows, is blocked itself.
     fn withhold_what_is_blocked(&mut self) {
         let mut waiting: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         let mut queue: VecDeque<Address> = self.blocked.keys().cloned().collect();
         // A thing that is blocked is not changed, whoever found a difference in it.
         for address in &queue {
-            self.changes.remove(address);
+            self.withhold(address);
         }
         let mut dangling: Vec<(Address, Address, String)> = Vec::new();
         let known = self.lasting();
@@ -219,7 +269,7 @@ impl Findings {
             }
         }
         for (address, need, said) in dangling {
-            if self.changes.remove(&address).is_some() {
+            if self.withhold(&address) {
                 let hint = format!("{need} is there, or is not in the plan, but does not have it");
                 self.state(address.clone(), said, Some(hint));
                 queue.push_back(address);
@@ -227,13 +277,79 @@ impl Findings {
         }
         while let Some(blocked) = queue.pop_front() {
             for address in waiting.remove(&blocked).unwrap_or_default() {
-                if self.changes.remove(&address).is_some() {
+                if self.withhold(&address) {
                     let because = Because::Needs {
                         address: blocked.clone(),
                     };
                     self.block(address.clone(), because, None);
                     queue.push_back(address);
                 }
+            }
+        }
+    }
+
+    /// The first steps whose continuation is blocked, and that continuation.
+    fn vain_steps(&self) -> Vec<(Address, Address)> {
+        let first_steps = self.first_steps.iter();
+        first_steps
+            .filter(|(first, _)| self.changes.contains_key(first))
+            .filter_map(|(first, then)| {
+                let blocked = then.iter().find(|step| self.blocked.contains_key(step))?;
+                Some((first.clone(), blocked.clone()))
+            })
+            .collect()
+    }
+
+    /// A first step waits for all that its continuation waits for besides it: what fails during a run then fails
+    /// before the step is made. Creations of accounts do not wait: they take longest, and an account without its
+    /// place is found and placed by the next run. Removals of recorders wait for it already.
+    fn begin_late(&mut self) {
+        for (first, then) in &self.first_steps {
+            let waits = matches!(first, Address::Account(_) | Address::ExistingRecorder(_));
+            if waits || !self.changes.contains_key(first) {
+                continue;
+            }
+            let after = self.resting_on(first);
+            let mut needs = BTreeSet::new();
+            for change in then.iter().filter_map(|step| self.changes.get(step)) {
+                needs.extend(change.all_needs());
+            }
+            needs.retain(|need| !after.contains(need) && need != first);
+            if let Some(change) = self.changes.get_mut(first) {
+                change.needs.extend(needs);
+            }
+        }
+    }
+
+    /// Everything that waits for a change, at once or by way of others.
+    fn resting_on(&self, first: &Address) -> BTreeSet<Address> {
+        let mut waiting: BTreeMap<Address, Vec<&Address>> = BTreeMap::new();
+        for change in self.changes.values() {
+            for need in change.all_needs() {
+                waiting.entry(need).or_default().push(&change.address);
+            }
+        }
+        let mut resting = BTreeSet::new();
+        let mut queue = vec![first.clone()];
+        while let Some(address) = queue.pop() {
+            for next in waiting.get(&address).into_iter().flatten() {
+                if resting.insert((*next).clone()) {
+                    queue.push((*next).clone());
+                }
+            }
+        }
+        resting
+    }
+
+    /// What comes after others needs those that are made.
+    fn keep_order(&mut self) {
+        for (address, others) in std::mem::take(&mut self.order) {
+            let made: Vec<Address> = others
+                .into_iter()
+                .filter(|other| self.changes.contains_key(other))
+                .collect();
+            if let Some(change) = self.changes.get_mut(&address) {
+                change.needs.extend(made);
             }
         }
     }

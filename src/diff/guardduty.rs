@@ -94,6 +94,9 @@ fn registration(
     let address = Address::GuardDutyRegistration;
     let reason = "AWS names no other administrator before";
     found.change(address.clone(), Verb::Delete, reason, fields, act);
+    // A Region whose administrator cannot be named would be left with none.
+    let next = wanted.regions.iter().cloned();
+    found.begins(&address, next.map(Address::GuardDutyAdministrator));
     Some(address)
 }
 
@@ -127,6 +130,8 @@ fn former(
     if let Some(registration) = after {
         registration.needs.insert(address.clone());
     }
+    let next = Address::GuardDutyAdministrator(region.clone());
+    found.begins(&address, registration.cloned().into_iter().chain([next]));
     address
 }
 

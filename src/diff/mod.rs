@@ -67,6 +67,9 @@ pub struct DiffOptions {
 pub struct Diff {
     /// What to change, by address. Empty where there are `problems`.
     pub changes: Vec<Change>,
+    /// What would be changed if nothing were in its way: what is among the `blocked` too, and where there are
+    /// `problems` all the rest.
+    pub withheld: Vec<Change>,
     /// What is not changed now although it may differ, and why not.
     pub blocked: Vec<Blocked>,
     /// What is in AWS and not in the plan, and is left alone.

@@ -437,6 +437,7 @@ fn detach(
                     if fits {
                         own.extend(coming);
                     } else {
+                        found.begins(&address, coming.iter().cloned());
                         for attachment in coming {
                             if let Some(change) = found.changes.get_mut(&attachment) {
                                 change.needs.insert(address.clone());

@@ -87,6 +87,11 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
         others: all.saturating_sub(changes.len()),
         diff: Diff {
             changes,
+            withheld: found
+                .withheld
+                .into_iter()
+                .filter(|change| scope.is_own(&change.address))
+                .collect(),
             blocked: found
                 .blocked
                 .into_iter()

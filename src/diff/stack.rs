@@ -87,7 +87,8 @@ fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
     match place {
         Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
         Place::Member(key, _) => match ctx.standing(key) {
-            Standing::Present(facts) => Some(facts.id.clone()),
+            // What lies in an account that is out of use is no one else's, and what it said of itself holds.
+            Standing::Present(facts) | Standing::Unusable(facts) => Some(facts.id.clone()),
             Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
             _ => None,
         },
@@ -313,9 +314,9 @@ fn create(
             let mut before: BTreeSet<Address> = references.map(|(at, _)| at.clone()).collect();
             before.extend(needs.iter().cloned());
             let successor = Successor::Stack(wanted.full_name.clone());
-            needs.insert(recorder::remove(
-                ctx, found, place, facts, &successor, &before,
-            ));
+            let removal = recorder::remove(ctx, found, place, facts, &successor, &before);
+            found.begins(&removal, [address.clone()]);
+            needs.insert(removal);
         }
     }
     let tags = marked(&wanted.tags);

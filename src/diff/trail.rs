@@ -255,6 +255,7 @@ fn replace(
             Some(change) => {
                 needs = change.all_needs();
                 change.needs.insert(address.clone());
+                found.begins(&address, [stack.clone()]);
             }
             // Nothing would come in its place.
             None => {

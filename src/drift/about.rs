@@ -34,6 +34,11 @@ impl Controls {
         self.0.insert(name.to_owned(), about);
     }
 
+    /// The names of all.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The words for a control; where nobody wrote any, its name must do.
     pub fn about(&self, name: &str) -> About {
         self.0.get(name).cloned().unwrap_or_else(|| About {
@@ -89,6 +94,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "organization.account",
         "The plan's accounts exist",
         "`--fix` creates a missing account, once: emails are looked up first.",
+    ),
+    (
+        "organization.duty",
+        "The accounts that the organization rests on are in use",
+        "The logging account keeps the organization's logs and the SecOps account watches it; a delegated administrator runs a service for all. An account that is closed or suspended does neither. Have it reopened by AWS's support, or name another account in the plan.",
     ),
     (
         "organization.account-name",

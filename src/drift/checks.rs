@@ -27,6 +27,29 @@ pub struct Check<'a> {
     pub(super) stack: Option<String>,
     /// Why the expected values could not be told.
     pub(super) unclear: Option<String>,
+    /// That the stack which makes the thing is to be made or changed, where it is.
+    pub(super) pending: Option<Pending>,
+}
+
+/// A stack that is to be made or changed.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    /// What is to become of it, or keeps it from that.
+    pub(super) addresses: BTreeSet<Address>,
+    pub(super) applied: Applied,
+}
+
+/// What a stack that is to be made or changed says now of a thing.
+#[derive(Debug, Clone)]
+pub(super) enum Applied {
+    /// There is no stack.
+    Nothing,
+    /// The thing's properties.
+    As(Map<String, Value>),
+    /// It is behind, or could not be read, so what it says is not known.
+    Unknown,
+    /// There is none, because something that is not the baseline's stays in its place.
+    LeftOut,
 }
 
 impl Check<'_> {
@@ -40,8 +63,8 @@ impl Check<'_> {
 }
 
 /// Every control in every place where it can be looked at. Where the stack that makes a thing is to be
-/// made or changed, that is a finding of its own, and the thing is not looked at; nor is anything in an
-/// account that is not in use.
+/// made or changed, that is a finding of its own; the thing is looked at all the same, and what the stack explains of
+/// it is told as explained. Nothing is looked at in an account that is not in use.
 pub fn checks<'a>(
     plan: &OrgPlan,
     wanted: &'a Wanted,
@@ -70,7 +93,15 @@ pub fn checks<'a>(
         .chain(sets)
         .filter(|(name, _)| used.contains(name))
         .collect();
+    let addresses = diff.changes.iter().map(|change| &change.address);
+    let mut touched: BTreeMap<Touched, BTreeSet<Address>> = BTreeMap::new();
+    for address in addresses.chain(diff.blocked.iter().map(|blocked| &blocked.address)) {
+        if let Some(what) = Touched::by(address) {
+            touched.entry(what).or_default().insert(address.clone());
+        }
+    }
     let view = View {
+        touched,
         plan,
         wanted,
         inventory,
@@ -99,7 +130,38 @@ pub fn questions(checks: &[Check<'_>]) -> BTreeSet<Question> {
     checks.iter().map(|check| check.question.clone()).collect()
 }
 
+/// A stack, or a stack set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Touched {
+    Stack(Place, StackName),
+    Set(StackName),
+    /// Both, where somebody else's recorder is in the way.
+    Recorder(Place),
+}
+
+impl Touched {
+    /// What an address makes or changes, in whole or in part.
+    fn by(address: &Address) -> Option<Self> {
+        match address {
+            Address::Stack(place, name) => Some(Touched::Stack(place.clone(), name.clone())),
+            Address::StackSet(name)
+            | Address::RolloutHold(name)
+            | Address::Rollout(name, _)
+            | Address::RolloutUpdate(name, _)
+            | Address::RolloutRepair(name, _)
+            | Address::RolloutTo(name, _)
+            | Address::RolloutFrom(name, _)
+            | Address::StackImport(name, _)
+            | Address::Forget(name) => Some(Touched::Set(name.clone())),
+            Address::ExistingRecorder(place) => Some(Touched::Recorder(place.clone())),
+            _ => None,
+        }
+    }
+}
+
 struct View<'a, 'w> {
+    /// The stacks and stack sets that are to be made or changed, with what is to become of them.
+    touched: BTreeMap<Touched, BTreeSet<Address>>,
     plan: &'a OrgPlan,
     wanted: &'w Wanted,
     inventory: &'a Inventory,
@@ -148,11 +210,11 @@ impl<'w> View<'_, 'w> {
             account: account.clone(),
             region: place.region().clone(),
         };
-        if let Some(resource) = &control.resource
-            && !self.settled(resource, &place, &at)
-        {
-            return None;
-        }
+        let pending = match &control.resource {
+            Some(resource) => self.pending(resource, &place, &at),
+            None => None,
+        };
+        let pending = pending.map(|pending| self.left_out(pending, &place));
         let bindings = &self.diff.bindings;
         let arguments = control
             .arguments
@@ -181,12 +243,21 @@ impl<'w> View<'_, 'w> {
                 }
                 // The template's own condition leaves it out.
                 Ok(None) => return None,
-                Err(why) => {
-                    unclear = Some(format!(
-                        "what the template of {} says: {why}",
-                        resource.stack
-                    ));
-                }
+                Err(why) => match &pending {
+                    // What the plan asks for rests on what is not there; what the stack says now is known.
+                    Some(Pending {
+                        applied: Applied::As(properties),
+                        ..
+                    }) => rendered = Some(properties.clone()),
+                    // Told by the stack's own finding: there is none, or it could not be read.
+                    Some(_) => {}
+                    None => {
+                        unclear = Some(format!(
+                            "what the template of {} says: {why}",
+                            resource.stack
+                        ));
+                    }
+                },
             }
         }
         Some(Check {
@@ -208,6 +279,7 @@ impl<'w> View<'_, 'w> {
                 .and_then(|resource| self.wanted.stacks.get(&(place, resource.stack.clone())))
                 .map(|stack| stack.full_name.clone()),
             unclear,
+            pending,
         })
     }
 
@@ -244,46 +316,85 @@ impl<'w> View<'_, 'w> {
         Some((&set.full_name, &set.parameters))
     }
 
-    /// Whether the stack that makes a resource is there and as it should be.
-    fn settled(&self, resource: &ResourceRef, place: &Place, at: &AccountRegion) -> bool {
+    /// What is to become of the stack that makes a resource, where it is not as it should be.
+    fn pending(
+        &self,
+        resource: &ResourceRef,
+        place: &Place,
+        at: &AccountRegion,
+    ) -> Option<Pending> {
         let name = &resource.stack;
-        let plain = self
-            .wanted
-            .stacks
-            .contains_key(&(place.clone(), name.clone()));
-        let touched = |address: &Address| match address {
-            Address::Stack(there, stack) => there == place && stack == name,
-            Address::StackSet(set) | Address::RolloutHold(set) | Address::RolloutUpdate(set, _) => {
-                !plain && set == name
+        if let Some(stack) = self.wanted.stacks.get(&(place.clone(), name.clone())) {
+            let what = Touched::Stack(place.clone(), name.clone());
+            let addresses = self.touched.get(&what)?.clone();
+            let stacks = self.inventory.stacks.get(at);
+            let applied = match stacks.map(Seen::known) {
+                Some(Some(stacks)) => match stacks.get(&stack.full_name) {
+                    Some(facts) => match facts.template.known() {
+                        Some(template) => {
+                            applied(template, &facts.parameters, &facts.outputs, resource, at)
+                        }
+                        None => Applied::Unknown,
+                    },
+                    None => Applied::Nothing,
+                },
+                Some(None) => Applied::Unknown,
+                None => Applied::Nothing,
+            };
+            return Some(Pending { addresses, applied });
+        }
+        let addresses = || {
+            let what = Touched::Set(name.clone());
+            self.touched.get(&what).cloned().unwrap_or_default()
+        };
+        let set = self.wanted.stack_sets.get(name);
+        let sets = self.inventory.stack_sets.known();
+        let facts = set.and_then(|set| sets?.get(&set.full_name));
+        let Some(facts) = facts else {
+            return Some(Pending {
+                addresses: addresses(),
+                applied: match self.inventory.stack_sets.known() {
+                    Some(_) => Applied::Nothing,
+                    None => Applied::Unknown,
+                },
+            });
+        };
+        let instance = facts.instances.known().map(|instances| instances.get(at));
+        let current = matches!(instance, Some(Some(instance)) if instance.status == "CURRENT");
+        let addresses = addresses();
+        // What is to become of other accounts' instances leaves this one as it is.
+        let of_all = addresses.iter().any(|address| {
+            matches!(
+                address,
+                Address::StackSet(_) | Address::RolloutHold(_) | Address::RolloutUpdate(..)
+            )
+        });
+        if current && !of_all {
+            return None;
+        }
+        let nothing = BTreeMap::new();
+        let applied = match instance {
+            Some(Some(_)) if current => {
+                applied(&facts.template, &facts.parameters, &nothing, resource, at)
             }
-            _ => false,
+            Some(None) => Applied::Nothing,
+            // AWS is at it, as after a move: there is no stack at times.
+            Some(Some(instance)) if instance.is_at_work() => Applied::Nothing,
+            _ => Applied::Unknown,
         };
-        if self
-            .diff
-            .changes
-            .iter()
-            .any(|change| touched(&change.address))
-            || self
-                .diff
-                .blocked
-                .iter()
-                .any(|blocked| touched(&blocked.address))
-        {
-            return false;
+        Some(Pending { addresses, applied })
+    }
+
+    /// The same, where the stack is left out for what stays in its place.
+    fn left_out(&self, pending: Pending, place: &Place) -> Pending {
+        let stays = self.touched.get(&Touched::Recorder(place.clone()));
+        match (stays, &pending.applied) {
+            (Some(addresses), Applied::Nothing) => Pending {
+                addresses: &pending.addresses | addresses,
+                applied: Applied::LeftOut,
+            },
+            _ => pending,
         }
-        if plain {
-            return true;
-        }
-        let Some(set) = self.wanted.stack_sets.get(name) else {
-            return false;
-        };
-        self.inventory
-            .stack_sets
-            .known()
-            .and_then(|sets| sets.get(&set.full_name))
-            .and_then(|facts| facts.instances.known())
-            .and_then(|instances| instances.get(at))
-            .is_some_and(|instance| instance.status == "CURRENT")
     }
 
     fn rendered(
@@ -319,4 +430,28 @@ impl<'w> View<'_, 'w> {
 /// The stack or stack set that makes what a control looks at.
 pub(super) fn stack(control: &WantedControl) -> Option<&StackName> {
     control.resource.as_ref().map(|resource| &resource.stack)
+}
+
+/// What a stack says of a resource as it is.
+fn applied(
+    template: &str,
+    parameters: &BTreeMap<String, String>,
+    outputs: &BTreeMap<String, String>,
+    resource: &ResourceRef,
+    at: &AccountRegion,
+) -> Applied {
+    let known = Known {
+        account: at.account.to_string(),
+        region: at.region.to_string(),
+        parameters: parameters.clone(),
+        outputs: outputs.clone(),
+    };
+    let properties = Rendering::parse(template)
+        .and_then(|template| template.properties(&resource.logical_id, &known));
+    match properties {
+        Ok(Some(properties)) => Applied::As(properties),
+        // The stack has no such resource yet.
+        Ok(None) => Applied::Nothing,
+        Err(_) => Applied::Unknown,
+    }
 }

@@ -89,3 +89,18 @@ pub fn of_unmanaged(unmanaged: &Unmanaged) -> (String, Severity) {
     let kind = unmanaged.kind.replace(' ', "-");
     (format!("organization.unmanaged-{kind}"), severity)
 }
+
+/// The kinds of what the plan does not name, as controls are called by them: `organization.unmanaged-policy`.
+pub const UNMANAGED: [&str; 11] = [
+    "account",
+    "attachment",
+    "config-recorder",
+    "delegated-administrator",
+    "ou",
+    "policy",
+    "stack",
+    "stack-instances",
+    "stack-set",
+    "stack-set-target",
+    "trusted-access",
+];

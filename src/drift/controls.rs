@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::checks::{Check, stack};
+use super::checks::{Applied, Check, Pending, stack};
 use super::expected::{find, holds, shown};
-use super::{Finding, Findings, Fix, Kind, Severity};
+use super::{Cause, Finding, Findings, Fix, Kind, Severity};
 use crate::baseline::control::{ControlFix, Places};
 use crate::baseline::{Wanted, WantedControl};
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
@@ -31,6 +31,11 @@ pub fn judge_controls(
         .iter()
         .map(|check| (check, check.outcome(answers.get(&check.question))))
         .collect();
+    let differ: BTreeMap<(&str, &Place), &Check<'_>> = results
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Differs(..)))
+        .map(|(check, _)| ((check.id, &check.place), *check))
+        .collect();
     let bad: BTreeSet<(&str, &Place)> = results
         .iter()
         .filter(|(_, outcome)| !matches!(outcome, Outcome::Holds))
@@ -38,36 +43,55 @@ pub fn judge_controls(
         .collect();
     // That a thing is not there is told by the control that expects it to be.
     let expects_it = |check: &&Check<'_>| check.expected.contains_key("exists");
-    let told: BTreeSet<&Question> = checks
+    let existence: BTreeMap<&Question, &Check<'_>> = checks
         .iter()
         .filter(expects_it)
-        .map(|check| &check.question)
+        .map(|check| (&check.question, check))
         .collect();
     let mut changes: BTreeMap<Address, Change> = BTreeMap::new();
-    let mut unanswered: BTreeSet<&Question> = BTreeSet::new();
+    let mut unanswered: BTreeMap<&Question, Cause> = BTreeMap::new();
     for (check, outcome) in &results {
         *found.checked.entry(check.id.to_owned()).or_default() += 1;
-        let gone = match outcome {
-            Outcome::Differs(_, facts) => facts.get("exists") == Some(&json!(false)),
-            _ => false,
-        };
-        let elsewhere = gone && !expects_it(check) && told.contains(&check.question);
-        if elsewhere || check.explained(wanted, &bad) {
-            continue;
-        }
         match outcome {
             Outcome::Holds => {}
             // One answer that could not be had is one thing to say, however many rest on it.
             Outcome::Unread(why) => {
-                if unanswered.insert(&check.question) {
-                    found.findings.push(check.unread(why));
-                }
+                let mut finding = check.unread(why);
+                let own = finding.as_cause();
+                finding.cause = match unanswered.get(&check.question) {
+                    Some(first) => Some(first.clone()),
+                    None => check
+                        .stack_cause(found, Kind::Unread)
+                        .map(|(cause, _)| cause),
+                };
+                unanswered.entry(&check.question).or_insert(own);
+                found.findings.push(finding);
             }
             Outcome::Differs(fields, facts) => {
-                let change = check.change(fields, facts, wanted, &bad);
-                found
-                    .findings
-                    .push(check.finding(fields, change.as_ref().map(|c| &c.address)));
+                let gone = facts.get("exists") == Some(&json!(false));
+                let by_stack = match check.explained_by_stack(fields, facts) {
+                    true => check.stack_cause(found, Kind::Drift),
+                    false => None,
+                };
+                let elsewhere = existence
+                    .get(&check.question)
+                    .filter(|_| gone && !expects_it(check));
+                let by_control = elsewhere
+                    .map(|other| other.as_cause())
+                    .or_else(|| check.explained(&differ));
+                let change = match by_stack {
+                    // The stack brings it, or brings it up to date.
+                    Some(_) => None,
+                    None => check.change(fields, facts, wanted, &bad),
+                };
+                let mut finding = check.finding(fields, change.as_ref().map(|c| &c.address));
+                if let Some((cause, fix)) = by_stack {
+                    finding.cause = Some(cause);
+                    finding.fix = fix;
+                } else {
+                    finding.cause = by_control;
+                }
+                found.findings.push(finding);
                 if let Some(change) = change {
                     changes
                         .entry(change.address.clone())
@@ -141,13 +165,67 @@ impl Check<'_> {
         }
     }
 
-    /// Whether another control's finding is the cause of this one's: in the same place, or of
-    /// something that all places share.
-    fn explained(&self, wanted: &Wanted, bad: &BTreeSet<(&str, &Place)>) -> bool {
-        self.control.needs.iter().any(|need| {
-            bad.contains(&(need.as_str(), &self.place))
-                || self.shared(need, wanted) && bad.iter().any(|(id, _)| id == need)
-        })
+    /// Another control whose finding is the cause of this one's, in the same account and Region. What lies in
+    /// another account explains much, and hides nothing here.
+    fn explained(&self, differ: &BTreeMap<(&str, &Place), &Check<'_>>) -> Option<Cause> {
+        let needs = self.control.needs.iter();
+        let mut causes =
+            needs.filter_map(|need| differ.get(&(need.as_str(), &self.place)).copied());
+        causes.next().map(Check::as_cause)
+    }
+
+    /// Whether that the stack is to be made or changed explains all that differs: a thing that is not there because
+    /// its stack is not, or that is as the stack sets it now.
+    fn explained_by_stack(&self, fields: &[FieldChange], facts: &Facts) -> bool {
+        let Some(pending) = &self.pending else {
+            return false;
+        };
+        let gone = facts.get("exists") == Some(&json!(false));
+        match &pending.applied {
+            Applied::Nothing => gone,
+            Applied::As(properties) => {
+                !gone
+                    && fields.iter().all(|field| {
+                        let name = field.field.as_str();
+                        let expected = properties.get(name).unwrap_or(&Value::Null);
+                        let live = find(facts, name).unwrap_or(&Value::Null);
+                        !self.expected.contains_key(name) && holds(name, expected, live)
+                    })
+            }
+            Applied::LeftOut => {
+                gone || fields
+                    .iter()
+                    .all(|field| !self.expected.contains_key(&field.field))
+            }
+            // What it was told to be is not known, but that it is to be is.
+            Applied::Unknown => {
+                !gone
+                    && fields
+                        .iter()
+                        .all(|field| !self.expected.contains_key(&field.field))
+            }
+        }
+    }
+
+    /// The finding that tells of the stack, in this account and Region, and how that is put right.
+    fn stack_cause(&self, found: &Findings, kind: Kind) -> Option<(Cause, Fix)> {
+        let pending = self.pending.as_ref()?;
+        let told = found.findings.iter().find(|finding| {
+            finding.kind == kind
+                && finding.covers(&self.at)
+                && finding
+                    .address
+                    .as_ref()
+                    .is_some_and(|address| pending.addresses.contains(address))
+        });
+        told.map(|finding| (finding.as_cause(), finding.fix.clone()))
+    }
+
+    fn as_cause(&self) -> Cause {
+        Cause {
+            control: self.id.to_owned(),
+            subject: self.subject(),
+        }
     }
 
     fn shared(&self, need: &str, wanted: &Wanted) -> bool {
@@ -206,6 +284,9 @@ impl Check<'_> {
             fields: fields.to_vec(),
             fix,
             references: self.control.references.clone(),
+            accounts: BTreeSet::new(),
+            address: None,
+            cause: None,
         }
     }
 
@@ -217,15 +298,26 @@ impl Check<'_> {
         wanted: &Wanted,
         bad: &BTreeSet<(&str, &Place)>,
     ) -> Option<Change> {
+        let in_doubt = |pending: &Pending| !matches!(pending.applied, Applied::As(_));
+        if self.control.fix.needs_resource() && self.pending.as_ref().is_some_and(in_doubt) {
+            // Whatever stands there is not the stack's, or may not be: the stack itself comes first.
+            return None;
+        }
         let act = self.act(facts)?;
         let address_of_this = address(self.id, self.control, &self.place);
-        let needs: BTreeSet<Address> = bad
+        let mut needs: BTreeSet<Address> = bad
             .iter()
             .filter_map(|(id, place)| Some((*id, *place, wanted.controls.get(*id)?)))
             .filter(|(id, place, other)| self.follows(id, place, other, wanted, bad))
             .map(|(id, place, other)| address(id, other, place))
             .filter(|other| *other != address_of_this)
             .collect();
+        // CloudFormation does one thing at a time with a stack, and what is put back is what the plan says.
+        if self.control.fix.needs_resource()
+            && let Some(pending) = &self.pending
+        {
+            needs.extend(pending.addresses.iter().cloned());
+        }
         Some(Change {
             address: address_of_this,
             verb: Verb::Update,

@@ -136,6 +136,9 @@ impl Deep<'_> {
                     ),
                 },
                 references: Vec::new(),
+                accounts: BTreeSet::new(),
+                address: None,
+                cause: None,
             });
         }
         checked
@@ -378,6 +381,9 @@ impl Spot<'_> {
                 },
             },
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: None,
+            cause: None,
         }
     }
 
@@ -424,5 +430,8 @@ fn unread(place: FindingPlace, subject: String, why: &Unread) -> Finding {
         fields: Vec::new(),
         fix: Fix::Nothing,
         references: Vec::new(),
+        accounts: BTreeSet::new(),
+        address: None,
+        cause: None,
     }
 }

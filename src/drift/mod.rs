@@ -14,11 +14,13 @@ mod control;
 mod controls;
 mod deep;
 mod expected;
+mod filter;
+mod names;
 mod organization;
 mod roles;
 mod since;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -26,16 +28,17 @@ use serde::{Deserialize, Serialize};
 
 pub use about::{About, Controls};
 pub use checks::{Check, checks, questions};
-pub use control::{of_address, of_unmanaged};
+pub use control::{UNMANAGED, of_address, of_unmanaged};
 pub use controls::{in_doubt, judge_controls};
 pub use deep::{Deep, deep};
+pub use filter::{Filter, NoSuch};
 pub use organization::judge;
 pub use roles::without_audit_role;
 pub use since::{Identity, Since, since};
 
 use crate::change::{Address, FieldChange};
 use crate::inventory;
-use crate::plan::{AccountId, AccountKey, Region};
+use crate::plan::{AccountId, AccountKey, OuPath, Region};
 
 /// What a check says of one control in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,52 @@ pub struct Finding {
     pub fix: Fix,
     /// Rules of others that ask for the same, such as `CIS AWS Foundations 3.1`.
     pub references: Vec<String>,
+    /// The accounts that it is about besides that of `place`, by the name findings give them: one change may
+    /// concern many.
+    pub accounts: BTreeSet<String>,
+    /// What it is about, where a comparison with the plan found it.
+    pub address: Option<Address>,
+    /// The finding that explains it, where one does. It counts all the same.
+    pub cause: Option<Cause>,
+}
+
+/// A finding that explains another, by what it is known by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cause {
+    pub control: String,
+    pub subject: String,
+}
+
+impl Finding {
+    /// Every account that it is about, by the name findings give it.
+    pub fn all_accounts(&self) -> impl Iterator<Item = &str> {
+        let own = self.place.account.iter();
+        own.chain(&self.accounts).map(String::as_str)
+    }
+
+    /// Whether it is about an account, by the name findings give it.
+    pub fn is_about(&self, account: &str) -> bool {
+        self.all_accounts().any(|name| name == account)
+    }
+
+    /// Whether it is about an account and Region, or about the account in all Regions: only then it can explain
+    /// something there.
+    fn covers(&self, place: &FindingPlace) -> bool {
+        let region = &self.place.region;
+        place
+            .account
+            .as_ref()
+            .is_some_and(|name| self.is_about(name))
+            && (region.is_none() || *region == place.region)
+    }
+
+    /// It, as what explains another.
+    fn as_cause(&self) -> Cause {
+        Cause {
+            control: self.control.clone(),
+            subject: self.subject.clone(),
+        }
+    }
 }
 
 /// What kind of finding it is.
@@ -147,6 +196,10 @@ pub struct Findings {
     pub checked: BTreeMap<String, usize>,
     /// The accounts that were checked, by key or name.
     pub accounts: BTreeMap<String, Option<AccountId>>,
+    /// The OUs in which an account lies, in the plan and in AWS, by its key or name.
+    pub lies_in: BTreeMap<String, BTreeSet<OuPath>>,
+    /// Every OU of plan and organization.
+    pub ous: BTreeSet<OuPath>,
 }
 
 impl Findings {
@@ -169,6 +222,40 @@ impl Findings {
     /// Whether roles and the resources of stacks were looked at too, which takes calls into every account.
     pub fn is_deep(&self) -> bool {
         self.checked.contains_key(deep::CONTROL)
+    }
+
+    /// The findings that need not be shown by themselves, each with the one that explains it: no milder, of the same
+    /// kind, and among these. Both by their place.
+    pub fn explained(&self) -> BTreeMap<usize, usize> {
+        let mut places: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        for (place, finding) in self.findings.iter().enumerate() {
+            let name = (finding.control.as_str(), finding.subject.as_str());
+            places.entry(name).or_default().push(place);
+        }
+        let by = |finding: &Finding, cause: &Cause| {
+            let name = (cause.control.as_str(), cause.subject.as_str());
+            places.get(&name)?.iter().copied().find(|place| {
+                self.findings.get(*place).is_some_and(|other| {
+                    other.kind == finding.kind && other.severity >= finding.severity
+                })
+            })
+        };
+        let mut explained = BTreeMap::new();
+        for (place, finding) in self.findings.iter().enumerate() {
+            let mut cause = finding.cause.as_ref();
+            // A cause may have one of its own. No more steps than there are findings, should they go round.
+            for _ in 0..self.findings.len() {
+                let Some(next) = cause.and_then(|cause| by(finding, cause)) else {
+                    break;
+                };
+                if next == place {
+                    break;
+                }
+                explained.insert(place, next);
+                cause = self.findings.get(next).and_then(|next| next.cause.as_ref());
+            }
+        }
+        explained
     }
 
     /// Whether something could not be told.

@@ -1,30 +1,69 @@
 //! The organization's layer and the stacks' layer: what [`crate::diff`] found, as findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::control::{FULL_ACCESS, is_full_access};
+use super::names::Names;
 use super::{
     Finding, FindingPlace, Findings, Fix, Kind, Severity, account_of, of_address, of_unmanaged,
     region_of,
 };
-use crate::change::{Address, Change, FieldChange, Target};
-use crate::diff::{Because, Blocked, Diff, Left, Notice, Problem, Remains, Unmanaged};
-use crate::inventory::{AccountState, Inventory, identify};
-use crate::plan::{AccountId, AccountKey, OrgPlan};
+use crate::change::{Address, Bindings, Change, FieldChange, Place, Target, Verb};
+use crate::diff::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged};
+use crate::inventory::{AccountState, Inventory};
+use crate::plan::{AccountKey, OrgPlan, StackName};
 
 /// Judges an inventory by what a comparison with the plan found in it. Controls are added by their
 /// own judgement.
 pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
-    let judge = Judge::new(plan, inventory);
+    let judge = Judge {
+        plan,
+        names: Names::of(plan, inventory),
+        blocked: diff
+            .blocked
+            .iter()
+            .map(|blocked| (&blocked.address, blocked))
+            .collect(),
+        to_hold: diff
+            .changes
+            .iter()
+            .chain(&diff.withheld)
+            .filter_map(|change| match &change.address {
+                Address::RolloutHold(name) => Some(name),
+                _ => None,
+            })
+            .collect(),
+    };
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(diff.problems.iter().map(|problem| judge.problem(problem)));
     findings.extend(
         diff.changes
             .iter()
-            .filter(|change| !follows(change, diff))
             .filter_map(|change| judge.change(change)),
     );
     findings.extend(diff.left.iter().map(|left| judge.left(left)));
+    findings.extend(
+        diff.withheld
+            .iter()
+            .filter_map(|change| judge.withheld(change)),
+    );
+    let told: BTreeMap<Address, usize> = findings
+        .iter()
+        .enumerate()
+        .filter_map(|(place, finding)| Some((finding.address.clone()?, place)))
+        .collect();
+    let causes: Vec<Option<usize>> = findings
+        .iter()
+        .map(|finding| follows(finding.address.as_ref()?, &told))
+        .collect();
+    for (place, cause) in causes.into_iter().enumerate() {
+        let cause = cause
+            .and_then(|cause| findings.get(cause))
+            .map(Finding::as_cause);
+        if let Some(finding) = findings.get_mut(place) {
+            finding.cause = cause;
+        }
+    }
     findings.extend(
         diff.unmanaged
             .iter()
@@ -42,66 +81,47 @@ pub fn judge(plan: &OrgPlan, inventory: &Inventory, diff: &Diff) -> Findings {
         management_account: plan.organization.management_account.clone(),
         findings,
         checked: BTreeMap::new(),
-        accounts: judge.accounts(),
+        accounts: judge.names.all(),
+        lies_in: judge.names.lies_in(),
+        ous: judge.names.ous(),
     };
     found.sort();
     found
 }
 
-/// Whether a change only follows from another that is told: what a new account is given, and the
-/// instances of an account that is put where it belongs.
-fn follows(change: &Change, diff: &Diff) -> bool {
-    let Some(key) = account_of(&change.address) else {
-        return false;
+/// The finding that one only follows from, by their addresses: what a new account is given, and the instances of an
+/// account that is put where it belongs.
+fn follows(address: &Address, told: &BTreeMap<Address, usize>) -> Option<usize> {
+    let key = account_of(address)?;
+    let account = Address::Account(key.clone());
+    let placement = Address::Placement(key.clone());
+    let cause = |other: Address| match other == *address {
+        true => None,
+        false => told.get(&other).copied(),
     };
-    let told = |address: Address| {
-        address != change.address && diff.changes.iter().any(|other| other.address == address)
-    };
-    told(Address::Account(key.clone()))
-        || matches!(
-            change.address,
-            Address::RolloutTo(..) | Address::RolloutFrom(..)
-        ) && told(Address::Placement(key.clone()))
+    cause(account).or_else(|| {
+        let moves = matches!(address, Address::RolloutTo(..) | Address::RolloutFrom(..));
+        cause(placement).filter(|_| moves)
+    })
 }
 
 struct Judge<'a> {
     plan: &'a OrgPlan,
-    inventory: &'a Inventory,
-    ids: BTreeMap<AccountKey, AccountId>,
-    keys: BTreeMap<AccountId, AccountKey>,
+    names: Names<'a>,
+    blocked: BTreeMap<&'a Address, &'a Blocked>,
+    /// The stack sets whose auto-deployment an update would hold first: it is not held now.
+    to_hold: BTreeSet<&'a StackName>,
 }
 
-impl<'a> Judge<'a> {
-    fn new(plan: &'a OrgPlan, inventory: &'a Inventory) -> Self {
-        let ids = match inventory.accounts.known() {
-            Some(accounts) => identify::identify(plan, accounts).accounts,
-            None => BTreeMap::new(),
-        };
-        let keys = ids.iter().map(|(key, id)| (id.clone(), key.clone()));
-        Judge {
-            plan,
-            inventory,
-            keys: keys.collect(),
-            ids,
-        }
-    }
-
-    /// Every account of plan and organization, by the name findings give it.
-    fn accounts(&self) -> BTreeMap<String, Option<AccountId>> {
-        let planned = self.plan.accounts.keys();
-        let mut accounts: BTreeMap<String, Option<AccountId>> = planned
-            .map(|key| (key.to_string(), self.ids.get(key).cloned()))
-            .collect();
-        let facts = self.inventory.accounts.known().into_iter().flatten();
-        for (id, facts) in facts {
-            if !self.keys.contains_key(id) {
-                accounts.insert(facts.name.clone(), Some(id.clone()));
-            }
-        }
-        accounts
-    }
-
+impl Judge<'_> {
     fn place(&self, address: &Address) -> FindingPlace {
+        let region = region_of(address).cloned();
+        if self.is_of_management(address) {
+            return FindingPlace {
+                region,
+                ..self.names.management()
+            };
+        }
         let account = account_of(address);
         let ou = match address {
             Address::Ou(path)
@@ -113,27 +133,109 @@ impl<'a> Judge<'a> {
         };
         FindingPlace {
             account: account.map(ToString::to_string),
-            account_id: account.and_then(|key| self.ids.get(key)).cloned(),
-            region: region_of(address).cloned(),
+            account_id: account.and_then(|key| self.names.id(key)).cloned(),
+            region,
             ou,
         }
     }
 
+    /// Whether a thing lies in the management account, as its stacks do; what it keeps for the organization does not.
+    fn is_of_management(&self, address: &Address) -> bool {
+        matches!(
+            address,
+            Address::Stack(Place::Management(_), _)
+                | Address::ExistingRecorder(Place::Management(_))
+                | Address::LostRecorder(Place::Management(_))
+                | Address::LostChannel(Place::Management(_))
+                | Address::Control(_, Place::Management(_))
+                | Address::StackDrift(Place::Management(_), _)
+                | Address::Trail(..)
+                | Address::ServiceLinkedRole(_)
+                | Address::OptInRegions(None)
+        )
+    }
+
     fn change(&self, change: &Change) -> Option<Finding> {
         let (control, severity) = of_address(change)?;
+        if let Address::RolloutRelease(name) = &change.address
+            && self.to_hold.contains(name)
+        {
+            return None;
+        }
+        let place = self.place(&change.address);
+        let mut accounts = self.names.about(change);
+        if let Some(own) = &place.account {
+            accounts.remove(own);
+        }
+        let mut severity = severity;
+        let mut title = change.reason.clone();
+        if let Address::Account(key) = &change.address
+            && let Some(duty) = self.duty(key)
+        {
+            severity = Severity::Critical;
+            title = format!("{title}, and {}", duty.lost);
+        }
         Some(Finding {
             control: control.to_owned(),
             kind: Kind::Drift,
             severity,
-            place: self.place(&change.address),
+            place,
             subject: change.address.to_string(),
-            title: change.reason.clone(),
+            title,
             fields: change.fields.clone(),
             fix: Fix::Change {
                 address: change.address.clone(),
             },
             references: Vec::new(),
+            accounts,
+            address: Some(change.address.clone()),
+            cause: None,
         })
+    }
+
+    /// A difference that something in the way keeps from being mended. Where all that differs is what nobody can tell
+    /// now, it may be no difference at all.
+    fn withheld(&self, change: &Change) -> Option<Finding> {
+        let in_the_way = match self.blocked.get(&change.address).map(|one| &one.because) {
+            // Told by itself, as what it is.
+            Some(Because::Unread(_) | Because::State { .. }) => return None,
+            Some(Because::Needs { address }) => self.first_in_the_way(address).to_string(),
+            None => "what keeps plan and organization from being compared".to_owned(),
+        };
+        if account_of(&change.address).is_some_and(|key| self.is_idle(key)) {
+            return None;
+        }
+        let finding = self.change(change)?;
+        let fix = Fix::Person {
+            hint: format!("see to {in_the_way} first: nothing puts this back before"),
+        };
+        if differs_for_certain(change) {
+            return Some(Finding {
+                title: format!("{}; it waits for {in_the_way}", finding.title),
+                fix,
+                ..finding
+            });
+        }
+        Some(Finding {
+            kind: Kind::Unread,
+            severity: Severity::Medium,
+            title: format!("could not be compared: what it is to be rests on {in_the_way}"),
+            fields: Vec::new(),
+            fix,
+            ..finding
+        })
+    }
+
+    /// What stands at the head of a row of things that wait for each other.
+    fn first_in_the_way<'b>(&'b self, address: &'b Address) -> &'b Address {
+        let mut first = address;
+        for _ in 0..self.blocked.len() {
+            match self.blocked.get(first).map(|blocked| &blocked.because) {
+                Some(Because::Needs { address }) => first = address,
+                _ => break,
+            }
+        }
+        first
     }
 
     /// What is left that no change puts right; what the plan says is to stay so is merely told.
@@ -150,10 +252,16 @@ impl<'a> Judge<'a> {
                 "`orgstrap remove` takes it away",
             ),
         };
+        let accounts = match &left.what {
+            Remains::Instances { only, .. } => only.iter().map(|id| self.names.name(id)).collect(),
+            Remains::NotReached { .. } | Remains::Stack { .. } | Remains::StackSet { .. } => {
+                BTreeSet::new()
+            }
+        };
         let place = match &left.what {
             Remains::NotReached { account } => self.place(&Address::Account(account.clone())),
             Remains::Stack { at, .. } => FindingPlace {
-                account: self.keys.get(&at.account).map(ToString::to_string),
+                account: Some(self.names.name(&at.account)),
                 account_id: Some(at.account.clone()),
                 region: Some(at.region.clone()),
                 ou: None,
@@ -184,59 +292,79 @@ impl<'a> Judge<'a> {
                 },
             },
             references: Vec::new(),
+            accounts,
+            address: None,
+            cause: None,
         }
     }
 
     fn unmanaged(&self, unmanaged: &Unmanaged) -> Finding {
         let (control, severity) = of_unmanaged(unmanaged);
-        let account = (unmanaged.kind == "account").then(|| FindingPlace {
-            account: Some(unmanaged.name.clone()),
-            account_id: unmanaged.id.parse().ok(),
-            ..FindingPlace::default()
-        });
+        let place = match unmanaged.kind {
+            "account" => FindingPlace {
+                account: Some(unmanaged.name.clone()),
+                account_id: unmanaged.id.parse().ok(),
+                ..FindingPlace::default()
+            },
+            _ => FindingPlace::default(),
+        };
         Finding {
             control,
             kind: Kind::Unmanaged,
             severity,
-            place: account.unwrap_or_default(),
+            place,
             subject: format!("{} {} ({})", unmanaged.kind, unmanaged.name, unmanaged.id),
             title: unmanaged.note.clone(),
             fields: Vec::new(),
             fix: Fix::Nothing,
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: None,
+            cause: None,
         }
     }
 
     /// A difference that only a person can mend; or an account that is not in use.
     fn notice(&self, notice: &Notice) -> Finding {
-        let idle = account_of(&notice.address).is_some_and(|key| self.is_idle(key));
-        let (kind, severity) = match idle {
-            true => (Kind::Skipped, Severity::Info),
-            false => (Kind::Drift, Severity::Low),
+        let key = account_of(&notice.address);
+        let state = key.and_then(|key| self.state(key));
+        let idle = state.filter(|state| *state != AccountState::Active);
+        let duty = key.and_then(|key| self.duty(key));
+        let (control, kind, severity) = match (idle, &duty) {
+            (Some(_), Some(duty)) => ("organization.duty", Kind::Drift, duty.severity),
+            (Some(_), None) => ("organization.account-state", Kind::Skipped, Severity::Info),
+            (None, _) => ("organization.by-hand", Kind::Drift, Severity::Low),
+        };
+        let (title, hint) = match (idle, duty) {
+            (Some(state), Some(duty)) => (
+                format!("it is {}, and {}", state.word(), duty.lost),
+                Some(duty.way_out(state)),
+            ),
+            _ => (notice.text.clone(), notice.hint.clone()),
         };
         Finding {
-            control: if idle {
-                "organization.account-state".to_owned()
-            } else {
-                "organization.by-hand".to_owned()
-            },
+            control: control.to_owned(),
             kind,
             severity,
             place: self.place(&notice.address),
             subject: notice.address.to_string(),
-            title: notice.text.clone(),
+            title,
             fields: Vec::new(),
-            fix: match &notice.hint {
-                Some(hint) => Fix::Person { hint: hint.clone() },
+            fix: match hint {
+                Some(hint) => Fix::Person { hint },
                 None => Fix::Nothing,
             },
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: Some(notice.address.clone()),
+            cause: None,
         }
     }
 
     fn blocked(&self, blocked: &Blocked) -> Option<Finding> {
+        let key = account_of(&blocked.address);
         // What is to be done in an account that is not in use is told once, by its notice.
-        if account_of(&blocked.address).is_some_and(|key| self.is_idle(key)) {
+        if key.is_some_and(|key| self.is_idle(key)) {
             return None;
         }
         let (kind, severity, title) = match &blocked.because {
@@ -251,8 +379,16 @@ impl<'a> Judge<'a> {
             Because::State { said } if is_full_access(&blocked.address) => {
                 (Kind::Drift, FULL_ACCESS.1, said.clone())
             }
-            Because::State { said } => (Kind::Drift, Severity::Medium, said.clone()),
-            // Its cause is a finding already.
+            Because::State { said } => {
+                let gravest = matches!(blocked.address, Address::Account(_))
+                    && key.is_some_and(|key| self.duty(key).is_some());
+                let severity = match gravest {
+                    true => Severity::Critical,
+                    false => Severity::Medium,
+                };
+                (Kind::Drift, severity, said.clone())
+            }
+            // Its cause is a finding already, and so is it if it differs.
             Because::Needs { .. } => return None,
         };
         Some(Finding {
@@ -273,13 +409,23 @@ impl<'a> Judge<'a> {
                 None => Fix::Nothing,
             },
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: Some(blocked.address.clone()),
+            cause: None,
         })
     }
 
     fn problem(&self, problem: &Problem) -> Finding {
+        let kind = match problem.kind {
+            // Something is known to be otherwise than in the plan.
+            ProblemKind::Identity | ProblemKind::Taken | ProblemKind::Edited => Kind::Drift,
+            ProblemKind::NoOrganization | ProblemKind::WrongAccount | ProblemKind::Unreadable => {
+                Kind::Unread
+            }
+        };
         Finding {
             control: "organization.comparable".to_owned(),
-            kind: Kind::Unread,
+            kind,
             severity: Severity::High,
             place: FindingPlace::default(),
             subject: format!("organization {}", self.plan.organization.management_account),
@@ -290,13 +436,87 @@ impl<'a> Judge<'a> {
                 None => Fix::Nothing,
             },
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: None,
+            cause: None,
         }
+    }
+
+    fn state(&self, key: &AccountKey) -> Option<AccountState> {
+        self.names.facts(key).map(|facts| facts.state)
     }
 
     /// Whether an account is closed, suspended or not activated: nothing can be checked in it.
     fn is_idle(&self, key: &AccountKey) -> bool {
-        let accounts = self.inventory.accounts.known();
-        let facts = self.ids.get(key).and_then(|id| accounts?.get(id));
-        facts.is_some_and(|facts| facts.state != AccountState::Active)
+        self.state(key)
+            .is_some_and(|state| state != AccountState::Active)
     }
+
+    /// What an account does for all others.
+    fn duty(&self, key: &AccountKey) -> Option<Duty> {
+        let organization = &self.plan.organization;
+        if organization.logging.as_ref() == Some(key) {
+            return Some(Duty {
+                name: "logging",
+                severity: Severity::Critical,
+                lost: "nothing that the organization logs is kept in it or can be read there"
+                    .to_owned(),
+            });
+        }
+        if organization.secops.as_ref() == Some(key) {
+            return Some(Duty {
+                name: "secops",
+                severity: Severity::Critical,
+                lost: "nobody watches the organization from it".to_owned(),
+            });
+        }
+        let services: Vec<&str> = self
+            .plan
+            .delegated_administrators
+            .iter()
+            .filter(|(_, keys)| keys.contains(key))
+            .map(|(principal, _)| principal.as_str())
+            .collect();
+        (!services.is_empty()).then(|| Duty {
+            name: "delegated_administrators",
+            severity: Severity::High,
+            lost: format!("nobody administers {} from it", services.join(", ")),
+        })
+    }
+}
+
+/// What an account does for the organization.
+struct Duty {
+    /// The key of the plan that names it.
+    name: &'static str,
+    severity: Severity,
+    /// What nobody does while it cannot.
+    lost: String,
+}
+
+impl Duty {
+    fn way_out(&self, state: AccountState) -> String {
+        let first = match state {
+            AccountState::Suspended => "ask AWS Support at once why it is suspended",
+            AccountState::PendingActivation => "finish its sign-up in the console",
+            AccountState::PendingClosure | AccountState::Closed => {
+                "have AWS Support reopen it, which they do for 90 days"
+            }
+            AccountState::Active | AccountState::Unknown => "look at it in the console",
+        };
+        format!(
+            "{first}; or name another account as `{}` in the plan, and `orgstrap apply` sets it up",
+            self.name
+        )
+    }
+}
+
+/// Whether something is known to be otherwise. An update all of whose new values rest on what is not known may be none.
+fn differs_for_certain(change: &Change) -> bool {
+    let nothing = Bindings::default();
+    let known = |field: &FieldChange| {
+        let after = field.after.as_ref();
+        field.before.is_none() || after.is_none_or(|after| after.value(&nothing).is_ok())
+    };
+    change.verb != Verb::Update || change.fields.is_empty() || change.fields.iter().any(known)
 }

@@ -63,6 +63,9 @@ pub fn without_audit_role(
                 hint: super::deep::anew(&set.full_name, id, home),
             },
             references: Vec::new(),
+            accounts: BTreeSet::new(),
+            address: None,
+            cause: None,
         })
         .collect()
 }

@@ -153,6 +153,9 @@ mod tests {
             fields: Vec::new(),
             fix: Fix::Nothing,
             references: Vec::new(),
+            accounts: Default::default(),
+            address: None,
+            cause: None,
         }
     }
 
@@ -164,6 +167,8 @@ mod tests {
             findings: findings.into_iter().collect(),
             checked: Default::default(),
             accounts: Default::default(),
+            lies_in: Default::default(),
+            ous: Default::default(),
         }
     }
 

@@ -13,27 +13,15 @@ use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
 use crate::diff::{Diff, DiffOptions, Loss, Remains, diff};
-use crate::drift::{self, Finding, Findings, Fix, Severity};
+pub use crate::drift::Filter;
+use crate::drift::{self, Controls, Findings, Fix, NoSuch, Severity};
 use crate::execute::{Stop, Summary};
 use crate::graph::graph;
 use crate::inventory::{SavedInventory, identify};
 use crate::observe::cache::MaxAge;
 use crate::observe::detect_drift;
-use crate::plan::{AccountId, OuPath};
+use crate::plan::AccountId;
 use crate::report::{Printer, cost, drift as report, plan as preview, words};
-
-/// Which findings are asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only these controls, by the start of their name.
-    pub controls: Vec<String>,
-    /// Only these accounts, by name or id.
-    pub accounts: Vec<String>,
-    /// Only accounts in these OUs or below, and the OUs themselves.
-    pub ous: Vec<OuPath>,
-    /// Only findings of this severity or above.
-    pub severity: Option<Severity>,
-}
 
 /// What shows findings: after the first look, and after the second.
 pub type Show<'a> = &'a dyn Fn(&Findings) -> Result<(), CommandError>;
@@ -109,6 +97,7 @@ pub async fn drift(
     stop: &Stop,
 ) -> Result<Drifted, CommandError> {
     let subject = job.subject;
+    check_controls(&job.filter, subject)?;
     if job.fix {
         session.guard().await?;
     }
@@ -262,7 +251,9 @@ pub async fn check(
     findings.from_cache.clone_from(&reading.kept);
     let mut changes = found.changes;
     changes.extend(fixes.into_values());
-    let told = named(&findings).cloned().collect();
+    // What only follows from another comes with it, whichever of the two is asked for.
+    let told = findings.only(|finding| finding.cause.is_none());
+    let told = named(&told).cloned().collect();
     let accounts = reading.inventory().accounts.known();
     let ids = accounts.map(|all| identify(&subject.plan, all).accounts);
     let not_reached = found
@@ -275,7 +266,7 @@ pub async fn check(
         .collect();
     Ok(Check {
         told,
-        findings: findings.only(|finding| asked_for(&job.filter, finding)),
+        findings: asked_for(&job.filter, &findings)?,
         changes,
         not_reached,
         losses: found.losses,
@@ -320,36 +311,24 @@ fn tell_role(subject: &Subject, accounts: &[&AccountId], what: &str, printer: &P
     }
 }
 
-/// Whether a finding is among those that were asked for.
-pub fn asked_for(filter: &Filter, finding: &Finding) -> bool {
-    let place = &finding.place;
-    let control = filter.controls.is_empty()
-        || filter
-            .controls
-            .iter()
-            .any(|start| finding.control.starts_with(start.as_str()));
-    let account = filter.accounts.is_empty()
-        || filter.accounts.iter().any(|wanted| {
-            place.account.as_ref() == Some(wanted)
-                || place
-                    .account_id
-                    .as_ref()
-                    .is_some_and(|id| id.as_str() == wanted)
-        });
-    let ou = filter.ous.is_empty()
-        || filter.ous.iter().any(|wanted| {
-            let wanted = wanted.to_string();
-            place.ou.as_ref().is_some_and(|path| {
-                *path == wanted
-                    || path
-                        .strip_prefix(&wanted)
-                        .is_some_and(|rest| rest.starts_with('/'))
-            })
-        });
-    let severe = filter
-        .severity
-        .is_none_or(|least| finding.severity >= least);
-    control && account && ou && severe
+/// What is asked for of a check. A filter that names what is not there is a mistake: nothing found would look like
+/// nothing wrong.
+pub fn asked_for(filter: &Filter, found: &Findings) -> Result<Findings, CommandError> {
+    filter.check_places(found).map_err(no_such)?;
+    Ok(found.only(|finding| filter.keeps(finding, found)))
+}
+
+/// Whether every control that is asked for exists, which is known before anything is read.
+pub fn check_controls(filter: &Filter, subject: &Subject) -> Result<(), CommandError> {
+    let baselines = subject.wanted.controls.keys();
+    filter
+        .check_controls(&Controls::builtin(), baselines)
+        .map_err(no_such)
+}
+
+/// What a filter names is not there.
+pub fn no_such(error: NoSuch) -> CommandError {
+    CommandError::new(error.to_string()).hint(error.hint)
 }
 
 /// A finding hides what could not be told: who mends it looks again anyway.

@@ -1,6 +1,6 @@
 //! The report of a drift check: for people, and as one JSON document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,9 @@ const HEAT_WIDTH: usize = 100;
 /// How many lines of what differs are shown of one finding; the JSON form has all.
 const FIELD_LINES: usize = 12;
 
-/// The report, grouped by account, worst first. `source` is the plan's file.
-pub fn text(findings: &Findings, source: &str) -> String {
+/// The report, grouped by account, worst first. `source` is the plan's file. With `all`, findings that another
+/// explains are listed too; they count in any case.
+pub fn text(findings: &Findings, source: &str, all: bool) -> String {
     let mut text = String::new();
     let mut line = |one: String| {
         text.push_str(&one);
@@ -35,19 +36,28 @@ pub fn text(findings: &Findings, source: &str) -> String {
         let heat = super::drift_heat::render(findings, HEAT_WIDTH);
         heat.into_iter().for_each(&mut line);
     }
+    let folded = Folded::of(findings, all);
     for (place, group) in groups(findings) {
+        let group: Vec<&Finding> = group.into_iter().filter(|f| folded.shows(f)).collect();
+        if group.is_empty() {
+            continue;
+        }
         line(String::new());
         line(paint(style::BOLD, place));
         let width = group.iter().map(|f| f.control.len()).max().unwrap_or(0);
         for finding in group {
             one(finding, width, &mut line);
+            if let Some(cause) = finding.cause.as_ref().filter(|_| all) {
+                line(format!("          explained by: {}", cause.subject));
+            }
+            folded.told_with(finding).into_iter().for_each(&mut line);
         }
     }
     let mut section = |title: &str, kind: Kind| {
         let found: Vec<&Finding> = findings
             .findings
             .iter()
-            .filter(|finding| finding.kind == kind)
+            .filter(|finding| finding.kind == kind && folded.shows(finding))
             .collect();
         if found.is_empty() {
             return;
@@ -59,6 +69,7 @@ pub fn text(findings: &Findings, source: &str) -> String {
             if let Fix::Person { hint } = &finding.fix {
                 line(format!("    {}: {hint}", paint(style::HINT, "hint")));
             }
+            folded.told_with(finding).into_iter().for_each(&mut line);
         }
     };
     section("Could not be read, so nothing is said of it", Kind::Unread);
@@ -80,6 +91,65 @@ pub fn text(findings: &Findings, source: &str) -> String {
 
 /// What only calls into every account, or CloudFormation's own detection, could tell.
 const NOT_LOOKED_AT: &str = "Not looked at: roles in accounts, and stacks' resources that no control watches; `--deep` does.";
+/// The findings that are not shown by themselves.
+struct Folded<'a> {
+    /// By the finding that each is shown with, as its place in memory: two may look the same.
+    by: BTreeMap<*const Finding, Vec<&'a Finding>>,
+    hidden: BTreeSet<*const Finding>,
+}
+
+impl<'a> Folded<'a> {
+    fn of(findings: &'a Findings, all: bool) -> Self {
+        let mut folded = Folded {
+            by: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+        };
+        let explained = match all {
+            true => BTreeMap::new(),
+            false => findings.explained(),
+        };
+        for (place, by) in explained {
+            let (Some(finding), Some(shown)) =
+                (findings.findings.get(place), findings.findings.get(by))
+            else {
+                continue;
+            };
+            let with = folded.by.entry(std::ptr::from_ref(shown)).or_default();
+            with.push(finding);
+            folded.hidden.insert(std::ptr::from_ref(finding));
+        }
+        folded
+    }
+
+    fn shows(&self, finding: &Finding) -> bool {
+        !self.hidden.contains(&std::ptr::from_ref(finding))
+    }
+
+    /// How many findings more one explains.
+    fn told_with(&self, finding: &Finding) -> Option<String> {
+        let folded = self.by.get(&std::ptr::from_ref(finding))?;
+        let number = words::count(folded.len(), "finding more", "findings more");
+        let parts: Vec<String> = Severity::ALL
+            .into_iter()
+            .rev()
+            .filter_map(|severity| {
+                let some = folded.iter().filter(|finding| finding.severity == severity);
+                let number = some.count();
+                (number > 0).then(|| format!("{number} {severity}"))
+            })
+            .collect();
+        Some(format!(
+            "          {}",
+            paint(
+                style::DIM,
+                format!(
+                    "explains {number} ({}); `--all` lists them",
+                    parts.join(", ")
+                )
+            )
+        ))
+    }
+}
 
 /// How many findings have a change that puts them back.
 pub fn fixable(findings: &Findings) -> usize {
@@ -262,6 +332,8 @@ fn finding(finding: &Finding) -> Value {
         "fields": fields,
         "fix": fix,
         "references": finding.references,
+        "accounts": finding.accounts,
+        "cause": finding.cause,
     })
 }
 
@@ -362,6 +434,9 @@ mod tests {
             }],
             fix: Fix::Nothing,
             references: Vec::new(),
+            accounts: Default::default(),
+            address: None,
+            cause: None,
         }
     }
 
@@ -373,13 +448,15 @@ mod tests {
             findings,
             checked: BTreeMap::new(),
             accounts: BTreeMap::from([("a".to_owned(), None), ("b".to_owned(), None)]),
+            lies_in: Default::default(),
+            ous: Default::default(),
         };
         all.sort();
         all
     }
 
     fn plain(findings: &Findings) -> String {
-        anstream::adapter::strip_str(&text(findings, "org.toml")).to_string()
+        anstream::adapter::strip_str(&text(findings, "org.toml", false)).to_string()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use super::drift_view::{DriftView, diff_lines, fix, place, printable};
+use super::drift_view::{DriftView, also_about, diff_lines, fix, place, printable};
 use super::{age, words};
 use crate::drift::{Finding, Kind};
 
@@ -177,6 +177,12 @@ fn case(finding: &Finding, end: End, view: &DriftView<'_>, xml: &mut Xml) -> std
 
 fn text(finding: &Finding, view: &DriftView<'_>, title: &str) -> String {
     let mut lines = vec![format!("{}: {title}", finding.severity)];
+    if let Some(accounts) = also_about(finding) {
+        lines.push(format!("about {}", printable(&accounts)));
+    }
+    if let Some(cause) = &finding.cause {
+        lines.push(format!("explained by {}", printable(&cause.subject)));
+    }
     lines.extend(diff_lines(&finding.fields));
     if let Some(fix) = fix(&finding.fix, view.plan_file) {
         lines.push(printable(&fix).into_owned());

@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use super::drift_view::{
-    DriftView, Grid, Row, Status, counted, diff_lines, fix, grid, kind_word, place, printable,
+    DriftView, Grid, Row, Status, also_about, counted, diff_lines, fix, grid, kind_word, place,
+    printable,
 };
 use super::{age, words};
 use crate::drift::{Finding, Severity};
@@ -145,6 +146,12 @@ fn one(finding: &Finding, view: &DriftView<'_>, text: &mut String) {
             ),
         }
     );
+    if let Some(accounts) = also_about(finding) {
+        let _ = writeln!(text, "About {}\n", code(&accounts));
+    }
+    if let Some(cause) = &finding.cause {
+        let _ = writeln!(text, "Explained by {}\n", code(&cause.subject));
+    }
     let lines = diff_lines(&finding.fields);
     if !lines.is_empty() {
         let fence = "`".repeat(longest_run(&lines).max(2) + 1);

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::age;
-use super::drift_view::{DriftView, diff_lines, fix, place, printable};
-use crate::drift::{Finding, Fix, Kind, Severity};
+use super::drift_view::{DriftView, also_about, diff_lines, fix, place, printable};
+use crate::drift::{Cause, Finding, Fix, Kind, Severity};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -108,6 +108,8 @@ fn run<'a>(view: &DriftView<'a>) -> Run<'a> {
                     ou: finding.place.ou.as_deref(),
                     subject: &finding.subject,
                     fix: &finding.fix,
+                    accounts: &finding.accounts,
+                    cause: finding.cause.as_ref(),
                 },
             })
             .collect(),
@@ -203,6 +205,12 @@ fn message(finding: &Finding, plan_file: &str) -> String {
     for line in diff_lines(&finding.fields) {
         text.push('\n');
         text.push_str(&line);
+    }
+    if let Some(accounts) = also_about(finding) {
+        text.push_str(&format!("\nabout {}", printable(&accounts)));
+    }
+    if let Some(cause) = &finding.cause {
+        text.push_str(&format!("\nexplained by {}", printable(&cause.subject)));
     }
     if let Some(fix) = fix(&finding.fix, plan_file) {
         text.push('\n');
@@ -400,6 +408,12 @@ struct Properties<'a> {
     ou: Option<&'a str>,
     subject: &'a str,
     fix: &'a Fix,
+    /// The accounts that it is about besides that of its place.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    accounts: &'a BTreeSet<String>,
+    /// The finding that explains it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a Cause>,
 }
 
 #[cfg(test)]

@@ -166,6 +166,21 @@ pub struct Cell {
 }
 
 impl Row<'_> {
+    /// Notes how a control stands in the account.
+    fn mark(&mut self, column: Option<usize>, status: Status, place: usize) {
+        self.status = self.status.worse(status);
+        let Some(column) = column else {
+            return;
+        };
+        let cell = self.cells.entry(column).or_insert(Cell {
+            status,
+            count: 0,
+            first: place,
+        });
+        cell.status = cell.status.worse(status);
+        cell.count += 1;
+    }
+
     /// The account's name, or words for the organization.
     pub fn name(&self) -> &str {
         self.account.unwrap_or(ORGANIZATION)
@@ -202,26 +217,26 @@ pub fn grid(found: &Findings) -> Grid<'_> {
         rows.insert(Some(name), row(Some(name), id.as_ref()));
     }
     for (place, finding) in found.findings.iter().enumerate() {
+        let status = Status::of(finding);
         let account = finding.place.account.as_deref();
+        let column = column.get(finding.control.as_str()).copied();
+        // Accounts that it is about too have a cell that leads to it.
+        for name in &finding.accounts {
+            let id = found.accounts.get(name).and_then(Option::as_ref);
+            let other = rows
+                .entry(Some(name))
+                .or_insert_with(|| row(Some(name), id));
+            other.mark(column, status, place);
+        }
         let row = rows
             .entry(account)
             .or_insert_with(|| row(account, finding.place.account_id.as_ref()));
-        let status = Status::of(finding);
         row.findings.push(place);
-        row.status = row.status.worse(status);
         // Nothing found because nobody looked is not "nothing found".
         if status == Status::Skipped && finding.place.region.is_none() {
             row.rest = Status::Skipped;
         }
-        if let Some(&column) = column.get(finding.control.as_str()) {
-            let cell = row.cells.entry(column).or_insert(Cell {
-                status,
-                count: 0,
-                first: place,
-            });
-            cell.status = cell.status.worse(status);
-            cell.count += 1;
-        }
+        row.mark(column, status, place);
     }
     Grid {
         controls: controls.into_iter().collect(),
@@ -261,6 +276,19 @@ pub fn fix(fix: &Fix, plan_file: &str) -> Option<String> {
         )),
         Fix::Person { hint } => Some(hint.clone()),
         Fix::Nothing => None,
+    }
+}
+
+/// The accounts that a finding is about besides that of its place, in words; `None` where there are none.
+pub fn also_about(finding: &Finding) -> Option<String> {
+    const SHOWN: usize = 12;
+    let names: Vec<&str> = finding.accounts.iter().map(String::as_str).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names.get(..names.len().min(SHOWN)).unwrap_or_default();
+    match (names.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(shown.join(", ")),
+        (false, more) => Some(format!("{} and {more} more", shown.join(", "))),
     }
 }
 

@@ -560,10 +560,18 @@ fn drift(world: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
     (exit, documents.last().cloned().unwrap_or_default())
 }
 
-fn controls(document: &Value) -> Vec<String> {
+/// The findings that no other explains.
+fn unexplained(document: &Value) -> Vec<&Value> {
     let findings = document["findings"].as_array().expect("a list");
+    let findings = findings.iter();
     findings
-        .iter()
+        .filter(|finding| finding["cause"].is_null())
+        .collect()
+}
+
+fn controls(document: &Value) -> Vec<String> {
+    unexplained(document)
+        .into_iter()
         .map(|finding| {
             format!(
                 "{}: {}: {}",
@@ -585,8 +593,15 @@ fn wrong(way: &Way) -> Option<String> {
     let (exit, found) = documents(&file, arguments);
     let before = found.first()?;
     let told = controls(before);
-    let one = match before["findings"].as_array().map(Vec::as_slice) {
-        Some([one]) => one,
+    // A bucket that refuses fails deliveries in every account: each says so for itself.
+    let delivery = |control: &str| control.ends_with("delivery");
+    let mut all = unexplained(before);
+    all.retain(|one| {
+        let control = one["control"].as_str().unwrap_or_default();
+        !delivery(control) || delivery(way.control)
+    });
+    let one = match all.as_slice() {
+        [one] => *one,
         _ => return Some(format!("not one finding: {told:#?}")),
     };
     let fields: Vec<&str> = (one["fields"].as_array().into_iter().flatten())
@@ -984,7 +999,8 @@ fn much_at_once_is_put_back_in_one_go() {
     }
     broken.world.save(&file).expect("it saves");
     let (exit, found) = documents(&file, &["--fix"]);
-    let before = found.first().map(controls).unwrap_or_default();
+    let mut before = found.first().map(controls).unwrap_or_default();
+    before.retain(|told| !told.contains("delivery\": "));
     let after = found.last().map(controls).unwrap_or_default();
     assert_eq!(before.len(), names.len(), "{before:#?}");
     assert_eq!((exit, after), (Some(0), Vec::new()));
@@ -1023,11 +1039,8 @@ fn an_account_that_is_missing_is_one_finding_and_is_made_whole() {
     };
     // Its place, tags and instances follow from it; who watches it is GuardDuty's to tell.
     let (exit, found) = run(&[]);
-    let ids = found[0]["findings"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|f| f["control"].clone());
+    let ids = unexplained(&found[0]);
+    let ids = ids.into_iter().map(|f| f["control"].clone());
     let mut ids: Vec<Value> = ids.collect();
     ids.dedup();
     assert_eq!(

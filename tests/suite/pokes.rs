@@ -326,7 +326,7 @@ fn what_only_every_account_tells_is_found_by_looking_deep_and_else_said_not_to_b
     let mut missed = Vec::new();
     for row in DEEP {
         let (found, world) = inside::drift(subject(), poked(row).expect("poked"));
-        let text = report::text(&found, "org.toml");
+        let text = report::text(&found, "org.toml", false);
         let last = text.trim_end().lines().last().unwrap_or_default();
         assert!(
             last.contains("`--deep` does"),
@@ -335,7 +335,7 @@ fn what_only_every_account_tells_is_found_by_looking_deep_and_else_said_not_to_b
             row.1
         );
         let (found, _) = inside::drift_deep(subject(), world);
-        let told = report::text(&found, "org.toml");
+        let told = report::text(&found, "org.toml", false);
         assert!(!told.contains("Not looked at"), "{told}");
         if !controls(&found).contains(&row.2) {
             missed.push(format!(

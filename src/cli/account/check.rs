@@ -134,8 +134,5 @@ async fn judge(
     let ctx = Caller::new(0, move |text| teller.detail(&text));
     let answers = probe(&session.aws, drift::questions(&checks), &ctx).await;
     drift::judge_controls(&mut findings, &subject.wanted, &checks, &answers);
-    findings.only(|finding| {
-        let account = finding.place.account.as_ref();
-        account.is_some_and(|name| keys.iter().any(|key| key.as_str() == name))
-    })
+    findings.only(|finding| keys.iter().any(|key| finding.is_about(key.as_str())))
 }

@@ -127,6 +127,9 @@ impl<'a, 'c> Set<'a, 'c> {
             let (ctx, successor) = (self.ctx, self.successor());
             removals.extend(met.remove(ctx, found, key, &reach.regions, &successor, &needs));
         }
+        for removal in &removals {
+            found.begins(removal, [address.clone()]);
+        }
         needs.extend(removals);
         let mut wave = self.wave(reach);
         let mut fields = Self::wave_fields(reach);
@@ -208,6 +211,15 @@ impl<'a, 'c> Set<'a, 'c> {
                 continue;
             }
             self.create_instances(found, &address, &reach, met, &reason, &needs);
+            if reach
+                .only
+                .iter()
+                .chain(&reach.expect)
+                .any(|key| there.inoperable.contains_key(key))
+            {
+                let forgotten = Address::Forget(self.name.clone());
+                found.begins(&forgotten, [address.clone()]);
+            }
             if first {
                 found.bring_up.insert(address.clone());
             }
@@ -250,6 +262,10 @@ impl<'a, 'c> Set<'a, 'c> {
             let removals = met.remove(ctx, found, key, regions, &successor, &move_needs);
             if let Some(change) = found.changes.get_mut(&move_there) {
                 change.needs.extend(removals.iter().cloned());
+            }
+            for removal in &removals {
+                let joined = Address::RolloutTo(self.name.clone(), (*key).clone());
+                found.begins(removal, [move_there.clone(), joined]);
             }
             needs.extend(removals);
             let act = Act::CreateStackInstances {

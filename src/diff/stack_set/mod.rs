@@ -358,20 +358,28 @@ impl<'a, 'c> Set<'a, 'c> {
                 true => "the staged update ends",
                 false => "accounts that join get no stacks",
             };
-            let mut needs = self.base_needs();
-            needs.extend(after.iter().cloned());
+            let released = Address::RolloutRelease(self.name.clone());
+            let mut needs = BTreeSet::from([Address::StackSetsAccess, self.address()]);
+            if hold {
+                needs.extend(self.base_needs());
+                needs.extend(after.iter().cloned());
+                let held = Address::RolloutHold(self.name.clone());
+                found.begins(&held, after.iter().cloned().chain([released.clone()]));
+            } else {
+                // Held by somebody, or by a run that was interrupted: it is let go whatever becomes of the rest.
+                found.comes_after(&released, after.iter().cloned());
+            }
             self.toggle(found, facts, true, Vec::new(), reason, &needs);
-            let release = Address::RolloutRelease(self.name.clone());
             // A set that comes after others, which may wait for moves, would wait for itself.
             if held && self.wanted.depends_on.is_empty() {
                 for key in moving.keys() {
                     let placement = Address::Placement((*key).clone());
                     if let Some(change) = found.changes.get_mut(&placement) {
-                        change.needs.insert(release.clone());
+                        change.needs.insert(released.clone());
                     }
                 }
             }
-            after.push(release);
+            after.push(released);
         }
         self.forget(found, &there);
         after.push(Address::Forget(self.name.clone()));

@@ -302,6 +302,59 @@ proptest! {
         let _ = graph(after.changes).unwrap();
     }
 
+    /// A step that only makes sense with what comes after it is not begun where that cannot be done; and what is not
+    /// done for such a reason is known, not lost.
+    #[test]
+    fn nothing_is_begun_that_cannot_go_on(seed: u64) {
+        let mut case = Case::of(seed);
+        if case.inventory.organization == Seen::Known(None) {
+            case.inventory = satisfied(&case.plan, &case.wanted);
+        }
+        let rng = &mut Rng::with_seed(seed);
+        let _ = blind(rng, &mut case.inventory);
+        let found = case.diff();
+        let made = |wanted: &dyn Fn(&Address) -> bool| {
+            found.changes.iter().any(|change| wanted(&change.address))
+        };
+        for change in &found.changes {
+            let goes_on = match &change.address {
+                Address::RolloutHold(set) => {
+                    let blocked = found.blocked.iter().any(|blocked| {
+                        matches!(&blocked.address, Address::RolloutUpdate(of, _) if of == set)
+                    });
+                    !blocked
+                        && made(&|other| *other == Address::RolloutRelease(set.clone()))
+                        && made(&|other| matches!(other, Address::RolloutUpdate(of, _) if of == set))
+                }
+                Address::GuardDutyFormer(region) => {
+                    made(&|other| *other == Address::GuardDutyAdministrator(region.clone()))
+                }
+                Address::Account(key) if !case.plan.accounts[key].ou.is_root() => {
+                    made(&|other| *other == Address::Placement(key.clone()))
+                }
+                Address::ExistingRecorder(_) => made(&|other| {
+                    matches!(
+                        other,
+                        Address::Stack(..)
+                            | Address::Rollout(..)
+                            | Address::RolloutTo(..)
+                            | Address::RolloutRepair(..)
+                    )
+                }),
+                Address::Forget(set) => {
+                    made(&|other| matches!(other, Address::RolloutRepair(of, _) if of == set))
+                }
+                _ => true,
+            };
+            prop_assert!(goes_on, "{} is begun in vain: {:?}", change.address, found.blocked);
+        }
+        for change in &found.withheld {
+            let blocked = found.blocked.iter().any(|blocked| blocked.address == change.address);
+            prop_assert!(blocked || !found.problems.is_empty());
+            prop_assert!(!made(&|other| *other == change.address));
+        }
+    }
+
     /// An account that the plan does not name appears in no change.
     #[test]
     fn unmanaged_accounts_are_never_touched(seed: u64) {

@@ -76,7 +76,7 @@ impl Ready<'_> {
         self.findings
             .findings
             .iter()
-            .filter(move |finding| finding.place.account.as_deref() == Some(key))
+            .filter(move |finding| finding.is_about(key))
     }
 
     /// Whether the check found nothing about any of the accounts.

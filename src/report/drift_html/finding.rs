@@ -34,6 +34,12 @@ pub(super) fn render(page: &Page<'_>, place: usize) -> Markup {
                             @if let (Some(_), Some(ou)) = (&finding.place.account, &finding.place.ou) { ", OU " (name(ou)) }
                         }
                     }
+                    @if let Some(accounts) = drift_view::also_about(finding) {
+                        div { dt { "About" } dd { (name(&accounts)) } }
+                    }
+                    @if let Some(cause) = &finding.cause {
+                        div { dt { "Explained by" } dd { (name(&cause.subject)) } }
+                    }
                     @if !finding.references.is_empty() {
                         div { dt { "Asked for by" } dd { (printable(&finding.references.join("; "))) } }
                     }

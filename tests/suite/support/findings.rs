@@ -69,6 +69,9 @@ fn finding(control: &str, severity: Severity, place: FindingPlace, subject: &str
         fields: Vec::new(),
         fix: Fix::Nothing,
         references: Vec::new(),
+        accounts: Default::default(),
+        address: None,
+        cause: None,
     }
 }
 
@@ -253,6 +256,8 @@ pub(crate) fn sample() -> Sample {
             ("guardduty.members".to_owned(), 2),
         ]),
         accounts: names,
+        lies_in: Default::default(),
+        ous: Default::default(),
     };
     findings.sort();
     let mut controls = Controls::builtin();

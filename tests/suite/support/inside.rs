@@ -205,6 +205,7 @@ pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
 
 async fn drifted(
     subject: &Subject,
+    filter: &Filter,
     fix: bool,
     deep: bool,
     session: &Session,
@@ -213,7 +214,7 @@ async fn drifted(
     let job = Drift {
         subject: &subject.given(),
         source: "org.toml".to_owned(),
-        filter: Filter::default(),
+        filter: filter.clone(),
         fail_on: Severity::Low,
         deep,
         role: None,
@@ -233,7 +234,7 @@ async fn drifted(
 /// Everything that `orgstrap drift` asks AWS.
 pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
     let (_, result, text) = inside(subject, world, connection, async |session, printer| {
-        drifted(subject, false, false, session, printer).await
+        drifted(subject, &Filter::default(), false, false, session, printer).await
     });
     assert!(matches!(result, InWorld::Ended(Ok(_))), "{text}");
 }
@@ -247,7 +248,7 @@ pub(crate) fn drift(subject: &Subject, world: World) -> (Findings, World) {
 /// What `orgstrap drift --deep` finds.
 pub(crate) fn drift_deep(subject: &Subject, world: World) -> (Findings, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
-        drifted(subject, false, true, session, printer).await
+        drifted(subject, &Filter::default(), false, true, session, printer).await
     });
     (drifted.findings, world)
 }
@@ -255,7 +256,7 @@ pub(crate) fn drift_deep(subject: &Subject, world: World) -> (Findings, World) {
 /// `orgstrap drift`, with its exit code.
 pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
-        drifted(subject, false, false, session, printer).await
+        drifted(subject, &Filter::default(), false, false, session, printer).await
     });
     (drifted, world)
 }
@@ -263,9 +264,32 @@ pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World
 /// `orgstrap drift --fix --yes`.
 pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
-        drifted(subject, true, false, session, printer).await
+        drifted(subject, &Filter::default(), true, false, session, printer).await
     });
     (drifted, world)
+}
+
+/// `orgstrap drift` with filters, and with `--fix --yes` where asked to; the message where it is a mistake.
+pub(crate) fn drift_of(
+    subject: &Subject,
+    world: World,
+    filter: &Filter,
+    fix: bool,
+) -> (Result<Drifted, String>, World) {
+    let connection = Connection::default();
+    let (world, result, _) = inside(subject, world, connection, async |session, printer| {
+        drifted(subject, filter, fix, false, session, printer).await
+    });
+    let result = match result {
+        InWorld::Ended(Ok(drifted)) => Ok(drifted),
+        InWorld::Ended(Err(error)) => Err(format!(
+            "{}; {}",
+            error.message,
+            error.hint.unwrap_or_default()
+        )),
+        InWorld::Killed { .. } => Err("killed".to_owned()),
+    };
+    (result, world)
 }
 
 /// What became of one run of `remove`.

@@ -1,0 +1,239 @@
+//! What accounts are called in findings, where they lie, and which of them a change is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::FindingPlace;
+use crate::change::{Act, Address, Attribute, Bindings, Change, Target, Text, Wave};
+use crate::inventory::{AccountFacts, Inventory, OuId, identify};
+use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey};
+
+/// The accounts of plan and organization.
+pub(super) struct Names<'a> {
+    plan: &'a OrgPlan,
+    inventory: &'a Inventory,
+    ids: BTreeMap<AccountKey, AccountId>,
+    keys: BTreeMap<AccountId, AccountKey>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(plan: &'a OrgPlan, inventory: &'a Inventory) -> Self {
+        let ids = match inventory.accounts.known() {
+            Some(accounts) => identify::identify(plan, accounts).accounts,
+            None => BTreeMap::new(),
+        };
+        let keys = ids.iter().map(|(key, id)| (id.clone(), key.clone()));
+        Names {
+            plan,
+            inventory,
+            keys: keys.collect(),
+            ids,
+        }
+    }
+
+    pub(super) fn id(&self, key: &AccountKey) -> Option<&AccountId> {
+        self.ids.get(key)
+    }
+
+    pub(super) fn facts(&self, key: &AccountKey) -> Option<&'a AccountFacts> {
+        self.inventory.accounts.known()?.get(self.ids.get(key)?)
+    }
+
+    /// An account's key in the plan, or its name where the plan does not name it.
+    pub(super) fn name(&self, id: &AccountId) -> String {
+        if let Some(key) = self.keys.get(id) {
+            return key.to_string();
+        }
+        let accounts = self.inventory.accounts.known();
+        let facts = accounts.and_then(|accounts| accounts.get(id));
+        facts.map_or_else(|| id.to_string(), |facts| facts.name.clone())
+    }
+
+    /// The management account as a place.
+    pub(super) fn management(&self) -> FindingPlace {
+        let id = &self.plan.organization.management_account;
+        let planned = self.keys.get(id);
+        let planned = planned.and_then(|key| self.plan.accounts.get(key));
+        FindingPlace {
+            account: Some(self.name(id)),
+            account_id: Some(id.clone()),
+            region: None,
+            ou: planned.map(|planned| planned.ou.to_string()),
+        }
+    }
+
+    /// Every account of plan and organization, by the name findings give it.
+    pub(super) fn all(&self) -> BTreeMap<String, Option<AccountId>> {
+        let planned = self.plan.accounts.keys();
+        let mut accounts: BTreeMap<String, Option<AccountId>> = planned
+            .map(|key| (key.to_string(), self.ids.get(key).cloned()))
+            .collect();
+        let facts = self.inventory.accounts.known().into_iter().flatten();
+        for (id, facts) in facts {
+            if !self.keys.contains_key(id) {
+                accounts.insert(facts.name.clone(), Some(id.clone()));
+            }
+        }
+        accounts
+    }
+
+    /// The path of an OU or the root that is there.
+    fn path(&self, id: &OuId) -> OuPath {
+        let ous = self.inventory.ous.known();
+        let there = ous.and_then(|ous| ous.get(id));
+        there.map_or_else(OuPath::root, |ou| ou.path.clone())
+    }
+
+    /// The OUs in which each account lies, in the plan and in AWS.
+    pub(super) fn lies_in(&self) -> BTreeMap<String, BTreeSet<OuPath>> {
+        let mut all: BTreeMap<String, BTreeSet<OuPath>> = BTreeMap::new();
+        for (key, planned) in &self.plan.accounts {
+            let paths = all.entry(key.to_string()).or_default();
+            paths.insert(planned.ou.clone());
+        }
+        for (id, facts) in self.inventory.accounts.known().into_iter().flatten() {
+            let paths = all.entry(self.name(id)).or_default();
+            paths.insert(self.path(&facts.parent));
+        }
+        all
+    }
+
+    /// Every OU of plan and organization.
+    pub(super) fn ous(&self) -> BTreeSet<OuPath> {
+        let there = self.inventory.ous.known().into_iter().flatten();
+        let there = there.map(|(_, ou)| ou.path.clone());
+        self.plan.ous.keys().cloned().chain(there).collect()
+    }
+
+    /// The accounts that a change is about, wherever its own place is.
+    pub(super) fn about(&self, change: &Change) -> BTreeSet<String> {
+        let mut about = self.about_address(&change.address);
+        let mut texts: Vec<&Text> = Vec::new();
+        if let Act::AddGuardDutyMembers { members, .. } = &change.act {
+            texts.extend(members.iter().map(|member| &member.account));
+        }
+        if let Act::UpdateStackInstances { wave, .. }
+        | Act::CreateStackInstances { wave, .. }
+        | Act::ForgetStackInstances { wave, .. } = &change.act
+        {
+            texts.extend(reached(wave));
+        }
+        if let Act::RemoveGuardDutyAdministrator { account, .. }
+        | Act::DeregisterDelegatedAdministrator { account, .. } = &change.act
+        {
+            texts.push(account);
+        }
+        about.extend(texts.into_iter().filter_map(|text| self.of_text(text)));
+        about
+    }
+
+    /// The account whose id a text is.
+    fn of_text(&self, text: &Text) -> Option<String> {
+        if let Ok(id) = text.value(&Bindings::default()) {
+            return Some(self.name(&id.parse().ok()?));
+        }
+        text.references()
+            .find_map(|(address, attribute)| match (address, attribute) {
+                (Address::Account(key), Attribute::Id) => Some(key.to_string()),
+                _ => None,
+            })
+    }
+
+    fn about_address(&self, address: &Address) -> BTreeSet<String> {
+        match address {
+            Address::Ou(path) => self.below(path),
+            Address::Attachment(_, target) => self.under(target),
+            Address::Policy(key) => self.held_by(key),
+            Address::GuardDutyAdministrator(_)
+            | Address::GuardDutyOrganization(_)
+            | Address::GuardDutyExport(_) => {
+                let secops = self.plan.organization.secops.iter();
+                secops.map(ToString::to_string).collect()
+            }
+            Address::ServiceLinkedRole(_) | Address::Trail(..) | Address::OptInRegions(None) => {
+                self.management().account.into_iter().collect()
+            }
+            // Those of one account name it by their place, those of instances and members by their act, and the
+            // rest are the organization's.
+            Address::Organization
+            | Address::PolicyType(_)
+            | Address::StackSetsAccess
+            | Address::TrustedAccess(_)
+            | Address::Account(_)
+            | Address::AccountName(_)
+            | Address::Access(_)
+            | Address::Placement(_)
+            | Address::Closure(_)
+            | Address::Contact(..)
+            | Address::AccountAlias(_)
+            | Address::PasswordPolicy(_)
+            | Address::OptInRegions(Some(_))
+            | Address::RootAccess
+            | Address::Tags(_)
+            | Address::PolicyTags(_)
+            | Address::DelegatedAdministrator(..)
+            | Address::GuardDutyFormer(_)
+            | Address::GuardDutyRegistration
+            | Address::GuardDutyMembers(_)
+            | Address::ExistingRecorder(_)
+            | Address::LostRecorder(_)
+            | Address::LostChannel(_)
+            | Address::Stack(..)
+            | Address::StackSet(_)
+            | Address::RolloutHold(_)
+            | Address::Rollout(..)
+            | Address::RolloutUpdate(..)
+            | Address::RolloutRepair(..)
+            | Address::RolloutTo(..)
+            | Address::RolloutFrom(..)
+            | Address::StackImport(..)
+            | Address::RolloutRelease(_)
+            | Address::Forget(_)
+            | Address::LeftStacks(_)
+            | Address::LeftStackSet(_)
+            | Address::Control(..)
+            | Address::StackDrift(..) => BTreeSet::new(),
+        }
+    }
+
+    /// The accounts of the plan in an OU or below.
+    fn below(&self, path: &OuPath) -> BTreeSet<String> {
+        let accounts = self.plan.accounts.iter();
+        accounts
+            .filter(|(_, planned)| path.contains(&planned.ou))
+            .map(|(key, _)| key.to_string())
+            .collect()
+    }
+
+    fn under(&self, target: &Target) -> BTreeSet<String> {
+        match target {
+            Target::Root => self.below(&OuPath::root()),
+            Target::Ou(path) => self.below(path),
+            Target::Account(key) => BTreeSet::from([key.to_string()]),
+            Target::Unmanaged(_) => BTreeSet::new(),
+        }
+    }
+
+    /// The accounts that a policy of the plan is to hold for.
+    fn held_by(&self, policy: &PolicyKey) -> BTreeSet<String> {
+        let mut held = BTreeSet::new();
+        if self.plan.organization.policies.contains(policy) {
+            held.extend(self.below(&OuPath::root()));
+        }
+        for (path, ou) in &self.plan.ous {
+            if ou.policies.contains(policy) {
+                held.extend(self.below(path));
+            }
+        }
+        for (key, account) in &self.plan.accounts {
+            if account.policies.contains(policy) {
+                held.insert(key.to_string());
+            }
+        }
+        held
+    }
+}
+
+/// The accounts whose instances an operation is about.
+fn reached(wave: &Wave) -> Vec<&Text> {
+    wave.accounts.iter().chain(&wave.expect).collect()
+}
