@@ -76,6 +76,8 @@ regional! {
     guardduty: aws_sdk_guardduty;
     /// IAM in an account.
     iam: aws_sdk_iam;
+    /// Service Quotas in an account and Region.
+    service_quotas: aws_sdk_servicequotas;
     /// Systems Manager in an account and Region.
     ssm: aws_sdk_ssm;
     /// STS in an account and Region; use it to probe that a session works there.

@@ -135,6 +135,7 @@ static TABLE: &[Row] = &[
     guess("guardduty", &["*"], Each, 5_000, 5),
     guess("config", &["*"], Each, 4_000, 4),
     guess("ssm", &["*"], Each, 3_000, 3),
+    guess("servicequotas", &["*"], Each, 2_000, 3),
 ];
 
 /// What any other service gets.

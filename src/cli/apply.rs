@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::error::{CommandError, CommandResult};
+use super::quotas::QuotaFlag;
 use super::{Global, prompt, session, stop, subject};
 use crate::change::SavedChanges;
 use crate::diff::DiffOptions;
@@ -30,6 +31,11 @@ pub(super) struct Apply {
     /// Go on although resources that hold data are deleted or made anew.
     #[arg(long)]
     delete_data: bool,
+    #[command(flatten)]
+    quotas: QuotaFlag,
+    /// Ask AWS to raise the quotas that the org plan needs more of, or tell what became of an earlier request.
+    #[arg(long)]
+    raise_quotas: bool,
     /// With `--sandbox`: how many seconds pass there in each real one, to watch it. As fast as it goes
     /// when left out, and slow enough to be seen on a terminal.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "sandbox")]
@@ -50,6 +56,7 @@ pub(super) fn run(verb: &Apply, global: &Global, printer: &Printer) -> CommandRe
         subject: &job.subject,
         source: verb.file.display().to_string(),
         options: job.options,
+        raise_quotas: verb.raise_quotas,
         saved: job.saved.as_ref(),
         delete_data: verb.delete_data,
         speed: verb.speed,
@@ -79,6 +86,7 @@ fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandE
             options: DiffOptions {
                 create_organization: verb.create_organization,
                 prune: verb.prune,
+                quotas: verb.quotas.option(),
             },
             saved: None,
         });

@@ -19,6 +19,7 @@ mod logging;
 mod man;
 mod plan;
 mod prompt;
+mod quotas;
 mod reference;
 mod rehearse;
 mod remove;

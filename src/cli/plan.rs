@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::ages::Ages;
 use super::error::{CommandError, CommandResult};
+use super::quotas::QuotaFlag;
 use super::{Global, files, session, subject};
 use crate::change::SavedChanges;
 use crate::diff::DiffOptions;
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     #[arg(long)]
     prune: bool,
     #[command(flatten)]
+    quotas: QuotaFlag,
+    #[command(flatten)]
     ages: Ages,
 }
 
@@ -37,6 +40,7 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
         let options = DiffOptions {
             create_organization: verb.create_organization,
             prune: verb.prune,
+            quotas: verb.quotas.option(),
         };
         let asked = ops::Plan {
             subject: &subject,

@@ -10,6 +10,7 @@ use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::perform::Holding;
+use super::quotas::QuotaFlag;
 use super::session::{SANDBOX_SEED, Session};
 use super::{Global, Output, inventory, session, subject};
 use crate::change::Address;
@@ -37,6 +38,8 @@ pub(super) struct Rehearse {
     /// Rehearse the deletion of OUs and policies of orgstrap's own that the org plan no longer names.
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    quotas: QuotaFlag,
 }
 
 pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> CommandResult {
@@ -100,6 +103,7 @@ impl Stage<'_> {
         let mut options = DiffOptions {
             create_organization: false,
             prune: verb.prune,
+            quotas: verb.quotas.option(),
         };
         let mut found = compare(session, self.subject, &self.source, &options, printer).await?;
         let problems = &found.preview.problems;

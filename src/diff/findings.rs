@@ -212,6 +212,7 @@ impl Findings {
             unmanaged: self.unmanaged.into_iter().collect(),
             notices: self.notices.into_iter().collect(),
             problems: self.problems,
+            raise: Vec::new(),
             left: self.left,
             bindings: self.bindings,
         }

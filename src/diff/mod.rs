@@ -21,6 +21,7 @@ mod organization;
 mod ou;
 mod policy;
 mod preparation;
+mod quota;
 mod recorder;
 pub mod removal;
 mod scope;
@@ -40,6 +41,7 @@ pub use kept::buckets_to_be;
 pub use left::{Left, Remains};
 pub use loss::Loss;
 pub use lost::recorders_touched;
+pub use quota::{OnQuota, Raise, judge};
 pub use scope::{Missing, Scoped, scope};
 pub use setting::STACK_SETS_ADMINISTRATOR;
 pub use stack_set::{Fate, fates};
@@ -59,6 +61,9 @@ pub struct DiffOptions {
     pub create_organization: bool,
     /// OUs and policies that orgstrap made and the plan no longer names may be removed.
     pub prune: bool,
+    /// What happens where a quota does not allow what the plan needs.
+    #[serde(default)]
+    pub quotas: OnQuota,
 }
 
 /// Everything that a comparison of plan and inventory found.
@@ -82,6 +87,8 @@ pub struct Diff {
     pub left: Vec<Left>,
     /// Resources with data that the changes delete or make anew: not to be made without leave.
     pub losses: Vec<Loss>,
+    /// Quotas that AWS can be asked to raise, because the plan needs more.
+    pub raise: Vec<Raise>,
     /// Ids and outputs of what is there already.
     pub bindings: Bindings,
 }
@@ -100,6 +107,11 @@ impl Blocked {
     pub fn is_unread(&self) -> bool {
         matches!(self.because, Because::Unread(_))
     }
+
+    /// Whether it was left out because a quota does not allow it.
+    pub fn is_over_quota(&self) -> bool {
+        matches!(self.because, Because::Quota { .. })
+    }
 }
 
 /// Why something cannot be changed now.
@@ -110,6 +122,8 @@ pub enum Because {
     Unread(Unread),
     /// It is in a state in which AWS refuses changes, or something else is in charge of it.
     State { said: String },
+    /// A quota does not allow it.
+    Quota { said: String },
     /// It waits for something that is blocked itself.
     Needs { address: Address },
 }
@@ -157,12 +171,23 @@ pub enum ProblemKind {
     Identity,
     /// Something else holds a place that only one can hold.
     Taken,
+    /// A quota does not allow what the plan needs.
+    Quota,
     /// `[organization]` was edited, and what was made before does not follow.
     Edited,
 }
 
 /// Compares a plan, and what its baselines come to, with an inventory.
 pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
+    let compare = |plan: &OrgPlan| compared(plan, wanted, inventory, options);
+    match options.quotas {
+        OnQuota::Fit => quota::fit(plan, wanted, inventory, options, compare),
+        on => judge(compare(plan), plan, inventory, on),
+    }
+}
+
+/// The comparison, whatever quotas allow.
+fn compared(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
     let organization = match organization::preflight(plan, inventory, options) {
         Ok(organization) => organization,
         Err(problem) => {

@@ -57,7 +57,7 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                     Because::Unread(unread) => {
                         format!("could not be read ({})", unread.operation)
                     }
-                    Because::State { said } => said.clone(),
+                    Because::State { said } | Because::Quota { said } => said.clone(),
                     Because::Needs { address } => format!("waits for {address}"),
                 },
             }),
@@ -110,6 +110,7 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                 let made = |loss: &Loss| addresses.contains(&loss.address);
                 found.losses.into_iter().filter(made).collect()
             },
+            raise: found.raise,
             bindings: found.bindings,
         },
         missing,

@@ -198,7 +198,9 @@ impl Judge<'_> {
     fn withheld(&self, change: &Change) -> Option<Finding> {
         let in_the_way = match self.blocked.get(&change.address).map(|one| &one.because) {
             // Told by itself, as what it is.
-            Some(Because::Unread(_) | Because::State { .. }) => return None,
+            Some(Because::Unread(_) | Because::State { .. } | Because::Quota { .. }) => {
+                return None;
+            }
             Some(Because::Needs { address }) => self.first_in_the_way(address).to_string(),
             None => "what keeps plan and organization from being compared".to_owned(),
         };
@@ -388,6 +390,7 @@ impl Judge<'_> {
                 };
                 (Kind::Drift, severity, said.clone())
             }
+            Because::Quota { said } => (Kind::Drift, Severity::Medium, said.clone()),
             // Its cause is a finding already, and so is it if it differs.
             Because::Needs { .. } => return None,
         };
@@ -419,9 +422,10 @@ impl Judge<'_> {
         let kind = match problem.kind {
             // Something is known to be otherwise than in the plan.
             ProblemKind::Identity | ProblemKind::Taken | ProblemKind::Edited => Kind::Drift,
-            ProblemKind::NoOrganization | ProblemKind::WrongAccount | ProblemKind::Unreadable => {
-                Kind::Unread
-            }
+            ProblemKind::NoOrganization
+            | ProblemKind::WrongAccount
+            | ProblemKind::Unreadable
+            | ProblemKind::Quota => Kind::Unread,
         };
         Finding {
             control: "organization.comparable".to_owned(),

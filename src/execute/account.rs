@@ -20,12 +20,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_organizations::types::{
     AccountState, CreateAccountState, CreateAccountStatus, IamUserAccessToBilling,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::effects::{Doing, Hand};
@@ -34,7 +35,7 @@ use super::run::Made;
 use super::schedule::Lane;
 use super::tag::tags_of;
 use super::wait::{ACCOUNT_CREATION, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
-use crate::aws::ErrorKind;
+use crate::aws::{AwsError, ErrorKind};
 use crate::change::{Attribute, KEY_TAG};
 use crate::event::Failure;
 use crate::plan::{AccountKey, Email, Tags};
@@ -75,6 +76,8 @@ pub(super) struct Creations {
     /// The lock makes the look single-flight: who comes second finds the first one's answer.
     last: Mutex<Option<Arc<Look>>>,
     in_flight: std::sync::Mutex<InFlight>,
+    /// Set once AWS says that there may be no more accounts: it would say so of every other one too.
+    full: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +99,22 @@ impl Drop for Room<'_> {
 }
 
 impl Creations {
+    /// Whether AWS has said that there may be no more accounts.
+    pub(super) fn is_full(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Notes that AWS said so.
+    fn fill(&self) {
+        self.full.send_replace(true);
+    }
+
+    /// Ends once AWS has said so.
+    async fn filled(&self) {
+        // The sender lives as long as this does.
+        let _ = self.full.subscribe().wait_for(|full| *full).await;
+    }
+
     fn flight(&self) -> std::sync::MutexGuard<'_, InFlight> {
         self.in_flight
             .lock()
@@ -109,6 +128,18 @@ impl Creations {
 const OF_THIS_RUN: Duration = Duration::MAX;
 /// Longer than Organizations' lists were ever seen to lag behind a creation.
 const LISTED_AFTER: Duration = Duration::from_secs(3_600);
+/// The failure reason of a creation that the quota does not allow.
+const OVER_QUOTA: &str = "ACCOUNT_LIMIT_EXCEEDED";
+
+/// Whether AWS refuses an account because there are as many as the quota allows.
+fn is_over_quota(error: &AwsError) -> bool {
+    error.is("ConstraintViolation")
+        && (error.message.contains("ACCOUNT_NUMBER_LIMIT_EXCEEDED")
+            || error
+                .message
+                .contains("exceeded the allowed number of AWS accounts"))
+}
+
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
@@ -159,18 +190,35 @@ impl Hand<'_> {
         } else {
             IamUserAccessToBilling::Deny
         };
-        let asked = self
-            .organizations("CreateAccount", || {
-                client
-                    .create_account()
-                    .email(new.email.as_str())
-                    .account_name(new.name)
-                    .role_name(new.access_role)
-                    .iam_user_access_to_billing(billing.clone())
-                    .set_tags(Some(tags.clone()))
-                    .send()
-            })
-            .await;
+        let creations = &self.shared.creations;
+        let sent = AtomicBool::new(false);
+        let asking = self.organizations("CreateAccount", || {
+            sent.store(true, Ordering::Relaxed);
+            client
+                .create_account()
+                .email(new.email.as_str())
+                .account_name(new.name)
+                .role_name(new.access_role)
+                .iam_user_access_to_billing(billing.clone())
+                .set_tags(Some(tags.clone()))
+                .send()
+        });
+        // Its turn may be minutes away. What was sent is waited for: nobody else knows what came of it.
+        let no_use = async {
+            creations.filled().await;
+            if sent.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let asked = tokio::select! {
+            biased;
+            () = no_use => return Err(self.creation_failed(
+                new,
+                "not asked for: AWS has just refused another account, for there are as many as the quota allows",
+                hints::for_creation(OVER_QUOTA),
+            )),
+            asked = asking => asked,
+        };
         match asked {
             // An answer without a status is as good as none.
             Ok(answer) => {
@@ -183,7 +231,12 @@ impl Hand<'_> {
                 Ok(answer.create_account_status)
             }
             Err(error) if error.kind == ErrorKind::NoAnswer => Ok(None),
-            Err(error) => Err(error).doing(doing),
+            Err(error) => {
+                if is_over_quota(&error) {
+                    creations.fill();
+                }
+                Err(error).doing(doing)
+            }
         }
     }
 
@@ -201,6 +254,9 @@ impl Hand<'_> {
         let reason = status
             .failure_reason()
             .map_or("without a reason", |reason| reason.as_str());
+        if reason == OVER_QUOTA {
+            self.shared.creations.fill();
+        }
         if reason == "EMAIL_ALREADY_EXISTS" {
             // Perhaps our own, made by a run that was killed and not listed until now.
             let mut wait = Wait::new(self.ctx, READ_BACK);

@@ -60,6 +60,12 @@ impl AwsEffects {
 }
 
 impl Effects for AwsEffects {
+    fn is_no_use(&self, change: &Change) -> Option<&'static str> {
+        let creates = matches!(change.act, Act::CreateAccount { .. });
+        (creates && self.0.creations.is_full())
+            .then_some("AWS refused another account: there are as many as the quota allows")
+    }
+
     async fn perform(
         &self,
         change: &Change,

@@ -185,7 +185,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days); ask for more: `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`. In an organization younger than an hour AWS says so too: then run apply again later";
+const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days, invited ones too); ask for more: `orgstrap apply --raise-quotas`, or `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`. In an organization younger than an hour AWS says so too: then run apply again later";
 const SIGN_IN: &str = "the credentials are no longer valid; sign in again and run apply again, it goes on where it stopped";
 const RUN_AGAIN: &str = "run apply again: it looks first, and does nothing twice";
 

@@ -19,6 +19,7 @@ mod organization;
 mod ou;
 mod policy;
 mod preparation;
+mod quota;
 mod recorder;
 mod removal;
 mod run;
@@ -34,6 +35,7 @@ mod trail;
 mod wait;
 
 pub use effects::AwsEffects;
+pub use quota::{Raised, open_quota_request, raise_quota};
 pub use run::{Effects, Made, Summary, execute};
 pub use schedule::{Lane, NotTried, Outcome, Schedule, Task};
 pub use stop::{Stop, StopLevel};

@@ -35,6 +35,11 @@ pub trait Effects: Clone + Send + Sync + 'static {
         known: &Bindings,
         ctx: &Caller,
     ) -> impl Future<Output = Result<Made, Failure>> + Send;
+
+    /// Why a change need not be tried any more, after what AWS has said of others.
+    fn is_no_use(&self, _change: &Change) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How a run ended.
@@ -125,7 +130,10 @@ pub(super) async fn run<E: Effects>(
     loop {
         if level == StopLevel::Go {
             while let Some(address) = run.schedule.start_next() {
-                run.start(address);
+                match run.no_use(&address) {
+                    Some(because) => run.pass_over(address, because),
+                    None => run.start(address),
+                }
             }
         }
         if run.tasks.is_empty() {
@@ -169,6 +177,25 @@ struct Run<'a, E> {
 }
 
 impl<E: Effects> Run<'_, E> {
+    fn no_use(&self, address: &Address) -> Option<&'static str> {
+        let (change, _) = self.steps.get(address)?;
+        self.effects.is_no_use(change)
+    }
+
+    /// Leaves a change whose turn came, and what needs it.
+    fn pass_over(&mut self, address: Address, because: &'static str) {
+        let mut lost = vec![NotTried {
+            address: address.clone(),
+            because: because.to_owned(),
+        }];
+        let dependents = self.schedule.ended(&address, Outcome::Failed);
+        lost.extend(dependents.into_iter().map(|lost| NotTried {
+            because: format!("{address} was not tried"),
+            ..lost
+        }));
+        self.not_tried(lost);
+    }
+
     fn start(&mut self, address: Address) {
         let Some((change, rank)) = self.steps.get(&address) else {
             return;

@@ -106,6 +106,8 @@ impl Inventory {
             existing_stacks,
             other_stack_sets: _,
             trails,
+            // What could not be read of them is told where they matter: AWS's defaults hold then.
+            quotas: _,
             former,
         } = self;
         fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {

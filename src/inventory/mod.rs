@@ -10,6 +10,7 @@ mod former;
 pub mod identify;
 mod kind;
 mod probe;
+mod quota;
 mod saved;
 mod visible;
 
@@ -23,6 +24,7 @@ pub use former::{FormerFacts, KeptBucket, former_access_roles};
 pub use identify::{Conflict, Identified, identify};
 pub use kind::Kind;
 pub use probe::{Answer, Answers, Facts, Probe, Question};
+pub use quota::{QuotaFacts, QuotaKind, QuotaRequest, Quotas};
 pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
 pub use visible::visible;
 
@@ -83,6 +85,9 @@ pub struct Inventory {
     /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
     #[serde(default)]
     pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
+    /// Quotas that the plan comes near. Read anew each time: a request may be decided at any moment.
+    #[serde(default)]
+    pub quotas: Quotas,
     /// What orgstrap made while `[organization]` said otherwise.
     #[serde(default)]
     pub former: FormerFacts,
@@ -113,6 +118,7 @@ impl Inventory {
             existing_stacks: BTreeMap::new(),
             other_stack_sets: BTreeSet::new(),
             trails: None,
+            quotas: Quotas::default(),
             former: FormerFacts::default(),
         }
     }

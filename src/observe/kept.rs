@@ -66,6 +66,7 @@ impl Parts {
             existing_stacks,
             other_stack_sets,
             trails,
+            quotas: _,
             former,
         } = inventory;
         Self {

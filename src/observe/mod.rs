@@ -20,6 +20,7 @@ mod pages;
 mod policies;
 mod preparation;
 mod probe;
+mod quotas;
 mod recorders;
 mod settings;
 mod stack_sets;
@@ -36,6 +37,7 @@ use std::time::{Duration, SystemTime};
 
 pub use deep::detect_drift;
 pub use probe::probe;
+pub(crate) use quotas::{open_request, quota_request};
 
 use jiff::Timestamp;
 
@@ -243,6 +245,13 @@ impl Reader<'_> {
             stacks: &stacks,
             preparation: &preparation,
         };
+        let near = quotas::Known {
+            organization: matches!(organization, Seen::Known(Some(_))),
+            accounts: accounts.known().map(BTreeMap::len),
+            ids: &ids,
+            stack_sets: &stack_sets,
+            other_stack_sets: &other_stack_sets,
+        };
         let made = former::Known {
             accounts: &accounts,
             ids: &ids,
@@ -255,13 +264,14 @@ impl Reader<'_> {
             guardduty: &guardduty,
         };
         let kept_former = kept.former.is_some();
-        let (recorders, existing_stacks, trails, former) = tokio::join!(
+        let (recorders, existing_stacks, trails, quotas, former) = tokio::join!(
             or_read(kept.recorders, recorders::read(self, known)),
             or_read(
                 kept.existing_stacks,
                 existing_stacks::read(self, &accounts, &stack_sets)
             ),
             or_read(kept.trails, trails::read(self, &stacks)),
+            Box::pin(self.quotas(&near)),
             or_read(kept.former, former::read(self, made)),
         );
         let mut inventory = Inventory {
@@ -286,6 +296,7 @@ impl Reader<'_> {
             existing_stacks,
             other_stack_sets,
             trails,
+            quotas,
             former,
         };
         if !kept_former {
@@ -353,7 +364,16 @@ impl Reader<'_> {
                 (stacks, guardduty, preparation)
             },
         );
-        let trails = trails::read(self, &stacks).await;
+        let near = quotas::Known {
+            organization: false,
+            // The management account will be the first.
+            accounts: Some(1),
+            ids: &nobody,
+            stack_sets: &stack_sets,
+            other_stack_sets: &other_stack_sets,
+        };
+        let (trails, quotas) =
+            tokio::join!(trails::read(self, &stacks), Box::pin(self.quotas(&near)),);
         Inventory {
             service_linked_roles: seen(service_linked_roles),
             stack_sets,
@@ -362,6 +382,7 @@ impl Reader<'_> {
             preparation,
             other_stack_sets,
             trails,
+            quotas,
             ..Inventory::nothing(self.caller.clone(), taken_at)
         }
     }

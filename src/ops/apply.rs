@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
 use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
-use super::{Confirm, Output, Subject};
+use super::{Confirm, Output, Subject, quotas};
 use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{Blocked, DiffOptions, ProblemKind};
@@ -19,6 +19,8 @@ pub struct Apply<'a> {
     /// The file that the plan or the changes are from, as messages name it.
     pub source: String,
     pub options: DiffOptions,
+    /// Whether AWS is asked to raise the quotas that the plan needs more of.
+    pub raise_quotas: bool,
     /// The changes that were saved, where exactly these are made.
     pub saved: Option<&'a SavedChanges>,
     /// Whether resources that hold data may be deleted or made anew.
@@ -68,6 +70,17 @@ pub async fn apply(
         options.create_organization = true;
         found = Box::pin(compare(session, job.subject, source, &options, printer)).await?;
     }
+    if job.raise_quotas {
+        quotas::raise(&found.raise, session, job.output, job.confirm, printer).await?;
+        // What was just done is no advice any more.
+        let problems = found.preview.problems.iter_mut();
+        for problem in problems.filter(|problem| problem.kind == ProblemKind::Quota) {
+            problem.hint = Some(
+                "run apply again once AWS has raised it; `--on-quota fit` makes what fits until then"
+                    .to_owned(),
+            );
+        }
+    }
     if !found.preview.problems.is_empty() {
         printer.talk(&preview::text(&found.preview));
         return Err(CommandError::new("nothing was changed"));
@@ -101,6 +114,7 @@ pub async fn apply(
                 None => summary::AS_PLANNED,
             };
             let left = found.preview.blocked.len();
+            let over_quota = over_quota(&found);
             let work = Work {
                 plan: Some(&job.subject.plan),
                 graph: found.graph,
@@ -111,7 +125,7 @@ pub async fn apply(
                 left,
                 timeline: None,
                 next: &|done| match done.is_success() && left > 0 {
-                    true => Vec::new(),
+                    true => next_for_quotas(job, over_quota),
                     false => next(job, done, over.is_some()),
                 },
             };
@@ -231,6 +245,25 @@ fn show(found: &Comparison, output: Output, printer: &Printer) {
             printer.data_line(&plan.to_string());
         }
     }
+}
+
+/// How much of the plan a quota does not allow.
+fn over_quota(found: &Comparison) -> usize {
+    let blocked = found.preview.blocked.iter();
+    blocked.filter(|blocked| blocked.is_over_quota()).count()
+}
+
+fn next_for_quotas(job: &Apply<'_>, over_quota: usize) -> Vec<String> {
+    let (source, Some(place)) = (&job.source, &job.again) else {
+        return Vec::new();
+    };
+    if over_quota == 0 {
+        return Vec::new();
+    }
+    let left = words::count(over_quota, "thing is", "things are");
+    vec![format!(
+        "{left} left out until AWS raises the quota: `orgstrap apply {source}{place} --raise-quotas` asks for it"
+    )]
 }
 
 fn next(job: &Apply<'_>, done: &Summary, left: bool) -> Vec<String> {

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::session::Session;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{Diff, DiffOptions, Loss, Missing, diff, scope};
+use crate::diff::{Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, judge, scope};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
@@ -25,6 +25,8 @@ pub struct Comparison {
     pub preview: Preview,
     pub graph: ChangeGraph,
     pub bindings: Bindings,
+    /// Quotas that AWS can be asked to raise for it.
+    pub raise: Vec<Raise>,
     /// When AWS was read.
     pub taken_at: Timestamp,
 }
@@ -77,7 +79,8 @@ pub async fn compare_accounts(
     let inventory = read(session, subject, printer).await?;
     let options = DiffOptions::default();
     let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
-    let scoped = scope(found, &subject.plan, &subject.wanted, accounts);
+    let mut scoped = scope(found, &subject.plan, &subject.wanted, accounts);
+    scoped.diff = judge(scoped.diff, &subject.plan, &inventory, OnQuota::Stop);
     let mut found = ordered(scoped.diff, &inventory, session, source)?;
     let beside = Beside {
         missing: scoped.missing,
@@ -152,6 +155,7 @@ fn ordered(
         },
         graph,
         bindings: found.bindings,
+        raise: found.raise,
         taken_at: inventory.taken_at,
     })
 }

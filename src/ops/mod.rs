@@ -14,6 +14,7 @@
 //! | [`compare`] | reading AWS and comparing, which all of them begin with |
 //! | [`cached`] | the same through the describe cache |
 //! | [`perform`], [`make`] | changes under the lock, with progress and the report |
+//! | [`quotas`] | asking AWS to raise quotas |
 //! | [`session`] | one run's way to AWS, and the guard of whose organization it is |
 
 pub mod apply;
@@ -26,6 +27,7 @@ pub mod governor;
 pub mod make;
 pub mod perform;
 pub mod plan;
+pub mod quotas;
 pub mod remove;
 pub mod session;
 

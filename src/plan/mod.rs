@@ -10,6 +10,7 @@
 
 pub mod at;
 pub mod builtin;
+pub mod calls;
 pub mod check;
 pub mod diagnostic;
 mod documents;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Kind,
-    OrganizationFacts, Seen, StackFacts, StackSetFacts,
+    OrganizationFacts, QuotaKind, Seen, StackFacts, StackSetFacts,
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
@@ -20,7 +20,7 @@ pub struct Copied {
     pub missing: Vec<String>,
 }
 
-/// More accounts than anybody has: AWS's own number was not read.
+/// More than anybody has: AWS has raised the quota, and its own number was not read.
 const NO_QUOTA: usize = 1_000_000;
 
 /// Service-linked roles that stacks and services expect in an account, where the service is trusted. The
@@ -50,7 +50,7 @@ pub fn copy(
         builder: Builder::new(management.as_str(), now, seed),
         missing: Vec::new(),
     };
-    copy.builder.account_quota(NO_QUOTA);
+    copy.quotas();
     for operation in unread(inventory) {
         copy.missing.push(format!(
             "{operation} could not be read, or not everywhere; the copy lacks the rest"
@@ -130,6 +130,55 @@ fn password_policy(policy: &PasswordPolicy) -> serde_json::Value {
 }
 
 impl Copy<'_> {
+    /// As they were read; where they were not, AWS's default, unless there is more than that already: so that the
+    /// copy allows what [`judge`](crate::diff::judge) takes to be allowed.
+    fn quotas(&mut self) {
+        let inventory = self.inventory;
+        let sets = inventory.stack_sets.known();
+        let largest = sets
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .filter_map(|set| Some(set.instances.known()?.len()))
+            .max();
+        let there = [
+            (
+                QuotaKind::Accounts,
+                "accounts",
+                inventory.accounts.known().map_or(0, BTreeMap::len),
+            ),
+            (
+                QuotaKind::StackSets,
+                "stack-sets",
+                sets.map_or(0, BTreeMap::len) + inventory.other_stack_sets.len(),
+            ),
+            (
+                QuotaKind::StackInstances,
+                "stack-instances",
+                largest.unwrap_or_default(),
+            ),
+        ];
+        for (kind, word, there) in there {
+            let found = inventory.quotas.found.get(&kind);
+            let value = match found {
+                Some(Seen::Known(facts)) => facts.value,
+                _ if there > kind.default_value() => NO_QUOTA,
+                _ => kind.default_value(),
+            };
+            if let Some(Seen::Unread(unread)) = found {
+                self.missing.push(format!(
+                    "the quota of {word} could not be read ({}: {}); the copy has {}",
+                    unread.operation,
+                    unread.because,
+                    match value {
+                        NO_QUOTA => "none".to_owned(),
+                        value => format!("AWS's default, {value}"),
+                    }
+                ));
+            }
+            self.builder.quota(word, value);
+        }
+    }
+
     fn organization(&mut self, found: &OrganizationFacts) -> Result<(), AwsError> {
         let builder = &mut self.builder;
         builder.organization(&found.id, &found.root_id, found.all_features)?;
@@ -144,6 +193,10 @@ impl Copy<'_> {
             }
         }
         self.accounts();
+        let invitations = self.inventory.quotas.invitations.as_ref();
+        if let Some(number) = invitations.and_then(Seen::known) {
+            self.builder.invitations(*number);
+        }
         self.policies(found);
         self.services();
         Ok(())

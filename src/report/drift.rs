@@ -91,6 +91,7 @@ pub fn text(findings: &Findings, source: &str, all: bool) -> String {
 
 /// What only calls into every account, or CloudFormation's own detection, could tell.
 const NOT_LOOKED_AT: &str = "Not looked at: roles in accounts, and stacks' resources that no control watches; `--deep` does.";
+
 /// The findings that are not shown by themselves.
 struct Folded<'a> {
     /// By the finding that each is shown with, as its place in memory: two may look the same.

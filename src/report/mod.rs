@@ -25,6 +25,7 @@ pub mod loss;
 pub mod plan;
 mod printer;
 pub mod progress;
+pub mod quota;
 pub mod record;
 pub mod rehearsal;
 pub mod summary;

@@ -225,12 +225,7 @@ pub fn text(preview: &Preview) -> String {
     section(
         &mut line,
         "Not changed now",
-        preview.blocked.iter().map(|blocked| {
-            with_hint(
-                format!("{}: {}", blocked.address, because(&blocked.because)),
-                blocked.hint.as_deref(),
-            )
-        }),
+        blocked(&preview.blocked).into_iter(),
     );
     section(
         &mut line,
@@ -264,6 +259,38 @@ pub fn text(preview: &Preview) -> String {
 
 /// Above what is lost.
 pub(super) const LOSSES: &str = "Deletes resources that hold data; `--delete-data` allows it";
+/// What is not changed now. What one quota does not allow, dozens of accounts perhaps, is told together.
+pub(super) fn blocked(all: &[Blocked]) -> Vec<String> {
+    let mut over: Vec<(String, &Blocked, Vec<String>)> = Vec::new();
+    let mut items = Vec::new();
+    for blocked in all {
+        let why = because(&blocked.because);
+        if !blocked.is_over_quota() {
+            let text = format!("{}: {why}", blocked.address);
+            items.push(with_hint(text, blocked.hint.as_deref()));
+            continue;
+        }
+        let address = blocked.address.to_string();
+        match over.iter_mut().find(|(known, ..)| *known == why) {
+            Some((_, _, addresses)) => addresses.push(address),
+            None => over.push((why, blocked, vec![address])),
+        }
+    }
+    items.extend(over.into_iter().map(|(why, first, addresses)| {
+        let mut shown: Vec<String> = addresses.iter().take(OVER_QUOTA_SHOWN).cloned().collect();
+        if addresses.len() > OVER_QUOTA_SHOWN {
+            shown.push(format!("{} more", addresses.len() - OVER_QUOTA_SHOWN));
+        }
+        with_hint(
+            format!("{}: {why}", words::list(&shown)),
+            first.hint.as_deref(),
+        )
+    }));
+    items
+}
+
+/// How much of what one quota does not allow is told by name.
+const OVER_QUOTA_SHOWN: usize = 5;
 
 /// Why something is not changed now, in words.
 pub fn because(because: &Because) -> String {
@@ -272,7 +299,7 @@ pub fn because(because: &Because) -> String {
             "could not be read ({}: {})",
             unread.operation, unread.because
         ),
-        Because::State { said } => said.clone(),
+        Because::State { said } | Because::Quota { said } => said.clone(),
         Because::Needs { address } => format!("waits for {address}, which is not changed now"),
     }
 }

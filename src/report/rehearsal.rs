@@ -49,6 +49,7 @@ pub fn text(rehearsal: &Rehearsal) -> String {
     let mut lines = Vec::new();
     if rehearsal.preview.changes.is_empty() {
         lines.push(super::plan::nothing(&rehearsal.preview));
+        lines.extend(not_made(rehearsal));
     } else {
         outcome(rehearsal, &mut lines);
         duration(rehearsal, &mut lines);
@@ -61,6 +62,12 @@ pub fn text(rehearsal: &Rehearsal) -> String {
     left(rehearsal, &mut lines);
     lines.push(paint(style::DIM, "Nothing in AWS was changed."));
     lines.join("\n") + "\n"
+}
+
+/// What the plan asks for and is not made, a line each.
+fn not_made(rehearsal: &Rehearsal) -> impl Iterator<Item = String> {
+    let items = super::plan::blocked(&rehearsal.preview.blocked);
+    items.into_iter().map(|item| format!("  - {item}"))
 }
 
 fn outcome(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
@@ -78,13 +85,7 @@ fn outcome(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
             words::grouped(left)
         );
         lines.push(paint(style::WARN, heading));
-        for blocked in &rehearsal.preview.blocked {
-            let because = super::plan::because(&blocked.because);
-            lines.push(format!("  - {}: {because}", blocked.address));
-            if let Some(hint) = &blocked.hint {
-                lines.push(format!("      {}: {hint}", paint(style::HINT, "hint")));
-            }
-        }
+        lines.extend(not_made(rehearsal));
     } else if failed.is_empty() {
         lines.push(paint(
             style::CREATE,
@@ -326,6 +327,8 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
         "not_tried": timeline.not_tried.iter().map(|(address, because)| json!({
             "address": json::address(address), "because": because,
         })).collect::<Vec<_>>(),
+        "over_quota": rehearsal.preview.blocked.iter().filter(|it| it.is_over_quota())
+            .map(|it| json::address(&it.address)).collect::<Vec<_>>(),
         "notices": timeline.notices,
         "chain": rehearsal.chain.links.iter().map(link).collect::<Vec<_>>(),
         "holds": rehearsal.chain.holds.iter().map(hold).collect::<Vec<_>>(),

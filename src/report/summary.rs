@@ -53,7 +53,7 @@ pub fn accounts(plan: &OrgPlan, bindings: &Bindings, record: &Record) -> Vec<Acc
             let id = bindings.get(&address, &Attribute::Id).map(str::to_owned);
             let state = match record.standing(&address) {
                 Some(Standing::Done { .. }) => "new",
-                Some(_) if id.is_none() => "not created",
+                _ if id.is_none() => "not created",
                 _ => trouble(key, record).unwrap_or("there before"),
             };
             AccountLine {

@@ -156,6 +156,29 @@ impl Builder {
         self.world.account_quota = accounts;
     }
 
+    /// Another quota, by its word in [`QUOTAS`](super::service_quotas::QUOTAS).
+    pub fn quota(&mut self, word: &str, value: usize) {
+        let mut quotas = super::service_quotas::QUOTAS.iter();
+        if let Some(quota) = quotas.find(|quota| quota.word == word) {
+            quota.set(&mut self.world, value);
+        }
+    }
+
+    /// Invitations that are open.
+    pub fn invitations(&mut self, number: usize) {
+        let requested = self.world.now;
+        if let Some(organization) = self.world.organization.as_mut() {
+            for place in 1..=number {
+                let invitation = super::organizations::Invitation {
+                    target: format!("invited-{place}@example.com"),
+                    requested,
+                };
+                let id = format!("h-invitation{place}");
+                organization.invitations.insert(id, invitation);
+            }
+        }
+    }
+
     /// Puts the management account into an organization.
     pub fn organization(
         &mut self,

@@ -91,6 +91,7 @@ pub fn action(service: &str, operation: &str) -> String {
     let prefix = match service {
         "cloudcontrol" => "cloudformation",
         "resourcegroupstaggingapi" => "tag",
+        "service-quotas" => "servicequotas",
         service => service,
     };
     format!("{prefix}:{name}")

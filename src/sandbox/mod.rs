@@ -41,6 +41,7 @@ pub mod resource_policy;
 pub mod s3;
 pub mod scp;
 pub mod serve;
+pub mod service_quotas;
 pub mod sns;
 pub mod ssm;
 pub mod sts;

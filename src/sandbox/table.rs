@@ -31,6 +31,7 @@ const ROWS: &[&[Row]] = &[
     super::ec2::OPERATIONS,
     super::events::OPERATIONS,
     super::sns::OPERATIONS,
+    super::service_quotas::OPERATIONS,
 ];
 
 /// The handler of an operation.

@@ -8,7 +8,7 @@ use super::call::AwsError;
 use super::time::Time;
 use super::{
     account, automation, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault,
-    guardduty, iam, kms, organizations, quirks, rates, s3, sns, ssm, sts,
+    guardduty, iam, kms, organizations, quirks, rates, s3, service_quotas, sns, ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -35,6 +35,9 @@ pub struct World {
     pub emails: BTreeMap<String, AccountId>,
     /// How many accounts an organization may have: 10 until AWS raises it.
     pub account_quota: usize,
+    /// Other quotas, and what was asked of AWS.
+    #[serde(default)]
+    pub quotas: service_quotas::QuotaState,
     /// Access keys and sessions, by access key id.
     pub credentials: BTreeMap<String, sts::Credential>,
     /// Buckets have one namespace for the whole partition.
@@ -114,6 +117,7 @@ impl World {
             accounts: BTreeMap::new(),
             emails: BTreeMap::new(),
             account_quota: 10,
+            quotas: service_quotas::QuotaState::default(),
             credentials: BTreeMap::new(),
             s3: s3::S3State::default(),
             rates: rates::Rates::default(),

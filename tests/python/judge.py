@@ -31,7 +31,7 @@ from moto.core.model import ServiceModel as MotoModel
 from moto.core.parse import PROTOCOL_PARSERS
 from werkzeug.datastructures import Headers, MultiDict
 
-FOLDERS = {"tagging": "resourcegroupstaggingapi"}
+FOLDERS = {"tagging": "resourcegroupstaggingapi", "servicequotas": "service-quotas"}
 # "Common Errors" of the API references, in the spelling of each protocol, and what STS and S3 add.
 COMMON = {
     "AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException", "InternalFailure",

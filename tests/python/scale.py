@@ -28,7 +28,11 @@ def rehearse(binary, number):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "org.toml"
         path.write_text(plan)
-        command = [binary, "-q", "rehearse", str(path), "--sandbox", "--output", "json"]
+        # An empty world, whose quota of accounts AWS would have raised by then.
+        world = ["--world", str(pathlib.Path(folder) / "world.json")]
+        subprocess.run([binary, "-q", "plan", str(path), "--sandbox", *world], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([binary, "-q", "sandbox", "poke", *world, "quota", "accounts", str(number + 100)], check=True)
+        command = [binary, "-q", "rehearse", str(path), "--sandbox", *world, "--output", "json"]
         child = subprocess.Popen(command, stdout=subprocess.PIPE)
         document = json.load(child.stdout)
         _, status, usage = os.wait4(child.pid, 0)

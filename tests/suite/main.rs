@@ -10,6 +10,7 @@ mod accounts;
 mod baselines;
 mod broken_plans;
 mod cached;
+mod calls;
 mod commands;
 mod compared;
 mod conformance;

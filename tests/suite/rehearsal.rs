@@ -224,11 +224,12 @@ fn a_change_that_would_fail_is_told_before_it_is_tried() {
     let text = text.replace("[ou.Sandbox]\n", one_more);
     std::fs::write(&plan, text + "\n[ou.Later]\n").expect("writes");
 
-    let text = run(
-        folder.path(),
-        1,
-        &with_world(&["-q", "rehearse", "--output", "json"]),
-    );
+    // That the quota does not allow it is seen before: nothing is rehearsed, unless it is to be.
+    assert_eq!(run(folder.path(), 1, &with_world(&["-q", "rehearse"])), "");
+    let all = ["-q", "rehearse", "--on-quota", "ignore"];
+    let mut arguments = with_world(&all);
+    arguments.extend(["--output", "json"]);
+    let text = run(folder.path(), 1, &arguments);
     let document: Value = serde_json::from_str(&text).expect("JSON");
     let failed = document["failed"].as_array().expect("a list");
     assert_eq!(failed.len(), 1, "{failed:?}");
@@ -243,7 +244,7 @@ fn a_change_that_would_fail_is_told_before_it_is_tried() {
     // What does not need it goes on.
     let changes = addresses(&document["changes"]);
     assert!(changes.contains(&"ou Later".to_owned()), "{changes:?}");
-    let text = run(folder.path(), 1, &with_world(&["-q", "rehearse"]));
+    let text = run(folder.path(), 1, &with_world(&all));
     assert!(
         text.contains("MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"),
         "{text}"
@@ -282,10 +283,18 @@ fn many_new_accounts_are_held_back_by_the_creations_at_a_time() {
         ));
     }
     std::fs::write(folder.path().join("org.toml"), plan).expect("writes");
+    // An empty world, whose quota of accounts AWS would have raised by then.
+    run(folder.path(), 1, &with_world(&["-q", "plan"]));
+    let poke = ["-q", "sandbox", "poke", "--world", "world.json"];
+    let poke: Vec<&str> = poke
+        .into_iter()
+        .chain(["quota", "accounts", "50"])
+        .collect();
+    run(folder.path(), 0, &poke);
     let text = run(
         folder.path(),
         0,
-        &["-q", "rehearse", "--sandbox", "--output", "json"],
+        &with_world(&["-q", "rehearse", "--output", "json"]),
     );
     let document: Value = serde_json::from_str(&text).expect("JSON");
     let quota = document["quota"]["what"].as_str().unwrap_or_default();

@@ -421,9 +421,10 @@ fn the_bootstrap_policy_names_all_that_orgstrap_calls_in_the_management_account(
 /// The actions behind every operation that `observe`, `execute` and `aws` name.
 fn named_operations() -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
-    let pair =
-        regex_lite::Regex::new(r#"(?:Operation\(|call!\([^"]{0,80})"([a-z]+)",\s*"([A-Za-z]+)""#)
-            .expect("a pattern");
+    let pair = regex_lite::Regex::new(
+        r#"(?:Operation\(\s*|call!\([^"]{0,80})"([a-z]+)",\s*"([A-Za-z]+)""#,
+    )
+    .expect("a pattern");
     let helper = regex_lite::Regex::new(
         r#"(?:\.(organizations|iam)\(|(cloudformation)!\()[^"]{0,40}"([A-Z][A-Za-z]+)""#,
     )

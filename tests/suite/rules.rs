@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// Every Rust file under `src/`, by path below it.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let base = root().join("src");
     let mut folders: Vec<PathBuf> = vec![base.clone()];
     let mut files = Vec::new();
@@ -33,6 +33,13 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .take_while(|line| line.trim() != "#[cfg(test)]")
         .enumerate()
         .map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()))
+}
+
+/// A file's code as one text, its last module of unit tests left out. Unlike [`code`], which ends at the first
+/// `#[cfg(test)]`, wherever that stands.
+pub(crate) fn production_code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next();
+    code.unwrap_or_default().to_owned()
 }
 
 fn offenders(words: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {

@@ -83,6 +83,11 @@ fn poked() {
 }
 
 #[test]
+fn quota() {
+    in_sandbox("quota");
+}
+
+#[test]
 fn renamed_ou() {
     in_sandbox("renamed-ou");
 }

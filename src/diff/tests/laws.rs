@@ -54,6 +54,7 @@ impl Case {
             options: DiffOptions {
                 create_organization: true,
                 prune: rng.bool(),
+                quotas: Default::default(),
             },
         }
     }

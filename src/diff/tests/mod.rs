@@ -7,6 +7,7 @@ mod laws;
 mod left_rules;
 mod loss_rules;
 mod policy_rules;
+mod quota_rules;
 mod random;
 mod recorder_rules;
 mod rules;

@@ -7,7 +7,7 @@ use crate::baseline::{
     ExistingRecorders, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
 };
 use crate::change::{Address, Attribute, Change, Place, Text};
-use crate::diff::{Diff, DiffOptions, diff};
+use crate::diff::{Diff, DiffOptions, OnQuota, diff};
 use crate::graph::graph;
 use crate::inventory::{
     AccountFacts, Inventory, OuFacts, PolicyFacts, Seen, StackSetFacts, Unread,
@@ -218,16 +218,19 @@ pub(super) fn wanted() -> Wanted {
 pub(super) const CREATE: DiffOptions = DiffOptions {
     create_organization: true,
     prune: false,
+    quotas: OnQuota::Unchecked,
 };
 
 pub(super) const KEEP: DiffOptions = DiffOptions {
     create_organization: false,
     prune: false,
+    quotas: OnQuota::Unchecked,
 };
 
 pub(super) const PRUNE: DiffOptions = DiffOptions {
     create_organization: false,
     prune: true,
+    quotas: OnQuota::Unchecked,
 };
 
 /// The inventory after every change was made, in the graph's order.

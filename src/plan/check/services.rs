@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::calls::{CALLS, operations};
 use super::super::diagnostic::Diagnostic;
 use super::super::file::Text;
 use super::super::suggest::{list, nearest};
@@ -73,21 +74,6 @@ pub fn administrator_is_not_named(principal: &Principal) -> Option<&'static str>
         _ => None,
     }
 }
-
-/// Services of the SDK that orgstrap calls, as `[pace]` names them.
-const PACED: [&str; 11] = [
-    "account",
-    "cloudformation",
-    "cloudtrail",
-    "config",
-    "guardduty",
-    "iam",
-    "organizations",
-    "s3",
-    "ssm",
-    "sts",
-    "tagging",
-];
 
 pub(super) fn services(
     cx: &Context<'_>,
@@ -258,7 +244,7 @@ pub(super) fn pace(cx: &Context<'_>) -> BTreeMap<String, PaceOverride> {
     pace
 }
 
-/// `service:Operation`, of a service that orgstrap calls.
+/// `service:Operation`, a call that orgstrap makes.
 fn operation(cx: &Context<'_>, key: &Text) {
     let example = "organizations:CreateAccount";
     let wrong = |error: Diagnostic, help: String| cx.say(error.help(help));
@@ -268,24 +254,30 @@ fn operation(cx: &Context<'_>, key: &Text) {
             format!("a call is written service:Operation, such as [pace.\"{example}\"]"),
         );
     };
-    if !PACED.contains(&service) {
+    let Some(operations) = operations(service) else {
+        let elsewhere = CALLS.iter().find(|(_, all)| all.contains(&operation));
+        let services = || CALLS.iter().map(|(service, _)| *service);
         return wrong(
             cx.error(key, format!("orgstrap makes no calls of `{service}`")),
-            match nearest(service, PACED) {
+            match elsewhere
+                .map(|(service, _)| *service)
+                .or_else(|| nearest(service, services()))
+            {
                 Some(meant) => format!("did you mean \"{meant}:{operation}\"?"),
-                None => format!("it calls {}", list(PACED)),
+                None => format!("it calls {}", list(services())),
             },
         );
-    }
-    let camel = operation.starts_with(|c: char| c.is_ascii_uppercase())
-        && operation.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !camel {
+    };
+    if !operations.contains(&operation) {
         wrong(
             cx.error(
                 key,
-                format!("`{operation}` is not an operation of {service}"),
+                format!("orgstrap does not call `{operation}` of {service}"),
             ),
-            format!("one call, as the API reference spells it, such as \"{example}\""),
+            match nearest(operation, operations.iter().copied()) {
+                Some(meant) => format!("did you mean \"{service}:{meant}\"?"),
+                None => format!("of {service} it calls {}", list(operations.iter().copied())),
+            },
         );
     }
 }

@@ -60,6 +60,7 @@ pub(in crate::sandbox) fn world(workloads: usize) -> World {
         tags: BTreeMap::new(),
         resource_policy: None,
         closures: Vec::new(),
+        invitations: BTreeMap::new(),
     };
     for service in ["cloudtrail", "config", "guardduty"] {
         organization

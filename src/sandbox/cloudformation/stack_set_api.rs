@@ -13,6 +13,7 @@ use super::stack_set::{
 };
 use super::{Due, parameters};
 use crate::sandbox::call::{AwsError, Call};
+use crate::sandbox::service_quotas;
 use crate::sandbox::table::Row;
 use crate::sandbox::world::{self, World};
 
@@ -81,6 +82,7 @@ fn create_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let capabilities = call.strings("Capabilities");
     check_capabilities(&template, &capabilities)?;
     let uuid = world.rng.uuid();
+    let most = service_quotas::stack_sets(world);
     let sets = &mut world
         .region_mut(&admin, &call.region)?
         .cloudformation
@@ -92,7 +94,7 @@ fn create_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         )
         .status(409));
     }
-    if sets.values().filter(|set| !set.deleted).count() >= 1000 {
+    if sets.values().filter(|set| !set.deleted).count() >= most {
         return Err(AwsError::new(
             "LimitExceededException",
             "You have reached the maximum number of stack sets.",
@@ -213,6 +215,7 @@ fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
     let accounts = accounts_of(world, call, set, true)?;
     let overrides = overrides_of(call, set)?;
     let regions = call.strings("Regions");
+    check_instance_quota(world, set, &accounts, &regions)?;
     let order = Order {
         id: operation_id(world, call),
         action: Action::Create,
@@ -233,6 +236,35 @@ fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
             .extend(regions.iter().cloned());
     }
     Ok(json!({"OperationId": operation}))
+}
+
+/// The instances that a set would have must fit; AWS says so before it begins.
+fn check_instance_quota(
+    world: &World,
+    set: &StackSet,
+    accounts: &BTreeMap<String, String>,
+    regions: &[String],
+) -> Result<(), AwsError> {
+    let there: BTreeSet<(&str, &str)> = set
+        .instances
+        .values()
+        .map(|instance| (instance.account.as_str(), instance.region.as_str()))
+        .collect();
+    let added = accounts
+        .keys()
+        .flat_map(|account| {
+            let regions = regions.iter();
+            regions.map(move |region| (account.as_str(), region.as_str()))
+        })
+        .filter(|place| !there.contains(place))
+        .count();
+    if there.len() + added > service_quotas::stack_instances(world) {
+        return Err(AwsError::new(
+            "LimitExceededException",
+            "You have reached the maximum number of stack instances of a stack set.",
+        ));
+    }
+    Ok(())
 }
 
 fn update_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -148,7 +148,7 @@ type Source = (
 );
 
 /// The embedded models.
-static SOURCES: [Source; 16] = models![
+static SOURCES: [Source; 17] = models![
     "organizations",
     "sts",
     "account",
@@ -165,6 +165,7 @@ static SOURCES: [Source; 16] = models![
     "ec2",
     "events",
     "sns",
+    "service-quotas",
 ];
 
 /// The model of a service by its botocore name, or the error that makes the embedded one unusable.
@@ -183,6 +184,7 @@ pub fn by_signing_name(signing: &str) -> Option<Result<&'static Service, String>
     let name = match signing {
         "tagging" => "resourcegroupstaggingapi",
         "cloudcontrolapi" => "cloudcontrol",
+        "servicequotas" => "service-quotas",
         other => other,
     };
     service(name)

@@ -305,6 +305,12 @@ fn a_wrong_answer_of_the_sandbox_is_found() {
     let guardduty = service("guardduty");
     let tags = &guardduty.operations["ListTagsForResource"];
     assert!(check_output(guardduty, tags, &json!({"Tags": {"a": "b"}})).is_ok());
+    // AWS leaves this member out where nobody administers the account, and no other.
+    let administrator = &guardduty.operations["GetAdministratorAccount"];
+    assert!(check_output(guardduty, administrator, &json!({})).is_ok());
+    let unknown = json!({"Administrator": {"Account": "111111111111"}});
+    assert!(check_output(guardduty, administrator, &unknown).is_err());
+    assert!(check_output(guardduty, &guardduty.operations["GetDetector"], &json!({})).is_err());
     // TagMap has a least size of 1.
     assert!(check_output(guardduty, tags, &json!({"Tags": {}})).is_err());
 }

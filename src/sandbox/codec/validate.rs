@@ -121,6 +121,11 @@ impl fmt::Display for Violation {
 }
 
 impl Violation {
+    /// Whether it is that this required member of the whole is missing.
+    pub(super) fn lacks(&self, member: &str) -> bool {
+        self.rule == Rule::Required && self.path == member
+    }
+
     /// The error with which this service answers a bad request.
     pub fn error(&self, service: &Service) -> AwsError {
         let message = format!("1 validation error detected: {self}");
@@ -166,6 +171,7 @@ impl Violation {
             )
             .with("Type", "InvalidInputException"),
             ("resourcegroupstaggingapi", _) => AwsError::new("InvalidParameterException", message),
+            ("service-quotas", _) => AwsError::new("IllegalArgumentException", message),
             ("sns", _) => AwsError::new("InvalidParameter", message),
             (_, Protocol::Ec2) => match &self.rule {
                 Rule::Required => AwsError::new("MissingParameter", message),

@@ -49,7 +49,7 @@ def read_list():
     wanted, service = {}, None
     for line in (HERE / "operations.txt").read_text().splitlines():
         line = line.split("#")[0].strip()
-        heading = re.fullmatch(r"\[(\w+)\]", line)
+        heading = re.fullmatch(r"\[([\w-]+)\]", line)
         if heading:
             service = heading.group(1)
             wanted[service] = []

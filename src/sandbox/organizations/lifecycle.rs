@@ -72,8 +72,7 @@ fn create_account(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         )
         .with("Type", "AccountCreation"));
     }
-    // Closed accounts count until they are forgotten (L).
-    if organization.members.len() + running >= quota {
+    if organization.taken(call.now) >= quota {
         return Err(constraint(
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
             "You have exceeded the allowed number of AWS accounts.",

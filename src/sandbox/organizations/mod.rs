@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::iam;
+use crate::sandbox::paging::page;
 use crate::sandbox::table::Row;
 use crate::sandbox::time::Time;
 use crate::sandbox::world::{AccountId, World};
@@ -53,6 +54,39 @@ pub struct OrganizationState {
     pub resource_policy: Option<ResourcePolicy>,
     /// When accounts were closed, for the quota on closures.
     pub closures: Vec<Time>,
+    /// Invitations by the handshake's id. Nobody answers them: they run out.
+    #[serde(default)]
+    pub invitations: BTreeMap<String, Invitation>,
+}
+
+/// An account was asked to join.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// An account's id or its email.
+    pub target: String,
+    pub requested: Time,
+}
+
+/// How long an invitation is open (L).
+const INVITATION_DAYS: i64 = 15;
+
+impl Invitation {
+    fn expires(&self) -> Time {
+        self.requested.plus_secs(INVITATION_DAYS * 86_400)
+    }
+
+    fn is_open(&self, now: Time) -> bool {
+        now < self.expires()
+    }
+}
+
+impl OrganizationState {
+    /// How many of the accounts that it may have are taken: closed ones until they are forgotten, those that
+    /// are being created, and open invitations (L).
+    pub fn taken(&self, now: Time) -> usize {
+        let open = self.invitations.values().filter(|it| it.is_open(now));
+        self.members.len() + self.creating + open.count()
+    }
 }
 
 /// An OU.
@@ -375,6 +409,7 @@ fn create_organization(world: &mut World, call: &Call) -> Result<Value, AwsError
         tags: BTreeMap::new(),
         resource_policy: None,
         closures: Vec::new(),
+        invitations: BTreeMap::new(),
     };
     organization.add_member(&call.account, "INVITED", call.now);
     if all_features {
@@ -440,9 +475,31 @@ fn enable_all_features(world: &mut World, call: &Call) -> Result<Value, AwsError
 }
 
 fn list_handshakes(world: &mut World, call: &Call) -> Result<Value, AwsError> {
-    manager(world, call)?;
-    // Invitations are not simulated, so there is never one.
-    Ok(json!({"Handshakes": []}))
+    let organization = manager(world, call)?;
+    let filter = call.get("Filter");
+    let kind = filter["ActionType"].as_str();
+    let shown: Vec<Value> = organization
+        .invitations
+        .iter()
+        .filter(|_| kind.is_none_or(|kind| kind == "INVITE"))
+        .filter(|_| filter["ParentHandshakeId"].is_null())
+        .map(|(id, invitation)| {
+            let by_email = invitation.target.contains('@');
+            json!({
+                "Id": id,
+                "Arn": organization.arn_in("handshake", &format!("invite/{id}")),
+                "Parties": [
+                    {"Id": organization.id.trim_start_matches("o-"), "Type": "ORGANIZATION"},
+                    {"Id": invitation.target, "Type": if by_email { "EMAIL" } else { "ACCOUNT" }},
+                ],
+                "State": if invitation.is_open(call.now) { "OPEN" } else { "EXPIRED" },
+                "RequestedTimestamp": invitation.requested.json(),
+                "ExpirationTimestamp": invitation.expires().json(),
+                "Action": "INVITE",
+            })
+        })
+        .collect();
+    page(call, "Handshakes", shown, "MaxResults", 20)
 }
 
 fn list_roots(world: &mut World, call: &Call) -> Result<Value, AwsError> {

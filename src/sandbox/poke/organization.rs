@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{GLOBAL, Given, Poke, PokeError, call, find, settle};
+use crate::sandbox::organizations::Invitation;
+use crate::sandbox::service_quotas::{QUOTAS, Quota};
 use crate::sandbox::world::World;
 
 pub(super) const POKES: &[Poke] = &[
@@ -108,7 +110,101 @@ pub(super) const POKES: &[Poke] = &[
         help: "delete a role of an account, its access role when left out",
         act: delete_role,
     },
+    Poke {
+        name: "invite-account",
+        arguments: &["EMAIL_OR_ID"],
+        help: "invite an account of elsewhere; it never answers, and counts as an account while the invitation is open",
+        act: invite_account,
+    },
+    Poke {
+        name: "quota",
+        arguments: &["QUOTA", "VALUE"],
+        help: "AWS sets a quota: `accounts`, `stack-sets` or `stack-instances`",
+        act: quota,
+    },
+    Poke {
+        name: "quota-request",
+        arguments: &["QUOTA", "DECISION"],
+        help: "AWS decides the open request to raise a quota: `approve` or `deny`",
+        act: quota_request,
+    },
 ];
+
+fn invite_account(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let target = given.get(0).to_owned();
+    let is_id = target.len() == 12 && target.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_id && !target.contains('@') {
+        return Err(PokeError::new(format!(
+            "`{target}` is no email address and no account id"
+        )));
+    }
+    let requested = world.now;
+    let id = format!("h-{}", world.rng.base36(10));
+    let invitation = Invitation { target, requested };
+    let said = format!("{} is invited", invitation.target);
+    find::organization_mut(world)?
+        .invitations
+        .insert(id, invitation);
+    Ok(said)
+}
+
+fn quota_named(word: &str) -> Result<&'static Quota, PokeError> {
+    QUOTAS
+        .iter()
+        .find(|quota| quota.word == word)
+        .ok_or_else(|| {
+            let hint = find::did_you_mean(word, QUOTAS.iter().map(|quota| quota.word));
+            let error = PokeError::new(format!("`{word}` is no quota"));
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
+}
+
+fn quota(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let quota = quota_named(given.get(0))?;
+    let value = given.get(1).parse::<usize>().map_err(|_| {
+        PokeError::new(format!("`{}` is no number", given.get(1)))
+            .hint("write a whole number, such as 50")
+    })?;
+    let before = quota.applied(world);
+    quota.set(world, value);
+    Ok(format!(
+        "the quota of {} is {value}, was {before}",
+        quota.word
+    ))
+}
+
+fn quota_request(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let quota = quota_named(given.get(0))?;
+    let approve = match given.get(1) {
+        "approve" => true,
+        "deny" => false,
+        word => {
+            return Err(PokeError::new(format!("`{word}` is no decision"))
+                .hint("write `approve` or `deny`"));
+        }
+    };
+    let decided = quota.decide(world, approve).ok_or_else(|| {
+        PokeError::new(format!(
+            "no request to raise the quota of {} is open",
+            quota.word
+        ))
+        .hint("`orgstrap apply --raise-quotas` sends one where a plan needs more than there may be")
+    })?;
+    Ok(match approve {
+        true => format!(
+            "AWS approved {decided}: the quota of {} is that now",
+            quota.word
+        ),
+        false => format!(
+            "AWS denied {decided}: the quota of {} stays {}",
+            quota.word,
+            quota.applied(world)
+        ),
+    })
+}
 
 /// The role by which a new account is entered, unless its creation names another.
 const ACCESS_ROLE: &str = "OrganizationAccountAccessRole";

@@ -14,6 +14,7 @@ use crate::sandbox::guardduty;
 use crate::sandbox::iam::Role;
 use crate::sandbox::organizations::Policy;
 use crate::sandbox::s3::Bucket;
+use crate::sandbox::service_quotas::Request;
 use crate::sandbox::world::World;
 
 const TRAIL: &str = "orgstrap-trail";
@@ -110,6 +111,16 @@ fn world() -> World {
                 tags: BTreeMap::new(),
             },
         );
+    world.quotas.requests.push(Request {
+        id: "a1".to_owned(),
+        case: "1".to_owned(),
+        code: "L-EC62D81A".to_owned(),
+        region: HOME.to_owned(),
+        desired: 1_500.0,
+        requester: "{}".to_owned(),
+        created: now,
+        decided: None,
+    });
     // All that CloudTrail tests for is allowed; the second statement is one too many.
     let allow = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*",
         "Resource": [format!("arn:aws:s3:::{BUCKET}"), format!("arn:aws:s3:::{BUCKET}/*")]});
@@ -296,6 +307,15 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
                 // Stack sets will notice.
                 "/due",
             ],
+        ),
+        case(
+            "invite-account friend@example.com",
+            &[&organization("invitations/*")],
+        ),
+        case("quota accounts 50", &["/account_quota"]),
+        case(
+            "quota-request stack-sets approve",
+            &["/quotas/stack_sets", "/quotas/requests/*"],
         ),
         case(
             "create-account stray stray@example.com",

@@ -1,13 +1,14 @@
 //! orgstrap in a simulated world without a process: the operations of the command line, as users run them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::aws::Caller;
+use orgstrap::aws::{Caller, Operation};
 use orgstrap::baseline::{self, Wanted};
 use orgstrap::change::Change;
-use orgstrap::diff::DiffOptions;
 use orgstrap::diff::removal::Fortune;
+use orgstrap::diff::{DiffOptions, OnQuota};
 use orgstrap::drift::{Findings, Severity};
 use orgstrap::execute::{Stop, Summary, lock};
 use orgstrap::inventory::Inventory;
@@ -42,6 +43,8 @@ pub(crate) struct Run {
     pub text: String,
     /// How many answers orgstrap took for throttles.
     pub throttled: u64,
+    /// How often each operation was called.
+    pub calls: BTreeMap<Operation, u64>,
 }
 
 impl Run {
@@ -133,27 +136,49 @@ fn surely<T>(
     }
 }
 
+/// As the command line has it when nothing is said.
+fn checked() -> DiffOptions {
+    DiffOptions {
+        quotas: OnQuota::Stop,
+        ..DiffOptions::default()
+    }
+}
+
 fn yes(_: &str) -> Result<bool, CommandError> {
     Ok(true)
 }
 
 /// `orgstrap apply --yes` of a plan that can be applied whole: what is blocked is an error.
 pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> Run {
-    run(subject, world, connection, true)
+    run(subject, world, connection, true, &|_| {})
 }
 
 /// `orgstrap apply --yes`, also where something stays as it is because it cannot be changed.
 pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Connection) -> Run {
-    run(subject, world, connection, false)
+    run(subject, world, connection, false, &|_| {})
 }
 
-fn run(subject: &Subject, world: World, connection: Connection, whole: bool) -> Run {
+/// `orgstrap apply --yes` with other options.
+pub(crate) fn apply_with(subject: &Subject, world: World, options: &dyn Fn(&mut Apply<'_>)) -> Run {
+    run(subject, world, Connection::default(), false, options)
+}
+
+fn run(
+    subject: &Subject,
+    world: World,
+    connection: Connection,
+    whole: bool,
+    options: &dyn Fn(&mut Apply<'_>),
+) -> Run {
     let mut throttled = 0;
+    let mut calls = BTreeMap::new();
     let (world, result, text) = inside(subject, world, connection, async |session, printer| {
-        let job = Apply {
-            subject: &subject.given(),
+        let given = subject.given();
+        let mut job = Apply {
+            subject: &given,
             source: "org.toml".to_owned(),
-            options: DiffOptions::default(),
+            options: checked(),
+            raise_quotas: false,
             saved: None,
             delete_data: false,
             speed: None,
@@ -162,8 +187,10 @@ fn run(subject: &Subject, world: World, connection: Connection, whole: bool) -> 
             confirm: &yes,
             again: None,
         };
+        options(&mut job);
         let applied = apply::apply(&job, session, printer, &Stop::new()).await;
         throttled = session.aws.throttled().values().sum();
+        calls = session.aws.calls();
         applied
     });
     let (ended, exit) = match result {
@@ -180,6 +207,7 @@ fn run(subject: &Subject, world: World, connection: Connection, whole: bool) -> 
         exit,
         text,
         throttled,
+        calls,
     }
 }
 
@@ -189,7 +217,7 @@ pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
         let job = Plan {
             subject: &subject.given(),
             source: "org.toml".to_owned(),
-            options: DiffOptions::default(),
+            options: checked(),
             max_age: MaxAge::NONE,
             output: Output::Text,
         };
