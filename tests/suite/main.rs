@@ -28,6 +28,7 @@ mod former;
 mod graph;
 mod identity;
 mod import;
+mod law;
 mod left_over;
 mod moves;
 mod observe;

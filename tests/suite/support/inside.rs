@@ -95,6 +95,12 @@ pub(crate) fn empty_world(subject: &Subject) -> World {
     World::empty(subject.plan.organization.management_account.as_str(), 1)
 }
 
+/// A world whose quota of accounts is not what is tried.
+pub(crate) fn roomy(mut world: World) -> World {
+    world.account_quota = 1_000;
+    world
+}
+
 /// Runs `work` against a world, in virtual time; gives the world back as it then is, and what was printed.
 fn inside<T>(
     subject: &Subject,
@@ -161,6 +167,11 @@ pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Con
 /// `orgstrap apply --yes` with other options.
 pub(crate) fn apply_with(subject: &Subject, world: World, options: &dyn Fn(&mut Apply<'_>)) -> Run {
     run(subject, world, Connection::default(), false, options)
+}
+
+/// `orgstrap apply --yes --delete-data`.
+pub(crate) fn apply_and_delete(subject: &Subject, world: World) -> Run {
+    apply_with(subject, world, &|job| job.delete_data = true)
 }
 
 fn run(

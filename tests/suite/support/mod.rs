@@ -5,6 +5,7 @@ pub(crate) mod inside;
 pub(crate) mod likeness;
 pub(crate) mod moto;
 pub(crate) mod normal;
+pub(crate) mod organizations;
 pub(crate) mod place;
 pub(crate) mod transcript;
 pub(crate) mod worlds;
