@@ -221,7 +221,7 @@ mod tests {
         );
         assert_eq!(
             logs().named_buckets(&known("true")).unwrap(),
-            [access, own.clone()]
+            [own.clone(), access]
         );
         assert_eq!(logs().named_buckets(&known("false")).unwrap(), [own]);
     }

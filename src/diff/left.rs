@@ -17,7 +17,7 @@ use crate::change::Address;
 use crate::inventory::{
     AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
 };
-use crate::plan::{AccountId, AccountKey, OuPath, Region};
+use crate::plan::{AccountId, AccountKey, OuPath, Region, StackName};
 
 /// Something that is left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             continue;
         }
         match wanted.get(name.as_str()) {
-            Some((_, set)) => Set::of(ctx, set, facts).look(found, &mut left),
+            Some((name, set)) => Set::of(ctx, name, set, facts).look(found, &mut left),
             None if is_left(facts) => left.push(whole(ctx, facts)),
             None => {}
         }
@@ -166,6 +166,7 @@ fn accounts<'i>(ctx: &Context<'_>, at: impl Iterator<Item = &'i AccountRegion>) 
 /// A stack set that the plan asks for, and where it is.
 struct Set<'a, 'c> {
     ctx: &'a Context<'c>,
+    name: &'a StackName,
     wanted: &'a WantedStackSet,
     facts: &'a StackSetFacts,
     /// The ids of the OUs that are to be its targets.
@@ -173,7 +174,12 @@ struct Set<'a, 'c> {
 }
 
 impl<'a, 'c> Set<'a, 'c> {
-    fn of(ctx: &'a Context<'c>, wanted: &'a WantedStackSet, facts: &'a StackSetFacts) -> Self {
+    fn of(
+        ctx: &'a Context<'c>,
+        name: &'a StackName,
+        wanted: &'a WantedStackSet,
+        facts: &'a StackSetFacts,
+    ) -> Self {
         let stages = Stages::of(ctx.plan, &wanted.except);
         let targets = stages
             .by_number
@@ -183,6 +189,7 @@ impl<'a, 'c> Set<'a, 'c> {
             .collect();
         Set {
             ctx,
+            name,
             wanted,
             facts,
             targets,
@@ -329,24 +336,18 @@ impl<'a, 'c> Set<'a, 'c> {
             let read = self.ctx.accounts.is_ok();
             return read.then_some(Part::Gone(&at.account));
         };
-        let key = self.ctx.keys.get(&at.account);
-        let handled = |key: &AccountKey| {
-            let address = Address::Placement(key.clone());
-            let takes = |change: &Address| {
-                matches!(change, Address::RolloutFrom(_, about) if about == key)
-                    && matches!(found.changes.get(change), Some(change)
-                        if matches!(&change.act, crate::change::Act::RemoveStackInstances { name, .. } if *name == self.facts.name))
-            };
-            found.changes.contains_key(&address)
-                || found.blocked.contains_key(&address)
-                || found.changes.keys().any(takes)
-        };
-        let idle = facts.state != AccountState::Active;
-        if idle || key.is_some_and(handled) {
-            return None;
-        }
         let mut above = self.above(&facts.parent);
         if above.any(|id| self.targets.contains(id) || self.ctx.governed.contains_key(id)) {
+            return None;
+        }
+        let handled = |key: &AccountKey| {
+            let placement = Address::Placement(key.clone());
+            let removal = Address::RolloutFrom(self.name.clone(), key.clone());
+            let change = |address| found.changes.contains_key(address);
+            change(&placement) || change(&removal) || found.blocked.contains_key(&placement)
+        };
+        let idle = facts.state != AccountState::Active;
+        if idle || self.ctx.keys.get(&at.account).is_some_and(handled) {
             return None;
         }
         let through = instance.ou.as_deref().unwrap_or_default();

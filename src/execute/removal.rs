@@ -60,6 +60,15 @@ impl Hand<'_> {
                 Err(error) if error.is("StackInstanceNotFound") || error.is("StackSetNotFound") => {
                     continue;
                 }
+                // What StackSets makes of a target that Organizations has no more is documented nowhere.
+                Err(error)
+                    if error.is("ValidationError") && error.message.contains("not found") =>
+                {
+                    return Err(self.fails(
+                        format!("AWS takes no target away that is not there: {}", error.message),
+                        Some("the OU is gone, so the target reaches nobody; name it under `leave` in [organization] of the plan"),
+                    ));
+                }
                 Err(error) => return Err(error).doing(doing),
             };
             self.finish_operation(name, &operation, &Goal::default(), doing)

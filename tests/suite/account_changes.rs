@@ -443,12 +443,17 @@ fn adopt_takes_the_account_that_the_plan_has_not() {
         "{told}"
     );
     let adopt = ["account", "adopt", "shop", "--as", "shop-two", "--yes"];
-    place.run(&adopt, 0);
+    // It lies in the root, where no stack set reaches it: adopted, and not ready.
+    let told = place.run(&adopt, 2);
+    assert!(
+        told.contains("stacks.not-reached: account shop-two"),
+        "{told}"
+    );
     let text = place.text();
     assert!(text.contains("[account.shop-two]\nou = \"/\"\n"), "{text}");
     assert!(text.contains("email = \"other@example.com\""), "{text}");
     // Again: it is the one that was adopted, and not the plan's.
-    let again = place.run(&adopt, 0);
+    let again = place.run(&adopt, 2);
     assert!(
         again.contains("account shop-two is as org.toml says"),
         "{again}"
