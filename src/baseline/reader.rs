@@ -88,7 +88,7 @@ impl<'s> Reader<'s> {
     pub(super) fn into_problems(mut self) -> Vec<BaselineProblem> {
         self.problems.sort_by_key(|problem| {
             let location = problem.location.as_ref();
-            location.map_or(0, |location| location.span.start)
+            location.map_or(0, |location| location.line_column().0)
         });
         self.problems
     }

@@ -120,6 +120,11 @@ pub(super) fn put_back(
     let account = ctx.account_of(place);
     let region = place.region().clone();
     let recorder = Address::LostRecorder(place.clone());
+    // Config's service-linked role, by which the recorder works, may be missing too.
+    let access = match place {
+        Place::Member(key, _) => Some(Address::Access(key.clone())),
+        Place::Management(_) => None,
+    };
     let reason = "somebody deleted it, and the update of its stack needs it";
     if let (None, Some(settings)) = (
         &facts.recorder,
@@ -131,7 +136,9 @@ pub(super) fn put_back(
             settings,
         };
         let fields = vec![set("recorder", "there")];
-        found.change(recorder.clone(), Verb::Create, reason, fields, act);
+        found
+            .change(recorder.clone(), Verb::Create, reason, fields, act)
+            .extend(access.clone());
         changes.insert(recorder.clone());
     }
     if let (None, Some(settings)) = (&facts.channel, settings("AWS::Config::DeliveryChannel")) {
@@ -144,7 +151,7 @@ pub(super) fn put_back(
         let channel = Address::LostChannel(place.clone());
         found
             .change(channel.clone(), Verb::Create, reason, fields, act)
-            .insert(recorder);
+            .extend(access.into_iter().chain([recorder]));
         changes.insert(channel);
     }
     changes

@@ -298,10 +298,12 @@ fn order(parts: &mut [Part]) {
                 value.len() >= 6 && part.gives.contains(value)
             });
             let same = other.is_stack && !part.is_stack && other.name == part.name;
-            if at != other_at && (fed || same) && !reaches(&before, other_at, at) {
-                if let Some(needs) = before.get_mut(at) {
-                    needs.insert(other_at);
-                }
+            if at != other_at
+                && (fed || same)
+                && !reaches(&before, other_at, at)
+                && let Some(needs) = before.get_mut(at)
+            {
+                needs.insert(other_at);
             }
         }
     }

@@ -211,6 +211,21 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "`--fix` updates the stack set.",
     ),
     (
+        "stacks.left-over",
+        "Nothing is there that the plan no longer asks for",
+        "What a baseline, an OU or a Region that was taken out of the plan left behind. `orgstrap remove` takes it away; `leave` in [organization] keeps it so.",
+    ),
+    (
+        "stacks.not-reached",
+        "Every account lies where stack sets reach it",
+        "Stack sets reach the accounts of OUs, so that one in the root goes without the baselines. Move it, or name it under `leave`.",
+    ),
+    (
+        "stacks.lost-recorder",
+        "Recorders and delivery channels that stacks made are there",
+        "Deleted by hand, one is missing to its stack, whose next update would fail. `--fix` makes it again under its name.",
+    ),
+    (
         "stacks.instances-missing",
         "Every account and Region has its stack instances",
         "An account without an instance lacks the baseline. `--fix` creates the instances: updating a stack set does not.",

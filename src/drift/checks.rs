@@ -8,7 +8,7 @@ use super::FindingPlace;
 use crate::baseline::control::{Expected, Places, ResourceRef};
 use crate::baseline::{Known, Rendering, Wanted, WantedControl};
 use crate::change::{Address, Place, Text};
-use crate::diff::{Diff, Problem, ProblemKind};
+use crate::diff::{Diff, Problem, ProblemKind, Remains};
 use crate::inventory::{AccountRegion, AccountState, Inventory, Probe, Question, Seen, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 
@@ -182,7 +182,8 @@ impl<'w> View<'_, 'w> {
             .plan
             .accounts
             .keys()
-            .filter(|key| self.ids.get(*key).is_some_and(|id| id != management));
+            .filter(|key| self.ids.get(*key).is_some_and(|id| id != management))
+            .filter(|key| control.resource.is_none() || !self.goes_without(key));
         regions
             .iter()
             .flat_map(|region| {
@@ -192,6 +193,14 @@ impl<'w> View<'_, 'w> {
                 std::iter::once(Place::Management(region.clone())).chain(members)
             })
             .collect()
+    }
+
+    /// Whether the plan says that an account is to be without the stacks of stack sets, which do not reach it.
+    fn goes_without(&self, key: &AccountKey) -> bool {
+        self.diff.left.iter().any(|left| {
+            let of_this = matches!(&left.what, Remains::NotReached { account } if account == key);
+            of_this && left.acknowledged
+        })
     }
 
     /// The id of a place's account, where it is in use.

@@ -441,7 +441,7 @@ impl Hand<'_> {
         let doing = || format!("waiting for auto-deployment of {name}");
         let set = self.existing_set(name).await?;
         let auto = set.auto_deployment();
-        if !auto.is_some_and(|auto| auto.enabled() == Some(true)) {
+        if auto.is_none_or(|auto| auto.enabled() != Some(true)) {
             return Ok(());
         }
         let retain = auto.is_some_and(|auto| auto.retain_stacks_on_account_removal() == Some(true));

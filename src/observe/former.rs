@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Reader, probe, recorders, seen, side_by_side, stack_sets, stacks, unread};
 use crate::aws::AwsError;
-use crate::baseline::StackNames;
+use crate::baseline::{StackNames, makes_recorder};
 use crate::change::Place;
 use crate::diff::{buckets_to_be, recorders_touched};
 use crate::inventory::{
@@ -108,13 +108,37 @@ pub(super) async fn recorders(
     inventory: &Inventory,
 ) -> BTreeMap<AccountRegion, Seen<RecorderFacts>> {
     let places = recorders_touched(r.plan, r.wanted, inventory);
-    side_by_side(places, |at| async move {
-        let facts = seen(recorders::facts(r, &at).await);
+    let sets = r.wanted.stack_sets.values();
+    let sets = sets.map(|set| (&set.full_name, &set.template));
+    let stacks = r.wanted.stacks.values();
+    let stacks = stacks.map(|stack| (&stack.full_name, &stack.template));
+    let makers: BTreeSet<&str> = sets
+        .chain(stacks)
+        .filter(|(_, template)| makes_recorder(template))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let makers = &makers;
+    let found = side_by_side(places, |at| async move {
+        let facts = recorder_of_stack(r, &at, makers).await;
         (at, facts)
-    })
-    .await
-    .into_iter()
-    .collect()
+    });
+    let found = found.await.into_iter();
+    found
+        .filter_map(|(at, facts)| Some((at, seen(facts.transpose()?))))
+        .collect()
+}
+
+/// What Config has in a place; `None` where something is missing and no stack stands that could have made it: one
+/// whose creation failed never did, and makes it with its next try.
+async fn recorder_of_stack(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    makers: &BTreeSet<&str>,
+) -> Result<Option<RecorderFacts>, AwsError> {
+    let facts = recorders::facts(r, at).await?;
+    let whole = facts.recorder.is_some() && facts.channel.is_some();
+    let is_theirs = whole || stacks::any_stands(r, at, makers).await?;
+    Ok(is_theirs.then_some(facts))
 }
 
 async fn bucket(
@@ -198,7 +222,7 @@ impl Known<'_> {
             .stack_sets
             .values()
             .any(|wanted| sets.is_some_and(|sets| !sets.contains_key(&wanted.full_name)));
-        if !self.brought_before(r) || !(lacks || !self.missing(r).is_empty()) {
+        if !self.brought_before(r) || (!lacks && self.missing(r).is_empty()) {
             return BTreeSet::new();
         }
         let organization = &r.plan.organization;

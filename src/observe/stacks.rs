@@ -163,6 +163,34 @@ pub(super) async fn marked(
     Ok(named.filter(|name| names.split(name).is_some()).collect())
 }
 
+/// Whether one of these stacks, or a stack set's instance of one of these names, stands in a place: was made once, and not
+/// taken back.
+pub(super) async fn any_stands(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    names: &BTreeSet<&str>,
+) -> Result<bool, AwsError> {
+    let stands = |stack: &Stack| {
+        let status = stack.stack_status().map_or("", |status| status.as_str());
+        !matches!(
+            status,
+            "CREATE_IN_PROGRESS" | "CREATE_FAILED" | "REVIEW_IN_PROGRESS"
+        ) && !status.starts_with("ROLLBACK_")
+            && !status.starts_with("DELETE_")
+    };
+    let is_one = |stack: &Stack| {
+        let name = stack.stack_name().unwrap_or_default();
+        // StackSets calls its stacks `StackSet-NAME-UUID`.
+        let of_set = name.strip_prefix("StackSet-");
+        names.iter().any(|one| {
+            let rest = of_set.and_then(|name| name.strip_prefix(one));
+            name == *one || rest.is_some_and(|rest| rest.starts_with('-'))
+        })
+    };
+    let listed = list(r, at).await?;
+    Ok(listed.iter().any(|stack| is_one(stack) && stands(stack)))
+}
+
 async fn list(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<Stack>, AwsError> {
     let client = &r.aws.cloudformation(at).await?;
     pages::all(DESCRIBE, at, |token| async move {

@@ -12,9 +12,9 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ]),
     ("cloudformation", &[
         "ActivateOrganizationsAccess", "CreateChangeSet", "CreateStack", "CreateStackInstances", "CreateStackSet",
-        "DeleteStack", "DeleteStackInstances", "DescribeChangeSet", "DescribeOrganizationsAccess",
+        "DeleteStack", "DeleteStackInstances", "DeleteStackSet", "DescribeChangeSet", "DescribeOrganizationsAccess",
         "DescribeStackDriftDetectionStatus", "DescribeStackEvents", "DescribeStackInstance",
-        "DescribeStackResourceDrifts", "DescribeStackSet", "DescribeStackSetOperation", "DescribeStacks",
+        "DescribeStackResourceDrifts", "DescribeStackResources", "DescribeStackSet", "DescribeStackSetOperation", "DescribeStacks",
         "DetectStackDrift", "DetectStackSetDrift", "ExecuteChangeSet", "GetTemplate", "ImportStacksToStackSet",
         "ListStackInstanceResourceDrifts", "ListStackInstances", "ListStackSetOperationResults",
         "ListStackSetOperations", "ListStackSets", "UpdateStack", "UpdateStackInstances", "UpdateStackSet",

@@ -55,7 +55,8 @@ mod tests {
                  `--refresh` reads AWS anew."
             )
         );
-        let [most @ .., _] = &Kind::OF_INVENTORY;
-        assert!(of(most).is_some_and(|line| line.starts_with("This, but for trails, is")));
+        let [most @ .., last] = &Kind::OF_INVENTORY;
+        let begins = format!("This, but for {}, is", last.word());
+        assert!(of(most).is_some_and(|line| line.starts_with(&begins)));
     }
 }

@@ -79,6 +79,7 @@ fn operations(sources: &str) -> BTreeSet<(String, String)> {
 fn members(service: &str, operation: &str) -> Vec<String> {
     let file = match service {
         "tag" => "resourcegroupstaggingapi",
+        "servicequotas" => "service-quotas",
         service => service,
     };
     let path = root().join(format!("src/sandbox/models/{file}.json"));

@@ -3,7 +3,7 @@
 //! apply the organization is clean, or says what a person must do.
 //!
 //! What is told of one thing alone, in an organization that is otherwise as its plan says, is what has to be told of it
-//! among all the rest. 16 cases with fixed seeds; `ORGSTRAP_DRIFT_CASES=500` tries as many, and
+//! among all the rest. Eight cases with fixed seeds; `ORGSTRAP_DRIFT_CASES=500` tries as many, and
 //! `ORGSTRAP_DRIFT_CASES=@17` the one of that seed.
 
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ const POKES: &[(&str, Broken)] = &[
     ("rename-ou Sandbox Playground", Broken::Ours),
     ("tag shop-prod env wrong", Broken::Ours),
     ("untag shop-dev env", Broken::Ours),
-    ("attach-policy protect-baseline Sandbox", Broken::Ours),
+    ("attach-policy protect-baseline Sandbox", Broken::Beside),
     ("detach-policy protect-baseline Workloads", Broken::Ours),
     ("edit-policy protect-baseline", Broken::Ours),
     (
@@ -166,6 +166,30 @@ const NOTHING: &[(&str, &str)] = &[
         "AWS's own, while an organization is new",
     ),
     ("empty-pages", "how AWS answers, not what it holds"),
+    ("quota", "what AWS allows, not what is there"),
+    ("quota-request", "what AWS allows, not what is there"),
+    (
+        "invite-account",
+        "nothing is there before the account accepts",
+    ),
+    (
+        "register-administrator",
+        "tried alone, by the table of `pokes`",
+    ),
+    (
+        "disable-policy-type",
+        "tried alone, by the table of `pokes`",
+    ),
+    (
+        "distrust-role",
+        "tried alone, by the table of `pokes`: `--deep` tells it",
+    ),
+    ("override-recorder", "tried alone, by the table of `pokes`"),
+    (
+        "guardduty-feature-on",
+        "tried alone, by the table of `pokes`",
+    ),
+    ("guardduty-held", "tried alone, by the table of `pokes`"),
     ("wait", "time passes by itself in every case"),
 ];
 
@@ -454,7 +478,7 @@ fn seeds() -> Vec<u64> {
             Some(seed) => vec![seed.parse().expect("a seed")],
             None => (1..=asked.parse().expect("a number")).collect(),
         },
-        Err(_) => (1..=16).collect(),
+        Err(_) => (1..=8).collect(),
     }
 }
 

@@ -2,7 +2,6 @@
 //! decides, and each is said with what it was before.
 
 use orgstrap::diff::{Diff, DiffOptions, ProblemKind, diff};
-use orgstrap::drift::Kind;
 use orgstrap::sandbox::{Connection, World};
 
 use crate::support::inside::{self, Subject};
@@ -64,6 +63,9 @@ fn compared(subject: &Subject, world: World) -> (Diff, World) {
     (found, world)
 }
 
+/// Texts of the plan with what takes their place, and what the refusal says to write again.
+type Case = (Vec<(&'static str, &'static str)>, Vec<&'static str>);
+
 #[test]
 fn an_edit_that_nothing_follows_is_refused_with_what_it_was_before() {
     const PREFIX: (&str, &str) = ("secops =", "prefix = \"acme\"\nsecops =");
@@ -86,7 +88,7 @@ fn an_edit_that_nothing_follows_is_refused_with_what_it_was_before() {
     let old_secops = "`secops = \"security\"`";
     let old_role = "`access_role = \"OrganizationAccountAccessRole\"`";
     let old_email = "`email = \"aws+{account}@example.com\"`";
-    let cases: Vec<(Vec<(&str, &str)>, Vec<&str>)> = vec![
+    let cases: Vec<Case> = vec![
         (vec![PREFIX], vec![old_prefix]),
         // What begins like it is not under it.
         (vec![SHORTER], vec![old_prefix]),
@@ -131,7 +133,10 @@ fn an_edit_that_nothing_follows_is_refused_with_what_it_was_before() {
         // Drift tells the same, and offers nothing that would put back what is not gone.
         let (findings, after) = inside::drift(&subject, after);
         assert!(
-            findings.findings.iter().all(|f| f.kind == Kind::Unread),
+            findings
+                .findings
+                .iter()
+                .all(|f| f.control == "organization.comparable"),
             "{edits:?}: {:#?}",
             findings.findings
         );
@@ -147,8 +152,13 @@ fn an_edit_that_nothing_follows_is_refused_with_what_it_was_before() {
 
 #[test]
 fn another_management_account_is_another_organization() {
-    let (found, _) = compared(&edited(&[("111111111111", "222222222222")]), made());
-    assert_eq!(found.problems[0].kind, ProblemKind::WrongAccount);
+    let subject = edited(&[("111111111111", "222222222222")]);
+    let run = inside::apply(&subject, made(), Connection::default());
+    let refused = run.ended.expect_err("refused before anything is read");
+    assert!(
+        refused.contains("the plan is for the organization of 222222222222"),
+        "{refused}"
+    );
 }
 
 /// Handed over by the word that there is for it, the duty moves, and what stays is told from then on.

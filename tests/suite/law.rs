@@ -23,7 +23,7 @@ use crate::support::organizations::{Organization, mistakes};
 use crate::support::orgstrap;
 
 /// How many organizations are tried, of how many accounts, with how many edits one after the other.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 12;
 const SMALLEST: usize = 3;
 const LARGEST: usize = 15;
 const EDITS: usize = 2;

@@ -207,7 +207,7 @@ fn rows_of_csv(text: &str) -> Rows {
             .strip_prefix("tag:")
             .is_some_and(|key| !key.is_empty());
         if !tag && !COLUMNS.contains(&column) {
-            let meant = nearest(column, COLUMNS.into_iter());
+            let meant = nearest(column, COLUMNS);
             let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
             wrong(format!(
                 "there is no column `{column}`{}",

@@ -317,7 +317,7 @@ impl<'a, 'c> Set<'a, 'c> {
         if hold {
             // While auto-deployment is off AWS takes nothing away from an account that moves, not even later.
             let mut needs = self.base_needs();
-            needs.extend(placements(moving.iter().map(|(key, _)| *key)));
+            needs.extend(placements(moving.keys().copied()));
             let leaving = Self::leaving(moving);
             self.toggle(
                 found,

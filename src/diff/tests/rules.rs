@@ -189,7 +189,11 @@ fn an_ou_under_another_parent_is_made_anew() {
     assert_eq!(gone.verb, Verb::Delete);
     assert_eq!(
         gone.needs,
-        BTreeSet::from([Address::Placement(key("payments-dev"))])
+        BTreeSet::from([
+            Address::Placement(key("payments-dev")),
+            // What the OU gave to the account is taken away while AWS still knows the OU.
+            Address::RolloutTo("config-recorder".parse().unwrap(), key("payments-dev")),
+        ])
     );
     let kept = diff(&plan, &wanted(), &settled(), &KEEP);
     assert!(told(&kept, "ou", "Workloads/Dev").contains("`--prune`"));

@@ -538,7 +538,7 @@ fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
     let Act::CreateStackSet(act) = &new.act else {
         panic!("{new:?}")
     };
-    assert_eq!(act.depends_on, [arn.clone()]);
+    assert_eq!(act.depends_on, std::slice::from_ref(&arn));
     assert!(new.all_needs().contains(&recorder));
 
     // Both are there, and somebody has named a third.

@@ -83,7 +83,7 @@ pub(super) fn set_features(target: &mut Detector, features: &[Value]) -> Result<
             continue;
         };
         if target.held.contains(name) {
-            return Err(bad(&format!(
+            return Err(bad(format!(
                 "The request is rejected because {name} is managed by an organization policy."
             )));
         }

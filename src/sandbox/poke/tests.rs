@@ -315,7 +315,7 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
         case("quota accounts 50", &["/account_quota"]),
         case(
             "quota-request stack-sets approve",
-            &["/quotas/stack_sets", "/quotas/requests/*"],
+            &["/quotas/stack_sets", "/quotas/requests*"],
         ),
         case(
             "create-account stray stray@example.com",
@@ -387,6 +387,30 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
         case(
             "delete-role payments",
             &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole"],
+        ),
+        case(
+            "distrust-role payments",
+            &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole*"],
+        ),
+        case(
+            "register-administrator payments config.amazonaws.com",
+            &[&organization("*")],
+        ),
+        case(
+            "disable-policy-type SERVICE_CONTROL_POLICY",
+            &[&organization("policy_types*"), &organization("*")],
+        ),
+        case(
+            "override-recorder payments",
+            &[&format!("{config}/recorder*")],
+        ),
+        case(
+            "guardduty-feature-on RUNTIME_MONITORING",
+            &[&format!("{detector}/*")],
+        ),
+        case(
+            "guardduty-held S3_DATA_EVENTS off",
+            &[&format!("{detector}/*")],
         ),
         case(
             "stop-trail",
