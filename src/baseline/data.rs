@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde::Serialize;
 
+use super::replaced::function;
 use super::template::{check_depth, entries, section, untag};
 
 /// What is lost of one resource.
@@ -480,21 +481,6 @@ impl Update<'_> {
             Yaml::Mapping(map) => map.iter().any(|(_, value)| self.refers(value, names)),
             _ => false,
         }
-    }
-}
-
-/// A function of CloudFormation's in either of its forms, without `Fn::`, and its argument.
-fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
-    match node {
-        Yaml::Tagged(tag, argument) => Some((tag.suffix.clone(), argument)),
-        Yaml::Mapping(map) if map.len() == 1 => {
-            let (name, argument) = map.iter().next()?;
-            let name = name.as_str()?;
-            let short = name.strip_prefix("Fn::");
-            let short = short.or(["Ref", "Condition"].contains(&name).then_some(name))?;
-            Some((short.to_owned(), argument))
-        }
-        _ => None,
     }
 }
 

@@ -199,7 +199,7 @@ fn refers(node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
 }
 
 /// A function of CloudFormation's in either of its forms, without `Fn::`, and its argument.
-fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
+pub(super) fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
     match node {
         Yaml::Tagged(tag, argument) => Some((tag.suffix.clone(), argument)),
         Yaml::Mapping(map) if map.len() == 1 => {
