@@ -13,6 +13,8 @@ pub struct Known {
     pub region: String,
     pub parameters: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
+    /// Physical ids by logical id, where the stack is there.
+    pub resources: BTreeMap<String, String>,
 }
 
 /// Deeper than any template nests its functions and conditions.
@@ -228,6 +230,9 @@ impl Render<'_> {
         if let Some(output) = self.output_of(&json!({ "Ref": name })) {
             return Ok(json!(output));
         }
+        if let Some(id) = self.known.resources.get(name) {
+            return Ok(json!(id));
+        }
         // A resource that is called by its name is that name.
         let resource = self.section("Resources", name);
         let properties = resource.and_then(|resource| resource.get("Properties"));
@@ -411,6 +416,7 @@ mod tests {
             region: "eu-west-1".to_owned(),
             parameters: map(parameters),
             outputs: map(outputs),
+            resources: BTreeMap::new(),
         }
     }
 

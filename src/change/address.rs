@@ -78,10 +78,14 @@ pub enum Address {
     RolloutRelease(StackName),
     /// INOPERABLE instances taken out of the set.
     Forget(StackName),
+    /// A stack set, by its full name, that gives up an OU as its target because the OU goes.
+    StackSetTarget(String, OuPath),
     /// Stacks that are left over, by the name under which they are told.
     LeftStacks(String),
     /// A stack set that is left over, when its stacks are gone.
     LeftStackSet(String),
+    /// A target of a stack set that is left over although its OU is gone, by the name under which it is told.
+    LeftTarget(String),
     /// What a control keeps, by the control's id, in one account and Region.
     Control(String, Place),
     /// What drifted of a stack's resources, put back by CloudFormation.
@@ -230,6 +234,10 @@ impl fmt::Display for Address {
             }
             Address::RolloutRelease(name) => write!(f, "auto-deployment release of {name}"),
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
+            Address::StackSetTarget(set, path) => {
+                write!(f, "target {path} of stack set {}", visible(set))
+            }
+            Address::LeftTarget(name) => write!(f, "target left over: {}", visible(name)),
             Address::LeftStacks(name) => write!(f, "stacks left over: {}", visible(name)),
             Address::LeftStackSet(name) => write!(f, "stack set left over: {}", visible(name)),
             Address::Control(id, place) => write!(f, "control {id} in {place}"),

@@ -408,6 +408,9 @@ pub struct InstancesLeft {
     pub regions: BTreeSet<Region>,
     /// Whether the stacks stay in the accounts.
     pub retain: bool,
+    /// Whether the targets' OUs are gone, so that AWS may refuse to take them away: then they stay, which is told.
+    #[serde(default)]
+    pub gone: bool,
     pub max_concurrent: Portion,
     pub failure_tolerance: Portion,
 }

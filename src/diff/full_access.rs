@@ -196,6 +196,8 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         | Address::Control(..)
         | Address::StackDrift(..)
         | Address::LeftStacks(_)
+        | Address::StackSetTarget(..)
+        | Address::LeftTarget(_)
         | Address::LeftStackSet(_) => false,
     }
 }

@@ -75,6 +75,7 @@ fn known(at: &AccountRegion, parameters: BTreeMap<String, String>) -> Known {
         region: at.region.to_string(),
         parameters,
         outputs: BTreeMap::new(),
+        resources: BTreeMap::new(),
     }
 }
 

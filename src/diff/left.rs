@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Standing, is_ours};
 use super::findings::Findings;
+use super::ou::Ous;
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::WantedStackSet;
@@ -51,6 +52,9 @@ pub enum Remains {
         only: BTreeSet<AccountId>,
         /// Whether the accounts are out of reach, so that their stacks can only be given up.
         out_of_reach: bool,
+        /// Whether it is a target whose OU is gone.
+        #[serde(default)]
+        gone: bool,
     },
     /// A stack that no baseline of the plan asks for.
     Stack { at: AccountRegion, stack: String },
@@ -62,6 +66,12 @@ impl Left {
     /// Whether `orgstrap remove` takes it away.
     pub fn is_removable(&self) -> bool {
         !matches!(self.what, Remains::NotReached { .. })
+    }
+
+    /// Whether nothing is left but a target whose OU is gone. It reaches nobody; AWS documents no way to take it away,
+    /// so it may stay after it was asked to.
+    pub fn is_dead_target(&self) -> bool {
+        matches!(self.what, Remains::Instances { gone: true, .. }) && self.accounts.is_empty()
     }
 
     /// Whether a person means it by `word`: its name or how that begins, or one part of it, such as a Region or an
@@ -217,7 +227,7 @@ impl<'a, 'c> Set<'a, 'c> {
         self.regions(have, left);
         self.wide_targets(found);
         // By the target that goes whole, or by the OU in which some accounts are to have none.
-        let whole = self.whole_targets();
+        let whole = self.whole_targets(found);
         let mut parts: BTreeMap<Part<'_>, BTreeMap<&AccountRegion, &InstanceFacts>> = whole
             .iter()
             .map(|id| (Part::Target(id), BTreeMap::new()))
@@ -274,6 +284,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 targets: self.targets_or(through.collect()),
                 only: BTreeSet::new(),
                 out_of_reach: false,
+                gone: false,
             };
             let because = format!("the set is not to be in {region} any more");
             let part = region.to_string();
@@ -294,9 +305,10 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// The targets that the plan does not ask for and that go whole: no target of the plan lies above, which
     /// would keep what is below it, and none below, which would lose it.
-    fn whole_targets(&self) -> BTreeSet<&'a str> {
+    fn whole_targets(&self, found: &Findings) -> BTreeSet<&'a str> {
         let all = self.facts.targets.iter().map(String::as_str);
         all.filter(|id| !self.targets.contains(id))
+            .filter(|id| !self.gives_up(found, id))
             .filter(|id| !self.above(id).any(|above| self.targets.contains(above)))
             .filter(|id| {
                 !self
@@ -306,6 +318,22 @@ impl<'a, 'c> Set<'a, 'c> {
             })
             .filter(|id| !self.ctx.governed.contains_key(id))
             .collect()
+    }
+
+    fn is_there(&self, id: &str) -> bool {
+        let ous = self.ctx.inventory.ous.known();
+        ous.is_some_and(|ous| ous.contains_key(id))
+            || self.ctx.organization.is_some_and(|o| o.root_id == id)
+    }
+
+    /// Whether this run takes the target from the set, because its OU goes.
+    fn gives_up(&self, found: &Findings, id: &str) -> bool {
+        let path = |ous: &Ous<'_>| ous.paths.get(id).cloned();
+        let path = self.ctx.ous.as_ref().ok().and_then(path);
+        path.is_some_and(|path| {
+            let address = Address::StackSetTarget(self.facts.name.clone(), path);
+            found.changes.contains_key(&address)
+        })
     }
 
     /// An OU and what lies above it.
@@ -365,18 +393,15 @@ impl<'a, 'c> Set<'a, 'c> {
         let ids = || have.keys().map(|at| at.account.clone()).collect();
         let (name, because, targets, only) = match part {
             Part::Target(id) => {
-                let because = match ctx
-                    .inventory
-                    .ous
-                    .known()
-                    .is_some_and(|ous| ous.contains_key(id))
-                    || ctx.organization.is_some_and(|o| o.root_id == id)
-                {
+                let because = match self.is_there(id) {
                     true => format!(
                         "{} is a target that the plan does not ask for",
                         ctx.parent_name(id)
                     ),
-                    false => format!("its target {id} is an OU that is not there any more"),
+                    false => format!(
+                        "its target {id} is an OU that is not there any more, so it reaches nobody; where AWS refuses to \
+                         take it away it goes with the stack set only"
+                    ),
                 };
                 let targets = BTreeSet::from([id.to_owned()]);
                 (ctx.parent_name(id), because, targets, BTreeSet::new())
@@ -400,16 +425,21 @@ impl<'a, 'c> Set<'a, 'c> {
             targets,
             only,
             out_of_reach: matches!(part, Part::Gone(_)),
+            gone: matches!(part, Part::Target(id) if !self.is_there(id)),
         };
         let regions: BTreeSet<Region> = have.keys().map(|at| at.region.clone()).collect();
-        Left {
+        let mut left = Left {
             accounts: accounts(ctx, have.keys().copied()),
             regions: match regions.is_empty() {
                 true => self.wanted.regions.clone(),
                 false => regions,
             },
             ..self.left(&name, have.len(), because, what)
+        };
+        if left.is_dead_target() {
+            left.text = format!("target {name} of stack set {}", self.facts.name);
         }
+        left
     }
 }
 

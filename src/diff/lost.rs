@@ -111,6 +111,7 @@ pub(super) fn put_back(
         region: at.region.to_string(),
         parameters: values.collect(),
         outputs: BTreeMap::new(),
+        resources: BTreeMap::new(),
     };
     let settings = |kind: &str| {
         let id = rendering.of_type(kind).next()?;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, is_ours, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
-use crate::change::{Act, Address, Target, Verb};
+use crate::change::{Act, Address, InstancesLeft, Target, Verb};
 use crate::inventory::{OuFacts, OuId, Seen};
-use crate::plan::{OrgPlan, OuPath};
+use crate::plan::{OrgPlan, OuPath, Region};
 
 /// Which OU of AWS is which of the plan.
 pub(super) struct Ous<'a> {
@@ -230,12 +230,21 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
     others.sort_by(|a, b| (b.path.depth(), &a.path).cmp(&(a.path.depth(), &b.path)));
     for facts in others {
         let ours = facts.tags.known().is_some_and(is_ours);
+        let sets_unread = ctx.inventory.stack_sets.unread().is_some();
         let content = inside.remove(facts.id.as_str()).unwrap_or_default();
         let emptied: Option<BTreeSet<Address>> = content.iter().cloned().collect();
         let mut removed = None;
         let note = match (ours, ctx.options.prune, emptied) {
+            (true, true, Some(_)) if sets_unread => Some(
+                "made by orgstrap and no longer in the plan; not removed, because the stack sets could not be read, and one \
+                 may have it as its target",
+            ),
             (true, true, Some(needs)) => {
                 let address = Address::Ou(ous.path(facts).clone());
+                let mut needs: BTreeSet<Address> = needs;
+                needs.extend(leaving(&facts.id));
+                let targets = give_up(ctx, found, ous, facts, &needs);
+                needs.extend(targets);
                 found
                     .change(
                         address.clone(),
@@ -246,7 +255,7 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
                             id: facts.id.clone(),
                         },
                     )
-                    .extend(needs.into_iter().chain(leaving(&facts.id)));
+                    .extend(needs);
                 removed = Some(address);
                 None
             }
@@ -266,4 +275,57 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
             found.unmanaged("ou", &facts.id, facts.path.to_string(), note);
         }
     }
+}
+
+/// Has every stack set of orgstrap's own give up an OU that goes, when nothing lies in it any more: AWS takes no target
+/// away whose OU is gone.
+fn give_up(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    ous: &Ous<'_>,
+    ou: &OuFacts,
+    emptied: &BTreeSet<Address>,
+) -> BTreeSet<Address> {
+    let mut given_up = BTreeSet::new();
+    let sets = ctx.inventory.stack_sets.known().into_iter().flatten();
+    for (name, facts) in sets {
+        let instances = || facts.instances.known().into_iter().flatten();
+        let mut through = instances().filter_map(|(_, instance)| instance.ou.as_ref());
+        let is_target = facts.targets.contains(&ou.id) || through.any(|id| *id == ou.id);
+        if !is_target || !facts.service_managed || !is_ours(&facts.tags) {
+            continue;
+        }
+        let wanted = ctx.wanted.stack_sets.values();
+        let wanted = wanted.filter(|wanted| wanted.full_name == *name);
+        let mut regions: BTreeSet<Region> = wanted.flat_map(|set| set.regions.clone()).collect();
+        regions.extend(instances().map(|(at, _)| at.region.clone()));
+        if regions.is_empty() {
+            regions.insert(ctx.plan.organization.home_region.clone());
+        }
+        let list: Vec<String> = regions.iter().map(ToString::to_string).collect();
+        let path = ous.path(ou);
+        let fields = vec![
+            becomes("target", path.to_string(), ""),
+            becomes("regions", list.join(", "), ""),
+        ];
+        let act = Act::DeleteStackInstances(InstancesLeft {
+            set: name.clone(),
+            targets: BTreeSet::from([ou.id.clone()]),
+            accounts: BTreeSet::new(),
+            regions,
+            retain: facts
+                .auto_deployment
+                .is_some_and(|auto| auto.retain_on_removal),
+            gone: false,
+            max_concurrent: ctx.plan.rollout.max_concurrent,
+            failure_tolerance: ctx.plan.rollout.failure_tolerance,
+        });
+        let address = Address::StackSetTarget(name.clone(), path.clone());
+        let reason = "the OU goes, and AWS takes no target away whose OU is gone";
+        found
+            .change(address.clone(), Verb::Delete, reason, fields, act)
+            .extend(emptied.iter().cloned());
+        given_up.insert(address);
+    }
+    given_up
 }

@@ -9,8 +9,8 @@ use super::loss::{Loss, values};
 use crate::baseline::builtin;
 use crate::baseline::data::{Resource, lost_with_stack, resources};
 use crate::change::{Act, Address, Change, FieldChange, InstancesLeft, Text, Verb};
-use crate::inventory::{Inventory, Seen, StackFacts, StackSetFacts};
-use crate::plan::{OrgPlan, Region};
+use crate::inventory::{InstanceFacts, Inventory, OuId, Seen, StackFacts, StackSetFacts};
+use crate::plan::{AccountId, OrgPlan, Region};
 
 /// What becomes of stacks that are left over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +146,7 @@ impl<'a> Maker<'a> {
         let Some(instances) = facts.instances.known() else {
             return nothing(left, "its stacks could not be read");
         };
+        let address = Address::LeftStacks(left.name.clone());
         let (targets, only, out_of_reach) = match &left.what {
             Remains::Instances {
                 targets,
@@ -164,9 +165,40 @@ impl<'a> Maker<'a> {
             Remains::StackSet { .. } => instances.keys().map(|at| at.region.clone()).collect(),
             _ => left.regions.clone(),
         };
+        let (dead, mut alive): (BTreeSet<OuId>, BTreeSet<OuId>) =
+            targets.into_iter().partition(|id| self.is_gone(id));
+        let mut only = only;
+        // AWS finds no account through an OU that is not there; through the root it finds all, and a deletion may
+        // name an OU above its targets (DeleteStackInstances in CloudFormation's API reference).
+        let stranded =
+            |facts: &InstanceFacts| facts.ou.as_ref().is_some_and(|ou| dead.contains(ou));
+        let behind: BTreeSet<AccountId> = instances
+            .iter()
+            .filter(|(at, facts)| regions.contains(&at.region) && stranded(facts))
+            .map(|(at, _)| at.account.clone())
+            .collect();
+        if !behind.is_empty()
+            && let Some(organization) = self.inventory.organization.known().and_then(Option::as_ref)
+        {
+            if let (Remains::Instances { .. }, true) = (&left.what, only.is_empty()) {
+                only = behind;
+            }
+            alive.insert(organization.root_id.clone());
+        }
+        let deletion = |targets: BTreeSet<OuId>, accounts: BTreeSet<AccountId>, gone: bool| {
+            Act::DeleteStackInstances(InstancesLeft {
+                set: facts.name.clone(),
+                targets,
+                accounts,
+                regions: regions.clone(),
+                retain,
+                gone,
+                max_concurrent: self.plan.rollout.max_concurrent,
+                failure_tolerance: self.plan.rollout.failure_tolerance,
+            })
+        };
         let mut changes = Vec::new();
-        let address = Address::LeftStacks(left.name.clone());
-        if !targets.is_empty() && !regions.is_empty() {
+        if !alive.is_empty() && !regions.is_empty() {
             let mut fields = Vec::new();
             if !left.accounts.is_empty() {
                 fields.push(field("accounts", &left.accounts.join(", ")));
@@ -179,16 +211,19 @@ impl<'a> Maker<'a> {
                 before: None,
                 after: Some(fate.into()),
             });
-            let act = Act::DeleteStackInstances(InstancesLeft {
-                set: facts.name.clone(),
-                targets,
-                accounts: only,
-                regions,
-                retain,
-                max_concurrent: self.plan.rollout.max_concurrent,
-                failure_tolerance: self.plan.rollout.failure_tolerance,
-            });
-            changes.push(change(&address, left, fields, act));
+            changes.push(change(&address, left, fields, deletion(alive, only, false)));
+        }
+        // The targets of a set that goes whole go with it.
+        let is_target = matches!(left.what, Remains::Instances { gone: true, .. });
+        if !dead.is_empty() && !regions.is_empty() && is_target {
+            let target = Address::LeftTarget(left.name.clone());
+            let list: Vec<&str> = dead.iter().map(String::as_str).collect();
+            let fields = vec![field("target", &list.join(", "))];
+            let act = deletion(dead.clone(), BTreeSet::new(), true);
+            let mut change = change(&target, left, fields, act);
+            let before = changes.iter().map(|c: &Change| c.address.clone());
+            change.needs.extend(before);
+            changes.push(change);
         }
         if let Remains::StackSet { set } = &left.what {
             let act = Act::DeleteStackSet { name: set.clone() };
@@ -244,6 +279,16 @@ impl<'a> Maker<'a> {
             resources,
         };
         (!loss.resources.is_empty() && !loss.accounts.is_empty()).then_some(loss)
+    }
+}
+
+impl Maker<'_> {
+    /// Whether no OU of this id is there.
+    fn is_gone(&self, id: &OuId) -> bool {
+        let root = self.inventory.organization.known().and_then(Option::as_ref);
+        let is_root = root.is_none_or(|organization| organization.root_id == *id);
+        let ous = self.inventory.ous.known();
+        !is_root && ous.is_some_and(|ous| !ous.contains_key(id))
     }
 }
 

@@ -190,6 +190,13 @@ fn one(
         Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
         Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
         Some((facts, State::Stuck)) => {
+            // What somebody deleted keeps an update from being rolled back: the next one puts it back first.
+            if facts.status == "UPDATE_ROLLBACK_FAILED" {
+                update(ctx, found, address.clone(), place, wanted, facts);
+                if found.changes.contains_key(&address) || found.blocked.contains_key(&address) {
+                    return;
+                }
+            }
             let command = match facts.status.as_str() {
                 "UPDATE_ROLLBACK_FAILED" => "continue-update-rollback",
                 "UPDATE_FAILED" => "rollback-stack",

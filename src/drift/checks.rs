@@ -431,6 +431,7 @@ impl<'w> View<'_, 'w> {
                 .filter_map(|(name, text)| Some((name.clone(), text.value(bindings).ok()?)))
                 .collect(),
             outputs: facts.map(|facts| facts.outputs.clone()).unwrap_or_default(),
+            resources: BTreeMap::new(),
         };
         template.properties(&resource.logical_id, &known)
     }
@@ -454,6 +455,7 @@ fn applied(
         region: at.region.to_string(),
         parameters: parameters.clone(),
         outputs: outputs.clone(),
+        resources: BTreeMap::new(),
     };
     let properties = Rendering::parse(template)
         .and_then(|template| template.properties(&resource.logical_id, &known));

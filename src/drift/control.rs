@@ -62,7 +62,12 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         | Address::RolloutTo(..)
         | Address::StackImport(..) => ("stacks.instances-missing", Severity::High),
         Address::RolloutFrom(..) => ("stacks.instances-left", Severity::Low),
-        Address::Closure(_) | Address::LeftStacks(_) | Address::LeftStackSet(_) => return None,
+        // A target goes with its OU, which is told.
+        Address::Closure(_)
+        | Address::StackSetTarget(..)
+        | Address::LeftStacks(_)
+        | Address::LeftTarget(_)
+        | Address::LeftStackSet(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),
         Address::Forget(_) => ("stacks.instances-inoperable", Severity::High),

@@ -189,6 +189,8 @@ impl<'a> Names<'a> {
             | Address::RolloutRelease(_)
             | Address::Forget(_)
             | Address::LeftStacks(_)
+            | Address::StackSetTarget(..)
+            | Address::LeftTarget(_)
             | Address::LeftStackSet(_)
             | Address::Control(..)
             | Address::StackDrift(..) => BTreeSet::new(),

@@ -31,6 +31,7 @@ macro_rules! call {
             .await
     };
 }
+pub(super) use call;
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str)
@@ -209,15 +210,23 @@ impl Hand<'_> {
         stack: &str,
     ) -> Result<Made, Failure> {
         let at = self.place(&self.account(account)?, region);
+        self.revert_drift_in(&at, stack).await
+    }
+
+    pub(super) async fn revert_drift_in(
+        &self,
+        at: &AccountRegion,
+        stack: &str,
+    ) -> Result<Made, Failure> {
         let doing = || {
             format!(
-                "reverting the drift of stack {stack} in account {}, {region}",
-                at.account
+                "reverting the drift of stack {stack} in account {}, {}",
+                at.account, at.region
             )
         };
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
         let name = self.token("revert");
-        let there = self.describe_stack(&at, stack).await.doing(doing)?;
+        let there = self.describe_stack(at, stack).await.doing(doing)?;
         let parameters: Vec<Parameter> = there
             .iter()
             .flat_map(|stack| stack.parameters())
@@ -229,7 +238,7 @@ impl Hand<'_> {
                     .build()
             })
             .collect();
-        let made = cloudformation!(self, &at, "CreateChangeSet", || client
+        let made = cloudformation!(self, at, "CreateChangeSet", || client
             .create_change_set()
             .stack_name(stack)
             .change_set_name(&name)
@@ -246,8 +255,8 @@ impl Hand<'_> {
                 made.doing(doing)?;
             }
         }
-        self.execute_change_set(&at, stack, &name, doing).await?;
-        self.await_update(&at, stack, doing).await
+        self.execute_change_set(at, stack, &name, doing).await?;
+        self.await_update(at, stack, doing).await
     }
 
     async fn await_update(
@@ -387,7 +396,7 @@ impl Hand<'_> {
         self.await_resource(&at, event, doing).await
     }
 
-    async fn await_resource(
+    pub(super) async fn await_resource(
         &self,
         at: &AccountRegion,
         mut event: ProgressEvent,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     lock: Option<Lock>,
     stop: Stop,
     pub(super) creations: Creations,
+    /// What is to be said whatever becomes of the change.
+    notices: Mutex<Vec<String>>,
 }
 
 impl AwsEffects {
@@ -55,6 +57,7 @@ impl AwsEffects {
             lock,
             stop,
             creations: Creations::default(),
+            notices: Mutex::default(),
         }))
     }
 }
@@ -64,6 +67,11 @@ impl Effects for AwsEffects {
         let creates = matches!(change.act, Act::CreateAccount { .. });
         (creates && self.0.creations.is_full())
             .then_some("AWS refused another account: there are as many as the quota allows")
+    }
+
+    fn take_notices(&self) -> Vec<String> {
+        let notices = self.0.notices.lock();
+        notices.map_or_else(|_| Vec::new(), |mut notices| std::mem::take(&mut *notices))
     }
 
     async fn perform(
@@ -322,6 +330,13 @@ impl Hand<'_> {
                 self.put_resource(account, region, resource_type, identifier, properties)
                     .await
             }
+        }
+    }
+
+    /// Says what was done besides, for everybody to read.
+    pub(super) fn note(&self, what: String) {
+        if let Ok(mut notices) = self.shared.notices.lock() {
+            notices.push(what);
         }
     }
 

@@ -13,6 +13,7 @@ mod guardduty_former;
 mod guardduty_members;
 mod hints;
 pub mod lock;
+mod lost;
 mod member;
 mod operation;
 mod organization;

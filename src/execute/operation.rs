@@ -39,6 +39,8 @@ pub(super) struct Instance {
     pub(super) reason: String,
     /// The target through which it came.
     pub(super) ou: String,
+    /// The stack's ARN; empty where there is none yet.
+    pub(super) stack: String,
 }
 
 /// What an import left behind; it may be tried again.
@@ -65,6 +67,20 @@ impl Instance {
 
     pub(super) fn spot(&self) -> Spot {
         (self.account.clone(), self.region.clone())
+    }
+}
+
+/// What an operation left that is not as it is to be.
+pub(super) struct Bad {
+    /// How the operation ended.
+    how: String,
+    /// The accounts and Regions, each with why.
+    pub(super) places: BTreeMap<Spot, String>,
+}
+
+impl Bad {
+    pub(super) fn failure(&self, doing: String) -> Failure {
+        rollout_failed(doing, &self.how, &self.places)
     }
 }
 
@@ -153,6 +169,20 @@ impl Hand<'_> {
         goal: &Goal,
         doing: impl Fn() -> String,
     ) -> Result<(), Failure> {
+        match self.end_of(name, operation, goal, &doing).await? {
+            None => Ok(()),
+            Some(bad) => Err(bad.failure(doing())),
+        }
+    }
+
+    /// Waits for an operation to end; what is bad afterwards, if anything is.
+    pub(super) async fn end_of(
+        &self,
+        name: &str,
+        operation: &str,
+        goal: &Goal,
+        doing: impl Fn() -> String,
+    ) -> Result<Option<Bad>, Failure> {
         let mut wait = Wait::new(self.ctx, STACK_SET_OPERATION);
         let ended = loop {
             let described = self
@@ -178,7 +208,7 @@ impl Hand<'_> {
             };
             wait.pause(why).await.doing(&doing)?;
         };
-        self.judge(name, Some(&ended), goal, doing).await
+        self.judged(name, Some(&ended), goal, doing).await
     }
 
     /// Every account and Region of the goal must have a current stack.
@@ -189,6 +219,19 @@ impl Hand<'_> {
         goal: &Goal,
         doing: impl Fn() -> String,
     ) -> Result<(), Failure> {
+        match self.judged(name, operation, goal, &doing).await? {
+            None => Ok(()),
+            Some(bad) => Err(bad.failure(doing())),
+        }
+    }
+
+    async fn judged(
+        &self,
+        name: &str,
+        operation: Option<&StackSetOperation>,
+        goal: &Goal,
+        doing: impl Fn() -> String,
+    ) -> Result<Option<Bad>, Failure> {
         let succeeded =
             operation.is_none_or(|op| op.status() == Some(&StackSetOperationStatus::Succeeded));
         let failed_count = operation
@@ -242,7 +285,7 @@ impl Hand<'_> {
             }
         }
         if bad.is_empty() && succeeded {
-            return Ok(());
+            return Ok(None);
         }
         let how = match operation {
             Some(operation) => {
@@ -254,7 +297,7 @@ impl Hand<'_> {
             }
             None => "not every stack is current".to_owned(),
         };
-        Err(rollout_failed(doing(), &how, &bad))
+        Ok(Some(Bad { how, places: bad }))
     }
 
     /// What an operation says of the accounts and Regions where it failed.
@@ -377,6 +420,7 @@ impl Hand<'_> {
                         .organizational_unit_id()
                         .unwrap_or_default()
                         .to_owned(),
+                    stack: summary.stack_id().unwrap_or_default().to_owned(),
                 });
             }
             token = page.next_token;
@@ -434,6 +478,7 @@ mod tests {
             detailed: detailed.to_owned(),
             reason: String::new(),
             ou: String::new(),
+            stack: String::new(),
         }
     }
 

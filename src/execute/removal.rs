@@ -61,13 +61,12 @@ impl Hand<'_> {
                     continue;
                 }
                 // What StackSets makes of a target that Organizations has no more is documented nowhere.
-                Err(error)
-                    if error.is("ValidationError") && error.message.contains("not found") =>
-                {
-                    return Err(self.fails(
-                        format!("AWS takes no target away that is not there: {}", error.message),
-                        Some("the OU is gone, so the target reaches nobody; name it under `leave` in [organization] of the plan"),
+                Err(error) if left.gone && error.is("ValidationError") => {
+                    self.note(format!(
+                        "AWS takes no target away whose OU is gone ({}): it stays with the stack set, and reaches nobody",
+                        error.message
                     ));
+                    continue;
                 }
                 Err(error) => return Err(error).doing(doing),
             };

@@ -36,6 +36,11 @@ pub trait Effects: Clone + Send + Sync + 'static {
         ctx: &Caller,
     ) -> impl Future<Output = Result<Made, Failure>> + Send;
 
+    /// What was done besides the changes and everybody is to read, since it was asked last.
+    fn take_notices(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Why a change need not be tried any more, after what AWS has said of others.
     fn is_no_use(&self, _change: &Change) -> Option<&'static str> {
         None
@@ -153,6 +158,9 @@ pub(super) async fn run<E: Effects>(
                     (run.tell)(Event::Waiting { change, why });
                 }
                 run.ended(ended);
+                for text in effects.take_notices() {
+                    (run.tell)(Event::Notice { text });
+                }
             }
         }
     }

@@ -7,7 +7,9 @@ use aws_sdk_cloudformation::types::{
 
 use super::effects::{Doing, Hand};
 use super::hints;
+use super::lost;
 use super::run::Made;
+use super::stack_set::numbered;
 use super::wait::{PROPAGATION, STACK, Wait};
 use crate::aws::{AwsError, Operation};
 use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
@@ -309,11 +311,41 @@ impl Hand<'_> {
         Ok(())
     }
 
+    /// Updates it; where that fails because somebody deleted what is to be changed, that is put back and the update
+    /// tried again.
     async fn update_settled(
         &self,
         at: &AccountRegion,
         stack: &StackAct,
         there: &Stack,
+    ) -> Result<Made, Failure> {
+        let mended;
+        let there = match status(there) {
+            "UPDATE_ROLLBACK_FAILED" if self.mend_stack(at, &stack.name).await? => {
+                let doing = || doing("updating", stack, at);
+                mended = self.settled_stack(at, &stack.name, doing).await?;
+                mended.as_ref().unwrap_or(there)
+            }
+            _ => there,
+        };
+        for attempt in 1.. {
+            let failure = match self.try_to_update(at, stack, there, attempt).await {
+                Err(failure) if attempt < lost::TRIES => failure,
+                done => return done,
+            };
+            if !self.mend_stack(at, &stack.name).await? {
+                return Err(failure);
+            }
+        }
+        Ok(Made::new())
+    }
+
+    async fn try_to_update(
+        &self,
+        at: &AccountRegion,
+        stack: &StackAct,
+        there: &Stack,
+        attempt: usize,
     ) -> Result<Made, Failure> {
         let doing = || doing("updating", stack, at);
         let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
@@ -339,7 +371,7 @@ impl Hand<'_> {
             .doing(doing)?;
         }
         let parameters = self.parameters(&stack.parameters)?;
-        let token = self.token("update");
+        let token = self.token(&numbered("update", attempt - 1));
         let updated = cloudformation!(self, at, "UpdateStack", || client
             .update_stack()
             .stack_name(&stack.name)
@@ -567,7 +599,7 @@ impl Hand<'_> {
     }
 
     /// The events of a stack, newest first, up to the start of its last operation.
-    async fn stack_events(
+    pub(super) async fn stack_events(
         &self,
         at: &AccountRegion,
         name: &str,
@@ -623,7 +655,7 @@ fn doing(what: &str, stack: &StackAct, at: &AccountRegion) -> String {
     )
 }
 
-fn status(stack: &Stack) -> &str {
+pub(super) fn status(stack: &Stack) -> &str {
     stack.stack_status().map_or("", |status| status.as_str())
 }
 

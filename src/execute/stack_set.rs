@@ -12,6 +12,7 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::effects::{Doing, Hand};
+use super::lost;
 use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
@@ -214,25 +215,36 @@ impl Hand<'_> {
         };
         let in_regions = (!whole).then(|| regions(wave));
         for (batch, targets) in batches.iter().enumerate() {
-            let token = self.token(&numbered("update", batch));
-            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                .update_stack_set()
-                .stack_set_name(&set.name)
-                .description(&set.description)
-                .template_body(&set.template)
-                .set_parameters(Some(parameters.clone()))
-                .set_capabilities(Some(capabilities(&set.capabilities)))
-                .set_tags(Some(stack_tags(&set.tags)))
-                .permission_model(PermissionModels::ServiceManaged)
-                .set_deployment_targets(targets.clone())
-                .set_regions(in_regions.clone())
-                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
-                .operation_id(&token)
-                .send());
-            let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
             let goal = after(batch, batches.len(), &goal);
-            self.finish_operation(&set.name, &operation, &goal, doing)
-                .await?;
+            // What somebody deleted from under a stack makes its update fail: it is put back, and those that are behind
+            // are updated again.
+            for attempt in 1.. {
+                let token = match attempt {
+                    1 => self.token(&numbered("update", batch)),
+                    more => self.token(&format!("{} again {more}", numbered("update", batch))),
+                };
+                let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                    .update_stack_set()
+                    .stack_set_name(&set.name)
+                    .description(&set.description)
+                    .template_body(&set.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&set.capabilities)))
+                    .set_tags(Some(stack_tags(&set.tags)))
+                    .permission_model(PermissionModels::ServiceManaged)
+                    .set_deployment_targets(targets.clone())
+                    .set_regions(in_regions.clone())
+                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                    .operation_id(&token)
+                    .send());
+                let operation =
+                    begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
+                let ended = self.end_of(&set.name, &operation, &goal, doing).await?;
+                let Some(bad) = ended else { break };
+                if attempt >= lost::TRIES || !self.mend_instances(&set.name, &bad.places).await? {
+                    return Err(bad.failure(doing()));
+                }
+            }
         }
         Ok(Made::new())
     }

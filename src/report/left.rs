@@ -40,14 +40,24 @@ fn place(left: &Left) -> String {
 
 /// The line that ends a report where something is left; `None` where nothing is.
 pub fn line(left: &[Left], source: &str) -> Option<String> {
-    let removable = open(left).filter(|one| one.is_removable()).count();
-    let others = open(left).count() - removable;
+    let dead = open(left).filter(|one| one.is_dead_target()).count();
+    let removable = open(left).filter(|one| one.is_removable()).count() - dead;
+    let others = open(left).count() - removable - dead;
     let mut parts = Vec::new();
     if removable > 0 {
         parts.push(format!(
             "{} left over: `orgstrap remove {source}` takes {} away",
             words::count(removable, "thing is", "things are"),
             if removable == 1 { "it" } else { "them" }
+        ));
+    }
+    if dead > 0 {
+        parts.push(format!(
+            "{} left whose OU is gone: `orgstrap remove {source}` asks AWS to take {} away, and where AWS refuses {} with \
+             the stack set only",
+            words::count(dead, "target is", "targets are"),
+            if dead == 1 { "it" } else { "them" },
+            if dead == 1 { "it goes" } else { "they go" },
         ));
     }
     if others > 0 {
@@ -60,7 +70,7 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let them = if removable + others == 1 {
+    let them = if removable + others + dead == 1 {
         "it"
     } else {
         "them"

@@ -125,6 +125,9 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::StackImport(..) => ("stack import", "stack imports"),
         Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
         Address::LeftStacks(_) => ("removal of stacks", "removals of stacks"),
+        Address::StackSetTarget(..) | Address::LeftTarget(_) => {
+            ("target of a stack set", "targets of stack sets")
+        }
         Address::LeftStackSet(_) => ("removal of a stack set", "removals of stack sets"),
         Address::Control(..) => ("control", "controls"),
         Address::StackDrift(..) => ("drifted stack", "drifted stacks"),

@@ -1,5 +1,5 @@
-//! Cloud Control, as far as orgstrap meets it: reading buckets, their policies and keys by their properties,
-//! and writing policies. Requests are asynchronous, as AWS's are.
+//! Cloud Control, as far as orgstrap meets it: reading buckets, their policies and keys by their properties, seeing
+//! whether other things are there, and writing what stacks make. Requests are asynchronous, as AWS's are.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::call::{AwsError, Call};
+use super::cloudformation::resources::{self, Maker};
 use super::table::{Row, invoke};
 use super::time::Time;
 use super::world::World;
@@ -106,6 +107,91 @@ pub(super) fn read(
     }
 }
 
+/// The physical id by which stacks know what Cloud Control knows by its primary identifier.
+fn physical_id<'i>(kind: &str, id: &'i str) -> &'i str {
+    match kind {
+        "AWS::IAM::RolePolicy" => id.split('|').next().unwrap_or_default(),
+        "AWS::Events::Rule" => id.rsplit('/').next().unwrap_or_default(),
+        _ => id,
+    }
+}
+
+/// What the type's own reading needs to be told, because it is in the identifier.
+fn declared(kind: &str, id: &str) -> Map<String, Value> {
+    match (kind, id.split_once('|')) {
+        ("AWS::IAM::RolePolicy", Some((policy, role))) => {
+            members(json!({"PolicyName": policy, "RoleName": role}))
+        }
+        _ => Map::new(),
+    }
+}
+
+/// Whether a type is known here by more than [`read`].
+fn of_stacks(kind: &str) -> Option<&'static resources::Kind> {
+    let known = [
+        "AWS::CloudTrail::Trail",
+        "AWS::Config::ConfigRule",
+        "AWS::Config::ConfigurationAggregator",
+        "AWS::Events::Rule",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Role",
+        "AWS::IAM::RolePolicy",
+        "AWS::KMS::Alias",
+        "AWS::S3::Bucket",
+        "AWS::SNS::Topic",
+        "AWS::SSM::Association",
+        "AWS::SSM::Document",
+        "AWS::SSM::Parameter",
+    ];
+    known.contains(&kind).then(|| resources::kind(kind))?
+}
+
+/// In the caller's name, in its account and Region.
+fn maker<'m>(
+    world: &'m mut World,
+    call: &'m Call,
+    tags: &'m BTreeMap<String, String>,
+) -> Maker<'m> {
+    Maker {
+        world,
+        account: &call.account,
+        region: &call.region,
+        stack_name: "cloudcontrol",
+        logical_id: "resource",
+        principal: &call.principal,
+        tags,
+    }
+}
+
+/// The properties of what a stack may have made.
+fn look(world: &mut World, call: &Call, kind: &str, id: &str) -> Result<Value, AwsError> {
+    if matches!(kind, "AWS::KMS::Alias" | "AWS::SSM::Document") {
+        let region = world.region(&call.account, &call.region);
+        let there = region.and_then(|region| match kind {
+            "AWS::KMS::Alias" => {
+                let key = region.kms.aliases.get(id)?;
+                Some(json!({"AliasName": id, "TargetKeyId": key}))
+            }
+            _ => {
+                region.automation.documents.get(id)?;
+                Some(json!({"Name": id}))
+            }
+        });
+        return there.ok_or_else(|| not_found(kind, id));
+    }
+    match of_stacks(kind) {
+        Some(known) if kind != "AWS::S3::Bucket" => {
+            let tags = BTreeMap::new();
+            let found = known.read.and_then(|read| {
+                let maker = maker(world, call, &tags);
+                read(&maker, physical_id(kind, id), &declared(kind, id))
+            });
+            found.map(Value::Object).ok_or_else(|| not_found(kind, id))
+        }
+        _ => properties(world, call, kind, id),
+    }
+}
+
 fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
@@ -166,7 +252,7 @@ fn lifecycle(value: &Value) -> Value {
 
 fn get_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let (kind, id) = (call.text("TypeName"), call.text("Identifier"));
-    let properties = properties(world, call, kind, id)?;
+    let properties = look(world, call, kind, id)?;
     Ok(
         json!({"TypeName": kind, "ResourceDescription": {"Identifier": id, "Properties": properties.to_string()}}),
     )
@@ -177,8 +263,25 @@ fn parsed(text: &str) -> Result<Value, AwsError> {
         .map_err(|error| AwsError::new("InvalidRequestException", error.to_string()))
 }
 
-/// Writes a bucket's policy, the one thing that is written through Cloud Control here.
-fn put(world: &mut World, call: &Call, kind: &str, state: &Value) -> Result<String, AwsError> {
+/// Writes a bucket's policy, or what a stack could make: anew, or what has an identifier.
+fn put(
+    world: &mut World,
+    call: &Call,
+    kind: &str,
+    id: Option<&str>,
+    state: &Value,
+) -> Result<String, AwsError> {
+    if let (Some(known), Some(state)) = (of_stacks(kind), state.as_object()) {
+        resources::check(known, "resource", state)
+            .map_err(|why| AwsError::new("InvalidRequestException", why))?;
+        let tags = BTreeMap::new();
+        let mut maker = maker(world, call, &tags);
+        let made = match id {
+            None => (known.create)(&mut maker, state)?,
+            Some(id) => (known.update)(&mut maker, physical_id(kind, id), state)?,
+        };
+        return Ok(made.physical_id);
+    }
     if kind != "AWS::S3::BucketPolicy" {
         return Err(AwsError::new(
             "UnsupportedActionException",
@@ -239,7 +342,7 @@ fn event(token: &str, request: &Request, now: Time) -> Value {
 
 fn create_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let state = parsed(call.text("DesiredState"))?;
-    match put(world, call, call.text("TypeName"), &state) {
+    match put(world, call, call.text("TypeName"), None, &state) {
         Ok(id) => accept(world, call, "CREATE", id, None),
         Err(error) if error.code == "UnsupportedActionException" => Err(error),
         Err(error) => accept(
@@ -255,7 +358,7 @@ fn create_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 /// Applies a JSON Patch of whole properties, which is what orgstrap sends.
 fn update_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let (kind, id) = (call.text("TypeName"), call.text("Identifier").to_owned());
-    let mut state = properties(world, call, kind, &id)?;
+    let mut state = look(world, call, kind, &id)?;
     let patch = parsed(call.text("PatchDocument"))?;
     for step in patch.as_array().into_iter().flatten() {
         let path = step.get("path").and_then(Value::as_str).unwrap_or_default();
@@ -275,7 +378,7 @@ fn update_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             }
         }
     }
-    match put(world, call, kind, &state) {
+    match put(world, call, kind, Some(&id), &state) {
         Ok(_) => accept(world, call, "UPDATE", id, None),
         Err(error) if error.code == "UnsupportedActionException" => Err(error),
         Err(error) => accept(world, call, "UPDATE", id, Some(error.to_string())),

@@ -1,6 +1,7 @@
 //! What is left over is told by `plan`, `apply` and `drift` alike, in their last line and exit code, until
 //! `orgstrap remove` has taken it away or the plan says that it is to stay.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use orgstrap::diff::removal::Fortune;
@@ -413,4 +414,122 @@ fn a_removal_is_gone_on_with_whatever_kills_it() {
         assert_eq!(planned.exit, Exit::Done, "{operation}: {}", planned.text);
     }
     assert!(tried > 8, "{tried}");
+}
+
+/// The ids of the OUs that a stack set has as its targets.
+fn targets(world: &World, name: &str) -> BTreeSet<String> {
+    let accounts = world.accounts.values();
+    let regions = accounts.flat_map(|account| account.regions.values());
+    let mut sets = regions.flat_map(|region| region.cloudformation.stack_sets.values());
+    let set = sets.find(|set| set.name == name && !set.deleted);
+    set.expect(name).targets.keys().cloned().collect()
+}
+
+fn ou_id(world: &World, name: &str) -> String {
+    let organization = world.organization.as_ref().expect("an organization");
+    let mut ous = organization.ous.iter();
+    ous.find(|(_, ou)| ou.name == name).expect(name).0.clone()
+}
+
+/// Its accounts elsewhere, and the OU gone from the plan.
+fn without_sandbox() -> String {
+    let moved = "[account.playground]\nou = \"Workloads/Dev\"";
+    without(PLAN, &["[ou.Sandbox]\n"]).replace("[account.playground]\nou = \"Sandbox\"", moved)
+}
+
+/// AWS takes no target away whose OU is gone, so a stack set gives it up before.
+#[test]
+fn an_ou_that_is_pruned_is_given_up_by_stack_sets_first() {
+    let subject = Subject::of_text(without_sandbox());
+    let sandbox = ou_id(&APPLIED, "Sandbox");
+    assert!(targets(&APPLIED, "orgstrap-config-recorder").contains(&sandbox));
+    let run = inside::apply_with(&subject, APPLIED.clone(), &|job| job.options.prune = true);
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    assert!(
+        run.text
+            .contains("target Sandbox of stack set orgstrap-config-recorder"),
+        "{}",
+        run.text
+    );
+    let organization = run.world.organization.as_ref().expect("an organization");
+    assert!(!organization.ous.contains_key(&sandbox));
+    assert!(!targets(&run.world, "orgstrap-config-recorder").contains(&sandbox));
+    let world = is_clean(&subject, run.world);
+    assert_eq!(stacks(&world, "StackSet-orgstrap-config-recorder"), 5 * 3);
+}
+
+/// The same where its accounts were moved by an earlier run, and AWS has yet to take their stacks away.
+#[test]
+fn an_ou_is_pruned_after_the_stacks_that_came_through_it_are_gone() {
+    let emptied = PLAN.replace(
+        "[account.playground]\nou = \"Sandbox\"",
+        "[account.playground]\nou = \"Workloads/Dev\"",
+    );
+    let emptied = Subject::of_text(emptied);
+    let run = inside::apply(&emptied, APPLIED.clone(), Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    let subject = Subject::of_text(without_sandbox());
+    let run = inside::apply_with(&subject, run.world, &|job| job.options.prune = true);
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    is_clean(&subject, run.world);
+}
+
+/// Deleted by hand, an OU leaves a target behind that reaches nobody. AWS is asked to take it away; where it refuses, a
+/// person is told, until the plan says that it stays or the stack set goes.
+#[test]
+fn a_target_whose_ou_was_deleted_by_hand() {
+    let subject = Subject::of_text(without_sandbox());
+    let run = inside::apply_what_can_be(&subject, APPLIED.clone(), Connection::default());
+    let mut world = later(run.world);
+    let sandbox = ou_id(&world, "Sandbox");
+    let organization = world.organization.as_mut().expect("an organization");
+    organization.ous.remove(&sandbox);
+    organization.children.remove(&sandbox);
+    for children in organization.children.values_mut() {
+        children.ous.remove(&sandbox);
+    }
+    let name = format!("config-recorder/{sandbox}");
+
+    let (planned, world) = inside::plan(&subject, world);
+    assert_eq!(planned.exit, Exit::Differs, "{}", planned.text);
+    assert_eq!(planned.changes, vec![]);
+    let last = last_line(&planned.text);
+    assert!(
+        last.contains("where AWS refuses it goes with the stack set only"),
+        "{last}"
+    );
+    let taken = inside::remove(
+        &subject,
+        world,
+        Connection::default(),
+        &[],
+        Some(Fortune::Delete),
+    );
+    // Nothing failed; it is there still, and said so.
+    assert_eq!(taken.exit, Some(Exit::Differs), "{}", taken.text);
+    assert!(taken.text.contains(&name), "{}", taken.text);
+    assert!(
+        taken
+            .text
+            .contains("AWS takes no target away whose OU is gone"),
+        "{}",
+        taken.text
+    );
+
+    let leave = format!("email = \"aws+{{account}}@example.com\"\nleave = [{name:?}]");
+    let text = without_sandbox().replace("email = \"aws+{account}@example.com\"", &leave);
+    let world = is_clean(&Subject::of_text(text), taken.world);
+
+    // It does not stand in the way when the stack set goes.
+    let text = without(&without_sandbox(), &["[baseline.config]\n"]);
+    let subject = Subject::of_text(text);
+    let run = inside::apply_what_can_be(&subject, world, Connection::default());
+    let taken = inside::remove(
+        &subject,
+        later(run.world),
+        Connection::default(),
+        &["config-recorder"],
+        Some(Fortune::Delete),
+    );
+    assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
 }

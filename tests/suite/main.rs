@@ -30,6 +30,7 @@ mod identity;
 mod import;
 mod law;
 mod left_over;
+mod lost;
 mod moves;
 mod observe;
 mod plan_file;

@@ -204,3 +204,43 @@ fn a_removal_goes_backwards() {
     assert_eq!(kept.changes.len(), 2);
     assert!(kept.items.iter().any(|item| item.stays.is_some()));
 }
+
+/// AWS finds nobody through an OU that is gone: accounts that have stacks through it are found through the root, and the
+/// target itself is asked for by itself, after.
+#[test]
+fn a_target_whose_ou_is_gone_goes_apart_from_stacks_that_came_through_it() {
+    let mut inventory = settled();
+    let play = member_of(&mut inventory, "play").id.clone();
+    let set = set_of(&mut inventory);
+    set.targets.insert("ou-gone-1".to_owned());
+    for (at, instance) in known(&mut set.instances) {
+        if at.account == play {
+            instance.ou = Some("ou-gone-1".to_owned());
+        }
+    }
+    let (mut plan, mut wanted) = (plan(), wanted());
+    except(&mut wanted, &mut plan, "Sandbox");
+    let sandbox = inventory.ous.known().unwrap().values();
+    let sandbox = sandbox
+        .clone()
+        .find(|ou| ou.path == path("Sandbox"))
+        .unwrap();
+    let sandbox = sandbox.id.clone();
+    set_of(&mut inventory).targets.remove(&sandbox);
+    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    assert_eq!(names(&found), ["config-recorder/ou-gone-1"]);
+    let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
+    let acts: Vec<_> = asked.changes.iter().map(|change| &change.act).collect();
+    let [
+        Act::DeleteStackInstances(stacks),
+        Act::DeleteStackInstances(target),
+    ] = acts.as_slice()
+    else {
+        panic!("{acts:?}")
+    };
+    assert_eq!(stacks.targets, BTreeSet::from(["r-root".to_owned()]));
+    assert_eq!(stacks.accounts, BTreeSet::from([play]));
+    assert!(target.gone && target.accounts.is_empty());
+    assert_eq!(target.targets, BTreeSet::from(["ou-gone-1".to_owned()]));
+    assert!(asked.changes[1].needs.contains(&asked.changes[0].address));
+}

@@ -177,6 +177,7 @@ fn an_ou_under_another_parent_is_made_anew() {
         "access to account payments-dev",
         "placement of account payments-dev",
         "rollout of config-recorder to account payments-dev",
+        "target Workloads/Dev of stack set orgstrap-config-recorder",
     ];
     assert_eq!(addresses(&found), expected);
     let made = change(&found, "ou Sandbox/Dev");
@@ -187,14 +188,16 @@ fn an_ou_under_another_parent_is_made_anew() {
     );
     let gone = change(&found, "ou Workloads/Dev");
     assert_eq!(gone.verb, Verb::Delete);
-    assert_eq!(
-        gone.needs,
-        BTreeSet::from([
-            Address::Placement(key("payments-dev")),
-            // What the OU gave to the account is taken away while AWS still knows the OU.
-            Address::RolloutTo("config-recorder".parse().unwrap(), key("payments-dev")),
-        ])
-    );
+    let emptied = BTreeSet::from([
+        Address::Placement(key("payments-dev")),
+        // What the OU gave to the account is taken away while AWS still knows the OU.
+        Address::RolloutTo("config-recorder".parse().unwrap(), key("payments-dev")),
+    ]);
+    // So does the stack set give it up as its target.
+    let target =
+        Address::StackSetTarget("orgstrap-config-recorder".to_owned(), path("Workloads/Dev"));
+    assert_eq!(change(&found, &target.to_string()).needs, emptied);
+    assert!(gone.needs.is_superset(&emptied) && gone.needs.contains(&target));
     let kept = diff(&plan, &wanted(), &settled(), &KEEP);
     assert!(told(&kept, "ou", "Workloads/Dev").contains("`--prune`"));
 }

@@ -295,7 +295,8 @@ impl Simulation {
             | Act::ImportStacks { .. }
             | Act::ForgetStackInstances { .. } => self.stack_set(change),
             Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
-            Act::DeleteStackInstances(_) | Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
+            Act::DeleteStackInstances(left) => self.give_up(&address, left),
+            Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
                 panic!("no comparison deletes what is left over")
             }
             // What controls put back is no difference of plan and inventory.
@@ -390,6 +391,9 @@ impl Simulation {
         );
         let ous = known(&mut self.inventory.ous);
         assert!(!ous.values().any(|ou| ou.parent == id), "OU has OUs");
+        for facts in self.inventory.stack_sets.known().unwrap().values() {
+            assert!(!facts.targets.contains(id), "OU is a target");
+        }
         ous.remove(id).unwrap();
         for facts in known(&mut self.inventory.policies).values_mut() {
             known(&mut facts.targets).remove(id);

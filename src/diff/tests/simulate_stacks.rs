@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, current, known};
 use crate::baseline::makes_recorder;
-use crate::change::{Act, Address, Attribute, Change, StackAct, Successor, Text, Wave};
+use crate::change::{
+    Act, Address, Attribute, Change, InstancesLeft, StackAct, Successor, Text, Wave,
+};
 use crate::inventory::*;
 use crate::plan::AccountId;
 
@@ -180,6 +182,26 @@ impl Simulation {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A target whose OU is about to go; AWS knows it still, and nothing lies in it.
+    pub(super) fn give_up(&mut self, address: &Address, left: &InstancesLeft) {
+        assert!(matches!(address, Address::StackSetTarget(..)), "{address}");
+        assert!(left.accounts.is_empty() && !left.gone);
+        let accounts = self.inventory.accounts.known().unwrap().values();
+        let parents: BTreeSet<String> = accounts.map(|facts| facts.parent.clone()).collect();
+        let ous = self.inventory.ous.known().unwrap();
+        for id in &left.targets {
+            assert!(ous.contains_key(id), "AWS finds no OU {id}");
+            assert!(!parents.contains(id), "OU has accounts");
+        }
+        let facts = self.set(&left.set);
+        facts.targets.retain(|id| !left.targets.contains(id));
+        let through = |instance: &InstanceFacts| {
+            let ou = instance.ou.as_ref();
+            ou.is_some_and(|ou| left.targets.contains(ou))
+        };
+        known(&mut facts.instances).retain(|_, instance| !through(instance));
     }
 
     /// Not where the stack is that takes its place.

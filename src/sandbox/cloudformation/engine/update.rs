@@ -32,6 +32,12 @@ pub fn update(world: &mut World, at: Place<'_>, stack: &mut Stack) -> Result<(),
                 failure.logical_id
             );
             stack.turn(now, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
+            // What is gone cannot be changed back either.
+            let gone = failure.reason.contains("HandlerErrorCode: NotFound")
+                && before.resources.contains_key(&failure.logical_id);
+            if gone && let Some(resource) = stack.resources.get_mut(&failure.logical_id) {
+                resource.status = String::from("UPDATE_FAILED");
+            }
             roll_back(world, at, stack, before, &[]);
             Err(failure)
         }
@@ -217,16 +223,13 @@ fn put_right(
         return Ok(());
     }
     let props = work.properties(stack, name)?;
-    let updated = (kind.update)(
-        &mut work.maker(world, stack, name),
-        &old.physical_id,
-        &props,
-    );
-    let outcome = match updated {
-        Err(error) if error.code.contains("NotFound") || error.code.contains("NoSuch") => {
-            (kind.create)(&mut work.maker(world, stack, name), &props)
-        }
-        outcome => outcome,
+    let mut maker = work.maker(world, stack, name);
+    let there = kind
+        .read
+        .and_then(|read| read(&maker, &old.physical_id, &old.properties));
+    let outcome = match there {
+        None => (kind.create)(&mut maker, &props),
+        Some(_) => (kind.update)(&mut maker, &old.physical_id, &props),
     };
     let identity = outcome.map_err(|error| work.refusal(world, name, &error))?;
     let now = world.now;

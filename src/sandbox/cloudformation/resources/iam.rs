@@ -28,7 +28,13 @@ pub(super) const KINDS: &[Kind] = &[
         seconds: 18,
         rank: 0,
         create: create_role,
-        update: |maker, name, props| put_role(maker, name, props),
+        update: |maker, name, props| {
+            let account = maker.world.account(maker.account);
+            if !account.is_some_and(|account| account.iam.roles.contains_key(name)) {
+                return Err(no_such_role(name));
+            }
+            put_role(maker, name, props)
+        },
         delete: |maker, name, _| {
             maker.may("iam", "DeleteRole", json!({ "RoleName": name }))?;
             maker
@@ -112,8 +118,14 @@ pub(super) const KINDS: &[Kind] = &[
         rank: 0,
         create: create_managed_policy,
         update: |maker, arn, props| {
-            let input = json!({"PolicyArn": arn, "PolicyDocument": document(props.get("PolicyDocument")), "SetAsDefault": true});
-            maker.call("iam", "CreatePolicyVersion", input)?;
+            maker.may("iam", "CreatePolicyVersion", json!({ "PolicyArn": arn }))?;
+            let text = document(props.get("PolicyDocument"));
+            let policies = &mut maker.world.account_mut(maker.account)?.iam.policies;
+            let Some(policy) = policies.get_mut(arn) else {
+                let said = format!("Policy {arn} does not exist or is not attachable.");
+                return Err(AwsError::new("NoSuchEntity", said).status(404));
+            };
+            policy.document = text;
             attach(maker, arn, props)
         },
         delete: |maker, arn, _| {

@@ -34,6 +34,18 @@ pub(super) const KINDS: &[Kind] = &[
         create: create_key,
         update: |maker, id, props| {
             maker.may("kms", "PutKeyPolicy", json!({ "KeyId": id }))?;
+            let key = maker.region().and_then(|region| region.kms.keys.get(id));
+            match key {
+                None => {
+                    let said = format!("Key '{id}' does not exist");
+                    return Err(AwsError::new("NotFoundException", said));
+                }
+                Some(key) if key.deletion.is_some() => {
+                    let said = format!("{id} is pending deletion.");
+                    return Err(AwsError::new("KMSInvalidStateException", said));
+                }
+                Some(_) => {}
+            }
             configure(maker, id.to_owned(), props)
         },
         delete: |maker, id, props| {
@@ -57,7 +69,14 @@ pub(super) const KINDS: &[Kind] = &[
         seconds: 30,
         rank: 0,
         create: create_alias,
-        update: |maker, _, props| set_alias(maker, props),
+        update: |maker, name, props| {
+            let region = maker.region();
+            if !region.is_some_and(|region| region.kms.aliases.contains_key(name)) {
+                let said = format!("Alias {name} is not found.");
+                return Err(AwsError::new("NotFoundException", said));
+            }
+            set_alias(maker, props)
+        },
         delete: |maker, name, _| {
             maker
                 .world

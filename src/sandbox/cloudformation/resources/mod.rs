@@ -242,7 +242,8 @@ pub(super) fn gone_is_fine(result: Result<Value, AwsError>) -> Result<(), AwsErr
         Err(e)
             if e.code.contains("NotFound")
                 || e.code.contains("NoSuch")
-                || e.code == "ParameterNotFound" =>
+                || e.code.ends_with("DoesNotExist")
+                || e.code == "InvalidDocument" =>
         {
             Ok(())
         }
@@ -319,6 +320,7 @@ pub fn reason(kind: &Kind, error: &AwsError, token: &str) -> String {
         c if c.contains("AccessDenied") => "AccessDenied",
         c if c.contains("MaxNumber") || c.contains("LimitExceeded") => "ServiceLimitExceeded",
         c if c.contains("NotFound") || c.contains("NoSuch") => "NotFound",
+        "AssociationDoesNotExist" | "InvalidDocument" => "NotFound",
         "NotStabilized" => "NotStabilized",
         _ => "InvalidRequest",
     };

@@ -52,7 +52,14 @@ pub(super) const KINDS: &[Kind] = &[
         seconds: 3,
         rank: 0,
         create: put_policy,
-        update: |maker, _, props| put_policy(maker, props),
+        update: |maker, name, props| {
+            let bucket = maker.world.s3.buckets.get(name);
+            if bucket.is_some_and(|bucket| bucket.policy.is_none()) {
+                let said = "The bucket policy does not exist";
+                return Err(AwsError::new("NoSuchBucketPolicy", said).status(404));
+            }
+            put_policy(maker, props)
+        },
         delete: |maker, _, props| {
             let bucket = str_of(props, "Bucket");
             gone_is_fine(maker.call("s3", "DeleteBucketPolicy", json!({"Bucket": bucket})))

@@ -132,15 +132,17 @@ fn put_inline(maker: &mut Maker<'_>, props: &Props) -> Result<Identity, AwsError
 }
 
 fn read_topic(maker: &Maker<'_>, arn: &str, declared: &Props) -> Option<Props> {
-    let attributes = maker.region()?.sns.topics.get(arn)?;
+    let name = arn.rsplit(':').next()?;
+    let attributes = maker.region()?.sns.topics.get(name)?;
     let mut props = live(json!(attributes));
-    props.insert("TopicName".to_owned(), json!(arn.rsplit(':').next()));
+    props.insert("TopicName".to_owned(), json!(name));
     let rest = ["FifoTopic", "Subscription", "Tags", "TracingConfig"];
     as_declared(&mut props, declared, &rest);
     Some(props)
 }
 
 fn read_inline(maker: &Maker<'_>, arn: &str, _: &Props) -> Option<Props> {
-    let policy = maker.region()?.sns.topics.get(arn)?.get("Policy")?;
+    let name = arn.rsplit(':').next()?;
+    let policy = maker.region()?.sns.topics.get(name)?.get("Policy")?;
     Some(live(json!({"TopicArn": arn, "PolicyDocument": policy})))
 }

@@ -55,7 +55,13 @@ pub(super) const KINDS: &[Kind] = &[
         create: create_document,
         update: |maker, name, props| {
             let input = json!({"Name": name, "Content": document(props.get("Content")), "DocumentVersion": "$LATEST"});
-            maker.call("ssm", "UpdateDocument", input)?;
+            match maker.call("ssm", "UpdateDocument", input) {
+                // Only its tags change.
+                Err(error) if error.code == "DuplicateDocumentContent" => {}
+                updated => {
+                    updated?;
+                }
+            }
             Ok(identity(name, &[]))
         },
         delete: |maker, name, _| {
