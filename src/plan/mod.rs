@@ -16,6 +16,7 @@ pub mod diagnostic;
 mod documents;
 pub mod edit;
 pub mod file;
+mod grammar;
 mod load;
 pub mod names;
 mod parse;
@@ -294,12 +295,12 @@ impl PolicyType {
         self.aws_name().to_ascii_lowercase()
     }
 
-    /// How many characters a document of this type may have, white space counted (Organizations
-    /// quotas).
+    /// How many characters a document of this type may have, white space counted ("Quotas and service limits
+    /// for AWS Organizations", July 2026; for upgrade rollouts their syntax page).
     pub fn max_size(self) -> usize {
         match self {
             PolicyType::ServiceControlPolicy => 10_240,
-            PolicyType::ResourceControlPolicy => 5_120,
+            PolicyType::ResourceControlPolicy | PolicyType::UpgradeRolloutPolicy => 5_120,
             PolicyType::AiservicesOptOutPolicy => 2_500,
             _ => 10_000,
         }
@@ -315,7 +316,7 @@ impl PolicyType {
     }
 
     /// How many policies of this type one root, OU or account may have, those counted that AWS
-    /// attaches itself (Organizations quotas).
+    /// attaches itself (the same page).
     pub fn max_attached(self) -> usize {
         match self {
             PolicyType::ResourceControlPolicy

@@ -35,6 +35,7 @@ mod moves;
 mod observe;
 mod plan_file;
 mod pokes;
+mod policy_documents;
 mod prepared;
 mod quotas;
 mod readme;

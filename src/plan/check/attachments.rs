@@ -6,7 +6,7 @@ use super::super::at::At;
 use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::file::Text;
 use super::super::{Policy, PolicyKey, PolicyType};
-use super::policies::allows;
+use super::policies::{allows, only_allows};
 use super::{Context, Names};
 
 pub(super) fn attachments(cx: &Context<'_>, names: &Names) {
@@ -69,10 +69,11 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
     }
 }
 
-/// An allow list allows something, or every call is denied.
+/// An allow list allows something, or every call is denied; and what only allows is an allow list.
 pub(super) fn allow_lists(cx: &Context<'_>, policies: &BTreeMap<PolicyKey, Policy>) {
     let warn = |said: &Option<At<bool>>, what: String, attached: &[Text]| {
         let Some(said) = said.as_ref().filter(|said| !***said) else {
+            without_effect(cx, policies, &what, attached);
             return;
         };
         let mut known = attached.iter().map(|text| {
@@ -104,6 +105,31 @@ pub(super) fn allow_lists(cx: &Context<'_>, policies: &BTreeMap<PolicyKey, Polic
     for (key, table) in &cx.file.account {
         let what = format!("account `{}`", **key);
         warn(&table.full_aws_access, what, &table.policies);
+    }
+}
+
+/// Beside FullAWSAccess, which allows everything, a policy that only allows takes nothing away.
+fn without_effect(
+    cx: &Context<'_>,
+    policies: &BTreeMap<PolicyKey, Policy>,
+    what: &str,
+    attached: &[Text],
+) {
+    for text in attached {
+        let key = text.parse::<PolicyKey>().ok();
+        let Some(policy) = key.and_then(|key| policies.get(&key)) else {
+            continue;
+        };
+        if policy.kind == PolicyType::ServiceControlPolicy && only_allows(&policy.content) {
+            cx.say(
+                cx.warning(
+                    text,
+                    format!("policy `{}` only allows, and has no effect on {what}", **text),
+                )
+                .help("AWS attaches FullAWSAccess there, which allows everything")
+                .help("for an allow list in its place write `full_aws_access = false` there; to take something away write statements of \"Effect\": \"Deny\""),
+            );
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `[policy.NAME]`: exactly one document, of JSON, no larger than AWS takes.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::super::at::At;
 use super::super::builtin::{Builtin, Parameters};
-use super::super::diagnostic::{Diagnostic, Location, Source};
+use super::super::diagnostic::{Diagnostic, Location, Severity, Source};
 use super::super::file::{PolicyTable, Text};
+use super::super::grammar::{self, Fault};
 use super::super::suggest::{list, nearest};
 use super::super::{FULL_AWS_ACCESS, Organization, Policy, PolicyKey, PolicyType};
 use super::{Context, tags};
@@ -250,6 +252,18 @@ enum Place<'a> {
 }
 
 impl Place<'_> {
+    /// Some bytes of the document.
+    fn span(&self, span: &Range<usize>) -> Option<Location> {
+        let (source, offset) = match self {
+            Place::File(source) => (source, 0),
+            Place::Inline(source, offset) => (source, (*offset)?),
+        };
+        Some(Location {
+            source: Arc::clone(source),
+            span: offset + span.start..offset + span.end,
+        })
+    }
+
     /// A line and a column of the document, both counted from 1, as serde_json gives them.
     fn location(&self, line: usize, column: usize) -> Option<Location> {
         let (source, offset) = match self {
@@ -288,8 +302,10 @@ fn document_of(
     text: &str,
     place: &Place<'_>,
 ) -> Option<String> {
-    let value = match serde_json::from_str::<strict::Document>(text) {
-        Ok(strict::Document(value)) => value,
+    // What a document must be depends on the type; where that is wrong it can still be no JSON.
+    let judged = grammar::judge(kind.unwrap_or(PolicyType::SecurityhubCspmPolicy), text);
+    let judged = match judged {
+        Ok(judged) => judged,
         Err(error) => {
             let message = json_error(key, &error);
             cx.say(match place.location(error.line(), error.column()) {
@@ -307,10 +323,56 @@ fn document_of(
         }
     };
     let kind = kind?;
-    let minified = value.to_string();
-    size(cx, said, kind, &minified, place.location(1, 1).as_ref())?;
-    shape(cx, key, said, kind, &value, place)?;
-    Some(minified)
+    let sized = size(
+        cx,
+        said,
+        kind,
+        &judged.minified,
+        place.location(1, 1).as_ref(),
+    );
+    let mut sound = sized.is_some();
+    for fault in judged.faults {
+        sound &= fault.severity != Severity::Error;
+        cx.say(diagnostic(cx, key, said, text, fault, place));
+    }
+    sound.then_some(judged.minified)
+}
+
+/// What is wrong with a document, at its place in the file or in the plan.
+fn diagnostic(
+    cx: &Context<'_>,
+    key: &Text,
+    said: &Text,
+    text: &str,
+    fault: Fault,
+    place: &Place<'_>,
+) -> Diagnostic {
+    let message = format!("policy `{}`: {}", **key, fault.message);
+    let at = place.span(&fault.span);
+    let mut found = match (&at, fault.pointer.as_str()) {
+        (Some(_), _) | (None, "") => Diagnostic::error(message),
+        (None, pointer) => {
+            let before = text.get(..fault.span.start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            Diagnostic::error(format!(
+                "{message} ({pointer}, line {line} of the document)"
+            ))
+        }
+    };
+    found.severity = fault.severity;
+    for help in fault.help {
+        found = found.help(help);
+    }
+    match at {
+        Some(location) => {
+            let found = found.at(location);
+            match fault.first.and_then(|first| place.span(&first)) {
+                Some(first) => found.related(first, "first here"),
+                None => named(cx, said, place, found),
+            }
+        }
+        None => found.at(cx.at(said)),
+    }
 }
 
 /// The same with the place where the plan names the file.
@@ -393,9 +455,9 @@ pub fn said_twice(text: &str) -> Result<(), serde_json::Error> {
 /// # Errors
 /// It is no JSON, names something twice, is too large, or lacks what its type needs.
 pub fn document(kind: PolicyType, text: &str) -> Result<(), String> {
-    let strict::Document(value) = serde_json::from_str(text)
+    let judged = grammar::judge(kind, text)
         .map_err(|error| format!("its document cannot be read: {error}"))?;
-    let size = value.to_string().chars().count();
+    let size = judged.minified.chars().count();
     if size > kind.max_size() {
         return Err(format!(
             "its document has {size} characters, and a {} at most {}",
@@ -403,93 +465,40 @@ pub fn document(kind: PolicyType, text: &str) -> Result<(), String> {
             kind.max_size()
         ));
     }
-    match misshapen(kind, &value) {
-        Some(Misshapen { what, .. }) => Err(format!("its document {what}")),
+    let errors = judged.faults.into_iter();
+    let mut errors = errors.filter(|fault| fault.severity == Severity::Error);
+    match errors.next() {
+        Some(fault) if fault.pointer.is_empty() => Err(format!("in it {}", fault.message)),
+        Some(fault) => Err(format!("at {} {}", fault.pointer, fault.message)),
         None => Ok(()),
     }
 }
 
 /// Whether a service control policy has a statement that allows.
 pub fn allows(content: &str) -> bool {
+    effects(content).iter().any(|effect| effect == "Allow")
+}
+
+/// Whether a service control policy does nothing but allow: beside FullAWSAccess it has no effect.
+pub(super) fn only_allows(content: &str) -> bool {
+    let effects = effects(content);
+    !effects.is_empty() && effects.iter().all(|effect| effect == "Allow")
+}
+
+fn effects(content: &str) -> Vec<String> {
     let Ok(document) = serde_json::from_str::<Value>(content) else {
-        return false;
+        return Vec::new();
     };
-    let allows =
-        |statement: &Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
-    match document.get("Statement") {
-        Some(Value::Array(statements)) => statements.iter().any(allows),
-        Some(statement) => allows(statement),
-        None => false,
-    }
-}
-
-/// What is wrong with a document.
-struct Misshapen {
-    /// After "the document of policy `x`".
-    what: &'static str,
-    help: &'static str,
-}
-
-/// What AWS would refuse at once, whatever the policy says.
-fn misshapen(kind: PolicyType, value: &Value) -> Option<Misshapen> {
-    let wrong = |what, help| Some(Misshapen { what, help });
-    let Some(object) = value.as_object() else {
-        return wrong("is not a JSON object", "a policy is written in braces");
+    let statements = match document.get("Statement") {
+        Some(Value::Array(statements)) => statements.as_slice(),
+        Some(statement) => std::slice::from_ref(statement),
+        None => &[],
     };
-    let authorization = matches!(
-        kind,
-        PolicyType::ServiceControlPolicy | PolicyType::ResourceControlPolicy
-    );
-    if !authorization {
-        return None;
-    }
-    let statements: Vec<&Value> = match object.get("Statement") {
-        Some(Value::Array(statements)) => statements.iter().collect(),
-        Some(statement @ Value::Object(_)) => vec![statement],
-        Some(_) | None => {
-            return wrong(
-                "has no statements",
-                "such a policy has \"Version\": \"2012-10-17\" and a list \"Statement\"",
-            );
-        }
-    };
-    if object.get("Version").and_then(Value::as_str) != Some("2012-10-17") {
-        return wrong(
-            "does not say its version",
-            "add \"Version\": \"2012-10-17\"",
-        );
-    }
-    let principal = statements.iter().any(|statement| {
-        statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some()
-    });
-    if kind == PolicyType::ServiceControlPolicy && principal {
-        return wrong(
-            "names a Principal, which a service_control_policy can not",
-            "use a Condition on aws:PrincipalArn",
-        );
-    }
-    None
-}
-
-/// Says what is wrong with a document's shape.
-fn shape(
-    cx: &Context<'_>,
-    key: &Text,
-    said: &Text,
-    kind: PolicyType,
-    value: &Value,
-    place: &Place<'_>,
-) -> Option<()> {
-    let Some(Misshapen { what, help }) = misshapen(kind, value) else {
-        return Some(());
-    };
-    let message = format!("the document of policy `{}` {what}", **key);
-    let error = Diagnostic::error(message).help(help);
-    cx.say(match place.location(1, 1) {
-        Some(whole) => named(cx, said, place, error.at(whole)),
-        None => error.at(cx.at(said)),
-    });
-    None
+    let effects = statements.iter();
+    effects
+        .filter_map(|statement| statement.get("Effect")?.as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 mod strict {

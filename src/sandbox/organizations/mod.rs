@@ -1,6 +1,7 @@
 //! Organizations. Sources of its rules: "M" is AWS's service model and its documentation, "L" the quotas page.
 
 mod accounts;
+mod documents;
 mod lifecycle;
 mod ous;
 mod policies;

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::accounts::{PAGE, after};
-use super::{Due, OrganizationState, Policy, constraint, invalid, manager, reader};
+use super::{Due, OrganizationState, Policy, constraint, documents, invalid, manager, reader};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::page;
 use crate::sandbox::table::Row;
-use crate::sandbox::time::Time;
 use crate::sandbox::world::{self, World};
 
 const SCP: &str = "SERVICE_CONTROL_POLICY";
@@ -20,8 +19,6 @@ const FULL_ACCESS: &str = "p-FullAWSAccess";
 const RCP_FULL_ACCESS: &str = "p-RCPFullAWSAccess";
 /// Until a type is on or off; "asynchronous" is all that AWS says (M:EnablePolicyType).
 const TYPE_MILLIS: i64 = 4_000;
-/// 15 May 2026: from then on SCPs may be 10,240 characters and ten to a target (L).
-const LARGER_SCPS: Time = Time(1_778_803_200_000);
 
 pub(super) const OPERATIONS: &[Row] = &[
     ("organizations", "AttachPolicy", attach),
@@ -221,84 +218,22 @@ fn whole(organization: &OrganizationState, id: &str) -> Result<Value, AwsError> 
     }}))
 }
 
-/// Characters that a policy's content may have (L). White space counts.
-fn longest(kind: &str, now: Time) -> usize {
-    match kind {
-        SCP if now >= LARGER_SCPS => 10_240,
-        SCP | RCP => 5_120,
-        "AISERVICES_OPT_OUT_POLICY" => 2_500,
-        _ => 10_000,
-    }
-}
-
-/// How many policies of a type a target may have (L).
-fn most_attached(kind: &str, now: Time) -> usize {
-    match kind {
-        SCP if now >= LARGER_SCPS => 10,
-        SCP | RCP => 5,
-        _ => 10,
-    }
-}
-
-/// What AWS checks of a document when it is saved: that it is JSON of the type's form.
-fn check_content(kind: &str, content: &str, now: Time) -> Result<(), AwsError> {
-    if content.chars().count() > longest(kind, now) {
+/// What AWS checks of a document when it is saved: its size, and that it is of its type's form.
+fn check_content(kind: &str, content: &str) -> Result<(), AwsError> {
+    if content.chars().count() > documents::longest(kind) {
         return Err(constraint(
             "POLICY_CONTENT_LIMIT_EXCEEDED",
             "You have exceeded the maximum size of the policy's content.",
         ));
     }
-    let malformed = |why: &str| {
+    documents::check(kind, content).map_err(|why| {
         AwsError::new(
             "MalformedPolicyDocumentException",
             format!(
                 "The provided policy document does not meet the requirements of the specified policy type: {why}"
             ),
         )
-    };
-    let document: Value = serde_json::from_str(content).map_err(|_| malformed("it is not JSON"))?;
-    let object = document
-        .as_object()
-        .ok_or_else(|| malformed("it is not an object"))?;
-    if kind != SCP && kind != RCP {
-        return if object.is_empty() {
-            Err(malformed("it is empty"))
-        } else {
-            Ok(())
-        };
-    }
-    if let Some(key) = object
-        .keys()
-        .find(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
-    {
-        return Err(malformed(&format!("{key} is not known")));
-    }
-    let statements = match object.get("Statement") {
-        Some(Value::Array(list)) => list.iter().collect(),
-        Some(one @ Value::Object(_)) => vec![one],
-        _ => return Err(malformed("it has no Statement")),
-    };
-    for statement in statements {
-        let effect = statement["Effect"].as_str().unwrap_or_default();
-        let has = |key: &str| !statement[key].is_null();
-        if !matches!(effect, "Allow" | "Deny") {
-            return Err(malformed("Effect must be Allow or Deny"));
-        }
-        if has("Action") == has("NotAction") {
-            return Err(malformed("a statement needs Action or NotAction"));
-        }
-        if !has("Resource") && !has("NotResource") {
-            return Err(malformed("a statement needs Resource"));
-        }
-        // SCPs name no principal; RCPs deny, and for every principal (Organizations user guide).
-        if kind == SCP && (has("Principal") || has("NotPrincipal")) {
-            return Err(malformed("Principal is not supported"));
-        }
-        if kind == RCP && (effect != "Deny" || statement["Principal"] != "*") {
-            return Err(malformed("Effect must be Deny and Principal \"*\""));
-        }
-    }
-    Ok(())
+    })
 }
 
 fn same_name(organization: &OrganizationState, kind: &str, name: &str) -> Result<(), AwsError> {
@@ -325,7 +260,7 @@ fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "You can't use the specified policy type with the feature set currently enabled for this organization.",
         ));
     }
-    check_content(kind, content, call.now)?;
+    check_content(kind, content)?;
     same_name(organization, kind, name)?;
     let tags = super::settings::checked_tags(&BTreeMap::new(), call.list("Tags"))?;
     organization.policies.insert(
@@ -362,7 +297,7 @@ fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let organization = manager(world, call)?;
     let mut policy = own(organization, id)?.clone();
     if let Some(content) = call.str("Content") {
-        check_content(&policy.kind, content, call.now)?;
+        check_content(&policy.kind, content)?;
         content.clone_into(&mut policy.content);
     }
     if let Some(name) = call.str("Name")
@@ -416,7 +351,7 @@ fn attach(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         ));
     }
     let attached = organization.attached_of_kind(target, &policy.kind).count();
-    if attached >= most_attached(&policy.kind, call.now) {
+    if attached >= documents::most_attached(&policy.kind) {
         return Err(constraint(
             "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
             "You have exceeded the number of policies that can be attached to the target.",
@@ -605,9 +540,8 @@ mod tests {
 
     #[test]
     fn content_is_checked_by_type_and_size() {
-        let check = |kind: &str, content: &str| {
-            check_content(kind, content, Time::START).map_err(|error| error.code)
-        };
+        let check =
+            |kind: &str, content: &str| check_content(kind, content).map_err(|error| error.code);
         let scp = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
         assert_eq!(check(SCP, scp), Ok(()));
         let malformed = Err(String::from("MalformedPolicyDocumentException"));
@@ -617,10 +551,19 @@ mod tests {
             check(SCP, r#"{"Statement":[{"Effect":"Deny"}]}"#),
             malformed
         );
-        let long = format!("{scp}{}", " ".repeat(5_120));
+        // 10,240 since 15 May 2026, whatever the world's clock says.
+        assert_eq!(
+            check(SCP, &format!("{scp}{}", " ".repeat(10_240 - scp.len()))),
+            Ok(())
+        );
         let too_long = Err(String::from("ConstraintViolationException"));
-        assert_eq!(check(SCP, &long), too_long);
-        assert_eq!(LARGER_SCPS.iso8601(), "2026-05-15T00:00:00.000Z");
-        assert!(check_content(SCP, &long, LARGER_SCPS).is_ok());
+        assert_eq!(
+            check(SCP, &format!("{scp}{}", " ".repeat(10_241 - scp.len()))),
+            too_long
+        );
+        assert_eq!(documents::most_attached(SCP), 10);
+        for five in [RCP, "CHATBOT_POLICY", "AISERVICES_OPT_OUT_POLICY"] {
+            assert_eq!(documents::most_attached(five), 5);
+        }
     }
 }
