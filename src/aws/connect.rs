@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
-use aws_config::profile::{self, ProfileFileLoadError};
+use aws_config::profile::{self, ProfileFileLoadError, ProfileSet};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -49,12 +49,23 @@ async fn find_profile(name: &str) -> Result<(), ProfileError> {
     if found.get_profile(name).is_some() || name == DEFAULT_PROFILE {
         return Ok(());
     }
-    let mut known: Vec<String> = found.profiles().map(str::to_owned).collect();
-    known.sort();
     Err(ProfileError::Unknown {
         name: name.to_owned(),
-        known,
+        known: known(&found),
     })
+}
+
+fn known(found: &ProfileSet) -> Vec<String> {
+    let mut known: Vec<String> = found.profiles().map(str::to_owned).collect();
+    known.sort();
+    known
+}
+
+/// The profiles that there are in the AWS configuration files; none where those cannot be read.
+pub async fn profiles() -> Vec<String> {
+    let files = EnvConfigFiles::default();
+    let found = profile::load(&Fs::real(), &Env::real(), &files, None).await;
+    found.map_or_else(|_| Vec::new(), |found| known(&found))
 }
 
 impl Aws {

@@ -30,7 +30,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use tokio::sync::OnceCell;
 
-pub use connect::ProfileError;
+pub use connect::{ProfileError, profiles};
 pub use error::{AwsError, ErrorKind};
 pub use operation::{Caller, Operation};
 pub use pacer::TURN;
@@ -134,6 +134,11 @@ impl Aws {
             .unwrap_or_default()
             .parse()
             .map_err(|_| refuse(format!("AWS named no account in `{arn}`")))
+    }
+
+    /// The profile of the AWS configuration files that was named, also where its name is empty.
+    pub fn profile(&self) -> Option<&str> {
+        self.inner.options.profile.as_deref()
     }
 
     /// The Region from which the organization is governed.

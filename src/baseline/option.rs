@@ -1,6 +1,6 @@
 //! Options: what a descriptor lets a plan choose, and the check of what a plan chose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::did_you_mean;
 use super::words::Words;
@@ -116,10 +116,19 @@ impl OptionSpec {
             OptionValue::String(words) => {
                 words.literal().map_or(Ok(()), |text| self.check_text(text))
             }
-            OptionValue::List(items) => items
-                .iter()
-                .filter_map(Words::literal)
-                .try_for_each(|item| self.check_text(item)),
+            OptionValue::List(items) => {
+                let mut seen = BTreeSet::new();
+                items
+                    .iter()
+                    .filter_map(Words::literal)
+                    .try_for_each(|item| {
+                        // What a list becomes in a template often may not have anything twice, and nobody means it.
+                        if !seen.insert(item) {
+                            return Err((format!("has `{item}` twice"), None));
+                        }
+                        self.check_text(item)
+                    })
+            }
         }
     }
 

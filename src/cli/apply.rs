@@ -25,7 +25,8 @@ pub(super) struct Apply {
     /// Create the organization where the management account is in none.
     #[arg(long)]
     create_organization: bool,
-    /// Delete OUs (empty ones) and policies of orgstrap's own that the org plan no longer names.
+    /// Delete OUs (empty ones) and policies of orgstrap's own that the org plan no longer names, and detach such
+    /// policies where it no longer attaches them.
     #[arg(long)]
     prune: bool,
     /// Go on although resources that hold data are deleted or made anew.

@@ -25,7 +25,8 @@ pub(super) struct Plan {
     /// Plan the organization too, where the management account is in none.
     #[arg(long)]
     create_organization: bool,
-    /// Plan the deletion of OUs and policies of orgstrap's own that the org plan no longer names.
+    /// Plan what else the org plan no longer names: the deletion of OUs (empty ones) and policies of orgstrap's own,
+    /// and that such policies are detached.
     #[arg(long)]
     prune: bool,
     #[command(flatten)]

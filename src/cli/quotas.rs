@@ -24,6 +24,15 @@ pub(super) struct QuotaFlag {
 }
 
 impl QuotaFlag {
+    /// As it was written, with a space before it; nothing where it says what holds anyway.
+    pub(super) fn written(self) -> &'static str {
+        match self.on_quota {
+            OnQuota::Stop => "",
+            OnQuota::Fit => " --on-quota fit",
+            OnQuota::Ignore => " --on-quota ignore",
+        }
+    }
+
     /// For the comparison.
     pub(super) fn option(self) -> diff::OnQuota {
         match self.on_quota {

@@ -35,7 +35,8 @@ pub(super) struct Rehearse {
     /// Rehearse on an inventory that `orgstrap inventory --out` saved, without reading AWS.
     #[arg(long, value_name = "INVENTORY")]
     from: Option<PathBuf>,
-    /// Rehearse the deletion of OUs and policies of orgstrap's own that the org plan no longer names.
+    /// Rehearse what else the org plan no longer names: the deletion of OUs (empty ones) and policies of orgstrap's
+    /// own, and that such policies are detached.
     #[arg(long)]
     prune: bool,
     #[command(flatten)]

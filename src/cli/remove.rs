@@ -49,6 +49,7 @@ pub(super) fn run(verb: &Remove, global: &Global, printer: &Printer) -> CommandR
         },
         delete_data: verb.delete_data,
         output: global.output(),
+        yes: global.yes,
         confirm: &confirm,
         again: match (&global.world, global.sandbox) {
             (Some(world), true) => Some(format!(" --sandbox --world {}", world.display())),

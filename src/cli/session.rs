@@ -168,13 +168,16 @@ fn no_profile(error: &ProfileError) -> CommandError {
     let ProfileError::Unknown { name, known } = error else {
         return wrong;
     };
+    let all = format!("there are: {}", known.join(", "));
     let like = nearest(name, known.iter().map(String::as_str));
     wrong.hint(match like {
-        Some(like) => format!("did you mean `{like}`? `--profile` or AWS_PROFILE names one"),
-        None if known.is_empty() => {
-            "there are no profiles at all; `aws configure sso` makes one".to_owned()
+        _ if known.is_empty() => {
+            "there are no profiles at all; `aws configure sso` makes one, and without `--profile` and AWS_PROFILE credentials are taken from the environment".to_owned()
         }
-        None => format!("there are: {}", known.join(", ")),
+        Some(like) => {
+            format!("did you mean `{like}`? {all}; `--profile` or AWS_PROFILE names one")
+        }
+        None => format!("{all}; `--profile` or AWS_PROFILE names one"),
     })
 }
 

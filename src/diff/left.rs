@@ -118,9 +118,31 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     for mut one in left {
         let leave = &ctx.plan.organization.leave;
         one.acknowledged = leave.iter().any(|word| is_below(&one.name, word));
+        if one.acknowledged {
+            not_asked_for(ctx, found, &one);
+        }
         found.left.push(one);
     }
     found.left.sort();
+}
+
+/// What is to stay is not asked to be taken away, so nothing stands in its way.
+fn not_asked_for(ctx: &Context<'_>, found: &mut Findings, left: &Left) {
+    let Remains::Instances { set, .. } = &left.what else {
+        return;
+    };
+    found.blocked.retain(|address, _| {
+        let Address::RolloutFrom(name, key) = address else {
+            return true;
+        };
+        let same = ctx.wanted.stack_sets.get(name);
+        let same = same.is_some_and(|wanted| wanted.full_name == *set);
+        let there = matches!(
+            ctx.standing(key),
+            Standing::Present(facts) if left.accounts.contains(&ctx.account_label(&facts.id))
+        );
+        !(same && there)
+    });
 }
 
 /// Whether a stack set that no baseline of the plan asks for is orgstrap's own.

@@ -29,6 +29,7 @@ mod setting;
 mod stack;
 mod stack_set;
 mod stages;
+mod tag_limit;
 #[cfg(test)]
 mod tests;
 pub mod tools;
@@ -41,7 +42,7 @@ pub use kept::buckets_to_be;
 pub use left::{Left, Remains};
 pub use loss::Loss;
 pub use lost::recorders_touched;
-pub use quota::{OnQuota, Raise, judge};
+pub use quota::{OnQuota, Raise, fit, judge};
 pub use scope::{Missing, Scoped, scope};
 pub use setting::STACK_SETS_ADMINISTRATOR;
 pub use stack_set::{Fate, fates};

@@ -6,7 +6,7 @@ use super::context::{Context, is_ours, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use crate::change::{Act, Address, InstancesLeft, Target, Verb};
 use crate::inventory::{OuFacts, OuId, Seen};
-use crate::plan::{OrgPlan, OuPath, Region};
+use crate::plan::{OrgPlan, OuPath, Region, Tags};
 
 /// Which OU of AWS is which of the plan.
 pub(super) struct Ous<'a> {
@@ -123,12 +123,16 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                 let shown = path.parent().map_or("root".to_owned(), |p| p.to_string());
                 let mut fields = vec![set("parent", shown), set("name", path.name())];
                 fields.extend(tag_fields(&tags));
+                let address = Address::Ou(path.clone());
+                if found.too_many_tags(&address, &tags, &Tags::new()) {
+                    continue;
+                }
                 let act = Act::CreateOu {
                     parent,
                     name: path.name().to_owned(),
                     tags,
                 };
-                found.change(Address::Ou(path.clone()), Verb::Create, reason, fields, act);
+                found.change(address, Verb::Create, reason, fields, act);
             }
         }
     }
@@ -177,6 +181,9 @@ fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFa
             }
             if let Some(tool) = tool {
                 found.state(address, format!("{tool} governs the OU {path}"), None);
+                return;
+            }
+            if found.too_many_tags(&address, wanted, have) {
                 return;
             }
             let act = Act::Tag {

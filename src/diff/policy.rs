@@ -10,7 +10,7 @@ use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::tools::owner_of_policy;
 use crate::change::{Act, Address, Attribute, Target, Text, Verb};
 use crate::inventory::{PolicyFacts, PolicyId, Seen};
-use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType, quoted};
+use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType, Tags, quoted};
 
 /// The plan's policies that are there, under their name or the one they had before.
 pub(super) fn find<'a>(
@@ -52,6 +52,10 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             Some(facts) => existing(found, key, planned, facts),
             None => {
                 let tags = marked(&planned.tags);
+                let address = Address::Policy(key.clone());
+                if found.too_many_tags(&address, &tags, &Tags::new()) {
+                    continue;
+                }
                 let mut fields = vec![
                     set("type", planned.kind.aws_name()),
                     set("description", planned.description.as_str()),
@@ -65,7 +69,6 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                     content: planned.content.clone(),
                     tags,
                 };
-                let address = Address::Policy(key.clone());
                 found
                     .change(
                         address,
@@ -176,7 +179,7 @@ fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &Pol
         Seen::Unread(unread) => found.unread(address, unread),
         Seen::Known(have) => {
             let (lacking, fields) = missing_tags(&planned.tags, have);
-            if !lacking.is_empty() {
+            if !lacking.is_empty() && !found.too_many_tags(&address, &planned.tags, have) {
                 let act = Act::Tag {
                     resource: id_of(key),
                     set: lacking,

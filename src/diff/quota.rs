@@ -267,7 +267,7 @@ pub fn judge(mut found: Diff, plan: &OrgPlan, inventory: &Inventory, on: OnQuota
 
 /// Compares by `compare` what of the plan fits: accounts that the quota does not allow are taken out of the plan,
 /// those with duties last, and are told as blocked; of everything else the changes that do not fit are left out.
-pub(super) fn fit(
+pub fn fit(
     plan: &OrgPlan,
     wanted: &Wanted,
     inventory: &Inventory,
@@ -621,7 +621,7 @@ fn advice(what: &What, used: &Use, limit: &Limit) -> String {
         false => "",
     };
     format!(
-        "{wait}ask AWS for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {}{region}`, or `orgstrap apply --raise-quotas`, which sends that; {fit}",
+        "{wait}ask AWS for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {}{region}`, or `--raise-quotas` with `orgstrap apply` or `orgstrap account add`, which sends that; {fit}",
         kind.service_code(),
         kind.quota_code(),
         used.needed(),

@@ -421,7 +421,7 @@ fn update(
     if !facts.termination_protection {
         fields.push(becomes("termination protection", "off", "on"));
     }
-    if fields.is_empty() {
+    if fields.is_empty() || found.too_many_tags(&address, &tags, &facts.tags) {
         return;
     }
     let Ok(kept) = take_in(ctx, found, &address, place, wanted, Some(facts)) else {

@@ -145,6 +145,11 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
     (
         "AccessDenied",
+        "no service control policy allows",
+        ALLOWED_BY_NONE,
+    ),
+    (
+        "AccessDenied",
         "service control policy",
         "a service control policy denies this; exempt the access role and `stacksets-exec-*` in it",
     ),
@@ -186,6 +191,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
 ];
 
 const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days, invited ones too); ask for more: `orgstrap apply --raise-quotas`, or `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`. In an organization younger than an hour AWS says so too: then run apply again later";
+const ALLOWED_BY_NONE: &str = "FullAWSAccess is not attached to the account, to an OU above it or to the root, and no other policy there allows this: attach it again (`full_aws_access = true` there in the plan), or allow the action in the policies that stand in its place";
 const SIGN_IN: &str = "the credentials are no longer valid; sign in again and run apply again, it goes on where it stopped";
 const RUN_AGAIN: &str = "run apply again: it looks first, and does nothing twice";
 
@@ -252,6 +258,7 @@ const BY_CREATION_REASON: &[(&str, &str)] = &[
 
 /// Fragments of what CloudFormation says of a resource that failed, and the hints.
 pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
+    ("no service control policy allows", ALLOWED_BY_NONE),
     (
         "service control policy",
         "a service control policy denies this; exempt the access role and `stacksets-exec-*` in it",

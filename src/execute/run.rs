@@ -148,7 +148,6 @@ pub(super) async fn run<E: Effects>(
             biased;
             more = stop.beyond(level), if level < StopLevel::Now => {
                 level = more;
-                run.summary.stopped = true;
                 run.stop(level);
             }
             Some((change, why)) = hear.recv() => (run.tell)(Event::Waiting { change, why }),
@@ -299,7 +298,15 @@ impl<E: Effects> Run<'_, E> {
     }
 
     fn stop(&mut self, level: StopLevel) {
-        (self.tell)(Event::Stopping);
+        if !std::mem::replace(&mut self.summary.stopped, true) {
+            (self.tell)(Event::Stopping);
+        }
+        if level == StopLevel::Now {
+            (self.tell)(Event::Notice {
+                text: "Stopped at once: AWS goes on with what was in flight, and the next run looks how far it came."
+                    .to_owned(),
+            });
+        }
         let lost = self.schedule.give_up("the run was stopped");
         self.not_tried(lost);
         if level == StopLevel::Now {

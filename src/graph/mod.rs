@@ -17,7 +17,7 @@ pub use cost::seconds;
 use crate::change::{Address, Change};
 
 /// Changes in run order, with what each waits for. Always acyclic.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChangeGraph {
     nodes: Vec<Node>,
     places: BTreeMap<Address, usize>,

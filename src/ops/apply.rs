@@ -71,15 +71,7 @@ pub async fn apply(
         found = Box::pin(compare(session, job.subject, source, &options, printer)).await?;
     }
     if job.raise_quotas {
-        quotas::raise(&found.raise, session, job.output, job.confirm, printer).await?;
-        // What was just done is no advice any more.
-        let problems = found.preview.problems.iter_mut();
-        for problem in problems.filter(|problem| problem.kind == ProblemKind::Quota) {
-            problem.hint = Some(
-                "run apply again once AWS has raised it; `--on-quota fit` makes what fits until then"
-                    .to_owned(),
-            );
-        }
+        quotas::raise_for(&mut found, session, job.output, job.confirm, printer).await?;
     }
     if !found.preview.problems.is_empty() {
         printer.talk(&preview::text(&found.preview));
@@ -90,12 +82,13 @@ pub async fn apply(
     {
         return Err(explain(&moved, source));
     }
+    let any = !found.preview.changes.is_empty();
+    refuse_while_held(session, any && !job.yes).await?;
     show(&found, job.output, printer);
-    if found.preview.changes.is_empty() {
+    if !any {
         return Ok(Applied::nothing(found.exit(), found));
     }
     refuse_losses(&found.preview.losses, job.delete_data)?;
-    refuse_while_held(session, !job.yes).await?;
     if !(job.confirm)(&question(&found, session))? {
         printer.say("Nothing was changed.");
         return Ok(Applied::nothing(Exit::Stopped, found));

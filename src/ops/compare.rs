@@ -11,11 +11,11 @@ use super::exit::Exit;
 use super::session::Session;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, judge, scope};
+use crate::diff::{Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, judge, scope};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
-use crate::plan::AccountKey;
+use crate::plan::{AccountKey, OrgPlan};
 use crate::report::plan::Preview;
 use crate::report::{Printer, cost, left, loss, words};
 
@@ -68,19 +68,35 @@ pub fn refuse_losses(losses: &[Loss], delete_data: bool) -> Result<(), CommandEr
     .hint("save the data first, then `--delete-data`; or keep it: `DeletionPolicy: Retain` and `UpdateReplacePolicy: Retain` in the template, or `retain_on_removal` of the stack set, applied before"))
 }
 
-/// Reads AWS and compares what is about these accounts.
+/// Reads AWS and compares what is about these accounts. Of what a quota is in the way of counts only what is made for
+/// them.
 pub async fn compare_accounts(
     session: &Session,
     subject: &Subject,
     source: &str,
     accounts: &BTreeSet<AccountKey>,
+    on_quota: OnQuota,
     printer: &Printer,
 ) -> Result<(Comparison, Beside), CommandError> {
     let inventory = read(session, subject, printer).await?;
-    let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, &inventory, &options);
-    let mut scoped = scope(found, &subject.plan, &subject.wanted, accounts);
-    scoped.diff = judge(scoped.diff, &subject.plan, &inventory, OnQuota::Stop);
+    let (plan, wanted) = (&subject.plan, &subject.wanted);
+    let compared = |plan: &OrgPlan| {
+        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
+        scope(found, plan, wanted, accounts)
+    };
+    let mut scoped = compared(plan);
+    scoped.diff = match on_quota {
+        OnQuota::Fit => {
+            let options = DiffOptions {
+                quotas: on_quota,
+                ..DiffOptions::default()
+            };
+            fit(plan, wanted, &inventory, &options, |smaller| {
+                compared(smaller).diff
+            })
+        }
+        on => judge(scoped.diff, plan, &inventory, on),
+    };
     let mut found = ordered(scoped.diff, &inventory, session, source)?;
     let beside = Beside {
         missing: scoped.missing,

@@ -6,17 +6,19 @@ use super::cached::{self, Reading};
 use super::compare::refuse_losses;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::make::{self, Work, make};
+use super::make::{self, Work, give_back, make};
 use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{Diff, DiffOptions, Loss, Remains, diff};
+use crate::diff::{
+    Diff, DiffOptions, Loss, OnQuota, Problem, Remains, diff, judge as judge_quotas,
+};
 pub use crate::drift::Filter;
 use crate::drift::{self, Controls, Findings, Fix, NoSuch, Severity};
 use crate::execute::{Stop, Summary};
-use crate::graph::graph;
+use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{SavedInventory, identify};
 use crate::observe::cache::MaxAge;
 use crate::observe::detect_drift;
@@ -75,6 +77,8 @@ pub struct Check {
     pub bindings: Bindings,
     /// Accounts that no stack set reaches where they lie.
     pub not_reached: BTreeSet<AccountId>,
+    /// Accounts whose audit role is gone although its stack counts as up to date.
+    pub role_gone: BTreeSet<AccountId>,
     /// What the changes delete or make anew with the data in it.
     pub losses: Vec<Loss>,
     pub reading: Reading,
@@ -102,64 +106,46 @@ pub async fn drift(
         session.guard().await?;
     }
     let before = Box::pin(check(job, session, job.max_age, printer)).await?;
-    tell_roles(subject, &before.not_reached, session, printer);
+    tell_roles(subject, &before, session, printer);
     (job.show)(&before.findings)?;
-    let changes = match job.fix {
-        true => fixes(&before),
-        false => Vec::new(),
+    tell_quotas(&before, subject, printer);
+    let first = match job.fix {
+        true => Fixing::of(before)?,
+        false => Fixing::nothing(before),
     };
-    if changes.is_empty() {
+    if first.changes.is_empty() {
         if job.fix {
             printer.say("There is nothing that orgstrap can put back.");
         }
-        (job.write)(&before)?;
-        before.reading.keep(printer);
-        return Ok(Drifted {
-            exit: exit(&before.findings, job.fail_on),
-            findings: before.findings,
-            summary: Summary::default(),
-        });
+        (job.write)(&first.check)?;
+        let code = exit(&first.check.findings, job.fail_on);
+        return Ok(first.ended(code, printer));
     }
-    let order = graph(changes)
-        .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
-    let ordered: Vec<Change> = order.changes().cloned().collect();
-    let number = ordered.len();
-    let made: BTreeSet<&Address> = ordered.iter().map(|change| &change.address).collect();
-    let losses = before.losses.iter();
-    let losses: Vec<Loss> = losses
-        .filter(|loss| made.contains(&loss.address))
-        .cloned()
-        .collect();
-    if job.output == Output::Text {
-        let preview = preview::Preview {
-            source: job.source.clone(),
-            management_account: session.management.to_string(),
-            costs: cost::costs(&ordered),
-            losses: losses.clone(),
-            changes: ordered,
-            ..preview::Preview::default()
-        };
-        printer.data(&format!("\n{}", preview::text(&preview)));
-    }
-    refuse_losses(&losses, job.delete_data)?;
     refuse_while_held(session, !job.yes).await?;
-    let question = format!(
-        "Make {} in organization {}?",
-        words::count(number, "change", "changes"),
-        session.management
-    );
-    if !(job.confirm)(&question)? {
+    first.show(job, session, printer);
+    first.refuse_over_quota(subject)?;
+    refuse_losses(&first.losses, job.delete_data)?;
+    if !(job.confirm)(&first.question(session))? {
         printer.say("Nothing was changed.");
-        return Ok(Drifted {
-            exit: Exit::Stopped,
-            findings: before.findings,
-            summary: Summary::default(),
-        });
+        return Ok(first.unmade(Exit::Stopped));
     }
+    let holding = Holding::take(session, stop).await?;
+    let first = match Box::pin(still(first, job, session, printer)).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(nothing)) => {
+            give_back(holding, session, printer).await;
+            return Ok(nothing);
+        }
+        Err(error) => {
+            give_back(holding, session, printer).await;
+            return Err(error);
+        }
+    };
+    let before = first.check;
     let work = Work {
         plan: None,
-        graph: order,
-        bindings: before.bindings.clone(),
+        graph: first.graph,
+        bindings: before.bindings,
         expected: None,
         speed: None,
         // What is left is told after AWS was read again.
@@ -168,7 +154,6 @@ pub async fn drift(
         timeline: None,
         next: &|_| Vec::new(),
     };
-    let holding = Holding::take(session, stop).await?;
     session.aws.enter_by(match &job.role {
         Some(role) => vec![role.clone()],
         None => vec![subject.plan.organization.access_role.clone()],
@@ -193,6 +178,173 @@ pub async fn drift(
         findings: after.findings,
         summary: done,
     })
+}
+
+/// A check, and the changes that put back what it found.
+struct Fixing {
+    check: Check,
+    graph: ChangeGraph,
+    /// Those of the graph, in its order.
+    changes: Vec<Change>,
+    /// What they delete or make anew with the data in it.
+    losses: Vec<Loss>,
+}
+
+impl Fixing {
+    fn of(check: Check) -> Result<Self, CommandError> {
+        let graph = graph(fixes(&check))
+            .map_err(|error| CommandError::caused("the fixes can have no order", &error))?;
+        let changes: Vec<Change> = graph.changes().cloned().collect();
+        let made: BTreeSet<&Address> = changes.iter().map(|change| &change.address).collect();
+        let losses = check.losses.iter();
+        let losses = losses.filter(|loss| made.contains(&loss.address));
+        Ok(Self {
+            losses: losses.cloned().collect(),
+            graph,
+            changes,
+            check,
+        })
+    }
+
+    fn nothing(check: Check) -> Self {
+        Self {
+            graph: ChangeGraph::default(),
+            changes: Vec::new(),
+            losses: Vec::new(),
+            check,
+        }
+    }
+
+    fn show(&self, job: &Drift<'_>, session: &Session, printer: &Printer) {
+        if job.output != Output::Text {
+            return;
+        }
+        let preview = preview::Preview {
+            source: job.source.clone(),
+            management_account: session.management.to_string(),
+            costs: cost::costs(&self.changes),
+            losses: self.losses.clone(),
+            changes: self.changes.clone(),
+            ..preview::Preview::default()
+        };
+        printer.data(&format!("\n{}", preview::text(&preview)));
+    }
+
+    fn question(&self, session: &Session) -> String {
+        format!(
+            "Make {} in organization {}?",
+            words::count(self.changes.len(), "change", "changes"),
+            session.management
+        )
+    }
+
+    /// An error where a quota leaves no room for the fixes.
+    fn refuse_over_quota(&self, subject: &Subject) -> Result<(), CommandError> {
+        let problems = over_quota(&self.changes, &self.check, subject);
+        let Some(first) = problems.first() else {
+            return Ok(());
+        };
+        let said: Vec<&str> = problems.iter().map(|it| it.message.as_str()).collect();
+        let wrong = CommandError::new(format!("{}; nothing was changed", said.join("; ")));
+        Err(match &first.hint {
+            Some(_) => wrong.hint(
+                "`orgstrap apply` makes what fits with `--on-quota fit`, and asks AWS for more with `--raise-quotas`; `--only`, `--account` and `--ou` put back the rest",
+            ),
+            None => wrong,
+        })
+    }
+
+    /// How it ends where nothing is made.
+    fn unmade(self, exit: Exit) -> Drifted {
+        Drifted {
+            exit,
+            findings: self.check.findings,
+            summary: Summary::default(),
+        }
+    }
+
+    /// The same, where what was read is kept for the next look.
+    fn ended(self, exit: Exit, printer: &Printer) -> Drifted {
+        self.check.reading.keep(printer);
+        Drifted {
+            exit,
+            findings: self.check.findings,
+            summary: Summary::default(),
+        }
+    }
+}
+
+/// The quotas that leave no room for changes.
+fn over_quota(changes: &[Change], check: &Check, subject: &Subject) -> Vec<Problem> {
+    let found = Diff {
+        changes: changes.to_vec(),
+        bindings: check.bindings.clone(),
+        ..Diff::default()
+    };
+    let inventory = check.reading.inventory();
+    judge_quotas(found, &subject.plan, inventory, OnQuota::Stop).problems
+}
+
+/// Says where what is missing is more than a quota allows: it is no drift, and nobody can put it back before AWS
+/// has raised the quota.
+fn tell_quotas(check: &Check, subject: &Subject, printer: &Printer) {
+    let told = check.changes.iter();
+    let told = told.filter(|change| check.told.contains(&change.address));
+    let told: Vec<Change> = told.cloned().collect();
+    for problem in over_quota(&told, check, subject) {
+        printer.warn(&problem.message);
+        if let Some(hint) = &problem.hint {
+            printer.hint(hint);
+        }
+    }
+}
+
+/// How often the changes are shown anew because AWS has moved, before that is an error.
+const LOOKS: usize = 5;
+
+/// The fixes that hold under the lock, as `apply` looks again: somebody may have changed something since the check, or
+/// put it back. Where the fixes are other ones, what was found is shown anew and the question is asked anew: `Err` where
+/// the answer is no, or where nothing is left to be put back.
+async fn still(
+    mut first: Fixing,
+    job: &Drift<'_>,
+    session: &Session,
+    printer: &Printer,
+) -> Result<Result<Fixing, Drifted>, CommandError> {
+    for _ in 0..LOOKS {
+        if !make::is_old(first.check.reading.inventory().taken_at, session) {
+            return Ok(Ok(first));
+        }
+        let check = Box::pin(check(job, session, MaxAge::NONE, printer)).await?;
+        let again = Fixing::of(check)?;
+        if again.changes == first.changes {
+            return Ok(Ok(again));
+        }
+        printer.say("AWS has moved since the changes were shown. This is what is found now:");
+        (job.show_after)(&again.check.findings)?;
+        if again.changes.is_empty() {
+            printer.say("There is nothing left that orgstrap can put back.");
+            (job.write)(&again.check)?;
+            let code = exit(&again.check.findings, job.fail_on);
+            return Ok(Err(again.ended(code, printer)));
+        }
+        again.show(job, session, printer);
+        again.refuse_over_quota(job.subject)?;
+        refuse_losses(&again.losses, job.delete_data)?;
+        if job.yes {
+            return Ok(Ok(again));
+        }
+        if !(job.confirm)(&again.question(session))? {
+            printer.say("Nothing was changed.");
+            return Ok(Err(again.unmade(Exit::Stopped)));
+        }
+        first = again;
+    }
+    Err(
+        CommandError::new("AWS moved each time after the changes were shown; nothing was changed")
+            .hint("somebody else changes the organization: run this again when they are done")
+            .exit(Exit::Moved),
+    )
 }
 
 /// Reads and judges. Nobody is told of a finding on the word of what was read minutes ago, because it may
@@ -228,12 +380,15 @@ pub async fn check(
         reading.ask_again(doubtful, session, printer).await?;
     }
     let answers = &reading.saved.answers;
-    findings.findings.extend(drift::without_audit_role(
+    let gone = drift::without_audit_role(
         &subject.plan,
         &subject.wanted,
         reading.inventory(),
         &session.aws.fell_back(),
-    ));
+    );
+    let role_gone = gone.iter().filter_map(|it| it.place.account_id.clone());
+    let role_gone = role_gone.collect();
+    findings.findings.extend(gone);
     let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
     let mut fixes: BTreeMap<Address, Change> = fixes
         .into_iter()
@@ -269,6 +424,7 @@ pub async fn check(
         findings: asked_for(&job.filter, &findings)?,
         changes,
         not_reached,
+        role_gone,
         losses: found.losses,
         bindings: found.bindings,
         reading,
@@ -276,22 +432,23 @@ pub async fn check(
 }
 
 /// Says once when accounts were entered as an administrator because the role that only reads is not there.
-fn tell_roles(
-    subject: &Subject,
-    not_reached: &BTreeSet<AccountId>,
-    session: &Session,
-    printer: &Printer,
-) {
+fn tell_roles(subject: &Subject, check: &Check, session: &Session, printer: &Printer) {
     let all = session.aws.fell_back();
-    for (reached, what) in [
-        (true, "`orgstrap apply` brings it there."),
-        (
-            false,
-            "No stack set reaches the account where it lies, so nothing brings it there.",
-        ),
-    ] {
-        let there = all.iter().filter(|id| not_reached.contains(*id) != reached);
-        tell_role(subject, &there.collect::<Vec<_>>(), what, printer);
+    let why = |id: &AccountId| match (check.not_reached.contains(id), check.role_gone.contains(id))
+    {
+        (true, _) => "No stack set reaches the account where it lies, so nothing brings it there.",
+        (false, true) => {
+            "CloudFormation counts its stack as up to date, so `orgstrap apply` does not bring it there: \
+             the finding roles.audit-role says what does."
+        }
+        (false, false) => "`orgstrap apply` brings it there.",
+    };
+    let mut by_reason: BTreeMap<&str, Vec<&AccountId>> = BTreeMap::new();
+    for id in &all {
+        by_reason.entry(why(id)).or_default().push(id);
+    }
+    for (what, there) in by_reason {
+        tell_role(subject, &there, what, printer);
     }
 }
 

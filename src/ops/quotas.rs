@@ -1,12 +1,35 @@
 //! Asking AWS to raise quotas.
 
+use super::compare::Comparison;
 use super::error::CommandError;
 use super::session::Session;
 use super::{Confirm, Output};
 use crate::aws::{AwsError, Caller};
-use crate::diff::Raise;
+use crate::diff::{ProblemKind, Raise};
 use crate::execute::{Raised, open_quota_request, raise_quota};
 use crate::report::{Printer, quota};
+
+/// The same for a comparison, whose advice to ask for more is then out of date.
+///
+/// # Errors
+/// As [`raise`].
+pub async fn raise_for(
+    found: &mut Comparison,
+    session: &Session,
+    output: Output,
+    confirm: Confirm<'_>,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    raise(&found.raise, session, output, confirm, printer).await?;
+    let problems = found.preview.problems.iter_mut();
+    for problem in problems.filter(|problem| problem.kind == ProblemKind::Quota) {
+        problem.hint = Some(
+            "run it again once AWS has raised it; `--on-quota fit` makes what fits until then"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
 
 /// Asks AWS to raise quotas that the plan needs more of, each once, and tells what became of it.
 ///

@@ -4,7 +4,7 @@ use super::compare::{read, refuse_losses};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
-use super::perform::Holding;
+use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::change::{Address, Bindings, Change};
@@ -27,6 +27,8 @@ pub struct Remove<'a> {
     /// Whether resources that hold data may be deleted.
     pub delete_data: bool,
     pub output: Output,
+    /// Whether every question was answered beforehand.
+    pub yes: bool,
     pub confirm: Confirm<'a>,
     /// The options with which the same organization is reached again; `None` where it cannot be.
     pub again: Option<String>,
@@ -70,6 +72,8 @@ pub async fn remove(
     }
     let (plan, fortune) = (&job.subject.plan, job.fortune);
     let asked = removal(plan, &inventory, &left, fortune.unwrap_or(Fortune::Delete));
+    let asks = fortune.is_some() && !asked.changes.is_empty() && !job.yes;
+    refuse_while_held(session, asks).await?;
     show(job, &asked, printer);
     let Some(fortune) = fortune else {
         printer.say("This is what `--delete-stacks` deletes; with `--retain-stacks` the stack sets let go of their stacks, which stay in the accounts. Nothing was changed.");

@@ -79,7 +79,10 @@ impl Session {
         sandbox: bool,
     ) -> Result<Self, CommandError> {
         let management = match guard {
-            Guard::Anybodys => aws.caller().await.map_err(|error| no_credentials(&error))?,
+            Guard::Anybodys => match aws.caller().await {
+                Ok(caller) => caller,
+                Err(error) => return Err(no_credentials(&error, &aws, sandbox).await),
+            },
             Guard::ThePlans | Guard::BeforeReading => plan.organization.management_account.clone(),
         };
         let session = Self {
@@ -100,11 +103,10 @@ impl Session {
     /// The management-account guard: nothing is read, let alone changed, in another organization. AWS is
     /// asked once, however often this is.
     pub async fn guard(&self) -> Result<(), CommandError> {
-        let caller = self
-            .aws
-            .caller()
-            .await
-            .map_err(|error| no_credentials(&error))?;
+        let caller = match self.aws.caller().await {
+            Ok(caller) => caller,
+            Err(error) => return Err(no_credentials(&error, &self.aws, self.sandbox).await),
+        };
         let wanted = &self.management;
         if caller == *wanted {
             return Ok(());
@@ -182,11 +184,22 @@ fn run_id(world: &World) -> String {
         .collect()
 }
 
-fn no_credentials(error: &AwsError) -> CommandError {
-    CommandError::caused("could not find out whose credentials these are", error).hint(
-        "sign in first (`aws sso login`, environment variables or `--profile`); \
-         `--sandbox` needs no credentials",
-    )
+/// Nobody is signed in, or not well. An empty name of a profile, as of `AWS_PROFILE=`, is no name, and that is said.
+async fn no_credentials(error: &AwsError, aws: &Aws, sandbox: bool) -> CommandError {
+    let mut hint =
+        "sign in first (`aws sso login`, environment variables or `--profile`)".to_owned();
+    if !sandbox && error.is("NoCredentials") && aws.profile().is_none_or(str::is_empty) {
+        let named = match aws.profile() {
+            Some(_) => "AWS_PROFILE or `--profile` is empty, which names no profile",
+            None => "no profile was named",
+        };
+        hint.push_str(&match crate::aws::profiles().await {
+            none if none.is_empty() => format!("; {named}, and there are none"),
+            some => format!("; {named}: there are {}", some.join(", ")),
+        });
+    }
+    hint.push_str("; `--sandbox` needs no credentials");
+    CommandError::caused("could not find out whose credentials these are", error).hint(hint)
 }
 
 /// One thread; in the sandbox with virtual time, so that hours pass in moments.

@@ -31,7 +31,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use check::said_twice;
 pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
 pub use documents::decoded;
 pub use load::{Loaded, load, read, read_text};

@@ -64,6 +64,10 @@ pub fn copy(
     copy.guardduty()?;
     copy.trails()?;
     copy.recorders()?;
+    // Last: what is there is there, whether or not a policy that came later would let it be made.
+    if let Seen::Known(Some(found)) = &inventory.organization {
+        copy.policies(found);
+    }
     copy.builder.reseed(seed);
     Ok(Copied {
         world: copy.builder.build(),
@@ -193,11 +197,17 @@ impl Copy<'_> {
             }
         }
         self.accounts();
+        // Nothing binds what is brought about below; see the end of [`copy`].
+        let ous = self.inventory.ous.known().into_iter().flatten();
+        let mut everything: BTreeSet<String> = ous.map(|(id, _)| id.clone()).collect();
+        everything.insert(found.root_id.clone());
+        let accounts = self.known_accounts().into_iter();
+        everything.extend(accounts.map(|facts| facts.id.to_string()));
+        self.builder.full_aws_access(&everything);
         let invitations = self.inventory.quotas.invitations.as_ref();
         if let Some(number) = invitations.and_then(Seen::known) {
             self.builder.invitations(*number);
         }
-        self.policies(found);
         self.services();
         Ok(())
     }

@@ -28,6 +28,7 @@ pub mod progress;
 pub mod quota;
 pub mod record;
 pub mod rehearsal;
+mod screen;
 pub mod summary;
 pub mod words;
 

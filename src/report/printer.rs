@@ -8,6 +8,8 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
+use super::screen::Screen;
+
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -111,7 +113,7 @@ impl Printer {
             color_out: decide(std::io::stdout().is_terminal()),
             color_err: decide(terminal),
             terminal: terminal && verbosity > Verbosity::Quiet,
-            bars: Arc::new(MultiProgress::new()),
+            bars: Arc::new(MultiProgress::with_draw_target(Screen::target())),
             lost: Arc::default(),
             kept: None,
         }

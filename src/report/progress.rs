@@ -155,7 +155,7 @@ impl Progress {
 
 /// The fixed texts below are valid templates; if indicatif ever thinks otherwise, a plain bar does.
 fn total_style() -> ProgressStyle {
-    ProgressStyle::with_template("\n  {bar:32.green/black.bright} {msg}")
+    ProgressStyle::with_template("\n  {bar:32.green/black.bright} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
 }
@@ -179,10 +179,7 @@ fn total_line(record: &Record, at: Duration) -> String {
     }
     parts.push(words::duration(at));
     if record.stopping {
-        parts.push(paint(
-            style::WARN,
-            "finishing what is in flight; Ctrl-C again stops at once",
-        ));
+        parts.push(paint(style::WARN, "stopping; Ctrl-C again stops at once"));
     }
     parts.join(&paint(style::DIM, "  ·  "))
 }

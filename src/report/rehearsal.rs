@@ -105,7 +105,7 @@ fn outcome(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     for (address, failure) in failed {
         lines.push(format!("  {} {address}", paint(style::ERROR, "x")));
         lines.push(format!("      while {}", failure.doing));
-        lines.push(format!("      {}", failure.said));
+        lines.extend(failure.said.lines().map(|said| format!("      {said}")));
         if let Some(hint) = &failure.hint {
             lines.push(format!("      {}: {hint}", paint(style::HINT, "hint")));
         }

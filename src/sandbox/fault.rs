@@ -214,11 +214,15 @@ pub struct Met {
 /// Sees the world right after each call.
 type Watch = Box<dyn Fn(&Met, &World) + Send + Sync>;
 
+/// Changes the world right after a call, as somebody else does meanwhile.
+type Meddle = Box<dyn Fn(&Met, &mut World) + Send + Sync>;
+
 /// One client's connection to a world: counts its calls and lets faults happen to them.
 #[derive(Default)]
 pub struct Connection {
     plan: FaultPlan,
     watch: Option<Watch>,
+    meddle: Option<Meddle>,
     state: Mutex<State>,
     killed: Notify,
 }
@@ -252,6 +256,14 @@ impl Connection {
     pub fn watched(self, watch: impl Fn(&Met, &World) + Send + Sync + 'static) -> Connection {
         Connection {
             watch: Some(Box::new(watch)),
+            ..self
+        }
+    }
+
+    /// Lets `meddle` change the world right after each call.
+    pub fn meddled(self, meddle: impl Fn(&Met, &mut World) + Send + Sync + 'static) -> Connection {
+        Connection {
+            meddle: Some(Box::new(meddle)),
             ..self
         }
     }
@@ -298,14 +310,19 @@ impl Connection {
                 self.meet(fault, world, request)
             }
         };
-        if let Some(watch) = &self.watch {
+        if self.watch.is_some() || self.meddle.is_some() {
             let operation = front::operation(request).unwrap_or_default();
             let met = Met {
                 call,
                 operation,
                 fault,
             };
-            watch(&met, world);
+            if let Some(watch) = &self.watch {
+                watch(&met, world);
+            }
+            if let Some(meddle) = &self.meddle {
+                meddle(&met, world);
+            }
         }
         outcome
     }

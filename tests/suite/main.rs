@@ -48,5 +48,7 @@ mod scenarios;
 mod stack_imports;
 mod support;
 mod templates;
+mod terminal;
 mod there_before;
 mod trails;
+mod under_lock;

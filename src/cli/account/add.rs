@@ -8,6 +8,7 @@ use super::batch;
 use super::bring::{Edited, Job, Shown, bring};
 use crate::cli::Global;
 use crate::cli::error::{CommandError, CommandResult};
+use crate::cli::quotas::QuotaFlag;
 use crate::cli::subject;
 use crate::inventory::AccountState;
 use crate::inventory::identify::{identify, named};
@@ -53,6 +54,11 @@ pub(super) struct Add {
     /// Go on although stacks that hold data are deleted.
     #[arg(long)]
     delete_data: bool,
+    #[command(flatten)]
+    quotas: QuotaFlag,
+    /// Ask AWS to raise the quotas that the accounts need more of, or tell what became of an earlier request.
+    #[arg(long, conflicts_with = "dry_run")]
+    raise_quotas: bool,
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
@@ -130,6 +136,8 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         with_all: verb.with_all,
         dry_run: verb.dry_run,
         delete_data: verb.delete_data,
+        on_quota: verb.quotas.option(),
+        raise_quotas: verb.raise_quotas,
     };
     let keys = job.keys.clone();
     bring(&job, global, printer, |shown| not_closed(shown, &keys))
@@ -186,19 +194,17 @@ fn entries(verb: &Add, plan: &OrgPlan, before: &str) -> Result<Vec<Entry>, Comma
 
 fn again(verb: &Add, entries: &[Entry]) -> String {
     let plan = verb.plan.plan.display();
-    match (&verb.from, entries) {
-        (None, [one]) => format!(
-            "orgstrap account add {} --ou {:?} --plan {plan}",
-            one.key,
-            one.ou.to_string()
-        ),
+    let what = match (&verb.from, entries) {
+        (None, [one]) => format!("{} --ou {:?}", one.key, one.ou.to_string()),
         (from, _) => format!(
-            "orgstrap account add --from {} --plan {plan}",
+            "--from {}",
             from.iter()
                 .map(|from| from.display().to_string())
                 .collect::<String>()
         ),
-    }
+    };
+    let quotas = verb.quotas.written();
+    format!("orgstrap account add {what} --plan {plan}{quotas}")
 }
 
 /// What was asked for and is otherwise in the plan. What was not asked for may be as it is.

@@ -4,6 +4,7 @@ use super::PlanFile;
 use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
+use crate::diff::OnQuota;
 use crate::inventory::{AccountFacts, AccountState, Inventory, Seen};
 use crate::plan::edit::{Edit, Entry, edit};
 use crate::plan::{AccountKey, OrgPlan, OuPath, Tags};
@@ -63,6 +64,8 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
         with_all: false,
         dry_run: verb.dry_run,
         delete_data: verb.delete_data,
+        on_quota: OnQuota::Stop,
+        raise_quotas: false,
     };
     bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }

@@ -5,32 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::Deserialize;
-
+use super::json_rows::rows_of_json;
 use crate::cli::error::CommandError;
 use crate::plan::edit::{Edit, Entry, accounts_in, edit};
 use crate::plan::{
     self, AccountKey, Contact, ContactKind, Diagnostic, InvalidName, OrgPlan, OuPath, Severity,
-    Tags, decoded, nearest, said_twice,
+    Tags, decoded, nearest,
 };
 
 /// The columns beside `tag:KEY`.
-const COLUMNS: [&str; 3] = ["name", "ou", "email"];
+pub(super) const COLUMNS: [&str; 3] = ["name", "ou", "email"];
 
 /// One account as written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    ou: String,
-    #[serde(default)]
-    email: Option<String>,
-    #[serde(default)]
-    tags: Tags,
-    #[serde(default)]
-    contacts: BTreeMap<ContactKind, Contact>,
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) ou: String,
+    pub(super) email: Option<String>,
+    pub(super) tags: Tags,
+    pub(super) contacts: BTreeMap<ContactKind, Contact>,
+    /// The columns of which something was said already.
+    pub(super) broken: BTreeSet<&'static str>,
 }
 
 /// The accounts of a file, and what is wrong with it so far.
@@ -186,7 +181,7 @@ impl Batch {
 }
 
 /// Rows with the line where each stands, or what is wrong with it.
-type Rows = Vec<(usize, Result<Row, String>)>;
+pub(super) type Rows = Vec<(usize, Result<Row, String>)>;
 
 fn rows_of_csv(text: &str) -> Rows {
     let (head_line, head) = head(text);
@@ -287,32 +282,6 @@ fn said(error: &csv::Error) -> String {
     }
 }
 
-fn rows_of_json(text: &str) -> Rows {
-    let list: Vec<&serde_json::value::RawValue> = match serde_json::from_str(text) {
-        Ok(list) => list,
-        Err(error) => {
-            return vec![(error.line(), Err(format!("is no list of objects: {error}")))];
-        }
-    };
-    list.into_iter()
-        .map(|raw| {
-            // Where it stands in the text.
-            let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-            let lines = text.get(..before).unwrap_or_default().matches('\n').count();
-            let row = said_twice(raw.get()).and_then(|()| serde_json::from_str(raw.get()));
-            let line = match &row {
-                Err(error) => lines + error.line(),
-                Ok(_) => lines + 1,
-            };
-            let row = row.map_err(|error: serde_json::Error| {
-                let said = error.to_string();
-                said.split(" at line ").next().unwrap_or(&said).to_owned()
-            });
-            (line, row)
-        })
-        .collect()
-}
-
 fn entries(file: &Path, rows: Rows) -> Batch {
     let mut batch = Batch {
         file: file.to_owned(),
@@ -332,10 +301,20 @@ fn entries(file: &Path, rows: Rows) -> Batch {
             }
         };
         let mut say = |said: String| batch.wrong.push((line, said));
-        let mut key = parsed::<AccountKey>("name", &row.name, &mut say);
-        let ou = parsed::<OuPath>("ou", &row.ou, &mut say);
-        let email = row.email.as_deref();
-        let email = email.map(|email| parsed("email", email, &mut say));
+        let whole = |column: &str| !row.broken.contains(column);
+        let mut key = match whole("name") {
+            true => parsed::<AccountKey>("name", &row.name, &mut say),
+            false => None,
+        };
+        let ou = match whole("ou") {
+            true => parsed::<OuPath>("ou", &row.ou, &mut say),
+            false => None,
+        };
+        let email = match (whole("email"), row.email.as_deref()) {
+            (false, _) => Some(None),
+            (true, Some(email)) => Some(parsed("email", email, &mut say)),
+            (true, None) => None,
+        };
         if let Some(name) = &key
             && let Some(first) = names.get(name)
         {
@@ -487,11 +466,46 @@ mod tests {
         assert_eq!(places, ["2", "3", "3", "4", "4", "6"], "{lines:?}");
         let text = "[\n {\"name\": \"shop\", \"ou\": \"Sandbox\"},\n {\"name\": \"blog\",\n  \"oo\": \"Sandbox\"},\n {\"name\": \"x\", \"ou\": \"Sandbox\", \"tags\": {\"a\": \"1\", \"a\": \"2\"}}\n]";
         let lines = wrong("a.json", text.as_bytes());
-        let [unknown, twice] = lines.as_slice() else {
-            panic!("{lines:?}");
-        };
-        assert!(unknown.starts_with("4: unknown field `oo`"), "{unknown}");
-        assert!(twice.starts_with("5: `a` is said twice"), "{twice}");
+        assert_eq!(
+            lines,
+            [
+                "3: `ou` is missing",
+                "4: there is no field `oo`; there are name, ou, email, tags, contacts",
+                "5: `a` is said twice",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_field_of_json_that_is_wrong_is_said_at_once() {
+        let text = r#"[
+ {"name": 7, "ou": "Sandbox", "tags": {"a": 1, "b": "x", "c": null}},
+ {"nmae": "blog", "ou": ["Sandbox"], "email": "no address",
+  "contacts": {"security": {"name": "Jo", "phone": 5, "tilte": "CISO"},
+               "legal": {}, "billing": "Jo"}},
+ "shop",
+ {"name": "shop", "ou": "Sandbox", "name": "shop-two", "tags": []}
+]"#;
+        assert_eq!(
+            wrong("a.json", text.as_bytes()),
+            [
+                "2: `name` is a number, not text",
+                "2: `tags.a` is a number, not text",
+                "2: `tags.c` is null, not text",
+                "3: email `no address`: EMAIL",
+                "3: there is no field `nmae`; did you mean `name`?",
+                "3: `ou` is a list, not text",
+                "4: `contacts.security.email` is missing",
+                "4: `contacts.security.phone` is a number, not text",
+                "4: `contacts.security.title` is missing",
+                "4: there is no field `tilte`; did you mean `title`?",
+                "5: `contacts.billing` is text, not an object",
+                "5: there is no field `legal`; there are billing, operations, security",
+                "6: an account is text, not an object",
+                "7: `name` is said twice",
+                "7: `tags` is a list, not an object",
+            ]
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::change::Act;
+use crate::change::{Act, Address};
 use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
@@ -22,10 +22,11 @@ use crate::cli::perform::{Holding, refuse_while_held};
 use crate::cli::session::{self, Session};
 use crate::cli::subject::{self, Subject};
 use crate::cli::{Global, Output, files, prompt, stop};
-use crate::diff::DiffOptions;
+use crate::diff::{DiffOptions, OnQuota};
 use crate::execute::{Stop, Summary};
 use crate::graph::ChangeGraph;
 use crate::inventory::Inventory;
+use crate::ops::quotas;
 use crate::plan::AccountKey;
 use crate::rehearse::{Chain, Timeline, chain};
 use crate::report::account::{edit, ready};
@@ -56,6 +57,10 @@ pub(super) struct Job<'a> {
     pub(super) dry_run: bool,
     /// Whether resources that hold data may be deleted.
     pub(super) delete_data: bool,
+    /// What happens where a quota is in the way.
+    pub(super) on_quota: OnQuota,
+    /// Whether AWS is asked to raise quotas that are.
+    pub(super) raise_quotas: bool,
 }
 
 /// What a comparison showed before anything is done.
@@ -143,12 +148,20 @@ impl Run<'_> {
         before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
-        let (found, beside) = self.compare().await?;
+        let (mut found, beside) = self.compare().await?;
+        if self.job.raise_quotas {
+            let confirm = |question: &str| prompt::confirm(question, self.global, self.printer);
+            let output = self.global.output();
+            quotas::raise_for(&mut found, self.session, output, &confirm, self.printer).await?;
+        }
         if !found.preview.problems.is_empty() {
             self.printer.talk(&preview::text(&found.preview));
             return Err(CommandError::new("nothing was changed"));
         }
         self.refuse_creations(&found)?;
+        let number = found.preview.changes.len();
+        let asks = number > 0 && !self.global.yes && !self.job.dry_run;
+        refuse_while_held(self.session, asks).await?;
         self.show(&found, &beside);
         before(&Shown {
             subject: self.subject,
@@ -163,13 +176,12 @@ impl Run<'_> {
         }
         refuse_losses(&found.preview.losses, self.job.delete_data)?;
         let reading = begun.elapsed();
-        let number = found.preview.changes.len();
-        refuse_while_held(self.session, number > 0 && !self.global.yes).await?;
         if (number > 0 || self.job.edited.differs()) && !self.confirmed(number)? {
             self.printer.say("Nothing was changed.");
             return Ok(Exit::Stopped);
         }
         let begun = Instant::now();
+        let mut over = over_quota(&found);
         let mut chain = Chain::default();
         if number == 0 {
             self.job.edited.write()?;
@@ -186,6 +198,7 @@ impl Run<'_> {
                     return Err(error);
                 }
             };
+            over = over_quota(&found);
             let (done, longest) = self.make(found, holding).await;
             let exit = make::exit(&done);
             if exit != Exit::Done {
@@ -193,8 +206,9 @@ impl Run<'_> {
             }
             chain = longest;
         }
-        let keys = &self.job.keys;
-        let checked = check(self.subject, keys, self.session, self.printer).await?;
+        // Those for which there is no room are not looked at: why they are not there was said.
+        let keys: BTreeSet<AccountKey> = self.job.keys.difference(&over).cloned().collect();
+        let checked = check(self.subject, &keys, self.session, self.printer).await?;
         let sound = checked.findings.findings.is_empty() && checked.left.is_empty();
         let brought = Brought {
             subject: self.subject,
@@ -202,15 +216,29 @@ impl Run<'_> {
             took: reading + begun.elapsed(),
             checked,
         };
-        report(&brought, self.job, self.global, self.printer);
-        Ok(if sound { Exit::Done } else { Exit::Differs })
+        report(&brought, &keys, self.global, self.printer);
+        if !over.is_empty() {
+            self.printer.say(&format!(
+                "{} left out: `{} --raise-quotas` asks AWS for more, and the same command goes on once there is room.",
+                words::count(over.len(), "account was", "accounts were"),
+                self.job.again,
+            ));
+        }
+        Ok(match (sound, over.is_empty()) {
+            (true, true) => Exit::Done,
+            (true, false) => Exit::Failed,
+            (false, _) => Exit::Differs,
+        })
     }
 
     async fn compare(&self) -> Result<(Comparison, Beside), CommandError> {
         let (session, subject, printer) = (self.session, self.subject, self.printer);
         let source = self.job.edited.file.display().to_string();
         if self.job.with_all {
-            let options = DiffOptions::default();
+            let options = DiffOptions {
+                quotas: self.job.on_quota,
+                ..DiffOptions::default()
+            };
             let inventory = read(session, subject, printer).await?;
             let found = compared(session, subject, &source, &options, &inventory)?;
             let beside = Beside {
@@ -220,7 +248,8 @@ impl Run<'_> {
             };
             return Ok((found, beside));
         }
-        compare_accounts(session, subject, &source, &self.job.keys, printer).await
+        let (keys, on_quota) = (&self.job.keys, self.job.on_quota);
+        compare_accounts(session, subject, &source, keys, on_quota, printer).await
     }
 
     /// An account is made by being asked for, never on the way to something else.
@@ -356,6 +385,17 @@ impl Run<'_> {
     }
 }
 
+/// The accounts that a quota leaves no room for.
+fn over_quota(found: &Comparison) -> BTreeSet<AccountKey> {
+    let blocked = found.preview.blocked.iter();
+    let over = blocked.filter(|blocked| blocked.is_over_quota());
+    over.filter_map(|blocked| match &blocked.address {
+        Address::Account(key) => Some(key.clone()),
+        _ => None,
+    })
+    .collect()
+}
+
 /// AWS is not any more as it was when the changes were shown.
 pub(super) fn moved() -> CommandError {
     CommandError::new("AWS moved since the changes were shown; nothing was changed")
@@ -364,10 +404,10 @@ pub(super) fn moved() -> CommandError {
 }
 
 /// The report of accounts that were brought to what the plan says.
-fn report(brought: &Brought<'_>, job: &Job<'_>, global: &Global, printer: &Printer) {
+fn report(brought: &Brought<'_>, keys: &BTreeSet<AccountKey>, global: &Global, printer: &Printer) {
     let accounts = ready::accounts(
         &brought.subject.plan,
-        &job.keys,
+        keys,
         &brought.checked.inventory,
         &brought.checked.bindings,
     );

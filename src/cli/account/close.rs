@@ -148,12 +148,13 @@ impl Closing<'_> {
         let order = graph(changes)
             .map_err(|error| CommandError::caused("the changes can have no order", &error))?;
         let ordered: Vec<Change> = order.changes().cloned().collect();
+        let asks = self.verb.confirm.is_none() && !self.verb.dry_run;
+        refuse_while_held(self.session, asks).await?;
         self.show(facts, ordered);
         if self.verb.dry_run {
             self.printer.say("Nothing was changed: `--dry-run`.");
             return Ok(Exit::Done);
         }
-        refuse_while_held(self.session, self.verb.confirm.is_none()).await?;
         let question = format!("Type the account's name, {key}, to close {}: ", facts.id);
         let confirm = self.verb.confirm.as_deref();
         if !prompt::typed(key.as_str(), &question, confirm, self.printer)? {

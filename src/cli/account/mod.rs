@@ -7,6 +7,7 @@ mod bring;
 mod check;
 mod close;
 mod find;
+mod json_rows;
 mod list;
 mod move_to;
 mod rename;

@@ -4,6 +4,7 @@ use super::PlanFile;
 use super::bring::{Edited, Job, Shown, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, Output, subject};
+use crate::diff::OnQuota;
 use crate::diff::{Fate, fates};
 use crate::inventory::identify;
 use crate::plan::edit::{Edit, edit};
@@ -72,6 +73,8 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
         with_all: false,
         dry_run: verb.dry_run,
         delete_data: verb.delete_data,
+        on_quota: OnQuota::Stop,
+        raise_quotas: false,
     };
     bring(&job, global, printer, |shown| {
         stacks(verb, shown, global, printer)

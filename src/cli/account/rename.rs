@@ -4,6 +4,7 @@ use super::PlanFile;
 use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
+use crate::diff::OnQuota;
 use crate::plan::AccountKey;
 use crate::plan::check::is_account_name;
 use crate::plan::edit::{Edit, Field, edit};
@@ -83,6 +84,8 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
         with_all: false,
         dry_run: verb.dry_run,
         delete_data: false,
+        on_quota: OnQuota::Stop,
+        raise_quotas: false,
     };
     bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
 }

@@ -302,6 +302,9 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         let tags = marked(&self.wanted.tags);
         let fields = self.differences(found, facts, &tags);
+        if !fields.is_empty() && found.too_many_tags(&self.address(), &tags, &facts.tags) {
+            return;
+        }
         let auto = facts.auto_deployment;
         let held = !auto.is_some_and(|auto| auto.enabled);
         let retain = auto.is_none_or(|a| a.retain_on_removal == self.wanted.retain_on_removal);

@@ -14,7 +14,7 @@ mod tags;
 
 pub use accounts::is_account_name;
 pub use organization::DEFAULT_ACCESS_ROLE;
-pub use policies::{allows, document, said_twice};
+pub use policies::{allows, document};
 pub use services::{administrator_is_not_named, trust_is_not_named};
 pub use tags::{MAX_TAGS, tag_fits};
 

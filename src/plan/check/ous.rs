@@ -33,7 +33,7 @@ pub(super) fn ous(
             policies: names.policies(cx, &table.policies),
             full_aws_access: table.full_aws_access.as_deref().copied(),
             require,
-            tags: tags::tags(cx, &table.tags, &format!("OU {}", **key)),
+            tags: tags::made_tags(cx, &table.tags, &format!("OU {}", **key)),
             baselines: baselines(cx, table),
             renamed_from,
         };

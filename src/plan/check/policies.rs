@@ -53,7 +53,7 @@ pub(super) fn policies(
             }
         }
         let renamed_from = renamed_from(cx, key, table);
-        let tags = tags::tags(cx, &table.tags, &format!("policy {}", **key));
+        let tags = tags::made_tags(cx, &table.tags, &format!("policy {}", **key));
         if let (Some(name), Some(kind), Some(content)) = (name, kind, content) {
             policies.insert(
                 name,
@@ -440,14 +440,6 @@ fn size(
     }
     cx.say(error);
     None
-}
-
-/// Whether a text is JSON in which nothing is said twice.
-///
-/// # Errors
-/// It is no JSON, or a name is there twice.
-pub fn said_twice(text: &str) -> Result<(), serde_json::Error> {
-    serde_json::from_str::<strict::Document>(text).map(|_| ())
 }
 
 /// Whether a document can stand in a plan; else why not, as a fragment of a sentence.

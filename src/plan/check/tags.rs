@@ -28,6 +28,19 @@ pub(super) fn tags(cx: &Context<'_>, table: &TagTable, of: &str) -> Tags {
     each(cx, table)
 }
 
+/// The same of an OU or a policy. One that orgstrap makes gets the ownership tag too, which leaves room for one less;
+/// one that is there and that orgstrap did not make gets none.
+pub(super) fn made_tags(cx: &Context<'_>, table: &TagTable, of: &str) -> Tags {
+    if table.len() == MAX_TAGS
+        && let Some(key) = table.keys().max_by_key(|key| key.span().start)
+    {
+        cx.say(cx.warning(key, format!("{of} has {MAX_TAGS} tags")).help(
+            "AWS allows no more, and where orgstrap makes it, `orgstrap:managed` comes beside them",
+        ));
+    }
+    tags(cx, table, of)
+}
+
 /// The tags of an account. One that the plan names by its id needs no tags of orgstrap's.
 pub(super) fn account_tags(cx: &Context<'_>, table: &TagTable, key: &str, by_id: bool) -> Tags {
     let own = if by_id { 0 } else { OWN_TAGS };
@@ -42,7 +55,9 @@ fn number(cx: &Context<'_>, table: &TagTable, of: &str, own: usize) {
     {
         let help = match own {
             0 => format!("at most {most}: AWS allows no more"),
-            _ => format!("at most {most}: AWS allows {MAX_TAGS} and orgstrap adds two of its own"),
+            _ => format!(
+                "at most {most}: AWS allows {MAX_TAGS} and orgstrap adds `orgstrap:key` and `orgstrap:managed`"
+            ),
         };
         cx.say(
             cx.error(key, format!("{of} has {} tags", table.len()))

@@ -21,10 +21,10 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::ops::plan::{self, Plan};
 use orgstrap::ops::remove::{self, Remove};
 use orgstrap::ops::session::{Guard, InWorld, Reach, Session, in_world};
-use orgstrap::ops::{self, Output};
+use orgstrap::ops::{self, Confirm, Output};
 use orgstrap::plan::{OrgPlan, read, read_text};
 use orgstrap::report::{Printer, Verbosity};
-use orgstrap::sandbox::{Connection, World};
+use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
 
 /// A plan with what its baselines come to.
 pub(crate) struct Subject {
@@ -169,6 +169,16 @@ pub(crate) fn apply_with(subject: &Subject, world: World, options: &dyn Fn(&mut 
     run(subject, world, Connection::default(), false, options)
 }
 
+/// `orgstrap apply` over a connection, with somebody who is asked, or `--yes`.
+pub(crate) fn apply_over(
+    subject: &Subject,
+    world: World,
+    connection: Connection,
+    confirm: Option<Confirm<'_>>,
+) -> Run {
+    asked(subject, world, connection, false, &|_| {}, confirm)
+}
+
 /// `orgstrap apply --yes --delete-data`.
 pub(crate) fn apply_and_delete(subject: &Subject, world: World) -> Run {
     apply_with(subject, world, &|job| job.delete_data = true)
@@ -180,6 +190,17 @@ fn run(
     connection: Connection,
     whole: bool,
     options: &dyn Fn(&mut Apply<'_>),
+) -> Run {
+    asked(subject, world, connection, whole, options, None)
+}
+
+fn asked(
+    subject: &Subject,
+    world: World,
+    connection: Connection,
+    whole: bool,
+    options: &dyn Fn(&mut Apply<'_>),
+    confirm: Option<Confirm<'_>>,
 ) -> Run {
     let mut throttled = 0;
     let mut calls = BTreeMap::new();
@@ -194,8 +215,8 @@ fn run(
             delete_data: false,
             speed: None,
             output: Output::Text,
-            yes: true,
-            confirm: &yes,
+            yes: confirm.is_none(),
+            confirm: confirm.unwrap_or(&yes),
             again: None,
         };
         options(&mut job);
@@ -250,8 +271,15 @@ async fn drifted(
     session: &Session,
     printer: &Printer,
 ) -> Result<Drifted, CommandError> {
-    let job = Drift {
-        subject: &subject.given(),
+    let given = subject.given();
+    let job = job(&given, filter, fix, deep);
+    drift::drift(&job, session, printer, &Stop::new()).await
+}
+
+/// As the command line has it with `--yes`.
+fn job<'a>(given: &'a ops::Subject, filter: &Filter, fix: bool, deep: bool) -> Drift<'a> {
+    Drift {
+        subject: given,
         source: "org.toml".to_owned(),
         filter: filter.clone(),
         fail_on: Severity::Low,
@@ -266,8 +294,47 @@ async fn drifted(
         show: &|_| Ok(()),
         show_after: &|_| Ok(()),
         write: &|_| Ok(()),
+    }
+}
+
+/// What became of one run of `drift --fix`.
+pub(crate) struct Fixed {
+    pub world: World,
+    /// How it ended, or why it was refused.
+    pub ended: Result<Drifted, String>,
+    pub exit: Exit,
+    /// What was printed.
+    pub text: String,
+}
+
+/// `orgstrap drift --fix` over a connection, with somebody who is asked, or `--yes`.
+pub(crate) fn fix_over(
+    subject: &Subject,
+    world: World,
+    connection: Connection,
+    confirm: Option<Confirm<'_>>,
+) -> Fixed {
+    let (world, result, text) = inside(subject, world, connection, async |session, printer| {
+        let given = subject.given();
+        let mut job = job(&given, &Filter::default(), true, false);
+        job.yes = confirm.is_none();
+        job.confirm = confirm.unwrap_or(&yes);
+        drift::drift(&job, session, printer, &Stop::new()).await
+    });
+    let (ended, exit) = match result {
+        InWorld::Ended(Ok(drifted)) => {
+            let exit = drifted.exit;
+            (Ok(drifted), exit)
+        }
+        InWorld::Ended(Err(error)) => (Err(error.message), error.exit),
+        InWorld::Killed { .. } => (Err("killed".to_owned()), Exit::Failed),
     };
-    drift::drift(&job, session, printer, &Stop::new()).await
+    Fixed {
+        world,
+        ended,
+        exit,
+        text,
+    }
 }
 
 /// Everything that `orgstrap drift` asks AWS.
@@ -298,6 +365,49 @@ pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World
         drifted(subject, &Filter::default(), false, false, session, printer).await
     });
     (drifted, world)
+}
+
+/// The same, with what was told.
+pub(crate) fn look_and_tell(subject: &Subject, world: World) -> (Drifted, World, String) {
+    let (world, drifted, text) = surely(subject, world, async |session, printer| {
+        drifted(subject, &Filter::default(), false, false, session, printer).await
+    });
+    (drifted, world, text)
+}
+
+/// The call by which `run` takes the lock.
+pub(crate) fn lock_call(run: impl FnOnce(Connection)) -> u64 {
+    let at = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&at);
+    run(Connection::default().watched(move |met: &Met, _: &World| {
+        if met.operation == "ssm:PutParameter" {
+            seen.lock().expect("no panic").get_or_insert(met.call);
+        }
+    }));
+    let call = *at.lock().expect("no panic");
+    call.expect("the lock was taken")
+}
+
+/// A world in which a run of `apply` died that holds the lock.
+pub(crate) fn held(subject: &Subject, world: World) -> World {
+    let call = lock_call(|connection| {
+        let run = apply(subject, world.clone(), connection);
+        assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    });
+    let kill = FaultAt {
+        fault: Fault::Kill,
+        call,
+    };
+    let killed = apply(subject, world, Connection::new(FaultPlan::at([kill])));
+    assert!(!unlocked(&killed.world));
+    killed.world
+}
+
+/// Whether nobody holds the lock.
+pub(crate) fn unlocked(world: &World) -> bool {
+    let management = &world.accounts[&world.management_account];
+    let mut regions = management.regions.values();
+    !regions.any(|region| region.ssm.parameters.contains_key("/orgstrap/lock"))
 }
 
 /// `orgstrap drift --fix --yes`.
@@ -356,6 +466,7 @@ pub(crate) fn remove(
             fortune,
             delete_data: false,
             output: Output::Text,
+            yes: true,
             confirm: &yes,
             again: None,
         };

@@ -3,6 +3,8 @@
 //! CloudFormation makes the recorder, then the channel, and starts the recorder when both are there. A recorder is not
 //! complete before it records, and a channel needs a recorder: that is why a `DependsOn` between them never ends well.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -125,6 +127,7 @@ fn put_recorder_again(
     name: &str,
     props: &Props,
 ) -> Result<Identity, AwsError> {
+    unique_types(props)?;
     let mut recorder = lower_camel(&Value::Object(props.clone()));
     if let Some(map) = recorder.as_object_mut() {
         map.insert("name".to_owned(), json!(name));
@@ -136,6 +139,27 @@ fn put_recorder_again(
     )?;
     start_if_possible(maker)?;
     Ok(identity(name, &[]))
+}
+
+/// The type's schema has `uniqueItems` for both lists of resource types (resource provider schemas, November 2026).
+fn unique_types(props: &Props) -> Result<(), AwsError> {
+    for place in ["ExclusionByResourceTypes/ResourceTypes", "ResourceTypes"] {
+        let group = props.get("RecordingGroup").unwrap_or(&Value::Null);
+        let types = group
+            .pointer(&format!("/{place}"))
+            .and_then(Value::as_array);
+        let mut seen = BTreeSet::new();
+        let mut names = types.into_iter().flatten().filter_map(Value::as_str);
+        if names.any(|name| !seen.insert(name)) {
+            return Err(AwsError::new(
+                "InvalidRequest",
+                format!(
+                    "Properties validation failed for resource Recorder with message:\n#/RecordingGroup/{place}: array items are not unique"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn start_if_possible(maker: &mut Maker<'_>) -> Result<(), AwsError> {
