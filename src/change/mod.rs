@@ -157,14 +157,14 @@ pub enum Act {
         name: String,
         policy_type: PolicyType,
         description: String,
-        content: String,
+        content: Text,
         tags: Tags,
     },
     UpdatePolicy {
         id: String,
         name: String,
         description: String,
-        content: String,
+        content: Text,
     },
     DeletePolicy {
         id: String,
@@ -468,12 +468,11 @@ impl Act {
             | Act::RenameOu { .. }
             | Act::DeleteOu { .. }
             | Act::CreateAccount { .. }
-            | Act::CreatePolicy { .. }
-            | Act::UpdatePolicy { .. }
             | Act::DeletePolicy { .. }
             | Act::DeleteStackInstances(_)
             | Act::DeleteStackSet { .. }
             | Act::EnableAllFeatures => {}
+            Act::CreatePolicy { content, .. } | Act::UpdatePolicy { content, .. } => visit(content),
             Act::UpdateStackSetSettings {
                 depends_on,
                 leaving,

@@ -12,6 +12,7 @@ mod findings;
 mod former;
 mod full_access;
 mod guardduty;
+pub mod guards;
 mod held;
 mod kept;
 pub mod left;
@@ -180,6 +181,7 @@ pub enum ProblemKind {
 
 /// Compares a plan, and what its baselines come to, with an inventory.
 pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
+    let plan = &guards::in_force(plan, wanted, Some(inventory));
     let compare = |plan: &OrgPlan| compared(plan, wanted, inventory, options);
     match options.quotas {
         OnQuota::Fit => quota::fit(plan, wanted, inventory, options, compare),
@@ -220,6 +222,7 @@ fn compared(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
     // brought up for the first time.
     ou::prune(&ctx, &mut found);
     policy::attach(&ctx, &mut found);
+    guards::parts_first(&ctx, &mut found);
     full_access::compare(&ctx, &mut found);
     held::wait(&ctx, &mut found);
     left::compare(&ctx, &mut found);

@@ -7,6 +7,7 @@ use super::Because;
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::guards;
 use super::tools::owner_of_policy;
 use crate::change::{Act, Address, Attribute, Target, Text, Verb};
 use crate::inventory::{PolicyFacts, PolicyId, Seen};
@@ -48,25 +49,26 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     };
     for (key, planned) in &ctx.plan.policies {
         match there.get(key) {
-            Some(facts) if !planned.adopt => may_change(found, key, planned, facts),
-            Some(facts) => existing(found, key, planned, facts),
+            Some(facts) if !planned.adopt => may_change(ctx, found, key, planned, facts),
+            Some(facts) => existing(ctx, found, key, planned, facts),
             None => {
                 let tags = marked(&planned.tags);
                 let address = Address::Policy(key.clone());
                 if found.too_many_tags(&address, &tags, &Tags::new()) {
                     continue;
                 }
+                let content = guards::known_content(ctx.plan, planned, &found.bindings);
                 let mut fields = vec![
                     set("type", planned.kind.aws_name()),
                     set("description", planned.description.as_str()),
-                    set("content", planned.content.as_str()),
+                    set("content", content),
                 ];
                 fields.extend(tag_fields(&tags));
                 let act = Act::CreatePolicy {
                     name: planned.aws_name(key).to_owned(),
                     policy_type: planned.kind,
                     description: planned.description.clone(),
-                    content: planned.content.clone(),
+                    content: guards::content(ctx.plan, planned),
                     tags,
                 };
                 found
@@ -85,16 +87,23 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 
 /// A policy that orgstrap did not make and the plan does not take over by a word is not changed: whoever
 /// made it relies on it wherever it is attached. That it says the same is no reason against using it.
-fn may_change(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &PolicyFacts) {
+fn may_change(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    key: &PolicyKey,
+    planned: &Policy,
+    facts: &PolicyFacts,
+) {
     let ours = match &facts.tags {
         Seen::Known(tags) => is_ours(tags),
         Seen::Unread(_) => false,
     };
     if ours || owner_of_policy(&facts.name).is_some() {
-        return existing(found, key, planned, facts);
+        return existing(ctx, found, key, planned, facts);
     }
     let mut own = Findings::default();
-    existing(&mut own, key, planned, facts);
+    own.bindings = found.bindings.clone();
+    existing(ctx, &mut own, key, planned, facts);
     found.blocked.extend(own.blocked);
     for (address, change) in own.changes {
         match &facts.tags {
@@ -139,7 +148,13 @@ fn attached(facts: &PolicyFacts) -> String {
     }
 }
 
-fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &PolicyFacts) {
+fn existing(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    key: &PolicyKey,
+    planned: &Policy,
+    facts: &PolicyFacts,
+) {
     let address = Address::Policy(key.clone());
     if let Some(tool) = owner_of_policy(&facts.name) {
         let hint = Some("give the plan's policy another name".to_owned());
@@ -157,15 +172,16 @@ fn existing(found: &mut Findings, key: &PolicyKey, planned: &Policy, facts: &Pol
                 let after = planned.description.as_str();
                 fields.push(becomes("description", &facts.description, after));
             }
-            if !same_policy(planned.kind, content, &planned.content) {
-                fields.push(becomes("content", content, planned.content.as_str()));
+            let wanted = guards::known_content(ctx.plan, planned, &found.bindings);
+            if !same_policy(planned.kind, content, &wanted.to_string()) {
+                fields.push(becomes("content", content, wanted));
             }
             if !fields.is_empty() {
                 let act = Act::UpdatePolicy {
                     id: facts.id.clone(),
                     name: planned.aws_name(key).to_owned(),
                     description: planned.description.clone(),
-                    content: planned.content.clone(),
+                    content: guards::content(ctx.plan, planned),
                 };
                 found.change(address, Verb::Update, "differs from the plan", fields, act);
             }

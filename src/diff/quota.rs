@@ -200,9 +200,16 @@ pub fn judge(mut found: Diff, plan: &OrgPlan, inventory: &Inventory, on: OnQuota
         return found;
     }
     for (what, used) in uses(&found, plan, inventory) {
-        let Some(limit) = Limit::of(&what, inventory) else {
+        let Some(mut limit) = Limit::of(&what, inventory) else {
             continue;
         };
+        // Orgstrap's own are not to be what makes an organization go past what every one takes.
+        if let What::Attachments(kind, _) = &what
+            && used.added.keys().any(|address| is_own(address, plan))
+        {
+            limit.value = limit.value.min(kind.safe_attached());
+            limit.assumed = Some("organizations took no more before May 2026".to_owned());
+        }
         match limit.judge(&used) {
             Verdict::Fits => {
                 // Nearly all of it is taken: then it matters how it is known.
@@ -470,6 +477,46 @@ fn invited(inventory: &Inventory) -> usize {
         .unwrap_or_default()
 }
 
+/// Whether an attachment is of a policy that comes with orgstrap.
+fn is_own(address: &Address, plan: &OrgPlan) -> bool {
+    let Address::Attachment(key, _) = address else {
+        return false;
+    };
+    let planned = plan.policies.get(key);
+    planned.is_some_and(|planned| planned.builtin.is_some())
+}
+
+/// The names of the policies that are on a target, or are to be.
+fn fill(what: &What, used: &Use, inventory: &Inventory) -> Vec<String> {
+    let What::Attachments(kind, target) = what else {
+        return Vec::new();
+    };
+    let policies = inventory.policies.known();
+    let attached = policies
+        .into_iter()
+        .flat_map(BTreeMap::values)
+        .filter(|policy| {
+            let targets = policy.targets.known();
+            policy.kind == *kind && targets.is_some_and(|targets| targets.contains(target))
+        });
+    let mut names: Vec<String> = kind
+        .implicit_policy()
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
+    names.extend(
+        attached.map(|policy| match super::tools::owner_of_policy(&policy.name) {
+            Some(tool) => format!("{} of {tool}", policy.name),
+            None => policy.name.clone(),
+        }),
+    );
+    names.extend(used.added.keys().filter_map(|address| match address {
+        Address::Attachment(key, _) => Some(format!("{key} (to be attached)")),
+        _ => None,
+    }));
+    names
+}
+
 /// The changes that are too many, the last ones first.
 fn surplus(used: &Use, excess: usize) -> BTreeSet<Address> {
     let mut left = excess;
@@ -581,6 +628,7 @@ fn exceeds(what: &What, used: &Use, limit: &Limit, inventory: &Inventory) -> Str
             number => parts.push(format!("{number} invited")),
         }
     }
+    parts.extend(fill(what, used, inventory));
     let detail = match parts.is_empty() {
         true => String::new(),
         false => format!(" ({})", parts.join(", ")),

@@ -71,9 +71,14 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "Service control policies only take away: without FullAWSAccess, or another policy that allows, every call is denied. `--fix` attaches it; an allow list is said in the plan with `full_aws_access = false`.",
     ),
     (
+        "organization.exempt-role",
+        "Roles that orgstrap's policies exempt are those of orgstrap, StackSets and Control Tower",
+        "Looked at with `--deep`, where the plan has a built-in policy. A role of an exempt name gets around the policies; one that trusts others than the management account is a way in for them.",
+    ),
+    (
         "organization.access-role",
         "Accounts have the role by which orgstrap enters them, and it trusts the management account",
-        "Looked at with `--deep`. Without it nothing in the account can be changed; an administrator of the account makes it again with docs/access-role.yaml.",
+        "Looked at with `--deep`. Without it nothing in the account can be changed; a stack set from the management account makes it again: docs/existing.md.",
     ),
     (
         "organization.trusted-access",

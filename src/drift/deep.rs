@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exempt::Exempt;
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
 use crate::baseline::Wanted;
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
+use crate::diff::tools;
 use crate::inventory::{
     AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, ResourceDrift, Seen,
     StackDrift, Unread, identify,
@@ -16,6 +18,9 @@ pub(super) const CONTROL: &str = "stacks.drift";
 
 /// The control of the role by which an account is entered.
 const ACCESS_ROLE: &str = "organization.access-role";
+
+/// The control of roles under names that the built-in policies exempt.
+const EXEMPT_ROLE: &str = "organization.exempt-role";
 
 /// What fails where no role opens an account.
 const ASSUME: &str = "sts:AssumeRole";
@@ -130,9 +135,8 @@ impl Deep<'_> {
                 fields: Vec::new(),
                 fix: Fix::Person {
                     hint: format!(
-                        "orgstrap enters the account by it to change anything: an administrator of account {id} makes it \
-                         again with the template docs/access-role.yaml; the root user can, or root access from the \
-                         management account"
+                        "orgstrap enters account {id} by it to change anything: a stack set from the management account makes \
+                         it again, as docs/existing.md says; where `protect-baseline` is in force nobody in the account may"
                     ),
                 },
                 references: Vec::new(),
@@ -140,6 +144,68 @@ impl Deep<'_> {
                 address: None,
                 cause: None,
             });
+        }
+        checked
+    }
+
+    /// Roles of exempt names that neither orgstrap nor StackSets nor Control Tower made, where policies exempt any.
+    fn strangers(&self, found: &mut Findings, answers: &DriftAnswers) -> usize {
+        let organization = &self.plan.organization;
+        if self
+            .plan
+            .policies
+            .values()
+            .all(|policy| policy.builtin.is_none())
+        {
+            return 0;
+        }
+        let governed = tools::governed(self.inventory);
+        let exempt = Exempt {
+            management: &organization.management_account,
+            access_role: &organization.access_role,
+            prefix: &organization.prefix,
+            repairs: self
+                .wanted
+                .stack_sets
+                .keys()
+                .any(|name| name.as_str() == "roles"),
+            control_tower: governed.values().any(|tool| *tool == tools::CONTROL_TOWER),
+        };
+        let mut checked = 0;
+        for (key, id) in self.members() {
+            let Some(Seen::Known(roles)) = answers.roles.get(id) else {
+                continue;
+            };
+            checked += 1;
+            for (role, why) in exempt.strangers(roles) {
+                found.findings.push(Finding {
+                    control: EXEMPT_ROLE.to_owned(),
+                    kind: Kind::Drift,
+                    severity: Severity::Critical,
+                    place: FindingPlace {
+                        region: None,
+                        ..self.finding_place(&AccountRegion {
+                            account: id.clone(),
+                            region: organization.home_region.clone(),
+                        })
+                    },
+                    subject: format!("role {role} in {key}"),
+                    title: format!(
+                        "policies of orgstrap exempt a role of this name, and somebody else made or changed it: {why}"
+                    ),
+                    fields: Vec::new(),
+                    fix: Fix::Person {
+                        hint: format!(
+                            "see in CloudTrail who made it, and what it did; then delete it, or have it trust account {} alone: by the access role, as nobody else in the account may",
+                            organization.management_account
+                        ),
+                    },
+                    references: Vec::new(),
+                    accounts: BTreeSet::new(),
+                    address: None,
+                    cause: None,
+                });
+            }
         }
         checked
     }
@@ -254,6 +320,8 @@ impl Deep<'_> {
         found.checked.insert(CONTROL.to_owned(), checked);
         let roles = self.access_roles(found, answers);
         found.checked.insert(ACCESS_ROLE.to_owned(), roles);
+        let strangers = self.strangers(found, answers);
+        found.checked.insert(EXEMPT_ROLE.to_owned(), strangers);
         found.findings.extend(findings);
         found.sort();
     }

@@ -13,6 +13,7 @@ mod checks;
 mod control;
 mod controls;
 mod deep;
+mod exempt;
 mod expected;
 mod filter;
 mod names;

@@ -177,7 +177,8 @@ impl Hand<'_> {
                 content,
                 tags,
             } => {
-                self.create_policy(name, *policy_type, description, content, tags)
+                let content = self.text(content)?;
+                self.create_policy(name, *policy_type, description, &content, tags)
                     .await
             }
             Act::UpdatePolicy {
@@ -185,7 +186,10 @@ impl Hand<'_> {
                 name,
                 description,
                 content,
-            } => self.update_policy(id, name, description, content).await,
+            } => {
+                let content = self.text(content)?;
+                self.update_policy(id, name, description, &content).await
+            }
             Act::DeletePolicy { id } => self.delete_policy(id).await,
             Act::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
             Act::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,

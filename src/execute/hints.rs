@@ -156,7 +156,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     (
         "AccessDenied",
         "AssumeRole",
-        "the access role is missing in the account or does not trust the management account; an invited account needs it made by hand (CloudFormation: AWS::IAM::Role that trusts the management account, with AdministratorAccess), while `protect-baseline` is not yet attached above it: that policy lets nobody else make a role of this name",
+        "the access role is missing in the account or does not trust the management account; docs/existing.md says how it comes there: an invited account makes it before it accepts the invitation, and later a stack set from the management account does, because `protect-baseline` lets nobody in the account make a role of this name",
     ),
     (
         "AccessDenied",

@@ -60,10 +60,12 @@ pub fn former_access_roles(
     former
 }
 
-/// The roles of any account that a document names.
+/// The roles of any account that a document exempts: those that its conditions name.
 fn roles(document: &str) -> BTreeSet<&str> {
-    let after = document.split("arn:aws:iam::*:role/").skip(1);
-    after
+    let lists = document.split("\"aws:PrincipalArn\"").skip(1);
+    let lists = lists.filter_map(|rest| rest.split([']', '}']).next());
+    lists
+        .flat_map(|list| list.split("arn:aws:iam::*:role/").skip(1))
         .filter_map(|rest| rest.split('"').next())
         .filter(|role| !role.contains(['*', '?', '/']))
         .collect()

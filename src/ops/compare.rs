@@ -11,7 +11,9 @@ use super::exit::Exit;
 use super::session::Session;
 use crate::aws::Caller;
 use crate::change::Bindings;
-use crate::diff::{Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, judge, scope};
+use crate::diff::{
+    Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, guards, judge, scope,
+};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{Inventory, Kind, Unread};
 use crate::observe::observe;
@@ -79,7 +81,8 @@ pub async fn compare_accounts(
     printer: &Printer,
 ) -> Result<(Comparison, Beside), CommandError> {
     let inventory = read(session, subject, printer).await?;
-    let (plan, wanted) = (&subject.plan, &subject.wanted);
+    let wanted = &subject.wanted;
+    let plan = &guards::in_force(&subject.plan, wanted, Some(&inventory));
     let compared = |plan: &OrgPlan| {
         let found = diff(plan, wanted, &inventory, &DiffOptions::default());
         scope(found, plan, wanted, accounts)

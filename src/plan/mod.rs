@@ -384,6 +384,12 @@ pub struct Policy {
     /// Whether one that orgstrap did not make may be changed to this.
     #[serde(default)]
     pub adopt: bool,
+    /// Which of orgstrap's own it is, if it is one.
+    #[serde(default)]
+    pub builtin: Option<builtin::Builtin>,
+    /// Which part of that it is; `None` for what the plan itself has.
+    #[serde(default)]
+    pub part: Option<builtin::Part>,
 }
 
 impl Policy {

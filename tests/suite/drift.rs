@@ -719,7 +719,7 @@ fn built_in_policies_bind_ordinary_roles_and_let_stack_sets_and_orgstrap_through
             "shop-prod",
             "stacksets-exec-00000000000000000000000000000000",
         ),
-        ("shop-prod", "orgstrap-fix"),
+        ("shop-prod", "orgstrap-exec"),
         // Its path makes it a service-linked role.
         ("shop-prod", "AWSServiceRoleForConfig"),
         ("management", "Developer"),
@@ -765,7 +765,8 @@ fn built_in_policies_bind_ordinary_roles_and_let_stack_sets_and_orgstrap_through
         )
         .is_ok()
     };
-    assert!(bucket("mine") && !bucket("orgstrap-cloudtrail-logs"));
+    let logs = format!("orgstrap-cloudtrail-{}-{HOME}", broken.id("log-archive"));
+    assert!(bucket("mine") && bucket("orgstrap-data") && !bucket(&logs));
     let role = |name: &str| {
         let input = json!({ "RoleName": name });
         verdict("shop-prod", HOME, "Developer", "iam", "DeleteRole", input).is_ok()

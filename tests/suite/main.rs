@@ -37,6 +37,7 @@ mod plan_file;
 mod pokes;
 mod policy_documents;
 mod prepared;
+mod protected;
 mod quotas;
 mod readme;
 mod reads;

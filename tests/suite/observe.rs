@@ -97,6 +97,8 @@ impl Big {
                 tags: BTreeMap::new(),
                 renamed_from: None,
                 adopt: false,
+                builtin: None,
+                part: None,
             },
         );
         if let Some(ou) = plan.ous.get_mut(&lower[0].0) {

@@ -3,7 +3,7 @@
 use crate::support::{normal::normal, orgstrap, root};
 
 /// From the first of these lines to the end of what `apply` prints.
-const FROM: &str = "56 changes: ";
+const FROM: &str = "60 changes: ";
 
 #[test]
 fn the_readme_shows_what_its_first_command_prints() {

@@ -133,6 +133,16 @@ fn data() {
 }
 
 #[test]
+fn attacked() {
+    in_sandbox("attacked");
+}
+
+#[test]
+fn invited() {
+    in_sandbox("invited");
+}
+
+#[test]
 fn allow_list() {
     in_sandbox("allow-list");
 }

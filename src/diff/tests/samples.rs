@@ -72,6 +72,8 @@ pub(super) fn scp(content: &str) -> Policy {
         tags: Tags::new(),
         renamed_from: None,
         adopt: false,
+        builtin: None,
+        part: None,
     }
 }
 

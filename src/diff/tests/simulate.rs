@@ -426,6 +426,7 @@ impl Simulation {
                 tags,
             } => {
                 let id = format!("p-{:06}", self.fresh());
+                let said = self.value(content);
                 let types = &self.organization().policy_types;
                 assert_eq!(types.get(policy_type).map(String::as_str), Some("ENABLED"));
                 let facts = PolicyFacts {
@@ -434,7 +435,7 @@ impl Simulation {
                     name: name.clone(),
                     kind: *policy_type,
                     description: description.clone(),
-                    content: Seen::Known(content.clone()),
+                    content: Seen::Known(said),
                     targets: Seen::Known(BTreeSet::new()),
                     tags: Seen::Known(tags.clone()),
                 };
@@ -447,10 +448,11 @@ impl Simulation {
                 description,
                 content,
             } => {
+                let content = self.value(content);
                 let facts = known(&mut self.inventory.policies).get_mut(id).unwrap();
                 facts.name = name.clone();
                 facts.description = description.clone();
-                facts.content = Seen::Known(content.clone());
+                facts.content = Seen::Known(content);
             }
             Act::DeletePolicy { id } => {
                 let facts = known(&mut self.inventory.policies).remove(id).unwrap();

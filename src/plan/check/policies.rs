@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::at::At;
-use super::super::builtin::{Builtin, Parameters};
+use super::super::builtin::{Builtin, Parameters, Part};
 use super::super::diagnostic::{Diagnostic, Location, Severity, Source};
 use super::super::file::{PolicyTable, Text};
 use super::super::grammar::{self, Fault};
@@ -52,6 +52,7 @@ pub(super) fn policies(
                 ));
             }
         }
+        parts(cx, key, table);
         let renamed_from = renamed_from(cx, key, table);
         let tags = tags::made_tags(cx, &table.tags, &format!("policy {}", **key));
         if let (Some(name), Some(kind), Some(content)) = (name, kind, content) {
@@ -65,6 +66,8 @@ pub(super) fn policies(
                     tags,
                     renamed_from,
                     adopt: table.adopt.unwrap_or(false),
+                    builtin: table.builtin.as_ref().and_then(|name| Builtin::named(name)),
+                    part: None,
                 },
             );
         }
@@ -105,6 +108,51 @@ fn aws_name(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<String>
         );
     }
     Some(text.to_string())
+}
+
+/// The names that the parts of `protect-baseline` get are free.
+fn parts(cx: &Context<'_>, key: &Text, table: &PolicyTable) {
+    let protects = table.builtin.as_ref().and_then(|name| Builtin::named(name))
+        == Some(Builtin::ProtectBaseline);
+    if !protects {
+        return;
+    }
+    for part in Part::ALL {
+        let made = format!("{}{}", **key, part.suffix());
+        if made.chars().count() > 128 {
+            cx.say(
+                cx.error(
+                    key,
+                    format!("`{}` is too long for a policy of parts", **key),
+                )
+                .help(format!(
+                    "its part for {} gets `{}` at its end, and a name has at most 128 characters",
+                    part.account(),
+                    part.suffix()
+                )),
+            );
+            return;
+        }
+        if let Some((other, _)) = cx
+            .file
+            .policy
+            .iter()
+            .find(|(other, _)| other.as_str() == made)
+        {
+            cx.say(
+                cx.error(
+                    other,
+                    format!(
+                        "`{made}` is what orgstrap calls the part of `{}` for {}",
+                        **key,
+                        part.account()
+                    ),
+                )
+                .related(cx.at(key), "this policy")
+                .help("give yours another name, or take it out"),
+            );
+        }
+    }
 }
 
 fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<PolicyKey> {
@@ -234,11 +282,7 @@ fn builtin(
         );
         return None;
     }
-    let text = builtin.document(&Parameters {
-        access_role: &organization.access_role,
-        prefix: &organization.prefix,
-        regions: &organization.regions,
-    });
+    let text = builtin.document(&Parameters::of(organization));
     size(cx, name, builtin.kind(), &text, None)?;
     Some(text)
 }
