@@ -304,6 +304,36 @@ fn what_has_no_effect_is_told_and_taken() {
             "never matches",
         ),
         (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{«"stringEquals"»:{"aws:userid":"x"}}}]}"#,
+            "is written `StringEquals`",
+        ),
+        (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{«"ForAnyValue:Stringlike"»:{"aws:TagKeys":"x"}}}]}"#,
+            "is written `ForAnyValue:StringLike`",
+        ),
+        (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":«"no"»}}}]}"#,
+            "AWS takes it all the same",
+        ),
+        (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Null":{"aws:TokenIssueTime":«"aws"»}}}]}"#,
+            "AWS takes it all the same",
+        ),
+        (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"NumericLessThan":{"s3:TlsVersion":«"TLS1.2"»}}}]}"#,
+            "AWS takes it all the same",
+        ),
+        (
+            scp,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":["10.0.0.0/8",«"10.0.0.0/33"»]}}}]}"#,
+            "AWS takes it all the same",
+        ),
+        (
             "aiservices_opt_out_policy",
             r#"{"services":{«"defualt"»:{"opt_out_policy":{"@@assign":"optOut"}}}}"#,
             "knows no AI service `defualt`",

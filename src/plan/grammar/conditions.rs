@@ -68,7 +68,17 @@ pub(super) fn check(at: &Spot<'_>, faults: &mut Faults) {
     }
     for member in operators {
         let below = at.under(&member.key, &member.node);
-        let takes = operator(&member.key);
+        let known = operator(&member.key);
+        let takes = known.as_ref().map(|(_, takes)| *takes);
+        if let Some((written, _)) = known.filter(|(written, _)| *written != member.key) {
+            // A resource control policy of AWS's own samples has `ForAnyValue:Stringlike`.
+            faults.warn(
+                member.key_span.clone(),
+                &below.pointer,
+                format!("`{}` is written `{written}` on AWS's pages", member.key),
+                format!("write `{written}`"),
+            );
+        }
         if takes.is_none() {
             faults.refuse(
                 member.key_span.clone(),
@@ -86,24 +96,33 @@ pub(super) fn check(at: &Spot<'_>, faults: &mut Faults) {
     }
 }
 
-/// What an operator takes, with its prefix and its ending; `None` where there is no such operator.
-fn operator(name: &str) -> Option<Takes> {
-    let (_, base) = split(name);
-    let lenient = base.strip_suffix("IfExists");
-    OPERATORS
+/// An operator as AWS's pages write it, with its prefix and its ending, and what it takes; `None` where there is
+/// none. Letters of another case are borne.
+fn operator(name: &str) -> Option<(String, Takes)> {
+    let (prefix, base) = split(name);
+    let bare = base
+        .len()
+        .checked_sub("IfExists".len())
+        .and_then(|at| base.split_at_checked(at))
+        .filter(|(_, ending)| ending.eq_ignore_ascii_case("IfExists"));
+    let (stem, ending) = match bare {
+        Some((stem, _)) => (stem, "IfExists"),
+        None => (base, ""),
+    };
+    let (known, takes) = OPERATORS
         .iter()
-        // Whether a key is there is no question to ask of one that is.
-        .find(|(known, _)| match lenient {
-            Some(base) => *known == base && base != "Null",
-            None => *known == base,
-        })
-        .map(|(_, takes)| *takes)
+        .find(|(known, _)| known.eq_ignore_ascii_case(stem))?;
+    // Whether a key is there is no question to ask of one that is.
+    let asks_twice = *known == "Null" && !ending.is_empty();
+    (!asks_twice).then(|| (format!("{prefix}{known}{ending}"), *takes))
 }
 
 /// The prefix of a set operator, and the rest.
-fn split(name: &str) -> (&str, &str) {
+fn split(name: &str) -> (&'static str, &str) {
     for prefix in ["ForAllValues:", "ForAnyValue:"] {
-        if let Some(base) = name.strip_prefix(prefix) {
+        if let Some((start, base)) = name.split_at_checked(prefix.len())
+            && start.eq_ignore_ascii_case(prefix)
+        {
             return (prefix, base);
         }
     }
@@ -239,13 +258,25 @@ fn values(at: &Spot<'_>, operator: &str, takes: Option<Takes>, faults: &mut Faul
                 (true, "")
             }
         };
-        if !fits {
+        if fits {
+            continue;
+        }
+        let message = format!("`{operator}` can not compare with {}", each.node.what());
+        // IAM parses dates when a policy is saved, and other values when it compares.
+        if takes == Takes::Date {
             faults.refuse(
                 each.node.span.clone(),
                 &each.pointer,
-                format!("`{operator}` can not compare with {}", each.node.what()),
+                message,
                 write,
-                "a condition's value is of the kind that its operator compares",
+                "a date is in ISO 8601, or seconds since 1970",
+            );
+        } else {
+            faults.warn(
+                each.node.span.clone(),
+                &each.pointer,
+                format!("{message}, and AWS takes it all the same"),
+                write,
             );
         }
     }

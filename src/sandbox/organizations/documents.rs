@@ -195,12 +195,14 @@ fn condition(value: &Value) -> Result<(), String> {
         return fail("Condition must be an object");
     };
     for (operator, keys) in operators {
-        let base = operator
-            .strip_prefix("ForAllValues:")
-            .or_else(|| operator.strip_prefix("ForAnyValue:"))
-            .unwrap_or(operator);
-        let plain = base.strip_suffix("IfExists").unwrap_or(base);
-        let Some(kind) = compares(plain).filter(|_| base == plain || plain != "Null") else {
+        // Names are taken in any case, as IAM does.
+        let lower = operator.to_ascii_lowercase();
+        let base = ["forallvalues:", "foranyvalue:"]
+            .iter()
+            .find_map(|prefix| lower.strip_prefix(prefix))
+            .unwrap_or(&lower);
+        let plain = base.strip_suffix("ifexists").unwrap_or(base);
+        let Some(dated) = compares(plain).filter(|_| base == plain || plain != "null") else {
             return fail(format!("Invalid Condition type : {operator}."));
         };
         let Some(keys) = keys.as_object() else {
@@ -223,8 +225,10 @@ fn condition(value: &Value) -> Result<(), String> {
                         return fail(format!("{key} has a value of no kind"));
                     }
                 };
-                if !text.contains("${") && !comparable(kind, &text) {
-                    return fail(format!("{operator} can not compare with {text}"));
+                // Other values are parsed when they are compared, and then match nothing.
+                let epoch = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                if dated && !text.contains("${") && !epoch && !is_time(&text) {
+                    return fail("The policy failed legacy parsing");
                 }
             }
         }
@@ -232,67 +236,31 @@ fn condition(value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// What a condition operator compares, by one letter: text, number, date, bool, address.
-fn compares(operator: &str) -> Option<char> {
-    let order = ["Equals", "NotEquals"];
-    let ranges = [
-        "Equals",
-        "NotEquals",
-        "LessThan",
-        "LessThanEquals",
-        "GreaterThan",
-        "GreaterThanEquals",
+/// Whether a condition operator compares dates; none where there is no such operator.
+fn compares(operator: &str) -> Option<bool> {
+    let equal = ["equals", "notequals"];
+    let order = [
+        "lessthan",
+        "lessthanequals",
+        "greaterthan",
+        "greaterthanequals",
     ];
-    let likes = ["Equals", "NotEquals", "Like", "NotLike"];
-    if let Some(rest) = operator.strip_prefix("String") {
-        let plain = rest.strip_suffix("IgnoreCase");
-        let known = match plain {
-            Some(plain) => order.contains(&plain),
-            None => likes.contains(&rest),
-        };
-        return known.then_some('t');
-    }
-    for (start, known, kind) in [
-        ("Numeric", ranges.as_slice(), 'n'),
-        ("Date", ranges.as_slice(), 'd'),
-        ("Arn", likes.as_slice(), 't'),
-    ] {
-        if let Some(rest) = operator.strip_prefix(start) {
-            return known.contains(&rest).then_some(kind);
+    let like = ["like", "notlike"];
+    let case = ["equalsignorecase", "notequalsignorecase"];
+    let families: [(&str, &[&[&str]]); 4] = [
+        ("string", &[&equal, &like, &case]),
+        ("numeric", &[&equal, &order]),
+        ("date", &[&equal, &order]),
+        ("arn", &[&equal, &like]),
+    ];
+    for (family, endings) in families {
+        if let Some(rest) = operator.strip_prefix(family) {
+            let known = endings.iter().any(|endings| endings.contains(&rest));
+            return known.then_some(family == "date");
         }
     }
-    match operator {
-        "BinaryEquals" => Some('t'),
-        "Bool" | "Null" => Some('b'),
-        "IpAddress" | "NotIpAddress" => Some('a'),
-        _ => None,
-    }
-}
-
-fn comparable(kind: char, text: &str) -> bool {
-    match kind {
-        'n' => text
-            .trim()
-            .parse()
-            .is_ok_and(|number: f64| number.is_finite()),
-        'b' => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
-        'd' => {
-            let epoch = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            epoch || is_time(text)
-        }
-        'a' => {
-            let mut parts = text.splitn(2, '/');
-            let address = parts.next().and_then(|part| part.parse().ok());
-            let length = parts.next().map(str::parse::<u8>);
-            match (address, length) {
-                (Some(_), None) => true,
-                (Some(std::net::IpAddr::V4(_)), Some(Ok(length))) => length <= 32,
-                (Some(std::net::IpAddr::V6(_)), Some(Ok(length))) => length <= 128,
-                _ => false,
-            }
-        }
-        _ => true,
-    }
+    let others = ["binaryequals", "bool", "null", "ipaddress", "notipaddress"];
+    others.contains(&operator).then_some(false)
 }
 
 /// ISO 8601 from years and months on.
