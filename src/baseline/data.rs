@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde::Serialize;
 
-use super::replaced::function;
+use super::replaced::{function, refers};
 use super::template::{check_depth, entries, section, untag};
 
 /// What is lost of one resource.
@@ -368,13 +368,20 @@ impl Update<'_> {
             })
             .cloned()
             .collect();
+        if self.before.mappings != self.after.mappings {
+            let both = [self.before.mappings, self.after.mappings];
+            let names = both.into_iter().flatten().flat_map(entries);
+            changed.extend(names.map(|(name, _)| name));
+            // One that is named by a function may be any of them.
+            changed.insert(String::new());
+        }
         for name in self.after.conditions.keys() {
             let before = self.before.holds(name, self.parameters, 0);
             let after = self.after.holds(name, self.next_parameters, 0);
             if before.is_none() || before != after {
                 let definition = self.after.conditions.get(name);
                 let same = self.before.conditions.get(name) == definition;
-                let fed = definition.is_some_and(|node| self.refers(node, &changed));
+                let fed = definition.is_some_and(|node| refers(node, &changed));
                 if before.is_some() || after.is_some() || !same || fed {
                     changed.insert(name.clone());
                 }
@@ -442,44 +449,8 @@ impl Update<'_> {
     ) -> bool {
         match (before, after) {
             (None, None) => false,
-            (Some(before), Some(after)) => before != after || self.refers(after, changed),
+            (Some(before), Some(after)) => before != after || refers(after, changed),
             _ => true,
-        }
-    }
-
-    /// Whether a value refers to one of these names, or to a mapping that changes.
-    fn refers(&self, node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
-        if let Some((function, argument)) = function(node) {
-            let first = || {
-                let list = untag(argument).as_sequence();
-                list.and_then(|list| list.first()).unwrap_or(argument)
-            };
-            let hit = match function.as_str() {
-                "Ref" | "Condition" => argument.as_str().is_some_and(|name| names.contains(name)),
-                "If" => first().as_str().is_some_and(|name| names.contains(name)),
-                "GetAtt" => first()
-                    .as_str()
-                    .is_some_and(|name| names.contains(name.split('.').next().unwrap_or_default())),
-                "Sub" => first().as_str().is_some_and(|text| {
-                    let mut parts = text.split("${").skip(1);
-                    parts.any(|part| {
-                        let name = part.split(['}', '.']).next().unwrap_or_default();
-                        names.contains(name.trim())
-                    })
-                }),
-                "FindInMap" => self.before.mappings != self.after.mappings,
-                _ => false,
-            };
-            return hit || self.refers_inside(argument, names);
-        }
-        self.refers_inside(node, names)
-    }
-
-    fn refers_inside(&self, node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
-        match untag(node) {
-            Yaml::Sequence(list) => list.iter().any(|one| self.refers(one, names)),
-            Yaml::Mapping(map) => map.iter().any(|(_, value)| self.refers(value, names)),
-            _ => false,
         }
     }
 }

@@ -171,8 +171,9 @@ fn made_anew(before: Option<&Yaml<'_>>, after: &Yaml<'_>, changed: &BTreeSet<Str
     }
 }
 
-/// Whether a value refers to one of these names: parameters, conditions, mappings or resources.
-fn refers(node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
+/// Whether a value refers to one of these names: parameters, conditions, mappings or resources. An empty name stands for
+/// a mapping that is named by a function.
+pub(super) fn refers(node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
     let inside = |node: &Yaml<'_>| match untag(node) {
         Yaml::Sequence(list) => list.iter().any(|one| refers(one, names)),
         Yaml::Mapping(map) => map.iter().any(|(_, value)| refers(value, names)),

@@ -394,6 +394,11 @@ pub struct StackSetAct {
     /// ARNs of the stack sets after which auto-deployment comes.
     #[serde(default)]
     pub depends_on: Vec<Text>,
+    /// Roles that somebody gave the set: an update that does not name them would take them away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administration_role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_role: Option<String>,
 }
 
 /// Instances of a stack set that are left over, by AWS's ids.

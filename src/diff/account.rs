@@ -191,20 +191,6 @@ fn existing(
     planned: &Account,
     facts: &AccountFacts,
 ) {
-    if !facts.has_email(&planned.email) {
-        found.notice(
-            Address::Account(key.clone()),
-            format!(
-                "account `{key}` ({}) has the email {} and in the plan {}",
-                facts.id, facts.email, planned.email
-            ),
-            Some(
-                "AWS changes it only with a code sent to the new address: correct the plan, or \
-                 change the email in the console"
-                    .to_owned(),
-            ),
-        );
-    }
     let here = facts.parent.as_str();
     let goal = ctx.parent_id(&planned.ou);
     let displaced = goal != Some(here);

@@ -234,7 +234,9 @@ fn is_there(ctx: &Context<'_>, name: &str) -> bool {
             Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
             Place::Member(key, _) => match ctx.standing(key) {
                 Standing::Present(facts) => Some(facts.id.clone()),
-                _ => None,
+                Standing::Founding | Standing::New | Standing::Unusable(_) | Standing::Open(_) => {
+                    None
+                }
             },
         };
         other.as_str() == name
@@ -295,7 +297,7 @@ impl Edit {
                         ". Or have it handed over: `replace_administrator = \"{id}\"` in [baseline.guardduty]; what is \
                          there stays then, until you delete it"
                     ),
-                    _ => String::new(),
+                    Some(_) | None => String::new(),
                 };
                 let old = match ctx.keys.get(id) {
                     Some(key) => format!("write `{duty} = \"{key}\"` again"),

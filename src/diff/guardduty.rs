@@ -166,12 +166,12 @@ fn one(
             let unread = not_asked("guardduty:ListOrganizationAdminAccounts");
             found.unread(address, &unread);
             // All else needs it: found here, it is told as waiting.
-            settings(found, wanted, region, None, "");
+            settings(ctx, found, wanted, region, None, "");
             return;
         }
         Some(Seen::Unread(unread)) => {
             found.unread(address, unread);
-            settings(found, wanted, region, None, "");
+            settings(ctx, found, wanted, region, None, "");
             return;
         }
         Some(Seen::Known(administrator)) => administrator.as_ref(),
@@ -208,7 +208,7 @@ fn one(
         _ => None,
     };
     let policies = held_by(ctx);
-    settings(found, wanted, region, detector, &policies);
+    settings(ctx, found, wanted, region, detector, &policies);
     members(ctx, found, wanted, region, detector, id.as_ref());
     export(found, wanted, region, detector);
 }
@@ -282,6 +282,7 @@ fn word(on: bool) -> &'static str {
 /// What is on in AWS and off in the plan stays on and is reported; but a detector whose
 /// organization settings nobody has made yet is new, and GuardDuty turned on what nobody named.
 fn settings(
+    ctx: &Context<'_>,
     found: &mut Findings,
     asked: &WantedGuardDuty,
     region: &Region,
@@ -356,6 +357,7 @@ fn settings(
             for feature in others(asked, facts) {
                 stays_on(found, region, feature);
             }
+            fields.extend(of_members(ctx, found, asked, region, facts));
         }
     }
     if fields.is_empty() {
@@ -374,6 +376,46 @@ fn settings(
     let needs = found.change(address, verb, reason, fields, act);
     needs.insert(Address::GuardDutyAdministrator(region.clone()));
     needs.insert(Address::Access(asked.administrator.clone()));
+}
+
+/// What single members have otherwise than the organization. A feature that is off where the organization has it on is a
+/// difference that is mended; one that is on beyond it stays on, and is told.
+fn of_members(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    asked: &WantedGuardDuty,
+    region: &Region,
+    facts: &DetectorFacts,
+) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
+    for (id, features) in &facts.member_features {
+        for (feature, &wanted) in &asked.features {
+            let all = facts.organization_features.get(feature);
+            let all = all.map_or("NONE", String::as_str);
+            match (wanted, all, features.get(feature)) {
+                (true, "ALL", Some(false)) => {
+                    let field = format!("feature {feature} of {}", ctx.account_label(id));
+                    fields.push(becomes(&field, "off", "on"));
+                }
+                (false, "NONE", Some(true)) => {
+                    found.notice(
+                        Address::GuardDutyMembers(region.clone()),
+                        format!(
+                            "the feature {feature} is on in {} in {region}, and not in the plan; it stays on",
+                            ctx.account_label(id)
+                        ),
+                        Some(format!(
+                            "name it in the plan, or turn it off from account `{}`: aws guardduty update-member-detectors \
+                             --detector-id {} --account-ids {id} --features Name={feature},Status=DISABLED --region {region}",
+                            asked.administrator, facts.id
+                        )),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    fields
 }
 
 /// Features that are always on and that no request may name.

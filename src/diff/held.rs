@@ -85,13 +85,13 @@ pub(super) fn wait(ctx: &Context<'_>, found: &mut Findings) {
             continue;
         }
         for change in found.changes.values_mut() {
-            let waits = match &change.address {
-                Address::PolicyType(other) => *other == kind,
-                Address::Attachment(key, _) => {
-                    let planned = ctx.plan.policies.get(key);
-                    planned.is_some_and(|planned| planned.kind == kind)
-                }
-                _ => false,
+            let waits = if let Address::PolicyType(other) = &change.address {
+                *other == kind
+            } else if let Address::Attachment(key, _) = &change.address {
+                let planned = ctx.plan.policies.get(key);
+                planned.is_some_and(|planned| planned.kind == kind)
+            } else {
+                false
             };
             if waits {
                 change.needs.extend(needs.iter().cloned());

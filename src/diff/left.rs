@@ -60,12 +60,17 @@ pub enum Remains {
     Stack { at: AccountRegion, stack: String },
     /// An account of the plan that no stack set reaches where it lies.
     NotReached { account: AccountKey },
+    /// An account of the plan with another address than the plan's.
+    Email { account: AccountKey },
 }
 
 impl Left {
     /// Whether `orgstrap remove` takes it away.
     pub fn is_removable(&self) -> bool {
-        !matches!(self.what, Remains::NotReached { .. })
+        match self.what {
+            Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => true,
+            Remains::NotReached { .. } | Remains::Email { .. } => false,
+        }
     }
 
     /// Whether nothing is left but a target whose OU is gone. It reaches nobody; AWS documents no way to take it away,
@@ -115,6 +120,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     }
     stacks(ctx, &mut left);
     not_reached(ctx, &mut left);
+    emails(ctx, &mut left);
     for mut one in left {
         let leave = &ctx.plan.organization.leave;
         one.acknowledged = leave.iter().any(|word| is_below(&one.name, word));
@@ -558,6 +564,32 @@ fn not_reached(ctx: &Context<'_>, left: &mut Vec<Left>) {
                 account: key.clone(),
             },
             accounts: vec![label],
+            regions: BTreeSet::new(),
+            acknowledged: false,
+        });
+    }
+}
+
+/// Accounts whose address is another than the plan's: AWS changes one only with a code that it sends to the new address.
+fn emails(ctx: &Context<'_>, left: &mut Vec<Left>) {
+    for (key, planned) in &ctx.plan.accounts {
+        let Standing::Present(facts) = ctx.standing(key) else {
+            continue;
+        };
+        if facts.has_email(&planned.email) {
+            continue;
+        }
+        left.push(Left {
+            name: format!("email/{key}"),
+            text: format!("account `{key}` ({}) has the email {}", facts.id, facts.email),
+            because: format!(
+                "the plan says {}, and AWS changes it only with a code that it sends to the new address",
+                planned.email
+            ),
+            what: Remains::Email {
+                account: key.clone(),
+            },
+            accounts: vec![ctx.account_label(&facts.id)],
             regions: BTreeSet::new(),
             acknowledged: false,
         });

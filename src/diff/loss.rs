@@ -68,7 +68,58 @@ impl<'c> Losses<'_, 'c> {
                 self.updated_set(change, set);
             }
             Act::UpdateStack(stack) | Act::CreateStack(stack) => self.updated_stack(change, stack),
-            _ => {}
+            // What a person asked for by `remove` is named there; a target that goes with its OU has nothing in it.
+            Act::DeleteStackInstances(_) | Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
+            }
+            // Stacks stay, or are brought to what is there.
+            Act::UpdateStackInstances { .. }
+            | Act::RemoveStackInstances { .. }
+            | Act::ForgetStackInstances { .. }
+            | Act::CreateStackInstances { .. }
+            | Act::CreateStackSet(_)
+            | Act::UpdateStackSetSettings { .. }
+            | Act::ImportStacks { .. }
+            | Act::RevertDrift { .. } => {}
+            // No resource of a stack.
+            Act::CreateOrganization
+            | Act::EnableAllFeatures
+            | Act::EnablePolicyType { .. }
+            | Act::EnableTrustedAccess { .. }
+            | Act::ActivateStackSets
+            | Act::CreateServiceLinkedRole { .. }
+            | Act::RegisterDelegatedAdministrator { .. }
+            | Act::CreateOu { .. }
+            | Act::RenameOu { .. }
+            | Act::DeleteOu { .. }
+            | Act::CreateAccount { .. }
+            | Act::RenameAccount { .. }
+            | Act::PrepareAccount { .. }
+            | Act::CloseAccount { .. }
+            | Act::Tag { .. }
+            | Act::PutAlternateContact { .. }
+            | Act::PutAccountAlias { .. }
+            | Act::PutPasswordPolicy { .. }
+            | Act::EnableRegions { .. }
+            | Act::CentralizeRootAccess
+            | Act::CreatePolicy { .. }
+            | Act::UpdatePolicy { .. }
+            | Act::DeletePolicy { .. }
+            | Act::AttachPolicy { .. }
+            | Act::DetachPolicy { .. }
+            | Act::RemoveGuardDutyAdministrator { .. }
+            | Act::DeregisterDelegatedAdministrator { .. }
+            | Act::EnableGuardDutyAdministrator { .. }
+            | Act::ConfigureGuardDuty { .. }
+            | Act::AddGuardDutyMembers { .. }
+            | Act::ExportGuardDutyFindings { .. }
+            | Act::DeleteTrail { .. }
+            | Act::StartLogging { .. }
+            | Act::RemoveRecorder { .. }
+            | Act::StartRecorder { .. }
+            | Act::PutRecorder { .. }
+            | Act::PutChannel { .. }
+            | Act::RunAutomation { .. }
+            | Act::PutResource { .. } => {}
         }
     }
 

@@ -144,7 +144,7 @@ fn attached(facts: &PolicyFacts) -> String {
             let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
             format!(", and it is attached to {}", targets.join(", "))
         }
-        _ => String::new(),
+        Some(_) | None => String::new(),
     }
 }
 
@@ -258,7 +258,9 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
             Target::Ou(path) => ou(path),
             Target::Account(account_key) => match ctx.standing(account_key) {
                 Standing::Unusable(_) => continue,
-                _ => account(account_key),
+                Standing::Present(_) | Standing::Founding | Standing::New | Standing::Open(_) => {
+                    account(account_key)
+                }
             },
             Target::Unmanaged(id) => Text::literal(id.as_str()),
         };

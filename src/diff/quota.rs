@@ -54,7 +54,19 @@ fn policies_of(kind: PolicyType) -> usize {
     match kind {
         PolicyType::ServiceControlPolicy => 10_000,
         PolicyType::ResourceControlPolicy => 2_000,
-        _ => 1_000,
+        PolicyType::TagPolicy
+        | PolicyType::BackupPolicy
+        | PolicyType::AiservicesOptOutPolicy
+        | PolicyType::ChatbotPolicy
+        | PolicyType::DeclarativePolicyEc2
+        | PolicyType::SecurityhubPolicy
+        | PolicyType::SecurityhubCspmPolicy
+        | PolicyType::InspectorPolicy
+        | PolicyType::UpgradeRolloutPolicy
+        | PolicyType::BedrockPolicy
+        | PolicyType::S3Policy
+        | PolicyType::NetworkSecurityDirectorPolicy
+        | PolicyType::GuarddutyPolicy => 1_000,
     }
 }
 
@@ -387,7 +399,52 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
                 });
                 (What::Instances(name.clone()), new.count())
             }
-            _ => continue,
+            // These need no more of anything.
+            Act::CreateOrganization
+            | Act::EnableAllFeatures
+            | Act::EnablePolicyType { .. }
+            | Act::EnableTrustedAccess { .. }
+            | Act::ActivateStackSets
+            | Act::CreateServiceLinkedRole { .. }
+            | Act::RenameOu { .. }
+            | Act::DeleteOu { .. }
+            | Act::RenameAccount { .. }
+            | Act::PrepareAccount { .. }
+            | Act::MoveAccount { .. }
+            | Act::CloseAccount { .. }
+            | Act::Tag { .. }
+            | Act::PutAlternateContact { .. }
+            | Act::PutAccountAlias { .. }
+            | Act::PutPasswordPolicy { .. }
+            | Act::EnableRegions { .. }
+            | Act::CentralizeRootAccess
+            | Act::UpdatePolicy { .. }
+            | Act::DeletePolicy { .. }
+            | Act::RemoveGuardDutyAdministrator { .. }
+            | Act::DeregisterDelegatedAdministrator { .. }
+            | Act::EnableGuardDutyAdministrator { .. }
+            | Act::ConfigureGuardDuty { .. }
+            | Act::AddGuardDutyMembers { .. }
+            | Act::ExportGuardDutyFindings { .. }
+            | Act::CreateStack(_)
+            | Act::UpdateStack(_)
+            | Act::DeleteTrail { .. }
+            | Act::UpdateStackSetSettings { .. }
+            | Act::UpdateStackInstances { .. }
+            | Act::ImportStacks { .. }
+            | Act::RemoveStackInstances { .. }
+            | Act::DeleteStackInstances(_)
+            | Act::DeleteStackSet { .. }
+            | Act::DeleteStack { .. }
+            | Act::ForgetStackInstances { .. }
+            | Act::StartLogging { .. }
+            | Act::RemoveRecorder { .. }
+            | Act::StartRecorder { .. }
+            | Act::PutRecorder { .. }
+            | Act::PutChannel { .. }
+            | Act::RevertDrift { .. }
+            | Act::RunAutomation { .. }
+            | Act::PutResource { .. } => continue,
         };
         if count > 0 {
             let used = uses.entry(what).or_default();

@@ -104,7 +104,9 @@ impl<'a> Maker<'a> {
                     None => nothing(left, "it is not there any more"),
                 }
             }
-            Remains::NotReached { .. } => nothing(left, "there is nothing to take away"),
+            Remains::NotReached { .. } | Remains::Email { .. } => {
+                nothing(left, "there is nothing to take away")
+            }
         }
     }
 

@@ -248,7 +248,12 @@ impl Judge<'_> {
                 Severity::Medium,
                 "put the account into an OU that has the baseline",
             ),
-            _ => (
+            Remains::Email { .. } => (
+                "organization.by-hand",
+                Severity::Low,
+                "correct the plan, or change the email in the console",
+            ),
+            Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => (
                 "stacks.left-over",
                 Severity::Low,
                 "`orgstrap remove` takes it away",
@@ -256,12 +261,15 @@ impl Judge<'_> {
         };
         let accounts = match &left.what {
             Remains::Instances { only, .. } => only.iter().map(|id| self.names.name(id)).collect(),
-            Remains::NotReached { .. } | Remains::Stack { .. } | Remains::StackSet { .. } => {
-                BTreeSet::new()
-            }
+            Remains::NotReached { .. }
+            | Remains::Email { .. }
+            | Remains::Stack { .. }
+            | Remains::StackSet { .. } => BTreeSet::new(),
         };
         let place = match &left.what {
-            Remains::NotReached { account } => self.place(&Address::Account(account.clone())),
+            Remains::NotReached { account } | Remains::Email { account } => {
+                self.place(&Address::Account(account.clone()))
+            }
             Remains::Stack { at, .. } => FindingPlace {
                 account: Some(self.names.name(&at.account)),
                 account_id: Some(at.account.clone()),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_guardduty::types::{
     AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType, DetectorFeature,
-    DetectorFeatureConfiguration, FeatureStatus, OrgFeature, OrgFeatureStatus,
-    OrganizationFeatureConfiguration, PublishingStatus,
+    DetectorFeatureConfiguration, FeatureStatus, MemberFeaturesConfiguration, OrgFeature,
+    OrgFeatureStatus, OrganizationFeatureConfiguration, PublishingStatus,
 };
 
 use super::effects::{Doing, Hand};
@@ -171,7 +171,7 @@ impl Hand<'_> {
                 .set_features(Some(settings.clone()))
                 .send());
             match updated {
-                Ok(_) => return Ok(Made::new()),
+                Ok(_) => break,
                 Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
                     wait.pause("GuardDuty does not know the account as its administrator yet")
                         .await
@@ -180,6 +180,111 @@ impl Hand<'_> {
                 Err(error) => return Err(error).doing(doing),
             }
         }
+        self.bring_members(&at, &detector, &features, doing).await
+    }
+
+    /// Turns on in members what the organization has on for all: GuardDuty takes up to a day for it, and leaves what
+    /// somebody turned off in a member.
+    async fn bring_members(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+        features: &BTreeMap<String, bool>,
+        doing: impl Fn() -> String + Copy,
+    ) -> Result<Made, Failure> {
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let on: Vec<&String> = features
+            .iter()
+            .filter(|(_, on)| **on)
+            .map(|(f, _)| f)
+            .collect();
+        let mut token: Option<String> = None;
+        loop {
+            let page = guardduty!(self, at, "ListMembers", || client
+                .list_members()
+                .detector_id(detector)
+                .max_results(50)
+                .set_next_token(token.clone())
+                .send())
+            .doing(doing)?;
+            let enabled = page.members().iter().filter(|member| {
+                let status = member.relationship_status().unwrap_or_default();
+                status.eq_ignore_ascii_case("enabled")
+            });
+            let ids: Vec<String> = enabled
+                .filter_map(|member| member.account_id().map(str::to_owned))
+                .collect();
+            if !ids.is_empty() && !on.is_empty() {
+                self.bring_these(at, detector, &ids, &on, doing).await?;
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(Made::new());
+            }
+        }
+    }
+
+    async fn bring_these(
+        &self,
+        at: &AccountRegion,
+        detector: &str,
+        ids: &[String],
+        on: &[&String],
+        doing: impl Fn() -> String + Copy,
+    ) -> Result<(), Failure> {
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let have = guardduty!(self, at, "GetMemberDetectors", || client
+            .get_member_detectors()
+            .detector_id(detector)
+            .set_account_ids(Some(ids.to_vec()))
+            .send())
+        .doing(doing)?;
+        // What is off, by the accounts that lack the same.
+        let mut lacking: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        for member in have.member_data_source_configurations() {
+            let off = member.features().iter().filter(|feature| {
+                let status = feature.status().map(|status| status.as_str());
+                // What a policy holds no call changes.
+                status == Some("DISABLED") && feature.managed_by().is_none()
+            });
+            let off: Vec<String> = off
+                .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
+                .filter(|name| on.contains(&name))
+                .collect();
+            if let (false, Some(id)) = (off.is_empty(), member.account_id()) {
+                lacking.entry(off).or_default().push(id.to_owned());
+            }
+        }
+        for (names, accounts) in lacking {
+            let features: Vec<MemberFeaturesConfiguration> = names
+                .iter()
+                .map(|name| {
+                    MemberFeaturesConfiguration::builder()
+                        .name(OrgFeature::from(name.as_str()))
+                        .status(FeatureStatus::Enabled)
+                        .build()
+                })
+                .collect();
+            let updated = guardduty!(self, at, "UpdateMemberDetectors", || client
+                .update_member_detectors()
+                .detector_id(detector)
+                .set_account_ids(Some(accounts.clone()))
+                .set_features(Some(features.clone()))
+                .send())
+            .doing(doing)?;
+            if let Some(refused) = updated.unprocessed_accounts().first() {
+                return Err(self.fails(
+                    format!(
+                        "GuardDuty did not turn on {} in account {}: {}",
+                        names.join(", "),
+                        refused.account_id().unwrap_or_default(),
+                        refused.result().unwrap_or("no reason given")
+                    ),
+                    None,
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The features that GuardDuty has in a Region: to name another, even as off, is an error.

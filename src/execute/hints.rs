@@ -281,7 +281,7 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
     ),
     (
         "already exists",
-        "something of this name was there before; delete it, or import it into the stack",
+        "something of this name was there before; delete it, or import it into the stack: stacks that a stack set once let go of are taken in by `existing_stacks` in the baseline's table",
     ),
     (
         "AccountGate",

@@ -73,6 +73,21 @@ impl Hand<'_> {
             self.finish_operation(name, &operation, &Goal::default(), doing)
                 .await?;
         }
+        if left.retain {
+            let kept = there.iter().filter(|instance| left.wants(instance));
+            let kept: BTreeSet<&str> = kept
+                .map(|instance| instance.stack.as_str())
+                .filter(|stack| !stack.is_empty())
+                .collect();
+            if !kept.is_empty() {
+                let kept: Vec<String> = kept.into_iter().map(|id| format!("{id:?}")).collect();
+                self.note(format!(
+                    "stacks that {name} let go of stay in their accounts; should the plan ask for them again, have them taken \
+                     in: `existing_stacks = [{}]` in the baseline's table",
+                    kept.join(", ")
+                ));
+            }
+        }
         // Lists lag behind the operation that has ended.
         let mut wait = Wait::new(self.ctx, READ_BACK);
         loop {

@@ -175,6 +175,8 @@ impl Hand<'_> {
             .set_capabilities(there.capabilities.clone())
             .set_description(there.description.clone())
             .permission_model(PermissionModels::ServiceManaged)
+            .set_administration_role_arn(there.administration_role_arn.clone())
+            .set_execution_role_name(there.execution_role_name.clone())
             .set_auto_deployment(auto.clone())
             .set_managed_execution(
                 managed.map(|active| ManagedExecution::builder().active(active).build())
@@ -232,6 +234,8 @@ impl Hand<'_> {
                     .set_capabilities(Some(capabilities(&set.capabilities)))
                     .set_tags(Some(stack_tags(&set.tags)))
                     .permission_model(PermissionModels::ServiceManaged)
+                    .set_administration_role_arn(set.administration_role.clone())
+                    .set_execution_role_name(set.execution_role.clone())
                     .set_deployment_targets(targets.clone())
                     .set_regions(in_regions.clone())
                     .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))

@@ -83,6 +83,8 @@ fn set() -> StackSetAct {
             retain_on_removal: false,
         },
         depends_on: Vec::new(),
+        administration_role: None,
+        execution_role: None,
     }
 }
 
@@ -332,6 +334,7 @@ async fn features_that_a_region_does_not_have_are_not_turned_off_there() {
                 "features": [{"name": "EKS_AUDIT_LOGS", "status": "ENABLED"}],
             }),
             "POST /detector/abc" | "POST /detector/abc/admin" => json!({}),
+            "GET /detector/abc/member" => json!({"members": []}),
             _ => return None,
         }))
     })

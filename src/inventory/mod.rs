@@ -298,6 +298,11 @@ pub struct StackSetFacts {
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     pub service_managed: bool,
+    /// The role that administers it and the role that it works by in accounts, where somebody gave it his own.
+    #[serde(default)]
+    pub administration_role: Option<String>,
+    #[serde(default)]
+    pub execution_role: Option<String>,
     pub auto_deployment: Option<AutoDeployment>,
     /// ARNs of the stack sets after which auto-deployment comes.
     #[serde(default)]
@@ -488,6 +493,9 @@ pub struct DetectorFacts {
     pub organization_features: BTreeMap<String, String>,
     /// Member accounts by relationship status, such as `Enabled`.
     pub members: BTreeMap<AccountId, String>,
+    /// The features of those that are enabled, by AWS's feature name, but for what an organization policy holds.
+    #[serde(default)]
+    pub member_features: BTreeMap<AccountId, BTreeMap<String, bool>>,
     pub exports: Vec<ExportFacts>,
 }
 

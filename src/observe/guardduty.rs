@@ -15,6 +15,7 @@ const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
 const DETECTOR: Operation = Operation("guardduty", "GetDetector");
 const SETTINGS: Operation = Operation("guardduty", "DescribeOrganizationConfiguration");
 const MEMBERS: Operation = Operation("guardduty", "ListMembers");
+const MEMBER_DETECTORS: Operation = Operation("guardduty", "GetMemberDetectors");
 const EXPORTS: Operation = Operation("guardduty", "ListPublishingDestinations");
 const EXPORT: Operation = Operation("guardduty", "DescribePublishingDestination");
 /// GuardDuty's greatest page.
@@ -203,6 +204,8 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
         exports(r, at, client, &id),
     );
     let (detector, (auto_enable, organization_features)) = (detector?, settings?);
+    let members = members?;
+    let member_features = member_features(r, at, client, &id, &members).await?;
     Ok(Some(DetectorFacts {
         enabled: detector
             .status()
@@ -223,7 +226,8 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
             .filter_map(|feature| Some(feature.name()?.as_str().to_owned()))
             .collect(),
         organization_features,
-        members: members?,
+        members,
+        member_features,
         exports: exports?,
         id,
     }))
@@ -305,6 +309,49 @@ async fn members(
             Ok((account, status.to_owned()))
         })
         .collect()
+}
+
+/// What is on in the members that are enabled: 50 of them a call.
+async fn member_features(
+    r: &Reader<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_guardduty::Client,
+    id: &str,
+    members: &BTreeMap<AccountId, String>,
+) -> Result<BTreeMap<AccountId, BTreeMap<String, bool>>, AwsError> {
+    let enabled = members
+        .iter()
+        .filter(|(_, status)| status.eq_ignore_ascii_case("enabled"));
+    let enabled: Vec<String> = enabled.map(|(id, _)| id.to_string()).collect();
+    let batches = enabled.chunks(PAGE as usize);
+    let answers = side_by_side(batches, |batch| async move {
+        r.aws
+            .call(&r.ctx_in(&at.account), MEMBER_DETECTORS, at, || {
+                client
+                    .get_member_detectors()
+                    .detector_id(id)
+                    .set_account_ids(Some(batch.to_vec()))
+                    .send()
+            })
+            .await
+    })
+    .await;
+    let mut found = BTreeMap::new();
+    for answer in answers {
+        for member in answer?.member_data_source_configurations() {
+            let Some(Ok(account)) = member.account_id().map(str::parse) else {
+                continue;
+            };
+            let features = member.features().iter();
+            let free = features.filter(|feature| feature.managed_by().is_none());
+            let features = free.filter_map(|feature| {
+                let on = feature.status()?.as_str() == "ENABLED";
+                Some((feature.name()?.as_str().to_owned(), on))
+            });
+            found.insert(account, features.collect());
+        }
+    }
+    Ok(found)
 }
 
 async fn exports(

@@ -144,6 +144,8 @@ async fn whole(
         service_managed: set
             .permission_model()
             .is_some_and(|model| model.as_str() == "SERVICE_MANAGED"),
+        administration_role: set.administration_role_arn().map(str::to_owned),
+        execution_role: set.execution_role_name().map(str::to_owned),
         auto_deployment: set.auto_deployment().map(|auto| AutoDeployment {
             enabled: auto.enabled().unwrap_or_default(),
             retain_on_removal: auto.retain_stacks_on_account_removal().unwrap_or_default(),

@@ -34,9 +34,9 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("guardduty", &[
         "CreateDetector", "CreateMembers", "CreatePublishingDestination", "DeleteMembers",
         "DescribeOrganizationConfiguration", "DescribePublishingDestination", "DisableOrganizationAdminAccount",
-        "DisassociateMembers", "EnableOrganizationAdminAccount", "GetAdministratorAccount", "GetDetector",
+        "DisassociateMembers", "EnableOrganizationAdminAccount", "GetAdministratorAccount", "GetDetector", "GetMemberDetectors",
         "ListDetectors", "ListMembers", "ListOrganizationAdminAccounts", "ListPublishingDestinations",
-        "UpdateDetector", "UpdateOrganizationConfiguration", "UpdatePublishingDestination",
+        "UpdateDetector", "UpdateMemberDetectors", "UpdateOrganizationConfiguration", "UpdatePublishingDestination",
     ]),
     ("iam", &[
         "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",

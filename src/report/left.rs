@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::style::{self, paint};
 use super::{loss, words};
 use crate::baseline::data::Resource;
-use crate::diff::Left;
 use crate::diff::removal::Removal;
+use crate::diff::{Left, Remains};
 
 /// How many accounts are named before the rest is a number.
 const NAMED: usize = 3;
@@ -42,7 +42,9 @@ fn place(left: &Left) -> String {
 pub fn line(left: &[Left], source: &str) -> Option<String> {
     let dead = open(left).filter(|one| one.is_dead_target()).count();
     let removable = open(left).filter(|one| one.is_removable()).count() - dead;
-    let others = open(left).count() - removable - dead;
+    let emails = open(left).filter(|one| matches!(one.what, Remains::Email { .. }));
+    let emails = emails.count();
+    let others = open(left).count() - removable - dead - emails;
     let mut parts = Vec::new();
     if removable > 0 {
         parts.push(format!(
@@ -60,6 +62,13 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
             if dead == 1 { "it goes" } else { "they go" },
         ));
     }
+    if emails > 0 {
+        parts.push(format!(
+            "{} not as in the plan: correct the plan, or change {} in the console",
+            words::count(emails, "account's address is", "accounts' addresses are"),
+            if emails == 1 { "it" } else { "them" }
+        ));
+    }
     if others > 0 {
         parts.push(format!(
             "{} reached by no stack set: put {} into an OU that is",
@@ -70,7 +79,7 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let them = if removable + others + dead == 1 {
+    let them = if removable + others + dead + emails == 1 {
         "it"
     } else {
         "them"

@@ -42,14 +42,7 @@ fn edited(edits: &[(&str, &str)]) -> Subject {
 }
 
 fn made() -> World {
-    let subject = edited(&[]);
-    let run = inside::apply(
-        &subject,
-        inside::empty_world(&subject),
-        Connection::default(),
-    );
-    assert!(run.ended.expect("applied").is_success());
-    run.world
+    inside::applied(&edited(&[]), 0)
 }
 
 fn compared(subject: &Subject, world: World) -> (Diff, World) {

@@ -53,6 +53,11 @@ const MORE: &str = r#"
 
 fn subject() -> Subject {
     let mut subject = Subject::of_text(PLAN.to_owned());
+    more(&mut subject);
+    subject
+}
+
+fn more(subject: &mut Subject) {
     for ((_, name), stack) in &mut subject.wanted.stacks {
         if name.as_str() == "config-aggregator" {
             stack.template =
@@ -61,7 +66,6 @@ fn subject() -> Subject {
                     .replacen("\nResources:\n", &format!("\nResources:{MORE}"), 1);
         }
     }
-    subject
 }
 
 static APPLIED: LazyLock<World> = LazyLock::new(|| {
@@ -315,4 +319,146 @@ fn a_fix_puts_back_and_brings_the_edit_along() {
     let (fixed, world) = inside::fix(&subject, world);
     assert_eq!(fixed.exit, Exit::Done, "{:#?}", fixed.findings.findings);
     is_clean(&subject, world);
+}
+
+/// A recorder deleted by hand, and an edit of its stack set.
+#[test]
+fn a_recorder_that_is_gone_converges_with_an_edit_of_its_stacks() {
+    let mut world = APPLIED.clone();
+    let shop = id(&world, "shop");
+    let region = world.region_mut(&shop, "eu-west-1").expect("a Region");
+    assert!(region.config.recorder.take().is_some());
+    let edited = PLAN.replace(
+        "[baseline.config]",
+        "[baseline.config]\nsnapshot_frequency = \"Six_Hours\"",
+    );
+    let mut subject = Subject::of_text(edited);
+    more(&mut subject);
+    let (fixed, fixed_world) = inside::fix(&subject, world.clone());
+    assert_eq!(fixed.exit, Exit::Done, "{:#?}", fixed.findings.findings);
+    is_clean(&subject, fixed_world);
+    let run = inside::apply(&subject, world, Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    let world = is_clean(&subject, run.world);
+    // And back again.
+    let subject = self::subject();
+    let run = inside::apply(&subject, world, Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    is_clean(&subject, run.world);
+}
+
+/// An option off and on again: the bucket that was kept is taken in.
+#[test]
+fn a_bucket_that_was_kept_is_taken_up_again() {
+    for (table, off) in [
+        ("[baseline.cloudtrail]", "access_logs = false"),
+        ("[baseline.guardduty]", "export = false"),
+    ] {
+        let mut without = Subject::of_text(PLAN.replace(table, &format!("{table}\n{off}")));
+        more(&mut without);
+        let run = inside::apply_what_can_be(&without, APPLIED.clone(), Connection::default());
+        let buckets = run.world.s3.buckets.len();
+        let subject = subject();
+        let run = inside::apply(&subject, run.world, Connection::default());
+        assert_eq!(run.exit, Exit::Done, "{off}: {}", run.text);
+        assert_eq!(run.world.s3.buckets.len(), buckets, "{off}");
+        is_clean(&subject, run.world);
+    }
+}
+
+/// A feature that somebody turned off in one member is put on again, and one that is on beyond the plan is told.
+#[test]
+fn a_member_that_has_other_features_is_told() {
+    let with = PLAN.replace(
+        "[baseline.guardduty]",
+        "[baseline.guardduty]\nfeatures = [\"S3_DATA_EVENTS\"]",
+    );
+    let mut subject = Subject::of_text(with);
+    more(&mut subject);
+    let run = inside::apply(&subject, APPLIED.clone(), Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    let mut world = is_clean(&subject, run.world);
+    let shop = id(&world, "shop");
+    let region = world.region_mut(&shop, "us-east-1").expect("a Region");
+    let detector = region.guardduty.detector.as_mut().expect("a detector");
+    detector.features.insert("S3_DATA_EVENTS".to_owned(), false);
+    detector
+        .features
+        .insert("RDS_LOGIN_EVENTS".to_owned(), true);
+    let (findings, world) = inside::drift(&subject, world);
+    let titles: Vec<String> = findings
+        .findings
+        .iter()
+        .map(|finding| format!("{} {:?}", finding.title, finding.fields))
+        .collect();
+    let told = titles.join("\n");
+    assert!(told.contains("feature S3_DATA_EVENTS of "), "{told}");
+    assert!(told.contains("RDS_LOGIN_EVENTS is on in "), "{told}");
+    let (fixed, world) = inside::fix(&subject, world);
+    let left = &fixed.findings.findings;
+    assert!(
+        left.iter()
+            .all(|finding| !finding.title.contains("S3_DATA_EVENTS")),
+        "{left:#?}"
+    );
+    let region = world.region(&shop, "us-east-1").expect("a Region");
+    let detector = region.guardduty.detector.as_ref().expect("a detector");
+    assert_eq!(detector.features.get("S3_DATA_EVENTS"), Some(&true));
+}
+
+/// A role that somebody gave a stack set is told and stays with it.
+#[test]
+fn a_stack_set_keeps_a_role_of_its_own() {
+    let mut world = APPLIED.clone();
+    let management = "111111111111";
+    let region = world.region_mut(management, "eu-west-1").expect("a Region");
+    for set in region.cloudformation.stack_sets.values_mut() {
+        if set.name == "orgstrap-roles" {
+            set.execution_role = "team-stacks".to_owned();
+        }
+    }
+    let (planned, world) = inside::plan(&subject(), world);
+    assert!(
+        planned
+            .text
+            .contains("the execution role team-stacks of somebody's own"),
+        "{}",
+        planned.text
+    );
+    let run = inside::apply(&edited(), world, Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    let region = run.world.region(management, "eu-west-1").expect("a Region");
+    let mut sets = region.cloudformation.stack_sets.values();
+    let set = sets
+        .find(|set| set.name == "orgstrap-roles")
+        .expect("there");
+    assert_eq!(set.execution_role, "team-stacks");
+}
+
+/// An account's address is its owner's to change: what the plan says otherwise is in the last line and the exit code,
+/// until a person has decided.
+#[test]
+fn an_address_that_differs_is_told_until_a_person_has_decided() {
+    let own = "[account.shop]\nemail = \"shop@example.com\"";
+    let text = PLAN.replace("[account.shop]", own);
+    let mut subject = Subject::of_text(text.clone());
+    more(&mut subject);
+    let (planned, world) = inside::plan(&subject, APPLIED.clone());
+    assert_eq!((planned.exit, planned.changes.len()), (Exit::Differs, 0));
+    assert!(
+        planned
+            .text
+            .contains("1 account's address is not as in the plan"),
+        "{}",
+        planned.text
+    );
+    let run = inside::apply_what_can_be(&subject, world, Connection::default());
+    assert_eq!(run.exit, Exit::Differs, "{}", run.text);
+    let (drifted, world) = inside::look_for_drift(&subject, run.world);
+    assert_eq!(drifted.exit, Exit::Differs);
+    let leave = "secops = \"security\"\nleave = [\"email/shop\"]";
+    let mut subject = Subject::of_text(text.replace("secops = \"security\"", leave));
+    more(&mut subject);
+    let (planned, _) = inside::plan(&subject, world);
+    assert_eq!(planned.exit, Exit::Done, "{}", planned.text);
 }

@@ -269,15 +269,7 @@ fn subject() -> &'static Subject {
 /// The organization as the plan says, with nothing still to come.
 fn world() -> World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    let made = WORLD.get_or_init(|| {
-        let world = inside::empty_world(subject());
-        let run = inside::apply(subject(), world, Default::default());
-        assert!(run.ended.is_ok(), "{:?}\n{}", run.ended, run.text);
-        let mut world = run.world;
-        let later = world.now.plus_secs(3600);
-        world.advance(later);
-        world
-    });
+    let made = WORLD.get_or_init(|| inside::applied(subject(), 3_600));
     made.clone()
 }
 

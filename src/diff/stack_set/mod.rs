@@ -189,6 +189,32 @@ impl<'a, 'c> Set<'a, 'c> {
             tags,
             auto_deployment: self.auto_deployment(true),
             depends_on: self.before_it().map(Self::arn).collect(),
+            administration_role: None,
+            execution_role: None,
+        }
+    }
+
+    /// Roles that somebody gave the set are left to it, and told: its stacks are made with their rights, not with those
+    /// of StackSets' own role.
+    fn roles(&self, found: &mut Findings, facts: &StackSetFacts) {
+        let administration = facts.administration_role.iter();
+        let administration = administration.map(|arn| format!("the administration role {arn}"));
+        let execution = facts.execution_role.iter();
+        let execution = execution.map(|name| format!("the execution role {name}"));
+        let roles: Vec<String> = administration.chain(execution).collect();
+        if !roles.is_empty() {
+            found.notice(
+                self.address(),
+                format!(
+                    "the stack set {} has {} of somebody's own; left so",
+                    facts.name,
+                    roles.join(" and ")
+                ),
+                Some(
+                    "see that the role may make what the baseline's template has, in every account"
+                        .to_owned(),
+                ),
+            );
         }
     }
 
@@ -269,16 +295,21 @@ impl<'a, 'c> Set<'a, 'c> {
 
     fn existing(&self, found: &mut Findings, facts: &StackSetFacts) {
         if !facts.service_managed {
+            let roles = facts.execution_role.as_ref();
+            let roles = roles.map_or_else(String::new, |role| {
+                format!(" (it works by the role {role} in accounts)")
+            });
             found.state(
                 self.address(),
                 format!(
-                    "the stack set {} is self-managed, and baselines need a service-managed one",
+                    "the stack set {} is self-managed{roles}, and baselines need a service-managed one",
                     facts.name
                 ),
                 Some("delete it, or choose another `prefix` in [organization]".to_owned()),
             );
             return;
         }
+        self.roles(found, facts);
         let have = match &facts.instances {
             Seen::Known(have) => have,
             Seen::Unread(unread) => {
@@ -331,7 +362,11 @@ impl<'a, 'c> Set<'a, 'c> {
                 &needs,
             );
         }
-        let act = self.act(merged(tags, &facts.tags));
+        let act = StackSetAct {
+            administration_role: facts.administration_role.clone(),
+            execution_role: facts.execution_role.clone(),
+            ..self.act(merged(tags, &facts.tags))
+        };
         let mut needs = self.base_needs();
         needs.insert(Address::RolloutHold(self.name.clone()));
         let mut after: Vec<Address> = Vec::new();

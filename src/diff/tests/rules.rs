@@ -209,11 +209,15 @@ fn a_changed_email_is_told_and_never_a_new_account() {
     account.email = "other@example.com".parse().unwrap();
     let found = diff(&plan, &wanted(), &settled(), &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
-    assert!(
-        found.notices[0].text.contains("aws+play@example.com"),
-        "{:?}",
-        found.notices
+    let [left] = found.left.as_slice() else {
+        panic!("{:?}", found.left)
+    };
+    assert_eq!(
+        (left.name.as_str(), left.is_removable()),
+        ("email/play", false)
     );
+    assert!(left.text.contains("aws+play@example.com"), "{left:?}");
+    assert!(left.because.contains("other@example.com"), "{left:?}");
 }
 
 #[test]

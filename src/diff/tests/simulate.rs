@@ -539,6 +539,7 @@ impl Simulation {
                     features: BTreeMap::new(),
                     organization_features: BTreeMap::new(),
                     members: BTreeMap::new(),
+                    member_features: BTreeMap::new(),
                     exports: vec![],
                 });
                 detector.enabled = true;

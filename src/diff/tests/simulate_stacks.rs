@@ -63,6 +63,8 @@ impl Simulation {
                     capabilities: act.capabilities.clone(),
                     tags: act.tags.clone(),
                     service_managed: true,
+                    administration_role: None,
+                    execution_role: None,
                     auto_deployment: Some(act.auto_deployment),
                     depends_on: act.depends_on.iter().map(|arn| self.value(arn)).collect(),
                     managed_execution: true,

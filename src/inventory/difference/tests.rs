@@ -71,6 +71,8 @@ fn saved() -> SavedInventory {
         capabilities: BTreeSet::new(),
         tags: Default::default(),
         service_managed: true,
+        administration_role: None,
+        execution_role: None,
         auto_deployment: None,
         depends_on: BTreeSet::new(),
         managed_execution: true,

@@ -48,12 +48,18 @@ fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError>
         "StackSetDriftDetectionDetails": last_details(set),
     });
     let auto = set.service_managed.then(|| auto_view(set));
+    let own_role =
+        !set.service_managed || set.execution_role != "AWSCloudFormationStackSetExecutionRole";
     let description = Some(&set.description).filter(|text| !text.is_empty());
     optional(
         &mut out,
         &[
             ("AutoDeployment", auto),
             ("Description", description.map(|text| json!(text))),
+            (
+                "ExecutionRoleName",
+                own_role.then(|| json!(set.execution_role)),
+            ),
         ],
     );
     Ok(json!({"StackSet": out}))

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::detector::{feature_list, set_features};
-use super::{OrganizationSettings, bad, detector, detector_at, detector_mut, empty, organization};
+use super::{
+    Detector, OrganizationSettings, bad, detector, detector_at, detector_mut, empty, organization,
+};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::paging::page;
 use crate::sandbox::world::World;
@@ -221,9 +223,27 @@ pub(super) fn detectors(world: &mut World, call: &Call) -> Result<Value, AwsErro
             let member = world
                 .region(id, &call.region)
                 .and_then(|r| r.guardduty.detector.as_ref());
-            Ok(member.map(|d| json!({"AccountId": id, "Features": feature_list(d)})))
+            // What only detectors know is none of an organization's features.
+            let shown = |feature: &Value| {
+                let name = feature["Name"].as_str().unwrap_or_default();
+                !["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS", "AI_ANALYST"].contains(&name)
+            };
+            Ok(member.map(|d| {
+                let features: Vec<Value> = feature_list(d).into_iter().filter(shown).collect();
+                json!({"AccountId": id, "Features": features, "DataSources": data_sources(d)})
+            }))
         },
     )
+}
+
+/// The older form of the features, which the model still requires.
+fn data_sources(of: &Detector) -> Value {
+    let status = |on: bool| json!({"Status": if on { "ENABLED" } else { "DISABLED" }});
+    let s3 = of.features.get("S3_DATA_EVENTS").copied();
+    json!({
+        "CloudTrail": status(of.enabled), "DNSLogs": status(of.enabled), "FlowLogs": status(of.enabled),
+        "S3Logs": status(s3.unwrap_or_default()),
+    })
 }
 
 fn each_member(

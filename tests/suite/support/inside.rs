@@ -159,6 +159,16 @@ pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> 
     run(subject, world, connection, true, &|_| {})
 }
 
+/// An organization as the plan says, `seconds` later, when what AWS does by itself has come due.
+pub(crate) fn applied(subject: &Subject, seconds: i64) -> World {
+    let run = apply(subject, empty_world(subject), Connection::default());
+    assert!(run.ended.expect("applied").is_success(), "{}", run.text);
+    let mut world = run.world;
+    let then = world.now.plus_secs(seconds);
+    while world.advance(then) {}
+    world
+}
+
 /// `orgstrap apply --yes`, also where something stays as it is because it cannot be changed.
 pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Connection) -> Run {
     run(subject, world, connection, false, &|_| {})
