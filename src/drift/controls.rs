@@ -251,6 +251,7 @@ impl Check<'_> {
                 let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
                 format!("{kind} {}", argument("identifier"))
             }
+            Probe::GuarddutyFilters => "GuardDuty's filters".to_owned(),
             Probe::Comparison => self.id.to_owned(),
         };
         format!("{thing} in {}", self.place)

@@ -21,6 +21,8 @@ pub enum Probe {
     ConfigChannel,
     /// A Config aggregator and how current its sources are.
     ConfigAggregator,
+    /// Which of GuardDuty's filters archive findings.
+    GuarddutyFilters,
     /// Where a Config rule is not complied with, asked of an aggregator.
     ConfigRule,
     /// The newest run of a Systems Manager automation, of the last three days, and its outputs.
@@ -33,11 +35,12 @@ pub enum Probe {
 
 impl Probe {
     /// Every probe.
-    pub const ALL: [Probe; 8] = [
+    pub const ALL: [Probe; 9] = [
         Probe::CloudtrailTrail,
         Probe::ConfigRecorder,
         Probe::ConfigChannel,
         Probe::ConfigAggregator,
+        Probe::GuarddutyFilters,
         Probe::ConfigRule,
         Probe::Automation,
         Probe::CloudControl,
@@ -51,6 +54,7 @@ impl Probe {
             Probe::ConfigRecorder => "config-recorder",
             Probe::ConfigChannel => "config-channel",
             Probe::ConfigAggregator => "config-aggregator",
+            Probe::GuarddutyFilters => "guardduty-filters",
             Probe::ConfigRule => "config-rule",
             Probe::Automation => "automation",
             Probe::CloudControl => "cloud-control",
@@ -62,7 +66,10 @@ impl Probe {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Probe::CloudtrailTrail | Probe::ConfigAggregator => &["name"],
-            Probe::ConfigRecorder | Probe::ConfigChannel | Probe::Comparison => &[],
+            Probe::ConfigRecorder
+            | Probe::ConfigChannel
+            | Probe::GuarddutyFilters
+            | Probe::Comparison => &[],
             Probe::ConfigRule => &["aggregator", "rule"],
             Probe::Automation => &["document"],
             Probe::CloudControl => &["type", "identifier"],
@@ -85,6 +92,7 @@ impl Probe {
             }
             Probe::ConfigChannel => &["exists", "name", "delivery_error"],
             Probe::ConfigAggregator => &["exists", "failed_sources", "filtered"],
+            Probe::GuarddutyFilters => &["exists", "archiving"],
             Probe::ConfigRule => &["exists", "noncompliant"],
             Probe::Automation => &["exists", "status"],
             Probe::CloudControl => return None,

@@ -23,6 +23,9 @@ const CHANNEL_STATUS: Operation = Operation("config", "DescribeDeliveryChannelSt
 const AGGREGATORS: Operation = Operation("config", "DescribeConfigurationAggregators");
 const SOURCES: Operation = Operation("config", "DescribeConfigurationAggregatorSourcesStatus");
 const COMPLIANCE: Operation = Operation("config", "DescribeAggregateComplianceByConfigRules");
+const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
+const FILTERS: Operation = Operation("guardduty", "ListFilters");
+const FILTER: Operation = Operation("guardduty", "GetFilter");
 const EXECUTIONS: Operation = Operation("ssm", "DescribeAutomationExecutions");
 const EXECUTION: Operation = Operation("ssm", "GetAutomationExecution");
 const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
@@ -54,6 +57,7 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
         Probe::ConfigRecorder => place.recorder().await,
         Probe::ConfigChannel => place.channel().await,
         Probe::ConfigAggregator => place.aggregator(argument("name")).await,
+        Probe::GuarddutyFilters => place.filters().await,
         Probe::ConfigRule => place.rule(argument("aggregator"), argument("rule")).await,
         Probe::Automation => place.automation(argument("document")).await,
         Probe::CloudControl => {
@@ -96,6 +100,61 @@ fn present(facts: impl IntoIterator<Item = (&'static str, Value)>) -> Facts {
 }
 
 impl Asking<'_> {
+    /// The filters of the account's detector, by what they do: one that archives hides findings before anybody sees them.
+    async fn filters(&self) -> Result<Facts, AwsError> {
+        let client = &self.aws.guardduty(self.at).await?;
+        let listed = self
+            .aws
+            .call(self.ctx, DETECTORS, self.at, || {
+                client.list_detectors().send()
+            })
+            .await?;
+        let Some(detector) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
+            return Ok(absent());
+        };
+        let detector = &detector;
+        let names = pages::all(FILTERS, self.at, |token| async move {
+            let page = self
+                .aws
+                .call(self.ctx, FILTERS, self.at, || {
+                    client
+                        .list_filters()
+                        .detector_id(detector)
+                        .max_results(50)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            Ok((page.filter_names.unwrap_or_default(), page.next_token))
+        })
+        .await?;
+        let asked = side_by_side(names, |name| async move {
+            let filter = self
+                .aws
+                .call(self.ctx, FILTER, self.at, || {
+                    client
+                        .get_filter()
+                        .detector_id(detector)
+                        .filter_name(&name)
+                        .send()
+                })
+                .await?;
+            let archives = filter
+                .action
+                .is_some_and(|action| action.as_str() == "ARCHIVE");
+            Ok(archives.then_some(name))
+        })
+        .await;
+        let mut archiving: Vec<String> = asked
+            .into_iter()
+            .collect::<Result<Vec<_>, AwsError>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        archiving.sort();
+        Ok(present([("archiving", json!(archiving))]))
+    }
+
     async fn trail(&self, name: &str) -> Result<Facts, AwsError> {
         let client = &self.aws.cloudtrail(self.at).await?;
         let listed = self

@@ -34,9 +34,10 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("guardduty", &[
         "CreateDetector", "CreateMembers", "CreatePublishingDestination", "DeleteMembers",
         "DescribeOrganizationConfiguration", "DescribePublishingDestination", "DisableOrganizationAdminAccount",
-        "DisassociateMembers", "EnableOrganizationAdminAccount", "GetAdministratorAccount", "GetDetector", "GetMemberDetectors",
-        "ListDetectors", "ListMembers", "ListOrganizationAdminAccounts", "ListPublishingDestinations",
-        "UpdateDetector", "UpdateMemberDetectors", "UpdateOrganizationConfiguration", "UpdatePublishingDestination",
+        "DisassociateMembers", "EnableOrganizationAdminAccount", "GetAdministratorAccount", "GetDetector", "GetFilter",
+        "GetMemberDetectors", "ListDetectors", "ListFilters", "ListMembers", "ListOrganizationAdminAccounts",
+        "ListPublishingDestinations", "UpdateDetector", "UpdateMemberDetectors", "UpdateOrganizationConfiguration",
+        "UpdatePublishingDestination",
     ]),
     ("iam", &[
         "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",

@@ -72,6 +72,9 @@ def ways(name, account, session):
     yield "take the rights from the repairing role", lambda: iam.detach_role_policy(
         RoleName="orgstrap-exec", PolicyArn=policy
     )
+    yield "give the repairing role's policy another version", lambda: iam.create_policy_version(
+        PolicyArn=policy, PolicyDocument=EVIL, SetAsDefault=True
+    )
     yield "put another script into the document", lambda: ssm.update_document(
         Name="orgstrap-ec2-defaults", Content="{}", DocumentVersion="$LATEST"
     )
@@ -131,6 +134,15 @@ def settings(account, config, guardduty, detector):
     )
     yield "let a member go", lambda: guardduty.disassociate_members(
         DetectorId=detector, AccountIds=some
+    )
+    yield "let a member become nobody's", lambda: guardduty.delete_members(
+        DetectorId=detector, AccountIds=some
+    )
+    yield "archive what is found", lambda: guardduty.create_filter(
+        DetectorId=detector,
+        Name="quiet",
+        Action="ARCHIVE",
+        FindingCriteria={"Criterion": {"severity": {"GreaterThanOrEqual": 1}}},
     )
     exports = guardduty.list_publishing_destinations(DetectorId=detector)["Destinations"]
     export = exports[0]["DestinationId"] if exports else "none"

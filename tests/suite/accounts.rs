@@ -203,8 +203,11 @@ fn an_account_is_ready_within_a_tenth_of_what_aws_imposes() {
     let ready = events.last().expect("a last line");
     let took = (ready["took_seconds"].as_f64().expect("a time") * 1000.0) as i64;
     let imposed = imposed(&place.world(), id);
+    // What AWS takes is drawn. A short wait ends between two looks as a long one does, and the status of a creation is asked
+    // every ten seconds.
+    const LOOK: i64 = 10_000;
     assert!(
-        took * 10 <= imposed * 11,
+        took * 10 <= (imposed + LOOK) * 11,
         "ready after {took} ms; AWS imposes {imposed} ms"
     );
     // The report tells the chain: its links follow one another from the start to the end.

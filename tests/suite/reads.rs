@@ -29,7 +29,7 @@ struct Part {
 }
 
 fn once(r: u64) -> u64 {
-    3 + 6 + (1 + 2) + 9 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10
+    3 + 6 + (1 + 4) + 11 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10 + 2 * r
 }
 
 /// The startup example with `n` accounts, beside the management account, in `r` Regions.
@@ -52,7 +52,7 @@ fn parts(n: u64, r: u64) -> Vec<Part> {
             "what policies are attached to, FullAWSAccess among them",
             &["organizations:ListTargetsForPolicy"],
             n + 1 + 6,
-            2 + pages(n + 1 + 6, 20),
+            4 + pages(n + 1 + 6, 20),
         ),
         part("tags of accounts", &["tag:GetResources"], n, pages(n, 100)),
         part(
@@ -85,10 +85,10 @@ fn parts(n: u64, r: u64) -> Vec<Part> {
             places,
             pages(places, 100),
         ),
-        // The caller, the organization and its root; 5 OUs below 6 parents; 2 policies; their tags and the
+        // The caller, the organization and its root; 5 OUs below 6 parents; 4 policies; their tags and the
         // management account's; services, administrators, StackSets' access, roles; the stack set; stacks, which
         // the management account has in every Region; GuardDuty's settings in every Region; the trail, the
-        // aggregator, 10 buckets, policies and keys.
+        // aggregator, 10 buckets, policies and keys; GuardDuty's filters in every Region.
         part("everything that is there once", &[], once(r), once(r)),
     ]
 }

@@ -247,6 +247,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
         "config:DescribeAggregateComplianceByConfigRules",
         "controls of one's own",
     ),
+    ("guardduty:GetFilter", "where there are filters"),
     (
         "guardduty:GetAdministratorAccount",
         "accounts that are no members where others are",

@@ -61,6 +61,7 @@ pub fn create_for(
         members: BTreeMap::new(),
         organization: OrganizationSettings::default(),
         destinations: BTreeMap::new(),
+        filters: BTreeMap::new(),
     });
     Ok("created")
 }

@@ -13,6 +13,7 @@ use super::time::Time;
 use super::world::World;
 
 mod detector;
+mod filter;
 mod members;
 mod organization;
 mod publishing;
@@ -62,6 +63,20 @@ pub struct Detector {
     /// Where findings are exported to, by destination id.
     #[serde(default)]
     pub destinations: BTreeMap<String, Destination>,
+    /// Filters of findings, by name.
+    #[serde(default)]
+    pub filters: BTreeMap<String, Filter>,
+}
+
+/// A filter of findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filter {
+    /// `NOOP` or `ARCHIVE`.
+    pub action: String,
+    pub description: String,
+    pub rank: i64,
+    /// As given.
+    pub criteria: Value,
 }
 
 /// What happens to accounts of the organization.
@@ -176,6 +191,7 @@ fn empty() -> Value {
 /// The rows of this service.
 pub const OPERATIONS: &[Row] = &[
     ("guardduty", "CreateDetector", detector::create),
+    ("guardduty", "CreateFilter", filter::create),
     ("guardduty", "CreateMembers", members::create),
     (
         "guardduty",
@@ -183,6 +199,7 @@ pub const OPERATIONS: &[Row] = &[
         publishing::create,
     ),
     ("guardduty", "DeleteDetector", detector::delete),
+    ("guardduty", "DeleteFilter", filter::delete),
     ("guardduty", "DeleteMembers", members::delete),
     (
         "guardduty",
@@ -216,9 +233,11 @@ pub const OPERATIONS: &[Row] = &[
         members::administrator,
     ),
     ("guardduty", "GetDetector", detector::get),
+    ("guardduty", "GetFilter", filter::get),
     ("guardduty", "GetMemberDetectors", members::detectors),
     ("guardduty", "GetMembers", members::get),
     ("guardduty", "ListDetectors", detector::list),
+    ("guardduty", "ListFilters", filter::list),
     ("guardduty", "ListMembers", members::list),
     (
         "guardduty",
@@ -227,6 +246,7 @@ pub const OPERATIONS: &[Row] = &[
     ),
     ("guardduty", "ListPublishingDestinations", publishing::list),
     ("guardduty", "UpdateDetector", detector::update),
+    ("guardduty", "UpdateFilter", filter::update),
     (
         "guardduty",
         "UpdateMemberDetectors",

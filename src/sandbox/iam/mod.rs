@@ -60,7 +60,7 @@ pub struct Role {
     pub linked_to: Option<String>,
 }
 
-/// A customer-managed policy; only its default version is kept.
+/// A customer-managed policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ManagedPolicy {
     pub name: String,
@@ -72,6 +72,15 @@ pub struct ManagedPolicy {
     pub description: String,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The number of the default version, whose document is `document`; 0 is 1.
+    #[serde(default)]
+    pub version: u32,
+    /// The documents of the other versions, by their number.
+    #[serde(default)]
+    pub others: BTreeMap<u32, String>,
+    /// The highest number ever given; 0 is 1.
+    #[serde(default)]
+    pub newest: u32,
 }
 
 /// The role that CreateAccount leaves in a new account. It trusts the management account only (AWS_FACTS 6).

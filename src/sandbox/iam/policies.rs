@@ -1,4 +1,4 @@
-//! Customer-managed policies. Only the default version is kept.
+//! Customer-managed policies and their versions, of which there are five at most.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,14 @@ use crate::sandbox::world::World;
 /// The rows of this room.
 pub(super) const OPERATIONS: &[Row] = &[
     ("iam", "CreatePolicy", create_policy),
+    ("iam", "CreatePolicyVersion", create_policy_version),
     ("iam", "DeletePolicy", delete_policy),
+    ("iam", "DeletePolicyVersion", delete_policy_version),
     ("iam", "GetPolicy", get_policy),
     ("iam", "GetPolicyVersion", get_policy_version),
     ("iam", "ListPolicies", list_policies),
+    ("iam", "ListPolicyVersions", list_policy_versions),
+    ("iam", "SetDefaultPolicyVersion", set_default_policy_version),
 ];
 
 fn create_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
@@ -42,6 +46,9 @@ fn create_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         created: call.now,
         description: call.str("Description").unwrap_or_default().to_owned(),
         tags: tags(call.list("Tags")),
+        version: 1,
+        others: Default::default(),
+        newest: 1,
     };
     let shown = show_policy(&arn, &policy, 0);
     policies.insert(arn, policy);
@@ -54,7 +61,7 @@ fn show_policy(arn: &str, policy: &ManagedPolicy, attachments: usize) -> Value {
         "PolicyId": policy.id,
         "Arn": arn,
         "Path": policy.path,
-        "DefaultVersionId": "v1",
+        "DefaultVersionId": format!("v{}", policy.version.max(1)),
         "AttachmentCount": attachments,
         "IsAttachable": true,
         "CreateDate": policy.created.json(),
@@ -78,12 +85,128 @@ fn get_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsError>
     let arn = call.text("PolicyArn");
     let iam = iam(world, call)?;
     let policy = iam.policies.get(arn).ok_or_else(|| no_policy(arn))?;
+    let number = number(call);
+    let default = policy.version.max(1);
+    let document = match number {
+        _ if number == default => &policy.document,
+        _ => policy.others.get(&number).ok_or_else(|| no_version(call))?,
+    };
     Ok(json!({"PolicyVersion": {
-        "Document": encoded(&policy.document),
-        "VersionId": "v1",
-        "IsDefaultVersion": true,
+        "Document": encoded(document),
+        "VersionId": format!("v{number}"),
+        "IsDefaultVersion": number == default,
         "CreateDate": policy.created.json(),
     }}))
+}
+
+/// The version that a call names; 0 for none that there could be.
+fn number(call: &Call) -> u32 {
+    let digits = call.text("VersionId").trim_start_matches('v');
+    digits
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .unwrap_or(0)
+}
+
+fn no_version(call: &Call) -> AwsError {
+    AwsError::new(
+        "NoSuchEntity",
+        format!(
+            "Policy {} version {} does not exist or is not attachable.",
+            call.text("PolicyArn"),
+            call.text("VersionId")
+        ),
+    )
+    .status(404)
+}
+
+fn create_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let text = document(call, "PolicyDocument")?.to_owned();
+    let arn = call.text("PolicyArn");
+    let default = call.get("SetAsDefault").as_bool() == Some(true);
+    let created = call.now;
+    let policies = &mut iam(world, call)?.policies;
+    let policy = policies.get_mut(arn).ok_or_else(|| no_policy(arn))?;
+    if policy.others.len() >= 4 {
+        return Err(AwsError::new(
+            "LimitExceeded",
+            "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+        )
+        .status(409));
+    }
+    policy.newest = policy.newest.max(policy.version).max(1) + 1;
+    let number = policy.newest;
+    if default {
+        let before = std::mem::replace(&mut policy.document, text);
+        policy.others.insert(policy.version.max(1), before);
+        policy.version = number;
+    } else {
+        policy.others.insert(number, text);
+    }
+    Ok(json!({"PolicyVersion": {
+        "VersionId": format!("v{number}"),
+        "IsDefaultVersion": default,
+        "CreateDate": created.json(),
+    }}))
+}
+
+fn set_default_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let arn = call.text("PolicyArn");
+    let policies = &mut iam(world, call)?.policies;
+    let policy = policies.get_mut(arn).ok_or_else(|| no_policy(arn))?;
+    let number = number(call);
+    if number != policy.version.max(1) {
+        let document = policy
+            .others
+            .remove(&number)
+            .ok_or_else(|| no_version(call))?;
+        let before = std::mem::replace(&mut policy.document, document);
+        policy.others.insert(policy.version.max(1), before);
+        policy.newest = policy.newest.max(policy.version).max(1);
+        policy.version = number;
+    }
+    done()
+}
+
+fn delete_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let arn = call.text("PolicyArn");
+    let policies = &mut iam(world, call)?.policies;
+    let policy = policies.get_mut(arn).ok_or_else(|| no_policy(arn))?;
+    let number = number(call);
+    if number == policy.version.max(1) {
+        return Err(AwsError::new(
+            "DeleteConflict",
+            "Cannot delete the default version of a policy.",
+        )
+        .status(409));
+    }
+    policy
+        .others
+        .remove(&number)
+        .ok_or_else(|| no_version(call))?;
+    done()
+}
+
+fn list_policy_versions(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let arn = call.text("PolicyArn");
+    let iam = iam(world, call)?;
+    let policy = iam.policies.get(arn).ok_or_else(|| no_policy(arn))?;
+    let default = policy.version.max(1);
+    let mut numbers: Vec<u32> = policy.others.keys().copied().chain([default]).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let versions: Vec<Value> = numbers
+        .into_iter()
+        .map(|number| {
+            json!({
+                "VersionId": format!("v{number}"),
+                "IsDefaultVersion": number == default,
+                "CreateDate": policy.created.json(),
+            })
+        })
+        .collect();
+    Ok(json!({"Versions": versions, "IsTruncated": false}))
 }
 
 fn list_policies(world: &mut World, call: &Call) -> Result<Value, AwsError> {
