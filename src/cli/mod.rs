@@ -26,6 +26,7 @@ mod remove;
 mod sandbox;
 mod schema;
 mod session;
+mod simulate;
 mod stop;
 mod subject;
 mod unlock;
@@ -167,6 +168,7 @@ enum Verb {
     Plan(plan::Plan),
     Apply(apply::Apply),
     Rehearse(rehearse::Rehearse),
+    Simulate(simulate::Simulate),
     Inventory(inventory::Inventory),
     Diff(diff::Diff),
     Import(import::Import),
@@ -212,6 +214,7 @@ impl Verb {
             Verb::Plan(verb) => plan::run(verb, global, printer),
             Verb::Apply(verb) => apply::run(verb, global, printer),
             Verb::Rehearse(verb) => rehearse::run(verb, global, printer),
+            Verb::Simulate(verb) => simulate::run(verb, global, printer),
             Verb::Inventory(verb) => inventory::run(verb, global, printer),
             Verb::Diff(verb) => diff::run(verb, global, printer),
             Verb::Import(verb) => import::run(verb, global, printer),

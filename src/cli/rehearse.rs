@@ -20,7 +20,8 @@ use crate::inventory::Inventory;
 use crate::rehearse::{Timeline, chain, copy};
 use crate::report::rehearsal::{self, Calls, Rehearsal};
 use crate::report::{Printer, plan as preview};
-use crate::sandbox::FaultPlan;
+use crate::sandbox::permissions::Notes;
+use crate::sandbox::{FaultPlan, World};
 
 /// Try the org plan on a copy of the organization: what would happen, what would fail, how long it takes.
 ///
@@ -29,10 +30,17 @@ use crate::sandbox::FaultPlan;
 /// could not be read and so was not copied.
 #[derive(Debug, Args)]
 pub(super) struct Rehearse {
+    #[command(flatten)]
+    trial: Trial,
+}
+
+// No doc comment: clap would show it as the help of the verbs that have these.
+#[derive(Debug, Args)]
+pub(super) struct Trial {
     /// The org plan.
     #[arg(default_value = "org.toml", value_name = "PLAN")]
-    plan: PathBuf,
-    /// Rehearse on an inventory that `orgstrap inventory --out` saved, without reading AWS.
+    pub(super) plan: PathBuf,
+    /// Work on an inventory that `orgstrap inventory --out` saved, without reading AWS.
     #[arg(long, value_name = "INVENTORY")]
     from: Option<PathBuf>,
     /// Rehearse what else the org plan no longer names: the deletion of OUs (empty ones) and policies of orgstrap's
@@ -44,11 +52,45 @@ pub(super) struct Rehearse {
 }
 
 pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> CommandResult {
-    let subject = subject::load(&verb.plan, global, printer)?;
+    let subject = subject::load(&verb.trial.plan, global, printer)?;
+    let (_, rehearsal) = on_a_copy(&verb.trial, &subject, true, global, printer)?;
+    let Some(rehearsal) = rehearsal else {
+        return Ok(Exit::Done);
+    };
+    match global.output() {
+        Output::Text => printer.data(&rehearsal::text(&rehearsal)),
+        Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
+    }
+    let whole = !rehearsal.unread && rehearsal.preview.blocked.is_empty();
+    let believed = rehearsal.timeline.failed().next().is_none() && whole;
+    Ok(if believed { Exit::Done } else { Exit::Failed })
+}
+
+/// A copy of the organization, as it is or as the org plan would make it; and how many of the plan's changes fail.
+pub(super) fn made(
+    trial: &Trial,
+    subject: &subject::Subject,
+    live: bool,
+    global: &Global,
+    printer: &Printer,
+) -> Result<(Arc<Mutex<World>>, usize), CommandError> {
+    let (world, rehearsal) = on_a_copy(trial, subject, !live, global, printer)?;
+    let failed = rehearsal.map_or(0, |it| it.timeline.failed().count());
+    Ok((world, failed))
+}
+
+/// Copies the organization into a sandbox, and rehearses the plan there where that is wanted.
+fn on_a_copy(
+    trial: &Trial,
+    subject: &subject::Subject,
+    rehearsed: bool,
+    global: &Global,
+    printer: &Printer,
+) -> Result<(Arc<Mutex<World>>, Option<Rehearsal>), CommandError> {
     let plan = &subject.plan;
-    let found = match &verb.from {
+    let found = match &trial.from {
         Some(file) => inventory::load(file, plan)?.inventory,
-        None => inventory::read(&subject, global, printer)?,
+        None => inventory::read(subject, global, printer)?,
     };
     let organization = &plan.organization;
     let copied = copy(
@@ -58,31 +100,31 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
         SANDBOX_SEED,
     )
     .map_err(|error| CommandError::caused("could not copy the organization", &error))?;
+    let notes = copied.world.notes.clone();
     let world = Arc::new(Mutex::new(copied.world));
+    if !rehearsed {
+        return Ok((world, None));
+    }
+    let mut made = None;
     session::in_world(
         plan,
         global,
         &world,
         FaultPlan::default(),
         async |session| {
-            let rehearsal = Stage {
-                subject: &subject,
+            let stage = Stage {
+                subject,
                 found: &found,
                 missing: copied.missing,
                 unread: false,
-                source: verb.plan.display().to_string(),
-            }
-            .rehearse(verb, session, printer)
-            .await?;
-            match global.output() {
-                Output::Text => printer.data(&rehearsal::text(&rehearsal)),
-                Output::Json => printer.data_line(&rehearsal::json(&rehearsal).to_string()),
-            }
-            let whole = !rehearsal.unread && rehearsal.preview.blocked.is_empty();
-            let believed = rehearsal.timeline.failed().next().is_none() && whole;
-            Ok(if believed { Exit::Done } else { Exit::Failed })
+                notes,
+                source: trial.plan.display().to_string(),
+            };
+            made = Some(stage.rehearse(trial, session, printer).await?);
+            Ok(Exit::Done)
         },
-    )
+    )?;
+    Ok((world, made))
 }
 
 struct Stage<'a> {
@@ -90,21 +132,22 @@ struct Stage<'a> {
     found: &'a Inventory,
     missing: Vec<String>,
     unread: bool,
+    notes: Notes,
     source: String,
 }
 
 impl Stage<'_> {
     async fn rehearse(
         mut self,
-        verb: &Rehearse,
+        trial: &Trial,
         session: &Session,
         printer: &Printer,
     ) -> Result<Rehearsal, CommandError> {
         let begun = Instant::now();
         let mut options = DiffOptions {
             create_organization: false,
-            prune: verb.prune,
-            quotas: verb.quotas.option(),
+            prune: trial.prune,
+            quotas: trial.quotas.option(),
         };
         let mut found = compare(session, self.subject, &self.source, &options, printer).await?;
         let problems = &found.preview.problems;
@@ -200,6 +243,7 @@ impl Stage<'_> {
                 throttled: throttled.get(&operation).copied().unwrap_or_default(),
             })
             .collect();
+        let noted = self.notes.noted();
         Ok(Rehearsal {
             chain: chain(&graph, &timeline),
             preview: found.preview,
@@ -209,6 +253,8 @@ impl Stage<'_> {
             calls,
             missing: self.missing,
             unread: self.unread,
+            refused: noted.refused.iter().cloned().collect(),
+            not_judged: noted.unsure(),
         })
     }
 }

@@ -29,6 +29,7 @@ pub mod quota;
 pub mod record;
 pub mod rehearsal;
 mod screen;
+pub mod simulation;
 pub mod summary;
 pub mod words;
 

@@ -27,6 +27,10 @@ pub struct Rehearsal {
     pub missing: Vec<String>,
     /// Whether something of the plan could not be read in AWS, and so could not be rehearsed.
     pub unread: bool,
+    /// What policies refuse: who, what, and by which statement and condition.
+    pub refused: Vec<String>,
+    /// What policies say of it could not be judged, since it depends on what nobody knows here.
+    pub not_judged: Vec<String>,
 }
 
 /// How often an operation is called.
@@ -41,6 +45,8 @@ pub struct Calls {
 const LINKS: usize = 16;
 /// How many operations are shown one by one.
 const OPERATIONS: usize = 12;
+/// How many refusals, and how many doubts, are shown.
+const REFUSED: usize = 10;
 /// How many of the things that could not be copied are shown.
 const MISSING: usize = 10;
 
@@ -58,6 +64,7 @@ pub fn text(rehearsal: &Rehearsal) -> String {
         losses(rehearsal, &mut lines);
         costs(rehearsal, &mut lines);
     }
+    policies(rehearsal, &mut lines);
     missing(rehearsal, &mut lines);
     left(rehearsal, &mut lines);
     lines.push(paint(style::DIM, "Nothing in AWS was changed."));
@@ -266,6 +273,25 @@ fn costs(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     lines.push(String::new());
 }
 
+/// What policies refuse, and where nobody can tell.
+fn policies(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
+    for (heading, list) in [
+        ("Refused by policies", &rehearsal.refused),
+        ("Could not be judged", &rehearsal.not_judged),
+    ] {
+        if list.is_empty() {
+            continue;
+        }
+        lines.push(paint(style::WARN, heading));
+        lines.extend(list.iter().take(REFUSED).map(|line| format!("  {line}")));
+        let more = list.len().saturating_sub(REFUSED);
+        if more > 0 {
+            lines.push(format!("  and {more} more (all with --output json)"));
+        }
+        lines.push(String::new());
+    }
+}
+
 fn missing(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     if rehearsal.missing.is_empty() {
         return;
@@ -324,6 +350,8 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
             "address": json::address(address),
             "failure": json::failure(failure),
         })).collect::<Vec<_>>(),
+        "refused": rehearsal.refused,
+        "not_judged": rehearsal.not_judged,
         "not_tried": timeline.not_tried.iter().map(|(address, because)| json!({
             "address": json::address(address), "because": because,
         })).collect::<Vec<_>>(),

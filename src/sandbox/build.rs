@@ -20,7 +20,7 @@ use super::kms::Key;
 use super::organizations::{Member, Ou, Policy};
 use super::time::Time;
 use super::world::{Rng, World};
-use super::{cloudtrail, iam, table};
+use super::{cloudtrail, iam, permissions, table};
 
 /// A world that is being built.
 #[derive(Debug)]
@@ -227,8 +227,8 @@ impl Builder {
         operation: &str,
         input: Value,
     ) -> Result<Value, AwsError> {
-        let root = format!("arn:aws:iam::{account}:root");
-        let call = Call::internal(account, region, &root, self.world.now, input);
+        let nobody = permissions::past_policies(account);
+        let call = Call::internal(account, region, &nobody, self.world.now, input);
         table::invoke(&mut self.world, service, operation, &call)
     }
 

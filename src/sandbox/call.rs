@@ -20,6 +20,10 @@ pub struct Call {
     /// The input by member names of AWS's service model. Timestamps are seconds since the epoch, blobs are
     /// base64. Already checked against the model: required members are there, unknown ones are not.
     pub input: Value,
+    /// The service that calls in the caller's name, such as `cloudformation.amazonaws.com`.
+    pub via: Option<&'static str>,
+    /// Documents of the session's own policies, where its credentials were taken with some.
+    pub session: Option<Vec<String>>,
 }
 
 impl Call {
@@ -41,6 +45,8 @@ impl Call {
             now,
             request_id: String::from("00000000-0000-0000-0000-000000000000"),
             input,
+            via: None,
+            session: None,
         }
     }
 

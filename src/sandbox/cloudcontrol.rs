@@ -11,7 +11,7 @@ use super::cloudformation::resources::{self, Maker};
 use super::table::{Row, invoke};
 use super::time::Time;
 use super::world::World;
-use super::{kms, scp};
+use super::{kms, permissions};
 
 /// What one account asked for in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -294,9 +294,10 @@ fn put(
         .unwrap_or_default();
     let document = state.get("PolicyDocument").cloned().unwrap_or_default();
     let input = json!({"Bucket": bucket, "Policy": document.to_string()});
-    let call = call.with_input(input);
+    let mut call = call.with_input(input);
     // Cloud Control acts in its caller's name.
-    scp::check(world, "s3", "PutBucketPolicy", &call)?;
+    call.via = Some("cloudformation.amazonaws.com");
+    permissions::check(world, "s3", "PutBucketPolicy", &call)?;
     invoke(world, "s3", "PutBucketPolicy", &call)?;
     Ok(bucket.to_owned())
 }

@@ -209,6 +209,8 @@ pub struct Met {
     /// `service:Operation`; empty for one that is not simulated.
     pub operation: String,
     pub fault: Option<Fault>,
+    /// What came.
+    pub request: Request,
 }
 
 /// Sees the world right after each call.
@@ -316,6 +318,7 @@ impl Connection {
                 call,
                 operation,
                 fault,
+                request: request.clone(),
             };
             if let Some(watch) = &self.watch {
                 watch(&met, world);

@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, identity_policy, latency, quirks, rates, scp};
+use super::{account, identity_policy, latency, permissions, quirks, rates};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -91,10 +91,12 @@ fn perform(
         now: world.now,
         request_id: request_id.to_owned(),
         input: Value::Null,
+        via: None,
+        session: caller.session,
     };
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
-    scp::check(world, service.name, &operation.name, &call)?;
+    permissions::check(world, service.name, &operation.name, &call)?;
     identity_policy::check(world, service, &operation.name, &call)?;
     quirks::refuse(world, service.name, &operation.name)?;
     let output = match quirks::empty_page(world, service, operation, call) {

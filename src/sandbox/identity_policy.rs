@@ -1,17 +1,14 @@
 //! Whether a role's own policies let its sessions do what they ask. Users and the root user are
 //! administrators here.
 //!
-//! Actions are compared, and the resource where the call names it by ARN: a role to assume. Any other
-//! resource counts as meant and any condition as met, so the sandbox may allow what AWS denies, and never
-//! denies what AWS allows. Of AWS's own policies it knows that AdministratorAccess allows everything; it
-//! does not know the others, and takes them to.
+//! Statements are judged as [`super::authorization`] does, and what cannot be judged goes through. Of AWS's own
+//! policies the sandbox knows that AdministratorAccess allows everything; it does not know the others, and takes them to.
 
-use serde_json::Value;
-
+use super::authorization::Policy;
 use super::call::{AwsError, Call};
-use super::codec::model::{Protocol, Service};
-use super::resource_policy::like;
-use super::sts::list;
+use super::codec::model::Service;
+use super::iam::Role;
+use super::permissions;
 use super::world::World;
 
 /// IAM's names for operations that it calls otherwise (Service Authorization Reference).
@@ -108,7 +105,6 @@ pub(super) fn check(
     if operation == "GetCallerIdentity" {
         return Ok(());
     }
-    let asked = action(service.name, operation);
     let further = match (service.name, operation) {
         ("cloudcontrol", "GetResource") => READS
             .iter()
@@ -116,85 +112,28 @@ pub(super) fn check(
             .map_or(&[][..], |(_, actions)| actions),
         _ => &[],
     };
-    let needed = std::iter::once(asked.as_str()).chain(further.iter().copied());
-    for action in needed {
-        if !allows(world, call, action) {
-            return Err(denied(service, call, action));
-        }
-    }
-    Ok(())
+    permissions::check_identity(world, service.name, operation, call, further)
 }
 
-fn allows(world: &World, call: &Call, action: &str) -> bool {
-    let Some((_, session)) = call.principal.split_once(":assumed-role/") else {
-        return true;
-    };
-    let name = session.split('/').next().unwrap_or_default();
-    let Some(account) = world.account(&call.account) else {
-        return false;
-    };
-    let Some(role) = account.iam.roles.get(name) else {
-        return false;
-    };
-    if role
-        .attached
-        .iter()
-        .any(|arn| arn.starts_with("arn:aws:iam::aws:"))
-    {
-        return true;
+/// The policies of a role, inline and attached; `None` where AWS's own are among them that allow everything, or may.
+pub(super) fn of(world: &World, account: &str, role: &Role) -> Option<Vec<Policy>> {
+    if role.linked_to.is_some() {
+        return None;
     }
-    let managed = role
-        .attached
-        .iter()
-        .filter_map(|arn| account.iam.policies.get(arn))
-        .map(|policy| policy.document.as_str());
-    let statements: Vec<Value> = role
+    let inline = role
         .inline
-        .values()
-        .map(String::as_str)
-        .chain(managed)
-        .filter_map(|text| serde_json::from_str::<Value>(text).ok())
-        .flat_map(|policy| {
-            list(&policy["Statement"])
-                .into_iter()
-                .cloned()
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let resource = call.str("RoleArn").filter(|_| action == "sts:AssumeRole");
-    let says = |effect: &str| {
-        statements.iter().any(|statement| {
-            statement["Effect"] == effect
-                && matches(&statement["Action"], &action.to_lowercase(), true)
-                && resource.is_none_or(|arn| matches(&statement["Resource"], arn, false))
-        })
-    };
-    says("Allow") && !says("Deny")
-}
-
-/// Whether one of the patterns is meant; actions are compared without regard to case.
-fn matches(patterns: &Value, actual: &str, fold: bool) -> bool {
-    list(patterns)
         .iter()
-        .filter_map(|pattern| pattern.as_str())
-        .any(|pattern| {
-            if fold {
-                like(&pattern.to_lowercase(), actual)
-            } else {
-                like(pattern, actual)
-            }
-        })
+        .map(|(name, text)| Policy::new(name, "", text));
+    let attached: Option<Vec<Policy>> = role
+        .attached
+        .iter()
+        .map(|arn| managed(world, account, arn))
+        .collect();
+    Some(inline.chain(attached?).collect())
 }
 
-fn denied(service: &Service, call: &Call, action: &str) -> AwsError {
-    let message = format!(
-        "User: {} is not authorized to perform: {action} because no identity-based policy allows the {action} action",
-        call.principal
-    );
-    let code = match service.protocol {
-        Protocol::Query | Protocol::RestXml => "AccessDenied",
-        Protocol::Json | Protocol::RestJson => "AccessDeniedException",
-        Protocol::Ec2 => "UnauthorizedOperation",
-    };
-    AwsError::new(code, message).status(403)
+/// A customer-managed policy of an account. AWS's own are not known here.
+pub(super) fn managed(world: &World, account: &str, arn: &str) -> Option<Policy> {
+    let policy = world.account(account)?.iam.policies.get(arn)?;
+    Some(Policy::new(&policy.name, arn, &policy.document))
 }

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod account;
+pub mod authorization;
 pub mod automation;
 pub mod build;
 pub mod call;
@@ -34,12 +35,13 @@ pub mod latency;
 pub mod organizations;
 pub mod page;
 mod paging;
+pub mod permissions;
 pub mod poke;
 pub mod quirks;
 pub mod rates;
+pub mod resource;
 pub mod resource_policy;
 pub mod s3;
-pub mod scp;
 pub mod serve;
 pub mod service_quotas;
 pub mod sns;

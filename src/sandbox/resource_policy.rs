@@ -1,7 +1,7 @@
 //! Decides whether a resource policy (of a bucket, key or topic) lets an AWS service do something, as the
 //! services themselves test before they accept a bucket or key.
 
-use serde_json::Value;
+use super::authorization::{Answer, Context, Policy, Principal, Request, Resource, says};
 
 /// What a service is about to do.
 #[derive(Debug, Clone)]
@@ -17,163 +17,37 @@ pub struct Access<'a> {
 
 /// Whether a statement of `policy` allows the access and none denies it. `None` and unreadable text allow nothing.
 pub fn allows(policy: Option<&str>, access: &Access<'_>) -> bool {
-    let Some(document) = policy.and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
+    let Some(policy) = policy.map(|text| Policy::new("", "", text)) else {
         return false;
     };
-    let effect = |wanted: &str| {
-        list(document.get("Statement")).iter().any(|statement| {
-            statement.get("Effect").and_then(Value::as_str) == Some(wanted)
-                && applies(statement, access)
-        })
-    };
-    effect("Allow") && !effect("Deny")
+    let request = access.request();
+    says(&policy.document, "Allow", &request) == Answer::Yes
+        && says(&policy.document, "Deny", &request) == Answer::No
 }
 
-fn applies(statement: &Value, access: &Access<'_>) -> bool {
-    let principal = match statement.get("Principal") {
-        Some(Value::String(all)) => all == "*",
-        Some(Value::Object(kinds)) => {
-            texts(kinds.get("Service")).contains(&access.service)
-                || texts(kinds.get("AWS")).contains(&"*")
-                || texts(kinds.get("Service")).contains(&"*")
+impl Access<'_> {
+    /// The access as a request of the service's own. What is not given the request does not have.
+    pub fn request(&self) -> Request {
+        let mut context = Context::closed();
+        context.set("aws:PrincipalIsAWSService", "true");
+        context.set("aws:PrincipalServiceName", self.service);
+        context.set_all("aws:PrincipalServiceNamesList", [self.service.to_owned()]);
+        context.set("aws:PrincipalType", "Service");
+        for (key, value) in self.context {
+            context.set(key, *value);
         }
-        _ => match statement.get("NotPrincipal") {
-            Some(Value::Object(kinds)) => !texts(kinds.get("Service")).contains(&access.service),
-            _ => false,
-        },
-    };
-    principal && statement_matches(statement, access.action, access.resource, access.context)
-}
-
-/// Whether a statement is about an action and a resource, and its conditions hold. Who asks is not looked at.
-pub fn statement_matches(
-    statement: &Value,
-    action: &str,
-    resource: &str,
-    context: &[(&str, &str)],
-) -> bool {
-    let wanted = action.to_lowercase();
-    let names = |list: Option<&Value>| {
-        let list = texts(list);
-        list.iter().any(|a| like(&a.to_lowercase(), &wanted))
-    };
-    let action = match statement.get("Action") {
-        Some(actions) => names(Some(actions)),
-        None => !names(statement.get("NotAction")),
-    };
-    let resource = match statement.get("Resource") {
-        Some(resources) => texts(Some(resources)).iter().any(|r| like(r, resource)),
-        None => !texts(statement.get("NotResource"))
-            .iter()
-            .any(|r| like(r, resource)),
-    };
-    action && resource && conditions_hold(statement.get("Condition"), context)
-}
-
-fn conditions_hold(conditions: Option<&Value>, context: &[(&str, &str)]) -> bool {
-    let Some(Value::Object(operators)) = conditions else {
-        return true;
-    };
-    operators.iter().all(|(operator, keys)| {
-        keys.as_object().is_some_and(|keys| {
-            keys.iter().all(|(key, wanted)| {
-                let given = context
-                    .iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case(key))
-                    .map(|(_, value)| *value);
-                condition_holds(operator, given, &texts(Some(wanted)))
-            })
-        })
-    })
-}
-
-fn condition_holds(operator: &str, given: Option<&str>, wanted: &[&str]) -> bool {
-    let bare = operator.rsplit(':').next().unwrap_or(operator);
-    let (bare, if_exists) = match bare.strip_suffix("IfExists") {
-        Some(bare) => (bare, true),
-        None => (bare, false),
-    };
-    if bare == "Null" {
-        return wanted.contains(&"true") == given.is_none();
-    }
-    let negative = bare.contains("Not");
-    let Some(given) = given else {
-        return negative || if_exists;
-    };
-    match bare {
-        "StringEquals" | "Bool" => wanted.contains(&given),
-        "StringNotEquals" => !wanted.contains(&given),
-        "StringNotEqualsIgnoreCase" => !wanted.iter().any(|w| w.eq_ignore_ascii_case(given)),
-        "StringEqualsIgnoreCase" => wanted.iter().any(|w| w.eq_ignore_ascii_case(given)),
-        "StringLike" | "ArnLike" | "ArnEquals" => wanted.iter().any(|w| like(w, given)),
-        "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => !wanted.iter().any(|w| like(w, given)),
-        // An operator this sandbox does not know must not let anything through unseen.
-        _ => {
-            tracing::warn!(operator, "condition operator not simulated");
-            false
+        Request {
+            principal: Principal::Service(self.service.to_owned()),
+            action: self.action.to_owned(),
+            resource: Resource::Is(self.resource.to_owned()),
+            context,
         }
     }
-}
-
-/// Whether `text` matches `pattern` with `*` and `?`.
-pub fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || text.get(t) == Some(c) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    p = at + 1;
-                    t = from + 1;
-                    star = Some((at, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
-}
-
-fn list(value: Option<&Value>) -> Vec<&Value> {
-    match value {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    }
-}
-
-fn texts(value: Option<&Value>) -> Vec<&str> {
-    list(value)
-        .into_iter()
-        .map(|v| match v {
-            Value::String(text) => text.as_str(),
-            Value::Bool(true) => "true",
-            Value::Bool(false) => "false",
-            _ => "",
-        })
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wildcards_match_as_in_policies() {
-        assert!(like("arn:*:role/a?c*", "arn:aws:iam::1:role/abcdef"));
-        assert!(!like("arn:*:role/a?c", "arn:aws:iam::1:role/abcdef"));
-        assert!(like("*", ""));
-    }
 
     /// The first two statements of the CloudTrail user guide's bucket policy for a trail.
     const GUIDE: &str = r#"{"Version":"2012-10-17","Statement":[
@@ -256,12 +130,5 @@ mod tests {
             Some(policy),
             &access("s3:PutObject", "arn:aws:s3:::b/k", &[])
         ));
-    }
-
-    #[test]
-    fn wildcards_match_as_iam_matches() {
-        assert!(like("arn:aws:s3:::b/*/x?", "arn:aws:s3:::b/a/c/xy"));
-        assert!(!like("arn:aws:s3:::b/?", "arn:aws:s3:::b/"));
-        assert!(like("*", ""));
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::authorization::like;
 use super::call::{AwsError, Call};
-use super::resource_policy::like;
 use super::table::Row;
 use super::time::Time;
 use super::world::{Due, World};
@@ -30,6 +30,9 @@ pub struct Credential {
     pub expires: Option<Time>,
     /// Sessions must send it.
     pub token: Option<String>,
+    /// Documents of the policies that the session was taken with.
+    #[serde(default)]
+    pub session: Option<Vec<String>>,
 }
 
 /// Gives the management account its well-known key.
@@ -43,6 +46,7 @@ pub fn give_management_key(world: &mut World) {
             account,
             expires: None,
             token: None,
+            session: None,
         },
     );
 }
@@ -107,6 +111,7 @@ fn assume_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         ));
     }
     let session = call.text("RoleSessionName");
+    let policies = session_policies(world, &account, call);
     let role_id = role.id.clone();
     let expires = call.now.plus_secs(seconds);
     let key = format!("ASIA{}", world.rng.capitals(16));
@@ -125,6 +130,7 @@ fn assume_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             user_id: user_id.clone(),
             expires: Some(expires),
             token: Some(token.clone()),
+            session: policies,
         },
     );
     world.after(
@@ -140,6 +146,29 @@ fn assume_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         },
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": principal},
     }))
+}
+
+/// The policies that a session is taken with: a session may do what both they and the role's own allow. Managed ones that
+/// the sandbox does not know are taken to allow.
+fn session_policies(world: &World, account: &str, call: &Call) -> Option<Vec<String>> {
+    let inline = call.str("Policy").map(str::to_owned);
+    let arns = call.list("PolicyArns").iter();
+    let managed: Option<Vec<String>> = arns
+        .filter_map(|it| it.get("arn")?.as_str())
+        .map(|arn| {
+            Some(
+                world
+                    .account(account)?
+                    .iam
+                    .policies
+                    .get(arn)?
+                    .document
+                    .clone(),
+            )
+        })
+        .collect();
+    let all: Vec<String> = inline.into_iter().chain(managed?).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 /// Account and role name of a role's ARN, path left out.

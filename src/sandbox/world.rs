@@ -8,7 +8,8 @@ use super::call::AwsError;
 use super::time::Time;
 use super::{
     account, automation, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault,
-    guardduty, iam, kms, organizations, quirks, rates, s3, service_quotas, sns, ssm, sts,
+    guardduty, iam, kms, organizations, permissions, quirks, rates, s3, service_quotas, sns, ssm,
+    sts,
 };
 
 /// A 12-digit account id.
@@ -52,6 +53,12 @@ pub struct World {
     /// What a fault has doomed.
     #[serde(default)]
     pub doomed: fault::Doomed,
+    /// The address that calls come from, where one was given.
+    #[serde(default)]
+    pub source_ip: Option<String>,
+    /// What policies refused, and what could not be judged.
+    #[serde(skip)]
+    pub notes: permissions::Notes,
     /// What is pending, in the order in which it will run.
     #[serde(with = "due_list")]
     pub due: BTreeMap<(Time, u64), Due>,
@@ -123,6 +130,8 @@ impl World {
             rates: rates::Rates::default(),
             quirks: quirks::Quirks::default(),
             doomed: fault::Doomed::default(),
+            source_ip: None,
+            notes: permissions::Notes::default(),
             due: BTreeMap::new(),
         };
         world.add_account(management_account, "management", "management@example.com");
@@ -322,6 +331,7 @@ mod tests {
                 user_id: String::from("x"),
                 expires: None,
                 token: None,
+                session: None,
             };
             world.credentials.insert(key.to_owned(), credential);
             world.after(millis, Due::ForgetSession(key.to_owned()));

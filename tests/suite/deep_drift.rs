@@ -65,7 +65,7 @@ impl Broken {
 
     fn call(&mut self, account: &str, service: &str, operation: &str, input: Value) -> Value {
         let id = self.id(account);
-        let principal = format!("arn:aws:iam::{id}:root");
+        let principal = orgstrap::sandbox::permissions::past_policies(&id);
         let call = Call::internal(&id, HOME, &principal, self.world.now, input);
         table::invoke(&mut self.world, service, operation, &call)
             .unwrap_or_else(|error| panic!("{service}:{operation}: {error}"))

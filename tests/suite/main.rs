@@ -26,6 +26,7 @@ mod examples;
 mod faults;
 mod former;
 mod graph;
+mod guardrails;
 mod identity;
 mod import;
 mod law;

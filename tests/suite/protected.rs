@@ -9,8 +9,8 @@ use orgstrap::baseline;
 use orgstrap::change::{Address, Attribute, Bindings};
 use orgstrap::diff::guards;
 use orgstrap::plan::{OrgPlan, read_text};
+use orgstrap::sandbox::authorization::{like, statement_matches};
 use orgstrap::sandbox::organizations::{Ou, Policy};
-use orgstrap::sandbox::resource_policy::{like, statement_matches};
 use orgstrap::sandbox::{Connection, Met, World};
 use serde_json::Value;
 

@@ -10,6 +10,7 @@ use super::drift::StackDrift;
 use super::template::{Template, TemplateError};
 use super::{CloudFormationState, intrinsics, resources};
 use crate::sandbox::call::{AwsError, Call};
+use crate::sandbox::permissions;
 use crate::sandbox::time::Time;
 use crate::sandbox::world::World;
 
@@ -148,7 +149,7 @@ impl Stack {
         match (&self.actor, &self.stack_set) {
             (Some(actor), _) => actor.clone(),
             (None, Some(_)) => execution_role(account),
-            (None, None) => format!("arn:aws:iam::{account}:root"),
+            (None, None) => format!("arn:aws:iam::{account}:{}", permissions::UNTOLD),
         }
     }
 

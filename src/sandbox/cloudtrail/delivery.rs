@@ -3,8 +3,8 @@
 use super::{At, PRINCIPAL, Trail};
 use crate::sandbox::call::AwsError;
 use crate::sandbox::kms;
+use crate::sandbox::permissions::service_may;
 use crate::sandbox::resource_policy::Access;
-use crate::sandbox::resource_policy::allows;
 use crate::sandbox::world::World;
 
 /// What CloudTrail tests before it accepts a bucket and key; also what later deliveries meet.
@@ -47,7 +47,9 @@ pub(super) fn test_delivery(world: &World, at: &At, trail: &Trail) -> Result<(),
         ));
     }
     let lets = |(action, resource): &(&str, String)| {
-        allows(
+        service_may(
+            world,
+            &bucket.account,
             bucket.policy.as_deref(),
             &Access {
                 service: PRINCIPAL,
@@ -93,7 +95,9 @@ fn test_key(world: &World, at: &At, trail: &Trail, bucket_region: &str) -> Resul
     ];
     let key_arn = kms::key_arn(&account, &region, &id);
     let lets = |action| {
-        allows(
+        service_may(
+            world,
+            &account,
             Some(&key.policy),
             &Access {
                 service: PRINCIPAL,

@@ -23,7 +23,7 @@ use model::{Operation, Protocol, Service};
 pub use validate::Violation;
 
 /// A request as it came in, free of any HTTP library's types.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
     /// The path, still percent-encoded.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::recorder::check_names;
 use super::{PRINCIPAL, name_of, state, state_mut};
 use crate::sandbox::call::{AwsError, Call};
-use crate::sandbox::resource_policy::{Access, allows};
+use crate::sandbox::permissions::service_may;
+use crate::sandbox::resource_policy::Access;
 use crate::sandbox::world::World;
 
 /// What Config tests when a channel is put, and meets at each delivery.
@@ -65,7 +66,9 @@ pub(super) fn test_delivery(world: &World, call: &Call, channel: &Value) -> Resu
         call.account
     );
     let lets = |action, resource: &str| {
-        allows(
+        service_may(
+            world,
+            &bucket.account,
             bucket.policy.as_deref(),
             &Access {
                 service: PRINCIPAL,

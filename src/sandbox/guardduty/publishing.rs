@@ -8,7 +8,8 @@ use super::{Destination, Due, PRINCIPAL, bad, detector, detector_at, detector_mu
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::kms;
 use crate::sandbox::paging::page;
-use crate::sandbox::resource_policy::{Access, allows};
+use crate::sandbox::permissions::service_may;
+use crate::sandbox::resource_policy::Access;
 use crate::sandbox::world::{self, World};
 
 /// Whether GuardDuty of `account` in `region` can write to the bucket with the key, both in one Region.
@@ -25,7 +26,7 @@ fn reachable(
     let Some(bucket) = world.s3.buckets.get(name) else {
         return false;
     };
-    let Some((_, key_region, _, key)) = kms::find(world, account, region, key_arn) else {
+    let Some((key_account, key_region, _, key)) = kms::find(world, account, region, key_arn) else {
         return false;
     };
     if key_region != bucket.region || !key.enabled || key.deletion.is_some() {
@@ -39,8 +40,10 @@ fn reachable(
         ("s3:x-amz-server-side-encryption", "aws:kms"),
         ("s3:x-amz-server-side-encryption-aws-kms-key-id", key_arn),
     ];
-    let lets = |policy: Option<&str>, action, resource: &str| {
-        allows(
+    let lets = |owner: &str, policy: Option<&str>, action, resource: &str| {
+        service_may(
+            world,
+            owner,
             policy,
             &Access {
                 service: PRINCIPAL,
@@ -52,14 +55,21 @@ fn reachable(
     };
     let bucket_only = format!("arn:aws:s3:::{name}");
     lets(
+        &bucket.account,
         bucket.policy.as_deref(),
         "s3:GetBucketLocation",
         &bucket_only,
     ) && lets(
+        &bucket.account,
         bucket.policy.as_deref(),
         "s3:PutObject",
         &format!("arn:aws:s3:::{path}/AWSLogs/{account}/GuardDuty/x"),
-    ) && lets(Some(&key.policy), "kms:GenerateDataKey", key_arn)
+    ) && lets(
+        &key_account,
+        Some(&key.policy),
+        "kms:GenerateDataKey",
+        key_arn,
+    )
 }
 
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {

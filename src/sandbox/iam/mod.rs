@@ -58,6 +58,9 @@ pub struct Role {
     /// The service that a service-linked role belongs to, such as `config.amazonaws.com`.
     #[serde(default)]
     pub linked_to: Option<String>,
+    /// The ARN of its permissions boundary.
+    #[serde(default)]
+    pub boundary: Option<String>,
 }
 
 /// A customer-managed policy.
@@ -105,6 +108,7 @@ pub fn access_role(id: String, management: &str, created: Time, usable_from: Tim
         attached: vec![String::from("arn:aws:iam::aws:policy/AdministratorAccess")],
         tags: BTreeMap::new(),
         linked_to: None,
+        boundary: None,
     }
 }
 

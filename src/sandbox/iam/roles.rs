@@ -79,6 +79,12 @@ pub(super) fn show_role(account: &str, name: &str, role: &Role) -> Value {
     if !role.description.is_empty() {
         shown["Description"] = Value::from(role.description.as_str());
     }
+    if let Some(arn) = &role.boundary {
+        shown["PermissionsBoundary"] = json!({
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": arn,
+        });
+    }
     if !role.tags.is_empty() {
         shown["Tags"] = tag_list(&role.tags);
     }
@@ -110,6 +116,7 @@ fn create_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         attached: Vec::new(),
         tags: tags(call.list("Tags")),
         linked_to: None,
+        boundary: call.str("PermissionsBoundary").map(str::to_owned),
     };
     let shown = show_role(&call.account, name, &role);
     roles.insert(name.to_owned(), role);

@@ -117,6 +117,7 @@ fn linked_role(world: &mut World, service: &str) -> Role {
         attached: Vec::new(),
         tags: BTreeMap::new(),
         linked_to: Some(service.to_owned()),
+        boundary: None,
     }
 }
 

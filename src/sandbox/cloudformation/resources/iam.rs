@@ -177,7 +177,12 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
     let there = roles.is_some_and(|account| account.iam.roles.contains_key(name));
     let operation = if there { "UpdateRole" } else { "CreateRole" };
     let path = str_of(props, "Path").unwrap_or_else(|| "/".to_owned());
-    maker.may("iam", operation, json!({"RoleName": name, "Path": path}))?;
+    let boundary = str_of(props, "PermissionsBoundary");
+    let mut input = json!({"RoleName": name, "Path": path});
+    if let Some(arn) = boundary.as_ref().filter(|_| !there) {
+        input["PermissionsBoundary"] = json!(arn);
+    }
+    maker.may("iam", operation, input)?;
     let tags = maker.tags(props);
     let (now, id) = (
         maker.world.now,
@@ -228,6 +233,7 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
         attached,
         tags,
         linked_to: None,
+        boundary,
     };
     let arn = format!("arn:aws:iam::{}:role{}{name}", maker.account, role.path);
     let made = identity(name, &[("Arn", &arn), ("RoleId", &role.id)]);
@@ -314,7 +320,9 @@ fn read_role(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
         "Description": role.description, "MaxSessionDuration": role.max_session_seconds,
         "ManagedPolicyArns": role.attached, "Policies": policies, "Tags": maker.own_tags(&role.tags),
     }));
-    as_declared(&mut props, declared, &["PermissionsBoundary"]);
+    if let Some(arn) = &role.boundary {
+        props.insert("PermissionsBoundary".to_owned(), json!(arn));
+    }
     Some(props)
 }
 

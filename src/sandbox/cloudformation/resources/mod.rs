@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::intrinsics::{Identity, text};
 use crate::sandbox::call::{AwsError, Call};
 use crate::sandbox::world::{RegionWorld, World};
-use crate::sandbox::{scp, table};
+use crate::sandbox::{permissions, table};
 
 mod cloudtrail;
 mod config;
@@ -21,6 +21,9 @@ mod kms;
 mod s3;
 mod sns;
 mod ssm;
+
+/// Who calls the services in the name of whoever made the stack.
+const VIA: &str = "cloudformation.amazonaws.com";
 
 /// Resolved properties of a resource.
 pub type Props = Map<String, Value>;
@@ -107,18 +110,21 @@ impl Maker<'_> {
         input: Value,
     ) -> Result<Value, AwsError> {
         let call = self.internal(input);
-        scp::check(self.world, service, operation, &call)?;
+        permissions::check(self.world, service, operation, &call)?;
         table::invoke(self.world, service, operation, &call)
     }
 
     /// Fails where policies do not let it make a call, for what is done to the world directly.
     pub fn may(&self, service: &str, operation: &str, input: Value) -> Result<(), AwsError> {
-        scp::check(self.world, service, operation, &self.internal(input))
+        permissions::check(self.world, service, operation, &self.internal(input))
     }
 
     fn internal(&self, input: Value) -> Call {
         let now = self.world.now;
-        Call::internal(self.account, self.region, self.principal, now, input)
+        Call {
+            via: Some(VIA),
+            ..Call::internal(self.account, self.region, self.principal, now, input)
+        }
     }
 
     /// A name for a resource that names itself: stack, logical id and something random.
