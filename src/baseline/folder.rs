@@ -8,6 +8,7 @@ use std::path::{Component, Path};
 use super::BaselineProblem;
 use super::descriptor::{Descriptor, MAX_DESCRIPTOR};
 use super::template::MAX_TEMPLATE;
+use crate::plan::decoded;
 
 /// The descriptor's file name.
 pub const DESCRIPTOR: &str = "baseline.toml";
@@ -60,7 +61,7 @@ fn read(folder: &Path, name: &str, limit: usize) -> Result<String, String> {
     if bytes.len() > limit {
         return Err(format!("is larger than {limit} bytes"));
     }
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+    decoded(bytes).map_err(|_| "is not UTF-8 text".to_owned())
 }
 
 #[cfg(test)]

@@ -53,8 +53,8 @@ const ADMINISTRATORS: [(&str, usize); 4] = [
 fn policies_of(kind: PolicyType) -> usize {
     match kind {
         PolicyType::ServiceControlPolicy => 10_000,
-        PolicyType::ResourceControlPolicy => 2_000,
-        PolicyType::TagPolicy
+        PolicyType::ResourceControlPolicy
+        | PolicyType::TagPolicy
         | PolicyType::BackupPolicy
         | PolicyType::AiservicesOptOutPolicy
         | PolicyType::ChatbotPolicy

@@ -652,11 +652,34 @@ fn a_quarantine_that_denies_everything_is_foreseen() {
         .text()
         .replace("ou = \"Workloads\" # for now", "ou = \"Quarantine\"");
     place.write(&moved);
-    let told = place.output(&["plan"]).data;
+    let denied = "the policy deny-all on Quarantine keeps StackSets";
+    for (verb, code) in [
+        (&["plan"][..], 2),
+        (&["apply", "--yes"], 1),
+        (&["drift"], 2),
+        (&["drift", "--fix", "--yes"], 2),
+    ] {
+        let out = place.output(verb);
+        assert_eq!(out.code, Some(code), "{verb:?}: {}{}", out.data, out.told);
+        assert!(out.data.contains(denied), "{verb:?}: {}", out.data);
+    }
+    // With something else to be made, the last line says that not all of it is so.
+    let lying = place.moment();
+    place.run(&["sandbox", "poke", "untag", "blog", "orgstrap:key"], 0);
+    let out = place.output(&["apply", "--yes"]);
+    assert_eq!(out.code, Some(1), "{}{}", out.data, out.told);
     assert!(
-        told.contains("the policy deny-all on Quarantine keeps StackSets"),
-        "{told}"
+        out.data.contains("1 of what the plan asks for not"),
+        "{}",
+        out.data
     );
+    // What the plan says is to stay is nobody's task.
+    let leave = "[organization]\nleave = [\"config-recorder/Quarantine\"]";
+    let left = place.text().replace("[organization]", leave);
+    place.write(&left);
+    let out = place.output(&["plan"]);
+    assert_eq!(out.code, Some(0), "{}", out.data);
+    place.go_back(&lying);
     let out = place.output(&close);
     assert_eq!(out.code, Some(0), "{}{}", out.data, out.told);
     assert!(

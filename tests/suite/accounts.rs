@@ -243,3 +243,143 @@ fn the_page_shows_what_is_printed() {
         assert!(steps.contains(&normal(block)), "{block}");
     }
 }
+
+/// An organization of three accounts and the management account, in which AWS allows six.
+fn of_six() -> Place {
+    let plan = "[organization]\nmanagement_account = \"111111111111\"\nhome_region = \"eu-west-1\"\n\
+        logging = \"log-archive\"\nsecops = \"security\"\nemail = \"aws+{account}@example.com\"\n\
+        [ou.Work]\n[account.log-archive]\nou = \"Work\"\n[account.security]\nou = \"Work\"\n[account.shop]\nou = \"Work\"\n\
+        [baseline.config]\n";
+    let table = "name,ou\none,Work\ntwo,Work\nthree,Work\nfour,Work\n";
+    let place = Place::of(plan, &[("more.csv", table)]);
+    place.run(&["sandbox", "poke", "quota", "accounts", "6"], 0);
+    place
+}
+
+#[test]
+fn accounts_that_a_quota_has_no_room_for_are_told_before_anything_is_written() {
+    let place = of_six();
+    let start = place.moment();
+    let before = place.text();
+    let add = ["account", "add", "--from", "more.csv", "--yes"];
+    let told = place.refused(&add);
+    assert!(
+        told.contains("needs 8 accounts and the quota is 6: 4 there, 4 to be made, of which 2 fit"),
+        "{told}"
+    );
+    assert!(told.contains("--raise-quotas"), "{told}");
+    assert_eq!(place.text(), before);
+
+    // Asked for once, then told what became of it.
+    let raise = [&add[..], &["--raise-quotas"]].concat();
+    let out = place.output(&raise);
+    assert_eq!(out.code, Some(1));
+    assert!(
+        out.data
+            .contains("Asked AWS to raise the quota of accounts"),
+        "{}",
+        out.data
+    );
+    let out = place.output(&raise);
+    assert!(out.data.contains("no other was sent"), "{}", out.data);
+    assert_eq!(place.world().quotas.requests.len(), 1);
+    assert_eq!(place.text(), before);
+
+    // Those that fit are ready, the others are in the plan and told, and the same command goes on.
+    let fit = [&add[..], &["--on-quota", "fit"]].concat();
+    let out = place.output(&fit);
+    assert_eq!(out.code, Some(1), "{}{}", out.data, out.told);
+    assert!(
+        out.data.contains("All ready in"),
+        "{}{}",
+        out.data,
+        out.told
+    );
+    assert!(out.told.contains("2 accounts were left out: `orgstrap account add --from more.csv --plan org.toml --on-quota fit --raise-quotas`"), "{}", out.told);
+    assert_eq!(members(&place), 6);
+    assert!(
+        ["one", "two", "three", "four"]
+            .iter()
+            .all(|name| place.text().contains(&format!("[account.{name}]")))
+    );
+    let again = place.output(&fit);
+    assert_eq!(again.code, Some(1), "{}{}", again.data, again.told);
+    assert_eq!(members(&place), 6);
+    place.run(
+        &["sandbox", "poke", "quota-request", "accounts", "approve"],
+        0,
+    );
+    place.run(&add, 0);
+    assert_eq!(members(&place), 8);
+    place.run(&["plan"], 0);
+
+    // Told, and tried all the same: AWS takes as many as it will.
+    place.go_back(&start);
+    let out = place.output(&[&add[..], &["--on-quota", "ignore"]].concat());
+    assert_eq!(out.code, Some(1), "{}{}", out.data, out.told);
+    assert_eq!(members(&place), 6);
+}
+
+fn members(place: &Place) -> usize {
+    let organization = place.world().organization.expect("one");
+    organization.members.len()
+}
+
+/// AWS ends what a killed run began while the next one holds the lock: what is to be done then is shown anew.
+#[test]
+fn an_account_that_aws_finishes_meanwhile_is_not_made_twice() {
+    let place = of_six();
+    let start = place.moment();
+    let add = ["account", "add", "more", "--ou", "Work", "--yes"];
+    // The calls of one run, by their numbers in its session.
+    let told = place.output(&[&add[..], &["-vv"]].concat()).told;
+    let end = place.text();
+    let calls = last_session(&told);
+    let number = |name: &str| calls.iter().position(|call| call == name).expect("called") + 1;
+    let (lock, create) = (
+        number("ssm:PutParameter"),
+        number("organizations:CreateAccount"),
+    );
+    place.go_back(&start);
+    let killed = place.output(&[&add[..], &["--fault", &format!("kill@{create}")]].concat());
+    assert_eq!(killed.code, Some(1), "{}", killed.told);
+    let run = killed.told.split("orgstrap unlock ").nth(1).expect("told");
+    let run = run.split_whitespace().next().expect("an id");
+    place.run(&["unlock", run], 0);
+    // AWS is still at the account when this looks, and done with it when the lock is had.
+    let mut shown_anew = 0;
+    for call in lock.saturating_sub(2)..=lock + 3 {
+        let moment = place.moment();
+        let out = place.output(&[&add[..], &["--fault", &format!("slow@{call}")]].concat());
+        assert_eq!(out.code, Some(0), "slow@{call}: {}{}", out.data, out.told);
+        shown_anew += usize::from(
+            out.told
+                .contains("AWS has moved since the changes were shown"),
+        );
+        let world = place.world();
+        let named = world
+            .accounts
+            .values()
+            .filter(|account| account.name == "more");
+        assert_eq!(named.count(), 1, "slow@{call}");
+        assert_eq!(place.text(), end, "slow@{call}");
+        place.run(&["plan"], 0);
+        place.go_back(&moment);
+    }
+    assert!(shown_anew >= 1, "never");
+}
+
+/// What a run asked AWS in its last session, in order, by `-vv`.
+fn last_session(told: &str) -> Vec<String> {
+    let mut calls: Vec<String> = Vec::new();
+    for line in told.lines() {
+        let Some((_, call)) = line.split_once("orgstrap::aws: ") else {
+            continue;
+        };
+        if call == "sts:GetCallerIdentity" {
+            calls.clear();
+        }
+        calls.push(call.split(' ').next().unwrap_or_default().to_owned());
+    }
+    calls
+}

@@ -8,8 +8,11 @@ use orgstrap::change::{Address, Attribute, Part, Place, Text};
 use orgstrap::plan::{
     Account, AccountKey, BaselineChoice, OrgPlan, Organization, Ou, Portion, Rollout, Stage,
 };
+use orgstrap::sandbox::{Connection, World};
 use proptest::prelude::*;
 use serde_json::json;
+
+use crate::support::inside;
 
 fn account(email: &str, ou: &str) -> Account {
     Account {
@@ -635,5 +638,71 @@ proptest! {
             prop_assert!(plan.organization.regions.contains(place.region()));
             prop_assert!(stack.full_name.starts_with("orgstrap-"));
         }
+    }
+}
+
+/// IAM's types are recorded in the home Region only. What is excluded anyway is named once: AWS refuses a list that has
+/// something twice.
+#[test]
+fn types_that_are_excluded_anyway_are_named_once() {
+    let plan = |excluded: &str| {
+        inside::Subject::of_text(format!(
+            "[organization]\nmanagement_account = \"111111111111\"\nhome_region = \"eu-west-1\"\n\
+             regions = [\"eu-west-1\", \"us-east-1\"]\nlogging = \"log-archive\"\nsecops = \"security\"\n\
+             email = \"aws+{{account}}@example.com\"\n[ou.Work]\n[account.log-archive]\nou = \"Work\"\n\
+             [account.security]\nou = \"Work\"\n[baseline.config]\nexcluded_resource_types = [{excluded}]\n"
+        ))
+    };
+    let iam = [
+        "AWS::IAM::User",
+        "AWS::IAM::Group",
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+    ];
+    let excluded = |world: &World, region: &str| -> BTreeSet<String> {
+        let at = world
+            .region(&world.management_account, region)
+            .expect("there");
+        let recorder = at.config.recorder.as_ref().expect("recorded");
+        let types =
+            &recorder.settings["recordingGroup"]["exclusionByResourceTypes"]["resourceTypes"];
+        let types: Vec<String> = serde_json::from_value(types.clone()).expect("a list");
+        let distinct: BTreeSet<String> = types.iter().cloned().collect();
+        assert_eq!(types.len(), distinct.len(), "{types:?}");
+        distinct
+    };
+    let first = plan("\"AWS::IAM::Role\", \"AWS::IAM::Policy\", \"AWS::EC2::NetworkInterface\"");
+    let mut world = inside::empty_world(&first);
+    for (subject, own) in [
+        (
+            &first,
+            &[
+                "AWS::EC2::NetworkInterface",
+                "AWS::IAM::Policy",
+                "AWS::IAM::Role",
+            ][..],
+        ),
+        (&plan("\"AWS::IAM::User\""), &["AWS::IAM::User"]),
+        (
+            &plan(
+                "\"AWS::IAM::Policy\", \"AWS::IAM::Role\", \"AWS::IAM::Group\", \"AWS::IAM::User\"",
+            ),
+            &iam,
+        ),
+        (&plan("\"AWS::EC2::Volume\""), &["AWS::EC2::Volume"]),
+    ] {
+        let run = inside::apply(subject, world, Connection::default());
+        assert!(
+            run.ended.is_ok_and(|summary| summary.is_success()),
+            "{}",
+            run.text
+        );
+        let own: BTreeSet<String> = own.iter().map(|kind| (*kind).to_owned()).collect();
+        assert_eq!(excluded(&run.world, "eu-west-1"), own);
+        let all: BTreeSet<String> = own.into_iter().chain(iam.map(str::to_owned)).collect();
+        assert_eq!(excluded(&run.world, "us-east-1"), all);
+        let (found, there) = inside::drift(subject, run.world);
+        assert_eq!(found.findings, vec![]);
+        world = there;
     }
 }

@@ -276,3 +276,44 @@ fn an_organization_that_says_no_duties_is_imported_without_baselines() {
     );
     place.run(&["validate", "imported.toml"], 0);
 }
+
+/// Editors of other systems put a mark before the text: it is no part of a plan, a descriptor or a template.
+#[test]
+fn a_byte_order_mark_is_no_part_of_any_file() {
+    let plan = format!("{PLAN}[baseline.ours]\nfolder = \"ours\"\n");
+    let descriptor = "name = \"ours\"\nsummary = \"Topics.\"\n\
+        [[stack-set]]\nname = \"topics\"\ndescription = \"A topic.\"\ntemplate = \"topic.yaml\"\nregions = \"home\"\n\
+        management_too = false\nretain_on_removal = false\n\
+        [[stack]]\nname = \"topic\"\ntemplate = \"topic.json\"\nat = \"{management}/{home_region}\"\n";
+    let yaml = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n";
+    let json = r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}"#;
+    let wide = |text: &str| -> Vec<u8> {
+        let units = format!("\u{feff}{text}");
+        units.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    let expanded = |write: &dyn Fn(&str) -> Vec<u8>| {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("ours")).expect("made");
+        for (name, text) in [
+            ("org.toml", plan.as_str()),
+            ("guard.json", GUARD),
+            ("ours/baseline.toml", descriptor),
+            ("ours/topic.yaml", yaml),
+            ("ours/topic.json", json),
+        ] {
+            std::fs::write(folder.path().join(name), write(text)).expect("written");
+        }
+        let loaded = orgstrap::plan::read(&folder.path().join("org.toml"));
+        let loaded = loaded.unwrap_or_else(|wrong| panic!("{:?}", wrong.diagnostics));
+        let wanted = orgstrap::baseline::expand(&loaded.plan);
+        (loaded.plan.policies, wanted.expect("sound"))
+    };
+    let plain = expanded(&|text| text.as_bytes().to_vec());
+    assert_eq!(plain.1.stack_sets.len(), 1);
+    assert_eq!(plain.1.stacks.len(), 1);
+    assert_eq!(
+        plain,
+        expanded(&|text| format!("\u{feff}{text}").into_bytes())
+    );
+    assert_eq!(plain, expanded(&wide));
+}

@@ -6,6 +6,7 @@ use orgstrap::inventory::SavedInventory;
 use orgstrap::rehearse::copy;
 use serde_json::Value;
 
+use crate::support::place::Place;
 use crate::support::{orgstrap, root};
 
 /// Runs the binary in `folder`; its stdout. The exit code must be the one named.
@@ -344,4 +345,124 @@ fn the_documents_list_every_poke() {
         table,
         "INSTA_UPDATE=always writes it anew"
     );
+}
+
+/// An OU from which somebody took FullAWSAccess away: every call there is denied that no other policy allows.
+const DENIED: &str = r#"
+[organization]
+management_account = "111111111111"
+home_region = "eu-west-1"
+regions = ["eu-west-1", "us-east-1"]
+logging = "log-archive"
+secops = "security"
+email = "aws+{account}@example.com"
+[ou.Security]
+[ou.Sandbox]
+policies = ["guard"]
+[account.log-archive]
+ou = "Security"
+[account.security]
+ou = "Security"
+[account.playground]
+ou = "Sandbox"
+[baseline.config]
+[policy.guard]
+type = "service_control_policy"
+content = '{"Version":"2012-10-17","Statement":[{"Effect":"EFFECT","Action":"s3:*","Resource":"*"}]}'
+"#;
+
+/// The plan with one account more, and FullAWSAccess taken away.
+fn denied(effect: &str) -> Place {
+    let plan = DENIED.replace("EFFECT", effect);
+    let place = Place::of(&plan, &[]);
+    place.run(
+        &[
+            "sandbox",
+            "poke",
+            "detach-policy",
+            "FullAWSAccess",
+            "Sandbox",
+        ],
+        0,
+    );
+    place.write(&format!("{plan}[account.lab]\nou = \"Sandbox\"\n"));
+    place
+}
+
+fn failed(lines: &str, event: &str) -> Vec<(String, String)> {
+    let mut failed: Vec<(String, String)> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .flat_map(|line| match event {
+            "rehearsal" => line["failed"].as_array().cloned().unwrap_or_default(),
+            _ if line["event"] == event => vec![line],
+            _ => Vec::new(),
+        })
+        .map(|one| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let change = match &one["change"]["text"] {
+                Value::Null => &one["address"]["text"],
+                address => address,
+            };
+            (text(change), text(&one["failure"]["hint"]))
+        })
+        .collect();
+    failed.sort();
+    failed
+}
+
+#[test]
+fn a_new_account_where_nothing_is_allowed_fails_in_the_rehearsal_as_it_does_then() {
+    // Another policy allows in its place, and nobody said what is meant: nothing is opened.
+    let place = denied("Allow");
+    let rehearsed = place.output(&["rehearse", "--output", "json"]);
+    assert_eq!(
+        rehearsed.code,
+        Some(1),
+        "{}{}",
+        rehearsed.data,
+        rehearsed.told
+    );
+    let document: Value = serde_json::from_str(&rehearsed.data).expect("JSON");
+    // The account that is there has what it got before.
+    assert_eq!(
+        document["not_copied"],
+        Value::Array(Vec::new()),
+        "{document}"
+    );
+    let foretold = failed(&rehearsed.data, "rehearsal");
+    let applied = place.output(&["apply", "--yes", "--output", "json"]);
+    assert_eq!(applied.code, Some(1), "{}{}", applied.data, applied.told);
+    let then = failed(&applied.data, "failed");
+    assert_eq!(foretold, then, "{}", rehearsed.data);
+    let [(change, hint)] = then.as_slice() else {
+        panic!("{then:?}");
+    };
+    assert_eq!(change, "rollout of config-recorder to account lab");
+    assert!(
+        hint.contains("FullAWSAccess is not attached") && hint.contains("full_aws_access = true"),
+        "{hint}"
+    );
+
+    // Nothing allows in its place: it is put back in the same run, before the account needs it.
+    let place = denied("Deny");
+    let rehearsed = place.output(&["rehearse", "--output", "json"]);
+    assert_eq!(
+        rehearsed.code,
+        Some(0),
+        "{}{}",
+        rehearsed.data,
+        rehearsed.told
+    );
+    let document: Value = serde_json::from_str(&rehearsed.data).expect("JSON");
+    assert_eq!(
+        document["not_copied"],
+        Value::Array(Vec::new()),
+        "{document}"
+    );
+    assert!(
+        addresses(&document["changes"]).contains(&"policy FullAWSAccess on ou Sandbox".to_owned())
+    );
+    place.run(&["apply", "--yes"], 0);
+    place.run(&["drift"], 0);
 }

@@ -8,7 +8,7 @@ use std::process::Output;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use orgstrap::sandbox::identity_policy::action;
-use orgstrap::sandbox::{Call, Connection, World, table};
+use orgstrap::sandbox::{Call, Connection, World, poke, table};
 use serde_json::{Value, json};
 
 use crate::support::inside::{self, Subject};
@@ -105,7 +105,31 @@ fn where_the_reading_role_is_missing_the_access_role_does_and_that_is_said_once(
     assert_eq!(output.status.code(), Some(2), "{said}");
     let line = format!("No role {AUDIT} opens account {shop}: read by {ACCESS}.");
     assert_eq!(said.matches(&line).count(), 1, "{said}");
+    // Its stack is up to date, as far as CloudFormation knows: apply would do nothing, and says so itself.
+    let why = format!(
+        "{line} CloudFormation counts its stack as up to date, so `orgstrap apply` does not bring it there: the finding roles.audit-role says what does."
+    );
+    assert!(said.contains(&why), "{said}");
+    assert!(
+        said.contains("aws cloudformation delete-stack-instances"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("`orgstrap apply` brings it there."),
+        "{said}"
+    );
     assert!(said.contains("roles.audit-role"), "{said}");
+    // Where the stack itself is missing, apply does bring it.
+    let home = Subject::example("prepared").plan.organization.home_region;
+    let arguments = ["orgstrap-roles", "shop", home.as_str()].map(str::to_owned);
+    let poke = poke::Poke::named("delete-stack-instance").expect("there");
+    poke.run(&mut world, &arguments).expect("poked");
+    let (output, _) = drift(&world, &[]);
+    let said = self::said(&output);
+    assert!(
+        said.contains(&format!("{line} `orgstrap apply` brings it there.")),
+        "{said}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::diff::{Because, Diff, DiffOptions, OnQuota, ProblemKind, Raise, diff,
 use crate::inventory::{
     AccountState, Inventory, QuotaFacts, QuotaKind, QuotaRequest, Seen, Unread,
 };
-use crate::plan::OrgPlan;
+use crate::plan::{OrgPlan, Policy, PolicyType};
 
 fn options(quotas: OnQuota) -> DiffOptions {
     DiffOptions { quotas, ..CREATE }
@@ -41,7 +41,11 @@ fn judged(plan: &OrgPlan, inventory: &Inventory, on: OnQuota) -> Diff {
 
 fn problem(found: &Diff) -> (String, String) {
     let [problem] = found.problems.as_slice() else {
-        panic!("not one problem: {:?}", found.problems);
+        panic!(
+            "not one problem: {:?}, blocked: {:?}",
+            found.problems,
+            found.blocked.first()
+        );
     };
     assert_eq!(problem.kind, ProblemKind::Quota);
     assert_eq!(found.changes, vec![]);
@@ -302,6 +306,90 @@ fn attachments_made_by_hand_count() {
         "{message}"
     );
     assert!(!hint.contains("--raise-quotas"), "{hint}");
+}
+
+/// How many policies there may be of a type, and on one target (Organizations' quotas page: 10,000 service control
+/// policies, 1,000 of every other type; on a target 10, and 5 resource control, chat and AI opt-out policies).
+#[test]
+fn policies_have_quotas_by_type() {
+    let by_type = |kind: PolicyType, number: usize| {
+        let planned = Policy { kind, ..scp(DENY) };
+        (0..number)
+            .map(|number| (policy(&format!("more-{number:05}")), planned.clone()))
+            .collect::<Vec<_>>()
+    };
+    for kind in PolicyType::ALL {
+        let most = match kind {
+            PolicyType::ServiceControlPolicy => 10_000,
+            _ => 1_000,
+        };
+        let on_target = match kind {
+            PolicyType::ResourceControlPolicy
+            | PolicyType::ChatbotPolicy
+            | PolicyType::AiservicesOptOutPolicy => 5,
+            _ => 10,
+        };
+        let word = kind.word();
+        // One is there: the plan's own service control policy, or one of the type that somebody made.
+        let mut inventory = settled();
+        if kind != PolicyType::ServiceControlPolicy {
+            let mut other = policy_of(&mut inventory, "protect").clone();
+            other.id = "p-other".to_owned();
+            other.name = "other".to_owned();
+            other.kind = kind;
+            other.targets = Seen::Known(BTreeSet::new());
+            known(&mut inventory.policies).insert(other.id.clone(), other);
+        }
+        let mut fits = plan();
+        fits.policies.extend(by_type(kind, 1));
+        let waits = judged(&fits, &inventory, OnQuota::Stop).blocked;
+        if waits
+            .iter()
+            .any(|it| it.address == Address::PolicyType(kind))
+        {
+            // Nothing is made before its service has an administrator.
+            continue;
+        }
+        fits.policies.extend(by_type(kind, most - 1));
+        assert_eq!(
+            judged(&fits, &inventory, OnQuota::Stop).problems,
+            vec![],
+            "{word}"
+        );
+        fits.policies.extend(by_type(kind, most));
+        let (message, _) = problem(&judged(&fits, &inventory, OnQuota::Stop));
+        assert!(
+            message.contains(&format!(
+                "needs {} policies of type {word} and the quota is {most}",
+                most + 1
+            )),
+            "{message}"
+        );
+        // AWS's own takes one of the places.
+        let own = usize::from(kind.implicit_policy().is_some());
+        let mut fits = plan();
+        let more = by_type(kind, on_target + 1 - own);
+        let sandbox = path("Sandbox");
+        let (last, first) = more.split_last().expect("some");
+        fits.policies.extend(more.clone());
+        let ou = fits.ous.get_mut(&sandbox).expect("there");
+        ou.policies = first.iter().map(|(key, _)| key.clone()).collect();
+        assert_eq!(
+            judged(&fits, &inventory, OnQuota::Stop).problems,
+            vec![],
+            "{word}"
+        );
+        let ou = fits.ous.get_mut(&sandbox).expect("there");
+        ou.policies.insert(last.0.clone());
+        let (message, _) = problem(&judged(&fits, &inventory, OnQuota::Stop));
+        assert!(
+            message.contains(&format!(
+                "needs {} policies of type {word} on ",
+                on_target + 1
+            )),
+            "{message}"
+        );
+    }
 }
 
 #[test]

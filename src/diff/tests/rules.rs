@@ -760,3 +760,87 @@ fn the_built_in_baselines_converge() {
     assert_eq!(again.notices, vec![]);
     assert_eq!(again.unmanaged, vec![]);
 }
+
+/// With what people put there a thing would have more tags than AWS allows: it is told with the names, and nothing is
+/// tried that fails.
+#[test]
+fn more_tags_than_aws_allows_are_foreseen() {
+    fn fill(tags: &mut Tags, to: usize) {
+        let names = (0..).map(|number| format!("by-hand-{number:02}"));
+        for name in names.take(to.saturating_sub(tags.len())) {
+            tags.insert(name, "x".to_owned());
+        }
+        assert_eq!(tags.len(), to);
+    }
+    let mut plan = plan();
+    let one = tags(&[("team", "shop")]);
+    plan.accounts.get_mut(&key("play")).unwrap().tags = one.clone();
+    plan.ous.get_mut(&path("Sandbox")).unwrap().tags = one.clone();
+    plan.policies.get_mut(&policy("protect")).unwrap().tags = one.clone();
+    let filled = |to: usize| {
+        let mut inventory = settled();
+        fill(known(&mut member_of(&mut inventory, "play").tags), to);
+        fill(known(&mut ou_of(&mut inventory, "Sandbox").tags), to);
+        fill(known(&mut policy_of(&mut inventory, "protect").tags), to);
+        inventory
+    };
+    let found = diff(&plan, &wanted(), &filled(49), &KEEP);
+    assert_eq!(found.blocked, vec![]);
+    assert_eq!(found.changes.len(), 3, "{:?}", addresses(&found));
+    let found = diff(&plan, &wanted(), &filled(50), &KEEP);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert_eq!(found.blocked.len(), 3);
+    for blocked in &found.blocked {
+        let Because::State { said } = &blocked.because else {
+            panic!("{blocked:?}");
+        };
+        let expected = "it would have 51 tags, and AWS allows 50: 1 to be added (team) beside 50 there, of which the plan does not name";
+        assert!(said.starts_with(expected), "{said}");
+        assert!(said.contains("by-hand-00"), "{said}");
+    }
+
+    // What orgstrap makes gets its own tag too.
+    let mut fifty = Tags::new();
+    fill(&mut fifty, 50);
+    let new = path("New");
+    plan = super::samples::plan();
+    plan.ous.insert(
+        new.clone(),
+        Ou {
+            tags: fifty.clone(),
+            ..Ou::default()
+        },
+    );
+    plan.policies.insert(
+        policy("new"),
+        Policy {
+            tags: fifty,
+            ..scp("{}")
+        },
+    );
+    plan.accounts.insert(key("new"), account("new", "New"));
+    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let blocked: Vec<String> = found
+        .blocked
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect();
+    assert!(blocked.contains(&"ou New".to_owned()), "{blocked:?}");
+    assert!(blocked.contains(&"policy new".to_owned()), "{blocked:?}");
+    // An account that could not be placed is not made.
+    assert_eq!(addresses(&found), Vec::<String>::new());
+
+    // A set or a stack that somebody tagged, and that lacks the ownership tag.
+    let mut inventory = settled();
+    let set = set_of(&mut inventory);
+    set.tags.remove(OWNERSHIP_TAG.0);
+    fill(&mut set.tags, 50);
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    let blocked: Vec<String> = found
+        .blocked
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect();
+    assert_eq!(blocked, ["stack set config-recorder"]);
+}

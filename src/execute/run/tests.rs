@@ -185,7 +185,7 @@ async fn the_second_stop_stops_now() {
     3 stopping
     3 not tried account b: the run was stopped
     5 waiting account a: halfway
-    6 notice: Stopped at once: AWS goes on with what was in flight, and the next run looks how far it came.
+    6 Stopped at once: AWS goes on with what was in flight, and the next run looks how far it came.
     ");
     assert!(summary.stopped && summary.failed.is_empty());
     let left: Vec<String> = summary

@@ -298,3 +298,23 @@ fn read_rule(maker: &Maker<'_>, name: &str, declared: &Props) -> Option<Props> {
     as_declared(&mut props, declared, &["Compliance"]);
     Some(props)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_type_that_is_named_twice_is_refused() {
+        let types = |types: &[&str]| -> Props {
+            let group = json!({"ExclusionByResourceTypes": {"ResourceTypes": types}});
+            [("RecordingGroup".to_owned(), group)].into_iter().collect()
+        };
+        assert!(unique_types(&types(&["AWS::IAM::Role", "AWS::IAM::User"])).is_ok());
+        let twice = unique_types(&types(&["AWS::IAM::Role", "AWS::IAM::Role"]));
+        let error = twice.expect_err("refused");
+        assert!(
+            error.message.contains("array items are not unique"),
+            "{error}"
+        );
+    }
+}
