@@ -40,7 +40,7 @@ def by_itself(account):
         )
         print("done")
     except botocore.exceptions.ClientError as error:
-        print(error.response["Error"]["Message"].split(" because ")[0].split(" with an ")[-1])
+        print(error.response["Error"]["Message"].split(" because ")[0].split(" with an ")[-1].split(": ")[0])
 
 
 def by_stack_set(account):

@@ -72,6 +72,7 @@ fn whole(text: String) -> OrgPlan {
 /// The documents that bind an account.
 struct Bound {
     documents: BTreeMap<String, Value>,
+    about: Mutex<BTreeMap<(String, String), Arc<Vec<Value>>>>,
 }
 
 impl Bound {
@@ -87,6 +88,7 @@ impl Bound {
         });
         Bound {
             documents: documents.collect(),
+            about: Mutex::default(),
         }
     }
 
@@ -116,13 +118,43 @@ impl Bound {
         let account = who.split(':').nth(4).unwrap();
         let mut context = vec![("aws:PrincipalArn", who)];
         context.extend(more);
-        self.statements(account)
-            .into_iter()
-            .find(|statement| {
-                assert_eq!(statement["Effect"], "Deny");
-                statement_matches(statement, action, resource, &context)
-            })
+        self.about(account, action)
+            .iter()
+            .find(|statement| statement_matches(statement, action, resource, &context))
             .map(|statement| statement["Sid"].as_str().unwrap().to_owned())
+    }
+
+    /// The statements for an account that are about an action, with that action alone: the same is asked for many
+    /// resources and many who ask.
+    fn about(&self, account: &str, action: &str) -> Arc<Vec<Value>> {
+        let key = (account.to_owned(), action.to_owned());
+        if let Some(known) = self.about.lock().unwrap().get(&key) {
+            return Arc::clone(known);
+        }
+        let names = |list: &Value| {
+            let patterns = list.as_array().unwrap().iter();
+            patterns
+                .map(|pattern| pattern.as_str().unwrap().to_lowercase())
+                .any(|pattern| like(&pattern, &action.to_lowercase()))
+        };
+        let mut found = Vec::new();
+        for statement in self.statements(account) {
+            assert_eq!(statement["Effect"], "Deny");
+            match (statement.get("Action"), statement.get("NotAction")) {
+                (Some(actions), None) if names(actions) => {
+                    let mut one = statement.clone();
+                    one["Action"] = Value::from(vec![action]);
+                    found.push(one);
+                }
+                (None, Some(left)) if !names(left) => found.push(statement.clone()),
+                (Some(_), None) | (None, Some(_)) => {}
+                both => panic!("{both:?}"),
+            }
+        }
+        let found = Arc::new(found);
+        let mut about = self.about.lock().unwrap();
+        about.insert(key, Arc::clone(&found));
+        found
     }
 }
 

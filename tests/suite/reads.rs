@@ -62,10 +62,10 @@ fn parts(n: u64, r: u64) -> Vec<Part> {
             pages(n * r, 100),
         ),
         part(
-            "GuardDuty: each account a member",
-            &["guardduty:ListMembers"],
-            n * r,
-            r * pages(n, 50),
+            "GuardDuty: each account a member, with its features",
+            &["guardduty:ListMembers", "guardduty:GetMemberDetectors"],
+            2 * n * r,
+            2 * r * pages(n, 50),
         ),
         part(
             "Config's recorder, its state, channel and deliveries",

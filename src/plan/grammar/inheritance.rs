@@ -307,7 +307,7 @@ fn required(at: &Spot<'_>, keys: &Keys, meant: &[&str], name: &str, faults: &mut
             }
         }
         Required::One(some) => {
-            if !some.iter().any(|key| has(key)) {
+            if !some.iter().any(has) {
                 faults.refuse(
                     at.node.start(),
                     &at.pointer,
