@@ -29,4 +29,5 @@ pub mod picture;
 pub mod plan;
 pub mod rehearse;
 pub mod report;
-pub mod sandbox;
+
+pub use orgstrap_sandbox as sandbox;

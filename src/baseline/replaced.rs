@@ -52,6 +52,10 @@ type After<'a> = (&'a str, &'a BTreeMap<String, Option<String>>);
 /// The resources of which an account holds one in a Region and that an update from `before` to `after` makes anew, as
 /// `LogicalId (Type)`.
 pub fn singletons_made_anew(before: Before<'_>, after: After<'_>) -> Vec<String> {
+    let makes_one = SINGLETONS.iter().any(|kind| after.0.contains(kind));
+    if !makes_one || same(before, after) {
+        return Vec::new();
+    }
     let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
         return Vec::new();
     };
@@ -75,20 +79,29 @@ fn all<'a>(node: &'a Yaml<'_>, part: &str) -> BTreeMap<String, &'a Yaml<'a>> {
     section(node, part).into_iter().flat_map(entries).collect()
 }
 
+/// Whether an update changes nothing, which is so for most stacks most days: then no template is read.
+fn same(before: Before<'_>, after: After<'_>) -> bool {
+    before.0 == after.0 && changed_parameters(before.1, after.1).next().is_none()
+}
+
+fn changed_parameters<'a>(
+    have: &BTreeMap<String, String>,
+    next: &'a BTreeMap<String, Option<String>>,
+) -> impl Iterator<Item = &'a String> {
+    let changed = next.iter().filter(|(name, value)| {
+        let have = have.get(*name).map(String::as_str);
+        // What AWS hides is taken for unchanged, as a comparison of the stack does.
+        have != Some("****") && (value.is_none() || value.as_deref() != have)
+    });
+    changed.map(|(name, _)| name)
+}
+
 /// Parameters, conditions, mappings and resources whose value or identity changes, or may.
 fn changed_names(
     (old, have): (&Yaml<'_>, &BTreeMap<String, String>),
     (new, next): (&Yaml<'_>, &BTreeMap<String, Option<String>>),
 ) -> BTreeSet<String> {
-    let mut changed: BTreeSet<String> = next
-        .iter()
-        .filter(|(name, value)| {
-            let have = have.get(*name).map(String::as_str);
-            // What AWS hides is taken for unchanged, as a comparison of the stack does.
-            have != Some("****") && (value.is_none() || value.as_deref() != have)
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
+    let mut changed: BTreeSet<String> = changed_parameters(have, next).cloned().collect();
     for part in ["Conditions", "Mappings", "Resources"] {
         let former = all(old, part);
         // They refer to each other, so until nothing more is found.
@@ -113,6 +126,9 @@ fn changed_names(
 /// The outputs of `after` that an update from `before` may change. Templates that cannot be read change none that
 /// can be named.
 pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<String> {
+    if same(before, after) {
+        return BTreeSet::new();
+    }
     let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
         return BTreeSet::new();
     };
@@ -122,7 +138,7 @@ pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<Strin
     let changed = changed_names((old, before.1), (new, after.1));
     let former = all(old, "Outputs");
     let part = |node: &Yaml<'_>, name| section(node, name).map(|node| format!("{node:?}"));
-    let same = |before: &Yaml<'_>, after: &Yaml<'_>| {
+    let alike = |before: &Yaml<'_>, after: &Yaml<'_>| {
         part(before, "Value") == part(after, "Value")
             && part(before, "Condition") == part(after, "Condition")
     };
@@ -130,7 +146,7 @@ pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<Strin
         .into_iter()
         .filter(|(name, node)| {
             let before = former.get(name);
-            refers(node, &changed) || before.is_none_or(|before| !same(before, node))
+            refers(node, &changed) || before.is_none_or(|before| !alike(before, node))
         })
         .map(|(name, _)| name)
         .collect()

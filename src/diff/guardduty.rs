@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::not_asked;
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, becomes, set};
-use super::{Problem, ProblemKind};
+use super::{Because, Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
-use crate::inventory::{DetectorFacts, GuardDutyFacts, PolicyFacts, Seen};
+use crate::inventory::{DetectorFacts, GuardDutyFacts, PolicyFacts, Seen, Unread};
 use crate::plan::{AccountId, AccountKey, PolicyType, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
@@ -151,11 +151,7 @@ fn one(
         Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
         Standing::New => None,
         Standing::Unusable(_) | Standing::Open(_) => {
-            block_all(
-                found,
-                region,
-                &format!("account `{key}` cannot be worked with"),
-            );
+            out_of_use(found, key, region);
             return;
         }
     };
@@ -213,14 +209,29 @@ fn one(
     export(found, wanted, region, detector);
 }
 
-fn block_all(found: &mut Findings, region: &Region, said: &str) {
+/// The administrator's account is closed, suspended or not known: nothing can be set in it, and what members have is
+/// known there only.
+fn out_of_use(found: &mut Findings, key: &AccountKey, region: &Region) {
+    let needed = Because::Needs {
+        address: Address::Access(key.clone()),
+    };
     for address in [
         Address::GuardDutyAdministrator(region.clone()),
         Address::GuardDutyOrganization(region.clone()),
-        Address::GuardDutyMembers(region.clone()),
     ] {
-        found.state(address, said.to_owned(), None);
+        found.block(address, needed.clone(), None);
     }
+    let unread = Unread {
+        operation: "guardduty:ListMembers".to_owned(),
+        because: format!("account `{key}`, the administrator, is not in use"),
+    };
+    found.block(
+        Address::GuardDutyMembers(region.clone()),
+        Because::Unread(unread),
+        Some(format!(
+            "bring account `{key}` back into use, or name another as `secops`; until then nobody sees what members have"
+        )),
+    );
 }
 
 fn taken(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Because;
 use super::account::{ACCOUNT_SERVICE, uses_account_service};
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, set};
@@ -173,8 +174,11 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
             },
             Standing::New | Standing::Founding => false,
             Standing::Unusable(_) | Standing::Open(_) => {
-                let said = format!("account `{key}` cannot be worked with");
-                found.state(address, said, None);
+                // Why it cannot be worked with is told of the account itself, with what to do.
+                let because = Because::Needs {
+                    address: Address::Access(key.clone()),
+                };
+                found.block(address, because, None);
                 continue;
             }
         };

@@ -4,7 +4,7 @@ import json
 import pathlib
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parents[2] / "src/sandbox/models"
+HERE = pathlib.Path(__file__).resolve().parents[2] / "crates/sandbox/src/models"
 sys.path.insert(0, str(HERE))
 
 import botocore.loaders

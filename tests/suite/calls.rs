@@ -18,7 +18,7 @@ const SPELT: [(&str, &str); 2] = [
 /// Every operation of the models, by name: the services that have it.
 fn known() -> BTreeMap<String, BTreeSet<String>> {
     let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let folder = root().join("src/sandbox/models");
+    let folder = root().join("crates/sandbox/src/models");
     for entry in std::fs::read_dir(folder).expect("reads") {
         let path = entry.expect("reads").path();
         if path.extension().is_none_or(|ext| ext != "json") {

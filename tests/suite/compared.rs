@@ -82,7 +82,7 @@ fn members(service: &str, operation: &str) -> Vec<String> {
         "servicequotas" => "service-quotas",
         service => service,
     };
-    let path = root().join(format!("src/sandbox/models/{file}.json"));
+    let path = root().join(format!("crates/sandbox/src/models/{file}.json"));
     let text = std::fs::read_to_string(path).expect("the model is there");
     let model: Value = serde_json::from_str(&text).expect("JSON");
     let mut found = Vec::new();

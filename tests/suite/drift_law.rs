@@ -376,6 +376,13 @@ impl Case {
         text
     }
 
+    /// Whether an edit of the plan asks for what a poke did.
+    fn is_asked_for(&self, line: &str) -> bool {
+        let attached = line == "attach-policy protect-baseline Sandbox";
+        let wanted = "[ou.Sandbox]\npolicies = [\"protect-baseline\"]";
+        attached && self.edits.iter().any(|(_, edit)| edit.contains(wanted))
+    }
+
     fn subject(&self) -> Subject {
         let mut text = PLAN.to_owned();
         for (from, to) in &self.edits {
@@ -398,7 +405,7 @@ impl Case {
                 .entry(line)
                 .or_insert_with(|| super::drift_law::alone(line));
             for one in expected.findings.iter().filter(|one| counts(one)) {
-                if !is_told(one, &first.findings) {
+                if !self.is_asked_for(line) && !is_told(one, &first.findings) {
                     wrong.push(format!(
                         "`{line}` is not told: {} {} {}",
                         one.severity, one.control, one.subject

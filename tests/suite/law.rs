@@ -4,6 +4,7 @@
 //! Tried on random organizations with random edits, by the operations that the command line calls, from fixed seeds:
 //!
 //! - `ORGSTRAP_SEEDS=2000` tries so many organizations, `ORGSTRAP_ACCOUNTS=60` of up to so many accounts;
+//! - `ORGSTRAP_EDITS=2` makes so many edits of each, one after the other;
 //! - `ORGSTRAP_SEED=17` tries this one and no other;
 //! - `ORGSTRAP_PROCESSES=20` runs the first so many through the binary.
 //!
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 use orgstrap::ops::exit::Exit;
+use orgstrap::sandbox::world::Due;
 use orgstrap::sandbox::{Time, World};
 
 use crate::support::inside::{self, Subject};
@@ -23,10 +25,10 @@ use crate::support::organizations::{Organization, mistakes};
 use crate::support::orgstrap;
 
 /// How many organizations are tried, of how many accounts, with how many edits one after the other.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 200;
 const SMALLEST: usize = 3;
 const LARGEST: usize = 15;
-const EDITS: usize = 2;
+const EDITS: u64 = 1;
 
 /// How long AWS may take over what it has begun.
 const DAY: i64 = 86_400_000;
@@ -59,13 +61,22 @@ fn said(exit: u8, text: String) -> Said {
     Said { exit, text, found }
 }
 
+/// Lets a day pass; whether anything was to happen in it but sessions that expire.
+fn a_day_later(world: &mut World) -> bool {
+    let later = Time(world.now.0 + DAY);
+    let mut due = world.due.range(..=(later, u64::MAX));
+    let promised = due.any(|(_, due)| !matches!(due, Due::ForgetSession(_)));
+    while world.advance(later) {}
+    promised
+}
+
 /// An organization in the sandbox, as one of two ways reaches it.
 trait Place {
     fn apply(&mut self, plan: &str) -> Said;
     fn plan(&mut self, plan: &str) -> Said;
     fn drift(&mut self, plan: &str) -> Said;
-    /// A day passes.
-    fn settle(&mut self);
+    /// A day passes; whether AWS had promised anything for it.
+    fn settle(&mut self) -> bool;
 }
 
 /// In this process.
@@ -133,11 +144,8 @@ impl Place for Inside {
         })
     }
 
-    fn settle(&mut self) {
-        if let Some(world) = &mut self.world {
-            let later = Time(world.now.0 + DAY);
-            while world.advance(later) {}
-        }
+    fn settle(&mut self) -> bool {
+        self.world.as_mut().is_some_and(a_day_later)
     }
 }
 
@@ -198,12 +206,12 @@ impl Place for Processes {
         said
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self) -> bool {
         let file = self.0.path().join("world.json");
         let mut world = World::load(&file).expect("loads");
-        let later = Time(world.now.0 + DAY);
-        while world.advance(later) {}
+        let promised = a_day_later(&mut world);
         world.save(&file).expect("saves");
+        promised
     }
 }
 
@@ -258,7 +266,9 @@ fn lawful(place: &mut dyn Place, plan: &str) -> Result<Kept, String> {
                 ));
             }
         }
-        place.settle();
+        if !place.settle() {
+            break;
+        }
     }
     Ok(Kept::Converged)
 }
@@ -315,11 +325,14 @@ fn try_one(
         let mut tally = tally.lock().expect("whole");
         tally.organizations += 1;
         tally.accounts += organization.len();
+        if tally.organizations % 100 == 0 {
+            eprintln!("{} organizations", tally.organizations);
+        }
     }
     let first =
         lawful(place, &before).map_err(|why| format!("seed {seed}, new:\n{before}\n--- {why}"))?;
     count(0, first);
-    for step in 1..=EDITS {
+    for step in 1..=number("ORGSTRAP_EDITS").unwrap_or(EDITS) {
         let mut said = String::new();
         let (edited, after) = drawn(rng, |rng| {
             let mut edited = organization.clone();

@@ -1,0 +1,209 @@
+//! The delegated administrator of a Region, and its settings for the organization.
+
+use serde_json::{Value, json};
+
+use super::{Due, PRINCIPAL, bad, detector, detector_mut, empty};
+use crate::call::{AwsError, Call};
+use crate::paging::page;
+use crate::world::{self, World};
+
+/// Regions in which the organization has an administrator.
+pub(super) fn administered(world: &World) -> Vec<String> {
+    let management = world
+        .organization
+        .as_ref()
+        .map(|o| o.management_account.as_str());
+    let account = management.and_then(|id| world.account(id));
+    account
+        .into_iter()
+        .flat_map(|a| &a.regions)
+        .filter(|(_, state)| state.guardduty.organization_admin.is_some())
+        .map(|(region, _)| region.clone())
+        .collect()
+}
+
+/// The organization's administrator in a Region.
+pub(super) fn admin_of(world: &World, region: &str) -> Option<String> {
+    let management = &world.organization.as_ref()?.management_account;
+    world
+        .region(management, region)?
+        .guardduty
+        .organization_admin
+        .clone()
+}
+
+fn require_management(world: &World, call: &Call) -> Result<(), AwsError> {
+    match &world.organization {
+        Some(organization) if organization.management_account == call.account => Ok(()),
+        _ => Err(bad(
+            "The request is rejected because the account is not the organization's management account.",
+        )),
+    }
+}
+
+pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    require_management(world, call)?;
+    let admin = call.text("AdminAccountId").to_owned();
+    let now = call.now;
+    let Some(organization) = &mut world.organization else {
+        return Err(bad("The account is not in an organization."));
+    };
+    if !organization.trusts(PRINCIPAL) {
+        return Err(bad(
+            "The request failed because GuardDuty is not enabled as a trusted service of the organization. Enable trusted access for guardduty.amazonaws.com.",
+        ));
+    }
+    if !organization.is_active(&admin) {
+        return Err(bad(
+            "The request is rejected because the account is not an active member of the organization.",
+        ));
+    }
+    let other = organization
+        .delegated
+        .iter()
+        .any(|(id, services)| *id != admin && services.contains_key(PRINCIPAL));
+    if other {
+        return Err(bad(
+            "The request is rejected because another account is already the GuardDuty delegated administrator of the organization; it must be the same in all Regions.",
+        ));
+    }
+    let same_here = admin_of(world, &call.region).is_some();
+    if same_here {
+        return Err(bad(
+            "The request is rejected because the account is already enabled as the GuardDuty delegated administrator for the organization.",
+        ));
+    }
+    if let Some(organization) = &mut world.organization
+        && admin != organization.management_account
+    {
+        organization
+            .delegated
+            .entry(admin.clone())
+            .or_default()
+            .insert(PRINCIPAL.to_owned(), now);
+    }
+    world
+        .region_mut(&call.account, &call.region)?
+        .guardduty
+        .organization_admin = Some(admin.clone());
+    // GuardDuty is enabled for the administrator in this Region, if it was not.
+    if world
+        .region(&admin, &call.region)
+        .is_none_or(|r| r.guardduty.detector.is_none())
+    {
+        super::create_for(world, &admin, &call.region, true)?;
+    }
+    Ok(empty())
+}
+
+/// "Before you remove a delegated GuardDuty administrator account, you must disassociate all the member accounts
+/// associated with the delegated GuardDuty administrator account, and then delete them" (GuardDuty user guide,
+/// "Changing the delegated GuardDuty administrator account").
+pub(super) fn disable_admin(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    require_management(world, call)?;
+    let admin = call.text("AdminAccountId").to_owned();
+    if admin_of(world, &call.region).as_deref() != Some(admin.as_str()) {
+        return Err(bad(
+            "The request is rejected because the account is not the GuardDuty delegated administrator.",
+        ));
+    }
+    if super::detector_at(world, &admin, &call.region).is_some_and(|d| !d.members.is_empty()) {
+        return Err(bad(
+            "The request is rejected because the GuardDuty delegated administrator has member accounts.",
+        ));
+    }
+    // Its registration with Organizations stays until it is deregistered there.
+    world
+        .region_mut(&call.account, &call.region)?
+        .guardduty
+        .organization_admin = None;
+    Ok(empty())
+}
+
+pub(super) fn list_admins(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    require_management(world, call)?;
+    let admins = admin_of(world, &call.region)
+        .map(|id| json!({"AdminAccountId": id, "AdminStatus": "ENABLED"}))
+        .into_iter()
+        .collect();
+    page(call, "AdminAccounts", admins, "MaxResults", 50)
+}
+
+fn require_admin(world: &World, call: &Call) -> Result<(), AwsError> {
+    detector(world, call)?;
+    if admin_of(world, &call.region).as_deref() == Some(call.account.as_str()) {
+        return Ok(());
+    }
+    Err(bad(
+        "The request is rejected because the account is not the GuardDuty delegated administrator of the organization.",
+    ))
+}
+
+pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    require_admin(world, call)?;
+    let settings = &detector(world, call)?.organization;
+    let auto = match settings.auto_enable.as_str() {
+        "" => "NONE",
+        auto => auto,
+    };
+    let features: Vec<Value> = settings
+        .features
+        .iter()
+        .map(|(name, auto)| {
+            let mut entry = json!({"Name": name, "AutoEnable": auto});
+            if let (Some(additional), Some(map)) =
+                (settings.additional.get(name), entry.as_object_mut())
+            {
+                map.insert("AdditionalConfiguration".to_owned(), additional.clone());
+            }
+            entry
+        })
+        .collect();
+    Ok(json!({
+        "AutoEnable": auto != "NONE", "MemberAccountLimitReached": false, "AutoEnableOrganizationMembers": auto, "Features": features,
+    }))
+}
+
+pub(super) fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    require_admin(world, call)?;
+    let auto = match (
+        call.str("AutoEnableOrganizationMembers"),
+        call.bool("AutoEnable"),
+    ) {
+        (Some(auto), None) => Some(auto.to_owned()),
+        (None, Some(auto)) => Some(if auto { "NEW" } else { "NONE" }.to_owned()),
+        (Some(_), Some(_)) => {
+            return Err(bad(
+                "The request is rejected because autoEnable and autoEnableOrganizationMembers cannot be used together.",
+            ));
+        }
+        (None, None) => None,
+    };
+    let settings = &mut detector_mut(world, call)?.organization;
+    if let Some(auto) = auto {
+        settings.auto_enable = auto;
+    }
+    for feature in call.list("Features") {
+        let text = |name: &str| {
+            feature
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        settings.features.insert(text("Name"), text("AutoEnable"));
+        if let Some(additional) = feature.get("AdditionalConfiguration") {
+            settings.additional.insert(text("Name"), additional.clone());
+        }
+    }
+    // AWS says up to 24 hours; a quarter of an hour is common.
+    let region = call.region.clone();
+    world.after(
+        900_000,
+        world::Due::GuardDuty(Due::AutoEnable {
+            region,
+            joined: None,
+        }),
+    );
+    Ok(empty())
+}
