@@ -8,6 +8,7 @@ use orgstrap::report::drift as report;
 use orgstrap::sandbox::{World, poke};
 
 use crate::support::inside::{self, Subject};
+use crate::support::{python, root, worlds};
 
 const PLAN: &str = r#"
 [organization]
@@ -22,6 +23,8 @@ email = "aws+{account}@example.com"
 [ou.Workloads]
 policies = ["guard"]
 [ou."Workloads/Prod"]
+[ou.Attic]
+policies = ["guard"]
 
 [account.log-archive]
 ou = "Security"
@@ -64,7 +67,7 @@ const FOUND: &[Row] = &[
     ),
     Row("suspend-account", &["shop"], "organization.account-state"),
     Row("close-account", &["shop"], "organization.account-state"),
-    Row("create-ou", &["Attic"], "organization.unmanaged-ou"),
+    Row("create-ou", &["Cellar"], "organization.unmanaged-ou"),
     Row("rename-ou", &["Workloads/Prod", "Live"], "organization.ou"),
     Row("tag", &["shop", "team", "refunds"], "organization.tags"),
     Row("untag", &["shop", "team"], "organization.tags"),
@@ -366,4 +369,181 @@ fn every_poke_has_a_row() {
             poke.name
         );
     }
+}
+
+/// What is broken through boto3, the control under which it is told, and where: an account, a Region or a part of its subject.
+struct Break(&'static str, &'static str, &'static str);
+
+/// In the services of the accounts, all of it at once.
+const IN_ACCOUNTS: &[Break] = &[
+    Break("trail_one_region", "cloudtrail.trail", "management"),
+    Break("trail_writes_only", "cloudtrail.events", "management"),
+    Break("stop_trail", "cloudtrail.logging", "management"),
+    Break("stop_recorder", "config.recording", "shop/eu-west-1"),
+    Break(
+        "stop_recorder_of_management",
+        "config.recording",
+        "management/us-east-1",
+    ),
+    Break("record_less", "config.recorder", "log-archive/eu-west-1"),
+    Break("delete_channel", "config.channel", "shop/us-east-1"),
+    Break(
+        "delete_recorder",
+        "config.recorder",
+        "log-archive/us-east-1",
+    ),
+    Break("delete_aggregator", "config.aggregator", "security"),
+    Break(
+        "delete_bucket_policy",
+        "config.bucket-policy",
+        "log-archive",
+    ),
+    Break(
+        "edit_bucket_policy",
+        "guardduty.bucket-policy",
+        "log-archive",
+    ),
+    Break("public_access", "cloudtrail.bucket", "log-archive"),
+    Break("no_public_access_block", "config.bucket", "log-archive"),
+    Break("no_versions", "guardduty.bucket", "log-archive"),
+    Break("key_goes", "cloudtrail.key", "log-archive"),
+    Break("edit_key_policy", "guardduty.key", "log-archive"),
+    Break("guardduty_for_nobody", "guardduty.settings", "eu-west-1"),
+    Break("guardduty_off", "guardduty.settings", "us-east-1"),
+    Break("guardduty_loses_a_member", "guardduty.members", "eu-west-1"),
+    Break("guardduty_exports_nothing", "guardduty.export", "eu-west-1"),
+    Break("delete_reading_role", "roles.audit-role", "shop"),
+];
+
+/// The same, where only `--deep` looks.
+const IN_STACKS: &[Break] = &[
+    Break("delete_repairing_role", "stacks.drift", "log-archive"),
+    Break(
+        "delete_reader_role",
+        "stacks.drift",
+        "orgstrap-config-reader",
+    ),
+    Break("delete_stack_in_a_member", "stacks.drift", "ec2-defaults"),
+];
+
+/// In Organizations and StackSets, all of it at once.
+const IN_THE_ORGANIZATION: &[Break] = &[
+    Break("no_termination_protection", "stacks.stack", "config-logs"),
+    Break("delete_stack", "stacks.missing", "config-aggregator"),
+    Break(
+        "delete_instances",
+        "stacks.instances-missing",
+        "config-recorder",
+    ),
+    Break("no_auto_deployment", "stacks", "ec2-defaults"),
+    Break(
+        "no_administrator_of_guardduty",
+        "organization.delegated-administrator",
+        "guardduty.amazonaws.com",
+    ),
+    Break(
+        "deregister_administrator",
+        "organization.delegated-administrator",
+        "config.amazonaws.com",
+    ),
+    Break(
+        "register_administrator",
+        "organization.unmanaged-delegated-administrator",
+        "config-multiaccountsetup.amazonaws.com",
+    ),
+    Break(
+        "no_trusted_access",
+        "organization.trusted-access",
+        "cloudtrail.amazonaws.com",
+    ),
+    Break("detach_policy", "organization.attachment", "guard"),
+    Break("edit_policy", "organization.policy", "guard"),
+    Break(
+        "detach_full_access",
+        "organization.full-aws-access",
+        "Attic",
+    ),
+    Break("untag_account", "organization.tags", "shop"),
+    Break("move_account", "organization.placement", "shop"),
+    Break("rename_ou", "organization.ou", "Workloads/Prod"),
+    Break("no_access_for_stack_sets", "stacks.access", ""),
+];
+
+/// The world after all of it was done by a client that knows nothing of orgstrap.
+fn broken(acts: &[&[Break]]) -> Option<World> {
+    let python = python()?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("world.json");
+    world().save(&file).expect("saves");
+    let served = worlds::World::sandbox(&file);
+    let mut command = served.client(std::process::Command::new(python));
+    command
+        .arg(root().join("tests/python/breaks.py"))
+        .args(["eu-west-1", "us-east-1"])
+        .args(acts.iter().flat_map(|acts| acts.iter()).map(|act| act.0));
+    let output = command.output().expect("runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    served.end();
+    let mut world = World::load(&file).expect("a world");
+    // What AWS is still at comes to its end.
+    let later = world.now.plus_secs(1800);
+    world.advance(later);
+    Some(world)
+}
+
+fn missed(acts: &[Break], found: &Findings) -> Vec<String> {
+    let told = |Break(_, control, place): &&Break| {
+        found.findings.iter().any(|finding| {
+            let at = &finding.place;
+            let region = at.region.as_ref().map(ToString::to_string);
+            let account = at.account.clone().unwrap_or_default();
+            let at = format!("{account}/{}", region.unwrap_or_default());
+            let whole = format!("{at} {} {:?}", finding.subject, finding.accounts);
+            finding.control.starts_with(control) && whole.contains(place)
+        })
+    };
+    let missed = acts.iter().filter(|act| !told(act));
+    missed
+        .map(|Break(act, control, place)| format!("{act}: no {control} of {place}"))
+        .collect()
+}
+
+fn list(found: &Findings) -> String {
+    let lines = found.findings.iter().map(|finding| {
+        format!(
+            "{} {:?} {:?} {}",
+            finding.control, finding.place.account, finding.place.region, finding.subject
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_boto3_breaks_in_accounts_is_found() {
+    let Some(world) = broken(&[IN_ACCOUNTS, IN_STACKS]) else {
+        return;
+    };
+    let (found, world) = inside::drift(subject(), world);
+    let silent = missed(IN_ACCOUNTS, &found);
+    assert!(silent.is_empty(), "{silent:#?}\n{}", list(&found));
+    let text = report::text(&found, "org.toml", false);
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    assert!(last.contains("`--deep` does"), "{last}");
+    let (found, _) = inside::drift_deep(subject(), world);
+    let silent = [missed(IN_ACCOUNTS, &found), missed(IN_STACKS, &found)].concat();
+    assert!(silent.is_empty(), "{silent:#?}\n{}", list(&found));
+}
+
+#[test]
+fn what_boto3_breaks_in_the_organization_is_found() {
+    let Some(world) = broken(&[IN_THE_ORGANIZATION]) else {
+        return;
+    };
+    let (found, _) = inside::drift(subject(), world);
+    let silent = missed(IN_THE_ORGANIZATION, &found);
+    assert!(silent.is_empty(), "{silent:#?}\n{}", list(&found));
 }
