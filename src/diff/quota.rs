@@ -217,6 +217,7 @@ pub fn judge(mut found: Diff, plan: &OrgPlan, inventory: &Inventory, on: OnQuota
         };
         // Orgstrap's own are not to be what makes an organization go past what every one takes.
         if let What::Attachments(kind, _) = &what
+            && used.needed() <= limit.value
             && used.added.keys().any(|address| is_own(address, plan))
         {
             limit.value = limit.value.min(kind.safe_attached());

@@ -345,6 +345,9 @@ async fn guardduty_is_read_from_its_administrator() {
             "GET /detector/d1/member" if member => Answer::json(json!({"members": [
                 {"accountId": "333333333333", "relationshipStatus": "Enabled"},
             ]})),
+            "POST /detector/d1/member/detector/get" if member => Answer::json(json!({"members": [
+                {"accountId": "333333333333", "features": [{"name": "S3_DATA_EVENTS", "status": "ENABLED"}]},
+            ], "unprocessedAccounts": []})),
             "GET /detector/d1/publishingDestination" if member => {
                 Answer::json(json!({"destinations": [
                     {"destinationId": "x", "destinationType": "S3", "status": "PUBLISHING"},
@@ -382,6 +385,7 @@ async fn guardduty_is_read_from_its_administrator() {
     );
     assert_eq!(detector.organization_features["S3_DATA_EVENTS"], "ALL");
     assert_eq!(detector.members[&id("333333333333")], "Enabled");
+    assert!(detector.member_features[&id("333333333333")]["S3_DATA_EVENTS"]);
     assert_eq!(detector.exports[0].status, "PUBLISHING");
     assert_eq!(detector.exports[0].key_arn, "arn:k");
 }

@@ -105,10 +105,38 @@ pub async fn drift(
     if job.fix {
         session.guard().await?;
     }
-    let before = Box::pin(check(job, session, job.max_age, printer)).await?;
+    let mut before = Box::pin(check(job, session, job.max_age, printer)).await?;
     tell_roles(subject, &before, session, printer);
     (job.show)(&before.findings)?;
     tell_quotas(&before, subject, printer);
+    let mut last = false;
+    loop {
+        match Box::pin(round(before, last, job, session, printer, stop)).await? {
+            Round::Ended(drifted) => return Ok(drifted),
+            Round::Again(after) => (before, last) = (after, true),
+        }
+    }
+}
+
+/// How a round of putting back ended.
+enum Round {
+    Ended(Drifted),
+    /// Something could be put back only after what this round did: the check after it.
+    Again(Check),
+}
+
+/// Puts back what a check found. An update of a stack leaves what it does not touch as it is, and what AWS does because
+/// an account moved may come after; so where all went well and something is left that was to be put back, there is
+/// another round, unless this is the last.
+async fn round(
+    before: Check,
+    last: bool,
+    job: &Drift<'_>,
+    session: &Session,
+    printer: &Printer,
+    stop: &Stop,
+) -> Result<Round, CommandError> {
+    let subject = job.subject;
     let first = match job.fix {
         true => Fixing::of(before)?,
         false => Fixing::nothing(before),
@@ -119,7 +147,7 @@ pub async fn drift(
         }
         (job.write)(&first.check)?;
         let code = exit(&first.check.findings, job.fail_on);
-        return Ok(first.ended(code, printer));
+        return Ok(Round::Ended(first.ended(code, printer)));
     }
     refuse_while_held(session, !job.yes).await?;
     first.show(job, session, printer);
@@ -127,14 +155,14 @@ pub async fn drift(
     refuse_losses(&first.losses, job.delete_data)?;
     if !(job.confirm)(&first.question(session))? {
         printer.say("Nothing was changed.");
-        return Ok(first.unmade(Exit::Stopped));
+        return Ok(Round::Ended(first.unmade(Exit::Stopped)));
     }
     let holding = Holding::take(session, stop).await?;
     let first = match Box::pin(still(first, job, session, printer)).await {
         Ok(Ok(first)) => first,
         Ok(Err(nothing)) => {
             give_back(holding, session, printer).await;
-            return Ok(nothing);
+            return Ok(Round::Ended(nothing));
         }
         Err(error) => {
             give_back(holding, session, printer).await;
@@ -166,6 +194,11 @@ pub async fn drift(
             report::outcome(&before.findings, &after.findings)
         ));
     }
+    let all_went_well = matches!(make::exit(&done), Exit::Done);
+    if !last && all_went_well && leaves(&before.findings, &after.findings) {
+        printer.say("Something of it could be put back only now.");
+        return Ok(Round::Again(after));
+    }
     (job.show_after)(&after.findings)?;
     (job.write)(&after)?;
     let exit = match make::exit(&done) {
@@ -173,11 +206,23 @@ pub async fn drift(
         other => other,
     };
     after.reading.keep(printer);
-    Ok(Drifted {
+    Ok(Round::Ended(Drifted {
         exit,
         findings: after.findings,
         summary: done,
-    })
+    }))
+}
+
+/// Whether anything that was to be put back is still to be, by whatever change.
+fn leaves(before: &Findings, after: &Findings) -> bool {
+    let fixable = |findings: &Findings| -> BTreeSet<(String, String)> {
+        let all = findings.findings.iter();
+        let fixable = all.filter(|finding| matches!(finding.fix, Fix::Change { .. }));
+        fixable
+            .map(|finding| (finding.control.clone(), finding.subject.clone()))
+            .collect()
+    };
+    !fixable(before).is_disjoint(&fixable(after))
 }
 
 /// A check, and the changes that put back what it found.

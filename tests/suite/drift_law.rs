@@ -6,11 +6,11 @@
 //! among all the rest. Eight cases with fixed seeds; `ORGSTRAP_DRIFT_CASES=500` tries as many, and
 //! `ORGSTRAP_DRIFT_CASES=@17` the one of that seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-use orgstrap::drift::{Finding, Findings, Fix, Kind, Severity};
+use orgstrap::drift::{Finding, Findings, Fix, Kind, Severity, account_of};
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::poke::{self, Poke};
 use orgstrap::sandbox::{Connection, World};
@@ -443,8 +443,15 @@ impl Case {
                 }
             }
         }
-        for failed in &fixed.summary.failed {
-            wrong.push(format!("`--fix` failed: {failed:?}"));
+        // What a failure says a person must do is said, and what the account then lacks follows from it.
+        let mut excused = BTreeSet::new();
+        for (address, failure) in &fixed.summary.failed {
+            match (&failure.hint, account_of(address)) {
+                (Some(_), Some(key)) => {
+                    excused.insert(key.to_string());
+                }
+                _ => wrong.push(format!("`--fix` failed: {address} {failure:?}")),
+            }
         }
         let applied = inside::apply_what_can_be(&subject, world, Connection::default());
         if let Err(why) = &applied.ended {
@@ -457,8 +464,12 @@ impl Case {
             let nobody_s = matches!(left.fix, Fix::Nothing) && left.kind == Kind::Drift;
             let still = matches!(left.fix, Fix::Change { .. });
             let silent = left.kind == Kind::Unread && matches!(left.fix, Fix::Nothing);
-            let explained = left.cause.is_some();
-            (nobody_s && !explained) || still || silent && !explained && left.title.is_empty()
+            let unreached = left.place.account.as_ref();
+            let unreached = unreached.is_some_and(|key| excused.contains(key));
+            let explained = left.cause.is_some() || unreached && applied.exit == Exit::Failed;
+            (nobody_s && !explained)
+                || still && !explained
+                || silent && !explained && left.title.is_empty()
         });
         for left in left {
             wrong.push(format!(
@@ -476,7 +487,8 @@ fn seeds() -> Vec<u64> {
             Some(seed) => vec![seed.parse().expect("a seed")],
             None => (1..=asked.parse().expect("a number")).collect(),
         },
-        Err(_) => (1..=8).collect(),
+        // The first few, and those in which 150 cases found something.
+        Err(_) => (1..=8).chain([22, 33, 60, 109, 129, 131]).collect(),
     }
 }
 

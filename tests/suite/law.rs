@@ -325,7 +325,7 @@ fn try_one(
         let mut tally = tally.lock().expect("whole");
         tally.organizations += 1;
         tally.accounts += organization.len();
-        if tally.organizations % 100 == 0 {
+        if tally.organizations.is_multiple_of(100) {
             eprintln!("{} organizations", tally.organizations);
         }
     }

@@ -69,10 +69,13 @@ fn whole(text: String) -> OrgPlan {
     guards::in_force(&plan, &wanted, None)
 }
 
+/// Statements by the account and the action that they are about.
+type About = BTreeMap<(String, String), Arc<Vec<Value>>>;
+
 /// The documents that bind an account.
 struct Bound {
     documents: BTreeMap<String, Value>,
-    about: Mutex<BTreeMap<(String, String), Arc<Vec<Value>>>>,
+    about: Mutex<About>,
 }
 
 impl Bound {

@@ -461,7 +461,8 @@ impl Builder {
             pending: None,
             stack_set,
             undo: None,
-            actor: None,
+            // What is laid out was there before any policy; afterwards nobody tells who made it.
+            actor: Some(permissions::past_policies(&new.account)),
             drift: None,
         };
         if let Ok(region) = self.world.region_mut(&new.account, &new.region) {
@@ -500,6 +501,7 @@ impl Builder {
         self.rename(new);
         with_stack(&mut self.world, at, &new.id, |_, stack| {
             new.status.clone_into(&mut stack.status);
+            stack.actor = None;
             stack.events.clear();
             for (key, value) in &new.outputs {
                 let of_key = |output: &&mut Value| {

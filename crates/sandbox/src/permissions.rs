@@ -116,7 +116,7 @@ impl Notes {
         match noted.not_judged.get_mut(&why) {
             Some((number, _)) => *number += 1,
             None => {
-                tracing::warn!("{call} {why}; it goes through");
+                tracing::info!("{call} {why}; it goes through");
                 noted.not_judged.insert(why, (1, call));
             }
         }

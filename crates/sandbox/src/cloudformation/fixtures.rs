@@ -134,11 +134,7 @@ pub(crate) fn call(
 }
 
 /// The same against CloudFormation of the management account's home Region.
-pub(crate) fn sets(
-    world: &mut World,
-    operation: &str,
-    input: Value,
-) -> Result<Value, AwsError> {
+pub(crate) fn sets(world: &mut World, operation: &str, input: Value) -> Result<Value, AwsError> {
     call(world, MANAGEMENT, HOME, "cloudformation", operation, input)
 }
 

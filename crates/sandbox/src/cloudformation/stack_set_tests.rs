@@ -80,10 +80,12 @@ fn topic(world: &World, account: &str, region: &str) -> Option<String> {
 #[test]
 fn trusted_access_alone_is_not_enough() {
     let mut world = world(0);
-    world.organization.as_mut().unwrap().trusted.insert(
-        super::stack_set::PRINCIPAL.to_owned(),
-        crate::Time::START,
-    );
+    world
+        .organization
+        .as_mut()
+        .unwrap()
+        .trusted
+        .insert(super::stack_set::PRINCIPAL.to_owned(), crate::Time::START);
     let input =
         json!({"StackSetName": "s", "TemplateBody": TOPIC, "PermissionModel": "SERVICE_MANAGED"});
     let refused = sets(&mut world, "CreateStackSet", input).unwrap_err();
@@ -538,10 +540,7 @@ fn delegated_administrators_say_so() {
         .delegated
         .entry(SECOPS.to_owned())
         .or_default()
-        .insert(
-            super::stack_set::PRINCIPAL.to_owned(),
-            crate::Time::START,
-        );
+        .insert(super::stack_set::PRINCIPAL.to_owned(), crate::Time::START);
     assert!(
         ask(
             &mut world,
