@@ -1,6 +1,7 @@
 //! `drift`: read, judge, show; with `--fix` make the changes that findings name, and look again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use super::cached::{self, Reading};
 use super::compare::refuse_losses;
@@ -112,22 +113,15 @@ pub async fn drift(
     let mut last = false;
     loop {
         match Box::pin(round(before, last, job, session, printer, stop)).await? {
-            Round::Ended(drifted) => return Ok(drifted),
-            Round::Again(after) => (before, last) = (after, true),
+            ControlFlow::Break(drifted) => return Ok(drifted),
+            ControlFlow::Continue(after) => (before, last) = (after, true),
         }
     }
 }
 
-/// How a round of putting back ended.
-enum Round {
-    Ended(Drifted),
-    /// Something could be put back only after what this round did: the check after it.
-    Again(Check),
-}
-
 /// Puts back what a check found. An update of a stack leaves what it does not touch as it is, and what AWS does because
 /// an account moved may come after; so where all went well and something is left that was to be put back, there is
-/// another round, unless this is the last.
+/// another round, unless this is the last: then the check after it is given.
 async fn round(
     before: Check,
     last: bool,
@@ -135,7 +129,7 @@ async fn round(
     session: &Session,
     printer: &Printer,
     stop: &Stop,
-) -> Result<Round, CommandError> {
+) -> Result<ControlFlow<Drifted, Check>, CommandError> {
     let subject = job.subject;
     let first = match job.fix {
         true => Fixing::of(before)?,
@@ -147,7 +141,7 @@ async fn round(
         }
         (job.write)(&first.check)?;
         let code = exit(&first.check.findings, job.fail_on);
-        return Ok(Round::Ended(first.ended(code, printer)));
+        return Ok(ControlFlow::Break(first.ended(code, printer)));
     }
     refuse_while_held(session, !job.yes).await?;
     first.show(job, session, printer);
@@ -155,14 +149,14 @@ async fn round(
     refuse_losses(&first.losses, job.delete_data)?;
     if !(job.confirm)(&first.question(session))? {
         printer.say("Nothing was changed.");
-        return Ok(Round::Ended(first.unmade(Exit::Stopped)));
+        return Ok(ControlFlow::Break(first.unmade(Exit::Stopped)));
     }
     let holding = Holding::take(session, stop).await?;
     let first = match Box::pin(still(first, job, session, printer)).await {
         Ok(Ok(first)) => first,
         Ok(Err(nothing)) => {
             give_back(holding, session, printer).await;
-            return Ok(Round::Ended(nothing));
+            return Ok(ControlFlow::Break(nothing));
         }
         Err(error) => {
             give_back(holding, session, printer).await;
@@ -197,7 +191,7 @@ async fn round(
     let all_went_well = matches!(make::exit(&done), Exit::Done);
     if !last && all_went_well && leaves(&before.findings, &after.findings) {
         printer.say("Something of it could be put back only now.");
-        return Ok(Round::Again(after));
+        return Ok(ControlFlow::Continue(after));
     }
     (job.show_after)(&after.findings)?;
     (job.write)(&after)?;
@@ -206,7 +200,7 @@ async fn round(
         other => other,
     };
     after.reading.keep(printer);
-    Ok(Round::Ended(Drifted {
+    Ok(ControlFlow::Break(Drifted {
         exit,
         findings: after.findings,
         summary: done,

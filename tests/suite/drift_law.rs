@@ -467,9 +467,7 @@ impl Case {
             let unreached = left.place.account.as_ref();
             let unreached = unreached.is_some_and(|key| excused.contains(key));
             let explained = left.cause.is_some() || unreached && applied.exit == Exit::Failed;
-            (nobody_s && !explained)
-                || still && !explained
-                || silent && !explained && left.title.is_empty()
+            !explained && (nobody_s || still || silent && left.title.is_empty())
         });
         for left in left {
             wrong.push(format!(
