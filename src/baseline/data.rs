@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use saphyr::{Scalar, Yaml};
 use serde::Serialize;
 
 use super::replaced::{function, refers};
-use super::template::{check_depth, entries, section, untag};
+use super::template::{documents, entries, section, untag};
 
 /// What is lost of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -101,7 +101,7 @@ pub type Values = BTreeMap<String, Option<String>>;
 /// The resources that hold data and are deleted with a stack of this template. DeletionPolicy keeps a
 /// resource, or a snapshot of it.
 pub fn lost_with_stack(template: &str, parameters: &Values) -> Vec<Lost> {
-    let Some(documents) = documents(template) else {
+    let Ok(documents) = documents(template) else {
         return Vec::new();
     };
     let Some(document) = documents.first() else {
@@ -157,7 +157,7 @@ pub fn lost_by_update(
     (template, parameters): (&str, &Values),
     (next, next_parameters): (&str, &Values),
 ) -> Vec<Lost> {
-    let (Some(before), Some(after)) = (documents(template), documents(next)) else {
+    let (Ok(before), Ok(after)) = (documents(template), documents(next)) else {
         return Vec::new();
     };
     let (Some(before), Some(after)) = (before.first(), after.first()) else {
@@ -170,11 +170,6 @@ pub fn lost_by_update(
         next_parameters,
     }
     .lost()
-}
-
-fn documents(template: &str) -> Option<Vec<Yaml<'_>>> {
-    check_depth(template).ok()?;
-    Yaml::load_from_str(template).ok()
 }
 
 struct Node<'a> {

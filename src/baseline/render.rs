@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use saphyr::{Scalar, Yaml};
 use serde_json::{Map, Value, json};
+
+use super::template::documents;
 
 /// What is known of the stack that is rendered.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +29,7 @@ pub struct Rendering(pub(super) Value);
 impl Rendering {
     /// Reads a template.
     pub fn parse(template: &str) -> Result<Self, String> {
-        let documents = Yaml::load_from_str(template).map_err(|error| error.info().to_owned())?;
+        let documents = documents(template).map_err(|error| error.message)?;
         let root = documents.first().map(convert);
         root.map(Rendering)
             .ok_or_else(|| "the template is empty".to_owned())
@@ -422,6 +424,14 @@ mod tests {
 
     /// The statement for deliveries of the organization, as the CloudTrail user guide has it for a
     /// trail with a prefix.
+    /// A stack's template may be anybody's, and every walk recurses.
+    #[test]
+    fn a_template_that_nests_too_deep_is_refused() {
+        let nested = |depth: usize| format!("{}a", "- ".repeat(depth));
+        assert!(Rendering::parse(&nested(10)).is_ok());
+        assert_eq!(Rendering::parse(&nested(70)).unwrap_err(), "nests too deep");
+    }
+
     #[test]
     fn the_bucket_policy_of_the_trail_is_that_of_the_guide() {
         let template = include_str!("../../stacksets/cloudtrail-logs.yaml");

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr::{LoadableYamlNode, Yaml};
+use saphyr::Yaml;
 
-use super::template::{check_depth, entries, section, untag};
+use super::template::{documents, entries, section, untag};
 
 /// Types whose outputs baselines pass on, with the properties whose change replaces the resource, so that its name,
 /// ARN and other attributes change (CloudFormation's template reference, "Update requires: Replacement").
@@ -56,7 +56,7 @@ pub fn singletons_made_anew(before: Before<'_>, after: After<'_>) -> Vec<String>
     if !makes_one || same(before, after) {
         return Vec::new();
     }
-    let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
+    let (Ok(old), Ok(new)) = (documents(before.0), documents(after.0)) else {
         return Vec::new();
     };
     let (Some(old), Some(new)) = (old.first(), new.first()) else {
@@ -129,7 +129,7 @@ pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<Strin
     if same(before, after) {
         return BTreeSet::new();
     }
-    let (Some(old), Some(new)) = (documents(before.0), documents(after.0)) else {
+    let (Ok(old), Ok(new)) = (documents(before.0), documents(after.0)) else {
         return BTreeSet::new();
     };
     let (Some(old), Some(new)) = (old.first(), new.first()) else {
@@ -150,11 +150,6 @@ pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<Strin
         })
         .map(|(name, _)| name)
         .collect()
-}
-
-fn documents(template: &str) -> Option<Vec<Yaml<'_>>> {
-    check_depth(template).ok()?;
-    Yaml::load_from_str(template).ok()
 }
 
 /// Whether CloudFormation makes a resource anew, or for the first time, or may.

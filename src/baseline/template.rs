@@ -34,9 +34,7 @@ impl Template {
                 ),
             ));
         }
-        check_depth(body)?;
-        let documents = Yaml::load_from_str(body)
-            .map_err(|error| TemplateError::new(error.marker().line(), error.info().to_owned()))?;
+        let documents = documents(body)?;
         let [document] = documents.as_slice() else {
             return Err(TemplateError::new(1, "is not one YAML document".into()));
         };
@@ -95,9 +93,16 @@ impl TemplateError {
     }
 }
 
+/// The documents of a template, one as a rule. Whoever reads a template reads it by this.
+pub(super) fn documents(body: &str) -> Result<Vec<Yaml<'_>>, TemplateError> {
+    check_depth(body)?;
+    Yaml::load_from_str(body)
+        .map_err(|error| TemplateError::new(error.marker().line(), error.info().to_owned()))
+}
+
 /// Refuses nesting that only an attack would have, since every walk recurses. Blocks nest by
 /// indentation or by dashes on one line; brackets the parser bounds itself.
-pub(super) fn check_depth(body: &str) -> Result<(), TemplateError> {
+fn check_depth(body: &str) -> Result<(), TemplateError> {
     for (number, line) in body.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let dashes = line
@@ -121,8 +126,7 @@ pub(super) fn untag<'a, 'y>(node: &'a Yaml<'y>) -> &'a Yaml<'y> {
 /// The resources of a template, type by logical id. Of any size: the template may be a stack's that
 /// somebody else made. The error is a fragment for a message.
 fn types_by_id(body: &str) -> Result<BTreeMap<String, String>, String> {
-    check_depth(body).map_err(|error| error.message)?;
-    let documents = Yaml::load_from_str(body).map_err(|error| error.info().to_owned())?;
+    let documents = documents(body).map_err(|error| error.message)?;
     let resources = documents
         .first()
         .and_then(|document| section(document, "Resources"))

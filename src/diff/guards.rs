@@ -388,10 +388,7 @@ pub(super) fn parts_first(ctx: &Context<'_>, found: &mut Findings) {
             .into_iter()
             .filter_map(|part| part_of(key, part))
             .collect();
-        let is_part = |address: &Address| match address {
-            Address::Attachment(key, _) => parts.contains(key),
-            _ => false,
-        };
+        let is_part = |address: &Address| matches!(address, Address::Attachment(key, _) if parts.contains(key));
         let coming: BTreeSet<Address> = found
             .changes
             .keys()

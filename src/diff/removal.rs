@@ -156,7 +156,10 @@ impl<'a> Maker<'a> {
                 out_of_reach,
                 ..
             } => (targets.clone(), only.clone(), *out_of_reach),
-            _ => {
+            Remains::StackSet { .. }
+            | Remains::Stack { .. }
+            | Remains::NotReached { .. }
+            | Remains::Email { .. } => {
                 let through = instances.values().filter_map(|facts| facts.ou.clone());
                 let targets = facts.targets.iter().cloned().chain(through).collect();
                 (targets, BTreeSet::new(), false)
@@ -165,7 +168,10 @@ impl<'a> Maker<'a> {
         let retain = self.fortune == Fortune::Retain || out_of_reach;
         let regions: BTreeSet<Region> = match &left.what {
             Remains::StackSet { .. } => instances.keys().map(|at| at.region.clone()).collect(),
-            _ => left.regions.clone(),
+            Remains::Instances { .. }
+            | Remains::Stack { .. }
+            | Remains::NotReached { .. }
+            | Remains::Email { .. } => left.regions.clone(),
         };
         let (dead, mut alive): (BTreeSet<OuId>, BTreeSet<OuId>) =
             targets.into_iter().partition(|id| self.is_gone(id));

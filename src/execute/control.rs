@@ -392,16 +392,20 @@ impl Hand<'_> {
                 .progress_event
             }
         };
-        let event = event.ok_or_else(|| self.fails("AWS told of no request", Some(REPORT)))?;
         self.await_resource(&at, event, doing).await
     }
 
+    /// Waits until a request to Cloud Control has ended, by what its answer told of it.
     pub(super) async fn await_resource(
         &self,
         at: &AccountRegion,
-        mut event: ProgressEvent,
+        event: Option<ProgressEvent>,
         doing: impl Fn() -> String,
     ) -> Result<Made, Failure> {
+        let told = |event: Option<ProgressEvent>| {
+            event.ok_or_else(|| self.fails("AWS told of no request", Some(REPORT)))
+        };
+        let mut event = told(event)?;
         let client = self.shared.aws.cloudcontrol(at).await.doing(&doing)?;
         let token = event.request_token().unwrap_or_default().to_owned();
         let mut wait = Wait::new(self.ctx, READ_BACK);
@@ -427,10 +431,7 @@ impl Hand<'_> {
                     .send()
             })
             .doing(&doing)?;
-            match status.progress_event {
-                Some(now) => event = now,
-                None => return Err(self.fails("AWS told of no request", Some(REPORT))),
-            }
+            event = told(status.progress_event)?;
         }
     }
 }

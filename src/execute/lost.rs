@@ -393,8 +393,7 @@ impl Hand<'_> {
             .client_token(&token)
             .send())
         .doing(doing)?
-        .progress_event
-        .ok_or_else(|| self.fails("AWS told of no request", None))?;
+        .progress_event;
         self.await_resource(at, event, doing).await?;
         Ok(())
     }
@@ -449,8 +448,7 @@ impl Hand<'_> {
                 .client_token(&token)
                 .send())
             .doing(doing)?
-            .progress_event
-            .ok_or_else(|| self.fails("AWS told of no request", None))?;
+            .progress_event;
             self.await_resource(at, event, doing).await?;
         }
         Ok(())

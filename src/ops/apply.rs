@@ -139,9 +139,6 @@ pub async fn apply(
     }
 }
 
-/// How often the changes are shown anew because AWS has moved, before that is an error.
-const LOOKS: usize = 5;
-
 /// The comparison that holds under the lock. Where AWS has moved since the changes were shown, as it does while it ends
 /// what a killed run began, they are shown anew and the question is asked anew: `Err` where the answer is no, or where
 /// nothing is left to be changed.
@@ -152,7 +149,7 @@ async fn still(
     session: &Session,
     printer: &Printer,
 ) -> Result<Result<Comparison, Applied>, CommandError> {
-    for _ in 0..LOOKS {
+    for _ in 0..make::LOOKS {
         if !make::is_old(found.taken_at, session) {
             return Ok(Ok(found));
         }

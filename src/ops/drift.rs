@@ -338,9 +338,6 @@ fn tell_quotas(check: &Check, subject: &Subject, printer: &Printer) {
     }
 }
 
-/// How often the changes are shown anew because AWS has moved, before that is an error.
-const LOOKS: usize = 5;
-
 /// The fixes that hold under the lock, as `apply` looks again: somebody may have changed something since the check, or
 /// put it back. Where the fixes are other ones, what was found is shown anew and the question is asked anew: `Err` where
 /// the answer is no, or where nothing is left to be put back.
@@ -350,7 +347,7 @@ async fn still(
     session: &Session,
     printer: &Printer,
 ) -> Result<Result<Fixing, Drifted>, CommandError> {
-    for _ in 0..LOOKS {
+    for _ in 0..make::LOOKS {
         if !make::is_old(first.check.reading.inventory().taken_at, session) {
             return Ok(Ok(first));
         }

@@ -27,6 +27,9 @@ const REDRAW: Duration = Duration::from_millis(250);
 /// and gone since, or a person may have, while the question was open.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// How often the changes are shown anew because AWS has moved, before that is an error.
+pub const LOOKS: usize = 5;
+
 /// Whether a reading is too old to go by.
 pub fn is_old(taken_at: Timestamp, session: &Session) -> bool {
     let now = Timestamp::try_from(session.aws.now()).unwrap_or(taken_at);

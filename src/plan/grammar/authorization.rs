@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::json::Value;
-use super::{Faults, Spot, conditions, rcp_services};
+use super::{Faults, Spot, conditions, members, rcp_services};
 use crate::plan::PolicyType;
 use crate::plan::suggest::{list, nearest};
 
@@ -28,14 +28,7 @@ const ELEMENTS: [&str; 9] = [
 ];
 
 pub(super) fn check(root: &Spot<'_>, faults: &mut Faults) {
-    let Some(members) = root.node.table() else {
-        faults.refuse(
-            root.node.start(),
-            &root.pointer,
-            format!("the document is {}, not a JSON object", root.node.what()),
-            "a policy is written in braces",
-            "a policy is a JSON object",
-        );
+    let Some(members) = members(root, faults) else {
         return;
     };
     // A document of another type is wrong in one way, not in as many as it has names.

@@ -3,7 +3,7 @@
 
 use super::json::{Member, Node, Value};
 use super::shapes::{self, AI_SERVICES, Keys, Naming, Required, Shape, Takes};
-use super::{Faults, Spot};
+use super::{Faults, Spot, members};
 use crate::plan::PolicyType;
 use crate::plan::suggest::{list, nearest};
 
@@ -23,14 +23,7 @@ pub(super) fn check(root: &Spot<'_>, faults: &mut Faults) {
     let Some(shape) = shapes::of(faults.kind) else {
         return;
     };
-    let Some(members) = root.node.table() else {
-        faults.refuse(
-            root.node.start(),
-            &root.pointer,
-            format!("the document is {}, not a JSON object", root.node.what()),
-            "a policy is written in braces",
-            "a policy is a JSON object",
-        );
+    let Some(members) = members(root, faults) else {
         return;
     };
     if matches!(shape, Shape::Any) {

@@ -1,7 +1,7 @@
 //! Policy documents as AWS reads them: the grammar of every policy type of Organizations, from the syntax page
 //! that the Organizations user guide has for it. Pure, and it says all that is wrong, each with its place.
 //!
-//! The sandbox reads documents by its own account of the same pages (`sandbox/organizations/documents.rs`), as a
+//! The sandbox reads documents by its own account of the same pages (`crates/sandbox/src/organizations/documents.rs`), as a
 //! witness: `tests/suite/policy_documents.rs` holds both to one verdict.
 
 mod authorization;
@@ -13,7 +13,7 @@ mod shapes;
 
 use std::ops::Range;
 
-use json::{Node, Value};
+use json::{Member, Node, Value};
 
 use super::PolicyType;
 use super::diagnostic::Severity;
@@ -80,6 +80,21 @@ pub(super) fn judge(kind: PolicyType, text: &str) -> Result<Judged, serde_json::
         minified: node.plain().to_string(),
         faults: faults.found,
     })
+}
+
+/// The names of a document and what stands under them: every policy is a JSON object.
+fn members<'n>(root: &Spot<'n>, faults: &mut Faults) -> Option<&'n [Member]> {
+    let members = root.node.table();
+    if members.is_none() {
+        faults.refuse(
+            root.node.start(),
+            &root.pointer,
+            format!("the document is {}, not a JSON object", root.node.what()),
+            "a policy is written in braces",
+            "a policy is a JSON object",
+        );
+    }
+    members
 }
 
 /// A value on the way through a document.
