@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Standing, account, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::stages::Stages;
 use super::{Problem, ProblemKind};
 use crate::change::{Act, Address, KEY_TAG, Target, Verb};
 use crate::inventory::{AccountFacts, AccountState, Seen, Unread, identify};
@@ -447,6 +448,12 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
         .iter()
         .flat_map(|conflict| &conflict.accounts)
         .collect();
+    let sets = ctx.wanted.stack_sets.values();
+    let stages: Vec<Stages> = sets.map(|set| Stages::of(ctx.plan, &set.except)).collect();
+    let is_reached = |parent: &str| {
+        let path = ctx.ous.as_ref().ok().and_then(|ous| ous.paths.get(parent));
+        path.is_some_and(|path| stages.iter().any(|stages| stages.reach(path)))
+    };
     for facts in accounts.values() {
         let managed = ctx.keys.contains_key(&facts.id)
             || disputed.contains(&facts.id)
@@ -458,6 +465,9 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
         if !managed {
             let lies = ctx.parent_name(&facts.parent);
             let note = match facts.state {
+                AccountState::Active if is_reached(&facts.parent) => format!(
+                    "in {lies}; left alone, but for the stacks that the stack sets of its OU bring there"
+                ),
                 AccountState::Active => format!("in {lies}; left alone"),
                 state => format!("{}, in {lies}; left alone", state.word()),
             };

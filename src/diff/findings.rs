@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
-use super::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Unmanaged};
+use super::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged};
 use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
-use crate::plan::Tags;
+use crate::plan::{AccountId, Tags};
 
 /// A diff in the making.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(super) struct Findings {
     pub(super) unmanaged: BTreeSet<Unmanaged>,
     pub(super) notices: BTreeSet<Notice>,
     pub(super) problems: Vec<Problem>,
+    /// Whole parts of the organization that could not be read, in words.
+    pub(super) unread_parts: BTreeMap<&'static str, Unread>,
     pub(super) left: Vec<Left>,
     pub(super) bindings: Bindings,
     /// Outputs that the changes may make another than they are: whoever uses them is brought up to date after.
@@ -129,6 +131,34 @@ impl Findings {
             });
     }
 
+    /// Notes what AWS has otherwise than the plan, and only a person can decide or change: `name` is what `leave` calls it,
+    /// `about` the account where the address
+    /// does not say, `because` why it stays.
+    pub(super) fn by_hand(
+        &mut self,
+        address: Address,
+        name: String,
+        about: Option<&AccountId>,
+        text: String,
+        because: &str,
+        hint: String,
+    ) {
+        self.left.push(Left {
+            name,
+            text,
+            because: because.to_owned(),
+            what: Remains::ByHand {
+                address,
+                about: about.into_iter().cloned().collect(),
+                hint,
+            },
+            accounts: Vec::new(),
+            regions: BTreeSet::new(),
+            acknowledged: false,
+        });
+    }
+
+    /// Notes what is worth knowing and differs from nothing in the plan.
     pub(super) fn notice(&mut self, address: Address, text: String, hint: Option<String>) {
         self.notices.insert(Notice {
             address,
@@ -202,13 +232,14 @@ impl Findings {
         } else if !self.problems.is_empty() {
             self.withheld.append(&mut self.changes);
         }
+        let unread_parts = self.unread_parts();
         let known = self.lasting();
         let changes: Vec<Change> = self.changes.into_values().collect();
         Diff {
             withheld: self.withheld.into_values().collect(),
             losses: super::loss::losses(ctx, &changes, &known),
             changes,
-            blocked: self.blocked.into_values().collect(),
+            blocked: self.blocked.into_values().chain(unread_parts).collect(),
             unmanaged: self.unmanaged.into_iter().collect(),
             notices: self.notices.into_iter().collect(),
             problems: self.problems,
@@ -216,6 +247,26 @@ impl Findings {
             left: self.left,
             bindings: self.bindings,
         }
+    }
+
+    /// A part that could not be read is told where nothing that needs it tells so. It keeps nothing else from being
+    /// changed.
+    fn unread_parts(&self) -> Vec<Blocked> {
+        let told = |unread: &Unread| {
+            self.blocked.values().any(|blocked| {
+                matches!(&blocked.because, Because::Unread(other) if other.operation == unread.operation)
+            })
+        };
+        let untold = self.unread_parts.iter().filter(|(_, unread)| !told(unread));
+        untold
+            .map(|(part, unread)| Blocked {
+                address: Address::Organization,
+                because: Because::Unread(unread.clone()),
+                hint: Some(format!(
+                    "nothing is known of {part}, and nothing in them is changed"
+                )),
+            })
+            .collect()
     }
 
     /// Nothing can be done in an organization that is not there yet.

@@ -409,17 +409,20 @@ fn of_members(
                     fields.push(becomes(&field, "off", "on"));
                 }
                 (false, "NONE", Some(true)) => {
-                    found.notice(
+                    found.by_hand(
                         Address::GuardDutyMembers(region.clone()),
+                        format!("guardduty-feature/{region}/{feature}/{id}"),
+                        Some(id),
                         format!(
-                            "the feature {feature} is on in {} in {region}, and not in the plan; it stays on",
+                            "the feature {feature} is on in {} in {region}, and not in the plan",
                             ctx.account_label(id)
                         ),
-                        Some(format!(
+                        STAYS_ON,
+                        format!(
                             "name it in the plan, or turn it off from account `{}`: aws guardduty update-member-detectors \
                              --detector-id {} --account-ids {id} --features Name={feature},Status=DISABLED --region {region}",
                             asked.administrator, facts.id
-                        )),
+                        ),
                     );
                 }
                 _ => {}
@@ -472,21 +475,32 @@ fn held(found: &mut Findings, region: &Region, feature: &str, own: bool, policie
         "" => "an organization policy".to_owned(),
         names => format!("the organization policy {names}"),
     };
-    found.notice(
+    found.by_hand(
         Address::GuardDutyOrganization(region.clone()),
+        format!("guardduty-feature/{region}/{feature}"),
+        None,
         format!(
-            "the feature {feature} is {} in {region} and otherwise in the plan; it is held by {by}, and no call changes it",
+            "the feature {feature} is {} in {region} and otherwise in the plan",
             word(own)
         ),
-        Some("change the policy, or write in the plan what it says".to_owned()),
+        &format!("it is held by {by}, and no call changes it"),
+        "change the policy, or write in the plan what it says".to_owned(),
     );
 }
 
+/// Why a feature that the plan does not ask for stays on.
+const STAYS_ON: &str = "it stays on, because orgstrap turns off nothing that watches";
+
 fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
-    found.notice(
+    found.by_hand(
         Address::GuardDutyOrganization(region.clone()),
-        format!("the feature {feature} is on in {region} and not in the plan; it stays on"),
-        Some("name it in the plan, or turn it off in GuardDuty".to_owned()),
+        format!("guardduty-feature/{region}/{feature}"),
+        None,
+        format!("the feature {feature} is on in {region} and not in the plan"),
+        STAYS_ON,
+        "name it in the plan, under `features` or `unmanaged_features` of [baseline.guardduty], or turn it off in \
+         GuardDuty"
+            .to_owned(),
     );
 }
 
@@ -498,17 +512,17 @@ fn by_invitation(
     id: &AccountId,
     other: &str,
 ) {
-    found.notice(
+    found.by_hand(
         Address::GuardDutyMembers(region.clone()),
+        format!("guardduty-member/{region}/{key}"),
+        Some(id),
+        format!("account `{key}` ({id}) is a member of {other} in GuardDuty by invitation, in {region}"),
+        "SecOps does not see its findings, and only the account or that administrator can end it",
         format!(
-            "account `{key}` ({id}) is a member of {other} in GuardDuty by invitation, in {region}; it stays so, \
-             and SecOps does not see its findings"
-        ),
-        Some(format!(
             "in that account run `aws guardduty disassociate-from-administrator-account --detector-id ID \
              --region {region}`, with the id that `aws guardduty list-detectors --region {region}` tells; then \
              apply makes it a member"
-        )),
+        ),
     );
 }
 

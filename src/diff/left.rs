@@ -60,8 +60,14 @@ pub enum Remains {
     Stack { at: AccountRegion, stack: String },
     /// An account of the plan that no stack set reaches where it lies.
     NotReached { account: AccountKey },
-    /// An account of the plan with another address than the plan's.
-    Email { account: AccountKey },
+    /// Something of the plan that AWS has otherwise and only a person can decide or change.
+    ByHand {
+        address: Address,
+        /// The accounts that it is about, where the address does not say.
+        about: BTreeSet<AccountId>,
+        /// What the person can do.
+        hint: String,
+    },
 }
 
 impl Left {
@@ -69,7 +75,7 @@ impl Left {
     pub fn is_removable(&self) -> bool {
         match self.what {
             Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => true,
-            Remains::NotReached { .. } | Remains::Email { .. } => false,
+            Remains::NotReached { .. } | Remains::ByHand { .. } => false,
         }
     }
 
@@ -100,7 +106,8 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     if ctx.organization.is_none() {
         return;
     }
-    let mut left = Vec::new();
+    // The other comparisons leave what only a person can change.
+    let mut left = std::mem::take(&mut found.left);
     let wanted: BTreeMap<&str, _> = ctx
         .wanted
         .stack_sets
@@ -121,6 +128,8 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     stacks(ctx, &mut left);
     not_reached(ctx, &mut left);
     emails(ctx, &mut left);
+    left.sort();
+    left.dedup();
     for mut one in left {
         let leave = &ctx.plan.organization.leave;
         one.acknowledged = leave.iter().any(|word| is_below(&one.name, word));
@@ -129,7 +138,6 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         }
         found.left.push(one);
     }
-    found.left.sort();
 }
 
 /// What is to stay is not asked to be taken away, so nothing stands in its way.
@@ -266,10 +274,58 @@ impl<'a, 'c> Set<'a, 'c> {
             }
             if let Some(part) = self.part(found, &whole, at, instance) {
                 parts.entry(part).or_default().insert(at, instance);
+            } else if self.fails_in_another(found, at, instance) {
+                left.push(self.of_another(at, instance));
             }
         }
         for (part, instances) in parts {
             left.push(self.of_part(part, &instances));
+        }
+    }
+
+    /// Whether a stack failed in an account that is not in the plan and that lies where the set reaches it. No change
+    /// looks at such an account; an update of the whole set tries it again.
+    fn fails_in_another(
+        &self,
+        found: &Findings,
+        at: &AccountRegion,
+        instance: &InstanceFacts,
+    ) -> bool {
+        let updated = Address::StackSet(self.name.clone());
+        let management = &self.ctx.plan.organization.management_account;
+        instance.has_failed()
+            && !self.ctx.keys.contains_key(&at.account)
+            && at.account != *management
+            && !found.changes.contains_key(&updated)
+            && self
+                .ctx
+                .account_facts(&at.account)
+                .is_some_and(|facts| facts.state == AccountState::Active)
+    }
+
+    fn of_another(&self, at: &AccountRegion, instance: &InstanceFacts) -> Left {
+        let AccountRegion { account, region } = at;
+        let name = &self.facts.name;
+        let why = instance.reason.as_deref().unwrap_or("no reason given");
+        Left {
+            name: format!("{}/{account}/{region}", short(self.ctx, name)),
+            text: format!(
+                "the stack of stack set {name} failed in account {} in {region}",
+                self.ctx.account_label(account)
+            ),
+            because: format!(
+                "the account is not in the plan, so nothing prepared it; AWS says: {why}"
+            ),
+            what: Remains::ByHand {
+                address: Address::StackSet(self.name.clone()),
+                about: BTreeSet::from([account.clone()]),
+                hint: format!(
+                    "take the account into the plan (`id = \"{account}\"`), move it out of the OU, or mend what AWS says"
+                ),
+            },
+            accounts: vec![self.ctx.account_label(account)],
+            regions: BTreeSet::from([region.clone()]),
+            acknowledged: false,
         }
     }
 
@@ -586,8 +642,10 @@ fn emails(ctx: &Context<'_>, left: &mut Vec<Left>) {
                 "the plan says {}, and AWS changes it only with a code that it sends to the new address",
                 planned.email
             ),
-            what: Remains::Email {
-                account: key.clone(),
+            what: Remains::ByHand {
+                address: Address::Account(key.clone()),
+                about: BTreeSet::new(),
+                hint: "correct the plan, or change the email in the console".to_owned(),
             },
             accounts: vec![ctx.account_label(&facts.id)],
             regions: BTreeSet::new(),

@@ -143,7 +143,7 @@ pub struct Unmanaged {
     pub note: String,
 }
 
-/// A difference that is told and not mended.
+/// What is worth knowing and differs from nothing in the plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Notice {
     pub address: Address,

@@ -107,7 +107,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     others_in_charge(ctx, found);
 }
 
-/// Tells of whole parts that were not read, also where the plan asks for nothing of them.
+/// Tells of whole parts that were not read, also where the plan asks for nothing of them: what is in them may differ.
 fn unread(ctx: &Context<'_>, found: &mut Findings) {
     let inventory = ctx.inventory;
     let parts = [
@@ -123,14 +123,7 @@ fn unread(ctx: &Context<'_>, found: &mut Findings) {
     ];
     for (part, unread) in parts {
         if let Some(unread) = unread.filter(|_| ctx.organization.is_some()) {
-            found.notice(
-                Address::Organization,
-                format!(
-                    "{part} could not be read ({}): {}",
-                    unread.operation, unread.because
-                ),
-                Some("nothing is changed on the strength of them".to_owned()),
-            );
+            found.unread_parts.insert(part, unread.clone());
         }
     }
 }

@@ -104,7 +104,7 @@ impl<'a> Maker<'a> {
                     None => nothing(left, "it is not there any more"),
                 }
             }
-            Remains::NotReached { .. } | Remains::Email { .. } => {
+            Remains::NotReached { .. } | Remains::ByHand { .. } => {
                 nothing(left, "there is nothing to take away")
             }
         }
@@ -159,7 +159,7 @@ impl<'a> Maker<'a> {
             Remains::StackSet { .. }
             | Remains::Stack { .. }
             | Remains::NotReached { .. }
-            | Remains::Email { .. } => {
+            | Remains::ByHand { .. } => {
                 let through = instances.values().filter_map(|facts| facts.ou.clone());
                 let targets = facts.targets.iter().cloned().chain(through).collect();
                 (targets, BTreeSet::new(), false)
@@ -171,7 +171,7 @@ impl<'a> Maker<'a> {
             Remains::Instances { .. }
             | Remains::Stack { .. }
             | Remains::NotReached { .. }
-            | Remains::Email { .. } => left.regions.clone(),
+            | Remains::ByHand { .. } => left.regions.clone(),
         };
         let (dead, mut alive): (BTreeSet<OuId>, BTreeSet<OuId>) =
             targets.into_iter().partition(|id| self.is_gone(id));

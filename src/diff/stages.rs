@@ -30,6 +30,12 @@ pub(super) struct Stages {
 const NEVER: u16 = u16::MAX;
 
 impl Stages {
+    /// Whether a target of the stages is this OU, or lies above it.
+    pub(super) fn reach(&self, path: &OuPath) -> bool {
+        let targets = self.by_number.values().flat_map(|stage| &stage.ous);
+        targets.into_iter().any(|target| target.contains(path))
+    }
+
     /// The stages of a stack set that leaves out the OUs `except`.
     pub(super) fn of(plan: &OrgPlan, except: &BTreeSet<OuPath>) -> Self {
         let (named, rest) = numbers(plan);

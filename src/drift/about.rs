@@ -181,6 +181,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "A person has to do it; the finding says what.",
     ),
     (
+        "organization.note",
+        "What is worth knowing and differs from nothing in the plan",
+        "Another tool that manages the organization too, or a role of somebody's own that a stack set keeps. Nothing is to be done.",
+    ),
+    (
         "organization.blocked",
         "Nothing is in a state in which it cannot be changed",
         "AWS or somebody is in the middle of something. Look again later, or follow the finding's advice.",

@@ -248,11 +248,7 @@ impl Judge<'_> {
                 Severity::Medium,
                 "put the account into an OU that has the baseline",
             ),
-            Remains::Email { .. } => (
-                "organization.by-hand",
-                Severity::Low,
-                "correct the plan, or change the email in the console",
-            ),
+            Remains::ByHand { hint, .. } => ("organization.by-hand", Severity::Low, hint.as_str()),
             Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => (
                 "stacks.left-over",
                 Severity::Low,
@@ -260,15 +256,19 @@ impl Judge<'_> {
             ),
         };
         let accounts = match &left.what {
-            Remains::Instances { only, .. } => only.iter().map(|id| self.names.name(id)).collect(),
-            Remains::NotReached { .. }
-            | Remains::Email { .. }
-            | Remains::Stack { .. }
-            | Remains::StackSet { .. } => BTreeSet::new(),
+            Remains::Instances { only: ids, .. } | Remains::ByHand { about: ids, .. } => {
+                ids.iter().map(|id| self.names.name(id)).collect()
+            }
+            Remains::NotReached { .. } | Remains::Stack { .. } | Remains::StackSet { .. } => {
+                BTreeSet::new()
+            }
         };
         let place = match &left.what {
-            Remains::NotReached { account } | Remains::Email { account } => {
-                self.place(&Address::Account(account.clone()))
+            Remains::NotReached { account } => self.place(&Address::Account(account.clone())),
+            Remains::ByHand { address, .. } => {
+                let place = self.place(address);
+                let region = place.region.or_else(|| left.regions.first().cloned());
+                FindingPlace { region, ..place }
             }
             Remains::Stack { at, .. } => FindingPlace {
                 account: Some(self.names.name(&at.account)),
@@ -334,7 +334,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A difference that only a person can mend; or an account that is not in use.
+    /// What is worth knowing and no difference; or an account that is not in use.
     fn notice(&self, notice: &Notice) -> Finding {
         let key = account_of(&notice.address);
         let state = key.and_then(|key| self.state(key));
@@ -343,7 +343,7 @@ impl Judge<'_> {
         let (control, kind, severity) = match (idle, &duty) {
             (Some(_), Some(duty)) => ("organization.duty", Kind::Drift, duty.severity),
             (Some(_), None) => ("organization.account-state", Kind::Skipped, Severity::Info),
-            (None, _) => ("organization.by-hand", Kind::Drift, Severity::Low),
+            (None, _) => ("organization.note", Kind::Unmanaged, Severity::Info),
         };
         let (title, hint) = match (idle, duty) {
             (Some(state), Some(duty)) => (

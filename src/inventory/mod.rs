@@ -371,6 +371,15 @@ impl InstanceFacts {
         self.detailed_status.as_deref() == Some("FAILED_IMPORT")
     }
 
+    /// Whether the last operation on it failed, or was called off because another failed.
+    pub fn has_failed(&self) -> bool {
+        let detailed = self.detailed_status.as_deref();
+        matches!(
+            detailed,
+            Some("FAILED" | "CANCELLED" | "INOPERABLE" | "FAILED_IMPORT")
+        )
+    }
+
     /// Whether an operation works on it or is to.
     pub fn is_at_work(&self) -> bool {
         matches!(self.detailed_status.as_deref(), Some("PENDING" | "RUNNING"))

@@ -20,7 +20,14 @@ pub fn open(left: &[Left]) -> impl Iterator<Item = &Left> + Clone {
 pub fn items<'a>(left: impl Iterator<Item = &'a Left>) -> impl Iterator<Item = String> {
     left.map(|one| {
         let name = paint(style::BOLD, &one.name);
-        format!("{name}: {}{}; {}", one.text, place(one), one.because)
+        let told = format!("{name}: {}{}; {}", one.text, place(one), one.because);
+        match &one.what {
+            Remains::ByHand { hint, .. } => format!("{told}; {hint}"),
+            Remains::NotReached { .. }
+            | Remains::StackSet { .. }
+            | Remains::Instances { .. }
+            | Remains::Stack { .. } => told,
+        }
     })
 }
 
@@ -42,9 +49,9 @@ fn place(left: &Left) -> String {
 pub fn line(left: &[Left], source: &str) -> Option<String> {
     let dead = open(left).filter(|one| one.is_dead_target()).count();
     let removable = open(left).filter(|one| one.is_removable()).count() - dead;
-    let emails = open(left).filter(|one| matches!(one.what, Remains::Email { .. }));
-    let emails = emails.count();
-    let others = open(left).count() - removable - dead - emails;
+    let by_hand = open(left).filter(|one| matches!(one.what, Remains::ByHand { .. }));
+    let by_hand = by_hand.count();
+    let others = open(left).count() - removable - dead - by_hand;
     let mut parts = Vec::new();
     if removable > 0 {
         parts.push(format!(
@@ -62,11 +69,11 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
             if dead == 1 { "it goes" } else { "they go" },
         ));
     }
-    if emails > 0 {
+    if by_hand > 0 {
         parts.push(format!(
-            "{} not as in the plan: correct the plan, or change {} in the console",
-            words::count(emails, "account's address is", "accounts' addresses are"),
-            if emails == 1 { "it" } else { "them" }
+            "{} that only a person can decide or change: how is said with {}",
+            words::count(by_hand, "difference is left", "differences are left"),
+            if by_hand == 1 { "it" } else { "each" }
         ));
     }
     if others > 0 {
@@ -79,7 +86,7 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let them = if removable + others + dead + emails == 1 {
+    let them = if removable + others + dead + by_hand == 1 {
         "it"
     } else {
         "them"

@@ -206,7 +206,7 @@ pub fn text(preview: &Preview) -> String {
     );
     section(
         &mut line,
-        "Different, and for you to decide",
+        "Worth knowing",
         preview.notices.iter().map(|notice| {
             with_hint(
                 format!("{}: {}", notice.address, notice.text),
@@ -538,9 +538,9 @@ mod tests {
                 note: "never closed, never moved".to_owned(),
             }],
             notices: vec![Notice {
-                address: Address::Account("security".parse().expect("a key")),
-                text: "its email is old@example.com, the plan says new@example.com".to_owned(),
-                hint: Some("only the account's root user can change it".to_owned()),
+                address: Address::Organization,
+                text: "AWS Control Tower manages this organization too".to_owned(),
+                hint: Some("its OUs are read and left alone".to_owned()),
             }],
             costs: vec![Cost {
                 what: "AWS Config".to_owned(),

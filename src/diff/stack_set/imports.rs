@@ -89,15 +89,17 @@ impl<'c> Imports<'c> {
                         .as_ref()
                         .is_some_and(|stack| *stack != id.to_string())
                     {
-                        found.notice(
+                        left(
+                            found,
                             address.clone(),
+                            id,
                             format!(
-                                "account `{key}` has another stack of {} in {}; {} is left as it is",
+                                "account `{key}` has another stack of {} in {}, and {}",
                                 set.wanted.full_name,
                                 id.region(),
                                 id.name()
                             ),
-                            Some("delete that stack, or take it out of `existing_stacks`".to_owned()),
+                            "delete that stack, or take it out of `existing_stacks`",
                         );
                         Named::Done
                     } else if instance.is_some_and(InstanceFacts::is_at_work) {
@@ -226,14 +228,16 @@ fn whose<'c>(
     let Some((key, planned)) = key.and_then(|key| ctx.plan.accounts.get_key_value(key)) else {
         // Where accounts could not be read or told apart, that is told already.
         if ctx.accounts.is_ok() && ctx.identified.undecided.is_empty() {
-            found.notice(
+            left(
+                found,
                 set.address(),
+                id,
                 format!(
-                    "the stack {} is in account {}, which is not in the plan; it is left as it is",
+                    "the stack {} is in account {}, which is not in the plan",
                     id.name(),
                     id.account()
                 ),
-                Some("take it out of `existing_stacks`, or the account into the plan".to_owned()),
+                "take it out of `existing_stacks`, or the account into the plan",
             );
         }
         return None;
@@ -245,18 +249,39 @@ fn whose<'c>(
     match number {
         Some(number) if instances::expected(ctx, key) => Some((key, number)),
         _ => {
-            found.notice(
+            left(
+                found,
                 Address::StackImport(set.name.clone(), key.clone()),
+                id,
                 format!(
-                    "account `{key}` is in {}, which this stack set does not reach; the stack {} is left as it is",
+                    "the stack {} is in account `{key}` in {}, which the stack set {} does not reach",
+                    id.name(),
                     planned.ou,
-                    id.name()
+                    set.wanted.full_name
                 ),
-                Some("take it out of `existing_stacks`".to_owned()),
+                "take it out of `existing_stacks`",
             );
             None
         }
     }
+}
+
+/// A stack of `existing_stacks` that is not taken in.
+fn left(found: &mut Findings, address: Address, id: &StackId, text: String, hint: &str) {
+    let name = format!(
+        "existing-stack/{}/{}/{}",
+        id.account(),
+        id.region(),
+        id.name()
+    );
+    found.by_hand(
+        address,
+        name,
+        Some(id.account()),
+        text,
+        "the stack is left as it is",
+        hint.to_owned(),
+    );
 }
 
 /// A stack that is no instance yet.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
+use crate::baseline::Wanted;
 use crate::change::{Act, Address};
-use crate::diff::{STACK_SETS_ADMINISTRATOR, diff};
+use crate::diff::{Because, Blocked, STACK_SETS_ADMINISTRATOR, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -39,10 +40,10 @@ fn what_a_policy_holds_is_told_and_never_written() {
     detector.held.insert("S3_DATA_EVENTS".to_owned());
     let found = compare(&inventory);
     assert_eq!(addresses(&found), Vec::<String>::new());
-    let text = &found.notices[0].text;
+    let left = &found.left[0];
     assert!(
-        text.contains("S3_DATA_EVENTS is off") && text.contains("\"no-s3-events\""),
-        "{text}"
+        left.text.contains("S3_DATA_EVENTS is off") && left.because.contains("\"no-s3-events\""),
+        "{left:?}"
     );
     // Nor does another change write it.
     detector_of(&mut inventory).enabled = false;
@@ -62,7 +63,39 @@ fn what_a_policy_holds_is_told_and_never_written() {
     detector_of(&mut inventory)
         .held
         .insert("S3_DATA_EVENTS".to_owned());
-    assert_eq!(compare(&inventory).notices, vec![]);
+    assert_eq!(compare(&inventory).left, vec![]);
+}
+
+/// A part that could not be read is in the exit code, also where the plan asks for nothing of it.
+#[test]
+fn a_part_that_could_not_be_read_is_blocked_once() {
+    type Blind = fn(&mut Inventory, Unread);
+    let parts: [Blind; 4] = [
+        |inventory, why| inventory.policies = Seen::Unread(why),
+        |inventory, why| inventory.trusted_access = Seen::Unread(why),
+        |inventory, why| inventory.delegated_administrators = Seen::Unread(why),
+        |inventory, why| inventory.stack_sets = Seen::Unread(why),
+    ];
+    let mut plan = plan();
+    let nothing = Wanted::default();
+    plan.policies.clear();
+    plan.organization.policies.clear();
+    for blind in parts {
+        let why = Unread {
+            operation: "service:List".to_owned(),
+            because: "denied".to_owned(),
+        };
+        let mut inventory = settled();
+        blind(&mut inventory, why.clone());
+        for (plan, wanted) in [(&plan, &nothing), (&self::plan(), &wanted())] {
+            let found = diff(plan, wanted, &inventory, &KEEP);
+            let unread = |blocked: &&Blocked| blocked.because == Because::Unread(why.clone());
+            let whole = |blocked: &&Blocked| blocked.address == Address::Organization;
+            let told = found.blocked.iter().filter(unread);
+            assert!(told.clone().count() > 0, "{found:?}");
+            assert!(told.clone().count() == 1 || !told.clone().any(|b| whole(&b)));
+        }
+    }
 }
 
 #[test]
@@ -72,7 +105,7 @@ fn features_that_the_baseline_does_not_know_are_told() {
     for foundational in ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"] {
         detector.features.insert(foundational.to_owned(), true);
     }
-    assert_eq!(compare(&inventory).notices, vec![]);
+    assert_eq!(compare(&inventory).left, vec![]);
     let detector = detector_of(&mut inventory);
     detector
         .features
@@ -83,9 +116,9 @@ fn features_that_the_baseline_does_not_know_are_told() {
     assert_eq!(addresses(&found), Vec::<String>::new());
     for feature in ["EKS_RUNTIME_MONITORING", "QUANTUM_MONITORING"] {
         assert!(
-            found.notices.iter().any(|n| n.text.contains(feature)),
+            found.left.iter().any(|left| left.text.contains(feature)),
             "{:?}",
-            found.notices
+            found.left
         );
     }
     // But for those that the plan leaves alone.
@@ -94,7 +127,7 @@ fn features_that_the_baseline_does_not_know_are_told() {
     guardduty.unmanaged_features = ["EKS_RUNTIME_MONITORING", "QUANTUM_MONITORING"]
         .map(str::to_owned)
         .into();
-    assert_eq!(diff(&plan(), &wanted, &inventory, &KEEP).notices, vec![]);
+    assert_eq!(diff(&plan(), &wanted, &inventory, &KEEP).left, vec![]);
 }
 
 #[test]

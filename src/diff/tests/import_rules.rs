@@ -247,7 +247,7 @@ fn parameters_that_an_import_kept_apart_are_given_back() {
     case.instance("arn:aws:cloudformation:…:stack/other/1", &[("Bucket", "x")]);
     let found = case.compare();
     assert_eq!(addresses(&found), Vec::<String>::new());
-    assert!(found.notices[0].text.contains("another stack"));
+    assert!(found.left[0].text.contains("another stack"));
 }
 
 #[test]
@@ -330,24 +330,18 @@ fn stacks_of_accounts_that_the_set_does_not_reach_are_told() {
     let stranger = "arn:aws:cloudformation:eu-west-1:999999999999:stack/old/0a1b";
     set.existing_stacks.insert(stranger.parse().unwrap());
     let found = case.compare();
-    let [notice] = found.notices.as_slice() else {
-        panic!("{:?}", found.notices);
+    let [left] = found.left.as_slice() else {
+        panic!("{:?}", found.left);
     };
-    assert!(
-        notice
-            .text
-            .contains("999999999999, which is not in the plan")
-    );
+    assert!(left.text.contains("999999999999, which is not in the plan"));
+    assert_eq!(left.name, "existing-stack/999999999999/eu-west-1/old");
 
     let mut case = Case::new();
     let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
     set.unwrap().except.insert(path("Workloads/Prod"));
     let found = case.compare();
-    let told = found
-        .notices
-        .iter()
-        .find(|n| n.address.to_string() == IMPORT);
-    assert!(told.unwrap().text.contains("does not reach"));
+    let mut left = found.left.iter();
+    assert!(left.any(|left| left.text.contains("does not reach")));
     assert!(!addresses(&found).contains(&IMPORT.to_owned()));
 }
 

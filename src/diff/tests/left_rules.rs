@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
+use super::stack_rules::instance;
 use crate::baseline::Wanted;
 use crate::change::{Act, Address};
 use crate::diff::removal::{Fortune, removal};
@@ -42,6 +43,29 @@ fn a_target_that_goes_takes_its_accounts_with_it() {
     assert!(only.is_empty());
     assert_eq!(targets.len(), 1);
     assert_eq!(found.left[0].accounts.len(), 1);
+}
+
+/// No change of a run looks at an account that is not in the plan, and StackSets reaches it all the same.
+#[test]
+fn a_stack_that_failed_in_an_account_that_is_not_in_the_plan_is_told() {
+    let mut plan = plan();
+    plan.accounts.remove(&key("play"));
+    let mut inventory = settled();
+    let facts = instance(&mut inventory, "play", "eu-west-1");
+    facts.status = "OUTDATED".to_owned();
+    facts.detailed_status = Some("FAILED".to_owned());
+    facts.reason = Some("the role is invalid".to_owned());
+    let id = member_of(&mut inventory, "play").id.clone();
+    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert_eq!(names(&found), [format!("config-recorder/{id}/eu-west-1")]);
+    assert!(found.left[0].because.contains("the role is invalid"));
+    let Remains::ByHand { about, .. } = &found.left[0].what else {
+        panic!("{:?}", found.left)
+    };
+    assert_eq!(about, &BTreeSet::from([id.clone()]));
+    plan.organization.leave = BTreeSet::from([format!("config-recorder/{id}")]);
+    assert!(diff(&plan, &wanted(), &inventory, &KEEP).left[0].acknowledged);
 }
 
 /// A target above what is to stay would take that with it.

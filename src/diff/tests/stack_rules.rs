@@ -146,7 +146,11 @@ pub(super) fn ous(paths: &[&str]) -> Vec<crate::change::Text> {
         .collect()
 }
 
-fn instance<'a>(inventory: &'a mut Inventory, name: &str, at: &str) -> &'a mut InstanceFacts {
+pub(super) fn instance<'a>(
+    inventory: &'a mut Inventory,
+    name: &str,
+    at: &str,
+) -> &'a mut InstanceFacts {
     let account = member_of(inventory, name).id.clone();
     let instances = known(&mut set_of(inventory).instances);
     let region = region(at);
