@@ -406,6 +406,9 @@ pub struct StackSetAct {
 pub struct InstancesLeft {
     /// The full name of the set.
     pub set: String,
+    /// Its name without the prefix, as the plan calls it.
+    #[serde(default)]
+    pub short: String,
     /// Targets, by OU id, through which they came.
     pub targets: BTreeSet<String>,
     /// Only these accounts of the targets; all of them, and the targets with them, where there are none.

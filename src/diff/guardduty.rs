@@ -329,7 +329,7 @@ fn settings(
                 detector_features.remove(feature);
                 let own = facts.features.get(feature).copied().unwrap_or(false);
                 if own != wanted {
-                    held(found, region, feature, own, policies);
+                    held(ctx, found, (region, None), feature, own, policies);
                 }
             }
             let free = |feature: &String| !facts.held.contains(feature);
@@ -368,7 +368,7 @@ fn settings(
             for feature in others(asked, facts) {
                 stays_on(found, region, feature);
             }
-            fields.extend(of_members(ctx, found, asked, region, facts));
+            fields.extend(of_members(ctx, found, asked, region, facts, policies));
         }
     }
     if fields.is_empty() {
@@ -397,10 +397,19 @@ fn of_members(
     asked: &WantedGuardDuty,
     region: &Region,
     facts: &DetectorFacts,
+    policies: &str,
 ) -> Vec<FieldChange> {
     let mut fields = Vec::new();
     for (id, features) in &facts.member_features {
         for (feature, &wanted) in &asked.features {
+            let held = facts.member_held.get(id);
+            if held.is_some_and(|held| held.contains(feature)) {
+                let own = features.get(feature).copied().unwrap_or(wanted);
+                if own != wanted {
+                    self::held(ctx, found, (region, Some(id)), feature, own, policies);
+                }
+                continue;
+            }
             let all = facts.organization_features.get(feature);
             let all = all.map_or("NONE", String::as_str);
             match (wanted, all, features.get(feature)) {
@@ -470,18 +479,31 @@ fn held_by(ctx: &Context<'_>) -> String {
     names.join(", ")
 }
 
-fn held(found: &mut Findings, region: &Region, feature: &str, own: bool, policies: &str) {
+/// A feature that an organization policy holds otherwise than the plan has it: of a member, or of the administrator's own
+/// detector.
+fn held(
+    ctx: &Context<'_>,
+    found: &mut Findings,
+    (region, member): (&Region, Option<&AccountId>),
+    feature: &str,
+    own: bool,
+    policies: &str,
+) {
     let by = match policies {
         "" => "an organization policy".to_owned(),
         names => format!("the organization policy {names}"),
     };
     found.by_hand(
         Address::GuardDutyOrganization(region.clone()),
-        format!("guardduty-feature/{region}/{feature}"),
-        None,
+        match member {
+            Some(id) => format!("guardduty-feature/{region}/{feature}/{id}"),
+            None => format!("guardduty-feature/{region}/{feature}"),
+        },
+        member,
         format!(
-            "the feature {feature} is {} in {region} and otherwise in the plan",
-            word(own)
+            "the feature {feature} is {} in {}{region} and otherwise in the plan",
+            word(own),
+            member.map_or_else(String::new, |id| format!("{} in ", ctx.account_label(id)))
         ),
         &format!("it is held by {by}, and no call changes it"),
         "change the policy, or write in the plan what it says".to_owned(),

@@ -18,7 +18,7 @@ use crate::change::Address;
 use crate::inventory::{
     AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
 };
-use crate::plan::{AccountId, AccountKey, OuPath, Region, StackName};
+use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, Region, StackName};
 
 /// Something that is left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -169,9 +169,9 @@ pub(super) fn is_left_stack(facts: &StackFacts) -> bool {
     is_ours(&facts.tags)
 }
 
-/// A full name without the plan's prefix.
-fn short<'n>(ctx: &Context<'_>, name: &'n str) -> &'n str {
-    let short = name.strip_prefix(ctx.plan.organization.prefix.as_str());
+/// A stack's or stack set's name without the prefix, as the plan calls it.
+pub(super) fn short<'n>(plan: &OrgPlan, name: &'n str) -> &'n str {
+    let short = name.strip_prefix(plan.organization.prefix.as_str());
     short.map_or(name, |short| short.trim_start_matches('-'))
 }
 
@@ -185,7 +185,7 @@ fn whole(ctx: &Context<'_>, facts: &StackSetFacts) -> Left {
         None => "stacks that could not be read".to_owned(),
     };
     Left {
-        name: short(ctx, &facts.name).to_owned(),
+        name: short(ctx.plan, &facts.name).to_owned(),
         text: format!("stack set {} with {number}", facts.name),
         because: "no baseline of the plan asks for it".to_owned(),
         what: Remains::StackSet {
@@ -245,7 +245,7 @@ impl<'a, 'c> Set<'a, 'c> {
     fn left(&self, part: &str, number: usize, because: String, what: Remains) -> Left {
         let name = &self.facts.name;
         Left {
-            name: format!("{}/{part}", short(self.ctx, name)),
+            name: format!("{}/{part}", short(self.ctx.plan, name)),
             text: format!("{} of stack set {name}", stacks_in_words(number)),
             because,
             what,
@@ -308,7 +308,7 @@ impl<'a, 'c> Set<'a, 'c> {
         let name = &self.facts.name;
         let why = instance.reason.as_deref().unwrap_or("no reason given");
         Left {
-            name: format!("{}/{account}/{region}", short(self.ctx, name)),
+            name: format!("{}/{account}/{region}", short(self.ctx.plan, name)),
             text: format!(
                 "the stack of stack set {name} failed in account {} in {region}",
                 self.ctx.account_label(account)
@@ -552,7 +552,7 @@ fn stacks(ctx: &Context<'_>, left: &mut Vec<Left>) {
             (None, _) => at.account.to_string(),
         };
         left.push(Left {
-            name: format!("{}/{place}/{}", short(ctx, &facts.name), at.region),
+            name: format!("{}/{place}/{}", short(ctx.plan, &facts.name), at.region),
             text: format!("stack {}", facts.name),
             because: "no baseline of the plan asks for it".to_owned(),
             what: Remains::Stack {

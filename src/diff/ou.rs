@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, is_ours, marked, ou, root};
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::left::short;
 use crate::change::{Act, Address, InstancesLeft, Target, Verb};
 use crate::inventory::{OuFacts, OuId, Seen};
 use crate::plan::{OrgPlan, OuPath, Region, Tags};
@@ -317,6 +318,7 @@ fn give_up(
         ];
         let act = Act::DeleteStackInstances(InstancesLeft {
             set: name.clone(),
+            short: short(ctx.plan, name).to_owned(),
             targets: BTreeSet::from([ou.id.clone()]),
             accounts: BTreeSet::new(),
             regions,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::left::{Left, Remains};
+use super::left::{Left, Remains, short};
 use super::loss::{Loss, values};
 use crate::baseline::builtin;
 use crate::baseline::data::{Resource, lost_with_stack, resources};
@@ -196,6 +196,7 @@ impl<'a> Maker<'a> {
         let deletion = |targets: BTreeSet<OuId>, accounts: BTreeSet<AccountId>, gone: bool| {
             Act::DeleteStackInstances(InstancesLeft {
                 set: facts.name.clone(),
+                short: short(self.plan, &facts.name).to_owned(),
                 targets,
                 accounts,
                 regions: regions.clone(),

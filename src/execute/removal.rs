@@ -83,7 +83,8 @@ impl Hand<'_> {
                 let kept: Vec<String> = kept.into_iter().map(|id| format!("{id:?}")).collect();
                 self.note(format!(
                     "stacks that {name} let go of stay in their accounts; should the plan ask for them again, have them taken \
-                     in: `existing_stacks = [{}]` in the baseline's table",
+                     in: `{} = [{}]` under [baseline.NAME.existing_stacks], NAME being the baseline that {name} belongs to",
+                    left.short,
                     kept.join(", ")
                 ));
             }

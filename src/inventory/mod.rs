@@ -502,9 +502,12 @@ pub struct DetectorFacts {
     pub organization_features: BTreeMap<String, String>,
     /// Member accounts by relationship status, such as `Enabled`.
     pub members: BTreeMap<AccountId, String>,
-    /// The features of those that are enabled, by AWS's feature name, but for what an organization policy holds.
+    /// The features of those that are enabled, by AWS's feature name.
     #[serde(default)]
     pub member_features: BTreeMap<AccountId, BTreeMap<String, bool>>,
+    /// Those of them that an organization policy holds.
+    #[serde(default)]
+    pub member_held: BTreeMap<AccountId, BTreeSet<String>>,
     pub exports: Vec<ExportFacts>,
 }
 

@@ -205,7 +205,7 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
     );
     let (detector, (auto_enable, organization_features)) = (detector?, settings?);
     let members = members?;
-    let member_features = member_features(r, at, client, &id, &members).await?;
+    let (member_features, member_held) = member_features(r, at, client, &id, &members).await?;
     Ok(Some(DetectorFacts {
         enabled: detector
             .status()
@@ -228,6 +228,7 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
         organization_features,
         members,
         member_features,
+        member_held,
         exports: exports?,
         id,
     }))
@@ -311,6 +312,12 @@ async fn members(
         .collect()
 }
 
+/// By member, the features that are on or off, and those that an organization policy holds.
+type MemberFeatures = (
+    BTreeMap<AccountId, BTreeMap<String, bool>>,
+    BTreeMap<AccountId, BTreeSet<String>>,
+);
+
 /// What is on in the members that are enabled: 50 of them a call.
 async fn member_features(
     r: &Reader<'_>,
@@ -318,7 +325,7 @@ async fn member_features(
     client: &aws_sdk_guardduty::Client,
     id: &str,
     members: &BTreeMap<AccountId, String>,
-) -> Result<BTreeMap<AccountId, BTreeMap<String, bool>>, AwsError> {
+) -> Result<MemberFeatures, AwsError> {
     let enabled = members
         .iter()
         .filter(|(_, status)| status.eq_ignore_ascii_case("enabled"));
@@ -336,19 +343,24 @@ async fn member_features(
             .await
     })
     .await;
-    let mut found = BTreeMap::new();
+    let mut found = MemberFeatures::default();
     for answer in answers {
         for member in answer?.member_data_source_configurations() {
-            let Some(Ok(account)) = member.account_id().map(str::parse) else {
+            let Some(Ok(account)) = member.account_id().map(str::parse::<AccountId>) else {
                 continue;
             };
-            let features = member.features().iter();
-            let free = features.filter(|feature| feature.managed_by().is_none());
-            let features = free.filter_map(|feature| {
-                let on = feature.status()?.as_str() == "ENABLED";
-                Some((feature.name()?.as_str().to_owned(), on))
-            });
-            found.insert(account, features.collect());
+            let (features, held) = &mut found;
+            for feature in member.features() {
+                let (Some(name), Some(status)) = (feature.name(), feature.status()) else {
+                    continue;
+                };
+                let all = features.entry(account.clone()).or_default();
+                all.insert(name.as_str().to_owned(), status.as_str() == "ENABLED");
+                if feature.managed_by().is_some() {
+                    let held = held.entry(account.clone()).or_default();
+                    held.insert(name.as_str().to_owned());
+                }
+            }
         }
     }
     Ok(found)

@@ -71,8 +71,8 @@ pub fn line(left: &[Left], source: &str) -> Option<String> {
     }
     if by_hand > 0 {
         parts.push(format!(
-            "{} that only a person can decide or change: how is said with {}",
-            words::count(by_hand, "difference is left", "differences are left"),
+            "{} left for a person to decide or change: what to do is told with {}",
+            words::count(by_hand, "difference is", "differences are"),
             if by_hand == 1 { "it" } else { "each" }
         ));
     }

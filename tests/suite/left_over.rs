@@ -175,9 +175,31 @@ fn an_ou_taken_out_of_a_baseline() {
     );
 
     // The stack set lets go of them, and they stay.
-    let world = taken(&subject, shown.world, Fortune::Retain);
+    let retained = inside::remove(
+        &subject,
+        shown.world,
+        Connection::default(),
+        &[],
+        Some(Fortune::Retain),
+    );
+    assert_eq!(retained.exit, Some(Exit::Done), "{}", retained.text);
+    let world = is_clean(&subject, retained.world);
     assert_eq!(stacks(&world, "StackSet-orgstrap-config-recorder"), before);
-    is_clean(&subject, world);
+
+    // Should the plan ask for them again, the line that was told takes them in; nothing is made beside them.
+    let told = &retained.text;
+    let line = told.find("`config-recorder = [").map(|at| &told[at + 1..]);
+    let line = line.and_then(|line| line.split_inclusive(']').next());
+    let line = line.unwrap_or_else(|| panic!("no line to write: {told}"));
+    let again = PLAN.replace(
+        "[baseline.config]",
+        &format!("[baseline.config.existing_stacks]\n{line}"),
+    );
+    let subject = Subject::of_text(again);
+    let run = inside::apply(&subject, world, Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    let world = is_clean(&subject, run.world);
+    assert_eq!(stacks(&world, "StackSet-orgstrap-config-recorder"), before);
 }
 
 /// The OU above is the target: it stays one, and what is below it beside keeps its stacks.

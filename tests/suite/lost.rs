@@ -448,7 +448,7 @@ fn an_address_that_differs_is_told_until_a_person_has_decided() {
     assert!(
         planned
             .text
-            .contains("1 account's address is not as in the plan"),
+            .contains("1 difference is left for a person to decide or change"),
         "{}",
         planned.text
     );

@@ -58,6 +58,20 @@ fn what_a_policy_holds_is_told_and_never_written() {
     };
     assert_eq!(features.get("S3_DATA_EVENTS"), None);
     assert_eq!(detector_features.get("S3_DATA_EVENTS"), None);
+    // A member's is told of that account.
+    let mut inventory = settled();
+    let member = member_of(&mut inventory, "play").id.clone();
+    let detector = detector_of(&mut inventory);
+    let features = detector.member_features.entry(member.clone()).or_default();
+    features.insert("S3_DATA_EVENTS".to_owned(), false);
+    let held = detector.member_held.entry(member.clone()).or_default();
+    held.insert("S3_DATA_EVENTS".to_owned());
+    let found = compare(&inventory);
+    assert_eq!(addresses(&found), Vec::<String>::new());
+    assert_eq!(
+        found.left[0].name,
+        format!("guardduty-feature/eu-west-1/S3_DATA_EVENTS/{member}")
+    );
     // What it says as the plan does is nothing to tell.
     let mut inventory = settled();
     detector_of(&mut inventory)

@@ -540,6 +540,7 @@ impl Simulation {
                     organization_features: BTreeMap::new(),
                     members: BTreeMap::new(),
                     member_features: BTreeMap::new(),
+                    member_held: BTreeMap::new(),
                     exports: vec![],
                 });
                 detector.enabled = true;
