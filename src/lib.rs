@@ -30,4 +30,5 @@ pub mod plan;
 pub mod rehearse;
 pub mod report;
 
+pub use orgstrap_authorization as authorization;
 pub use orgstrap_sandbox as sandbox;

@@ -10,6 +10,7 @@ pub mod data;
 pub mod descriptor;
 mod expand;
 pub mod folder;
+pub mod handlers;
 pub mod identity;
 mod kept;
 mod naming;

@@ -47,7 +47,7 @@ fn harmless(metadata: &Metadata<'_>) -> bool {
         let of = metadata.target().split("::").next().unwrap_or_default();
         crates.contains(&of)
     };
-    if within(&["orgstrap"]) {
+    if within(&["orgstrap", "orgstrap_sandbox"]) {
         return true;
     }
     let most = if within(&["aws_config"]) {

@@ -42,7 +42,7 @@ pub(super) struct Trial {
     pub(super) plan: PathBuf,
     /// Work on an inventory that `orgstrap inventory --out` saved, without reading AWS.
     #[arg(long, value_name = "INVENTORY")]
-    from: Option<PathBuf>,
+    pub(super) from: Option<PathBuf>,
     /// Rehearse what else the org plan no longer names: the deletion of OUs (empty ones) and policies of orgstrap's
     /// own, and that such policies are detached.
     #[arg(long)]

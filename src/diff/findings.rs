@@ -234,6 +234,7 @@ impl Findings {
         }
         let unread_parts = self.unread_parts();
         let known = self.lasting();
+        let warnings = super::refused::warnings(ctx, &self.changes, &known);
         let changes: Vec<Change> = self.changes.into_values().collect();
         Diff {
             withheld: self.withheld.into_values().collect(),
@@ -242,6 +243,7 @@ impl Findings {
             blocked: self.blocked.into_values().chain(unread_parts).collect(),
             unmanaged: self.unmanaged.into_iter().collect(),
             notices: self.notices.into_iter().collect(),
+            warnings,
             problems: self.problems,
             raise: Vec::new(),
             left: self.left,

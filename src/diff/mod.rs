@@ -14,6 +14,7 @@ mod full_access;
 mod guardduty;
 pub mod guards;
 mod held;
+mod in_force;
 mod kept;
 pub mod left;
 mod loss;
@@ -24,6 +25,7 @@ mod policy;
 mod preparation;
 mod quota;
 mod recorder;
+mod refused;
 pub mod removal;
 mod scope;
 mod setting;
@@ -35,6 +37,7 @@ mod tag_limit;
 mod tests;
 pub mod tools;
 mod trail;
+pub mod work;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +86,9 @@ pub struct Diff {
     pub unmanaged: Vec<Unmanaged>,
     /// Differences that orgstrap does not mend, such as a changed email.
     pub notices: Vec<Notice>,
+    /// What policies would refuse, once the changes are made, of what keeps the organization: orgstrap, StackSets, Control
+    /// Tower, the break-glass role, services that deliver logs.
+    pub warnings: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
     /// What is left that no change puts right.

@@ -294,7 +294,7 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
     detach(ctx, found, &wanted, &targets, &added);
 }
 
-fn wanted_attachments(ctx: &Context<'_>) -> BTreeSet<(PolicyKey, Target)> {
+pub(super) fn wanted_attachments(ctx: &Context<'_>) -> BTreeSet<(PolicyKey, Target)> {
     let plan = ctx.plan;
     let root = plan.organization.policies.iter().map(|p| (p, Target::Root));
     let ous = plan
@@ -337,6 +337,17 @@ impl<'a> Targets<'a> {
 
     pub(super) fn id(&self, target: &Target) -> Option<&'a str> {
         self.ids.get(target).copied()
+    }
+
+    /// What an id is of the plan.
+    pub(super) fn named(&self, id: &str) -> Target {
+        let named = self.by_id.get(id).cloned();
+        named.unwrap_or_else(|| Target::Unmanaged(id.to_owned()))
+    }
+
+    /// The ids of all that are there.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &'a str> {
+        self.by_id.keys().copied()
     }
 
     pub(super) fn governed(&self, ctx: &Context<'_>, target: &Target) -> Option<&'static str> {

@@ -98,6 +98,15 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                 .filter(|blocked| scope.is_own(&blocked.address))
                 .collect(),
             unmanaged: Vec::new(),
+            // One that accounts have in common stands under the first of them.
+            warnings: found
+                .warnings
+                .into_iter()
+                .filter(|warning| {
+                    let address = &warning.address;
+                    addresses.contains(address) || address.account().is_some()
+                })
+                .collect(),
             notices: found
                 .notices
                 .into_iter()

@@ -23,6 +23,7 @@ mod probe;
 mod quotas;
 mod recorders;
 mod settings;
+mod simulation;
 mod stack_sets;
 mod stacks;
 mod tags;
@@ -38,6 +39,7 @@ use std::time::{Duration, SystemTime};
 pub use deep::detect_drift;
 pub use probe::probe;
 pub(crate) use quotas::{open_request, quota_request};
+pub use simulation::{Question, Simulated, simulate};
 
 use jiff::Timestamp;
 

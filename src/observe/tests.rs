@@ -24,6 +24,7 @@ fn plan() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             centralized_root_access: false,
+            break_glass_role: None,
             leave: Default::default(),
             policies: Default::default(),
             full_aws_access: None,
@@ -407,4 +408,60 @@ async fn reads_run_side_by_side_in_order_and_not_too_many_at_once() {
     assert_eq!(answers, (0..100).collect::<Vec<_>>());
     assert_eq!(most.get(), ABREAST);
     assert!(start.elapsed() < Duration::from_millis(700));
+}
+
+/// What goes to IAM's policy simulator, and what is made of its answer.
+#[tokio::test(start_paused = true)]
+async fn the_policy_simulator_is_asked_with_every_level() {
+    let sent: Arc<Mutex<String>> = Arc::default();
+    let seen = Arc::clone(&sent);
+    let aws = aws(move |asked, _| {
+        (asked.operation == "SimulateCustomPolicy").then(|| {
+            *seen.lock().unwrap() = asked.body.clone();
+            Answer::Says(
+                200,
+                "<SimulateCustomPolicyResponse><SimulateCustomPolicyResult><EvaluationResults><member>\
+                 <EvalActionName>s3:GetObject</EvalActionName><EvalDecision>explicitDeny</EvalDecision>\
+                 <MissingContextValues><member>aws:SourceIp</member></MissingContextValues></member></EvaluationResults>\
+                 </SimulateCustomPolicyResult></SimulateCustomPolicyResponse>"
+                    .to_owned(),
+            )
+        })
+    });
+    let question = Question {
+        action: "s3:GetObject".to_owned(),
+        hierarchy: vec![
+            vec!["ROOT".to_owned()],
+            vec!["A".to_owned(), "B".to_owned()],
+        ],
+        identity: vec!["OWN".to_owned()],
+        context: vec![
+            (
+                "aws:RequestedRegion".to_owned(),
+                vec!["eu-west-1".to_owned()],
+            ),
+            ("aws:ViaAWSService".to_owned(), vec!["false".to_owned()]),
+        ],
+        ..Question::default()
+    };
+    let management = id("111111111111");
+    let said = simulate(&aws, &management, &question).await.unwrap();
+    assert_eq!(
+        said,
+        Simulated {
+            allowed: false,
+            missing: vec!["aws:SourceIp".to_owned()],
+        }
+    );
+    let sent = sent.lock().unwrap().clone();
+    for part in [
+        "ActionNames.member.1=s3%3AGetObject",
+        "PolicyInputList.member.1=OWN",
+        "OrderedOrganizationPolicyInputList.member.1.ServiceControlPolicyInputList.member.1=ROOT",
+        "OrderedOrganizationPolicyInputList.member.2.ServiceControlPolicyInputList.member.2=B",
+        "ContextKeyName=aws%3AViaAWSService",
+        "ContextKeyType=boolean",
+    ] {
+        assert!(sent.contains(part), "{part} is not in {sent}");
+    }
 }

@@ -168,6 +168,7 @@ fn ordered(
             taken_at: Some(inventory.taken_at),
             unmanaged: found.unmanaged,
             notices: found.notices,
+            warnings: found.warnings,
             left: found.left,
             losses: found.losses,
             problems: found.problems,

@@ -96,6 +96,10 @@ pub struct OrganizationTable {
     /// The role by which the management account enters member accounts; AWS makes it in the
     /// accounts it creates. `OrganizationAccountAccessRole` when left out.
     pub access_role: Option<Text>,
+    /// The break-glass role: the role of this name in every member account, by which people get in when nothing else
+    /// does; with its path where it has one, such as `emergency/BreakGlass`. orgstrap neither makes nor exempts it:
+    /// `plan` warns where a policy would refuse it what it is there for.
+    pub break_glass_role: Option<Text>,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     /// `orgstrap` when left out.
     pub prefix: Option<Text>,

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
 pub use documents::decoded;
+pub(crate) use grammar::under_rcps;
 pub use load::{Loaded, load, read, read_text};
 pub use names::{
     AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,
@@ -104,6 +105,9 @@ pub struct Organization {
     pub secops: Option<AccountKey>,
     /// The role by which the management account enters member accounts.
     pub access_role: String,
+    /// The role in every member account by which people get in when nothing else does, with its path.
+    #[serde(default)]
+    pub break_glass_role: Option<String>,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     pub prefix: String,
     /// Whether root users of member accounts are managed centrally; where not, nothing is said of it.

@@ -102,6 +102,9 @@ pub fn plan(preview: &Preview) -> Value {
         })).collect::<Vec<_>>(),
         "unread": preview.unread.iter().map(unread).collect::<Vec<_>>(),
         "unmanaged": preview.unmanaged,
+        "warnings": preview.warnings.iter().map(|warning| json!({
+            "address": address(&warning.address), "text": warning.text, "hint": warning.hint,
+        })).collect::<Vec<_>>(),
         "notices": preview.notices.iter().map(|notice| json!({
             "address": address(&notice.address), "text": notice.text, "hint": notice.hint,
         })).collect::<Vec<_>>(),

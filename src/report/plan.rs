@@ -35,6 +35,8 @@ pub struct Preview {
     pub unmanaged: Vec<Unmanaged>,
     /// Differences that orgstrap tells and does not mend.
     pub notices: Vec<Notice>,
+    /// What policies would refuse of what keeps the organization.
+    pub warnings: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
     /// What is left that no change puts right.
@@ -47,6 +49,9 @@ pub struct Preview {
     /// What of it was read earlier, and when.
     pub from_cache: BTreeMap<Kind, Timestamp>,
 }
+
+/// The heading of what policies would refuse.
+const REFUSALS: &str = "Warning: policies would refuse what keeps the organization";
 
 /// How many things of each kind of verb there are.
 pub fn counts(changes: &[Change]) -> BTreeMap<Verb, usize> {
@@ -196,6 +201,16 @@ pub fn text(preview: &Preview) -> String {
         }
     }
     section(&mut line, LOSSES, loss::items(&preview.losses));
+    section(
+        &mut line,
+        REFUSALS,
+        preview.warnings.iter().map(|warning| {
+            with_hint(
+                format!("{}: {}", warning.address, warning.text),
+                warning.hint.as_deref(),
+            )
+        }),
+    );
     section(
         &mut line,
         "Will cost money",

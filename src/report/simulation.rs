@@ -13,6 +13,8 @@ pub struct Simulation {
     pub action: String,
     pub resource: Option<String>,
     pub answer: Answer,
+    /// Who judged.
+    pub by: String,
     /// The policy, statement and condition that decide.
     pub because: String,
     /// Which organization was asked about.
@@ -30,7 +32,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    fn word(self) -> &'static str {
+    /// For people and for JSON.
+    pub fn word(self) -> &'static str {
         match self {
             Answer::Allowed => "allowed",
             Answer::Denied => "denied",
@@ -60,8 +63,8 @@ pub fn text(simulation: &Simulation) -> String {
         lines.push(format!("  {}", simulation.because));
     }
     lines.push(format!(
-        "Judged offline by orgstrap's own evaluator, of {}.",
-        simulation.of
+        "Judged by {}, of {}.",
+        simulation.by, simulation.of
     ));
     lines.extend(simulation.notes.iter().map(|note| format!("  {note}")));
     lines.join("\n") + "\n"
@@ -78,7 +81,7 @@ pub fn json(simulation: &Simulation) -> Value {
         "answer": simulation.answer.word(),
         "because": simulation.because,
         "of": simulation.of,
-        "by": "orgstrap's own evaluator, offline",
+        "by": simulation.by,
         "notes": simulation.notes,
     })
 }

@@ -48,6 +48,7 @@ fn startup() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap".into(),
             centralized_root_access: false,
+            break_glass_role: None,
             leave: Default::default(),
             policies: BTreeSet::new(),
             full_aws_access: None,

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use orgstrap::sandbox::authorization::{Resource, Verdict};
+use orgstrap::authorization::{Resource, Verdict};
+use orgstrap::rehearse::copy;
 use orgstrap::sandbox::codec::{self, Request, model};
 use orgstrap::sandbox::identity_policy::action;
 use orgstrap::sandbox::rates::Rates;
 use orgstrap::sandbox::sts::Credential;
-use orgstrap::sandbox::{Call, Connection, World, front, iam, permissions, resource, table};
+use orgstrap::sandbox::{Call, Connection, World, front, iam, permissions, table};
 use serde_json::{Value, json};
 
 use crate::support::inside::{self, Subject};
@@ -73,6 +74,10 @@ fn perimeter(organization: &str) -> [(&'static str, &'static str, Value); 3] {
 /// The startup example, with the perimeter on its root where one is wanted.
 fn plan(perimeter: &[(&str, &str, Value)]) -> Subject {
     let text = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
+    with_perimeter(text, perimeter)
+}
+
+fn with_perimeter(text: String, perimeter: &[(&str, &str, Value)]) -> Subject {
     let names: String = perimeter
         .iter()
         .map(|(name, _, _)| format!(", \"{name}\""))
@@ -131,6 +136,130 @@ fn under_a_data_perimeter_everything_goes_on() {
         line.contains("aws:SourceIp") && line.contains("OnlyExpectedNetworks of network-perimeter")
     };
     assert!(unsure.iter().all(told) && !unsure.is_empty(), "{unsure:?}");
+}
+
+/// `plan` foretells nothing of a perimeter that AWS would not do: what hangs on the address is said, and not guessed.
+#[test]
+fn a_data_perimeter_is_not_warned_of_but_for_the_address() {
+    let (world, id) = organization();
+    let (planned, _) = inside::plan(&plan(&perimeter(&id)), world);
+    let warned: Vec<&str> = planned
+        .text
+        .lines()
+        .skip_while(|line| !line.contains("policies would refuse"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| !line.trim_start().starts_with("hint:"))
+        .collect();
+    assert!(!warned.is_empty(), "{}", planned.text);
+    for line in &warned {
+        assert!(
+            line.contains("could not be judged without")
+                && line.contains("aws:SourceIp")
+                && line.contains("OnlyExpectedNetworks of policy network-perimeter"),
+            "{line}"
+        );
+    }
+}
+
+/// A rehearsal under the perimeter: the copy is as the organization is, and a new account goes through as without it.
+#[test]
+fn a_rehearsal_under_a_data_perimeter_is_as_without_it() {
+    let (world, id, subject) = guarded();
+    let (_, read) = inside::look(&subject, world);
+    let organization = &subject.plan.organization;
+    let copied = copy(
+        &read,
+        &organization.home_region,
+        &organization.access_role,
+        1,
+    );
+    let copied = copied.expect("a copy");
+    assert_eq!(copied.missing, Vec::<String>::new());
+    let (planned, world) = inside::plan(&subject, copied.world);
+    assert!(planned.changes.is_empty(), "{}", planned.text);
+    let mut text = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
+    text.push_str("\n[account.lab]\nou = \"Sandbox\"\ntags = { data-classification = \"internal\", business-unit = \"platform\" }\n");
+    let more = with_perimeter(text, &perimeter(&id));
+    let run = inside::apply(&more, world, Connection::default());
+    let summary = run.ended.expect("applied");
+    assert!(summary.is_success(), "{:?}", summary.failed);
+    let noted = run.world.notes.noted();
+    assert!(noted.refused.is_empty(), "{:?}", noted.refused);
+    let unsure = noted.unsure();
+    assert!(
+        unsure.iter().all(|line| line.contains("aws:SourceIp")),
+        "{unsure:?}"
+    );
+}
+
+/// What `plan` asks the evaluator about is all that is called in accounts: where nothing else is allowed everything is
+/// made, planned and checked as elsewhere.
+#[test]
+fn what_is_asked_for_warnings_is_all_that_is_called_in_accounts() {
+    let subject = Subject::example("startup");
+    let known = orgstrap::diff::work::actions(&subject.plan, &subject.wanted);
+    let all: Vec<&String> = known.iter().collect();
+    let only = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "Nothing", "Effect": "Deny", "NotAction": all, "Resource": "*"}]});
+    let subject = plan(&[("only", "service_control_policy", only)]);
+    let run = inside::apply(
+        &subject,
+        inside::empty_world(&subject),
+        Connection::default(),
+    );
+    let summary = run.ended.expect("applied");
+    let refused = run.world.notes.noted().refused;
+    assert!(refused.is_empty(), "{refused:#?}");
+    assert!(summary.is_success(), "{:?}", summary.failed);
+    let (findings, world) = inside::drift(&subject, run.world);
+    let found: Vec<&str> = findings
+        .findings
+        .iter()
+        .map(|it| it.title.as_str())
+        .collect();
+    let refused = world.notes.noted().refused;
+    assert!(
+        found.is_empty() && refused.is_empty(),
+        "{found:?} {refused:#?}"
+    );
+}
+
+/// A stack of somebody's that hands a role on needs the right to pass it, also where a policy of the organization takes it.
+#[test]
+fn a_call_that_hands_a_role_on_needs_to_pass_it() {
+    let (mut world, _, _) = guarded();
+    let shop = id(&world, "shop-prod");
+    let deny = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "NoPassing", "Effect": "Deny", "Action": "iam:PassRole", "Resource": "*",
+         "Condition": {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}}]});
+    let organization = world.organization.as_mut().expect("is there");
+    let policy = policy_named(organization, "network-perimeter");
+    let policy = organization.policies.get_mut(&policy);
+    policy.expect("is there").content = deny.to_string();
+    let ask = |role: Option<&str>| {
+        let who = format!("arn:aws:sts::{shop}:assumed-role/worker/session");
+        let input = json!({"StackName": "s", "TemplateBody": "{}", "RoleARN": role});
+        let call = Call::internal(&shop, REGION, &who, world.now, input);
+        permissions::check(&world, "cloudformation", "CreateStack", &call)
+    };
+    assert!(ask(None).is_ok());
+    let refused = ask(Some(&format!("arn:aws:iam::{shop}:role/deployer"))).expect_err("refused");
+    assert!(
+        refused
+            .message
+            .contains("iam:PassRole on resource: arn:aws:iam::"),
+        "{refused:?}"
+    );
+}
+
+fn policy_named(
+    organization: &orgstrap::sandbox::organizations::OrganizationState,
+    name: &str,
+) -> String {
+    let mut policies = organization.policies.iter();
+    let found = policies.find(|(_, policy)| policy.name == name);
+    found.expect("is there").0.clone()
 }
 
 /// The perimeter holds all the same.
@@ -285,10 +414,10 @@ fn simulate_says_what_the_sandbox_does() {
         for who in principals {
             let principal = permissions::principal(who, &call.account);
             let real = Call::internal(&call.account, &region, &principal, world.now, input.clone());
-            let about = resource::of(&world, service.name, &operation.name, &real);
-            let resources: Vec<String> = about
+            let needs = permissions::asked(&world, service.name, &operation.name, &real);
+            let resources: Vec<String> = needs
                 .iter()
-                .map(|it| format!("{:?}", it.resource))
+                .map(|it| format!("{:?}", it.about.resource))
                 .collect();
             // What differs only in what policies do not see is tried once.
             if !judged.insert((
@@ -303,14 +432,14 @@ fn simulate_says_what_the_sandbox_does() {
             asked += 1;
             let blank = Call::internal(&call.account, &region, &principal, world.now, Value::Null);
             let action = action(service.name, &operation.name);
-            let verdicts: Vec<Verdict> = about
+            let verdicts: Vec<Verdict> = needs
                 .iter()
-                .map(|about| {
-                    let arn = match &about.resource {
+                .map(|need| {
+                    let arn = match &need.about.resource {
                         Resource::Is(arn) => Some(arn.as_str()),
                         Resource::Some(_) => None,
                     };
-                    permissions::simulate(&world, &blank, &action, arn, &[]).1
+                    permissions::simulate(&world, &blank, &need.action, arn, &[]).1
                 })
                 .collect();
             let denied = verdicts.iter().any(|it| it.refusal(&action).is_some());

@@ -234,6 +234,7 @@ fn empty_plan(management: &str) -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".into(),
             prefix: "orgstrap-".into(),
             centralized_root_access: false,
+            break_glass_role: None,
             leave: Default::default(),
             policies: Default::default(),
             full_aws_access: None,

@@ -228,6 +228,34 @@ fn a_document_is_read_however_it_is_written() {
     assert_eq!(place.line_column(), (1, 37));
 }
 
+/// The example in docs/policies.md is what `validate` shows.
+#[test]
+fn the_example_of_the_page_is_what_is_shown() {
+    let page = std::fs::read_to_string(crate::support::root().join("docs/policies.md"));
+    let page = page.expect("is there");
+    let shown = page
+        .split("```text\n")
+        .find(|block| block.starts_with("error: policy `guard`"))
+        .and_then(|block| block.split("```").next())
+        .expect("the example");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("policies")).expect("it is made");
+    let document = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    { "Sid": "deny-leave", "Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*" }
+  ]
+}
+"#;
+    std::fs::write(folder.path().join("policies/guard.json"), document).expect("it writes");
+    let plan = format!("{HEAD}type = \"service_control_policy\"\nfile = \"policies/guard.json\"\n");
+    let invalid = plan::read_text("org.toml", plan, folder.path()).expect_err("a wrong Sid");
+    let text = orgstrap::report::diagnostics::render(&invalid.diagnostics, false);
+    let told = text.split("\n\n").next().expect("a diagnostic");
+    let told = told.replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(told.trim_end(), shown.trim_end());
+}
+
 #[test]
 fn all_mistakes_of_a_document_are_told_at_once() {
     let document = r#"{

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use orgstrap::authorization::{like, statement_matches};
 use orgstrap::baseline;
 use orgstrap::change::{Address, Attribute, Bindings};
 use orgstrap::diff::guards;
 use orgstrap::plan::{OrgPlan, read_text};
-use orgstrap::sandbox::authorization::{like, statement_matches};
 use orgstrap::sandbox::organizations::{Ou, Policy};
 use orgstrap::sandbox::{Connection, Met, World};
 use serde_json::Value;

@@ -9,7 +9,11 @@ use crate::support::root;
 /// Every Rust file, by module: those of the sandbox, a crate of its own, are below `sandbox/`.
 pub(crate) fn sources() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for (base, prefix) in [("src", ""), ("crates/sandbox/src", "sandbox/")] {
+    for (base, prefix) in [
+        ("src", ""),
+        ("crates/authorization/src", "authorization/"),
+        ("crates/sandbox/src", "sandbox/"),
+    ] {
         let base = root().join(base);
         let mut folders: Vec<PathBuf> = vec![base.clone()];
         while let Some(folder) = folders.pop() {

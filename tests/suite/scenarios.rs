@@ -48,6 +48,11 @@ fn drifted() {
 }
 
 #[test]
+fn refused() {
+    in_sandbox("refused");
+}
+
+#[test]
 fn locked() {
     in_sandbox("locked");
 }

@@ -11,7 +11,6 @@
 //! ```
 
 pub mod account;
-pub mod authorization;
 pub mod automation;
 pub mod build;
 pub mod call;
@@ -51,6 +50,8 @@ pub mod table;
 pub mod tagging;
 pub mod time;
 pub mod world;
+
+pub use orgstrap_authorization as authorization;
 
 pub use call::{AwsError, Call};
 pub use connector::{in_process, in_process_over};

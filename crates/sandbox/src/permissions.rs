@@ -137,17 +137,112 @@ pub fn check(world: &World, service: &str, operation: &str, call: &Call) -> Resu
         return Ok(());
     }
     let caller = Caller::of(world, call);
-    for action in actions(service, operation, call) {
-        for about in resource::of(world, service, operation, call) {
-            let policies = caller.policies(world, service, call, &about, false);
-            if policies == Policies::default() {
-                continue;
-            }
-            let asked = request(world, &caller, service, &action, operation, call, &about);
-            decide(world, service, call, &policies, &asked)?;
+    for one in asked(world, service, operation, call) {
+        let policies = caller.policies(world, one.service, call, &one.about, false);
+        if policies == Policies::default() {
+            continue;
         }
+        let asked = one.request(world, &caller, operation, call);
+        decide(world, service, call, &policies, &asked)?;
     }
     Ok(())
+}
+
+/// One action that a call needs, and what it is about.
+#[derive(Debug, Clone)]
+pub struct Asked<'c> {
+    pub action: String,
+    service: &'c str,
+    pub about: About,
+    /// The service that the call hands a role to.
+    passed_to: Option<&'static str>,
+}
+
+impl Asked<'_> {
+    fn request(&self, world: &World, caller: &Caller<'_>, operation: &str, call: &Call) -> Request {
+        let mut asked = request(
+            world,
+            caller,
+            self.service,
+            &self.action,
+            operation,
+            call,
+            &self.about,
+        );
+        if let Some(to) = self.passed_to {
+            asked.context.set("iam:PassedToService", to);
+        }
+        asked
+    }
+}
+
+/// What a call needs: its own action on each of its resources, and `iam:PassRole` on each role that it hands to a service
+/// (Service Authorization Reference, "Dependent actions").
+pub fn asked<'c>(world: &World, service: &'c str, operation: &str, call: &Call) -> Vec<Asked<'c>> {
+    let mut all: Vec<Asked<'c>> = resource::of(world, service, operation, call)
+        .into_iter()
+        .map(|about| Asked {
+            action: action(service, operation),
+            service,
+            about,
+            passed_to: None,
+        })
+        .collect();
+    all.extend(
+        passed(service, operation, call)
+            .into_iter()
+            .map(|(arn, to)| Asked {
+                action: "iam:PassRole".to_owned(),
+                service: "iam",
+                about: resource::role(world, &arn),
+                passed_to: Some(to),
+            }),
+    );
+    all
+}
+
+/// The roles that a call hands to services.
+fn passed(service: &str, operation: &str, call: &Call) -> Vec<(String, &'static str)> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let at = |pointer: &str| call.input.pointer(pointer).and_then(text);
+    let (roles, to): (Vec<Option<String>>, &'static str) = match (service, operation) {
+        // Service-managed stack sets name no role.
+        ("cloudformation", "CreateStackSet" | "UpdateStackSet") => (
+            vec![at("/AdministrationRoleARN")],
+            "cloudformation.amazonaws.com",
+        ),
+        ("cloudformation", _) => (vec![at("/RoleARN")], "cloudformation.amazonaws.com"),
+        ("cloudtrail", "CreateTrail" | "UpdateTrail") => (
+            vec![at("/CloudWatchLogsRoleArn")],
+            "cloudtrail.amazonaws.com",
+        ),
+        ("config", "PutConfigurationRecorder") => (
+            vec![at("/ConfigurationRecorder/roleARN")],
+            "config.amazonaws.com",
+        ),
+        ("config", "PutConfigurationAggregator") => (
+            vec![at("/OrganizationAggregationSource/RoleArn")],
+            "config.amazonaws.com",
+        ),
+        ("events", "PutTargets") => {
+            let targets = call.list("Targets").iter();
+            let roles = targets.map(|target| target.get("RoleArn").and_then(text));
+            (roles.collect(), "events.amazonaws.com")
+        }
+        ("ssm", "StartAutomationExecution" | "CreateAssociation" | "UpdateAssociation") => (
+            vec![
+                at("/Parameters/AutomationAssumeRole/0"),
+                at("/AssociationDispatchAssumeRole"),
+            ],
+            "ssm.amazonaws.com",
+        ),
+        _ => return Vec::new(),
+    };
+    let mut roles: Vec<String> = roles.into_iter().flatten().collect();
+    roles.retain(|arn| arn.contains(":role/"));
+    roles.sort();
+    roles.dedup();
+    roles.into_iter().map(|arn| (arn, to)).collect()
 }
 
 /// What an identity's own policies say, by the same rules.
@@ -172,9 +267,8 @@ pub(super) fn check_identity(
         identity: Some(own),
         ..Policies::default()
     };
-    for about in resource::of(world, service, operation, call) {
-        let asked = action(service, operation);
-        let asked = request(world, &caller, service, &asked, operation, call, &about);
+    for one in asked(world, service, operation, call) {
+        let asked = one.request(world, &caller, operation, call);
         decide(world, service, call, &policies, &asked)?;
     }
     for action in further {
@@ -198,13 +292,11 @@ pub fn judge(
 ) -> Vec<(Request, Verdict)> {
     let caller = Caller::of(world, call);
     let mut judged = Vec::new();
-    for action in actions(service, operation, call) {
-        for about in resource::of(world, service, operation, call) {
-            let policies = caller.policies(world, service, call, &about, true);
-            let asked = request(world, &caller, service, &action, operation, call, &about);
-            let verdict = authorization::authorize(&policies, &asked);
-            judged.push((asked, verdict));
-        }
+    for one in asked(world, service, operation, call) {
+        let policies = caller.policies(world, one.service, call, &one.about, true);
+        let asked = one.request(world, &caller, operation, call);
+        let verdict = authorization::authorize(&policies, &asked);
+        judged.push((asked, verdict));
     }
     judged
 }
@@ -218,6 +310,19 @@ pub fn simulate(
     arn: Option<&str>,
     context: &[(String, String)],
 ) -> (Request, Verdict) {
+    let (policies, asked) = question(world, call, action, arn, context);
+    let verdict = authorization::authorize(&policies, &asked);
+    (asked, verdict)
+}
+
+/// The policies that have a say in what [`simulate`] is asked, and the request.
+pub fn question(
+    world: &World,
+    call: &Call,
+    action: &str,
+    arn: Option<&str>,
+    context: &[(String, String)],
+) -> (Policies, Request) {
     let caller = Caller::of(world, call);
     let service = action.split(':').next().unwrap_or_default().to_lowercase();
     let about = match arn {
@@ -242,8 +347,7 @@ pub fn simulate(
     for (key, values) in given {
         asked.context.set_all(key, values);
     }
-    let verdict = authorization::authorize(&policies, &asked);
-    (asked, verdict)
+    (policies, asked)
 }
 
 /// The account that an ARN names, or that has the bucket.
@@ -357,11 +461,6 @@ fn denied(service: &str, call: &Call, request: &Request, why: &str) -> AwsError 
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", message).status(403),
         Protocol::Ec2 => AwsError::new("UnauthorizedOperation", message).status(403),
     }
-}
-
-/// The actions that an operation asks for.
-fn actions(service: &str, operation: &str, _call: &Call) -> Vec<String> {
-    vec![action(service, operation)]
 }
 
 /// Who calls, as policies see it.

@@ -21,7 +21,7 @@ use instances::Instances;
 
 use super::account::prepare;
 use super::context::{Context, Standing, account, marked, ou};
-use super::denied::Denied;
+use super::denied::{Denied, Deniers};
 use super::findings::{Findings, becomes, set};
 use super::left::is_left;
 use super::lost;
@@ -498,11 +498,16 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// Instances of accounts that are no longer to have any.
     fn take_away(&self, found: &mut Findings, there: &Instances<'_>, after: &[Address]) {
+        if there.leftover.is_empty() {
+            return;
+        }
+        let bindings = found.bindings.clone();
+        let deniers = Deniers::of(self.ctx, &bindings);
         for (key, regions) in &there.leftover {
             let mut needs = self.base_needs();
             let address = Address::RolloutFrom(self.name.clone(), (*key).clone());
             let placement = Address::Placement((*key).clone());
-            let denied = Denied::of(self.ctx, key, &self.wanted.template);
+            let denied = deniers.of_account(key, self.wanted);
             let left = match &denied {
                 Denied::No => true,
                 Denied::AfterTheMove(_) => false,

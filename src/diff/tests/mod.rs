@@ -10,6 +10,7 @@ mod policy_rules;
 mod quota_rules;
 mod random;
 mod recorder_rules;
+mod refused_rules;
 mod rules;
 mod samples;
 mod simulate;

@@ -109,6 +109,7 @@ pub(super) fn plan() -> OrgPlan {
             access_role: "OrganizationAccountAccessRole".to_owned(),
             prefix: "orgstrap".to_owned(),
             centralized_root_access: false,
+            break_glass_role: None,
             leave: BTreeSet::new(),
             policies: BTreeSet::new(),
             full_aws_access: None,

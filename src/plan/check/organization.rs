@@ -67,7 +67,10 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         None => Some(DEFAULT_PREFIX.to_owned()),
         Some(text) => prefix(cx, text),
     };
+    let break_glass = table.break_glass_role.as_ref();
+    let break_glass = break_glass.map(|text| role_with_path(cx, text));
     Some(Organization {
+        break_glass_role: in_turn(break_glass)?,
         leave: leave(cx, table),
         policies: names.policies(cx, &table.policies),
         full_aws_access: table.full_aws_access.as_deref().copied(),
@@ -251,11 +254,36 @@ fn governed_regions(
 }
 
 /// The rule of CreateAccount's RoleName.
-fn access_role(cx: &Context<'_>, text: &Text) -> Option<String> {
-    let good = (1..=64).contains(&text.len())
+/// Whether it is a role's name (IAM API reference, CreateRole).
+fn is_role_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+}
+
+/// A role's name, with its path before it where it has one.
+fn role_with_path(cx: &Context<'_>, text: &Text) -> Option<String> {
+    let whole = text.strip_prefix('/').unwrap_or(text);
+    let (path, name) = whole.rsplit_once('/').unwrap_or(("", whole));
+    let good = is_role_name(name)
+        && !whole.starts_with("arn:")
+        && path.len() <= 510
+        && path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'*' && b != b'?');
+    if !good {
+        cx.say(
+            cx.error(text, format!("`{}` is not a name for a role", **text))
+                .help("a role's name, not its ARN, with the path before it where it has one: \"BreakGlass\", \"emergency/BreakGlass\""),
+        );
+        return None;
+    }
+    Some(whole.to_owned())
+}
+
+fn access_role(cx: &Context<'_>, text: &Text) -> Option<String> {
+    let good = is_role_name(text);
     if !good {
         cx.say(
             cx.error(text, format!("`{}` is not a name for a role", **text))

@@ -13,6 +13,8 @@ mod shapes;
 
 use std::ops::Range;
 
+pub(crate) use rcp_services::covers as under_rcps;
+
 use json::{Member, Node, Value};
 
 use super::PolicyType;

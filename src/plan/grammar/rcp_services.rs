@@ -68,7 +68,7 @@ const COVERED: [&str; 62] = [
 ];
 
 /// Whether RCPs cover a service, by the prefix of its actions.
-pub(super) fn covers(service: &str) -> bool {
+pub(crate) fn covers(service: &str) -> bool {
     let service = service.to_ascii_lowercase();
     COVERED.contains(&service.as_str())
 }

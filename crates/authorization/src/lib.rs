@@ -7,7 +7,8 @@
 //! "RCP evaluation".
 //!
 //! There are three answers, not two: what depends on a key that is not known can't be judged, and the verdict names it.
-//! What a call of the sandbox is as a request, and whom policies bind, is for [`super::permissions`] to say.
+//! Whoever asks says what a call is as a request, and whom policies bind: `permissions` of the sandbox for its calls, `diff`
+//! for those that are to come.
 
 mod answer;
 mod condition;

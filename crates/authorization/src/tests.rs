@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-const CASES: &str = include_str!("../../../../tests/evaluation/cases.json");
+const CASES: &str = include_str!("../../../tests/evaluation/cases.json");
 
 /// One case, as both evaluators are asked.
 struct Case {

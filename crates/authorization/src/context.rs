@@ -57,6 +57,12 @@ impl Context {
         self.families.insert(beginning.to_lowercase());
     }
 
+    /// The keys that have values, with them; names are in small letters.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let values = self.values.iter();
+        values.map(|(key, values)| (key.as_str(), values.as_slice()))
+    }
+
     /// What the request has under a key.
     pub fn get(&self, key: &str) -> Lookup<'_> {
         let key = key.to_lowercase();
