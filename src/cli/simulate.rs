@@ -12,6 +12,7 @@ use crate::observe::{Question, Simulated, simulate};
 use crate::plan::{OrgPlan, Region, nearest};
 use crate::report::Printer;
 use crate::report::simulation::{self, Simulation};
+use crate::report::words;
 use crate::sandbox::world::AccountWorld;
 use crate::sandbox::{Call, World, permissions};
 
@@ -84,7 +85,8 @@ pub(super) fn run(verb: &Simulate, global: &Global, printer: &Printer) -> Comman
     notes.extend(disagreement);
     if failed > 0 {
         notes.push(format!(
-            "{failed} changes of the plan would fail (`orgstrap rehearse` tells): what they would make is not there"
+            "{} of the plan would fail (`orgstrap rehearse` tells): what would be made by that is not there",
+            words::count(failed, "change", "changes")
         ));
     }
     if !there.is_some_and(|it| it.iam.roles.contains_key(role)) {

@@ -38,6 +38,9 @@ pub(super) struct InForce {
     without_full: BTreeSet<Target>,
 }
 
+/// Where what is attached, and where FullAWSAccess is: target, name, document.
+pub(super) type Along<'a> = BTreeSet<(String, &'a str, &'a str, bool)>;
+
 fn binds(kind: PolicyType) -> bool {
     matches!(
         kind,
@@ -198,7 +201,7 @@ impl InForce {
     }
 
     /// What is in force along a chain, to tell whether two are alike.
-    pub(super) fn along(&self, chain: &[Target]) -> BTreeSet<(String, &str, &str, bool)> {
+    pub(super) fn along(&self, chain: &[Target]) -> Along<'_> {
         let mut along = BTreeSet::new();
         for target in chain {
             let here = target.to_string();

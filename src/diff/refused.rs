@@ -5,11 +5,13 @@
 //! Everybody is asked about before and after: the chain of targets from the root to the account, what is attached there, and
 //! what it says. Accounts that lie alike are judged once, apart from those that a policy names by id.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use super::Notice;
 use super::context::{Context, Standing};
-use super::in_force::{InForce, chain_of, chain_planned};
+use super::in_force::{Along, InForce, chain_of, chain_planned};
 use super::policy::Targets;
 use super::tools::CONTROL_TOWER;
 use super::work::{Everything, Levels, Scene, Who, Work, judge};
@@ -64,24 +66,27 @@ pub(super) fn warnings(
         let same = before.as_ref() == Some(&after);
         if !same {
             let own = Target::Account(subject.key.clone()).to_string();
-            let whose = |set: &BTreeSet<(String, &str, &str, bool)>| -> Vec<String> {
-                set.iter()
-                    .map(|(target, name, content, full)| {
-                        let target = match *target == own {
-                            true => "own",
-                            false => target,
-                        };
-                        format!("{target}\n{name}\n{content}\n{full}")
-                    })
-                    .collect()
+            // What is attached to the accounts themselves is alike where it says the same.
+            let whose = |along: &Along<'_>| {
+                let mut hash = DefaultHasher::new();
+                for (target, name, content, full) in along {
+                    let target = match *target == own {
+                        true => "",
+                        false => target,
+                    };
+                    (target, name, content, full).hash(&mut hash);
+                }
+                hash.finish()
             };
-            let named = names(&after, subject.id.as_deref());
+            let id = subject.id.as_deref();
+            let named = names(&after, id) || before.as_ref().is_some_and(|it| names(it, id));
             let alone = (named || stacks_of_its_own(ctx, subject.key)).then_some(subject.key);
             let kind = (
                 before.as_ref().map(&whose),
                 whose(&after),
                 alone,
                 subject.tower,
+                prepared(ctx, subject.key),
             );
             alike.entry(kind).or_default().push(subject);
         }
@@ -145,8 +150,17 @@ fn subjects<'a>(
     subjects
 }
 
+/// What of its preparation orgstrap calls for.
+fn prepared(ctx: &Context<'_>, key: &AccountKey) -> (bool, bool) {
+    let planned = ctx.plan.accounts.get(key).map(|it| &it.preparation);
+    (
+        planned.is_some_and(|it| it.alias.is_some()),
+        planned.is_some_and(|it| it.password_policy.is_some()),
+    )
+}
+
 /// Whether policies name an account by its id.
-fn names(along: &BTreeSet<(String, &str, &str, bool)>, id: Option<&str>) -> bool {
+fn names(along: &Along<'_>, id: Option<&str>) -> bool {
     id.is_some_and(|id| along.iter().any(|(_, _, content, _)| content.contains(id)))
 }
 
@@ -179,6 +193,7 @@ fn judged(
     let there = scene(ctx, subject, &subject.after);
     let own = Target::Account(subject.key.clone()).to_string();
     let work = everything.inside(subject.key, subject.id.as_deref(), subject.tower);
+    let mut found: BTreeMap<Cause, Effect> = BTreeMap::new();
     for work in &work {
         let verdict = judge(&after, &there, work);
         if verdict == Verdict::Allowed {
@@ -188,23 +203,42 @@ fn judged(
             judge(levels, scene, work)
         });
         for (cause, unknown, by_region) in causes(&was, &verdict) {
-            for subject in group {
-                let mut cause = cause.clone();
-                // What is attached to the accounts themselves is attached to each.
-                if cause.target == own {
-                    cause.target = Target::Account(subject.key.clone()).to_string();
-                }
-                let effect = effects.entry(cause).or_default();
-                effect.accounts.insert(subject.key.clone());
-                effect.unknown.extend(unknown.iter().cloned());
-                effect.by_region |= by_region;
-                effect.note(work);
+            let effect = found.entry(cause).or_default();
+            effect.unknown.extend(unknown);
+            effect.by_region |= by_region;
+            effect.note(work);
+        }
+    }
+    for (cause, effect) in found {
+        for subject in group {
+            let mut cause = cause.clone();
+            // What is attached to the accounts themselves is attached to each.
+            if cause.target == own {
+                cause.target = Target::Account(subject.key.clone()).to_string();
+            }
+            let all = effects.entry(cause).or_default();
+            all.accounts.insert(subject.key.clone());
+            if all.calls != effect.calls {
+                all.add(&effect);
             }
         }
     }
 }
 
 impl Effect {
+    /// Adds what is the same for another group of accounts.
+    fn add(&mut self, other: &Effect) {
+        self.by_region |= other.by_region;
+        self.unknown.extend(other.unknown.iter().cloned());
+        for (who, calls) in &other.calls {
+            let own = self.calls.entry(who.clone()).or_default();
+            for (action, regions) in calls {
+                let there = own.entry(action.clone()).or_default();
+                there.extend(regions.iter().cloned());
+            }
+        }
+    }
+
     fn note(&mut self, work: &Work) {
         let calls = self.calls.entry(work.who.clone()).or_default();
         let regions = calls.entry(work.action.clone()).or_default();

@@ -213,9 +213,10 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
                 if let Some(path) = &scene.path {
                     keys.set_all("aws:PrincipalOrgPaths", [path.clone()]);
                 }
-                // Whoever takes the break-glass role may have a second factor.
-                if !matches!(who, Who::BreakGlass(_)) {
-                    keys.set("aws:MultiFactorAuthPresent", "false");
+                match who {
+                    // Whoever takes it may have a second factor. It comes to things that no policy names, so by no tag.
+                    Who::BreakGlass(_) => keys.complete("aws:ResourceTag/"),
+                    _ => keys.set("aws:MultiFactorAuthPresent", "false"),
                 }
                 arns.push(arn);
             }
@@ -238,6 +239,7 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
         }
     }
     keys.set("aws:SecureTransport", "true");
+    keys.absent("kms:GrantIsForAWSResource");
     keys.set("aws:RequestedRegion", &work.region);
     keys.set("aws:ResourceAccount", account);
     keys.set("s3:ResourceAccount", account);
@@ -371,6 +373,7 @@ impl<'a> Everything<'a> {
             };
             let calls = handlers(&stack.template, &given);
             all.extend(made.own(STACK_CALLS, region));
+            all.extend(made.own(&["cloudformation:GetTemplate"], region));
             all.extend(made.handled(&calls, region, Handler::Make));
         }
         let guardduty = self.wanted.guardduty.as_ref();
@@ -589,7 +592,10 @@ const STACK_CALLS: &[&str] = &[
 /// What a check reads in an account.
 const READS: &[&str] = &[
     "cloudformation:DescribeStacks",
+    "cloudformation:GetResource",
     "cloudtrail:DescribeTrails",
+    "config:DescribeConfigurationAggregatorSourcesStatus",
+    "config:DescribeConfigurationAggregators",
     "config:DescribeConfigurationRecorderStatus",
     "config:DescribeConfigurationRecorders",
     "config:DescribeDeliveryChannelStatus",
@@ -605,7 +611,12 @@ const GUARDDUTY: &[&str] = &[
     "guardduty:CreateMembers",
     "guardduty:CreatePublishingDestination",
     "guardduty:DescribeOrganizationConfiguration",
+    "guardduty:DescribePublishingDestination",
+    "guardduty:GetDetector",
+    "guardduty:GetMemberDetectors",
+    "guardduty:ListFilters",
     "guardduty:ListMembers",
+    "guardduty:ListPublishingDestinations",
     "guardduty:UpdateDetector",
     "guardduty:UpdateMemberDetectors",
     "guardduty:UpdateOrganizationConfiguration",

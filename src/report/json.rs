@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::plan::{Preview, because, counts};
 use crate::change::{Address, Change, Verb};
+use crate::diff::Notice;
 use crate::event::{Event, Failure};
 use crate::inventory::Unread;
 
@@ -102,9 +103,7 @@ pub fn plan(preview: &Preview) -> Value {
         })).collect::<Vec<_>>(),
         "unread": preview.unread.iter().map(unread).collect::<Vec<_>>(),
         "unmanaged": preview.unmanaged,
-        "warnings": preview.warnings.iter().map(|warning| json!({
-            "address": address(&warning.address), "text": warning.text, "hint": warning.hint,
-        })).collect::<Vec<_>>(),
+        "warnings": warnings(&preview.warnings),
         "notices": preview.notices.iter().map(|notice| json!({
             "address": address(&notice.address), "text": notice.text, "hint": notice.hint,
         })).collect::<Vec<_>>(),
@@ -113,6 +112,18 @@ pub fn plan(preview: &Preview) -> Value {
         "losses": super::loss::json(&preview.losses),
         "costs": preview.costs,
     })
+}
+
+/// What policies would refuse.
+pub fn warnings(warnings: &[Notice]) -> Vec<Value> {
+    warnings
+        .iter()
+        .map(|warning| {
+            json!({
+                "address": address(&warning.address), "text": warning.text, "hint": warning.hint,
+            })
+        })
+        .collect()
 }
 
 /// Why a change failed.

@@ -275,7 +275,15 @@ fn costs(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
 
 /// What policies refuse, and where nobody can tell.
 fn policies(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
+    let warnings = rehearsal.preview.warnings.iter();
+    let warnings: Vec<String> = warnings
+        .map(|it| format!("{}: {}", it.address, it.text))
+        .collect();
     for (heading, list) in [
+        (
+            "Policies would refuse what keeps the organization",
+            &warnings,
+        ),
         ("Refused by policies", &rehearsal.refused),
         ("Could not be judged", &rehearsal.not_judged),
     ] {
@@ -350,6 +358,7 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
             "address": json::address(address),
             "failure": json::failure(failure),
         })).collect::<Vec<_>>(),
+        "warnings": super::json::warnings(&rehearsal.preview.warnings),
         "refused": rehearsal.refused,
         "not_judged": rehearsal.not_judged,
         "not_tried": timeline.not_tried.iter().map(|(address, because)| json!({

@@ -162,6 +162,36 @@ fn a_data_perimeter_is_not_warned_of_but_for_the_address() {
     }
 }
 
+/// orgstrap's own policies refuse nobody of those, the break-glass role neither.
+#[test]
+fn the_built_in_policies_are_not_warned_of() {
+    let text = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
+    let text = text
+        .replacen(
+            "\nemail = ",
+            "\nbreak_glass_role = \"emergency/BreakGlass\"\nemail = ",
+            1,
+        )
+        .replacen(
+            r#"policies = ["protect-baseline"]"#,
+            r#"policies = ["protect-baseline", "approved-regions", "deny-root", "deny-leave"]"#,
+            1,
+        );
+    let own = |name: &str| {
+        format!("\n[policy.{name}]\ntype = \"service_control_policy\"\nbuiltin = \"{name}\"\n")
+    };
+    let text = text + &own("deny-root") + &own("deny-leave");
+    assert!(text.contains("break_glass_role") && text.contains("\"deny-root\", \"deny-leave\"]"));
+    let subject = Subject::of_text(text);
+    let (planned, _) = inside::plan(&subject, inside::empty_world(&subject));
+    assert!(planned.text.contains("deny-root"), "{}", planned.text);
+    assert!(
+        !planned.text.contains("policies would refuse"),
+        "{}",
+        planned.text
+    );
+}
+
 /// A rehearsal under the perimeter: the copy is as the organization is, and a new account goes through as without it.
 #[test]
 fn a_rehearsal_under_a_data_perimeter_is_as_without_it() {
@@ -179,7 +209,7 @@ fn a_rehearsal_under_a_data_perimeter_is_as_without_it() {
     let (planned, world) = inside::plan(&subject, copied.world);
     assert!(planned.changes.is_empty(), "{}", planned.text);
     let mut text = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
-    text.push_str("\n[account.lab]\nou = \"Sandbox\"\ntags = { data-classification = \"internal\", business-unit = \"platform\" }\n");
+    text.push_str("\n[account.lab]\nou = \"Sandbox\"\ntags = { data-classification = \"public\", business-unit = \"platform\" }\n");
     let more = with_perimeter(text, &perimeter(&id));
     let run = inside::apply(&more, world, Connection::default());
     let summary = run.ended.expect("applied");
@@ -194,7 +224,7 @@ fn a_rehearsal_under_a_data_perimeter_is_as_without_it() {
 }
 
 /// What `plan` asks the evaluator about is all that is called in accounts: where nothing else is allowed everything is
-/// made, planned and checked as elsewhere.
+/// made, and checked, as elsewhere.
 #[test]
 fn what_is_asked_for_warnings_is_all_that_is_called_in_accounts() {
     let subject = Subject::example("startup");
@@ -229,6 +259,8 @@ fn what_is_asked_for_warnings_is_all_that_is_called_in_accounts() {
 #[test]
 fn a_call_that_hands_a_role_on_needs_to_pass_it() {
     let (mut world, _, _) = guarded();
+    // Clones of a world share what is noted of it.
+    world.notes = permissions::Notes::default();
     let shop = id(&world, "shop-prod");
     let deny = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "NoPassing", "Effect": "Deny", "Action": "iam:PassRole", "Resource": "*",
