@@ -377,10 +377,14 @@ fn detectors_that_were_there_become_members_unless_another_administers_them() {
     let (world, found) = inside::look(&subject, world);
     let options = DiffOptions::default();
     let compared = diff(&subject.plan, &subject.wanted, &found, &options);
-    let [notice] = compared.notices.as_slice() else {
-        panic!("{:?}", compared.notices)
+    let [left] = compared.left.as_slice() else {
+        panic!("{:?}", compared.left)
     };
-    assert!(notice.text.contains("`office`") && notice.text.contains(ABROAD));
+    let told_of = format!("{} {}", left.text, left.because);
+    assert!(
+        told_of.contains("`office`") && told_of.contains(ABROAD),
+        "{left:?}"
+    );
     let (findings, _) = inside::drift(&subject, world);
     let told = |title: &str| title.contains(ABROAD);
     assert_eq!(
