@@ -9,6 +9,8 @@
 mod clients;
 mod connect;
 mod error;
+mod messages;
+mod newness;
 mod operation;
 mod pacer;
 mod rates;
@@ -32,6 +34,10 @@ use tokio::sync::OnceCell;
 
 pub use connect::{ProfileError, profiles};
 pub use error::{AwsError, ErrorKind};
+pub(crate) use messages::{
+    account_limit, instance_passes, is_no_target, not_yet_administrator, not_yet_known,
+    resource_passes,
+};
 pub use operation::{Caller, Operation};
 pub use pacer::TURN;
 pub use rates::Pace;
@@ -41,6 +47,9 @@ use crate::plan::{AccountId, PaceOverride, Region};
 
 /// The Region in which Organizations, IAM, account management and organization-wide tags answer.
 pub const GLOBAL_REGION: &str = "us-east-1";
+
+/// What is said of a Region that an account has not turned on, after its name.
+pub(crate) const REGION_IS_OFF: &str = "is not turned on";
 
 /// How to reach AWS.
 #[derive(Debug, Clone)]
@@ -73,6 +82,7 @@ struct Inner {
     pacer: pacer::Pacer,
     sessions: sessions::Sessions,
     random: Mutex<fastrand::Rng>,
+    made: newness::Made,
     counts: Mutex<Counts>,
 }
 
@@ -113,7 +123,7 @@ impl Aws {
         let operation = Operation("sts", "GetCallerIdentity");
         let client = aws_sdk_sts::Client::new(&self.own_config(self.home_region()));
         let answer = self
-            .attempt_until_done(&Caller::quiet(), operation, None, || {
+            .attempt_until_done(&Caller::quiet(), operation, None, None, || {
                 client.get_caller_identity().send()
             })
             .await?;
@@ -183,26 +193,27 @@ impl Aws {
             self.session(ctx, &at.account).await?;
         }
         let first = self
-            .attempt_until_done(ctx, operation, Some(at), &send)
+            .attempt_until_done(ctx, operation, Some(at), Some(&at.account), &send)
             .await;
         match first {
             // A session may be ended early, by a changed role or a revocation: ask for another, once.
             Err(failed) if at.account != caller && (failed.is("ExpiredToken")) => {
                 self.leave(&at.account).await;
                 self.session(ctx, &at.account).await?;
-                self.attempt_until_done(ctx, operation, Some(at), &send)
+                self.attempt_until_done(ctx, operation, Some(at), Some(&at.account), &send)
                     .await
             }
             done => done,
         }
     }
 
-    /// The loop of [`Aws::call`], without the session.
+    /// The loop of [`Aws::call`], without the session. `account` is the one that may be new.
     async fn attempt_until_done<T, E, F, Fut>(
         &self,
         ctx: &Caller,
         operation: Operation,
         at: Option<&AccountRegion>,
+        account: Option<&AccountId>,
         send: F,
     ) -> Result<T, AwsError>
     where
@@ -210,7 +221,9 @@ impl Aws {
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let mut patience = retry::Patience::new(operation, ctx.new_account);
+        let mut patience =
+            retry::Patience::new(operation, self.is_in_new_account(operation, account));
+        let mut region_asked = false;
         loop {
             let turn = self.inner.pacer.turn(ctx, operation, at).await;
             *lock(&self.inner.counts).calls.entry(operation).or_default() += 1;
@@ -226,6 +239,16 @@ impl Aws {
                 }
                 Err(failed) => AwsError::translate(operation, at, failed),
             };
+            // A Region that is off is no account that is not ready yet, nor are credentials that ended.
+            if !std::mem::replace(&mut region_asked, true)
+                && let Some(off) = self.region_that_is_off(ctx, &failed).await
+            {
+                turn.answered(false);
+                return Err(AwsError {
+                    message: format!("{} ({off})", failed.message),
+                    ..failed
+                });
+            }
             let throttled = retry::is_throttle(&failed);
             turn.answered(throttled);
             if throttled {
@@ -236,7 +259,10 @@ impl Aws {
             }
             let next = patience.next(&failed, &mut lock(&self.inner.random));
             match next {
-                Some(pause) => {
+                Some(pause)
+                    if !pause.new_account
+                        || account.is_none_or(|account| self.bears(account, pause.wait)) =>
+                {
                     (ctx.tell)(format!(
                         "{}, next try in {}",
                         pause.why,
@@ -244,7 +270,7 @@ impl Aws {
                     ));
                     tokio::time::sleep(pause.wait).await;
                 }
-                None => return Err(failed),
+                _ => return Err(failed),
             }
         }
     }

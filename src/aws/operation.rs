@@ -36,9 +36,6 @@ pub struct Caller {
     pub rank: u64,
     /// Told what is being waited for, in words.
     pub tell: Arc<dyn Fn(String) + Send + Sync>,
-    /// The call works in an account so new that AWS may not know its role or subscriptions yet:
-    /// such refusals are waited out for ten minutes and more.
-    pub new_account: bool,
 }
 
 impl Caller {
@@ -47,7 +44,6 @@ impl Caller {
         Self {
             rank: 0,
             tell: Arc::new(|_| {}),
-            new_account: false,
         }
     }
 
@@ -56,15 +52,6 @@ impl Caller {
         Self {
             rank,
             tell: Arc::new(tell),
-            new_account: false,
-        }
-    }
-
-    /// The same caller, working in an account that was just made.
-    pub fn in_new_account(&self) -> Self {
-        Self {
-            new_account: true,
-            ..self.clone()
         }
     }
 }
@@ -73,7 +60,6 @@ impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("rank", &self.rank)
-            .field("new_account", &self.new_account)
             .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,11 @@
-//! What is tried again, and for how long: one table.
+//! How long what is tried again is tried: what it is stands in [`super::messages`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::messages::{self, Means, When};
 use super::{AwsError, ErrorKind, Operation};
 
 /// A pause before the next attempt.
@@ -13,10 +14,12 @@ pub(super) struct Pause {
     pub(super) wait: Duration,
     /// Why, as the start of a sentence: "throttled by organizations:CreateAccount".
     pub(super) why: String,
+    /// Whether it is borne only because the account is new.
+    pub(super) new_account: bool,
 }
 
 /// How one kind of refusal is waited out.
-struct Class {
+pub(crate) struct Class {
     name: &'static str,
     /// The start of a sentence that the operation completes.
     why: &'static str,
@@ -29,7 +32,7 @@ struct Class {
     certain: u64,
 }
 
-const THROTTLE: Class = Class {
+pub(super) static THROTTLE: Class = Class {
     name: "throttle",
     why: "throttled by",
     patience_s: 600,
@@ -37,7 +40,7 @@ const THROTTLE: Class = Class {
     longest_ms: 20_000,
     certain: 0,
 };
-const TRANSIENT: Class = Class {
+pub(super) static TRANSIENT: Class = Class {
     name: "transient",
     why: "no proper answer from",
     patience_s: 60,
@@ -46,7 +49,7 @@ const TRANSIENT: Class = Class {
     certain: 0,
 };
 /// HTTP 500 that AWS did not write: an emulator without the operation, or a broken proxy.
-const FOREIGN: Class = Class {
+pub(super) static FOREIGN: Class = Class {
     name: "foreign",
     why: "an answer not of AWS's making from",
     patience_s: 1,
@@ -55,7 +58,7 @@ const FOREIGN: Class = Class {
     certain: 50,
 };
 /// Another change of the organization is under way. Terraform and others try about 30 times.
-const CONCURRENT: Class = Class {
+pub(super) static CONCURRENT: Class = Class {
     name: "concurrent modification",
     why: "another change is under way for",
     patience_s: 300,
@@ -64,7 +67,7 @@ const CONCURRENT: Class = Class {
     certain: 0,
 };
 /// A new organization is being finished: AWS says up to an hour.
-const FINALIZING: Class = Class {
+pub(super) static FINALIZING: Class = Class {
     name: "finalizing",
     why: "AWS is still finishing the new organization, which may take an hour, says",
     patience_s: 3_900,
@@ -73,7 +76,7 @@ const FINALIZING: Class = Class {
     certain: 80,
 };
 /// AWS makes five accounts at a time, and somebody else's count too.
-const CREATIONS: Class = Class {
+pub(super) static CREATIONS: Class = Class {
     name: "creations in progress",
     why: "AWS is making as many accounts as it does at a time, says",
     patience_s: 1_800,
@@ -82,7 +85,7 @@ const CREATIONS: Class = Class {
     certain: 70,
 };
 /// One operation per stack set; another runs.
-const IN_PROGRESS: Class = Class {
+pub(super) static IN_PROGRESS: Class = Class {
     name: "operation in progress",
     why: "another operation on the stack set is under way for",
     patience_s: 3_600,
@@ -90,7 +93,7 @@ const IN_PROGRESS: Class = Class {
     longest_ms: 30_000,
     certain: 50,
 };
-const STALE: Class = Class {
+pub(super) static STALE: Class = Class {
     name: "stale request",
     why: "the stack set has just changed under",
     patience_s: 120,
@@ -98,7 +101,7 @@ const STALE: Class = Class {
     longest_ms: 10_000,
     certain: 50,
 };
-const POLICY_CHANGES: Class = Class {
+pub(super) static POLICY_CHANGES: Class = Class {
     name: "policy changes in progress",
     why: "policy changes are under way for",
     patience_s: 900,
@@ -107,7 +110,7 @@ const POLICY_CHANGES: Class = Class {
     certain: 50,
 };
 /// A new account's role and services: seen from 30 seconds to 7 minutes.
-const NEW_ACCOUNT: Class = Class {
+pub(super) static NEW_ACCOUNT: Class = Class {
     name: "new account",
     why: "the new account is not ready for",
     patience_s: 900,
@@ -116,7 +119,7 @@ const NEW_ACCOUNT: Class = Class {
     certain: 70,
 };
 /// Bucket and key policies, and trusted access, take a moment to be seen everywhere.
-const PROPAGATION: Class = Class {
+pub(super) static PROPAGATION: Class = Class {
     name: "propagation",
     why: "a policy set a moment ago is not in force yet for",
     patience_s: 120,
@@ -125,86 +128,24 @@ const PROPAGATION: Class = Class {
     certain: 70,
 };
 
-/// When a row holds.
-#[derive(Clone, Copy)]
-enum When {
-    Always,
-    /// Only where the caller says that the account was just made.
-    NewAccount,
-}
-use When::{Always, NewAccount};
-
-/// A row: service and operation (`*` for all), code without `Exception` (`*` for all), a part of
-/// the message where the code alone does not tell.
-struct Row(
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    When,
-    &'static Class,
-);
-
-/// The first row that matches holds. `LimitExceeded` is a true quota of StackSets and IAM and so
-/// not among the throttles, other than in the SDK.
-#[rustfmt::skip]
-static TABLE: &[Row] = &[
-    Row("organizations", "*", "ConcurrentModification", "", Always, &CONCURRENT),
-    Row("organizations", "*", "FinalizingOrganization", "", Always, &FINALIZING),
-    Row("organizations", "*", "PolicyChangesInProgress", "", Always, &POLICY_CHANGES),
-    Row("organizations", "*", "AccountNotFound", "", NewAccount, &NEW_ACCOUNT),
-    // Said of creation right after the organization was made, beside the true quota.
-    Row("organizations", "CreateAccount", "ConstraintViolation", "still initializing", Always, &FINALIZING),
-    Row("organizations", "CreateAccount", "ConstraintViolation", "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED", Always, &CREATIONS),
-    Row("cloudformation", "*", "OperationInProgress", "", Always, &IN_PROGRESS),
-    Row("cloudformation", "*", "StaleRequest", "", Always, &STALE),
-    Row("cloudformation", "*", "ValidationError", "enable organizations access", Always, &PROPAGATION),
-    Row("sts", "AssumeRole", "AccessDenied", "", NewAccount, &NEW_ACCOUNT),
-    Row("*", "*", "OptInRequired", "", NewAccount, &NEW_ACCOUNT),
-    Row("*", "*", "SubscriptionRequired", "", NewAccount, &NEW_ACCOUNT),
-    // "STS is not activated in this region for account": said of accounts that were just made.
-    Row("*", "*", "RegionDisabled", "", NewAccount, &NEW_ACCOUNT),
-    Row("*", "*", "InvalidClientTokenId", "", NewAccount, &NEW_ACCOUNT),
-    Row("*", "*", "UnrecognizedClient", "", NewAccount, &NEW_ACCOUNT),
-    Row("cloudtrail", "*", "InsufficientS3BucketPolicy", "", Always, &PROPAGATION),
-    Row("cloudtrail", "*", "InsufficientEncryptionPolicy", "", Always, &PROPAGATION),
-    Row("cloudtrail", "*", "CloudTrailAccessNotEnabled", "", Always, &PROPAGATION),
-    Row("cloudtrail", "*", "Conflict", "", Always, &CONCURRENT),
-    Row("config", "*", "InsufficientDeliveryPolicy", "", Always, &PROPAGATION),
-    Row("config", "*", "NoAvailableDeliveryChannel", "", Always, &PROPAGATION),
-    Row("cloudcontrol", "*", "ConcurrentOperation", "", Always, &CONCURRENT),
-    Row("guardduty", "CreatePublishingDestination", "BadRequest", "permission", Always, &PROPAGATION),
-    Row("*", "*", "Throttling", "", Always, &THROTTLE),
-    Row("*", "*", "Throttled", "", Always, &THROTTLE),
-    Row("*", "*", "RequestThrottled", "", Always, &THROTTLE),
-    Row("*", "*", "TooManyRequests", "", Always, &THROTTLE),
-    Row("*", "*", "ProvisionedThroughputExceeded", "", Always, &THROTTLE),
-    Row("*", "*", "RequestLimitExceeded", "", Always, &THROTTLE),
-    Row("*", "*", "BandwidthLimitExceeded", "", Always, &THROTTLE),
-    Row("*", "*", "SlowDown", "", Always, &THROTTLE),
-    Row("*", "*", "PriorRequestNotComplete", "", Always, &THROTTLE),
-    Row("*", "*", "HTTP429", "", Always, &THROTTLE),
-    Row("*", "*", "HTTP500", "not AWS's format", Always, &FOREIGN),
-    Row("*", "*", "HTTP501", "", Always, &FOREIGN),
-    Row("*", "*", "RequestTimeout", "", Always, &TRANSIENT),
-    Row("*", "*", "InternalError", "", Always, &TRANSIENT),
-    Row("*", "*", "InternalFailure", "", Always, &TRANSIENT),
-    Row("*", "*", "ServiceUnavailable", "", Always, &TRANSIENT),
-];
-
+/// `new_account`: the call works in an account so new that AWS may not know its role or its subscriptions yet.
 fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
-    let matches = |pattern: &str, value: &str| pattern == "*" || pattern == value;
-    let row = TABLE
-        .iter()
-        .find(|Row(service, operation, code, message, when, _)| {
-            matches(service, error.operation.0)
-                && matches(operation, error.operation.1)
-                && error.is(code)
-                && error.message.contains(message)
-                && (new_account || matches!(when, Always))
-        });
-    match row {
-        Some(Row(.., class)) => Some(class),
+    let holds = |when: When| match when {
+        When::Always => true,
+        When::NewAccount => new_account,
+    };
+    let mut classes = messages::TABLE.iter().filter_map(|row| match row.means {
+        Means::Retry(when, class) => (holds(when) && row.is_of(error)).then_some(class),
+        Means::AccountLimit
+        | Means::Refused
+        | Means::ResourceAgain
+        | Means::InstanceAgain
+        | Means::Lasts
+        | Means::NotYetAdministrator
+        | Means::NotYetKnown => None,
+    });
+    match classes.next() {
+        Some(class) => Some(class),
         // Lost, unreadable, or AWS's own failure.
         None if error.kind == ErrorKind::NoAnswer => Some(&TRANSIENT),
         None => None,
@@ -250,9 +191,14 @@ impl Patience {
         let certain = bound * class.certain / 100;
         let wait = Duration::from_millis(random.u64(certain..=bound).max(50));
         let last = *since + Duration::from_secs(class.patience_s);
+        let new_account = class.name == NEW_ACCOUNT.name;
         (now + wait <= last).then(|| Pause {
             wait,
-            why: format!("{} {}", class.why, self.operation),
+            why: match new_account {
+                true => format!("{} {} ({})", class.why, self.operation, error.code),
+                false => format!("{} {}", class.why, self.operation),
+            },
+            new_account,
         })
     }
 }

@@ -69,7 +69,7 @@ impl Aws {
         account: &AccountId,
         role: &str,
     ) -> Result<(), AwsError> {
-        self.assume_role(ctx, account, role).await.map(|_| ())
+        self.assume_role(ctx, account, role, true).await.map(|_| ())
     }
 
     /// Forgets a session, so that the next call asks for a new one: a role that was just changed,
@@ -110,7 +110,8 @@ impl Aws {
             return Ok(session.credentials.clone());
         }
         // Whoever waited while AWS said no takes that answer, unless more patient than the asker.
-        if let (true, Some(refusal), false) = (waited, &state.refusal, ctx.new_account) {
+        let new = self.is_new_account(account);
+        if let (true, Some(refusal), false) = (waited, &state.refusal, new) {
             return Err(refusal.clone());
         }
         match self.assume(ctx, account).await {
@@ -134,20 +135,16 @@ impl Aws {
         let Some((last, earlier)) = names.split_last() else {
             return Err(AwsError::refused(ASSUME, "NoRole", "no role to enter by"));
         };
-        let impatient = Caller {
-            new_account: false,
-            ..ctx.clone()
-        };
         let mut refused: Option<AwsError> = None;
         for role in earlier {
-            match self.assume_role(&impatient, account, role).await {
+            match self.assume_role(ctx, account, role, false).await {
                 Err(error) if error.is("AccessDenied") => {
                     refused.get_or_insert(error);
                 }
                 done => return done,
             }
         }
-        match (self.assume_role(ctx, account, last).await, refused) {
+        match (self.assume_role(ctx, account, last, true).await, refused) {
             (Ok(session), Some(_)) => {
                 lock(&self.inner.sessions.roles)
                     .fell_back
@@ -168,6 +165,7 @@ impl Aws {
         ctx: &Caller,
         account: &AccountId,
         role: &str,
+        patient: bool,
     ) -> Result<Session, AwsError> {
         let at = AccountRegion {
             account: self.caller().await?,
@@ -178,7 +176,7 @@ impl Aws {
         let arn = format!("arn:aws:iam::{account}:role/{role}");
         let name = session_name(&self.inner.options.run);
         let answer = self
-            .attempt_until_done(ctx, ASSUME, Some(&at), || {
+            .attempt_until_done(ctx, ASSUME, Some(&at), patient.then_some(account), || {
                 client
                     .assume_role()
                     .role_arn(&arn)

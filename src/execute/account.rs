@@ -34,10 +34,11 @@ use super::hints;
 use super::run::Made;
 use super::schedule::Lane;
 use super::tag::tags_of;
-use super::wait::{ACCOUNT_CREATION, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
-use crate::aws::{AwsError, ErrorKind};
+use super::wait::{ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
+use crate::aws::{ErrorKind, Operation, account_limit};
 use crate::change::{Attribute, KEY_TAG};
 use crate::event::Failure;
+use crate::inventory::QuotaKind;
 use crate::plan::{AccountKey, Email, Tags};
 
 /// What CreateAccount is given.
@@ -131,13 +132,21 @@ const LISTED_AFTER: Duration = Duration::from_secs(3_600);
 /// The failure reason of a creation that the quota does not allow.
 const OVER_QUOTA: &str = "ACCOUNT_LIMIT_EXCEEDED";
 
-/// Whether AWS refuses an account because there are as many as the quota allows.
-fn is_over_quota(error: &AwsError) -> bool {
-    error.is("ConstraintViolation")
-        && (error.message.contains("ACCOUNT_NUMBER_LIMIT_EXCEEDED")
-            || error
-                .message
-                .contains("exceeded the allowed number of AWS accounts"))
+/// What a new organization's quota is, where AWS does not tell it.
+const USUAL_QUOTA: usize = 10;
+
+/// What came of sending CreateAccount once.
+enum Asked {
+    Begun(Box<CreateAccountStatus>),
+    /// Nobody knows whether it was carried out.
+    Lost,
+    OverQuota(Failure),
+}
+
+/// How a creation ended.
+enum Ended {
+    Made(Made),
+    OverQuota(Failure),
 }
 
 /// While waiting for one of the five places.
@@ -150,15 +159,67 @@ impl Hand<'_> {
             return self.adopt(new, &found).await;
         }
         let _room = self.room_for_creation().await?;
+        let mut first_hour = Wait::new(self.ctx, FIRST_HOUR);
+        loop {
+            let refused = match self.ask_for_account(new).await? {
+                Ended::Made(made) => return Ok(made),
+                Ended::OverQuota(refused) => refused,
+            };
+            let why = "AWS reports the account limit, as it may in an organization's first hour: trying again";
+            if !self.limit_may_pass().await || first_hour.pause(why).await.is_err() {
+                self.shared.creations.fill();
+                return Err(refused);
+            }
+        }
+    }
+
+    /// Whether the account limit is what AWS may report in an organization's first hour, whatever the quota is.
+    async fn limit_may_pass(&self) -> bool {
+        let aws = &self.shared.aws;
+        if !aws.is_new_organization() {
+            return false;
+        }
+        let Ok(look) = self.look(NEWER).await else {
+            return false;
+        };
+        let at = self.global();
+        let quota = QuotaKind::Accounts;
+        let Ok(client) = aws.service_quotas(&at).await else {
+            return false;
+        };
+        let operation = Operation("servicequotas", "GetServiceQuota");
+        let told = aws
+            .call(self.ctx, operation, &at, || {
+                client
+                    .get_service_quota()
+                    .service_code(quota.service_code())
+                    .quota_code(quota.quota_code())
+                    .send()
+            })
+            .await
+            .ok()
+            .and_then(|answer| answer.quota?.value);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "quotas are whole numbers far below 2^52"
+        )]
+        let quota = told.map_or(USUAL_QUOTA, |value| value.max(0.0) as usize);
+        look.ids.len() < quota
+    }
+
+    /// CreateAccount, and its end.
+    async fn ask_for_account(&self, new: &NewAccount<'_>) -> Result<Ended, Failure> {
         for attempt in 1.. {
             match self.request_account(new).await? {
-                Some(status) => return self.await_creation(new, status).await,
-                None if attempt == 1 => {
+                Asked::Begun(status) => return self.await_creation(new, *status).await,
+                Asked::OverQuota(refused) => return Ok(Ended::OverQuota(refused)),
+                Asked::Lost if attempt == 1 => {
                     // The answer was lost. Look until the request could no longer be valid.
                     let mut wait = Wait::new(self.ctx, LOST_CREATION);
                     loop {
                         if let Some(found) = self.find_account(new, Duration::ZERO).await? {
-                            return self.adopt(new, &found).await;
+                            return self.adopt(new, &found).await.map(Ended::Made);
                         }
                         let why = "the answer to CreateAccount was lost: looking for the account, so that it is not made twice";
                         if wait.pause(why).await.is_err() {
@@ -167,7 +228,7 @@ impl Hand<'_> {
                     }
                     self.tell("no sign of the account after six minutes: asking for it once more");
                 }
-                None => break,
+                Asked::Lost => break,
             }
         }
         Err(self.creation_failed(
@@ -177,11 +238,8 @@ impl Hand<'_> {
         ))
     }
 
-    /// Sends CreateAccount once. `None`: nobody knows whether it was carried out.
-    async fn request_account(
-        &self,
-        new: &NewAccount<'_>,
-    ) -> Result<Option<CreateAccountStatus>, Failure> {
+    /// Sends CreateAccount once.
+    async fn request_account(&self, new: &NewAccount<'_>) -> Result<Asked, Failure> {
         let doing = || creating(new);
         let tags = tags_of(new.tags).doing(doing)?;
         let client = self.shared.aws.organizations();
@@ -228,15 +286,16 @@ impl Hand<'_> {
                 {
                     self.shared.creations.flight().ids.insert(id.to_owned());
                 }
-                Ok(answer.create_account_status)
+                Ok(match answer.create_account_status {
+                    Some(status) => Asked::Begun(Box::new(status)),
+                    None => Asked::Lost,
+                })
             }
-            Err(error) if error.kind == ErrorKind::NoAnswer => Ok(None),
-            Err(error) => {
-                if is_over_quota(&error) {
-                    creations.fill();
-                }
-                Err(error).doing(doing)
+            Err(error) if error.kind == ErrorKind::NoAnswer => Ok(Asked::Lost),
+            Err(error) if account_limit(&error) => {
+                Ok(Asked::OverQuota(hints::failure(doing(), &error)))
             }
+            Err(error) => Err(error).doing(doing),
         }
     }
 
@@ -245,36 +304,38 @@ impl Hand<'_> {
         &self,
         new: &NewAccount<'_>,
         status: CreateAccountStatus,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Ended, Failure> {
         let status = self.poll_creation(new, status).await?;
         if status.state() == Some(&CreateAccountState::Succeeded) {
             let id = status.account_id().unwrap_or_default();
-            return self.made_account(new, id).await;
+            return self.made_account(new, id).await.map(Ended::Made);
         }
         let reason = status
             .failure_reason()
             .map_or("without a reason", |reason| reason.as_str());
-        if reason == OVER_QUOTA {
-            self.shared.creations.fill();
-        }
-        if reason == "EMAIL_ALREADY_EXISTS" {
-            // Perhaps our own, made by a run that was killed and not listed until now.
+        // Perhaps our own, made by a run that was killed and not listed until now; or a first request, whose answer was
+        // lost, is under way: AWS says of the second that it was submitted already.
+        if ["EMAIL_ALREADY_EXISTS", "CONCURRENT_ACCOUNT_MODIFICATION"].contains(&reason) {
             let mut wait = Wait::new(self.ctx, READ_BACK);
             loop {
                 if let Some(found) = self.find_account(new, Duration::ZERO).await? {
-                    return self.adopt(new, &found).await;
+                    return self.adopt(new, &found).await.map(Ended::Made);
                 }
-                let why = "AWS knows the email already: looking for the account once more";
+                let why = "AWS knows the email, or the request, already: looking for the account once more";
                 if wait.pause(why).await.is_err() {
                     break;
                 }
             }
         }
-        Err(self.creation_failed(
+        let failed = self.creation_failed(
             new,
             &format!("AWS could not create the account: {reason}"),
             hints::for_creation(reason),
-        ))
+        );
+        match reason {
+            OVER_QUOTA => Ok(Ended::OverQuota(failed)),
+            _ => Err(failed),
+        }
     }
 
     /// DescribeCreateAccountStatus until the creation has ended.
@@ -539,6 +600,10 @@ impl Hand<'_> {
     }
 
     async fn made_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Made, Failure> {
+        if let Ok(id) = id.parse() {
+            let aws = &self.shared.aws;
+            aws.account_made(&id, aws.now());
+        }
         let account = self.describe_account(new, id).await?;
         Ok(self.bind_account(&account))
     }

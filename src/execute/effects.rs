@@ -3,9 +3,10 @@
 //! Every act may be repeated. Some are so by nature (attaching what is attached is answered with a
 //! known error), some look first (an account, a stack), and each says what it waits for.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -35,8 +36,29 @@ pub(super) struct Shared {
     lock: Option<Lock>,
     stop: Stop,
     pub(super) creations: Creations,
+    /// Where this run has made an account GuardDuty's administrator.
+    guardduty_begun: Mutex<BTreeSet<Region>>,
     /// What is to be said whatever becomes of the change.
     notices: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    /// Notes that this run has made an account GuardDuty's administrator in a Region.
+    pub(super) fn guardduty_begun(&self, region: &Region) {
+        let mut begun = self
+            .guardduty_begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        begun.insert(region.clone());
+    }
+
+    pub(super) fn has_begun_guardduty(&self, region: &Region) -> bool {
+        let begun = self
+            .guardduty_begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        begun.contains(region)
+    }
 }
 
 impl AwsEffects {
@@ -57,6 +79,7 @@ impl AwsEffects {
             lock,
             stop,
             creations: Creations::default(),
+            guardduty_begun: Mutex::default(),
             notices: Mutex::default(),
         }))
     }

@@ -15,8 +15,8 @@ use aws_sdk_guardduty::types::{
 use super::effects::{Doing, Hand};
 use super::hints;
 use super::run::Made;
-use super::wait::{GUARDDUTY, READ_BACK, Wait};
-use crate::aws::{AwsError, Operation};
+use super::wait::{GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, Patience, READ_BACK, VERIFY, Wait};
+use crate::aws::{AwsError, Operation, not_yet_administrator, not_yet_known};
 use crate::change::Text;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -25,25 +25,8 @@ use crate::plan::{Principal, Region};
 /// AWS takes 50 accounts a call.
 pub(super) const MEMBERS_A_CALL: usize = 50;
 
-/// What AWS answers while it is still making the account the administrator everywhere.
-pub(super) const NOT_YET_ADMINISTRATOR: &[&str] = &[
-    "not the GuardDuty delegated administrator",
-    "not a delegated administrator",
-    "not the delegated administrator",
-    "not an administrator",
-    "not an organization admin",
-    "do not have required AWS Organization master permission",
-];
-
-/// What AWS says of an account that Organizations has just told it of, or has not yet. Said also of
-/// what is truly wrong, so it is waited out for a short time only.
-const NOT_YET_KNOWN: &[&str] = &[
-    "invalid or out-of-range value",
-    "not an active member",
-    "not a member of",
-    "not part of",
-    "trusted",
-];
+/// What is waited for while AWS is still making the account the administrator everywhere.
+pub(super) const NOT_YET: &str = "GuardDuty does not know the account as its administrator yet";
 
 macro_rules! guardduty {
     ($hand:expr, $at:expr, $name:literal, $send:expr) => {
@@ -75,7 +58,7 @@ impl Hand<'_> {
         let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
         let mut asked: Option<Result<(), AwsError>> = None;
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        let mut refused = Wait::new(self.ctx, READ_BACK);
+        let mut refused = Wait::new(self.ctx, self.until_known());
         loop {
             let listed = guardduty!(self, &at, "ListOrganizationAdminAccounts", || client
                 .list_organization_admin_accounts()
@@ -85,6 +68,9 @@ impl Hand<'_> {
                 let id = admin.admin_account_id().unwrap_or_default();
                 let enabled = admin.admin_status() != Some(&AdminStatus::DisableInProgress);
                 if enabled && id == account.as_str() {
+                    if asked.is_some() {
+                        self.shared.guardduty_begun(region);
+                    }
                     return Ok(Made::new());
                 }
                 if enabled {
@@ -98,7 +84,7 @@ impl Hand<'_> {
                 // AWS's list was read after the refusal and does not have the account: it is
                 // refused. A new organization's accounts and trusted access are not known at once.
                 Some(Err(error)) => {
-                    if !says(&error, NOT_YET_KNOWN) {
+                    if !not_yet_known(&error) {
                         return Err(error).doing(doing);
                     }
                     refused
@@ -125,6 +111,15 @@ impl Hand<'_> {
         }
     }
 
+    /// How long GuardDuty may not know what Organizations has just told it. It says the same of what is truly wrong, so
+    /// that is not waited for long, other than in an organization's first hour.
+    pub(super) fn until_known(&self) -> Patience {
+        match self.shared.aws.is_new_organization() {
+            true => NEW_ORGANIZATION,
+            false => READ_BACK,
+        }
+    }
+
     /// The administrator's detector, and the settings for the whole organization. A new detector
     /// turns on every feature that is not named, so each is.
     pub(super) async fn configure_guardduty(
@@ -141,28 +136,16 @@ impl Hand<'_> {
         let mut of_detector = features.clone();
         of_detector.extend(detector_features.clone());
         let mut features = features.clone();
-        let detector = match self.detector(&at).await.doing(doing)? {
-            Some(detector) => {
-                let offered = self.offered(&at, &detector).await.doing(doing)?;
-                let named = |feature: &String, on: &mut bool| *on || offered.contains(feature);
-                of_detector.retain(named);
-                features.retain(named);
-                guardduty!(self, &at, "UpdateDetector", || client
-                    .update_detector()
-                    .detector_id(&detector)
-                    .enable(true)
-                    .set_features(Some(detector_settings(&of_detector)))
-                    .send())
-                .doing(doing)?;
-                detector
-            }
-            None => {
-                self.create_detector(&at, &detector_settings(&of_detector))
-                    .await?
-            }
+        // GuardDuty makes the new administrator's by itself, some time after.
+        let detector = match self.own_detector(&at).await.doing(doing)? {
+            Some(detector) => detector,
+            None => self.create_detector(&at).await?,
         };
+        let offered = self.set_detector(&at, &detector, &of_detector).await?;
+        features.retain(|feature, on| *on || offered.contains(feature));
         let settings = organization_settings(&features);
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut unknown = Wait::new(self.ctx, self.until_known());
         loop {
             let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
                 .update_organization_configuration()
@@ -172,8 +155,14 @@ impl Hand<'_> {
                 .send());
             match updated {
                 Ok(_) => break,
-                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
-                    wait.pause("GuardDuty does not know the account as its administrator yet")
+                Err(error) if not_yet_administrator(&error) => {
+                    wait.pause(NOT_YET)
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) if not_yet_known(&error) => {
+                    unknown
+                        .pause(NOT_YET)
                         .await
                         .map_err(|_| hints::failure(doing(), &error))?;
                 }
@@ -305,12 +294,53 @@ impl Hand<'_> {
             .collect())
     }
 
-    /// CreateDetector. AWS may make one by itself for a new administrator: that one is taken.
-    pub(super) async fn create_detector(
+    /// The detector, waited for where GuardDuty is about to make it: in the account that this run has made its
+    /// administrator.
+    async fn own_detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
+        let mut wait = Wait::new(self.ctx, OWN_DETECTOR);
+        loop {
+            let detector = self.detector(at).await?;
+            if detector.is_some() || !self.shared.has_begun_guardduty(&at.region) {
+                return Ok(detector);
+            }
+            let why = "for GuardDuty to make the detector of its new administrator";
+            if wait.pause(why).await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// UpdateDetector with those of the features that the Region has: to name another, even as off, is an error. Those
+    /// that are wanted are named all the same, so that AWS says so. The features that there are.
+    pub(super) async fn set_detector(
         &self,
         at: &AccountRegion,
-        features: &[DetectorFeatureConfiguration],
-    ) -> Result<String, Failure> {
+        detector: &str,
+        features: &BTreeMap<String, bool>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let doing = || {
+            format!(
+                "setting the detector of account {}, {}",
+                at.account, at.region
+            )
+        };
+        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let offered = self.offered(at, detector).await.doing(doing)?;
+        let mut named = features.clone();
+        named.retain(|feature, on| *on || offered.contains(feature));
+        guardduty!(self, at, "UpdateDetector", || client
+            .update_detector()
+            .detector_id(detector)
+            .enable(true)
+            .set_features(Some(detector_settings(&named)))
+            .send())
+        .doing(doing)?;
+        Ok(offered)
+    }
+
+    /// CreateDetector without features, since nothing tells before which the Region has; [`Self::set_detector`] sets
+    /// them. AWS may make one by itself for a new administrator: that one is taken.
+    pub(super) async fn create_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
         let doing = || {
             format!(
                 "creating the detector in account {}, {}",
@@ -323,7 +353,6 @@ impl Hand<'_> {
             .create_detector()
             .enable(true)
             .client_token(&token)
-            .set_features(Some(features.to_vec()))
             .send());
         let refused = match created {
             Ok(answer) => match answer.detector_id {
@@ -338,13 +367,6 @@ impl Hand<'_> {
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
             if let Some(detector) = self.detector(at).await.doing(doing)? {
-                guardduty!(self, at, "UpdateDetector", || client
-                    .update_detector()
-                    .detector_id(&detector)
-                    .enable(true)
-                    .set_features(Some(features.to_vec()))
-                    .send())
-                .doing(doing)?;
                 return Ok(detector);
             }
             wait.pause("GuardDuty does not list the detector yet")
@@ -443,6 +465,7 @@ impl Hand<'_> {
             }
         };
         let mut verified_again = false;
+        let mut verifying = Wait::new(self.ctx, VERIFY);
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
         loop {
             let described = guardduty!(self, &at, "DescribePublishingDestination", || client
@@ -459,6 +482,11 @@ impl Hand<'_> {
                     if !verified_again =>
                 {
                     verified_again = true;
+                    // A policy that was changed a moment ago is not in force everywhere.
+                    verifying
+                        .pause("for the bucket's and the key's policies to be in force")
+                        .await
+                        .doing(doing)?;
                     guardduty!(self, &at, "UpdatePublishingDestination", || client
                         .update_publishing_destination()
                         .detector_id(&detector)
@@ -466,6 +494,11 @@ impl Hand<'_> {
                         .destination_properties(properties.clone())
                         .send())
                     .doing(doing)?;
+                    verifying
+                        .pause("for GuardDuty to verify the destination")
+                        .await
+                        .doing(doing)?;
+                    continue;
                 }
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty) => {
                     return Err(self.fails(
@@ -500,7 +533,12 @@ impl Hand<'_> {
                 .describe_publishing_destination()
                 .detector_id(detector)
                 .destination_id(id)
-                .send())?;
+                .send());
+            let described = match described {
+                // Deleted since it was listed: GuardDuty has no other code for it.
+                Err(error) if error.is("BadRequest") => continue,
+                described => described?,
+            };
             let same = described.destination_properties().is_some_and(|there| {
                 there.destination_arn() == Some(bucket) && there.kms_key_arn() == Some(key)
             });

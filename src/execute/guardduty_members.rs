@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_guardduty::types::{AccountDetail, OrgFeatureStatus};
 
 use super::effects::{Doing, Hand};
-use super::guardduty::{MEMBERS_A_CALL, NOT_YET_ADMINISTRATOR, detector_settings, guardduty, says};
+use super::guardduty::{MEMBERS_A_CALL, NOT_YET, guardduty};
 use super::hints;
 use super::run::Made;
 use super::wait::{GUARDDUTY, READ_BACK, Wait};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, not_yet_administrator, not_yet_known};
 use crate::change::{GuardDutyMember, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -154,6 +154,7 @@ impl Hand<'_> {
     ) -> Result<BTreeMap<String, String>, Failure> {
         let client = self.shared.aws.guardduty(at).await.doing(doing)?;
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut unknown = Wait::new(self.ctx, self.until_known());
         let answer = loop {
             let made = guardduty!(self, at, "CreateMembers", || client
                 .create_members()
@@ -162,8 +163,14 @@ impl Hand<'_> {
                 .send());
             match made {
                 Ok(answer) => break answer,
-                Err(error) if says(&error, NOT_YET_ADMINISTRATOR) => {
-                    wait.pause("GuardDuty does not know the account as its administrator yet")
+                Err(error) if not_yet_administrator(&error) => {
+                    wait.pause(NOT_YET)
+                        .await
+                        .map_err(|_| hints::failure(doing(), &error))?;
+                }
+                Err(error) if not_yet_known(&error) => {
+                    unknown
+                        .pause(NOT_YET)
                         .await
                         .map_err(|_| hints::failure(doing(), &error))?;
                 }
@@ -259,8 +266,8 @@ impl Hand<'_> {
             })
             .collect();
         if self.detector(&at).await.doing(doing)?.is_none() {
-            self.create_detector(&at, &detector_settings(&features))
-                .await?;
+            let own = self.create_detector(&at).await?;
+            self.set_detector(&at, &own, &features).await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What to do next, by what AWS said: the one table of hints.
 
-use crate::aws::{AwsError, ErrorKind};
+use crate::aws::{AwsError, ErrorKind, REGION_IS_OFF};
 use crate::event::Failure;
 
 /// Error code without `Exception`, a fragment of the message (empty matches all), the hint. The
@@ -20,7 +20,7 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     (
         "ConstraintViolation",
         "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED",
-        "AWS makes a few accounts at a time, and others are before these; run apply again later, it goes on where it stopped",
+        "AWS makes a few accounts at a time, and others are before these (once it also allowed so many a day only); run apply again later, it goes on where it stopped",
     ),
     (
         "ConstraintViolation",
@@ -94,6 +94,11 @@ const BY_CODE: &[(&str, &str, &str)] = &[
         "policy types need an organization with all features",
     ),
     (
+        "InsufficientIAMAccessPermission",
+        "",
+        "CloudTrail makes its service-linked roles in your name: the credentials need iam:CreateServiceLinkedRole",
+    ),
+    (
         "CloudTrailAccessNotEnabled",
         "",
         "trusted access for cloudtrail.amazonaws.com is not on yet; run apply again",
@@ -125,14 +130,32 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
     (
         "InvalidOperation",
+        "ManagedExecution",
+        "StackSets changes managed execution only by itself and while no operation runs; run apply again",
+    ),
+    (
+        "InvalidOperation",
         "",
         "StackSets may lack access to the organization (cloudformation:ActivateOrganizationsAccess); run apply again",
     ),
     ("ParameterAlreadyExists", "", "another run holds the lock"),
     ("ExpiredToken", "", SIGN_IN),
     ("ExpiredTokenException", "", SIGN_IN),
+    ("UnrecognizedClient", REGION_IS_OFF, REGION_OFF),
+    ("InvalidClientTokenId", REGION_IS_OFF, REGION_OFF),
+    ("AuthFailure", REGION_IS_OFF, REGION_OFF),
     ("UnrecognizedClient", "", SIGN_IN),
     ("InvalidClientTokenId", "", SIGN_IN),
+    (
+        "ValidationError",
+        "SERVICE_MANAGED stack set",
+        "StackSets does not know the organization, or its access to it, yet; run apply again in some minutes",
+    ),
+    (
+        "ValidationError",
+        "not found in StackSet",
+        "the OU is no target of the stack set by itself: run plan again to see what the set targets now",
+    ),
     (
         "OptInRequired",
         "",
@@ -143,6 +166,8 @@ const BY_CODE: &[(&str, &str, &str)] = &[
         "",
         "AWS is still activating the account; run apply again in some minutes",
     ),
+    ("AccessDenied", "enable trusted access", NO_TRUSTED_ACCESS),
+    ("OrganizationAccessDenied", "", NO_TRUSTED_ACCESS),
     (
         "AccessDenied",
         "no service control policy allows",
@@ -185,12 +210,24 @@ const BY_CODE: &[(&str, &str, &str)] = &[
     ),
     (
         "BadRequest",
+        "do not have required AWS Organization master permission",
+        "GuardDuty does not know the account as the organization's administrator yet; run apply again in some minutes",
+    ),
+    (
+        "BadRequest",
+        "invalid or out-of-range value",
+        "GuardDuty says so of an account or an organization that it does not know yet, in new organizations for some minutes: run apply again then; if it stays so, look whether the account is an active member and GuardDuty has what the plan names in this Region",
+    ),
+    (
+        "BadRequest",
         "service-linked role",
         "the management account lacks GuardDuty's service-linked role; run apply again",
     ),
 ];
 
 const ACCOUNT_QUOTA: &str = "the organization has as many accounts as its quota allows (closed ones count for about 90 days, invited ones too); ask for more: `orgstrap apply --raise-quotas`, or `aws service-quotas request-service-quota-increase --service-code organizations --quota-code L-29A0C5DF --desired-value N --region us-east-1`. In an organization younger than an hour AWS says so too: then run apply again later";
+const REGION_OFF: &str = "turn the Region on in the account: name it under `regions` of the plan, so that apply does, or in the account's settings; until then nothing answers there";
+const NO_TRUSTED_ACCESS: &str = "the service does not know of its trusted access to the organization yet; run apply again in some minutes";
 const ALLOWED_BY_NONE: &str = "FullAWSAccess is not attached to the account, to an OU above it or to the root, and no other policy there allows this: attach it again (`full_aws_access = true` there in the plan), or allow the action in the policies that stand in its place";
 const SIGN_IN: &str = "the credentials are no longer valid; sign in again and run apply again, it goes on where it stopped";
 const RUN_AGAIN: &str = "run apply again: it looks first, and does nothing twice";
@@ -212,7 +249,7 @@ const BY_CREATION_REASON: &[(&str, &str)] = &[
     ),
     (
         "CONCURRENT_ACCOUNT_MODIFICATION",
-        "AWS was busy with another account; run apply again",
+        "AWS has the same request already, and no account of it is listed yet; run apply again: it looks for the account first",
     ),
     (
         "INTERNAL_FAILURE",
@@ -264,11 +301,11 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
         "a service control policy denies this; exempt the access role and `stacksets-exec-*` in it",
     ),
     (
-        "MaxNumberOfConfigurationRecordersExceeded",
+        "maximum number of configuration recorders",
         "the account has another Config recorder in this Region: one of its own, of which `existing_recorders` in the baseline's table says what becomes, or the stack's under a former `recorder_name`, which AWS does not rename: give it that name again",
     ),
     (
-        "MaxNumberOfDeliveryChannelsExceeded",
+        "maximum number of delivery channels",
         "the account has another Config delivery channel in this Region: one of its own, of which `existing_recorders` in the baseline's table says what becomes, or the stack's under a former `recorder_name`, which AWS does not rename: give it that name again",
     ),
     (
@@ -276,8 +313,28 @@ pub(super) const BY_RESOURCE: &[(&str, &str)] = &[
         "somebody deleted the account's Config recorder in this Region; run apply again: it looks, and puts it back before the update",
     ),
     (
-        "InsufficientDeliveryPolicy",
+        "Insufficient delivery policy",
         "the log bucket's policy does not let Config write yet; run apply again",
+    ),
+    (
+        "Incorrect S3 bucket policy",
+        "the log bucket's policy does not let CloudTrail write yet; run apply again",
+    ),
+    (
+        "CloudTrail service access",
+        "CloudTrail does not know of its trusted access to the organization yet; run apply again in some minutes",
+    ),
+    (
+        "required APIs has been denied",
+        "CloudTrail's service-linked role is not known everywhere yet; run apply again in some minutes",
+    ),
+    (
+        "role does not exist",
+        "Config's service-linked role is not known everywhere yet; run apply again in some minutes",
+    ),
+    (
+        "needs a subscription for the service",
+        "AWS is still activating the service in the account; run apply again in some minutes",
     ),
     (
         "already exists",

@@ -1,6 +1,7 @@
 //! What is done to an account that exists: made ready, moved, renamed, given contacts.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use aws_sdk_account::types::AlternateContactType;
 use aws_sdk_organizations::types::{AccountJoinedMethod, AccountState};
@@ -25,19 +26,16 @@ impl Hand<'_> {
         service_linked_roles: &BTreeSet<Principal>,
     ) -> Result<Made, Failure> {
         let account = self.account(account)?;
-        let ctx = if self.was_invited(&account).await? {
-            self.ctx.clone()
-        } else {
-            self.ctx.in_new_account()
-        };
+        self.note_age(&account).await?;
+        let ctx = self.ctx;
         if account != self.shared.management {
             for region in regions {
                 let at = self.place(&account, region);
-                self.probe(&at, &ctx).await?;
+                self.probe(&at, ctx).await?;
             }
         }
         for service in service_linked_roles {
-            self.ensure_service_linked_role(&account, service, &ctx)
+            self.ensure_service_linked_role(&account, service, ctx)
                 .await?;
         }
         Ok(Made::new())
@@ -68,9 +66,11 @@ impl Hand<'_> {
         Ok(())
     }
 
-    async fn was_invited(&self, account: &AccountId) -> Result<bool, Failure> {
+    /// Tells the call layer when AWS made the account, so that it is borne where it is new. One that was invited lacks
+    /// nothing that comes by itself.
+    async fn note_age(&self, account: &AccountId) -> Result<(), Failure> {
         if *account == self.shared.management {
-            return Ok(false);
+            return Ok(());
         }
         let client = self.shared.aws.organizations();
         let answer = self
@@ -82,9 +82,16 @@ impl Hand<'_> {
             })
             .await
             .doing(|| format!("reading how account {account} joined"))?;
-        Ok(answer
-            .account()
-            .is_some_and(|account| account.joined_method() == Some(&AccountJoinedMethod::Invited)))
+        let described = answer.account();
+        let created = described.is_some_and(|described| {
+            described.joined_method() != Some(&AccountJoinedMethod::Invited)
+        });
+        let joined = described
+            .and_then(|described| SystemTime::try_from(*described.joined_timestamp()?).ok());
+        if let (true, Some(joined)) = (created, joined) {
+            self.shared.aws.account_made(account, joined);
+        }
+        Ok(())
     }
 
     /// MoveAccount from wherever the account lies. It is asked first: the inventory may be old, and
@@ -278,7 +285,53 @@ impl Hand<'_> {
             )
             .await
             .doing(|| format!("setting the {} contact of account {account}", kind.word()))?;
-        Ok(Made::new())
+        self.see_contact(&account, &sdk_kind, contact).await
+    }
+
+    /// Waits until GetAlternateContact, by which the next plan compares, tells what was put. It lags, and an early
+    /// right answer may be followed by a wrong one: once it was wrong, it must be right twice.
+    async fn see_contact(
+        &self,
+        account: &AccountId,
+        kind: &AlternateContactType,
+        contact: &Contact,
+    ) -> Result<Made, Failure> {
+        let doing = || format!("reading the contact of account {account} that was set");
+        let client = self.shared.aws.account_management();
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wanted = 1;
+        loop {
+            let operation = Operation("account", "GetAlternateContact");
+            let answer = self
+                .shared
+                .aws
+                .call(self.ctx, operation, &self.global(), || {
+                    client
+                        .get_alternate_contact()
+                        .alternate_contact_type(kind.clone())
+                        .set_account_id(self.unless_own(account))
+                        .send()
+                })
+                .await;
+            let there = match answer {
+                Ok(answer) => answer.alternate_contact,
+                Err(error) if error.is("ResourceNotFound") => None,
+                Err(error) => return Err(error).doing(doing),
+            };
+            let same = there.is_some_and(|there| {
+                there.name() == Some(&contact.name)
+                    && there.title() == Some(&contact.title)
+                    && there.email_address() == Some(&contact.email)
+                    && there.phone_number() == Some(&contact.phone)
+            });
+            wanted = if same { wanted - 1 } else { 2 };
+            if wanted == 0 {
+                return Ok(Made::new());
+            }
+            wait.pause("for AWS to tell of the contact that was set")
+                .await
+                .doing(doing)?;
+        }
     }
 
     /// The account service refuses the caller's own id: it must be left out.

@@ -23,6 +23,7 @@ mod preparation;
 mod quota;
 mod recorder;
 mod removal;
+mod rounds;
 mod run;
 mod schedule;
 mod stack;

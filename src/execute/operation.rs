@@ -73,7 +73,7 @@ impl Instance {
 /// What an operation left that is not as it is to be.
 pub(super) struct Bad {
     /// How the operation ended.
-    how: String,
+    pub(super) how: String,
     /// The accounts and Regions, each with why.
     pub(super) places: BTreeMap<Spot, String>,
 }

@@ -45,6 +45,7 @@ impl Hand<'_> {
                 Some("an account is in one organization only; leave that one, or use its management account"),
             ));
         }
+        self.shared.aws.organization_made(self.shared.aws.now());
         let root = self.root().await?;
         let of = |attribute, value: &Option<String>| {
             value
@@ -277,13 +278,16 @@ impl Hand<'_> {
         let aws = &self.shared.aws;
         let client = aws.iam(&at).await.doing(doing)?;
         let path = format!("/aws-service-role/{service}/");
-        let roles = aws
-            .call(ctx, Operation("iam", "ListRoles"), &at, || {
-                client.list_roles().path_prefix(&path).send()
-            })
-            .await
-            .doing(doing)?;
-        if !roles.roles().is_empty() {
+        let is_there = async || {
+            let roles = aws
+                .call(ctx, Operation("iam", "ListRoles"), &at, || {
+                    client.list_roles().path_prefix(&path).send()
+                })
+                .await
+                .doing(doing)?;
+            Ok::<bool, Failure>(!roles.roles().is_empty())
+        };
+        if is_there().await? {
             return Ok(());
         }
         let created = aws
@@ -300,12 +304,21 @@ impl Hand<'_> {
             )
             .await;
         match created {
-            Ok(_) => Ok(()),
+            Ok(_) => {}
             Err(error) if error.is("InvalidInput") && error.message.contains("has been taken") => {
-                Ok(())
+                return Ok(());
             }
-            Err(error) => Err(error).doing(doing),
+            Err(error) => return Err(error).doing(doing),
         }
+        // Services may not see it for some seconds more, which no call tells: what they say then is borne where they
+        // say it, so that nothing waits here that need not.
+        let mut wait = Wait::new(self.ctx, READ_BACK);
+        while !is_there().await? {
+            wait.pause("for IAM to list the service-linked role")
+                .await
+                .doing(doing)?;
+        }
+        Ok(())
     }
 
     /// Makes a member account the administrator of a service. CloudTrail has its own call, which

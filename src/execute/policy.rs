@@ -285,7 +285,14 @@ impl Hand<'_> {
             .await;
         match detached {
             Ok(_) => Ok(()),
-            Err(error) if error.is("PolicyNotAttached") => Ok(()),
+            // Detached, or deleted, by somebody meanwhile.
+            Err(error)
+                if ["PolicyNotAttached", "PolicyNotFound", "TargetNotFound"]
+                    .iter()
+                    .any(|code| error.is(code)) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

@@ -10,7 +10,7 @@ use super::run::Made;
 use super::stack::{cloudformation, is_ours};
 use super::stack_set::{OUS_PER_OPERATION, numbered};
 use super::wait::{READ_BACK, STACK, Wait};
-use crate::aws::Operation;
+use crate::aws::{Operation, is_no_target};
 use crate::change::{InstancesLeft, Text};
 use crate::event::Failure;
 use crate::plan::Region;
@@ -57,7 +57,12 @@ impl Hand<'_> {
                 .send());
             let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => operation,
-                Err(error) if error.is("StackInstanceNotFound") || error.is("StackSetNotFound") => {
+                // Nothing is there any more, and what nothing is in is no target.
+                Err(error)
+                    if error.is("StackInstanceNotFound")
+                        || error.is("StackSetNotFound")
+                        || is_no_target(&error) =>
+                {
                     continue;
                 }
                 // What StackSets makes of a target that Organizations has no more is documented nowhere.

@@ -11,7 +11,7 @@ use super::lost;
 use super::run::Made;
 use super::stack_set::numbered;
 use super::wait::{PROPAGATION, STACK, Wait};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, resource_passes};
 use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -28,16 +28,8 @@ macro_rules! cloudformation {
 }
 pub(super) use cloudformation;
 
-/// What CloudFormation says of a resource whose policies or trusted access were made a moment ago
-/// and are not seen everywhere: CloudTrail and Config test them when a trail or a channel is made.
-const LAGS: &[&str] = &[
-    "InsufficientS3BucketPolicy",
-    "InsufficientEncryptionPolicy",
-    "InsufficientDeliveryPolicy",
-    "Insufficient permissions to access S3 bucket",
-    "Insufficient delivery policy",
-    "CloudTrailAccessNotEnabled",
-];
+/// Why a stack is made or updated once more.
+const LAG: &str = "a bucket, a key, a role or trusted access is not known everywhere yet: working on the stack once more";
 
 /// Tags as CloudFormation takes them.
 pub(super) fn stack_tags(tags: &Tags) -> Vec<Tag> {
@@ -113,9 +105,8 @@ impl Hand<'_> {
         loop {
             attempt += 1;
             match self.try_to_create(&at, stack, attempt).await {
-                Err(failure) if LAGS.iter().any(|lag| failure.said.contains(lag)) => {
-                    let why = "a bucket, a key or trusted access is not known everywhere yet: making the stack once more";
-                    if wait.pause(why).await.is_err() {
+                Err(failure) if resource_passes(&failure.said) => {
+                    if wait.pause(LAG).await.is_err() {
                         return Err(failure);
                     }
                     if let Some(there) = self.settled(&at, stack).await?
@@ -328,11 +319,16 @@ impl Hand<'_> {
             }
             _ => there,
         };
+        let mut lag = Wait::new(self.ctx, PROPAGATION);
         for attempt in 1.. {
             let failure = match self.try_to_update(at, stack, there, attempt).await {
                 Err(failure) if attempt < lost::TRIES => failure,
                 done => return done,
             };
+            if resource_passes(&failure.said) && lag.pause(LAG).await.is_ok() {
+                self.settled(at, stack).await?;
+                continue;
+            }
             if !self.mend_stack(at, &stack.name).await? {
                 return Err(failure);
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, AutoDeployment as SdkAutoDeployment, DeploymentTargets, ManagedExecution,
-    OrganizationStatus, Parameter, PermissionModels, StackSet,
+    OrganizationStatus, Parameter, PermissionModels, StackSet, StackSetOperationPreferences,
 };
 
 use super::effects::{Doing, Hand};
@@ -17,10 +17,11 @@ use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, is_no_target};
 use crate::change::{Address, Attribute, Leaving, StackSetAct, Text, Wave};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
+use crate::plan::Portion;
 
 /// How long auto-deployment may take to show itself after an account has joined a target, in looks
 /// of [`OTHER_OPERATION`]: about a minute and a half.
@@ -139,31 +140,87 @@ impl Hand<'_> {
             .build())
     }
 
-    /// UpdateStackSet without a template: auto-deployment and managed execution. What is not named
-    /// would fall back to defaults, so what is there is sent along.
+    /// UpdateStackSet without a template: managed execution and auto-deployment, each by a request of its own.
     pub(super) async fn update_stack_set_settings(
         &self,
         name: &str,
         auto: Option<(AutoDeployment, &[Text])>,
         managed: Option<bool>,
     ) -> Result<Made, Failure> {
-        let doing = || format!("changing the settings of stack set {name}");
         let auto = match auto {
             Some((auto, depends_on)) => Some(self.auto_deployment(auto, depends_on)?),
             None => None,
         };
-        let at = self.home();
         self.await_other_operations(name).await?;
         let there = self.existing_set(name).await?;
+        if let Some(active) = managed {
+            self.set_managed_execution(name, &there, active).await?;
+        }
+        let now = match managed {
+            Some(_) => self.existing_set(name).await?,
+            None => there.clone(),
+        };
+        // A request that names neither must not have changed them; where it has, the next puts them back.
+        let kept =
+            now.parameters() == there.parameters() && now.description() == there.description();
+        if auto.is_none() && kept {
+            return Ok(Made::new());
+        }
+        self.set_auto_deployment(name, &there, auto, kept).await
+    }
+
+    /// Managed execution by itself: "Cannot update ManagedExecution while updating StackSet Template or Parameters"
+    /// (aws-cloudformation/rain#748), so neither is named. AWS's own resource handler sends it so too.
+    async fn set_managed_execution(
+        &self,
+        name: &str,
+        there: &StackSet,
+        active: bool,
+    ) -> Result<(), Failure> {
+        let doing = || format!("changing the managed execution of stack set {name}");
+        let at = self.home();
+        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let token = self.token("managed execution");
+        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+            .update_stack_set()
+            .stack_set_name(name)
+            .use_previous_template(true)
+            .set_capabilities(there.capabilities.clone())
+            .permission_model(PermissionModels::ServiceManaged)
+            .set_administration_role_arn(there.administration_role_arn.clone())
+            .set_execution_role_name(there.execution_role_name.clone())
+            .managed_execution(ManagedExecution::builder().active(active).build())
+            .operation_preferences(at_once())
+            .operation_id(&token)
+            .send());
+        let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
+        self.finish_operation(name, &operation, &Goal::default(), doing)
+            .await
+    }
+
+    /// Auto-deployment, or only parameters and description as they were. What is not named would fall back to
+    /// defaults, so what is there is sent along.
+    async fn set_auto_deployment(
+        &self,
+        name: &str,
+        there: &StackSet,
+        auto: Option<SdkAutoDeployment>,
+        kept: bool,
+    ) -> Result<Made, Failure> {
+        let doing = || format!("changing the settings of stack set {name}");
+        let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
         let previous: Vec<Parameter> = there
             .parameters()
             .iter()
             .map(|parameter| {
-                Parameter::builder()
-                    .set_parameter_key(parameter.parameter_key.clone())
-                    .use_previous_value(true)
-                    .build()
+                let builder =
+                    Parameter::builder().set_parameter_key(parameter.parameter_key.clone());
+                match kept {
+                    true => builder.use_previous_value(true),
+                    false => builder.set_parameter_value(parameter.parameter_value.clone()),
+                }
+                .build()
             })
             .collect();
         let token = self.token("settings");
@@ -178,9 +235,7 @@ impl Hand<'_> {
             .set_administration_role_arn(there.administration_role_arn.clone())
             .set_execution_role_name(there.execution_role_name.clone())
             .set_auto_deployment(auto.clone())
-            .set_managed_execution(
-                managed.map(|active| ManagedExecution::builder().active(active).build())
-            )
+            .operation_preferences(at_once())
             .operation_id(&token)
             .send());
         let operation = match updated {
@@ -213,7 +268,9 @@ impl Hand<'_> {
         let batches = if whole {
             vec![None]
         } else {
-            self.batches(wave)?.into_iter().map(Some).collect()
+            let batches = self.batches(wave)?;
+            let batches = self.through_targets(&set.name, batches, &goal).await?;
+            batches.into_iter().map(Some).collect()
         };
         let in_regions = (!whole).then(|| regions(wave));
         for (batch, targets) in batches.iter().enumerate() {
@@ -245,6 +302,40 @@ impl Hand<'_> {
                     begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
                 let ended = self.end_of(&set.name, &operation, &goal, doing).await?;
                 let Some(bad) = ended else { break };
+                let ous = match targets {
+                    Some(targets) => targets.organizational_unit_ids().to_vec(),
+                    None => self.targets(&set.name).await?.into_iter().collect(),
+                };
+                let part = format!("update {batch} attempt {attempt}");
+                // The template is in the set by now; naming it once more would call every other instance OUTDATED.
+                let previous = previous_values(&parameters);
+                let send =
+                    async |targets: DeploymentTargets, in_regions: Vec<String>, token: String| {
+                        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                            .update_stack_set()
+                            .stack_set_name(&set.name)
+                            .description(&set.description)
+                            .use_previous_template(true)
+                            .set_parameters(Some(previous.clone()))
+                            .set_capabilities(Some(capabilities(&set.capabilities)))
+                            .set_tags(Some(stack_tags(&set.tags)))
+                            .permission_model(PermissionModels::ServiceManaged)
+                            .set_administration_role_arn(set.administration_role.clone())
+                            .set_execution_role_name(set.execution_role.clone())
+                            .deployment_targets(targets.clone())
+                            .set_regions(Some(in_regions.clone()))
+                            .operation_preferences(preferences(
+                                wave.max_concurrent,
+                                wave.failure_tolerance
+                            ))
+                            .operation_id(&token)
+                            .send());
+                        updated.map(|answer| answer.operation_id)
+                    };
+                let again = self
+                    .again(&set.name, &part, bad, &ous, &goal, &send)
+                    .await?;
+                let Some(bad) = again else { break };
                 if attempt >= lost::TRIES || !self.mend_instances(&set.name, &bad.places).await? {
                     return Err(bad.failure(doing()));
                 }
@@ -269,12 +360,14 @@ impl Hand<'_> {
         }
         let mut batches = self.batches(wave)?;
         let set = self.existing_set(name).await?;
-        let targets: BTreeSet<&String> = set.organizational_unit_ids().iter().collect();
+        let there = self.instances(name).await.doing(doing)?;
+        let came_through = there.iter().map(|instance| &instance.ou);
+        let listed = set.organizational_unit_ids().iter();
+        let targets: BTreeSet<&String> = listed.chain(came_through).collect();
         let mut ous = batches
             .iter()
             .flat_map(|batch| batch.organizational_unit_ids());
         let are_targets = ous.all(|ou| targets.contains(ou));
-        let there = self.instances(name).await.doing(doing)?;
         let missing = goal.missing(&there);
         // An OU becomes a target by an operation on it, also where all that lies in it has its stacks.
         if !goal.is_empty() && missing.is_empty() && (joins || are_targets) {
@@ -311,10 +404,130 @@ impl Hand<'_> {
                 .send());
             let operation = begun(created.map(|answer| answer.operation_id), token).doing(doing)?;
             let goal = after(batch, batches.len(), &goal);
-            self.finish_operation(name, &operation, &goal, doing)
-                .await?;
+            let Some(bad) = self.end_of(name, &operation, &goal, doing).await? else {
+                continue;
+            };
+            let ous = targets.organizational_unit_ids();
+            let part = numbered("create", batch);
+            let send = async |targets: DeploymentTargets,
+                              in_regions: Vec<String>,
+                              token: String| {
+                let created = cloudformation!(self, &at, "CreateStackInstances", || client
+                    .create_stack_instances()
+                    .stack_set_name(name)
+                    .deployment_targets(targets.clone())
+                    .set_regions(Some(in_regions.clone()))
+                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                    .operation_id(&token)
+                    .send());
+                created.map(|answer| answer.operation_id)
+            };
+            if let Some(bad) = self.again(name, &part, bad, ous, &goal, &send).await? {
+                return Err(bad.failure(doing()));
+            }
         }
         Ok(Made::new())
+    }
+
+    /// What the set targets: its own list, and where its instances came from, since nobody has seen on live AWS that
+    /// the list is always filled in.
+    async fn targets(&self, name: &str) -> Result<BTreeSet<String>, Failure> {
+        let set = self.existing_set(name).await?;
+        let instances = self.instances(name).await;
+        let instances = instances.doing(|| format!("looking at the stacks of {name}"))?;
+        let listed = set.organizational_unit_ids().iter().cloned();
+        let came_through = instances.into_iter().map(|instance| instance.ou);
+        let all = listed.chain(came_through);
+        Ok(all.filter(|ou| !ou.is_empty()).collect())
+    }
+
+    /// The same targets, with each OU that is not itself one of the set's named by the one above it that is, and the
+    /// accounts: StackSets refuses an update that names an OU which is no target ("Organizational unit … not found in
+    /// StackSet", hashicorp/terraform-provider-aws#33785), also where it reaches the OU through a parent.
+    async fn through_targets(
+        &self,
+        name: &str,
+        batches: Vec<DeploymentTargets>,
+        goal: &Goal,
+    ) -> Result<Vec<DeploymentTargets>, Failure> {
+        let listed = self.existing_set(name).await?;
+        let known: BTreeSet<&String> = listed.organizational_unit_ids().iter().collect();
+        let all_known = batches
+            .iter()
+            .flat_map(DeploymentTargets::organizational_unit_ids)
+            .all(|ou| known.contains(ou));
+        if all_known {
+            return Ok(batches);
+        }
+        let known = self.targets(name).await?;
+        let mut through = Vec::new();
+        for batch in batches {
+            let mut own = Vec::new();
+            let mut above = BTreeSet::new();
+            for ou in batch.organizational_unit_ids() {
+                match self.nearest_target(ou, &known).await? {
+                    Some(target) if target != *ou => {
+                        above.insert(target);
+                    }
+                    _ => own.push(ou.clone()),
+                }
+            }
+            let except: BTreeSet<&String> = match batch.account_filter_type() {
+                Some(AccountFilterType::Difference) => batch.accounts().iter().collect(),
+                _ => BTreeSet::new(),
+            };
+            let accounts: Vec<String> = match batch.account_filter_type() {
+                Some(AccountFilterType::Intersection) => batch.accounts().to_vec(),
+                _ => goal
+                    .accounts
+                    .iter()
+                    .filter(|account| !except.contains(account))
+                    .cloned()
+                    .collect(),
+            };
+            if !own.is_empty() {
+                let mut own_batch = batch.clone();
+                own_batch.organizational_unit_ids = Some(own);
+                through.push(own_batch);
+            }
+            if !above.is_empty() && !accounts.is_empty() {
+                through.push(
+                    DeploymentTargets::builder()
+                        .set_organizational_unit_ids(Some(above.into_iter().collect()))
+                        .set_accounts(Some(accounts))
+                        .account_filter_type(AccountFilterType::Intersection)
+                        .build(),
+                );
+            }
+        }
+        Ok(through)
+    }
+
+    /// The OU itself, or the nearest above it, that is a target.
+    async fn nearest_target(
+        &self,
+        ou: &str,
+        targets: &BTreeSet<String>,
+    ) -> Result<Option<String>, Failure> {
+        let client = self.shared.aws.organizations();
+        let mut at = ou.to_owned();
+        loop {
+            if targets.contains(&at) {
+                return Ok(Some(at));
+            }
+            // The root has no parent.
+            if at.starts_with("r-") {
+                return Ok(None);
+            }
+            let page = self
+                .organizations("ListParents", || client.list_parents().child_id(&at).send())
+                .await
+                .doing(|| format!("looking what lies above {ou}"))?;
+            match page.parents().first().and_then(|parent| parent.id()) {
+                Some(parent) => at = parent.to_owned(),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// DeleteStackInstances with the stacks retained: the set forgets what it cannot work on.
@@ -323,7 +536,11 @@ impl Hand<'_> {
         self.await_other_operations(name).await?;
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        for (batch, targets) in self.batches(wave)?.iter().enumerate() {
+        let batches = self.batches(wave)?;
+        let batches = self
+            .through_targets(name, batches, &self.goal(wave)?)
+            .await?;
+        for (batch, targets) in batches.iter().enumerate() {
             let token = self.token(&numbered("forget", batch));
             let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
                 .delete_stack_instances()
@@ -336,7 +553,7 @@ impl Hand<'_> {
                 .send());
             let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => operation,
-                Err(error) if error.is("StackInstanceNotFound") => continue,
+                Err(error) if error.is("StackInstanceNotFound") || is_no_target(&error) => continue,
                 Err(error) => return Err(error).doing(doing),
             };
             self.finish_operation(name, &operation, &Goal::default(), doing)
@@ -432,6 +649,8 @@ impl Hand<'_> {
                         .await?;
                 }
                 Err(error) if error.is("StackInstanceNotFound") => {}
+                // The root is no target of the set, and StackSets refuses it by name.
+                Err(error) if is_no_target(&error) => {}
                 Err(error) => return Err(error).doing(doing),
             }
             let there = self.instances(name).await.doing(doing)?;
@@ -595,6 +814,25 @@ impl Hand<'_> {
             leaving: self.leaving(&wave.leaving)?,
         })
     }
+}
+
+/// Preferences of an operation that is to change no instance. Should StackSets walk them all the same, it does so side
+/// by side: by default it would take one account at a time, Region after Region, for hours.
+fn at_once() -> StackSetOperationPreferences {
+    preferences(Portion::Percent(100), Portion::Percent(0))
+}
+
+/// Parameters as they are in the set.
+fn previous_values(parameters: &[Parameter]) -> Vec<Parameter> {
+    parameters
+        .iter()
+        .map(|parameter| {
+            Parameter::builder()
+                .set_parameter_key(parameter.parameter_key.clone())
+                .use_previous_value(true)
+                .build()
+        })
+        .collect()
 }
 
 /// The part of an operation's token that tells batches apart.

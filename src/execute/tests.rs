@@ -16,12 +16,24 @@ use crate::event::Failure;
 use crate::inventory::AutoDeployment;
 use crate::plan::Portion;
 
+mod live;
+
 const MANAGEMENT: &str = "111111111111";
 
 /// Everything that was asked for, as operation and body.
 type Log = Arc<Mutex<Vec<(String, String)>>>;
 
 async fn perform(
+    address: Address,
+    act: Act,
+    play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
+) -> (Result<Made, Failure>, Vec<(String, String)>) {
+    perform_in(|_| {}, address, act, play).await
+}
+
+/// The same, with what the call layer knows of how new accounts and the organization are.
+async fn perform_in(
+    prepare: impl FnOnce(&crate::aws::Aws),
     address: Address,
     act: Act,
     play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
@@ -41,6 +53,7 @@ async fn perform(
             _ => play(asked, now),
         }
     });
+    prepare(&aws);
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
     let change = Change {
         address,
@@ -260,6 +273,11 @@ async fn the_management_account_turns_guardduty_on_itself_where_that_is_asked() 
                 on = true;
                 json!({"detectorId": "def"})
             }
+            "GET /detector/def" => json!({
+                "serviceRole": "role", "status": "ENABLED",
+                "features": [{"name": "S3_DATA_EVENTS", "status": "ENABLED"}],
+            }),
+            "POST /detector/def" => json!({}),
             "POST /detector/abc/member" if !on => json!({"unprocessedAccounts": [{
                 "accountId": MANAGEMENT,
                 "result": "Operation failed because your organization master must first enable GuardDuty to be added as a member",
@@ -274,7 +292,7 @@ async fn the_management_account_turns_guardduty_on_itself_where_that_is_asked() 
     assert_eq!(count(&asked, "POST /detector/abc/member"), 2);
     let made = asked
         .iter()
-        .find(|(name, _)| name == "POST /detector")
+        .find(|(name, _)| name == "POST /detector/def")
         .unwrap();
     // Not named, the feature would be on and billed.
     assert!(made.1.contains("S3_DATA_EVENTS") && made.1.contains("DISABLED"));

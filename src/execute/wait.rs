@@ -51,6 +51,32 @@ pub(super) const READ_BACK: Patience = Patience {
     intervals: &[(0, 1), (5, 3), (30, 10)],
     limit: 2 * 60,
 };
+/// What GuardDuty says of accounts and organizations that it does not know: in an organization's first hour longer, as
+/// the Landing Zone Accelerator tries for some five minutes.
+pub(super) const NEW_ORGANIZATION: Patience = Patience {
+    intervals: &[(0, 1), (5, 3), (30, 10), (120, 20)],
+    limit: 10 * 60,
+};
+/// The account limit that AWS reports in an organization's first hour.
+pub(super) const FIRST_HOUR: Patience = Patience {
+    intervals: &[(0, 15), (60, 30), (300, 60)],
+    limit: 65 * 60,
+};
+/// The rounds in which a stack set's instances are tried again.
+pub(super) const ROUND: Patience = Patience {
+    intervals: &[(0, 30), (30, 60)],
+    limit: 12 * 60 * 60,
+};
+/// Before a destination is verified again, and until the verification counts.
+pub(super) const VERIFY: Patience = Patience {
+    intervals: &[(0, 60)],
+    limit: 60 * 60,
+};
+/// GuardDuty's own detector in the account that has just become its administrator.
+pub(super) const OWN_DETECTOR: Patience = Patience {
+    intervals: &[(0, 2), (10, 5)],
+    limit: 2 * 60,
+};
 /// A policy type that is being enabled.
 pub(super) const POLICY_TYPE: Patience = Patience {
     intervals: &[(0, 2), (10, 5)],

@@ -157,17 +157,22 @@ fn facts(
     let joined = account
         .joined_timestamp()
         .and_then(|joined| SystemTime::try_from(*joined).ok());
-    if let Some(joined) = joined {
-        r.joined(&id, joined);
+    let created_here = account
+        .joined_method
+        .as_ref()
+        .is_some_and(|method| method.as_str() == "CREATED");
+    match joined {
+        // The management account joined when the organization was made.
+        Some(joined) if id == r.caller => r.aws.organization_made(joined),
+        Some(joined) if created_here => r.aws.account_made(&id, joined),
+        _ => {}
     }
     Ok(AccountFacts {
         arn: account.arn.unwrap_or_default(),
         name: account.name.unwrap_or_default(),
         email: account.email.unwrap_or_default(),
         state,
-        created_here: account
-            .joined_method
-            .is_some_and(|method| method.as_str() == "CREATED"),
+        created_here,
         parent,
         tags: Seen::Unread(not_asked(
             "organizations:ListTagsForResource",

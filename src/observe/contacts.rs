@@ -50,7 +50,7 @@ async fn one(
     let word = kind.word().to_ascii_uppercase();
     let answer = r
         .aws
-        .call(&r.ctx_in(&at.account), GET, &at, || {
+        .call(r.ctx, GET, &at, || {
             client
                 .get_alternate_contact()
                 .alternate_contact_type(word.as_str().into())

@@ -33,6 +33,8 @@ const INSTANCE_DRIFTS: Operation = Operation("cloudformation", "ListStackInstanc
 const STACK_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// A set's, which may have thousands of instances.
 const SET_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long AWS may not know an operation that it has begun.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Has CloudFormation look, and waits for what it finds.
 pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) -> DriftAnswers {
@@ -293,6 +295,7 @@ impl<'a> Detecting<'a> {
         operation: &str,
     ) -> Result<StackSetOperation, AwsError> {
         let looks = Looks::until(SET_LIMIT);
+        let unknown = Looks::until(UNKNOWN_LIMIT);
         loop {
             let described = self
                 .aws
@@ -303,7 +306,15 @@ impl<'a> Detecting<'a> {
                         .operation_id(operation)
                         .send()
                 })
-                .await?;
+                .await;
+            let described = match described {
+                // AWS answers so of an operation that was begun a moment ago.
+                Err(error) if error.is("OperationNotFound") => {
+                    unknown.next(OPERATION, &self.at).await.map_err(|_| error)?;
+                    continue;
+                }
+                described => described?,
+            };
             let found = described.stack_set_operation.ok_or_else(|| {
                 AwsError::unreadable(OPERATION, &self.at, "no operation in the answer")
             })?;
@@ -529,5 +540,49 @@ impl StackDrift {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod live {
+    use super::*;
+    use crate::aws::testing::{Answer, aws};
+
+    /// AWS does not know the operation at once that it has begun.
+    #[tokio::test(start_paused = true)]
+    async fn row_17_an_operation_that_is_not_known_yet_is_looked_for_again() {
+        let mut unknown = 3;
+        let aws = aws(move |asked, _| {
+            let answer = |result: &str| {
+                Some(Answer::Says(
+                    200,
+                    format!("<R><{0}Result>{result}</{0}Result></R>", asked.operation),
+                ))
+            };
+            match asked.operation.as_str() {
+                "DescribeStackSetOperation" if unknown > 0 => {
+                    unknown -= 1;
+                    Some(Answer::xml_error(
+                        404,
+                        "OperationNotFoundException",
+                        "Operation orgstrap-drift-1 not found",
+                    ))
+                }
+                "DetectStackSetDrift" => answer("<OperationId>o</OperationId>"),
+                "DescribeStackSetOperation" => answer(
+                    "<StackSetOperation><OperationId>o</OperationId><Status>SUCCEEDED</Status></StackSetOperation>",
+                ),
+                _ => None,
+            }
+        });
+        let at = AccountRegion {
+            account: "111111111111".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let caller = Caller::quiet();
+        let found = Detecting::of(&aws, &caller, &at)
+            .set("orgstrap-config")
+            .await;
+        assert!(found.is_ok(), "{:?}", found.err());
     }
 }

@@ -65,7 +65,7 @@ async fn stack(r: &Reader<'_>, id: &StackId) -> Result<Option<StackFacts>, AwsEr
     let client = &r.aws.cloudformation(at).await?;
     let answer = r
         .aws
-        .call(&r.ctx_in(&at.account), stacks::DESCRIBE, at, || {
+        .call(r.ctx, stacks::DESCRIBE, at, || {
             client.describe_stacks().stack_name(name).send()
         })
         .await;

@@ -146,13 +146,13 @@ async fn bucket(
     at: &AccountRegion,
     name: &str,
 ) -> Result<Option<KeptBucket>, AwsError> {
-    let ctx = r.ctx_in(&at.account);
-    let bucket = probe::resource(r.aws, &ctx, at, "AWS::S3::Bucket", name).await?;
+    let ctx = r.ctx;
+    let bucket = probe::resource(r.aws, ctx, at, "AWS::S3::Bucket", name).await?;
     let is_there = |facts: &Facts| facts.get("exists") == Some(&json!(true));
     if !is_there(&bucket) {
         return Ok(None);
     }
-    let policy = probe::resource(r.aws, &ctx, at, "AWS::S3::BucketPolicy", name).await?;
+    let policy = probe::resource(r.aws, ctx, at, "AWS::S3::BucketPolicy", name).await?;
     let encryption = bucket.get("BucketEncryption");
     let key = encryption
         .and_then(|encryption| {
@@ -162,7 +162,7 @@ async fn bucket(
         })
         .and_then(Value::as_str);
     let key_is_there = match key {
-        Some(key) => is_there(&probe::resource(r.aws, &ctx, at, "AWS::KMS::Key", key).await?),
+        Some(key) => is_there(&probe::resource(r.aws, ctx, at, "AWS::KMS::Key", key).await?),
         None => false,
     };
     Ok(Some(KeptBucket {
@@ -342,7 +342,7 @@ impl Known<'_> {
             false => locked,
         };
         let answers = side_by_side(asked, |account| async move {
-            let opened = r.aws.opens(&r.ctx_in(account), account, role).await;
+            let opened = r.aws.opens(r.ctx, account, role).await;
             let opened = match opened {
                 Ok(()) => Seen::Known(()),
                 Err(error) => Seen::Unread(unread(&error)),

@@ -117,17 +117,17 @@ async fn administrator_of(
     at: &AccountRegion,
 ) -> Result<Option<AccountId>, AwsError> {
     let client = &r.aws.guardduty(at).await?;
-    let ctx = r.ctx_in(&at.account);
+    let ctx = r.ctx;
     let listed = r
         .aws
-        .call(&ctx, DETECTORS, at, || client.list_detectors().send())
+        .call(ctx, DETECTORS, at, || client.list_detectors().send())
         .await?;
     let Some(id) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
         return Ok(None);
     };
     let answer = r
         .aws
-        .call(&ctx, ADMINISTRATOR, at, || {
+        .call(ctx, ADMINISTRATOR, at, || {
             client.get_administrator_account().detector_id(&id).send()
         })
         .await?;
@@ -142,7 +142,7 @@ async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<Account
     let listed = pages::all(ADMINISTRATORS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), ADMINISTRATORS, at, || {
+            .call(r.ctx, ADMINISTRATORS, at, || {
                 client
                     .list_organization_admin_accounts()
                     .max_results(PAGE)
@@ -178,7 +178,7 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
     let ids = pages::all(DETECTORS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), DETECTORS, at, || {
+            .call(r.ctx, DETECTORS, at, || {
                 client
                     .list_detectors()
                     .max_results(PAGE)
@@ -193,8 +193,8 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
     let Some(id) = ids.into_iter().next() else {
         return Ok(None);
     };
-    let ctx = r.ctx_in(&at.account);
-    let detector = r.aws.call(&ctx, DETECTOR, at, || {
+    let ctx = r.ctx;
+    let detector = r.aws.call(ctx, DETECTOR, at, || {
         client.get_detector().detector_id(&id).send()
     });
     let (detector, settings, members, exports) = tokio::join!(
@@ -244,7 +244,7 @@ async fn settings(
     let answers = pages::all(SETTINGS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), SETTINGS, at, || {
+            .call(r.ctx, SETTINGS, at, || {
                 client
                     .describe_organization_configuration()
                     .detector_id(id)
@@ -282,7 +282,7 @@ async fn members(
     let listed = pages::all(MEMBERS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), MEMBERS, at, || {
+            .call(r.ctx, MEMBERS, at, || {
                 client
                     .list_members()
                     .detector_id(id)
@@ -333,7 +333,7 @@ async fn member_features(
     let batches = enabled.chunks(PAGE as usize);
     let answers = side_by_side(batches, |batch| async move {
         r.aws
-            .call(&r.ctx_in(&at.account), MEMBER_DETECTORS, at, || {
+            .call(r.ctx, MEMBER_DETECTORS, at, || {
                 client
                     .get_member_detectors()
                     .detector_id(id)
@@ -375,7 +375,7 @@ async fn exports(
     let listed = pages::all(EXPORTS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), EXPORTS, at, || {
+            .call(r.ctx, EXPORTS, at, || {
                 client
                     .list_publishing_destinations()
                     .detector_id(id)
@@ -394,7 +394,7 @@ async fn exports(
         let asked = &destination;
         let answer = r
             .aws
-            .call(&r.ctx_in(&at.account), EXPORT, at, || {
+            .call(r.ctx, EXPORT, at, || {
                 client
                     .describe_publishing_destination()
                     .detector_id(id)

@@ -33,8 +33,6 @@ mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 pub use deep::detect_drift;
 pub use probe::probe;
@@ -87,7 +85,6 @@ async fn observe_rest(
         ctx,
         plan,
         wanted,
-        young: Mutex::default(),
     };
     let taken_at = Timestamp::try_from(aws.now()).unwrap_or_default();
     let organization = match kept.organization.take() {
@@ -111,34 +108,9 @@ struct Reader<'a> {
     plan: &'a OrgPlan,
     wanted: &'a Wanted,
     caller: AccountId,
-    /// Accounts that were made a moment ago, whose role may not be there yet.
-    young: Mutex<BTreeSet<AccountId>>,
 }
 
-/// How long after its creation an account counts as young. Roles were seen to take up to seven minutes.
-const YOUNG: Duration = Duration::from_secs(15 * 60);
-
 impl Reader<'_> {
-    /// For reads inside an account: patient with one that a run made which was killed just now, because what
-    /// cannot be read cannot be changed either.
-    fn ctx_in(&self, account: &AccountId) -> Caller {
-        let young = self.young.lock().unwrap_or_else(PoisonError::into_inner);
-        if young.contains(account) {
-            self.ctx.in_new_account()
-        } else {
-            self.ctx.clone()
-        }
-    }
-
-    /// Notes when an account was made.
-    fn joined(&self, account: &AccountId, at: SystemTime) {
-        let age = self.aws.now().duration_since(at).unwrap_or_default();
-        if age < YOUNG {
-            let mut young = self.young.lock().unwrap_or_else(PoisonError::into_inner);
-            young.insert(account.clone());
-        }
-    }
-
     /// The caller's account where Organizations, IAM and tags answer.
     fn global(&self) -> AccountRegion {
         self.own(self.aws.global_region())

@@ -101,9 +101,7 @@ async fn alias(r: &Reader<'_>, account: &AccountId) -> Result<Option<String>, Aw
     let client = r.aws.iam(at).await?;
     let answer = r
         .aws
-        .call(&r.ctx_in(account), ALIASES, at, || {
-            client.list_account_aliases().send()
-        })
+        .call(r.ctx, ALIASES, at, || client.list_account_aliases().send())
         .await?;
     // An account has one at most.
     Ok(answer.account_aliases.into_iter().next())
@@ -117,7 +115,7 @@ async fn password_policy(
     let client = r.aws.iam(at).await?;
     let answer = r
         .aws
-        .call(&r.ctx_in(account), PASSWORDS, at, || {
+        .call(r.ctx, PASSWORDS, at, || {
             client.get_account_password_policy().send()
         })
         .await;
@@ -156,7 +154,7 @@ async fn regions(
     let listed = pages::all(REGIONS, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), REGIONS, at, || {
+            .call(r.ctx, REGIONS, at, || {
                 client
                     .list_regions()
                     .max_results(50)

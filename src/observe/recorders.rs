@@ -140,12 +140,12 @@ impl Known<'_> {
 
 pub(super) async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
     let client = r.aws.config(at).await?;
-    let ctx = r.ctx_in(&at.account);
+    let ctx = r.ctx;
     let (recorders, channels) = tokio::join!(
-        r.aws.call(&ctx, RECORDERS, at, || client
+        r.aws.call(ctx, RECORDERS, at, || client
             .describe_configuration_recorders()
             .send()),
-        r.aws.call(&ctx, CHANNELS, at, || client
+        r.aws.call(ctx, CHANNELS, at, || client
             .describe_delivery_channels()
             .send()),
     );

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudformation::types::StackSet;
+
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::change::OWNERSHIP_TAG;
-use crate::inventory::{AccountRegion, AutoDeployment, InstanceFacts, Seen, StackSetFacts, Unread};
+use crate::inventory::{
+    AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, Unread,
+};
 
 const LIST: Operation = Operation("cloudformation", "ListStackSets");
 const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
@@ -158,9 +162,22 @@ async fn whole(
             .managed_execution()
             .and_then(|managed| managed.active())
             .unwrap_or_default(),
-        targets: set.organizational_unit_ids().iter().cloned().collect(),
+        targets: targets(&set, &instances),
         instances: seen(instances),
     })
+}
+
+/// The set's own list of targets, and where its instances came from: nobody has seen on live AWS that the list is
+/// always filled in at once, and an OU that it lacks would be a new target in every plan.
+fn targets(
+    set: &StackSet,
+    instances: &Result<BTreeMap<AccountRegion, InstanceFacts>, AwsError>,
+) -> BTreeSet<OuId> {
+    let listed = set.organizational_unit_ids().iter().cloned();
+    let came_through = instances.iter().flat_map(BTreeMap::values);
+    listed
+        .chain(came_through.filter_map(|instance| instance.ou.clone()))
+        .collect()
 }
 
 async fn instances(
@@ -215,4 +232,42 @@ async fn instances(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod live {
+    use super::*;
+
+    fn through(ou: &str) -> InstanceFacts {
+        InstanceFacts {
+            status: "CURRENT".to_owned(),
+            detailed_status: None,
+            reason: None,
+            ou: Some(ou.to_owned()),
+        }
+    }
+
+    #[test]
+    fn row_14_an_ou_that_instances_came_through_is_a_target_also_where_the_list_lacks_it() {
+        let place = |account: &str| AccountRegion {
+            account: account.parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let instances = Ok(BTreeMap::from([
+            (place("222222222222"), through("ou-1-a")),
+            (place("333333333333"), through("ou-1-b")),
+        ]));
+        let listed = |ous: &[&str]| {
+            StackSet::builder()
+                .set_organizational_unit_ids(Some(ous.iter().map(|ou| (*ou).to_owned()).collect()))
+                .build()
+        };
+        let all: BTreeSet<OuId> = ["ou-1-a".to_owned(), "ou-1-b".to_owned()].into();
+        assert_eq!(targets(&listed(&[]), &instances), all);
+        // One without accounts is in the list only.
+        let more = targets(&listed(&["ou-1-a", "ou-1-c"]), &instances);
+        assert_eq!(more.len(), 3);
+        let unread = Err(AwsError::refused(INSTANCES, "AccessDenied", ""));
+        assert_eq!(targets(&listed(&["ou-1-a"]), &unread).len(), 1);
+    }
 }

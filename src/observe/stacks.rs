@@ -196,7 +196,7 @@ async fn list(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<Stack>, AwsError
     pages::all(DESCRIBE, at, |token| async move {
         let page = r
             .aws
-            .call(&r.ctx_in(&at.account), DESCRIBE, at, || {
+            .call(r.ctx, DESCRIBE, at, || {
                 client
                     .describe_stacks()
                     .set_next_token(token.clone())
@@ -216,7 +216,7 @@ pub(super) async fn template(
     name: &str,
 ) -> Result<String, AwsError> {
     r.aws
-        .call(&r.ctx_in(&at.account), TEMPLATE, at, || {
+        .call(r.ctx, TEMPLATE, at, || {
             client.get_template().stack_name(name).send()
         })
         .await

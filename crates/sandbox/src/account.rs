@@ -9,6 +9,7 @@ use super::call::{AwsError, Call};
 use super::page;
 use super::table::Row;
 use super::world::{self, World};
+use crate::words::{self, filled};
 
 /// What the service knows of one account.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -146,9 +147,11 @@ fn subject(world: &World, call: &Call) -> Result<String, AwsError> {
         ));
     }
     if !organization.trusts(principal) {
-        return Err(denied(
-            "Trusted access for AWS Account Management is not enabled.",
-        ));
+        let user = call.principal.as_str();
+        return Err(denied(&filled(
+            words::NO_TRUSTED_ACCESS_FOR_ACCOUNTS,
+            &[("user", user), ("action", "account:*")],
+        )));
     }
     // The management account omits its own id (M:account).
     if organization.management_account == id {

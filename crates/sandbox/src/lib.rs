@@ -49,6 +49,7 @@ pub mod sts;
 pub mod table;
 pub mod tagging;
 pub mod time;
+pub mod words;
 pub mod world;
 
 pub use orgstrap_authorization as authorization;

@@ -11,6 +11,7 @@ use super::stack_api::{NewStack, insert};
 use super::stack_set::{Instance, StackSet, get, get_mut, instance_key, not_checked};
 use super::{Due, drift, parameters, stack_import, stack_set_drift};
 use crate::call::AwsError;
+use crate::words::{self, filled};
 use crate::world::{self, World};
 
 /// A stack set and one of its operations.
@@ -400,9 +401,16 @@ fn plan_step(world: &mut World, job: &Job, account: &str, region: &str) -> Step 
             .account(account)
             .is_some_and(|a| a.iam.roles.contains_key(&set.execution_role))
     {
-        return Step::Over(Err(format!(
-            "Account {account} should have '{}' role with trust relationship to Role 'AWSCloudFormationStackSetAdministrationRole'.",
-            set.execution_role
+        return Step::Over(Err(filled(
+            words::NO_TRUST,
+            &[
+                ("account", account),
+                ("role", &set.execution_role),
+                (
+                    "administration",
+                    "AWSCloudFormationStackSetAdministrationRole",
+                ),
+            ],
         )));
     }
     let at = Place { account, region };

@@ -9,6 +9,7 @@ use super::operation::Operation;
 use super::stack::invalid;
 use crate::call::{AwsError, Call};
 use crate::time::Time;
+use crate::words;
 use crate::world::World;
 
 /// The principal under which stack sets are delegated.
@@ -146,14 +147,10 @@ pub fn check_service_managed(world: &World, admin: &str) -> Result<(), AwsError>
         .as_ref()
         .filter(|o| o.management_account == *admin)
     else {
-        return Err(invalid(
-            "You must be the management account or delegated admin account of an organization before operating a SERVICE_MANAGED stack set",
-        ));
+        return Err(invalid(words::NOT_MANAGEMENT));
     };
     if !organization.all_features || !super::access::activated(world) {
-        return Err(invalid(
-            "You must enable organizations access to operate a service managed stack set",
-        ));
+        return Err(invalid(words::NO_ORGANIZATIONS_ACCESS));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::{Due, parameters};
 use crate::call::{AwsError, Call};
 use crate::service_quotas;
 use crate::table::Row;
+use crate::words::{self, filled};
 use crate::world::{self, World};
 
 fn auto_of(call: &Call, before: &AutoDeployment) -> AutoDeployment {
@@ -181,6 +182,18 @@ fn ous_of(call: &Call) -> Vec<String> {
         .collect()
 }
 
+/// Refuses an OU that is no target of the set, also where it lies under one (hashicorp/terraform-provider-aws#33785).
+/// What is left of a former target can still be named by it.
+fn check_targets(set: &StackSet, call: &Call) -> Result<(), AwsError> {
+    let is_known = |ou: &String| {
+        set.targets.contains_key(ou) || set.instances.values().any(|instance| instance.ou == *ou)
+    };
+    match ous_of(call).into_iter().find(|ou| !is_known(ou)) {
+        Some(ou) if set.service_managed => Err(invalid(filled(words::NO_TARGET, &[("ou", &ou)]))),
+        _ => Ok(()),
+    }
+}
+
 /// No list leaves every override as it is; a list is all there are afterwards, those with `UsePreviousValue` as they
 /// were.
 fn overrides_of(call: &Call, set: &StackSet) -> Result<Option<Overrides>, AwsError> {
@@ -315,15 +328,25 @@ fn delete_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
     } else {
         accounts_of(world, call, set, false)?
     };
+    check_targets(set, call)?;
     let regions = call.strings("Regions");
     // Accounts that have left the organization keep their instances until they are deleted here.
     let named = call
         .get("DeploymentTargets")
         .get("Accounts")
         .and_then(Value::as_array);
-    if named.is_none() {
-        let ous = ous_of(call);
-        for instance in set.instances.values().filter(|i| ous.contains(&i.ou)) {
+    let filter = call.get("DeploymentTargets").get("AccountFilterType");
+    let is_wanted = |account: &str| {
+        let is_named = named.is_some_and(|list| list.iter().any(|id| id.as_str() == Some(account)));
+        match filter.and_then(Value::as_str) {
+            Some("INTERSECTION") => is_named,
+            Some("DIFFERENCE") => !is_named,
+            _ => named.is_none(),
+        }
+    };
+    let ous = ous_of(call);
+    for instance in set.instances.values() {
+        if ous.contains(&instance.ou) && is_wanted(&instance.account) {
             accounts
                 .entry(instance.account.clone())
                 .or_insert_with(|| instance.ou.clone());
@@ -380,17 +403,35 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "ManagedExecution cannot be changed while operations are running or queued",
         ));
     }
+    let named = |name: &str| !call.get(name).is_null();
+    if named("ManagedExecution")
+        && managed(call) != Some(set.managed_execution)
+        && ["TemplateBody", "TemplateURL", "Parameters"]
+            .iter()
+            .any(|name| named(name))
+    {
+        return Err(AwsError::new(
+            "InvalidOperationException",
+            words::MANAGED_EXECUTION,
+        ));
+    }
     let text = if call.bool("UsePreviousTemplate") == Some(true) {
         set.template().to_owned()
     } else {
         body(call)?
     };
     let template = parse(&text).map_err(|e| invalid(e.0))?;
-    let settled = parameters::settle(
-        &template,
-        &parameters_of(call.list("Parameters"), &set.parameters),
-    )
-    .map_err(|e| invalid(e.0))?;
+    // AWS's own resource handler names no parameters where it changes managed execution, and they stay.
+    let settled =
+        if call.get("Parameters").is_null() && call.bool("UsePreviousTemplate") == Some(true) {
+            set.parameters.clone()
+        } else {
+            parameters::settle(
+                &template,
+                &parameters_of(call.list("Parameters"), &set.parameters),
+            )
+            .map_err(|e| invalid(e.0))?
+        };
     let capabilities = if call.get("Capabilities").is_null() {
         set.capabilities.clone()
     } else {
@@ -407,6 +448,7 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     } else {
         every_region(set)
     };
+    check_targets(set, call)?;
     let accounts = if targeted {
         accounts_of(world, call, set, false)?
     } else {

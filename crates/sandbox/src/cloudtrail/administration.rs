@@ -27,7 +27,7 @@ pub(super) fn register_delegated_admin(world: &mut World, call: &Call) -> Result
     if !organization.trusts(PRINCIPAL) {
         return Err(AwsError::new(
             "CloudTrailAccessNotEnabledException",
-            "Trusted access between AWS CloudTrail and AWS Organizations is not enabled.",
+            crate::words::NO_CLOUDTRAIL_ACCESS,
         ));
     }
     if organization.delegates(&account, PRINCIPAL) {

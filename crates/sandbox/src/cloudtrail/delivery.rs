@@ -5,6 +5,7 @@ use crate::call::AwsError;
 use crate::kms;
 use crate::permissions::service_may;
 use crate::resource_policy::Access;
+use crate::words::{self, filled};
 use crate::world::World;
 
 /// What CloudTrail tests before it accepts a bucket and key; also what later deliveries meet.
@@ -62,7 +63,7 @@ pub(super) fn test_delivery(world: &World, at: &At, trail: &Trail) -> Result<(),
     if !tests.iter().all(lets) {
         return Err(AwsError::new(
             "InsufficientS3BucketPolicyException",
-            format!("Incorrect S3 bucket policy is detected for bucket: {name}"),
+            filled(words::BUCKET_POLICY, &[("bucket", name)]),
         ));
     }
     test_key(world, at, trail, &bucket.region)
@@ -112,9 +113,9 @@ fn test_key(world: &World, at: &At, trail: &Trail, bucket_region: &str) -> Resul
     }
     Err(AwsError::new(
         "InsufficientEncryptionPolicyException",
-        format!(
-            "Insufficient permissions to access S3 bucket {} or KMS key {key_arn}.",
-            trail.text("S3BucketName")
+        filled(
+            words::BUCKET_OR_KEY,
+            &[("bucket", trail.text("S3BucketName")), ("key", &key_arn)],
         ),
     ))
 }

@@ -55,7 +55,7 @@ fn test_organization(world: &World, call: &Call) -> Result<String, AwsError> {
     if !organization.trusts(PRINCIPAL) {
         return Err(AwsError::new(
             "CloudTrailAccessNotEnabledException",
-            "Trusted access between AWS CloudTrail and AWS Organizations is not enabled.",
+            crate::words::NO_CLOUDTRAIL_ACCESS,
         ));
     }
     Ok(organization.management_account.clone())

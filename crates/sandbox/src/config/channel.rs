@@ -7,6 +7,7 @@ use super::{PRINCIPAL, name_of, state, state_mut};
 use crate::call::{AwsError, Call};
 use crate::permissions::service_may;
 use crate::resource_policy::Access;
+use crate::words::{self, filled};
 use crate::world::World;
 
 /// What Config tests when a channel is put, and meets at each delivery.
@@ -24,13 +25,20 @@ pub(super) fn test_delivery(world: &World, call: &Call, channel: &Value) -> Resu
             format!("Cannot find a S3 bucket with name: {bucket_name}."),
         ));
     };
+    let or_null = |name: &str| match text(name) {
+        "" => "null",
+        given => given,
+    };
     let insufficient = || {
         AwsError::new(
             "InsufficientDeliveryPolicyException",
-            format!(
-                "Insufficient delivery policy to s3 bucket: {bucket_name}, unable to write to bucket, provided s3 key prefix is '{}', provided kms key is '{}'.",
-                text("s3KeyPrefix"),
-                text("s3KmsKeyArn")
+            filled(
+                words::DELIVERY_POLICY,
+                &[
+                    ("bucket", bucket_name),
+                    ("prefix", or_null("s3KeyPrefix")),
+                    ("key", or_null("s3KmsKeyArn")),
+                ],
             ),
         )
     };

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::channel::test_delivery;
 use super::{Recorder, name_of, role_exists, state, state_mut};
 use crate::call::{AwsError, Call};
+use crate::words;
 use crate::world::World;
 
 /// A recording group with what AWS adds to the one it is given, as the AWS CLI's reference shows it.
@@ -58,12 +59,13 @@ pub(super) fn put_recorder(world: &mut World, call: &Call) -> Result<Value, AwsE
         .and_then(Value::as_str)
         .unwrap_or_default();
     if !role_exists(world, &call.account, role) {
-        return Err(AwsError::new(
-            "InvalidRoleException",
-            format!(
+        let message = match role.contains(":role/aws-service-role/") {
+            true => words::NO_ROLE.to_owned(),
+            false => format!(
                 "Provided role '{role}' is invalid: it does not exist or AWS Config cannot assume it."
             ),
-        ));
+        };
+        return Err(AwsError::new("InvalidRoleException", message));
     }
     let group = given.get("recordingGroup").cloned().unwrap_or(Value::Null);
     let flag = |name: &str| group.get(name).and_then(Value::as_bool).unwrap_or(false);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Due, PRINCIPAL, bad, detector, detector_mut, empty};
 use crate::call::{AwsError, Call};
 use crate::paging::page;
+use crate::words;
 use crate::world::{self, World};
 
 /// Regions in which the organization has an administrator.
@@ -49,14 +50,10 @@ pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsE
         return Err(bad("The account is not in an organization."));
     };
     if !organization.trusts(PRINCIPAL) {
-        return Err(bad(
-            "The request failed because GuardDuty is not enabled as a trusted service of the organization. Enable trusted access for guardduty.amazonaws.com.",
-        ));
+        return Err(bad(words::GUARDDUTY_INVALID));
     }
     if !organization.is_active(&admin) {
-        return Err(bad(
-            "The request is rejected because the account is not an active member of the organization.",
-        ));
+        return Err(bad(words::GUARDDUTY_INVALID));
     }
     let other = organization
         .delegated
@@ -134,9 +131,7 @@ fn require_admin(world: &World, call: &Call) -> Result<(), AwsError> {
     if admin_of(world, &call.region).as_deref() == Some(call.account.as_str()) {
         return Ok(());
     }
-    Err(bad(
-        "The request is rejected because the account is not the GuardDuty delegated administrator of the organization.",
-    ))
+    Err(bad(words::NOT_GUARDDUTY_ADMINISTRATOR))
 }
 
 pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, AwsError> {

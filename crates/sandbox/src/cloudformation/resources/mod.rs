@@ -313,7 +313,7 @@ pub fn check(kind: &Kind, logical_id: &str, props: &Props) -> Result<(), String>
     Ok(())
 }
 
-/// A service's refusal as stack events show it.
+/// A service's refusal as stack events show it (aws/aws-cdk#27168).
 pub fn reason(kind: &Kind, error: &AwsError, token: &str) -> String {
     let service = kind.name.split("::").nth(1).unwrap_or_default();
     let code = match error.code.as_str() {
@@ -330,8 +330,13 @@ pub fn reason(kind: &Kind, error: &AwsError, token: &str) -> String {
         "NotStabilized" => "NotStabilized",
         _ => "InvalidRequest",
     };
+    let lead = match code {
+        "InvalidRequest" => "Invalid request provided: ",
+        _ => "",
+    };
+    // The service's code is not among it.
     format!(
-        "Resource handler returned message: \"{} (Service: {service}, Status Code: {}, Error Code: {})\" (RequestToken: {token}, HandlerErrorCode: {code})",
-        error.message, error.status, error.code
+        "Resource handler returned message: \"{lead}{} (Service: {service}, Status Code: {}, Request ID: {token})\" (RequestToken: {token}, HandlerErrorCode: {code})",
+        error.message, error.status
     )
 }

@@ -1,0 +1,981 @@
+//! What others met on live AWS in the first hour of an organization and the first minutes of an account, row by row of
+//! `docs/live.md`, with the messages that they recorded.
+
+use super::*;
+use crate::change::{Place, StackAct};
+use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
+
+fn region() -> Region {
+    "eu-west-1".parse().unwrap()
+}
+
+fn trail() -> (Address, Act) {
+    let act = Act::CreateStack(StackAct {
+        name: "orgstrap-trail".to_owned(),
+        account: MANAGEMENT.into(),
+        region: region(),
+        template: "Resources: {}".to_owned(),
+        parameters: BTreeMap::new(),
+        capabilities: BTreeSet::new(),
+        tags: BTreeMap::new(),
+        replaces_failed: false,
+        take_in: None,
+    });
+    let place = Place::Management(region());
+    (Address::Stack(place, "trail".parse().unwrap()), act)
+}
+
+/// Makes a stack whose first creation fails for a reason; how often it is asked for.
+async fn created(reason: String) -> (Result<Made, Failure>, usize) {
+    let (address, act) = trail();
+    let mut status: Option<&str> = None;
+    let mut creations = 0;
+    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
+        "DescribeStacks" => match status {
+            Some(status) => xml("DescribeStacks", &described(status)),
+            None => Some(Answer::xml_error(400, "ValidationError", "Stack with id orgstrap-trail does not exist")),
+        },
+        "CreateStack" => {
+            creations += 1;
+            status = Some(if creations == 1 { "ROLLBACK_COMPLETE" } else { "CREATE_COMPLETE" });
+            xml("CreateStack", "<StackId>arn:stack</StackId>")
+        }
+        "DescribeStackEvents" => xml(
+            "DescribeStackEvents",
+            &format!(
+                "<StackEvents><member><StackId>arn:stack</StackId><EventId>1</EventId><StackName>orgstrap-trail</StackName>\
+                 <LogicalResourceId>Trail</LogicalResourceId><PhysicalResourceId/><ResourceType>AWS::CloudTrail::Trail</ResourceType>\
+                 <Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>CREATE_FAILED</ResourceStatus>\
+                 <ResourceStatusReason>{reason}</ResourceStatusReason></member></StackEvents>"
+            ),
+        ),
+        "UpdateTerminationProtection" => xml("UpdateTerminationProtection", ""),
+        "DeleteStack" => {
+            status = None;
+            xml("DeleteStack", "")
+        }
+        _ => None,
+    })
+    .await;
+    (result, count(&asked, "CreateStack"))
+}
+
+/// The reason of a resource as CloudFormation writes it: without the error's code (aws/aws-cdk#27168).
+fn reason(message: &str) -> String {
+    format!(
+        "Resource handler returned message: \"Invalid request provided: {message} (Service: CloudTrail, Status Code: 400, \
+         Request ID: bff6e086-9c56-46ff-a32a-e4b9bc01188d)\" (RequestToken: a1c89e38-2e3f-3cb9-c723-bac1ad5e5a03, \
+         HandlerErrorCode: InvalidRequest)"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_01_a_trail_whose_bucket_policy_is_seconds_old_is_made_once_more() {
+    for message in [
+        "Incorrect S3 bucket policy is detected for bucket: logs-222222222222",
+        "The request could not be processed because your organization hasn’t enabled CloudTrail service access. Enable \
+         service access for CloudTrail, and then try again.",
+        "AWS CloudTrail cannot create resources for your organization because access to one or more required APIs has \
+         been denied.",
+    ] {
+        let (result, creations) = created(reason(message)).await;
+        assert!(result.is_ok(), "{message}: {result:?}");
+        assert_eq!(creations, 2, "{message}");
+    }
+    let (result, creations) = created(reason("Trail orgstrap already exists")).await;
+    assert!(result.is_err());
+    assert_eq!(creations, 1);
+}
+
+fn configure() -> (Address, Act) {
+    let features = [("S3_DATA_EVENTS", true), ("AI_PROTECTION", false)];
+    let act = Act::ConfigureGuardDuty {
+        region: region(),
+        account: "999999999999".into(),
+        features: features.map(|(name, on)| (name.to_owned(), on)).into(),
+        detector_features: BTreeMap::new(),
+    };
+    (Address::GuardDutyOrganization(region()), act)
+}
+
+fn detector_with(features: &[&str]) -> Answer {
+    let features: Vec<Value> = features
+        .iter()
+        .map(|name| json!({"name": name, "status": "ENABLED"}))
+        .collect();
+    Answer::json(json!({"serviceRole": "role", "status": "ENABLED", "features": features}))
+}
+
+/// Where there is no detector yet it is made bare: to name a feature that the Region lacks would be refused, and only a
+/// detector tells which there are.
+#[tokio::test(start_paused = true)]
+async fn row_02_a_new_detector_names_no_feature_that_the_region_lacks() {
+    let (address, act) = configure();
+    let (result, asked) = perform(address, act, |asked, _| {
+        Some(match asked.operation.as_str() {
+            "GET /detector" => Answer::json(json!({"detectorIds": []})),
+            "POST /detector" if asked.body.contains("AI_PROTECTION") => Answer::error(
+                "BadRequestException",
+                "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
+            ),
+            "POST /detector" => Answer::json(json!({"detectorId": "abc"})),
+            "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+            "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
+            "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+            _ => return None,
+        })
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    for operation in ["POST /detector/abc", "POST /detector/abc/admin"] {
+        let body = &asked.iter().find(|(name, _)| name == operation).unwrap().1;
+        assert!(
+            body.contains("S3_DATA_EVENTS") && !body.contains("AI_"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_again() {
+    for message in [
+        "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
+        "The request failed because you do not have required AWS Organization master permission.",
+    ] {
+        let (address, act) = configure();
+        let mut refusals = 4;
+        let (result, asked) = perform(address, act, move |asked, _| {
+            Some(match asked.operation.as_str() {
+                "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+                "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+                "POST /detector/abc" => Answer::json(json!({})),
+                "POST /detector/abc/admin" if refusals > 0 => {
+                    refusals -= 1;
+                    Answer::error("BadRequestException", message)
+                }
+                "POST /detector/abc/admin" => Answer::json(json!({})),
+                "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+                _ => return None,
+            })
+        })
+        .await;
+        assert!(result.is_ok(), "{message}: {result:?}");
+        assert_eq!(count(&asked, "POST /detector/abc/admin"), 5);
+    }
+    // And the same of members.
+    let (address, act) = members(&["222222222222"]);
+    let mut refused = false;
+    let (result, asked) = perform(address, act, move |asked, _| {
+        Some(match asked.operation.as_str() {
+            "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+            "POST /detector/abc/member" if !std::mem::replace(&mut refused, true) => Answer::error(
+                "BadRequestException",
+                "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
+            ),
+            "POST /detector/abc/member" => Answer::json(json!({"unprocessedAccounts": []})),
+            "GET /detector/abc/member" => Answer::json(listed(&["222222222222"])),
+            _ => return None,
+        })
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "POST /detector/abc/member"), 2);
+}
+
+/// How long GuardDuty is asked in an organization of some age.
+async fn asked_for_administrator(organization: Option<Duration>) -> (Failure, Duration) {
+    let begun = tokio::time::Instant::now();
+    let act = Act::EnableGuardDutyAdministrator {
+        region: region(),
+        account: "999999999999".into(),
+    };
+    let (result, _) = perform_in(
+        |aws| {
+            if let Some(age) = organization {
+                aws.organization_made(aws.now() - age);
+            }
+        },
+        Address::GuardDutyAdministrator(region()),
+        act,
+        |asked, _| {
+            Some(match asked.operation.as_str() {
+                "ListRoles" => return xml("ListRoles", ROLES),
+                "GET /admin" => Answer::json(json!({"adminAccounts": []})),
+                "POST /admin/enable" => Answer::error(
+                    "BadRequestException",
+                    "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
+                ),
+                _ => return None,
+            })
+        },
+    )
+    .await;
+    (result.unwrap_err(), begun.elapsed())
+}
+
+const ROLES: &str = "<IsTruncated>false</IsTruncated><Roles><member><Path>/</Path><RoleName>r</RoleName><RoleId>i</RoleId>\
+                     <Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></member></Roles>";
+
+#[tokio::test(start_paused = true)]
+async fn row_04_a_new_organizations_administrator_is_asked_for_longer() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let (failure, old) = asked_for_administrator(Some(minutes(120))).await;
+    assert!((minutes(2)..minutes(3)).contains(&old), "{old:?}");
+    let hint = failure.hint.unwrap();
+    assert!(hint.contains("does not know yet"), "{hint}");
+    let (_, new) = asked_for_administrator(Some(minutes(1))).await;
+    assert!((minutes(10)..minutes(12)).contains(&new), "{new:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
+    let act = Act::CreateServiceLinkedRole {
+        service: "config.amazonaws.com".parse::<Principal>().unwrap(),
+    };
+    let mut looks = 0;
+    let address = Address::ServiceLinkedRole("config.amazonaws.com".parse().unwrap());
+    let (result, asked) = perform(address, act, move |asked, _| {
+        match asked.operation.as_str() {
+            "ListRoles" => {
+                looks += 1;
+                match looks {
+                    1..=4 => xml("ListRoles", "<IsTruncated>false</IsTruncated><Roles/>"),
+                    _ => xml("ListRoles", ROLES),
+                }
+            }
+            "CreateServiceLinkedRole" => xml("CreateServiceLinkedRole", ""),
+            _ => None,
+        }
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "ListRoles"), 5);
+    assert_eq!(count(&asked, "CreateServiceLinkedRole"), 1);
+    // What Config says of it all the same.
+    let (result, creations) = created(reason("The role does not exist in the account")).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(creations, 2);
+}
+
+fn wave(accounts: &[&str], regions: &[&str]) -> Wave {
+    Wave {
+        leaving: Default::default(),
+        ous: vec!["ou-1111-11111111".into()],
+        accounts: vec![],
+        except: vec![],
+        regions: regions
+            .iter()
+            .map(|region| region.parse().unwrap())
+            .collect(),
+        max_concurrent: Portion::Percent(100),
+        failure_tolerance: Portion::Percent(100),
+        expect: accounts.iter().map(|account| (*account).into()).collect(),
+    }
+}
+
+/// A stack set as StackSets tells of it: instances that are made by operations, some of which fail for a while.
+#[derive(Default)]
+struct Sets {
+    /// By operation: what it said of each place.
+    operations: BTreeMap<String, BTreeMap<(String, String), Option<String>>>,
+    good: BTreeSet<(String, String)>,
+    /// The places that fail, how often yet, and why.
+    failing: BTreeMap<(String, String), (u32, &'static str)>,
+    /// What each operation named, in order.
+    named: Vec<BTreeSet<(String, String)>>,
+}
+
+const OU: &str = "ou-1111-11111111";
+
+impl Sets {
+    fn failing(places: &[(&str, &str, u32, &'static str)]) -> Self {
+        Sets {
+            failing: places
+                .iter()
+                .map(|(account, region, times, why)| {
+                    (
+                        ((*account).to_owned(), (*region).to_owned()),
+                        (*times, *why),
+                    )
+                })
+                .collect(),
+            ..Sets::default()
+        }
+    }
+
+    fn answer(&mut self, asked: &Asked, all: &[&str]) -> Option<Answer> {
+        let values = |prefix: &str| -> Vec<String> {
+            asked
+                .body
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .filter(|(name, _)| name.starts_with(prefix))
+                .map(|(_, value)| value.to_owned())
+                .collect()
+        };
+        match asked.operation.as_str() {
+            "CreateStackInstances" | "UpdateStackSet" => {
+                let mut accounts = values("DeploymentTargets.Accounts");
+                if accounts.is_empty() {
+                    accounts = all.iter().map(|account| (*account).to_owned()).collect();
+                }
+                let operation = values("OperationId").remove(0);
+                let mut said = BTreeMap::new();
+                for account in accounts {
+                    for region in values("Regions") {
+                        let place = (account.clone(), region);
+                        let why = match self.failing.get_mut(&place) {
+                            Some((times, why)) if *times > 0 => {
+                                *times -= 1;
+                                Some((*why).to_owned())
+                            }
+                            _ => None,
+                        };
+                        if why.is_none() {
+                            self.good.insert(place.clone());
+                        }
+                        said.insert(place, why);
+                    }
+                }
+                self.named.push(said.keys().cloned().collect());
+                assert!(!self.operations.contains_key(&operation), "an id twice");
+                self.operations.insert(operation.clone(), said);
+                xml(
+                    &asked.operation,
+                    &format!("<OperationId>{operation}</OperationId>"),
+                )
+            }
+            "DescribeStackSetOperation" => {
+                let operation = values("OperationId").remove(0);
+                let failed = self.operations[&operation].values().flatten().count();
+                let status = if failed > 0 { "FAILED" } else { "SUCCEEDED" };
+                xml(
+                    "DescribeStackSetOperation",
+                    &format!(
+                        "<StackSetOperation><OperationId>{operation}</OperationId><Status>{status}</Status></StackSetOperation>"
+                    ),
+                )
+            }
+            "ListStackSetOperationResults" => {
+                let operation = values("OperationId").remove(0);
+                let results: String = self.operations[&operation]
+                    .iter()
+                    .filter_map(|((account, region), why)| {
+                        let why = why.as_ref()?;
+                        Some(format!(
+                            "<member><Account>{account}</Account><Region>{region}</Region><Status>FAILED</Status>\
+                             <StatusReason>{why}</StatusReason></member>"
+                        ))
+                    })
+                    .collect();
+                xml(
+                    "ListStackSetOperationResults",
+                    &format!("<Summaries>{results}</Summaries>"),
+                )
+            }
+            "ListStackInstances" => {
+                let instances: String = self
+                    .good
+                    .iter()
+                    .map(|(account, region)| {
+                        format!(
+                            "<member><Account>{account}</Account><Region>{region}</Region><Status>CURRENT</Status>\
+                             <OrganizationalUnitId>{OU}</OrganizationalUnitId></member>"
+                        )
+                    })
+                    .collect();
+                xml(
+                    "ListStackInstances",
+                    &format!("<Summaries>{instances}</Summaries>"),
+                )
+            }
+            "ListStackSetOperations" => xml("ListStackSetOperations", "<Summaries/>"),
+            "DescribeStackSet" => xml(
+                "DescribeStackSet",
+                &format!(
+                    "<StackSet><StackSetName>s</StackSetName><OrganizationalUnitIds><member>{OU}</member></OrganizationalUnitIds></StackSet>"
+                ),
+            ),
+            _ => None,
+        }
+    }
+}
+
+type Named = Vec<BTreeSet<(String, String)>>;
+
+/// Rolls a set out to accounts and Regions; what each operation named, and how long it took.
+async fn rolled_out(
+    sets: Sets,
+    accounts: &'static [&'static str],
+    regions: &[&str],
+) -> (Result<Made, Failure>, Named, Duration) {
+    let begun = tokio::time::Instant::now();
+    let sets = Arc::new(Mutex::new(sets));
+    let playing = sets.clone();
+    let act = Act::CreateStackInstances {
+        name: "orgstrap-config".to_owned(),
+        wave: wave(accounts, regions),
+    };
+    let address = Address::Rollout("config".parse().unwrap(), 1);
+    let (result, _) = perform(address, act, move |asked, _| {
+        playing.lock().unwrap().answer(asked, accounts)
+    })
+    .await;
+    let named = std::mem::take(&mut sets.lock().unwrap().named);
+    (result, named, begun.elapsed())
+}
+
+fn spots(spots: &[(&str, &str)]) -> BTreeSet<(String, String)> {
+    spots
+        .iter()
+        .map(|(account, region)| ((*account).to_owned(), (*region).to_owned()))
+        .collect()
+}
+
+const TWO: &[&str] = &["222222222222", "333333333333"];
+
+#[tokio::test(start_paused = true)]
+async fn row_06_instances_of_accounts_minutes_old_are_tried_again_and_no_other() {
+    for why in [
+        "AccountGate check failed",
+        "User: arn:aws:sts::222222222222:assumed-role/stacksets-exec-49150fde/2fe0 is not authorized to perform: cloudformation:CreateStack",
+        "Account 222222222222 should have 'x' role with trust relationship to Role 'y'.",
+        "The security token included in the request is invalid",
+        "Insufficient delivery policy to s3 bucket: logs, unable to write to bucket, provided s3 key prefix is 'null', provided kms key is 'null'.",
+        "Connect to iam.amazonaws.com:443 failed: connect timed out",
+    ] {
+        let failing = Sets::failing(&[
+            ("222222222222", "eu-west-1", 2, why),
+            ("222222222222", "us-east-1", 1, why),
+            ("333333333333", "us-east-1", 1, why),
+        ]);
+        let (result, named, took) = rolled_out(failing, TWO, &["eu-west-1", "us-east-1"]).await;
+        assert!(result.is_ok(), "{why}: {result:?}");
+        // The first operation, one for each group of Regions, and the second round of what failed twice.
+        let [_, first, second, third] = named.as_slice() else {
+            panic!("{named:?}");
+        };
+        assert_eq!(
+            first.union(second).cloned().collect::<BTreeSet<_>>(),
+            spots(&[
+                ("222222222222", "eu-west-1"),
+                ("222222222222", "us-east-1"),
+                ("333333333333", "us-east-1"),
+            ])
+        );
+        assert_eq!(*third, spots(&[("222222222222", "eu-west-1")]));
+        assert!((60..300).contains(&took.as_secs()), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_06_a_third_failure_and_one_that_lasts_end_the_stage() {
+    let gate = [("222222222222", "eu-west-1", 9, "AccountGate check failed")];
+    let (result, named, _) = rolled_out(Sets::failing(&gate), TWO, &["eu-west-1"]).await;
+    let said = result.unwrap_err().said;
+    assert!(said.contains("account 222222222222 in eu-west-1"), "{said}");
+    assert!(!said.contains("333333333333"), "{said}");
+    assert_eq!(named.len(), 3);
+    let denied = "User: x is not authorized to perform: iam:CreateRole with an explicit deny in a service control policy";
+    let denied = [("222222222222", "eu-west-1", 9, denied)];
+    let (result, named, _) = rolled_out(Sets::failing(&denied), TWO, &["eu-west-1"]).await;
+    assert!(result.is_err());
+    assert_eq!(named.len(), 1);
+}
+
+/// The same of an update: the rounds name only what failed, and not the template, or StackSets would call all others
+/// OUTDATED.
+#[tokio::test(start_paused = true)]
+async fn row_06_updates_have_rounds_too() {
+    let sets = Sets::failing(&[("222222222222", "eu-west-1", 1, "AccountGate check failed")]);
+    let sets = Mutex::new(sets);
+    let act = Act::UpdateStackInstances {
+        set: set(),
+        wave: wave(TWO, &["eu-west-1"]),
+    };
+    let address = Address::RolloutUpdate("config-recorder".parse().unwrap(), 1);
+    let (result, asked) = perform(address, act, move |asked, _| {
+        sets.lock().unwrap().answer(asked, TWO)
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    let updates: Vec<&String> = asked
+        .iter()
+        .filter(|(name, _)| name == "UpdateStackSet")
+        .map(|(_, body)| body)
+        .collect();
+    let [first, second] = updates.as_slice() else {
+        panic!("{updates:?}");
+    };
+    assert!(first.contains("TemplateBody=") && !first.contains("DeploymentTargets.Accounts"));
+    assert!(!second.contains("TemplateBody=") && second.contains("UsePreviousTemplate=true"));
+    assert!(second.contains("222222222222") && !second.contains("333333333333"));
+}
+
+/// Settings of a stack set with a parameter; the requests, in order.
+async fn settings(auto: bool, managed: Option<bool>) -> (Result<Made, Failure>, Vec<String>) {
+    let act = Act::UpdateStackSetSettings {
+        name: "orgstrap-config".to_owned(),
+        auto_deployment: auto.then_some(AutoDeployment {
+            enabled: true,
+            retain_on_removal: false,
+        }),
+        depends_on: Vec::new(),
+        leaving: Vec::new(),
+        managed_execution: managed,
+    };
+    let address = Address::StackSet("config".parse().unwrap());
+    let (result, asked) = perform(address, act, |asked, _| match asked.operation.as_str() {
+        "DescribeStackSet" => xml(
+            "DescribeStackSet",
+            "<StackSet><StackSetName>s</StackSetName><Description>d</Description><Parameters><member>\
+             <ParameterKey>Bucket</ParameterKey><ParameterValue>logs</ParameterValue></member></Parameters></StackSet>",
+        ),
+        "ListStackSetOperations" | "ListStackInstances" => xml(&asked.operation, "<Summaries/>"),
+        "UpdateStackSet"
+            if asked.body.contains("ManagedExecution") && asked.body.contains("Parameters") =>
+        {
+            Some(Answer::xml_error(
+                400,
+                "InvalidOperationException",
+                "Cannot update ManagedExecution while updating StackSet Template or Parameters",
+            ))
+        }
+        "UpdateStackSet" => xml("UpdateStackSet", "<OperationId>op</OperationId>"),
+        "DescribeStackSetOperation" => xml(
+            "DescribeStackSetOperation",
+            "<StackSetOperation><OperationId>op</OperationId><Status>SUCCEEDED</Status></StackSetOperation>",
+        ),
+        _ => None,
+    })
+    .await;
+    let updates = asked
+        .into_iter()
+        .filter(|(name, _)| name == "UpdateStackSet")
+        .map(|(_, body)| body)
+        .collect();
+    (result, updates)
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_07_managed_execution_is_changed_by_itself() {
+    let (result, updates) = settings(true, Some(true)).await;
+    assert!(result.is_ok(), "{result:?}");
+    let [managed, auto] = updates.as_slice() else {
+        panic!("{updates:?}");
+    };
+    for other in [
+        "Parameters",
+        "Description",
+        "AutoDeployment",
+        "TemplateBody",
+    ] {
+        assert!(!managed.contains(other), "{managed}");
+    }
+    assert!(auto.contains("AutoDeployment") && !auto.contains("ManagedExecution"));
+    assert!(auto.contains("UsePreviousValue=true"), "{auto}");
+    let (result, updates) = settings(false, Some(true)).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(updates.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_08_settings_say_how_instances_would_be_walked() {
+    let (result, updates) = settings(true, None).await;
+    assert!(result.is_ok(), "{result:?}");
+    let update = updates.first().unwrap();
+    for preference in [
+        "OperationPreferences.RegionConcurrencyType=PARALLEL",
+        "OperationPreferences.MaxConcurrentPercentage=100",
+    ] {
+        assert!(update.contains(preference), "{update}");
+    }
+}
+
+/// CreateAccount in an organization of some age that has some accounts, refused for so long.
+async fn account_limit(
+    age: Duration,
+    accounts: usize,
+    refused: Duration,
+    by_status: bool,
+) -> (Result<Made, Failure>, Duration) {
+    let begun = tokio::time::Instant::now();
+    let (address, act) = create_account();
+    let (result, _) = perform_in(
+        |aws| aws.organization_made(aws.now() - age),
+        address,
+        act,
+        move |asked, _| {
+            Some(match asked.operation.as_str() {
+                "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
+                "ListAccounts" => {
+                    let accounts: Vec<Value> = (0..accounts)
+                        .map(|n| json!({"Id": format!("{:012}", 500 + n), "Email": format!("a{n}@example.com")}))
+                        .collect();
+                    Answer::json(json!({"Accounts": accounts}))
+                }
+                "GetServiceQuota" => Answer::json(json!({"Quota": {"Value": 10.0}})),
+                "CreateAccount" if begun.elapsed() < refused => {
+                    if by_status {
+                        Answer::json(json!({"CreateAccountStatus": {
+                            "Id": "car-22222222", "State": "FAILED", "FailureReason": "ACCOUNT_LIMIT_EXCEEDED",
+                        }}))
+                    } else {
+                        let body = json!({
+                            "__type": "ConstraintViolationException",
+                            "Message": "You have exceeded the allowed number of AWS accounts.",
+                            "Reason": "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
+                        });
+                        Answer::Says(400, body.to_string())
+                    }
+                }
+                "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
+                    "Id": "car-22222222", "State": "SUCCEEDED", "AccountId": "333333333333",
+                }})),
+                "DescribeAccount" => Answer::json(json!({"Account": {
+                    "Id": "333333333333", "Arn": "arn", "Name": "playground",
+                    "Email": "aws+new@example.com", "State": "ACTIVE",
+                }})),
+                _ => return None,
+            })
+        },
+    )
+    .await;
+    (result, begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_09_the_account_limit_of_an_organizations_first_hour_is_waited_out() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for by_status in [false, true] {
+        let (result, took) = account_limit(minutes(5), 1, minutes(40), by_status).await;
+        assert!(result.is_ok(), "{result:?}");
+        assert!((minutes(40)..minutes(45)).contains(&took), "{took:?}");
+        // The quota is reached, or the organization is older: then it is the quota.
+        let (result, took) = account_limit(minutes(5), 10, minutes(40), by_status).await;
+        let hint = result.unwrap_err().hint.unwrap();
+        assert!(hint.contains("--raise-quotas"), "{hint}");
+        assert!(took < minutes(1), "{took:?}");
+        let (result, took) = account_limit(minutes(90), 1, minutes(40), by_status).await;
+        assert!(result.is_err());
+        assert!(took < minutes(1), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_11_an_account_that_was_asked_for_already_is_found_and_taken() {
+    let (address, act) = create_account();
+    let mut looks = 0;
+    let (result, asked) = perform(address, act, move |asked, _| {
+        Some(match asked.operation.as_str() {
+            "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
+            "ListAccounts" => {
+                looks += 1;
+                let accounts = match looks {
+                    1..=3 => json!([]),
+                    _ => json!([{"Id": "222222222222", "Arn": "arn", "Name": "playground",
+                                 "Email": "aws+new@example.com", "State": "ACTIVE"}]),
+                };
+                Answer::json(json!({"Accounts": accounts}))
+            }
+            "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
+                "Id": "car-22222222", "State": "FAILED", "FailureReason": "CONCURRENT_ACCOUNT_MODIFICATION",
+            }})),
+            "ListTagsForResource" => Answer::json(json!({"Tags": []})),
+            "TagResource" => Answer::json(json!({})),
+            _ => return None,
+        })
+    })
+    .await;
+    let made = result.unwrap();
+    assert!(made.iter().any(|(_, _, value)| value == "222222222222"));
+    assert_eq!(count(&asked, "CreateAccount"), 1);
+}
+
+/// GuardDuty's detectors in an account of some age, refused so for so long; how long it took.
+async fn detectors(
+    age: Duration,
+    code: &'static str,
+    refused: Duration,
+    region_is: &'static str,
+) -> (Result<Made, Failure>, Duration, Vec<(String, String)>) {
+    let begun = tokio::time::Instant::now();
+    let (address, act) = configure_in("me-south-1");
+    let account: AccountId = "999999999999".parse().unwrap();
+    let (result, asked) = perform_in(
+        |aws| aws.account_made(&account, aws.now() - age),
+        address,
+        act,
+        move |asked, _| {
+            Some(match asked.operation.as_str() {
+                "GET /detector" if begun.elapsed() < refused => Answer::error(
+                    code,
+                    "The AWS Access Key Id needs a subscription for the service",
+                ),
+                "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+                "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+                "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
+                "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+                "POST /getRegionOptStatus" => {
+                    Answer::json(json!({"RegionName": "me-south-1", "RegionOptStatus": region_is}))
+                }
+                _ => return None,
+            })
+        },
+    )
+    .await;
+    (result, begun.elapsed(), asked)
+}
+
+fn configure_in(region: &str) -> (Address, Act) {
+    let region: Region = region.parse().unwrap();
+    let act = Act::ConfigureGuardDuty {
+        region: region.clone(),
+        account: "999999999999".into(),
+        features: [("S3_DATA_EVENTS".to_owned(), true)].into(),
+        detector_features: BTreeMap::new(),
+    };
+    (Address::GuardDutyOrganization(region), act)
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_12_every_call_in_a_new_account_bears_services_that_open_late() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for code in [
+        "OptInRequired",
+        "SubscriptionRequiredException",
+        "UnrecognizedClientException",
+        "AccessDeniedException",
+    ] {
+        let (result, took, _) = detectors(minutes(1), code, minutes(8), "ENABLED").await;
+        assert!(result.is_ok(), "{code}: {result:?}");
+        assert!(took >= minutes(8));
+        // At most a quarter of an hour in all, and nothing in an account that is hours old.
+        let (result, took, _) = detectors(minutes(1), code, minutes(30), "ENABLED").await;
+        assert!(result.is_err());
+        assert!(took <= minutes(15), "{code}: {took:?}");
+        let (result, took, _) = detectors(minutes(120), code, minutes(8), "ENABLED").await;
+        assert!(result.is_err());
+        assert!(took < minutes(1), "{code}: {took:?}");
+    }
+    let (result, creations) = created(reason(
+        "The AWS Access Key Id needs a subscription for the service",
+    ))
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(creations, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
+    let act = Act::CreateStackSet(set());
+    let mut refusals = 3;
+    let address = Address::StackSet("config-recorder".parse().unwrap());
+    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
+        "CreateStackSet" if refusals > 0 => {
+            refusals -= 1;
+            Some(Answer::xml_error(
+                400,
+                "ValidationError",
+                "You must be the management account or delegated admin account of an organization before operating a SERVICE_MANAGED stack set",
+            ))
+        }
+        "CreateStackSet" => xml("CreateStackSet", "<StackSetId>s:1</StackSetId>"),
+        _ => None,
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "CreateStackSet"), 4);
+}
+
+/// An OU under a target is named by the target and its accounts.
+#[tokio::test(start_paused = true)]
+async fn row_15_an_ou_under_a_target_is_updated_through_the_target() {
+    let mut wave = wave(&["222222222222"], &["eu-west-1"]);
+    wave.ous = vec!["ou-1111-22222222".into()];
+    let act = Act::UpdateStackInstances { set: set(), wave };
+    let mut sets = Sets::default();
+    sets.good
+        .insert(("222222222222".to_owned(), "eu-west-1".to_owned()));
+    let address = Address::RolloutUpdate("config-recorder".parse().unwrap(), 1);
+    let (result, asked) = perform(address, act, move |asked, _| {
+        match asked.operation.as_str() {
+            "ListParents" => Some(Answer::json(
+                json!({"Parents": [{"Id": OU, "Type": "ORGANIZATIONAL_UNIT"}]}),
+            )),
+            "UpdateStackSet" if asked.body.contains("ou-1111-22222222") => Some(Answer::xml_error(
+                400,
+                "ValidationError",
+                "Organizational unit ou-1111-22222222 not found in StackSet",
+            )),
+            _ => sets.answer(asked, &["222222222222"]),
+        }
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    let update = &asked
+        .iter()
+        .find(|(name, _)| name == "UpdateStackSet")
+        .unwrap()
+        .1;
+    assert!(
+        update.contains(OU) && update.contains("222222222222"),
+        "{update}"
+    );
+    assert!(
+        update.contains("AccountFilterType=INTERSECTION"),
+        "{update}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_16_a_region_that_is_off_is_said_to_be_off_at_once() {
+    let day = Duration::from_secs(86_400);
+    for (age, code) in [
+        (Duration::from_secs(60), "UnrecognizedClientException"),
+        (day, "UnrecognizedClientException"),
+        (day, "InvalidClientTokenId"),
+    ] {
+        let (result, took, asked) = detectors(age, code, day, "DISABLED").await;
+        let failure = result.unwrap_err();
+        assert!(
+            failure
+                .said
+                .contains("me-south-1 is not turned on in account 999999999999"),
+            "{}",
+            failure.said
+        );
+        let hint = failure.hint.unwrap();
+        assert!(
+            hint.contains("turn the Region on") && !hint.contains("sign in"),
+            "{hint}"
+        );
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert_eq!(count(&asked, "POST /getRegionOptStatus"), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_18_a_destination_is_verified_again_after_a_minute() {
+    let act = Act::ExportGuardDutyFindings {
+        region: region(),
+        administrator: "999999999999".into(),
+        bucket_arn: "arn:aws:s3:::findings".into(),
+        key_arn: "arn:aws:kms:eu-west-1:222222222222:key/k".into(),
+        replace: Some("other".to_owned()),
+    };
+    let begun = tokio::time::Instant::now();
+    let mut updates = 0;
+    let mut in_force = None;
+    let (result, asked) = perform(Address::GuardDutyExport(region()), act, move |asked, _| {
+        Some(match asked.operation.as_str() {
+            "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+            "GET /detector/abc/publishingDestination" => Answer::json(json!({"destinations": []})),
+            "POST /detector/abc/publishingDestination/other" => {
+                updates += 1;
+                if updates == 1 {
+                    return Some(Answer::error(
+                        "BadRequestException",
+                        "The request failed because the GuardDuty service principal does not have permission to the KMS key or the resource specified by the destinationArn parameter.",
+                    ));
+                }
+                in_force = (updates == 3).then(|| begun.elapsed() + Duration::from_secs(60));
+                Answer::json(json!({}))
+            }
+            "GET /detector/abc/publishingDestination/other" => {
+                let publishing = in_force.is_some_and(|at| begun.elapsed() >= at);
+                let status = if publishing { "PUBLISHING" } else { "UNABLE_TO_PUBLISH_FIX_DESTINATION_PROPERTY" };
+                Answer::json(json!({"destinationId": "other", "destinationType": "S3", "status": status,
+                                    "publishingFailureStartTimestamp": 0, "destinationProperties": {}}))
+            }
+            _ => return None,
+        })
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(
+        count(&asked, "POST /detector/abc/publishingDestination/other"),
+        3
+    );
+    assert!(begun.elapsed() >= Duration::from_secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_19_a_policy_that_is_gone_is_detached() {
+    for code in [
+        "PolicyNotAttachedException",
+        "PolicyNotFoundException",
+        "TargetNotFoundException",
+    ] {
+        let act = Act::DetachPolicy {
+            policy: "p-11111111".into(),
+            target: "ou-1111-11111111".into(),
+        };
+        let address = Address::PolicyType(crate::plan::PolicyType::ServiceControlPolicy);
+        let (result, _) = perform(address, act, |asked, _| {
+            (asked.operation == "DetachPolicy").then(|| Answer::error(code, ""))
+        })
+        .await;
+        assert!(result.is_ok(), "{code}: {result:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_20_a_contact_is_read_back_until_it_is_what_was_put() {
+    let contact = Contact {
+        name: "Ops".to_owned(),
+        title: "Team".to_owned(),
+        email: "ops@example.com".to_owned(),
+        phone: "+49 30 1".to_owned(),
+    };
+    let act = Act::PutAlternateContact {
+        account: "222222222222".into(),
+        contact_kind: ContactKind::Operations,
+        contact,
+    };
+    // Right, wrong again, and right for good.
+    let mut reads = [false, true, false, true, true].into_iter();
+    let address = Address::Contact("shop".parse().unwrap(), ContactKind::Operations);
+    let (result, asked) = perform(address, act, move |asked, _| {
+        Some(match asked.operation.as_str() {
+            "POST /putAlternateContact" => Answer::json(json!({})),
+            "POST /getAlternateContact" => {
+                let name = if reads.next()? { "Ops" } else { "Before" };
+                Answer::json(json!({"AlternateContact": {
+                    "Name": name, "Title": "Team", "EmailAddress": "ops@example.com",
+                    "PhoneNumber": "+49 30 1", "AlternateContactType": "OPERATIONS",
+                }}))
+            }
+            _ => return None,
+        })
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "POST /getAlternateContact"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
+    let act = Act::RenameAccount {
+        account: "222222222222".into(),
+        name: "shop".to_owned(),
+    };
+    let mut refusals = 3;
+    let address = Address::Account("shop".parse().unwrap());
+    let (result, asked) = perform(address, act, move |asked, _| {
+        (asked.operation == "POST /putAccountName").then(|| {
+            if refusals == 0 {
+                return Answer::json(json!({}));
+            }
+            refusals -= 1;
+            Answer::error(
+                "AccessDeniedException",
+                "User: arn:aws:iam::111111111111:root is not authorized to perform: account:PutAccountName (Your \
+                 organization must first enable trusted access with AWS Account Management.)",
+            )
+        })
+    })
+    .await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(count(&asked, "POST /putAccountName"), 4);
+}
