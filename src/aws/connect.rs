@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
-use aws_config::profile::{self, ProfileFileLoadError, ProfileSet};
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileLoadError, ProfileSet};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -37,6 +38,13 @@ pub enum ProfileError {
 
 fn named(profile: &Option<String>) -> Option<&str> {
     profile.as_deref().filter(|name| !name.is_empty())
+}
+
+/// Whether a profile counts before credentials in environment variables, as with the AWS CLI: one that an option names does,
+/// one that `AWS_PROFILE` names does not. The SDK knows no such difference.
+fn beats_the_environment(name: &str) -> bool {
+    let by_variable = Env::real().get("AWS_PROFILE").ok();
+    name != DEFAULT_PROFILE && by_variable.as_deref() != Some(name)
 }
 
 /// Makes sure that a profile is there. The SDK goes on without one that is not, by whatever other
@@ -82,12 +90,11 @@ impl Aws {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
+        let home = aws_types::region::Region::new(options.home_region.to_string());
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http.clone())
             .identity_cache(IdentityCache::lazy().build())
-            .region(aws_types::region::Region::new(
-                options.home_region.to_string(),
-            ))
+            .region(home.clone())
             .timeout_config(timeouts());
         if let Ok(name) = AppName::new(concat!("orgstrap-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
@@ -95,6 +102,16 @@ impl Aws {
         if options.profile.is_some() {
             // An empty name, as of `AWS_PROFILE=`, is no name; the SDK would look for a profile called "".
             loader = loader.profile_name(named(&options.profile).unwrap_or(DEFAULT_PROFILE));
+        }
+        if let Some(name) = named(&options.profile).filter(|name| beats_the_environment(name)) {
+            let config = ProviderConfig::default()
+                .with_http_client(http)
+                .with_region(Some(home));
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&config)
+                .profile_name(name)
+                .build();
+            loader = loader.credentials_provider(provider);
         }
         Ok(Aws::over(loader.load().await, options))
     }

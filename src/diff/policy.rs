@@ -257,7 +257,17 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
             Target::Root => root(),
             Target::Ou(path) => ou(path),
             Target::Account(account_key) => match ctx.standing(account_key) {
-                Standing::Unusable(_) => continue,
+                // An account that is out of use is told by a notice. Of a part of one of orgstrap's own policies that
+                // is not enough: what it is to take over must not be given up before.
+                Standing::Unusable(facts) => {
+                    if planned.part.is_some() {
+                        let state = facts.state.word();
+                        let said = format!("account `{account_key}` ({}) is {state}", facts.id);
+                        let hint = "attached once the account is in use again; until then the policy that it is a part of stays as it is";
+                        found.state(address, said, Some(hint.to_owned()));
+                    }
+                    continue;
+                }
                 Standing::Present(_) | Standing::Founding | Standing::New | Standing::Open(_) => {
                     account(account_key)
                 }

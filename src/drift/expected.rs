@@ -6,12 +6,42 @@ use serde_json::Value;
 /// Properties that are policies: an addition is as much a difference as an omission.
 const POLICIES: [&str; 3] = ["PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument"];
 
+/// What a document of Systems Manager runs: there too everything counts, and the order of its steps.
+const CONTENT: &str = "Content";
+
 /// Whether the fact or property `name` is as expected. What is not to be set is expected as null.
 pub(super) fn holds(name: &str, expected: &Value, live: &Value) -> bool {
     if POLICIES.contains(&name.rsplit('.').next().unwrap_or(name)) {
         return normal(&document(expected)) == normal(&document(live));
     }
+    if name == CONTENT {
+        return same(&document(expected), &document(live));
+    }
     covers(expected, live)
+}
+
+/// Whether two values say the same, `"600"` and 600 among them.
+fn same(expected: &Value, live: &Value) -> bool {
+    match (expected, live) {
+        (Value::Object(expected), Value::Object(live)) => {
+            expected.len() == live.len()
+                && expected
+                    .iter()
+                    .all(|(key, value)| live.get(key).is_some_and(|live| same(value, live)))
+        }
+        (Value::Array(expected), Value::Array(live)) => {
+            expected.len() == live.len()
+                && expected
+                    .iter()
+                    .zip(live)
+                    .all(|(expected, live)| same(expected, live))
+        }
+        (Value::Null, Value::Null) => true,
+        (expected, live) => match (scalar(expected), scalar(live)) {
+            (Some(expected), Some(live)) => expected == live,
+            _ => false,
+        },
+    }
 }
 
 /// A fact by name; a property inside properties by its path, `VersioningConfiguration.Status`.
@@ -112,6 +142,23 @@ fn scalar(value: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_document_has_nothing_more_and_its_steps_in_order() {
+        let expected = json!({"mainSteps": [{"name": "A", "timeoutSeconds": 600}, {"name": "B"}]});
+        let text = r#"{"mainSteps":[{"name":"A","timeoutSeconds":"600"},{"name":"B"}]}"#;
+        assert!(holds("Content", &expected, &json!(text)));
+        for other in [
+            json!({"mainSteps": [{"name": "B"}, {"name": "A", "timeoutSeconds": 600}]}),
+            json!({"mainSteps": [{"name": "A", "timeoutSeconds": 600}, {"name": "B", "isEnd": true}]}),
+            json!({"mainSteps": [{"name": "A", "timeoutSeconds": 600}]}),
+            json!({"mainSteps": [{"name": "A", "timeoutSeconds": 600}, {"name": "B"}], "assumeRole": "x"}),
+            json!("{}"),
+            Value::Null,
+        ] {
+            assert!(!holds("Content", &expected, &other), "{other}");
+        }
+    }
 
     #[test]
     fn defaults_that_nobody_set_do_not_count() {

@@ -21,7 +21,7 @@ pub enum Probe {
     ConfigChannel,
     /// A Config aggregator and how current its sources are.
     ConfigAggregator,
-    /// Which of GuardDuty's filters archive findings.
+    /// Which of GuardDuty's filters archive findings, and which lists it trusts.
     GuarddutyFilters,
     /// Where a Config rule is not complied with, asked of an aggregator.
     ConfigRule,
@@ -92,7 +92,7 @@ impl Probe {
             }
             Probe::ConfigChannel => &["exists", "name", "delivery_error"],
             Probe::ConfigAggregator => &["exists", "failed_sources", "filtered"],
-            Probe::GuarddutyFilters => &["exists", "archiving"],
+            Probe::GuarddutyFilters => &["exists", "archiving", "trusted"],
             Probe::ConfigRule => &["exists", "noncompliant"],
             Probe::Automation => &["exists", "status"],
             Probe::CloudControl => return None,

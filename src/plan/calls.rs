@@ -35,9 +35,9 @@ pub const CALLS: &[(&str, &[&str])] = &[
         "CreateDetector", "CreateMembers", "CreatePublishingDestination", "DeleteMembers",
         "DescribeOrganizationConfiguration", "DescribePublishingDestination", "DisableOrganizationAdminAccount",
         "DisassociateMembers", "EnableOrganizationAdminAccount", "GetAdministratorAccount", "GetDetector", "GetFilter",
-        "GetMemberDetectors", "ListDetectors", "ListFilters", "ListMembers", "ListOrganizationAdminAccounts",
-        "ListPublishingDestinations", "UpdateDetector", "UpdateMemberDetectors", "UpdateOrganizationConfiguration",
-        "UpdatePublishingDestination",
+        "GetIPSet", "GetMemberDetectors", "GetTrustedEntitySet", "ListDetectors", "ListFilters", "ListIPSets",
+        "ListMembers", "ListOrganizationAdminAccounts", "ListPublishingDestinations", "ListTrustedEntitySets",
+        "UpdateDetector", "UpdateMemberDetectors", "UpdateOrganizationConfiguration", "UpdatePublishingDestination",
     ]),
     ("iam", &[
         "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",

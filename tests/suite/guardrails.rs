@@ -19,7 +19,7 @@ const MANAGEMENT: &str = "111111111111";
 const REGION: &str = "us-east-1";
 
 /// A world with an organization and nothing else, and its id.
-fn organization() -> (World, String) {
+pub(crate) fn organization() -> (World, String) {
     let mut world = World::empty(MANAGEMENT, 1);
     let who = format!("arn:aws:iam::{MANAGEMENT}:user/admin");
     let call = Call::internal(
@@ -35,7 +35,7 @@ fn organization() -> (World, String) {
 }
 
 /// A data perimeter in the shape of AWS's published examples: trusted identities, trusted resources, expected networks.
-fn perimeter(organization: &str) -> [(&'static str, &'static str, Value); 3] {
+pub(crate) fn perimeter(organization: &str) -> [(&'static str, &'static str, Value); 3] {
     let identities = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "OnlyOurIdentities", "Effect": "Deny", "Principal": "*",
          "Action": ["s3:*", "sqs:*", "kms:*", "secretsmanager:*", "sts:AssumeRole", "sts:SetContext"], "Resource": "*",

@@ -16,6 +16,7 @@ mod compared;
 mod conformance;
 mod convergence;
 mod deep_drift;
+mod delivered;
 mod drift;
 mod drift_law;
 mod drift_reports;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::authorization::{like, statement_matches};
+use orgstrap::authorization::{Verdict, like, statement_matches};
 use orgstrap::baseline;
 use orgstrap::change::{Address, Attribute, Bindings};
 use orgstrap::diff::guards;
 use orgstrap::plan::{OrgPlan, read_text};
 use orgstrap::sandbox::organizations::{Ou, Policy};
-use orgstrap::sandbox::{Connection, Met, World};
+use orgstrap::sandbox::{Call, Connection, Met, World, kms, permissions, poke};
 use serde_json::Value;
 
 use crate::support::inside::{self, Subject};
@@ -968,6 +968,46 @@ fn control_towers_role_works_in_its_own_ou_and_nowhere_else() {
         assert_eq!(at(&inside), None, "{action}");
         assert!(at(&outside).is_some(), "{action}");
     }
+    // The one statement with the wildcard of all actions binds that role alone, and outside its OUs alone.
+    let everything: Vec<Value> = in_force(&world, &secops)
+        .into_iter()
+        .filter(|statement| {
+            let actions = statement["Action"].as_array().cloned();
+            let actions = actions.unwrap_or_else(|| vec![statement["Action"].clone()]);
+            actions.contains(&Value::from("*"))
+        })
+        .collect();
+    assert!(!everything.is_empty());
+    for statement in &everything {
+        assert_eq!(statement["Sid"], "ControlTowerElsewhere");
+        let paths = serde_json::json!([format!("{id}/{root}/{ou}/*")]);
+        assert_eq!(
+            statement["Condition"],
+            serde_json::json!({
+                "ArnLike": {"aws:PrincipalArn": ["arn:aws:iam::*:role/AWSControlTowerExecution"]},
+                "ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths},
+            })
+        );
+    }
+    for (action, ..) in actions() {
+        for (who, path, expected) in [
+            ("AWSControlTowerExecution", &outside, true),
+            ("AWSControlTowerExecution", &inside, false),
+            ("Administrator", &outside, false),
+            ("AWSControlTowerExecutions", &outside, false),
+            ("service/AWSControlTowerExecution", &outside, false),
+        ] {
+            let who = role(&secops, who);
+            let context = [
+                ("aws:PrincipalArn", who.as_str()),
+                ("aws:PrincipalOrgPaths", path.as_str()),
+            ];
+            let denied = everything
+                .iter()
+                .any(|statement| statement_matches(statement, action, "*", &context));
+            assert_eq!(denied, expected, "{who} at {path}: {action}");
+        }
+    }
     // Nobody but an exempt role makes one of the name.
     let administrator = role(&secops, "Administrator");
     let path = [("aws:PrincipalOrgPaths", inside.as_str())];
@@ -1024,4 +1064,97 @@ fn a_full_target_is_told_with_what_fills_it() {
         assert!(why.contains(name), "{why}");
     }
     assert_eq!(unprotected(&run.world), Vec::<String>::new());
+}
+
+/// A part cannot be attached to an account that is suspended: that is told, and the policy of before stays whole.
+#[test]
+fn a_part_whose_account_is_suspended_is_told_and_nothing_is_given_up_for_it() {
+    let subject = small();
+    let mut world = of_before(made());
+    let before = document(&world, "protect-baseline");
+    let poke = poke::Poke::named("suspend-account").unwrap();
+    poke.run(&mut world, &["log-archive".to_owned()]).unwrap();
+    let run = inside::apply_what_can_be(&subject, world, Connection::default());
+    let id = id_of(&run.world, "log-archive");
+    let told = format!("account `log-archive` ({id}) is suspended");
+    let part = run
+        .text
+        .lines()
+        .find(|line| line.contains("protect-baseline-logs") && line.contains("log-archive"));
+    assert!(part.is_some() && run.text.contains(&told), "{}", run.text);
+    assert_eq!(document(&run.world, "protect-baseline"), before);
+}
+
+fn document(world: &World, name: &str) -> String {
+    let organization = world.organization.as_ref().unwrap();
+    let mut policies = organization.policies.values();
+    let found = policies.find(|policy| policy.name == name);
+    found.unwrap().content.clone()
+}
+
+/// What an attacker does in the services, as the calls that do it: for the administrator and for the root user of an account,
+/// each is refused by the statement that is there for it. `SELF` is the account, `KEY` the trail's key.
+#[test]
+fn each_way_is_refused_by_its_statement_to_administrators_and_root_users() {
+    let subject = Subject::of_text(text(""));
+    let run = inside::apply(
+        &subject,
+        inside::empty_world(&subject),
+        Connection::default(),
+    );
+    assert!(run.ended.expect("applied").is_success());
+    let world = run.world;
+    let names = ["log-archive", "security"];
+    let ways: Vec<(&str, &str, &str, &str, &str)> = include_str!("../guardrails/ways.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let mut words = line.splitn(4, ' ');
+            let (place, sid) = (words.next().unwrap(), words.next().unwrap());
+            let (service, operation) = words.next().unwrap().split_once(':').unwrap();
+            (place, sid, service, operation, words.next().unwrap())
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    for (place, sid, service, operation, input) in &ways {
+        for name in names
+            .iter()
+            .filter(|name| *place == "every" || place == *name)
+        {
+            let account = id_of(&world, name);
+            let (_, _, key, _) = {
+                let logs = id_of(&world, "log-archive");
+                kms::find(&world, &logs, "eu-west-1", "alias/orgstrap/cloudtrail").unwrap()
+            };
+            let input = input.replace("SELF", &account).replace("KEY", &key);
+            let input: Value = serde_json::from_str(&input).expect(&input);
+            for who in ["Administrator", "root", "user/administrator"] {
+                let principal = permissions::principal(who, &account);
+                let call =
+                    Call::internal(&account, "eu-west-1", &principal, world.now, input.clone());
+                let said = permissions::judge(&world, service, operation, &call);
+                let denied = said.iter().any(|(_, verdict)| {
+                    matches!(verdict, Verdict::Denied(_)) && verdict.told().contains(sid)
+                });
+                if !denied {
+                    wrong.push(format!(
+                        "{who} of {name}: {service}:{operation} {input}: {said:?}"
+                    ));
+                }
+            }
+            // Who is exempt does the same.
+            let principal = permissions::principal("OrganizationAccountAccessRole", &account);
+            let call = Call::internal(&account, "eu-west-1", &principal, world.now, input);
+            if let Err(error) = permissions::check(&world, service, operation, &call) {
+                wrong.push(format!("the access role of {name}: {operation}: {error}"));
+            }
+        }
+    }
+    assert!(ways.len() > 90, "{}", ways.len());
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -29,7 +29,7 @@ struct Part {
 }
 
 fn once(r: u64) -> u64 {
-    3 + 6 + (1 + 4) + 11 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10 + 2 * r
+    3 + 6 + (1 + 4) + 11 + 5 + 2 + ((r + 2) + (r + 5)) + 6 * r + 3 + 1 + 10 + 4 * r
 }
 
 /// The startup example with `n` accounts, beside the management account, in `r` Regions.
@@ -88,7 +88,7 @@ fn parts(n: u64, r: u64) -> Vec<Part> {
         // The caller, the organization and its root; 5 OUs below 6 parents; 4 policies; their tags and the
         // management account's; services, administrators, StackSets' access, roles; the stack set; stacks, which
         // the management account has in every Region; GuardDuty's settings in every Region; the trail, the
-        // aggregator, 10 buckets, policies and keys; GuardDuty's filters in every Region.
+        // aggregator, 10 buckets, policies and keys; GuardDuty's filters and trusted lists in every Region.
         part("everything that is there once", &[], once(r), once(r)),
     ]
 }

@@ -272,6 +272,13 @@ const NOT_CALLED: &[(&str, &str)] = &[
         "controls of one's own",
     ),
     ("guardduty:GetFilter", "where there are filters"),
+    ("guardduty:GetIPSet", "where addresses are trusted"),
+    ("guardduty:GetTrustedEntitySet", "where names are trusted"),
+    ("ssm:GetDocument", "Cloud Control's reading of a document"),
+    (
+        "ssm:ListTagsForResource",
+        "Cloud Control's reading of a document",
+    ),
     (
         "guardduty:GetAdministratorAccount",
         "accounts that are no members where others are",

@@ -148,6 +148,11 @@ fn invited() {
 }
 
 #[test]
+fn nightly() {
+    in_sandbox("nightly");
+}
+
+#[test]
 fn allow_list() {
     in_sandbox("allow-list");
 }

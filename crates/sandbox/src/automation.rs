@@ -29,13 +29,45 @@ pub struct AutomationState {
     pub executions: BTreeMap<String, Execution>,
 }
 
-/// A document; only its newest version is kept.
+/// A document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
+    /// Of the default version, which is what runs.
     pub content: String,
     pub kind: String,
+    /// The default version.
     pub version: i64,
     pub created: Time,
+    /// Contents of the other versions.
+    #[serde(default)]
+    pub others: BTreeMap<i64, String>,
+}
+
+impl Document {
+    /// The version that was made last.
+    fn newest(&self) -> i64 {
+        let last = self.others.keys().next_back().copied();
+        last.unwrap_or_default().max(self.version)
+    }
+
+    /// A version by its number, or as `$DEFAULT` or `$LATEST`; the default one where none is named.
+    fn version(&self, named: Option<&str>) -> Result<(i64, &str), AwsError> {
+        let number = match named {
+            None | Some("$DEFAULT") => self.version,
+            Some("$LATEST") => self.newest(),
+            Some(number) => number.parse().unwrap_or_default(),
+        };
+        if number == self.version {
+            return Ok((number, &self.content));
+        }
+        let found = self.others.get(&number).map(String::as_str);
+        found.map(|text| (number, text)).ok_or_else(|| {
+            AwsError::new(
+                "InvalidDocumentVersion",
+                "The document version isn't valid or doesn't exist.",
+            )
+        })
+    }
 }
 
 /// An association of an automation.
@@ -104,6 +136,11 @@ pub const OPERATIONS: &[Row] = &[
     ),
     ("ssm", "UpdateAssociation", update_association),
     ("ssm", "UpdateDocument", update_document),
+    (
+        "ssm",
+        "UpdateDocumentDefaultVersion",
+        update_default_version,
+    ),
 ];
 
 /// Runs what has come due.
@@ -175,7 +212,7 @@ fn described(name: &str, document: &Document) -> Value {
         "DocumentFormat": "JSON",
         "DocumentVersion": document.version.to_string(),
         "DefaultVersion": document.version.to_string(),
-        "LatestVersion": document.version.to_string(),
+        "LatestVersion": document.newest().to_string(),
         "Status": "Active",
         "CreatedDate": document.created.json(),
     })
@@ -199,6 +236,7 @@ fn create_document(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         kind: call.str("DocumentType").unwrap_or("Command").to_owned(),
         version: 1,
         created: call.now,
+        others: BTreeMap::new(),
     };
     let documents = &mut state(world, call)?.documents;
     if documents.contains_key(name) {
@@ -215,27 +253,56 @@ fn update_document(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let text = content(call)?;
     let documents = &mut state(world, call)?.documents;
     let document = documents.get_mut(name).ok_or_else(|| no_document(name))?;
-    if document.content == text {
+    let (newest, last) = document.version(Some("$LATEST"))?;
+    if last == text {
         return Err(AwsError::new(
             "DuplicateDocumentContent",
             "The content of the association document matches another document.",
         ));
     }
-    document.content = text;
-    document.version += 1;
-    Ok(json!({ "DocumentDescription": described(name, document) }))
+    // It becomes the default version only when somebody says so.
+    document.others.insert(newest + 1, text);
+    let mut shown = described(name, document);
+    shown["DocumentVersion"] = json!((newest + 1).to_string());
+    Ok(json!({ "DocumentDescription": shown }))
+}
+
+/// Another default version runs the document's associations at once (M:ssm UpdateDocumentDefaultVersion).
+fn update_default_version(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let name = call.text("Name");
+    let state = state(world, call)?;
+    let document = state
+        .documents
+        .get_mut(name)
+        .ok_or_else(|| no_document(name))?;
+    let (number, _) = document.version(Some(call.text("DocumentVersion")))?;
+    if let Some(content) = document.others.remove(&number) {
+        let before = std::mem::replace(&mut document.content, content);
+        document.others.insert(document.version, before);
+        document.version = number;
+        let of_this = state.associations.values();
+        let of_this: Vec<Association> = of_this
+            .filter(|association| association.document == name)
+            .cloned()
+            .collect();
+        for association in of_this {
+            dispatch(world, call, &association);
+        }
+    }
+    Ok(json!({"Description": {"Name": name, "DefaultVersion": number.to_string()}}))
 }
 
 fn get_document(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let name = call.text("Name");
     let documents = &state(world, call)?.documents;
     let document = documents.get(name).ok_or_else(|| no_document(name))?;
+    let (number, content) = document.version(call.str("DocumentVersion"))?;
     Ok(json!({
         "Name": name,
-        "Content": document.content,
+        "Content": content,
         "DocumentType": document.kind,
         "DocumentFormat": "JSON",
-        "DocumentVersion": document.version.to_string(),
+        "DocumentVersion": number.to_string(),
         "Status": "Active",
     }))
 }
@@ -329,21 +396,26 @@ fn keep(world: &mut World, call: &Call, id: String, made: Association) -> Result
     world.due.retain(|_, due| {
         !matches!(due, world::Due::Automation(Due::Associated { association, .. }) if *association == id)
     });
-    if may_dispatch(world, &call.account, &made) {
+    dispatch(world, call, &made);
+    schedule(world, call.account.clone(), call.region.clone(), id, &made);
+    Ok(())
+}
+
+/// Runs an association now.
+fn dispatch(world: &mut World, call: &Call, association: &Association) {
+    if may_dispatch(world, &call.account, association) {
         execute(
             world,
             &call.account,
             &call.region,
             &Run {
-                document: &made.document,
-                parameters: &made.parameters,
+                document: &association.document,
+                parameters: &association.parameters,
                 by: call.principal.clone(),
                 token: None,
             },
         );
     }
-    schedule(world, call.account.clone(), call.region.clone(), id, &made);
-    Ok(())
 }
 
 fn no_association() -> AwsError {
@@ -566,7 +638,9 @@ fn shown(id: &str, run: &Execution, now: Time) -> Value {
     });
     if over {
         shown["ExecutionEndTime"] = run.ends.json();
-        shown["Outputs"] = json!(run.outputs);
+        if !run.outputs.is_empty() {
+            shown["Outputs"] = json!(run.outputs);
+        }
         if let Some(why) = &run.failure {
             shown["FailureMessage"] = Value::from(why.as_str());
         }

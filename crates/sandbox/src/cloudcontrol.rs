@@ -173,8 +173,9 @@ fn look(world: &mut World, call: &Call, kind: &str, id: &str) -> Result<Value, A
                 Some(json!({"AliasName": id, "TargetKeyId": key}))
             }
             _ => {
-                region.automation.documents.get(id)?;
-                Some(json!({"Name": id}))
+                let document = region.automation.documents.get(id)?;
+                let content: Value = serde_json::from_str(&document.content).ok()?;
+                Some(json!({"Name": id, "DocumentType": document.kind, "Content": content}))
             }
         });
         return there.ok_or_else(|| not_found(kind, id));

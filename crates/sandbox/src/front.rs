@@ -41,7 +41,12 @@ pub fn handle(world: &mut World, request: &Request) -> Answer {
         .as_ref()
         .map_or("unsigned", |scope| &scope.service)
         .to_owned();
-    let (Some(scope), Some(service)) = (scope, service) else {
+    let (Some(scope), Some(service)) = (&scope, service) else {
+        if let Some(scope) = &scope
+            && let Err(error) = unanswered(world, None, scope, request, &request_id)
+        {
+            return refused(None, request, &error, &request_id);
+        }
         let (operation, error) = unknown_service(request);
         tracing::warn!(service = named, operation, "not simulated");
         return refused(None, request, &error, &request_id);
@@ -49,12 +54,18 @@ pub fn handle(world: &mut World, request: &Request) -> Answer {
     let operation = match codec::operation(service, request) {
         Ok(operation) => operation,
         Err(error) => {
-            tracing::warn!(service = service.name, "not simulated: {error}");
+            let error = match unanswered(world, Some(service), scope, request, &request_id) {
+                Err(denied) => denied,
+                Ok(()) => {
+                    tracing::warn!(service = service.name, "not simulated: {error}");
+                    error
+                }
+            };
             return refused(Some(service), request, &error, &request_id);
         }
     };
     let latency_millis = latency::millis(service.name, &operation.name);
-    match perform(world, service, operation, &scope, request, &request_id) {
+    match perform(world, service, operation, scope, request, &request_id) {
         Ok(output) => Answer {
             response: codec::encode(service, operation, request, &output, &request_id),
             latency_millis,
@@ -75,24 +86,20 @@ fn perform(
     request: &Request,
     request_id: &str,
 ) -> Result<Value, AwsError> {
-    let caller = authenticate(world, service, scope, request)?;
+    let caller = authenticate(world, Some(service), scope, request)?;
+    let call = bare(world, caller, scope, request_id);
     let Some(handler) = table::handler(service.name, &operation.name) else {
+        // Policies are asked first: what they refuse is refused here too.
+        if let Ok(input) = codec::decode(service, operation, request) {
+            let call = call.with_input(input);
+            permissions::check_unanswered(world, service.name, &operation.name, &call)?;
+        }
         tracing::warn!(
             service = service.name,
             operation = operation.name,
             "not simulated"
         );
         return Err(codec::unknown_operation(service, &operation.name));
-    };
-    let call = Call {
-        account: caller.account,
-        principal: caller.principal,
-        region: scope.region.clone(),
-        now: world.now,
-        request_id: request_id.to_owned(),
-        input: Value::Null,
-        via: None,
-        session: caller.session,
     };
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
@@ -111,6 +118,51 @@ fn perform(
         return Err(AwsError::new("InternalFailure", wrong).status(500));
     }
     Ok(output)
+}
+
+/// A call without its input.
+fn bare(world: &World, caller: Credential, scope: &Scope, request_id: &str) -> Call {
+    Call {
+        account: caller.account,
+        principal: caller.principal,
+        region: scope.region.clone(),
+        now: world.now,
+        request_id: request_id.to_owned(),
+        input: Value::Null,
+        via: None,
+        session: caller.session,
+    }
+}
+
+/// Services that IAM calls otherwise than signatures do (Service Authorization Reference).
+const IAM_PREFIXES: &[(&str, &str)] = &[
+    ("email", "ses"),
+    ("monitoring", "cloudwatch"),
+    ("tagging", "tag"),
+];
+
+/// What policies say to an operation that the sandbox does not have, where its protocol names it. Nothing, where nobody can
+/// tell who asks or for what.
+fn unanswered(
+    world: &World,
+    service: Option<&'static Service>,
+    scope: &Scope,
+    request: &Request,
+    request_id: &str,
+) -> Result<(), AwsError> {
+    let Some((operation, input)) = codec::named(service, request) else {
+        return Ok(());
+    };
+    let Ok(caller) = authenticate(world, service, scope, request) else {
+        return Ok(());
+    };
+    let name = service.map_or(scope.service.as_str(), |service| service.name);
+    let name = IAM_PREFIXES
+        .iter()
+        .find(|(signed, _)| *signed == name)
+        .map_or(name, |(_, prefix)| prefix);
+    let call = bare(world, caller, scope, request_id).with_input(input);
+    permissions::check_unanswered(world, name, &operation, &call)
 }
 
 /// The service that a request is for, where the sandbox has it.
@@ -190,7 +242,7 @@ impl Scope {
 /// Whose credentials these are. Signatures are not checked: the sandbox keeps nobody out.
 fn authenticate(
     world: &World,
-    service: &Service,
+    service: Option<&Service>,
     scope: &Scope,
     request: &Request,
 ) -> Result<Credential, AwsError> {
@@ -219,9 +271,9 @@ fn authenticate(
 }
 
 /// Query services and JSON services spell the same refusal differently.
-fn invalid_token(service: &Service) -> AwsError {
+fn invalid_token(service: Option<&Service>) -> AwsError {
     let message = "The security token included in the request is invalid.";
-    match service.protocol {
+    match service.map_or(model::Protocol::Json, |service| service.protocol) {
         model::Protocol::Query => AwsError::new("InvalidClientTokenId", message).status(403),
         model::Protocol::Ec2 => AwsError::new(
             "AuthFailure",
@@ -240,12 +292,12 @@ fn invalid_token(service: &Service) -> AwsError {
     }
 }
 
-fn expired(service: &Service, at: Time) -> AwsError {
+fn expired(service: Option<&Service>, at: Time) -> AwsError {
     let message = format!(
         "The security token included in the request is expired (since {})",
         at.iso8601()
     );
-    match service.protocol {
+    match service.map_or(model::Protocol::Json, |service| service.protocol) {
         model::Protocol::Query => AwsError::new("ExpiredToken", message).status(403),
         model::Protocol::RestXml => AwsError::new("ExpiredToken", message),
         model::Protocol::Ec2 => AwsError::new("RequestExpired", message),

@@ -13,7 +13,51 @@ use super::world::World;
 
 /// IAM's names for operations that it calls otherwise (Service Authorization Reference).
 const OTHERWISE: &[(&str, &str, &str)] = &[
+    ("s3", "CompleteMultipartUpload", "PutObject"),
+    (
+        "s3",
+        "CreateBucketMetadataConfiguration",
+        "CreateBucketMetadataTableConfiguration",
+    ),
+    ("s3", "CreateMultipartUpload", "PutObject"),
+    (
+        "s3",
+        "DeleteBucketAnalyticsConfiguration",
+        "PutAnalyticsConfiguration",
+    ),
+    ("s3", "DeleteBucketCors", "PutBucketCORS"),
     ("s3", "DeleteBucketEncryption", "PutEncryptionConfiguration"),
+    (
+        "s3",
+        "DeleteBucketIntelligentTieringConfiguration",
+        "PutIntelligentTieringConfiguration",
+    ),
+    (
+        "s3",
+        "DeleteBucketInventoryConfiguration",
+        "PutInventoryConfiguration",
+    ),
+    (
+        "s3",
+        "DeleteBucketMetadataConfiguration",
+        "DeleteBucketMetadataTableConfiguration",
+    ),
+    (
+        "s3",
+        "DeleteBucketMetricsConfiguration",
+        "PutMetricsConfiguration",
+    ),
+    (
+        "s3",
+        "DeleteBucketOwnershipControls",
+        "PutBucketOwnershipControls",
+    ),
+    (
+        "s3",
+        "DeleteBucketReplication",
+        "PutReplicationConfiguration",
+    ),
+    ("s3", "DeleteBucketTagging", "PutBucketTagging"),
     ("s3", "DeleteBucketLifecycle", "PutLifecycleConfiguration"),
     (
         "s3",
@@ -36,12 +80,44 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("s3", "HeadObject", "GetObject"),
     ("s3", "ListBuckets", "ListAllMyBuckets"),
     ("s3", "ListObjectsV2", "ListBucket"),
+    (
+        "s3",
+        "PutBucketAccelerateConfiguration",
+        "PutAccelerateConfiguration",
+    ),
+    (
+        "s3",
+        "PutBucketAnalyticsConfiguration",
+        "PutAnalyticsConfiguration",
+    ),
+    ("s3", "PutBucketCors", "PutBucketCORS"),
     ("s3", "PutBucketEncryption", "PutEncryptionConfiguration"),
+    (
+        "s3",
+        "PutBucketIntelligentTieringConfiguration",
+        "PutIntelligentTieringConfiguration",
+    ),
+    (
+        "s3",
+        "PutBucketInventoryConfiguration",
+        "PutInventoryConfiguration",
+    ),
     (
         "s3",
         "PutBucketLifecycleConfiguration",
         "PutLifecycleConfiguration",
     ),
+    (
+        "s3",
+        "PutBucketMetricsConfiguration",
+        "PutMetricsConfiguration",
+    ),
+    (
+        "s3",
+        "PutBucketNotificationConfiguration",
+        "PutBucketNotification",
+    ),
+    ("s3", "PutBucketReplication", "PutReplicationConfiguration"),
     (
         "s3",
         "PutObjectLockConfiguration",
@@ -76,6 +152,10 @@ const READS: &[(&str, &[&str])] = &[
             "kms:GetKeyRotationStatus",
             "kms:ListResourceTags",
         ],
+    ),
+    (
+        "AWS::SSM::Document",
+        &["ssm:GetDocument", "ssm:ListTagsForResource"],
     ),
 ];
 

@@ -199,12 +199,86 @@ fn list_resource_tags(world: &mut World, call: &Call) -> Result<Value, AwsError>
     page(call, "Tags", tags, "Limit", 50)
 }
 
+fn tag_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let given = call.list("Tags").iter().filter_map(|tag| {
+        let text = |name: &str| tag.get(name)?.as_str().map(str::to_owned);
+        Some((text("TagKey")?, text("TagValue")?))
+    });
+    change(world, call, |key| key.tags.extend(given))
+}
+
+fn untag_resource(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let keys = call.strings("TagKeys");
+    change(world, call, |key| {
+        key.tags.retain(|name, _| !keys.contains(name))
+    })
+}
+
+fn enable_key_rotation(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    change(world, call, |key| key.rotation = true)
+}
+
+fn disable_key_rotation(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    change(world, call, |key| key.rotation = false)
+}
+
+fn no_alias(call: &Call) -> AwsError {
+    let message = format!(
+        "Alias arn:aws:kms:{}:{}:{} is not found.",
+        call.region,
+        call.account,
+        call.text("AliasName")
+    );
+    AwsError::new("NotFoundException", message)
+}
+
+/// The key that an alias is to name.
+fn target(world: &World, call: &Call) -> Result<String, AwsError> {
+    let key = json!({"KeyId": call.text("TargetKeyId")});
+    wanted(world, &call.with_input(key)).map(|(_, _, id)| id)
+}
+
+fn create_alias(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let name = call.text("AliasName").to_owned();
+    let id = target(world, call)?;
+    let aliases = &mut world.region_mut(&call.account, &call.region)?.kms.aliases;
+    if aliases.contains_key(&name) {
+        let arn = format!("arn:aws:kms:{}:{}:{name}", call.region, call.account);
+        return Err(AwsError::new(
+            "AlreadyExistsException",
+            format!("An alias with the name {arn} already exists"),
+        ));
+    }
+    aliases.insert(name, id);
+    Ok(Value::Null)
+}
+
+fn update_alias(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let id = target(world, call)?;
+    let aliases = &mut world.region_mut(&call.account, &call.region)?.kms.aliases;
+    let named = aliases
+        .get_mut(call.text("AliasName"))
+        .ok_or_else(|| no_alias(call))?;
+    *named = id;
+    Ok(Value::Null)
+}
+
+fn delete_alias(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let aliases = &mut world.region_mut(&call.account, &call.region)?.kms.aliases;
+    let removed = aliases.remove(call.text("AliasName"));
+    removed.map(|_| Value::Null).ok_or_else(|| no_alias(call))
+}
+
 /// The rows of this service.
 pub const OPERATIONS: &[Row] = &[
     ("kms", "CancelKeyDeletion", cancel_key_deletion),
+    ("kms", "CreateAlias", create_alias),
+    ("kms", "DeleteAlias", delete_alias),
     ("kms", "DescribeKey", describe_key),
     ("kms", "DisableKey", disable_key),
+    ("kms", "DisableKeyRotation", disable_key_rotation),
     ("kms", "EnableKey", enable_key),
+    ("kms", "EnableKeyRotation", enable_key_rotation),
     ("kms", "GetKeyPolicy", get_key_policy),
     ("kms", "GetKeyRotationStatus", get_key_rotation_status),
     ("kms", "ListAliases", list_aliases),
@@ -212,4 +286,7 @@ pub const OPERATIONS: &[Row] = &[
     ("kms", "ListResourceTags", list_resource_tags),
     ("kms", "PutKeyPolicy", put_key_policy),
     ("kms", "ScheduleKeyDeletion", schedule_key_deletion),
+    ("kms", "TagResource", tag_resource),
+    ("kms", "UntagResource", untag_resource),
+    ("kms", "UpdateAlias", update_alias),
 ];

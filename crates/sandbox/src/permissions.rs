@@ -148,6 +148,33 @@ pub fn check(world: &World, service: &str, operation: &str, call: &Call) -> Resu
     Ok(())
 }
 
+/// The same of an operation that the sandbox does not answer. What it is about is known only so far as its input has it in
+/// the words of those that are answered.
+pub(super) fn check_unanswered(
+    world: &World,
+    service: &str,
+    operation: &str,
+    call: &Call,
+) -> Result<(), AwsError> {
+    let caller = Caller::of(world, call);
+    for mut one in asked(world, service, operation, call) {
+        if one.about.resource == Resource::Is("*".to_owned()) {
+            one.about = About {
+                resource: Resource::Some(String::new()),
+                owner: None,
+                tags: None,
+            };
+        }
+        let policies = caller.policies(world, one.service, call, &one.about, false);
+        if policies == Policies::default() {
+            continue;
+        }
+        let asked = one.request(world, &caller, operation, call);
+        decide(world, service, call, &policies, &asked)?;
+    }
+    Ok(())
+}
+
 /// One action that a call needs, and what it is about.
 #[derive(Debug, Clone)]
 pub struct Asked<'c> {
@@ -182,14 +209,14 @@ pub fn asked<'c>(world: &World, service: &'c str, operation: &str, call: &Call) 
     let mut all: Vec<Asked<'c>> = resource::of(world, service, operation, call)
         .into_iter()
         .map(|about| Asked {
-            action: action(service, operation),
+            action: action_of(service, operation, call),
             service,
             about,
             passed_to: None,
         })
         .collect();
     all.extend(
-        passed(service, operation, call)
+        resource::passed(service, operation, call)
             .into_iter()
             .map(|(arn, to)| Asked {
                 action: "iam:PassRole".to_owned(),
@@ -199,50 +226,6 @@ pub fn asked<'c>(world: &World, service: &'c str, operation: &str, call: &Call) 
             }),
     );
     all
-}
-
-/// The roles that a call hands to services.
-fn passed(service: &str, operation: &str, call: &Call) -> Vec<(String, &'static str)> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let at = |pointer: &str| call.input.pointer(pointer).and_then(text);
-    let (roles, to): (Vec<Option<String>>, &'static str) = match (service, operation) {
-        // Service-managed stack sets name no role.
-        ("cloudformation", "CreateStackSet" | "UpdateStackSet") => (
-            vec![at("/AdministrationRoleARN")],
-            "cloudformation.amazonaws.com",
-        ),
-        ("cloudformation", _) => (vec![at("/RoleARN")], "cloudformation.amazonaws.com"),
-        ("cloudtrail", "CreateTrail" | "UpdateTrail") => (
-            vec![at("/CloudWatchLogsRoleArn")],
-            "cloudtrail.amazonaws.com",
-        ),
-        ("config", "PutConfigurationRecorder") => (
-            vec![at("/ConfigurationRecorder/roleARN")],
-            "config.amazonaws.com",
-        ),
-        ("config", "PutConfigurationAggregator") => (
-            vec![at("/OrganizationAggregationSource/RoleArn")],
-            "config.amazonaws.com",
-        ),
-        ("events", "PutTargets") => {
-            let targets = call.list("Targets").iter();
-            let roles = targets.map(|target| target.get("RoleArn").and_then(text));
-            (roles.collect(), "events.amazonaws.com")
-        }
-        ("ssm", "StartAutomationExecution" | "CreateAssociation" | "UpdateAssociation") => (
-            vec![
-                at("/Parameters/AutomationAssumeRole/0"),
-                at("/AssociationDispatchAssumeRole"),
-            ],
-            "ssm.amazonaws.com",
-        ),
-        _ => return Vec::new(),
-    };
-    let mut roles: Vec<String> = roles.into_iter().flatten().collect();
-    roles.retain(|arn| arn.contains(":role/"));
-    roles.sort();
-    roles.dedup();
-    roles.into_iter().map(|arn| (arn, to)).collect()
 }
 
 /// What an identity's own policies say, by the same rules.
@@ -460,6 +443,23 @@ fn denied(service: &str, call: &Call, request: &Request, why: &str) -> AwsError 
         Protocol::RestJson => AwsError::new("AccessDeniedException", message).status(403),
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", message).status(403),
         Protocol::Ec2 => AwsError::new("UnauthorizedOperation", message).status(403),
+    }
+}
+
+/// The action that a call asks for: of versions of objects S3 asks for others than of objects.
+fn action_of(service: &str, operation: &str, call: &Call) -> String {
+    let of_version = match (service, operation) {
+        ("s3", "DeleteObject") => "s3:DeleteObjectVersion",
+        ("s3", "DeleteObjectAnnotation") => "s3:DeleteObjectVersionAnnotation",
+        ("s3", "DeleteObjectTagging") => "s3:DeleteObjectVersionTagging",
+        ("s3", "PutObjectAcl") => "s3:PutObjectVersionAcl",
+        ("s3", "PutObjectAnnotation") => "s3:PutObjectVersionAnnotation",
+        ("s3", "PutObjectTagging") => "s3:PutObjectVersionTagging",
+        _ => return action(service, operation),
+    };
+    match call.str("VersionId") {
+        Some(_) => of_version.to_owned(),
+        None => action(service, operation),
     }
 }
 

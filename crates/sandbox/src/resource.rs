@@ -1,6 +1,6 @@
 //! What a call is about: the resources that policies judge it on, by the Service Authorization Reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -61,6 +61,7 @@ pub fn of(world: &World, service: &str, operation: &str, call: &Call) -> Vec<Abo
             None => nothing(),
         },
         "kms" => return keys(world, call),
+        "cloudformation" if operation == "CreateStackRefactor" => return refactored(call),
         "cloudformation" => in_cloudformation(world, operation, call).unwrap_or_else(nothing),
         "cloudtrail" => {
             let named = ["Name", "TrailName", "ResourceId"];
@@ -75,8 +76,17 @@ pub fn of(world: &World, service: &str, operation: &str, call: &Call) -> Vec<Abo
             (_, Some(arn)) => About::is(arn, account),
             (Some(detector), None) => {
                 let mut what = format!("detector/{detector}");
-                if let Some(destination) = call.str("DestinationId") {
-                    what.push_str(&format!("/publishingDestination/{destination}"));
+                for (member, kind) in [
+                    ("DestinationId", "publishingDestination"),
+                    ("FilterName", "filter"),
+                    ("IpSetId", "ipset"),
+                    ("ThreatEntitySetId", "threatentityset"),
+                    ("ThreatIntelSetId", "threatintelset"),
+                    ("TrustedEntitySetId", "trustedentityset"),
+                ] {
+                    if let Some(id) = call.str(member) {
+                        what.push_str(&format!("/{kind}/{id}"));
+                    }
                 }
                 About::is(here(&what), account)
             }
@@ -140,6 +150,70 @@ pub fn of(world: &World, service: &str, operation: &str, call: &Call) -> Vec<Abo
     vec![one]
 }
 
+/// The roles that an operation hands to a service, and to which: IAM asks for `iam:PassRole` on each (IAM User Guide, "Grant
+/// a user permissions to pass a role to an AWS service").
+pub fn passed(service: &str, operation: &str, call: &Call) -> Vec<(String, &'static str)> {
+    let inside = |path: &str| call.input.pointer(path).and_then(Value::as_str);
+    // A parameter of an automation is a list in the API, and may be a text in a template.
+    let first = |path: &str| {
+        let value = call.input.pointer(path)?;
+        value.as_str().or_else(|| value.get(0)?.as_str())
+    };
+    let named = |member: &str| {
+        let name = call.str(member)?;
+        Some(format!("arn:aws:iam::{}:role/{name}", call.account))
+    };
+    let (arns, to): (Vec<Option<&str>>, &'static str) = match (service, operation) {
+        ("cloudformation", _) => (
+            vec![call.str("RoleARN"), call.str("AdministrationRoleARN")],
+            "cloudformation.amazonaws.com",
+        ),
+        ("config", _) => (
+            vec![
+                inside("/ConfigurationRecorder/roleARN"),
+                inside("/OrganizationAggregationSource/RoleArn"),
+            ],
+            "config.amazonaws.com",
+        ),
+        ("codebuild", _) => (vec![call.str("serviceRole")], "codebuild.amazonaws.com"),
+        ("cloudtrail", _) => (
+            vec![call.str("CloudWatchLogsRoleArn")],
+            "cloudtrail.amazonaws.com",
+        ),
+        ("ssm", "CreateActivation" | "UpdateManagedInstanceRole") => {
+            let role = named("IamRole").map(|arn| (arn, "ssm.amazonaws.com"));
+            return role.into_iter().collect();
+        }
+        ("ssm", "SendCommand") => (vec![call.str("ServiceRoleArn")], "ssm.amazonaws.com"),
+        ("ssm", _) => (
+            vec![
+                first("/Parameters/AutomationAssumeRole"),
+                call.str("AssociationDispatchAssumeRole"),
+            ],
+            "ssm.amazonaws.com",
+        ),
+        ("events", "PutTargets") => {
+            let targets = call.list("Targets").iter();
+            let roles = targets.map(|target| target.get("RoleArn")?.as_str());
+            (roles.collect(), "events.amazonaws.com")
+        }
+        ("s3", "PutBucketReplication") => (
+            vec![inside("/ReplicationConfiguration/Role")],
+            "s3.amazonaws.com",
+        ),
+        ("iam", "AddRoleToInstanceProfile") => {
+            let role = named("RoleName").map(|arn| (arn, "ec2.amazonaws.com"));
+            return role.into_iter().collect();
+        }
+        _ => return Vec::new(),
+    };
+    let arns = arns.into_iter().flatten();
+    let roles: BTreeSet<&str> = arns
+        .filter(|arn| arn.starts_with("arn:") && arn.contains(":role/"))
+        .collect();
+    roles.into_iter().map(|arn| (arn.to_owned(), to)).collect()
+}
+
 fn accounts(management: &str, organization: &str, id: &str) -> String {
     format!("arn:aws:account::{management}:account/{organization}/{id}")
 }
@@ -172,6 +246,10 @@ pub fn role(world: &World, arn: &str) -> About {
 
 fn in_iam(world: &World, operation: &str, call: &Call) -> Option<About> {
     let account = &call.account;
+    if let Some(name) = call.str("InstanceProfileName") {
+        let arn = format!("arn:aws:iam::{account}:instance-profile/{name}");
+        return Some(About::is(arn, account));
+    }
     if let Some(name) = call.str("RoleName") {
         let there = world
             .account(account)
@@ -267,13 +345,30 @@ fn in_cloudformation(world: &World, operation: &str, call: &Call) -> Option<Abou
             account,
         ));
     }
-    call.str("ChangeSetName")
-        .map(|_| About::some(beginning("stack/"), account))
+    let unnamed = call.str("ChangeSetName").or(call.str("StackRefactorId"));
+    unnamed.map(|_| About::some(beginning("stack/"), account))
+}
+
+/// The stacks that a refactoring is about.
+fn refactored(call: &Call) -> Vec<About> {
+    let definitions = call.list("StackDefinitions").iter();
+    let names = definitions.filter_map(|definition| definition.get("StackName")?.as_str());
+    let (account, region) = (&call.account, &call.region);
+    names
+        .map(|name| match name.starts_with("arn:") {
+            true => About::is(name, account),
+            false => About::some(
+                format!("arn:aws:cloudformation:{region}:{account}:stack/{name}/"),
+                account,
+            ),
+        })
+        .collect()
 }
 
 fn in_config(world: &World, operation: &str, call: &Call) -> Option<About> {
     let (account, region) = (&call.account, &call.region);
-    if let Some(arn) = call.str("ResourceArn") {
+    let named = ["ResourceArn", "ConfigurationRecorderArn", "Arn"];
+    if let Some(arn) = named.iter().find_map(|member| call.str(member)) {
         return Some(About::is(arn, account));
     }
     let here = |what: &str| format!("arn:aws:config:{region}:{account}:{what}");
@@ -367,7 +462,19 @@ fn in_ssm(operation: &str, call: &Call) -> Vec<About> {
                 some => some,
             }
         }
-        name if name.ends_with("Document") => vec![document(call.text("Name"))],
+        name if name.contains("Document") && call.str("Name").is_some() => {
+            vec![document(call.text("Name"))]
+        }
+        "SendCommand" => vec![document(call.text("DocumentName"))],
+        "CreateAssociationBatch" => {
+            let entries = call.list("Entries").iter();
+            entries
+                .filter_map(|entry| Some(document(entry.get("Name")?.as_str()?)))
+                .collect()
+        }
+        "PutResourcePolicy" | "DeleteResourcePolicy" => {
+            vec![About::is(call.text("ResourceArn"), account)]
+        }
         "AddTagsToResource" | "RemoveTagsFromResource" | "ListTagsForResource" => {
             let id = call.text("ResourceId");
             vec![match call.text("ResourceType") {

@@ -266,6 +266,38 @@ fn get_bucket_lifecycle(world: &mut World, call: &Call) -> Result<Value, AwsErro
     }
 }
 
+fn put_bucket_lifecycle(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    put_setting(world, call, "LifecycleConfiguration")
+}
+
+fn delete_bucket_lifecycle(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    bucket_mut(world, call)?
+        .settings
+        .remove("LifecycleConfiguration");
+    Ok(Value::Null)
+}
+
+fn put_bucket_encryption(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    put_setting(world, call, "ServerSideEncryptionConfiguration")
+}
+
+/// What is left is the encryption that every bucket has.
+fn delete_bucket_encryption(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    bucket_mut(world, call)?
+        .settings
+        .remove("ServerSideEncryptionConfiguration");
+    Ok(Value::Null)
+}
+
+/// Settings that are kept in the API's words.
+fn put_setting(world: &mut World, call: &Call, name: &str) -> Result<Value, AwsError> {
+    let wanted = call.get(name).clone();
+    bucket_mut(world, call)?
+        .settings
+        .insert(name.to_owned(), wanted);
+    Ok(Value::Null)
+}
+
 fn get_object_lock(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let found = bucket(world, call)?;
     if !found.object_lock {
@@ -298,6 +330,8 @@ fn get_bucket_tagging(world: &mut World, call: &Call) -> Result<Value, AwsError>
 pub const OPERATIONS: &[Row] = &[
     ("s3", "CreateBucket", create_bucket),
     ("s3", "DeleteBucket", delete_bucket),
+    ("s3", "DeleteBucketEncryption", delete_bucket_encryption),
+    ("s3", "DeleteBucketLifecycle", delete_bucket_lifecycle),
     ("s3", "DeleteBucketPolicy", delete_bucket_policy),
     ("s3", "DeletePublicAccessBlock", delete_public_access_block),
     ("s3", "GetBucketEncryption", get_bucket_encryption),
@@ -314,6 +348,12 @@ pub const OPERATIONS: &[Row] = &[
     ("s3", "GetPublicAccessBlock", get_public_access_block),
     ("s3", "HeadBucket", head_bucket),
     ("s3", "ListBuckets", list_buckets),
+    ("s3", "PutBucketEncryption", put_bucket_encryption),
+    (
+        "s3",
+        "PutBucketLifecycleConfiguration",
+        put_bucket_lifecycle,
+    ),
     ("s3", "PutBucketPolicy", put_bucket_policy),
     ("s3", "PutBucketVersioning", put_bucket_versioning),
     ("s3", "PutPublicAccessBlock", put_public_access_block),

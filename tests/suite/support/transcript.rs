@@ -3,7 +3,7 @@
 //!
 //! Lines that begin with `#` are for the reader. `$ orgstrap ...` runs the binary, with `@world` for
 //! the options that choose the world; `$ python SCRIPT ...` runs a script of `tests/python/` as a
-//! client of that world; `$ cp FROM TO` copies a file, from the repository after `@root/`; `$ cat FROM >> TO` appends one.
+//! client of that world, with the binary's path for `@orgstrap`; `$ cp FROM TO` copies a file, from the repository after `@root/`; `$ cat FROM >> TO` appends one.
 //! `> /dev/null` leaves out what the reader need not see. Below each command stand its stdout, its stderr
 //! (each line after `! `) and its exit code where it is not 0. With `INSTA_UPDATE=always` the file is
 //! written anew.
@@ -182,8 +182,13 @@ fn perform(command: &str, folder: &Path, moto: Option<&World>) -> Vec<String> {
             let mut command = Command::new(python().expect("looked for before"));
             command
                 .arg("-B")
-                .arg(root().join("tests/python").join(script))
-                .args(arguments);
+                .arg(root().join("tests/python").join(script));
+            for argument in arguments {
+                match argument.as_str() {
+                    "@orgstrap" => command.arg(orgstrap().get_program()),
+                    argument => command.arg(argument),
+                };
+            }
             match moto {
                 Some(world) => run(world.client(command)),
                 None => {

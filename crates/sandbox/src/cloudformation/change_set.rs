@@ -1,7 +1,7 @@
-//! Change sets of two kinds. In REVERT_DRIFT mode what drifted of a stack's checkable resources is put back as the stack
+//! Change sets of three kinds. In REVERT_DRIFT mode what drifted of a stack's checkable resources is put back as the stack
 //! has it, and what was deleted is made anew; types that drift detection leaves out stay as they are. Those of the type
 //! IMPORT take resources that are there into a stack, and change nothing of it otherwise (user guide, "Import AWS resources
-//! into a CloudFormation stack").
+//! into a CloudFormation stack"). Those of the type CREATE make a stack.
 
 use std::collections::BTreeMap;
 
@@ -32,6 +32,9 @@ pub struct ChangeSet {
     /// What it takes in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<Import>,
+    /// Whether it makes the stack.
+    #[serde(default)]
+    pub creates: bool,
     /// Why it could not be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -57,10 +60,13 @@ fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     if call.str("ChangeSetType") == Some("IMPORT") {
         return create_import(world, call);
     }
+    if call.str("ChangeSetType") == Some("CREATE") {
+        return create_stack(world, call);
+    }
     let stack = find(world, call, call.text("StackName"))?;
     if call.str("DeploymentMode") != Some("REVERT_DRIFT") {
         return Err(invalid(
-            "Only change sets of the type IMPORT or in REVERT_DRIFT mode are simulated.",
+            "Only change sets of the types CREATE and IMPORT or in REVERT_DRIFT mode are simulated.",
         ));
     }
     if stack.busy() {
@@ -92,9 +98,62 @@ fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         made: call.now,
         executed: false,
         import: None,
+        creates: false,
         failed: None,
     };
     sets.insert(id.clone(), set);
+    Ok(json!({"Id": id, "StackId": stack}))
+}
+
+/// The stack is there at once, to be reviewed, and made when the change set is executed.
+fn create_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let name = call.text("ChangeSetName").to_owned();
+    let text = body(call)?;
+    let template = parse(&text).map_err(|e| invalid(e.0))?;
+    let capabilities = call.strings("Capabilities");
+    check_capabilities(&template, &capabilities)?;
+    let given = parameters_of(call.list("Parameters"), &BTreeMap::new());
+    let parameters = parameters::settle(&template, &given).map_err(|e| invalid(e.0))?;
+    if let Ok(stack) = find(world, call, call.text("StackName")) {
+        return Err(invalid(format!(
+            "Stack [{}] already exists and cannot be created again with the changeSet [{name}].",
+            stack.name
+        )));
+    }
+    let new = NewStack {
+        name: call.text("StackName").to_owned(),
+        source: Source::Text(text),
+        parameters,
+        tags: tags_of(call),
+        capabilities,
+        termination_protection: false,
+        on_failure: OnFailure::Rollback,
+        stack_set: None,
+        actor: call.principal.clone(),
+    };
+    let at = Place {
+        account: &call.account,
+        region: &call.region,
+    };
+    let stack = insert(world, at, new)?;
+    with_stack(world, at, &stack, |world, stack| {
+        stack.turn(world.now, "REVIEW_IN_PROGRESS", None);
+    });
+    let id = arn(&stack, &name);
+    let set = ChangeSet {
+        name,
+        stack: stack.clone(),
+        made: call.now,
+        executed: false,
+        import: None,
+        creates: true,
+        failed: None,
+    };
+    world
+        .region_mut(&call.account, &call.region)?
+        .cloudformation
+        .change_sets
+        .insert(id.clone(), set);
     Ok(json!({"Id": id, "StackId": stack}))
 }
 
@@ -180,6 +239,7 @@ fn create_import(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             parameters,
             tags: tags_of(call),
         }),
+        creates: false,
         failed,
     };
     sets.insert(set_id.clone(), set);
@@ -268,7 +328,8 @@ fn located(world: &World, call: &Call) -> Result<(String, ChangeSet), AwsError> 
 fn describe(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let (id, set) = located(world, call)?;
     let ready = call.now >= set.made.plus_secs(SECONDS);
-    let mode = set.import.is_none().then_some("REVERT_DRIFT");
+    let reverts = set.import.is_none() && !set.creates;
+    let mode = reverts.then_some("REVERT_DRIFT");
     let (status, execution) = match (ready, set.executed) {
         (false, _) => ("CREATE_IN_PROGRESS", "UNAVAILABLE"),
         (true, _) if set.failed.is_some() => ("FAILED", "UNAVAILABLE"),
@@ -304,12 +365,17 @@ fn execute(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     };
     let work = match &set.import {
         Some(import) => StackWork::Import(import.clone()),
+        None if set.creates => StackWork::Create,
         None => StackWork::Update,
     };
     with_stack(world, at, &set.stack, |_, stack| {
         stack.actor = Some(call.principal.clone());
         if set.import.is_some() {
             stack.turn(now, "IMPORT_IN_PROGRESS", Some("User Initiated".to_owned()));
+            return;
+        }
+        if set.creates {
+            stack.turn(now, "CREATE_IN_PROGRESS", Some("User Initiated".to_owned()));
             return;
         }
         stack.pending = Some(Box::new(Pending {

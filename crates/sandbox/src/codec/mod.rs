@@ -102,6 +102,24 @@ pub fn operation<'s>(service: &'s Service, request: &Request) -> Result<&'s Oper
     }
 }
 
+/// An operation that is in no model here, and its input as far as it can be read without one: the members of JSON, and of
+/// forms the fields that are no lists. Paths name no operation.
+pub fn named(service: Option<&Service>, request: &Request) -> Option<(String, Value)> {
+    let protocol = service.map(|service| service.protocol);
+    let target = request.header("x-amz-target");
+    match (protocol, target) {
+        (None | Some(Protocol::Json), Some(target)) => {
+            let name = target.rsplit('.').next()?.to_owned();
+            Some((name, serde_json::from_slice(&request.body).ok()?))
+        }
+        (None | Some(Protocol::Query | Protocol::Ec2), None) => {
+            let name = query::action(request)?;
+            Some((name, query::fields(request)))
+        }
+        _ => None,
+    }
+}
+
 /// AWS's answer to an operation that does not exist, in the manner of the service's protocol.
 pub fn unknown_operation(service: &Service, name: &str) -> AwsError {
     match service.protocol {

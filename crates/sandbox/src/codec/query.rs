@@ -31,6 +31,18 @@ pub(super) fn action(request: &Request) -> Option<String> {
         .map(|(_, value)| value)
 }
 
+/// The fields of a form that no list or structure holds.
+pub(super) fn fields(request: &Request) -> Value {
+    let plain = pairs(request)
+        .into_iter()
+        .filter(|(key, _)| !key.contains('.') && key != "Action" && key != "Version");
+    Value::Object(
+        plain
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect(),
+    )
+}
+
 /// Reads a request into inside form.
 pub(super) fn decode(
     service: &Service,

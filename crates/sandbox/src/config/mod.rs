@@ -71,6 +71,16 @@ fn role_exists(world: &World, account: &str, arn: &str) -> bool {
 pub const OPERATIONS: &[Row] = &[
     (
         "config",
+        "AssociateResourceTypes",
+        recorder::associate_types,
+    ),
+    (
+        "config",
+        "DisassociateResourceTypes",
+        recorder::disassociate_types,
+    ),
+    (
+        "config",
         "DescribeAggregateComplianceByConfigRules",
         rules::aggregate_compliance,
     ),

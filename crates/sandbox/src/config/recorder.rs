@@ -228,3 +228,45 @@ pub(super) fn delete_recorder(world: &mut World, call: &Call) -> Result<Value, A
     state_mut(world, call)?.recorder = None;
     Ok(json!({}))
 }
+
+/// Types that are recorded from now on.
+pub(super) fn associate_types(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    change_types(world, call, true)
+}
+
+/// Types that are no longer recorded.
+pub(super) fn disassociate_types(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    change_types(world, call, false)
+}
+
+/// Only where the recorder names types, or those that it leaves out (M:config AssociateResourceTypes).
+fn change_types(world: &mut World, call: &Call, record: bool) -> Result<Value, AwsError> {
+    let arn = call.text("ConfigurationRecorderArn");
+    let types = call.strings("ResourceTypes");
+    let recorder = state_mut(world, call)?.recorder.as_mut();
+    let recorder = recorder
+        .filter(|recorder| recorder.settings["arn"] == arn)
+        .ok_or_else(|| no_such_recorder(arn))?;
+    let group = &mut recorder.settings["recordingGroup"];
+    let excludes = match group["recordingStrategy"]["useOnly"].as_str() {
+        Some("INCLUSION_BY_RESOURCE_TYPES") => false,
+        Some("EXCLUSION_BY_RESOURCE_TYPES") => true,
+        _ => {
+            return Err(AwsError::new(
+                "ValidationException",
+                "The configuration recorder must use a recording strategy that is either INCLUSION_BY_RESOURCE_TYPES or EXCLUSION_BY_RESOURCE_TYPES.",
+            ));
+        }
+    };
+    let list = match excludes {
+        true => &mut group["exclusionByResourceTypes"]["resourceTypes"],
+        false => &mut group["resourceTypes"],
+    };
+    let mut named: Vec<Value> = list.as_array().cloned().unwrap_or_default();
+    named.retain(|known| !types.iter().any(|kind| known == kind.as_str()));
+    if record != excludes {
+        named.extend(types.into_iter().map(Value::from));
+    }
+    *list = Value::Array(named);
+    Ok(json!({"ConfigurationRecorder": recorder.settings}))
+}

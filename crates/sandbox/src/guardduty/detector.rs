@@ -62,6 +62,7 @@ pub fn create_for(
         organization: OrganizationSettings::default(),
         destinations: BTreeMap::new(),
         filters: BTreeMap::new(),
+        trusted: BTreeMap::new(),
     });
     Ok("created")
 }

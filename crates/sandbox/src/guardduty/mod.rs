@@ -14,6 +14,7 @@ use super::world::World;
 
 mod detector;
 mod filter;
+mod lists;
 mod members;
 mod organization;
 mod publishing;
@@ -66,6 +67,20 @@ pub struct Detector {
     /// Filters of findings, by name.
     #[serde(default)]
     pub filters: BTreeMap<String, Filter>,
+    /// Lists of addresses and names that are trusted, by id.
+    #[serde(default)]
+    pub trusted: BTreeMap<String, TrustedList>,
+}
+
+/// A list of what findings leave out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrustedList {
+    /// Whether it is an IP set; otherwise it is a trusted entity set.
+    pub of_addresses: bool,
+    pub name: String,
+    pub format: String,
+    pub location: String,
+    pub active: bool,
 }
 
 /// A filter of findings.
@@ -192,20 +207,28 @@ fn empty() -> Value {
 pub const OPERATIONS: &[Row] = &[
     ("guardduty", "CreateDetector", detector::create),
     ("guardduty", "CreateFilter", filter::create),
+    ("guardduty", "CreateIPSet", lists::create_addresses),
     ("guardduty", "CreateMembers", members::create),
     (
         "guardduty",
         "CreatePublishingDestination",
         publishing::create,
     ),
+    (
+        "guardduty",
+        "CreateTrustedEntitySet",
+        lists::create_entities,
+    ),
     ("guardduty", "DeleteDetector", detector::delete),
     ("guardduty", "DeleteFilter", filter::delete),
+    ("guardduty", "DeleteIPSet", lists::delete),
     ("guardduty", "DeleteMembers", members::delete),
     (
         "guardduty",
         "DeletePublishingDestination",
         publishing::delete,
     ),
+    ("guardduty", "DeleteTrustedEntitySet", lists::delete),
     (
         "guardduty",
         "DescribeOrganizationConfiguration",
@@ -234,10 +257,13 @@ pub const OPERATIONS: &[Row] = &[
     ),
     ("guardduty", "GetDetector", detector::get),
     ("guardduty", "GetFilter", filter::get),
+    ("guardduty", "GetIPSet", lists::get),
     ("guardduty", "GetMemberDetectors", members::detectors),
     ("guardduty", "GetMembers", members::get),
+    ("guardduty", "GetTrustedEntitySet", lists::get),
     ("guardduty", "ListDetectors", detector::list),
     ("guardduty", "ListFilters", filter::list),
+    ("guardduty", "ListIPSets", lists::list_addresses),
     ("guardduty", "ListMembers", members::list),
     (
         "guardduty",
@@ -245,8 +271,10 @@ pub const OPERATIONS: &[Row] = &[
         organization::list_admins,
     ),
     ("guardduty", "ListPublishingDestinations", publishing::list),
+    ("guardduty", "ListTrustedEntitySets", lists::list_entities),
     ("guardduty", "UpdateDetector", detector::update),
     ("guardduty", "UpdateFilter", filter::update),
+    ("guardduty", "UpdateIPSet", lists::update),
     (
         "guardduty",
         "UpdateMemberDetectors",
@@ -262,4 +290,5 @@ pub const OPERATIONS: &[Row] = &[
         "UpdatePublishingDestination",
         publishing::update,
     ),
+    ("guardduty", "UpdateTrustedEntitySet", lists::update),
 ];

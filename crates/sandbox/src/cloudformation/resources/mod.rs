@@ -14,6 +14,7 @@ use crate::{permissions, table};
 
 mod cloudtrail;
 mod config;
+mod declared;
 mod events;
 mod guardduty;
 mod iam;
@@ -56,6 +57,7 @@ pub struct Kind {
 const TABLES: &[&[Kind]] = &[
     cloudtrail::KINDS,
     config::KINDS,
+    declared::KINDS,
     events::KINDS,
     guardduty::KINDS,
     iam::KINDS,

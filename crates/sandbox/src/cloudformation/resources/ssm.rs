@@ -59,7 +59,10 @@ pub(super) const KINDS: &[Kind] = &[
                 // Only its tags change.
                 Err(error) if error.code == "DuplicateDocumentContent" => {}
                 updated => {
-                    updated?;
+                    let updated = updated?;
+                    let made = &updated["DocumentDescription"]["DocumentVersion"];
+                    let input = json!({"Name": name, "DocumentVersion": made});
+                    maker.call("ssm", "UpdateDocumentDefaultVersion", input)?;
                 }
             }
             Ok(identity(name, &[]))
