@@ -86,6 +86,8 @@ pub enum Address {
     LeftStackSet(String),
     /// A target of a stack set that is left over although its OU is gone, by the name under which it is told.
     LeftTarget(String),
+    /// A delegation that is left over, by the name under which it is told.
+    LeftDelegation(String),
     /// What a control keeps, by the control's id, in one account and Region.
     Control(String, Place),
     /// What drifted of a stack's resources, put back by CloudFormation.
@@ -236,6 +238,9 @@ impl fmt::Display for Address {
             Address::Forget(name) => write!(f, "inoperable instances of {name}"),
             Address::StackSetTarget(set, path) => {
                 write!(f, "target {path} of stack set {}", visible(set))
+            }
+            Address::LeftDelegation(name) => {
+                write!(f, "delegation left over: {}", visible(name))
             }
             Address::LeftTarget(name) => write!(f, "target left over: {}", visible(name)),
             Address::LeftStacks(name) => write!(f, "stacks left over: {}", visible(name)),

@@ -183,6 +183,8 @@ pub enum Act {
     RemoveGuardDutyAdministrator {
         region: Region,
         account: Text,
+        /// Whether the account can be entered: in one that is closed or suspended nobody can let members go.
+        in_use: bool,
     },
     /// `organizations:DeregisterDelegatedAdministrator`.
     DeregisterDelegatedAdministrator {
@@ -441,6 +443,16 @@ pub struct Wave {
     /// Those of them that leave targets which they have instances through.
     #[serde(default)]
     pub leaving: Vec<Leaving>,
+    /// Where some of them have nothing that this operation could work on: another change makes it after.
+    #[serde(default)]
+    pub lacking: Vec<Lacking>,
+}
+
+/// An account and the Regions in which it has no instance, or one that AWS calls INOPERABLE.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacking {
+    pub account: Text,
+    pub regions: BTreeSet<Region>,
 }
 
 /// An account and the targets, by OU id, that do not reach it (any more): an instance that came through one of

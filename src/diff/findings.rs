@@ -221,8 +221,9 @@ impl Findings {
             }
             self.withhold_what_is_blocked();
         }
-        self.begin_late();
+        // First, so that nothing is begun late that others come after.
         self.keep_order();
+        self.begin_late();
         self.drop_idle_accounts(ctx);
         self.drop_satisfied_needs();
         if self.is_edited() {

@@ -76,7 +76,7 @@ fn places(ctx: &Context<'_>, found: &mut Findings) {
         if of_it.is_empty() {
             continue;
         }
-        if is_there(ctx, made.name) {
+        if is_there(ctx, made.name) && !of_it.iter().any(|edit| edit.is_consented(ctx)) {
             let (kind, place) = match made.account {
                 None => ("stack set", made.region.to_string()),
                 Some(id) => ("stack", format!("{id}/{}", made.region)),
@@ -289,7 +289,7 @@ impl Edit {
                      watched by nobody: {things}",
                     account(ctx, id)
                 ),
-                "delete these stacks when the new account has taken over".to_owned(),
+                "when the new account has taken over, `orgstrap remove --delete-stacks` takes away what is left of it".to_owned(),
             ),
             Edit::Duty(duty, id) => {
                 let hand_over = match ctx.wanted.guardduty {

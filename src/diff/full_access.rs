@@ -198,6 +198,7 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         | Address::LeftStacks(_)
         | Address::StackSetTarget(..)
         | Address::LeftTarget(_)
+        | Address::LeftDelegation(_)
         | Address::LeftStackSet(_) => false,
     }
 }

@@ -9,7 +9,7 @@ use super::findings::{Findings, becomes, set};
 use super::{Because, Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
-use crate::inventory::{DetectorFacts, GuardDutyFacts, PolicyFacts, Seen, Unread};
+use crate::inventory::{AccountState, DetectorFacts, GuardDutyFacts, PolicyFacts, Seen, Unread};
 use crate::plan::{AccountId, AccountKey, PolicyType, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
@@ -106,6 +106,12 @@ fn named(ctx: &Context<'_>, id: &AccountId) -> String {
         .map_or_else(|| id.to_string(), |f| format!("\"{}\" ({id})", f.name))
 }
 
+/// What an account that nobody can enter is: closed, suspended or not activated.
+fn out_of_use_word(ctx: &Context<'_>, id: &AccountId) -> Option<&'static str> {
+    let state = ctx.account_facts(id)?.state;
+    (state != AccountState::Active).then(|| state.word())
+}
+
 /// Takes a Region's administration from the account that has it.
 fn former(
     ctx: &Context<'_>,
@@ -120,11 +126,19 @@ fn former(
         before: Some(named(ctx, other)),
         after: None,
     }];
+    let out_of_use = out_of_use_word(ctx, other);
     let act = Act::RemoveGuardDutyAdministrator {
         region: region.clone(),
         account: Text::literal(other.as_str()),
+        in_use: out_of_use.is_none(),
     };
-    let reason = "the plan names another in its place; GuardDuty stays on in its members";
+    let reason = match out_of_use {
+        None => "the plan names another in its place; GuardDuty stays on in its members".to_owned(),
+        Some(word) => format!(
+            "the plan names another in its place; the account is {word}, so the management account takes it away, and \
+             nobody lets its members go before; GuardDuty stays on in them"
+        ),
+    };
     found.change(address.clone(), Verb::Delete, reason, fields, act);
     let after = registration.and_then(|registration| found.changes.get_mut(registration));
     if let Some(registration) = after {
@@ -229,7 +243,8 @@ fn out_of_use(found: &mut Findings, key: &AccountKey, region: &Region) {
         Address::GuardDutyMembers(region.clone()),
         Because::Unread(unread),
         Some(format!(
-            "bring account `{key}` back into use, or name another as `secops`; until then nobody sees what members have"
+            "bring account `{key}` back into use, or name another as `secops` with `replace_administrator` in \
+             [baseline.guardduty]; until then nobody sees what members have"
         )),
     );
 }
@@ -241,7 +256,10 @@ fn taken(
     region: &Region,
     other: &AccountId,
 ) {
-    let name = named(ctx, other);
+    let name = match out_of_use_word(ctx, other) {
+        None => named(ctx, other),
+        Some(word) => format!("{}, which is {word}", named(ctx, other)),
+    };
     found.problems.push(Problem {
         kind: ProblemKind::Taken,
         message: format!(

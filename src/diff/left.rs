@@ -18,7 +18,7 @@ use crate::change::Address;
 use crate::inventory::{
     AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
 };
-use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, Region, StackName};
+use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, Principal, Region, StackName};
 
 /// Something that is left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +58,11 @@ pub enum Remains {
     },
     /// A stack that no baseline of the plan asks for.
     Stack { at: AccountRegion, stack: String },
+    /// The delegation of a service to an account that handed its duty over.
+    Delegation {
+        principal: Principal,
+        account: AccountId,
+    },
     /// An account of the plan that no stack set reaches where it lies.
     NotReached { account: AccountKey },
     /// Something of the plan that AWS has otherwise and only a person can decide or change.
@@ -74,7 +79,10 @@ impl Left {
     /// Whether `orgstrap remove` takes it away.
     pub fn is_removable(&self) -> bool {
         match self.what {
-            Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => true,
+            Remains::StackSet { .. }
+            | Remains::Instances { .. }
+            | Remains::Stack { .. }
+            | Remains::Delegation { .. } => true,
             Remains::NotReached { .. } | Remains::ByHand { .. } => false,
         }
     }

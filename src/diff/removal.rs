@@ -10,7 +10,7 @@ use crate::baseline::builtin;
 use crate::baseline::data::{Resource, lost_with_stack, resources};
 use crate::change::{Act, Address, Change, FieldChange, InstancesLeft, Text, Verb};
 use crate::inventory::{InstanceFacts, Inventory, OuId, Seen, StackFacts, StackSetFacts};
-use crate::plan::{AccountId, OrgPlan, Region};
+use crate::plan::{AccountId, OrgPlan, Principal, Region};
 
 /// What becomes of stacks that are left over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,10 +104,45 @@ impl<'a> Maker<'a> {
                     None => nothing(left, "it is not there any more"),
                 }
             }
+            Remains::Delegation { principal, account } => self.delegation(left, principal, account),
             Remains::NotReached { .. } | Remains::ByHand { .. } => {
                 nothing(left, "there is nothing to take away")
             }
         }
+    }
+
+    fn delegation(
+        &self,
+        left: &Left,
+        principal: &Principal,
+        account: &AccountId,
+    ) -> (Item, Option<Part>) {
+        if self.fortune == Fortune::Retain {
+            return self.stays(left);
+        }
+        let act = Act::DeregisterDelegatedAdministrator {
+            principal: principal.clone(),
+            account: Text::literal(account.as_str()),
+        };
+        let address = Address::LeftDelegation(left.name.clone());
+        let fields = vec![field("account", &left.accounts.join(", "))];
+        let part = Part {
+            loss: None,
+            changes: vec![change(&address, left, fields, act)],
+            name: left.name.clone(),
+            is_stack: false,
+            gives: BTreeSet::new(),
+            takes: BTreeSet::new(),
+        };
+        (item(left, Vec::new()), Some(part))
+    }
+
+    fn stays(&self, left: &Left) -> (Item, Option<Part>) {
+        let stays = format!(
+            "stays as it is, and is told until the plan says `leave = [{:?}]` in [organization]",
+            left.name
+        );
+        nothing(left, &stays)
     }
 
     fn stack(&self, left: &Left, facts: &StackFacts) -> (Item, Option<Part>) {
@@ -115,11 +150,7 @@ impl<'a> Maker<'a> {
             return nothing(left, "it is no stack");
         };
         if self.fortune == Fortune::Retain {
-            let stays = format!(
-                "stays as it is, and is told until the plan says `leave = [{:?}]` in [organization]",
-                left.name
-            );
-            return nothing(left, &stays);
+            return self.stays(left);
         }
         let Seen::Known(template) = &facts.template else {
             return nothing(left, "its template could not be read");
@@ -158,6 +189,7 @@ impl<'a> Maker<'a> {
             } => (targets.clone(), only.clone(), *out_of_reach),
             Remains::StackSet { .. }
             | Remains::Stack { .. }
+            | Remains::Delegation { .. }
             | Remains::NotReached { .. }
             | Remains::ByHand { .. } => {
                 let through = instances.values().filter_map(|facts| facts.ou.clone());
@@ -170,6 +202,7 @@ impl<'a> Maker<'a> {
             Remains::StackSet { .. } => instances.keys().map(|at| at.region.clone()).collect(),
             Remains::Instances { .. }
             | Remains::Stack { .. }
+            | Remains::Delegation { .. }
             | Remains::NotReached { .. }
             | Remains::ByHand { .. } => left.regions.clone(),
         };

@@ -8,6 +8,7 @@ use super::account::{ACCOUNT_SERVICE, uses_account_service};
 use super::context::{Context, Standing, account};
 use super::findings::{Findings, set};
 use super::held::prerequisites;
+use super::left::{Left, Remains};
 use super::preparation::IAM_SERVICE;
 use super::tools::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
 use crate::change::{Act, Address, Verb};
@@ -223,6 +224,23 @@ fn report_others(
             let needed = asked || (watches && service.ends_with("guardduty.amazonaws.com"));
             if !needed {
                 let name = key.map_or_else(|| id.to_string(), |key| key.to_string());
+                // What the one who hands over had by the same baseline.
+                let handed_over = guardduty.is_some_and(|it| it.replaced.as_ref() == Some(id));
+                if handed_over && wanted.iter().any(|(other, _)| other == principal) {
+                    found.left.push(Left {
+                        name: format!("delegated-administrator/{principal}/{name}"),
+                        text: format!("the delegation of {principal}"),
+                        because: "the account handed over what it had it for".to_owned(),
+                        what: Remains::Delegation {
+                            principal: principal.clone(),
+                            account: id.clone(),
+                        },
+                        accounts: vec![ctx.account_label(id)],
+                        regions: BTreeSet::new(),
+                        acknowledged: false,
+                    });
+                    continue;
+                }
                 if service.ends_with(STACK_SETS_SERVICE) {
                     found.unmanaged(
                         STACK_SETS_ADMINISTRATOR,

@@ -67,6 +67,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         | Address::StackSetTarget(..)
         | Address::LeftStacks(_)
         | Address::LeftTarget(_)
+        | Address::LeftDelegation(_)
         | Address::LeftStackSet(_) => return None,
         Address::RolloutUpdate(..) => ("stacks.instances-outdated", Severity::Medium),
         Address::RolloutRelease(_) => ("stacks.auto-deployment", Severity::Medium),

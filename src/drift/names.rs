@@ -191,6 +191,7 @@ impl<'a> Names<'a> {
             | Address::LeftStacks(_)
             | Address::StackSetTarget(..)
             | Address::LeftTarget(_)
+            | Address::LeftDelegation(_)
             | Address::LeftStackSet(_)
             | Address::Control(..)
             | Address::StackDrift(..) => BTreeSet::new(),

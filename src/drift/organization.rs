@@ -249,7 +249,10 @@ impl Judge<'_> {
                 "put the account into an OU that has the baseline",
             ),
             Remains::ByHand { hint, .. } => ("organization.by-hand", Severity::Low, hint.as_str()),
-            Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Stack { .. } => (
+            Remains::StackSet { .. }
+            | Remains::Instances { .. }
+            | Remains::Stack { .. }
+            | Remains::Delegation { .. } => (
                 "stacks.left-over",
                 Severity::Low,
                 "`orgstrap remove` takes it away",
@@ -259,6 +262,7 @@ impl Judge<'_> {
             Remains::Instances { only: ids, .. } | Remains::ByHand { about: ids, .. } => {
                 ids.iter().map(|id| self.names.name(id)).collect()
             }
+            Remains::Delegation { account, .. } => BTreeSet::from([self.names.name(account)]),
             Remains::NotReached { .. } | Remains::Stack { .. } | Remains::StackSet { .. } => {
                 BTreeSet::new()
             }
@@ -276,7 +280,9 @@ impl Judge<'_> {
                 region: Some(at.region.clone()),
                 ou: None,
             },
-            Remains::StackSet { .. } | Remains::Instances { .. } => FindingPlace::default(),
+            Remains::StackSet { .. } | Remains::Instances { .. } | Remains::Delegation { .. } => {
+                FindingPlace::default()
+            }
         };
         Finding {
             control: control.to_owned(),
@@ -348,7 +354,7 @@ impl Judge<'_> {
         let (title, hint) = match (idle, duty) {
             (Some(state), Some(duty)) => (
                 format!("it is {}, and {}", state.word(), duty.lost),
-                Some(duty.way_out(state)),
+                Some(duty.way_out(state, self.hand_over(key))),
             ),
             _ => (notice.text.clone(), notice.hint.clone()),
         };
@@ -458,6 +464,18 @@ impl Judge<'_> {
         self.names.facts(key).map(|facts| facts.state)
     }
 
+    /// The word by which GuardDuty's administration is taken from an account: AWS has one administrator, who goes before
+    /// another comes.
+    fn hand_over(&self, key: Option<&AccountKey>) -> Option<String> {
+        let key = key?;
+        let id = &self.names.facts(key)?.id;
+        let watched = self.plan.organization.secops.as_ref() == Some(key);
+        let mut baselines = self.plan.baselines.keys();
+        let guardduty = baselines.any(|name| name.as_str() == "guardduty");
+        (watched && guardduty)
+            .then(|| format!("`replace_administrator = \"{id}\"` in [baseline.guardduty]"))
+    }
+
     /// Whether an account is closed, suspended or not activated: nothing can be checked in it.
     fn is_idle(&self, key: &AccountKey) -> bool {
         self.state(key)
@@ -507,7 +525,8 @@ struct Duty {
 }
 
 impl Duty {
-    fn way_out(&self, state: AccountState) -> String {
+    /// `hand_over` is what the plan has to say besides, so that another takes over.
+    fn way_out(&self, state: AccountState, hand_over: Option<String>) -> String {
         let first = match state {
             AccountState::Suspended => "ask AWS Support at once why it is suspended",
             AccountState::PendingActivation => "finish its sign-up in the console",
@@ -516,8 +535,9 @@ impl Duty {
             }
             AccountState::Active | AccountState::Unknown => "look at it in the console",
         };
+        let hand_over = hand_over.map_or_else(String::new, |word| format!(", with {word}"));
         format!(
-            "{first}; or name another account as `{}` in the plan, and `orgstrap apply` sets it up",
+            "{first}; or name another account as `{}` in the plan{hand_over}, and `orgstrap apply` sets it up",
             self.name
         )
     }

@@ -216,8 +216,13 @@ impl Hand<'_> {
             Act::DeletePolicy { id } => self.delete_policy(id).await,
             Act::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
             Act::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
-            Act::RemoveGuardDutyAdministrator { region, account } => {
-                self.remove_guardduty_administrator(region, account).await
+            Act::RemoveGuardDutyAdministrator {
+                region,
+                account,
+                in_use,
+            } => {
+                self.remove_guardduty_administrator(region, account, *in_use)
+                    .await
             }
             Act::DeregisterDelegatedAdministrator { principal, account } => {
                 self.deregister_delegated_administrator(principal, account)

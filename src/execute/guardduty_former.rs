@@ -13,6 +13,7 @@ use aws_sdk_guardduty::types::{
 
 use super::effects::{Doing, Hand};
 use super::guardduty::{MEMBERS_A_CALL, guardduty};
+use super::hints;
 use super::run::Made;
 use super::wait::{GUARDDUTY, Wait};
 use crate::aws::{AwsError, Operation};
@@ -21,12 +22,17 @@ use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Principal, Region};
 
+/// What to do where GuardDuty keeps an administrator that nobody can enter.
+const OUT_OF_USE: &str = "the account is closed or suspended, so nobody can let its members go in it; ask AWS Support to take \
+                          GuardDuty's administration from it, or to reopen it, then run apply again";
+
 impl Hand<'_> {
     /// One Region. What an earlier run did of it is not done again.
     pub(super) async fn remove_guardduty_administrator(
         &self,
         region: &Region,
         account: &Text,
+        in_use: bool,
     ) -> Result<Made, Failure> {
         let account = self.account(account)?;
         let doing =
@@ -40,8 +46,11 @@ impl Hand<'_> {
                 ));
             }
             Some((_, true)) => {
-                self.let_members_go(&self.place(&account, region), doing)
-                    .await?;
+                // Where nobody can work in the account, GuardDuty lets its members go with it.
+                if in_use {
+                    self.let_members_go(&self.place(&account, region), doing)
+                        .await?;
+                }
                 let client = self.shared.aws.guardduty(&own).await.doing(doing)?;
                 let disabled = guardduty!(self, &own, "DisableOrganizationAdminAccount", || client
                     .disable_organization_admin_account()
@@ -54,7 +63,11 @@ impl Hand<'_> {
                         Some((_, true))
                     )
                 {
-                    return Err(error).doing(doing);
+                    let mut failure = hints::failure(doing(), &error);
+                    if !in_use {
+                        failure.hint = Some(OUT_OF_USE.to_owned());
+                    }
+                    return Err(failure);
                 }
             }
             Some((_, false)) | None => {}

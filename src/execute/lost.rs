@@ -158,7 +158,19 @@ impl Hand<'_> {
             };
             let at = self.place(&account, &region);
             // Where the account cannot be entered the failure itself is what there is to tell.
-            let Ok(Some(stack)) = self.describe_stack(&at, &instance.stack).await else {
+            let Ok(stack) = self.describe_stack(&at, &instance.stack).await else {
+                continue;
+            };
+            let is_there = |stack: &Stack| status(stack) != "DELETE_COMPLETE";
+            let Some(stack) = stack.filter(is_there) else {
+                if !instance.stack.is_empty() {
+                    self.renew(set, instance, true).await?;
+                    self.note(format!(
+                        "account {}, {}: somebody deleted the stack of {set}; StackSets made it anew",
+                        spot.0, spot.1
+                    ));
+                    mended = true;
+                }
                 continue;
             };
             let of_it = self.mend(&at, &stack).await?;
@@ -524,6 +536,19 @@ impl Hand<'_> {
                 )),
             ));
         }
+        self.renew(set, instance, false).await?;
+        self.note(format!(
+            "account {account}, {region}: the stack of {set} was deleted and made anew, because {names} was gone and \
+             nothing puts it back as it was"
+        ));
+        Ok(())
+    }
+
+    /// Takes one instance out of its set and has StackSets make it again; of one whose stack is gone there is nothing to
+    /// delete, and StackSets takes it out only if the stack is to be kept.
+    async fn renew(&self, set: &str, instance: &Instance, retain: bool) -> Result<(), Failure> {
+        let (account, region) = (&instance.account, &instance.region);
+        let doing = || format!("making the stack of {set} anew in account {account}, {region}");
         let home = self.home();
         let client = self.shared.aws.cloudformation(&home).await.doing(doing)?;
         let targets = DeploymentTargets::builder()
@@ -537,7 +562,7 @@ impl Hand<'_> {
             .stack_set_name(set)
             .deployment_targets(targets.clone())
             .regions(region)
-            .retain_stacks(false)
+            .retain_stacks(retain)
             .operation_id(&token)
             .send());
         let operation = begun(deleted.map(|answer| answer.operation_id), token).doing(doing)?;
@@ -555,13 +580,8 @@ impl Hand<'_> {
         let goal = Goal {
             accounts: BTreeSet::from([account.clone()]),
             regions: BTreeSet::from([region.clone()]),
-            leaving: BTreeMap::new(),
+            ..Goal::default()
         };
-        self.finish_operation(set, &operation, &goal, doing).await?;
-        self.note(format!(
-            "account {account}, {region}: the stack of {set} was deleted and made anew, because {names} was gone and \
-             nothing puts it back as it was"
-        ));
-        Ok(())
+        self.finish_operation(set, &operation, &goal, doing).await
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Goal {
     pub(super) regions: BTreeSet<String>,
     /// Targets whose instances are on their way out, by the account that leaves them.
     pub(super) leaving: BTreeMap<String, BTreeSet<String>>,
+    /// Where nothing is expected, since nothing was there to work on.
+    pub(super) lacking: BTreeSet<Spot>,
 }
 
 /// A stack instance as ListStackInstances tells it.
@@ -119,7 +121,7 @@ impl Goal {
                     .iter()
                     .map(move |region| (account.clone(), region.clone()))
             })
-            .filter(|spot| !good.contains(spot))
+            .filter(|spot| !good.contains(spot) && !self.lacking.contains(spot))
             .collect()
     }
 }
@@ -488,6 +490,7 @@ mod tests {
             accounts: ["1", "2", "3", "4", "5", "6"].map(str::to_owned).into(),
             regions: ["eu-west-1".to_owned()].into(),
             leaving: BTreeMap::new(),
+            lacking: [("7".to_owned(), "eu-west-1".to_owned())].into(),
         };
         let there = [
             instance("1", "CURRENT", "SUCCEEDED"),

@@ -106,6 +106,7 @@ impl Hand<'_> {
                     accounts,
                     regions,
                     leaving: goal.leaving.clone(),
+                    lacking: goal.lacking.clone(),
                 };
                 if let Some(still) = self.end_of(name, &operation, &wanted, doing).await? {
                     bad.how = still.how;

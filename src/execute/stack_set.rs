@@ -180,22 +180,33 @@ impl Hand<'_> {
         let doing = || format!("changing the managed execution of stack set {name}");
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let token = self.token("managed execution");
-        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-            .update_stack_set()
-            .stack_set_name(name)
-            .use_previous_template(true)
-            .set_capabilities(there.capabilities.clone())
-            .permission_model(PermissionModels::ServiceManaged)
-            .set_administration_role_arn(there.administration_role_arn.clone())
-            .set_execution_role_name(there.execution_role_name.clone())
-            .managed_execution(ManagedExecution::builder().active(active).build())
-            .operation_preferences(at_once())
-            .operation_id(&token)
-            .send());
-        let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
-        self.finish_operation(name, &operation, &Goal::default(), doing)
-            .await
+        for attempt in 1.. {
+            let token = match attempt {
+                1 => self.token("managed execution"),
+                more => self.token(&format!("managed execution again {more}")),
+            };
+            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                .update_stack_set()
+                .stack_set_name(name)
+                .use_previous_template(true)
+                .set_capabilities(there.capabilities.clone())
+                .permission_model(PermissionModels::ServiceManaged)
+                .set_administration_role_arn(there.administration_role_arn.clone())
+                .set_execution_role_name(there.execution_role_name.clone())
+                .managed_execution(ManagedExecution::builder().active(active).build())
+                .operation_preferences(at_once())
+                .operation_id(&token)
+                .send());
+            let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
+            let ended = self
+                .end_of(name, &operation, &Goal::default(), doing)
+                .await?;
+            let Some(bad) = ended else { break };
+            if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
+                return Err(bad.failure(doing()));
+            }
+        }
+        Ok(())
     }
 
     /// Auto-deployment, or only parameters and description as they were. What is not named would fall back to
@@ -223,31 +234,54 @@ impl Hand<'_> {
                 .build()
             })
             .collect();
-        let token = self.token("settings");
-        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-            .update_stack_set()
-            .stack_set_name(name)
-            .use_previous_template(true)
-            .set_parameters(Some(previous.clone()))
-            .set_capabilities(there.capabilities.clone())
-            .set_description(there.description.clone())
-            .permission_model(PermissionModels::ServiceManaged)
-            .set_administration_role_arn(there.administration_role_arn.clone())
-            .set_execution_role_name(there.execution_role_name.clone())
-            .set_auto_deployment(auto.clone())
-            .operation_preferences(at_once())
-            .operation_id(&token)
-            .send());
-        let operation = match updated {
-            Ok(answer) => answer.operation_id,
-            Err(error) if error.is("OperationIdAlreadyExists") => Some(token),
-            Err(error) => return Err(error).doing(doing),
-        };
-        if let Some(operation) = operation {
-            self.finish_operation(name, &operation, &Goal::default(), doing)
+        // Such an operation visits every stack too: one that somebody deleted makes it fail.
+        for attempt in 1.. {
+            let token = match attempt {
+                1 => self.token("settings"),
+                more => self.token(&format!("settings again {more}")),
+            };
+            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                .update_stack_set()
+                .stack_set_name(name)
+                .use_previous_template(true)
+                .set_parameters(Some(previous.clone()))
+                .set_capabilities(there.capabilities.clone())
+                .set_description(there.description.clone())
+                .permission_model(PermissionModels::ServiceManaged)
+                .set_administration_role_arn(there.administration_role_arn.clone())
+                .set_execution_role_name(there.execution_role_name.clone())
+                .set_auto_deployment(auto.clone())
+                .operation_preferences(at_once())
+                .operation_id(&token)
+                .send());
+            let operation = match updated {
+                Ok(answer) => answer.operation_id,
+                Err(error) if error.is("OperationIdAlreadyExists") => Some(token),
+                Err(error) => return Err(error).doing(doing),
+            };
+            let Some(operation) = operation else { break };
+            let ended = self
+                .end_of(name, &operation, &Goal::default(), doing)
                 .await?;
+            let Some(bad) = ended else { break };
+            // A staged update comes after a hold, and brings every stack that this left behind.
+            let held = auto
+                .as_ref()
+                .is_some_and(|auto| auto.enabled() == Some(false));
+            if held && self.is_held(name).await? {
+                self.tell("auto-deployment is off; stacks that the operation did not reach come with the update");
+                break;
+            }
+            if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
+                return Err(bad.failure(doing()));
+            }
         }
         Ok(Made::new())
+    }
+
+    async fn is_held(&self, name: &str) -> Result<bool, Failure> {
+        let set = self.existing_set(name).await?;
+        Ok(set.auto_deployment().and_then(SdkAutoDeployment::enabled) != Some(true))
     }
 
     /// UpdateStackSet with template and parameters, targeted at one stage. AutoDeployment may not be
@@ -724,6 +758,7 @@ impl Hand<'_> {
             accounts: leaving.keys().cloned().collect(),
             regions: there.into_iter().map(|instance| instance.region).collect(),
             leaving,
+            ..Goal::default()
         };
         self.await_auto_deployment(name, &goal, false).await
     }
@@ -808,10 +843,17 @@ impl Hand<'_> {
             .map(|account| self.text(account))
             .collect::<Result<BTreeSet<String>, Failure>>()?;
         let regions = wave.regions.iter().map(ToString::to_string).collect();
+        let mut lacking = BTreeSet::new();
+        for one in &wave.lacking {
+            let account = self.text(&one.account)?;
+            let regions = one.regions.iter();
+            lacking.extend(regions.map(|region| (account.clone(), region.to_string())));
+        }
         Ok(Goal {
             accounts,
             regions,
             leaving: self.leaving(&wave.leaving)?,
+            lacking,
         })
     }
 }

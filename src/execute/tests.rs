@@ -110,6 +110,7 @@ async fn an_update_of_a_whole_set_names_no_targets() {
         set: set(),
         wave: Wave {
             leaving: Default::default(),
+            lacking: Default::default(),
             ous: vec![],
             accounts: vec![],
             except: vec![],

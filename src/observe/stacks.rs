@@ -80,8 +80,12 @@ pub(super) async fn left_over(
         let facts = accounts.known().and_then(|all| all.get(*id));
         facts.is_some_and(|facts| facts.state == AccountState::Active)
     };
-    let members: Vec<&AccountId> = duties
+    // Who handed over keeps what was made for the duty.
+    let handed_over = r.wanted.guardduty.as_ref();
+    let handed_over = handed_over.and_then(|guardduty| guardduty.replaced.as_ref());
+    let members: BTreeSet<&AccountId> = duties
         .filter_map(|key| ids.get(key))
+        .chain(handed_over)
         .filter(active)
         .collect();
     let wanted: BTreeMap<&str, &WantedStackSet> = r

@@ -26,7 +26,8 @@ pub fn items<'a>(left: impl Iterator<Item = &'a Left>) -> impl Iterator<Item = S
             Remains::NotReached { .. }
             | Remains::StackSet { .. }
             | Remains::Instances { .. }
-            | Remains::Stack { .. } => told,
+            | Remains::Stack { .. }
+            | Remains::Delegation { .. } => told,
         }
     })
 }
@@ -42,7 +43,11 @@ fn place(left: &Left) -> String {
         many => words::count(many.len(), "account", "accounts"),
     };
     let regions: Vec<String> = left.regions.iter().map(ToString::to_string).collect();
-    format!(" in {accounts}, {}", words::list(&regions))
+    match (&left.what, regions.is_empty()) {
+        (Remains::Delegation { .. }, _) => format!(" to {accounts}"),
+        (_, true) => format!(" in {accounts}"),
+        (_, false) => format!(" in {accounts}, {}", words::list(&regions)),
+    }
 }
 
 /// The line that ends a report where something is left; `None` where nothing is.

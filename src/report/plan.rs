@@ -133,6 +133,7 @@ pub fn kind(address: &Address) -> (&'static str, &'static str) {
         Address::StackSetTarget(..) | Address::LeftTarget(_) => {
             ("target of a stack set", "targets of stack sets")
         }
+        Address::LeftDelegation(_) => ("removal of a delegation", "removals of delegations"),
         Address::LeftStackSet(_) => ("removal of a stack set", "removals of stack sets"),
         Address::Control(..) => ("control", "controls"),
         Address::StackDrift(..) => ("drifted stack", "drifted stacks"),

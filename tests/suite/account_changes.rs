@@ -691,6 +691,42 @@ fn a_quarantine_that_denies_everything_is_foreseen() {
     place.run(&["plan"], 0);
 }
 
+/// Not only one that denies everything: what the handlers of a user's own resources call to delete them is known.
+#[test]
+fn a_quarantine_that_keeps_a_bucket_from_being_deleted_is_foreseen() {
+    let quarantine = "[ou.Quarantine]\nbaselines = []\npolicies = [\"keep-objects\"]";
+    let plan = PLAN.replace("[ou.Quarantine]\nbaselines = []", quarantine);
+    let policy = r#"
+[policy.keep-objects]
+type = "service_control_policy"
+content = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:Delete*","Resource":"*"}]}'
+[baseline.own]
+folder = "own"
+"#;
+    let own = "name = \"own\"\nsummary = \"A bucket.\"\n[[stack-set]]\nname = \"own\"\ndescription = \"A bucket.\"\n\
+               template = \"bucket.yaml\"\nregions = \"governed\"\nmanagement_too = false\nretain_on_removal = false\n";
+    let bucket = "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n    Properties:\n      \
+                  BucketName: !Sub \"acme-${AWS::AccountId}-${AWS::Region}\"\n";
+    let place = Place::of(
+        &format!("{plan}{policy}"),
+        &[("own/baseline.toml", own), ("own/bucket.yaml", bucket)],
+    );
+    let close = ["account", "close", "shop", "--confirm", "shop"];
+    let out = place.output(&close);
+    assert_eq!(out.code, Some(0), "{}{}", out.data, out.told);
+    let foreseen = "removal of own from account shop: the account leaves the set's OUs; before, because the policy \
+                    keep-objects on Quarantine would keep StackSets from it afterwards";
+    assert!(out.data.contains(foreseen), "{}", out.data);
+    // What the policy allows goes with the move.
+    assert!(
+        out.data.contains(
+            "removal of config-recorder from account shop: the account leaves the set's OUs\n"
+        ),
+        "{}",
+        out.data
+    );
+}
+
 /// The same of a move by an edit of the plan.
 #[test]
 fn a_move_into_a_denied_ou_takes_the_stacks_away_before() {

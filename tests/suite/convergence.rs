@@ -7,6 +7,7 @@ use orgstrap::change::Address;
 use orgstrap::diff::{Because, DiffOptions, diff};
 use orgstrap::ops::exit::Exit;
 use orgstrap::plan::{BaselineChoice, Region};
+use orgstrap::sandbox::poke::Poke;
 use orgstrap::sandbox::{Connection, Time, World};
 
 use crate::support::inside::{self, Subject};
@@ -277,4 +278,78 @@ needs = [{ stack-set = "config-recorder" }]
     let (recorder, topics) = (set("orgstrap-config-recorder"), set("orgstrap-a-topic"));
     let arn = recorder.arn(&world.management_account, "eu-west-1");
     assert_eq!(topics.auto.depends_on, [arn]);
+}
+
+/// A plan whose recorders are updated in three stages.
+fn staged(config: &str) -> Subject {
+    let baselines = BASELINES.replace(
+        "[baseline.config]\n",
+        &format!("[baseline.config]\n{config}"),
+    );
+    let more = format!(
+        "[account.shop]\nou = \"Sandbox\"\n{baselines}[rollout]\nstages = [[\"Sandbox\"], [\"*\"]]\n"
+    );
+    plan("", &more)
+}
+
+fn poked(mut world: World, pokes: &[&str]) -> World {
+    for line in pokes {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let (name, arguments) = words.split_first().expect("a poke");
+        let poke = Poke::named(name).unwrap_or_else(|_| panic!("{line}"));
+        poke.run(&mut world, arguments)
+            .unwrap_or_else(|why| panic!("{line}: {why}"));
+    }
+    world
+}
+
+/// Stacks of a stack set that somebody deleted, or took out of it, beside an edit of the same set: what the edit updates
+/// is judged by what is there, what is gone is made anew, and nothing is left in a middle state.
+#[test]
+fn one_apply_brings_an_edit_and_what_somebody_deleted_of_the_same_set() {
+    let before = staged("");
+    let world = inside::empty_world(&before);
+    let living = settled(applied(&before, world, "the organization before"));
+    let after = staged("snapshot_frequency = \"Three_Hours\"\n");
+    const SET: &str = "orgstrap-config-recorder";
+    let instance = |place: &str| format!("delete-stack-instance {SET} {place}");
+    let stack = |place: &str| format!("delete-stack {SET} {place}");
+    let cases = [
+        vec![instance("security us-east-1")],
+        vec![instance("security us-east-1"), instance("shop eu-west-1")],
+        vec![stack("security eu-west-1")],
+        vec![stack("shop us-east-1"), stack("security eu-west-1")],
+        vec![
+            stack("shop us-east-1"),
+            instance("shop eu-west-1"),
+            instance("security us-east-1"),
+        ],
+        vec![stack("security eu-west-1"), stack("security us-east-1")],
+        vec![
+            instance("security us-east-1"),
+            format!("edit-template {SET} shop eu-west-1"),
+        ],
+    ];
+    for pokes in cases {
+        let pokes: Vec<&str> = pokes.iter().map(String::as_str).collect();
+        let broken = poked(living.clone(), &pokes);
+        // Both with the edit and, as `drift --fix` does it, without.
+        let world = once(&after, broken.clone(), &format!("{pokes:?}"));
+        let management = world.region("111111111111", "eu-west-1").expect("there");
+        let mut sets = management.cloudformation.stack_sets.values();
+        let set = sets.find(|set| set.name == SET).expect("there");
+        assert!(set.auto.enabled, "{pokes:?}");
+        assert_eq!(set.instances.len(), 8, "{pokes:?}");
+        let current = |status: &str| status == "CURRENT";
+        assert!(
+            set.instances.values().all(|one| current(&one.status)),
+            "{pokes:?}"
+        );
+        let fixed = inside::fix_over(&before, broken, Connection::default(), None);
+        let failed = fixed.ended.map(|drifted| drifted.summary.failed);
+        assert!(
+            failed.as_ref().is_ok_and(Vec::is_empty),
+            "{pokes:?}: {failed:?}"
+        );
+    }
 }

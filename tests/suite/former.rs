@@ -1,7 +1,11 @@
 //! Edits of `[organization]` on a live organization: what was made does not follow, so nothing is changed until a person
 //! decides, and each is said with what it was before.
 
+use orgstrap::diff::removal::Fortune;
 use orgstrap::diff::{Diff, DiffOptions, ProblemKind, diff};
+use orgstrap::drift::Fix;
+use orgstrap::ops::exit::Exit;
+use orgstrap::sandbox::poke::Poke;
 use orgstrap::sandbox::{Connection, World};
 
 use crate::support::inside::{self, Subject};
@@ -180,7 +184,107 @@ fn a_secops_account_that_hands_over_stays_in_sight() {
     assert!(told(&found).contains("stack orgstrap-config-aggregator"));
     let run = inside::apply(&subject, world, Connection::default());
     assert!(run.ended.expect("applied").is_success());
-    let (found, _) = compared(&subject, run.world);
+    let (found, world) = compared(&subject, run.world);
     assert_eq!(found.changes, vec![]);
     assert!(told(&found).contains("orgstrap-config-aggregator in"));
+    // It is left over by name, and can be taken away.
+    let left: Vec<&str> = found.left.iter().map(|left| left.name.as_str()).collect();
+    assert_eq!(
+        left,
+        [
+            "config-aggregator/security/eu-west-1",
+            "delegated-administrator/config-multiaccountsetup.amazonaws.com/security",
+            "delegated-administrator/config.amazonaws.com/security",
+        ]
+    );
+    let organization = world.organization.as_ref().expect("there");
+    assert!(organization.delegates(&security, "config.amazonaws.com"));
+    let taken = inside::remove(
+        &subject,
+        world,
+        Connection::default(),
+        &[],
+        Some(Fortune::Delete),
+    );
+    assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
+    let organization = taken.world.organization.as_ref().expect("there");
+    assert_eq!(
+        organization
+            .delegated
+            .get(&security)
+            .map_or(0, |all| all.len()),
+        0
+    );
+    let (planned, _) = inside::plan(&subject, taken.world);
+    assert_eq!(planned.exit, Exit::Done, "{}", planned.text);
+    assert!(
+        !planned.text.contains("config-aggregator"),
+        "{}",
+        planned.text
+    );
+}
+
+/// Nobody can do anything in an account that is closed: the management account takes the duty from it, by the word that the
+/// finding says.
+#[test]
+fn the_duty_of_a_closed_secops_account_is_handed_over_in_one_apply() {
+    for poke in ["close-account", "suspend-account"] {
+        let mut world = made();
+        let account = ["security".to_owned()];
+        let close = Poke::named(poke).expect("there");
+        close.run(&mut world, &account).expect("closed");
+        let (findings, world) = inside::drift(&edited(&[]), world);
+        let mut hints = findings
+            .findings
+            .iter()
+            .filter_map(|finding| match &finding.fix {
+                Fix::Person { hint } if finding.control == "organization.duty" => {
+                    Some(hint.clone())
+                }
+                _ => None,
+            });
+        let hint = hints.next().expect("told");
+        let words: Vec<&str> = hint.split('`').collect();
+        let word = words
+            .iter()
+            .find(|word| word.starts_with("replace_administrator"));
+        let word = format!(
+            "[baseline.guardduty]\n{}",
+            word.unwrap_or_else(|| panic!("{hint}"))
+        );
+        let subject = edited(&[
+            ("secops = \"security\"", "secops = \"shop\""),
+            ("[baseline.guardduty]", &word),
+        ]);
+        let run = inside::apply_what_can_be(&subject, world, Connection::default());
+        assert!(
+            run.ended.expect("applied").failed.is_empty(),
+            "{poke}: {}",
+            run.text
+        );
+        let (planned, world) = inside::plan(&subject, run.world);
+        assert_eq!(planned.changes, vec![], "{poke}: {}", planned.text);
+        let id = |name: &str| {
+            let mut all = world.accounts.iter();
+            let found = all.find(|(_, account)| account.name == name);
+            found.map(|(id, _)| id.clone()).expect("there")
+        };
+        for region in ["eu-west-1", "us-east-1"] {
+            let state = &world
+                .region(&id("log-archive"), region)
+                .expect("there")
+                .guardduty;
+            let watched_by = state.detector.as_ref().expect("on").administrator.clone();
+            assert_eq!(watched_by, Some(id("shop")), "{poke}, {region}");
+        }
+        // What it had of delegations is left over; the stack in it nobody reaches.
+        let taken = inside::remove(
+            &subject,
+            world,
+            Connection::default(),
+            &[],
+            Some(Fortune::Delete),
+        );
+        assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
+    }
 }

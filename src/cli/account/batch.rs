@@ -26,6 +26,16 @@ pub(super) struct Row {
     pub(super) contacts: BTreeMap<ContactKind, Contact>,
     /// The columns of which something was said already.
     pub(super) broken: BTreeSet<&'static str>,
+    /// Which account of the list it is, where the line alone does not say so.
+    pub(super) number: Option<usize>,
+}
+
+/// What is said of an account that its line alone does not point out.
+pub(super) fn of_account(number: Option<usize>, said: String) -> String {
+    match number {
+        Some(number) => format!("account {number} of the list: {said}"),
+        None => said,
+    }
 }
 
 /// The accounts of a file, and what is wrong with it so far.
@@ -42,6 +52,7 @@ pub(super) struct Batch {
 pub(super) struct Placed {
     pub(super) line: usize,
     pub(super) entry: Entry,
+    number: Option<usize>,
     /// The name as it is written, where the entry has a stand-in.
     written: Option<String>,
 }
@@ -97,7 +108,10 @@ impl Batch {
                 }
                 Some(there) => {
                     let differences = super::add::differences(&placed.entry, there);
-                    said.extend(differences.into_iter().map(|line| (placed.line, line)));
+                    let differences = differences.into_iter();
+                    said.extend(
+                        differences.map(|said| (placed.line, of_account(placed.number, said))),
+                    );
                 }
             }
         }
@@ -140,16 +154,22 @@ impl Batch {
                 said = format!("{said} ({})", more.join("; "));
             }
             for placed in &self.entries {
-                if let Some(written) = &placed.written {
-                    said = said.replace(placed.entry.key.as_str(), written);
+                let key = placed.entry.key.as_str();
+                match placed.written.as_deref() {
+                    None => {}
+                    Some("") => {
+                        said = said.replace(&format!("`{key}`"), "without a name");
+                        said = said.replace(key, "without-a-name");
+                    }
+                    Some(written) => said = said.replace(key, written),
                 }
             }
-            let line = match placed {
-                Some(placed) => placed.line,
+            let (line, number) = match placed {
+                Some(placed) => (placed.line, placed.number),
                 // Of the plan as a whole.
-                None => 0,
+                None => (0, None),
             };
-            self.wrong.push((line, said));
+            self.wrong.push((line, of_account(number, said)));
         }
     }
 
@@ -292,7 +312,7 @@ fn entries(file: &Path, rows: Rows) -> Batch {
     if rows.is_empty() {
         batch.say(0, "it names no account".to_owned());
     }
-    for (line, row) in rows {
+    for (at, (line, row)) in rows.into_iter().enumerate() {
         let row = match row {
             Ok(row) => row,
             Err(said) => {
@@ -300,7 +320,8 @@ fn entries(file: &Path, rows: Rows) -> Batch {
                 continue;
             }
         };
-        let mut say = |said: String| batch.wrong.push((line, said));
+        let number = row.number;
+        let mut say = |said: String| batch.wrong.push((line, of_account(number, said)));
         let whole = |column: &str| !row.broken.contains(column);
         let mut key = match whole("name") {
             true => parsed::<AccountKey>("name", &row.name, &mut say),
@@ -323,7 +344,8 @@ fn entries(file: &Path, rows: Rows) -> Batch {
             ));
             key = None;
         }
-        let stand_in = format!("orgstrap-row-{line}");
+        // A line may hold many accounts.
+        let stand_in = format!("orgstrap-row-{}", at + 1);
         let written = key.is_none().then(|| row.name.clone());
         let Some(key) = key.or_else(|| stand_in.parse().ok()) else {
             continue;
@@ -337,6 +359,7 @@ fn entries(file: &Path, rows: Rows) -> Batch {
         };
         batch.entries.push(Placed {
             line,
+            number,
             written,
             entry: Entry {
                 key,
@@ -506,6 +529,32 @@ mod tests {
                 "7: `tags` is a list, not an object",
             ]
         );
+    }
+
+    /// As programs write lists.
+    #[test]
+    fn a_list_in_one_line_says_which_account_is_wrong() {
+        let text = r#"[{"ou": "Sandbox"}, {"name": "shop", "ou": "Sandbox"}, {"ou": "Sandbox", "email": 1}, {"name": "shop", "ou": "Sandbox"}]"#;
+        assert_eq!(
+            wrong("a.json", text.as_bytes()),
+            [
+                "1: account 1 of the list: `name` is missing",
+                "1: account 3 of the list: `email` is a number, not text",
+                "1: account 3 of the list: `name` is missing",
+                "1: account 4 of the list: account `shop` is named twice, first in line 1",
+            ]
+        );
+        // The plan has nothing to say of stand-ins.
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.json");
+        std::fs::write(&file, text).expect("written");
+        let mut batch = read(&file).expect("read");
+        let before = "[organization]\nmanagement_account = \"111111111111\"\nhome_region = \"eu-west-1\"\n\
+                      regions = [\"eu-west-1\"]\nemail = \"aws+{account}@example.com\"\n[ou.Sandbox]\n[account.blog]\nou = \"Sandbox\"\n";
+        let org = folder.path().join("org.toml");
+        let plan = plan::read_text("org.toml", before.to_owned(), folder.path()).expect("a plan");
+        batch.check(&plan.plan, before, &org).expect("checked");
+        assert_eq!(batch.wrong.len(), 4, "{:?}", batch.wrong);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::batch::{COLUMNS, Row, Rows};
+use super::batch::{COLUMNS, Row, Rows, of_account};
 use crate::plan::{Contact, ContactKind, nearest};
 
 /// What an account of a list may say.
@@ -27,8 +27,16 @@ pub(super) fn rows_of_json(text: &str) -> Rows {
             return vec![(error.line(), Err(format!("is no list of objects: {error}")))];
         }
     };
+    let line = |raw: &RawValue| {
+        let wrong = Vec::new();
+        Reading { text, wrong }.line(raw)
+    };
+    let lines: BTreeSet<usize> = list.iter().map(|raw| line(raw)).collect();
+    // As programs write lists: in one line.
+    let by_number = lines.len() < list.len();
     let mut rows = Rows::new();
-    for raw in list {
+    for (at, raw) in list.into_iter().enumerate() {
+        let number = by_number.then_some(at + 1);
         let mut reading = Reading {
             text,
             wrong: Vec::new(),
@@ -36,8 +44,8 @@ pub(super) fn rows_of_json(text: &str) -> Rows {
         let row = reading.row(raw);
         let line = reading.line(raw);
         let wrong = reading.wrong.into_iter();
-        rows.extend(wrong.map(|(line, said)| (line, Err(said))));
-        rows.extend(row.map(|row| (line, Ok(row))));
+        rows.extend(wrong.map(|(line, said)| (line, Err(of_account(number, said)))));
+        rows.extend(row.map(|row| (line, Ok(Row { number, ..row }))));
     }
     rows
 }

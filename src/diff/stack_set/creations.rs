@@ -45,6 +45,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 regions: self.wanted.regions.clone(),
                 expect,
                 leaving: BTreeMap::new(),
+                lacking: BTreeMap::new(),
             };
             let reason = format!("stage {number} of the rollout has no instances yet");
             let mut address = self.rollout(number);
@@ -96,6 +97,7 @@ impl<'a, 'c> Set<'a, 'c> {
             regions,
             expect: vec![key],
             leaving: BTreeMap::new(),
+            lacking: BTreeMap::new(),
         };
         let address = Address::RolloutTo(self.name.clone(), key.clone());
         let reason = "what is there already leaves only these Regions";
@@ -244,6 +246,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 regions: self.wanted.regions.clone(),
                 expect: keys.to_vec(),
                 leaving: BTreeMap::from([(*key, leaving.clone())]),
+                lacking: BTreeMap::new(),
             };
             prepare(self.ctx, found, key, "it is to get stack instances");
             let mut needs = self.base_needs();

@@ -196,6 +196,7 @@ impl Import {
             regions: self.stacks.keys().cloned().collect(),
             expect: vec![key],
             leaving: BTreeMap::new(),
+            lacking: BTreeMap::new(),
         };
         prepare(set.ctx, found, key, "a stack of it is to be imported");
         let (verb, reason) = if self.only_parameters {

@@ -30,6 +30,8 @@ pub(super) fn expected(ctx: &Context<'_>, key: &AccountKey) -> bool {
 pub(super) struct Instances<'a> {
     /// The accounts of each stage whose OU is a target already, with their missing Regions.
     missing: BTreeMap<u16, BTreeMap<&'a AccountKey, BTreeSet<Region>>>,
+    /// The Regions in which an account has nothing that an operation could update, whatever makes it.
+    lacking: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     outdated: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
     /// Those of them whose last operation failed, perhaps for want of what an account is given before it gets
     /// stacks.
@@ -79,6 +81,7 @@ impl<'a> Instances<'a> {
         let tree = Tree::of(ctx, facts, stages);
         let mut there = Instances {
             missing: BTreeMap::new(),
+            lacking: BTreeMap::new(),
             outdated: BTreeMap::new(),
             failed: BTreeSet::new(),
             inoperable: BTreeMap::new(),
@@ -260,6 +263,9 @@ impl<'a> Instances<'a> {
                 }
             }
         }
+        if !lacking.is_empty() {
+            self.lacking.insert(key, lacking.clone());
+        }
         if !lacking.is_empty() && !awaited && !stale && crossing == Crossing::No {
             let stage = self.missing.entry(number).or_default();
             stage.insert(key, lacking);
@@ -381,6 +387,12 @@ impl<'a> Instances<'a> {
                 .copied()
                 .collect();
             let regions = self.regions.clone();
+            // What is missing is made after, from the template as it is then.
+            let lacking = |keys: &[&'a AccountKey]| {
+                let keys = keys.iter();
+                let of = |key: &&'a AccountKey| Some((*key, self.lacking.get(*key)?.clone()));
+                keys.filter_map(of).collect()
+            };
             if differs {
                 // Accounts that come along with their instances inhabit a stage too.
                 let inhabited = self.inhabited.contains(&number) || !having.is_empty();
@@ -392,6 +404,7 @@ impl<'a> Instances<'a> {
                             only: vec![],
                             except: vec![],
                             regions,
+                            lacking: lacking(&having),
                             expect: having,
                             leaving: BTreeMap::new(),
                         },
@@ -409,6 +422,7 @@ impl<'a> Instances<'a> {
                     only,
                     except: vec![],
                     regions,
+                    lacking: lacking(&outdated),
                     expect: outdated,
                     leaving: BTreeMap::new(),
                 };
@@ -457,6 +471,7 @@ impl<'a> Instances<'a> {
                         regions: wanted.regions.clone(),
                         expect,
                         leaving,
+                        lacking: BTreeMap::new(),
                         ous,
                     },
                     true,
@@ -476,6 +491,7 @@ impl<'a> Instances<'a> {
                         regions: regions.cloned().collect(),
                         expect: lacking,
                         leaving: BTreeMap::new(),
+                        lacking: BTreeMap::new(),
                     },
                     false,
                 ));

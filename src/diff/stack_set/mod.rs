@@ -31,8 +31,8 @@ use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::{WantedStackSet, makes_recorder};
 use crate::change::{
-    Act, Address, Attribute, Bindings, FieldChange, Leaving, Place, StackSetAct, Successor, Text,
-    Verb, Wave,
+    Act, Address, Attribute, Bindings, FieldChange, Lacking, Leaving, Place, StackSetAct,
+    Successor, Text, Verb, Wave,
 };
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, stack_set_arn,
@@ -126,6 +126,8 @@ struct Reach<'a> {
     expect: Vec<&'a AccountKey>,
     /// Those of them that leave targets, with these.
     leaving: BTreeMap<&'a AccountKey, BTreeSet<OuId>>,
+    /// Where some of them have nothing yet, or something inoperable, which comes after.
+    lacking: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
 }
 
 impl<'a, 'c> Set<'a, 'c> {
@@ -253,6 +255,14 @@ impl<'a, 'c> Set<'a, 'c> {
             failure_tolerance: self.ctx.plan.rollout.failure_tolerance,
             expect: accounts(&reach.expect),
             leaving: Self::leaving(&reach.leaving),
+            lacking: reach
+                .lacking
+                .iter()
+                .map(|(key, regions)| Lacking {
+                    account: account(key),
+                    regions: regions.clone(),
+                })
+                .collect(),
         }
     }
 
@@ -419,7 +429,9 @@ impl<'a, 'c> Set<'a, 'c> {
             }
             after.push(released);
         }
-        self.forget(found, &there);
+        let changed = [self.address(), Address::RolloutHold(self.name.clone())];
+        let changed: Vec<Address> = changed.into_iter().chain(after.iter().cloned()).collect();
+        self.forget(found, &there, &changed);
         after.push(Address::Forget(self.name.clone()));
         self.take_away(found, &there, &after);
         self.complete(found, &there, &met, &imports, after);
@@ -469,7 +481,8 @@ impl<'a, 'c> Set<'a, 'c> {
         self.stages.by_number.keys().next().copied().unwrap_or(1)
     }
 
-    fn forget(&self, found: &mut Findings, there: &Instances<'_>) {
+    /// Takes what AWS calls INOPERABLE out of the set, before anything that visits all its stacks: `changed`.
+    fn forget(&self, found: &mut Findings, there: &Instances<'_>, changed: &[Address]) {
         if there.inoperable.is_empty() {
             return;
         }
@@ -481,8 +494,13 @@ impl<'a, 'c> Set<'a, 'c> {
             regions: there.inoperable.values().flatten().cloned().collect(),
             expect: vec![],
             leaving: BTreeMap::new(),
+            lacking: BTreeMap::new(),
         };
         let placed: Vec<Address> = placements(reach.only.iter().copied()).collect();
+        // An account that moves is found through the OU that it moves to, and the move may wait for auto-deployment.
+        let moves = placed
+            .iter()
+            .any(|placed| found.changes.contains_key(placed));
         let act = Act::ForgetStackInstances {
             name: self.wanted.full_name.clone(),
             wave: self.wave(&reach),
@@ -491,9 +509,19 @@ impl<'a, 'c> Set<'a, 'c> {
                       made anew";
         let fields = Self::wave_fields(&reach);
         let address = Address::Forget(self.name.clone());
+        let mut needs = match moves {
+            true => self.base_needs(),
+            false => BTreeSet::from([Address::StackSetsAccess]),
+        };
+        needs.extend(placed);
+        if !moves {
+            for change in changed {
+                found.comes_after(change, [address.clone()]);
+            }
+        }
         found
             .change(address, Verb::Delete, reason, fields, act)
-            .extend(self.base_needs().into_iter().chain(placed));
+            .extend(needs);
     }
 
     /// Instances of accounts that are no longer to have any.
@@ -587,6 +615,7 @@ impl Reach<'_> {
             regions: BTreeSet::new(),
             expect: vec![],
             leaving: BTreeMap::new(),
+            lacking: BTreeMap::new(),
         }
     }
 }

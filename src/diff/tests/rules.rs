@@ -309,9 +309,28 @@ fn an_administrator_is_replaced_where_the_plan_names_it() {
     let rest = diff(&plan(), &wanted, &halfway, &KEEP);
     change(&rest, &Address::GuardDutyRegistration.to_string());
     assert!(!addresses(&rest).contains(&"former guardduty administrator in eu-west-1".to_owned()));
+    let registered_with_another = inventory.clone();
     let after = applied(&plan(), &wanted, inventory, found);
     let again = diff(&plan(), &wanted, &after, &KEEP);
     assert_eq!(addresses(&again), Vec::<String>::new());
+
+    // Nobody can let members go in an account that is closed, so that is not begun.
+    let in_use = |inventory: &Inventory| {
+        let found = diff(&plan(), &wanted, inventory, &KEEP);
+        let former = change(&found, "former guardduty administrator in eu-west-1");
+        match &former.act {
+            Act::RemoveGuardDutyAdministrator { in_use, .. } => (*in_use, former.reason.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(in_use(&registered_with_another).0);
+    let mut closed = registered_with_another;
+    member_of(&mut closed, "log-archive").state = AccountState::Closed;
+    let (open, reason) = in_use(&closed);
+    assert!(
+        !open && reason.contains("the account is closed"),
+        "{reason}"
+    );
 
     // The word is for that account alone.
     let guardduty = wanted.guardduty.as_mut().unwrap();

@@ -483,7 +483,9 @@ impl Simulation {
 
     fn guardduty(&mut self, change: &Change) {
         match &change.act {
-            Act::RemoveGuardDutyAdministrator { region, account } => {
+            Act::RemoveGuardDutyAdministrator {
+                region, account, ..
+            } => {
                 let id = self.account_id(account);
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
                 assert_eq!(facts.administrator, Seen::Known(Some(id)));

@@ -411,6 +411,57 @@ fn inoperable_instances_are_forgotten_and_made_anew() {
     );
 }
 
+/// An update is judged by what was there before it. What AWS cannot work on goes first, since every operation on the whole
+/// set meets it; what is missing is made at the end, from the template as it is then.
+#[test]
+fn an_update_expects_nothing_where_nothing_is_there() {
+    let mut inventory = settled();
+    instance(&mut inventory, "security", "eu-west-1").status = "INOPERABLE".to_owned();
+    let prod = member_of(&mut inventory, "payments-prod").id.clone();
+    let play = member_of(&mut inventory, "play").id.clone();
+    for account in [prod, play] {
+        let gone = AccountRegion {
+            account,
+            region: region("us-east-1"),
+        };
+        known(&mut set_of(&mut inventory).instances).remove(&gone);
+    }
+    let found = diff(&plan(), &newer(), &inventory, &KEEP);
+    let forget = Address::Forget(name("config-recorder"));
+    for changed in [
+        "auto-deployment hold of config-recorder",
+        "update of config-recorder, stage 1",
+        "auto-deployment release of config-recorder",
+    ] {
+        assert!(
+            change(&found, changed).all_needs().contains(&forget),
+            "{changed}"
+        );
+    }
+    let lacking = |stage: u16| -> Vec<(Text, BTreeSet<Region>)> {
+        let wave = wave(&found, &format!("update of config-recorder, stage {stage}"));
+        let lacking = wave.lacking.into_iter();
+        lacking.map(|one| (one.account, one.regions)).collect()
+    };
+    let one = |account: &str, at: &str| (ids(&[account]).remove(0), BTreeSet::from([region(at)]));
+    assert_eq!(lacking(1), [one("play", "us-east-1")]);
+    assert_eq!(lacking(2), []);
+    assert_eq!(
+        lacking(3),
+        [
+            one("payments-prod", "us-east-1"),
+            one("security", "eu-west-1")
+        ]
+    );
+    let made = change(&found, "missing instances of config-recorder, stage 3");
+    let updated = Address::RolloutUpdate(name("config-recorder"), 3);
+    assert!(made.all_needs().contains(&updated) && made.all_needs().contains(&forget));
+    // And all of it comes to what the plan says.
+    let after = applied(&plan(), &newer(), inventory, found);
+    let again = diff(&plan(), &newer(), &after, &KEEP);
+    assert_eq!(addresses(&again), Vec::<String>::new());
+}
+
 /// Outdated and missing in one stage are two operations, the update first.
 #[test]
 fn what_is_missing_is_created_after_what_is_outdated_was_updated() {

@@ -260,6 +260,7 @@ async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
 fn wave(accounts: &[&str], regions: &[&str]) -> Wave {
     Wave {
         leaving: Default::default(),
+        lacking: Default::default(),
         ous: vec!["ou-1111-11111111".into()],
         accounts: vec![],
         except: vec![],

@@ -111,6 +111,10 @@ pub fn submit(
             let Some(instance) = set.instances.get_mut(&key) else {
                 continue;
             };
+            // "Stacks in this state are excluded from further UpdateStackSet operations" (the model of StackInstance).
+            if order.action == Action::Update && instance.status == "INOPERABLE" {
+                continue;
+            }
             // To look at an instance does not change how its last deployment ended.
             if order.action != Action::DetectDrift {
                 instance.detailed = "PENDING".to_owned();

@@ -104,10 +104,26 @@ pub(super) fn disable_admin(world: &mut World, call: &Call) -> Result<Value, Aws
             "The request is rejected because the account is not the GuardDuty delegated administrator.",
         ));
     }
-    if super::detector_at(world, &admin, &call.region).is_some_and(|d| !d.members.is_empty()) {
+    let in_use = world
+        .organization
+        .as_ref()
+        .is_some_and(|organization| organization.is_active(&admin));
+    let members = super::detector_at(world, &admin, &call.region).map(|d| match in_use {
+        true => d.members.clone(),
+        // Nobody can let them go in an account that is closed or suspended. No document says what becomes of them; that
+        // they stay with nobody is the reading that leaves the organization a way on.
+        false => std::mem::take(&mut d.members),
+    });
+    let members = members.unwrap_or_default();
+    if in_use && !members.is_empty() {
         return Err(bad(
             "The request is rejected because the GuardDuty delegated administrator has member accounts.",
         ));
+    }
+    for member in members.keys() {
+        if let Some(detector) = super::detector_at(world, member, &call.region) {
+            detector.administrator = None;
+        }
     }
     // Its registration with Organizations stays until it is deregistered there.
     world
