@@ -63,6 +63,27 @@ impl Rendering {
 }
 
 impl Rendering {
+    /// The outputs that follow from what is known of the stack, whether it is there or not.
+    pub fn foretold(&self, known: &Known) -> BTreeMap<String, String> {
+        let render = Render {
+            root: &self.0,
+            known,
+        };
+        let outputs = self.0.get("Outputs").and_then(Value::as_object);
+        outputs
+            .into_iter()
+            .flatten()
+            .filter(|(_, output)| {
+                let condition = output.get("Condition").and_then(Value::as_str);
+                condition.is_none_or(|condition| render.condition(condition, 0) == Ok(true))
+            })
+            .filter_map(|(name, output)| {
+                let value = render.text(output.get("Value")?, 0).ok()?;
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+
     /// A resource's one property as a text; `None` where its condition leaves the resource out.
     pub(super) fn property(
         &self,
@@ -268,6 +289,13 @@ impl Render<'_> {
             (Some("AWS::IAM::Role"), "Arn") => {
                 Ok(format!("arn:aws:iam::{account}:role/{}", name(self)?))
             }
+            (Some("AWS::KMS::Key"), "Arn") => match self.known.resources.get(resource) {
+                Some(id) => Ok(format!(
+                    "arn:aws:kms:{}:{account}:key/{id}",
+                    self.known.region
+                )),
+                None => Err(format!("`{resource}.{attribute}` is not known")),
+            },
             _ => Err(format!("`{resource}.{attribute}` is not known")),
         }
     }

@@ -8,6 +8,7 @@ use super::{Form, Global, files, inventory, prompt, session, stop, subject};
 use crate::drift::{self, Controls, Findings, Severity};
 use crate::execute::Stop;
 use crate::ops::Subject;
+use crate::ops::as_made::AsMade;
 use crate::ops::drift::{self as ops, Check, Filter, asked_for, check_controls, judge};
 use crate::plan::OuPath;
 use crate::report::drift_view::{DriftView, OuTree};
@@ -184,7 +185,12 @@ fn judged(file: &Path, filter: &Filter, subject: &Subject) -> Result<Findings, C
 /// What was wrong when an inventory was saved.
 pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings, CommandError> {
     let saved = inventory::load(file, &subject.plan)?;
-    let (found, mut findings) = judge(subject, &saved);
+    let (mut found, mut findings) = judge(subject, &saved);
+    let mut made = AsMade::default();
+    while made.put_back(subject, &saved.inventory, &found) {
+        (found, findings) = judge(made.subject(subject), &saved);
+    }
+    let subject = made.subject(subject);
     let checks = drift::checks(&subject.plan, &subject.wanted, &saved.inventory, &found);
     if saved.answers.is_empty() && !checks.is_empty() {
         return Err(CommandError::new(format!(
@@ -196,6 +202,14 @@ pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings,
         ));
     }
     drift::judge_controls(&mut findings, &subject.wanted, &checks, &saved.answers);
+    drift::tell_unlooked(
+        &mut findings,
+        &subject.plan,
+        &subject.wanted,
+        &saved.inventory,
+        &found,
+    );
+    made.tell(&subject.plan, &saved.inventory, &mut findings);
     Ok(findings)
 }
 

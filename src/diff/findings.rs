@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
-use super::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged};
+use super::{
+    Because, Blocked, Diff, Former, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
+};
 use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
 use crate::inventory::Unread;
 use crate::plan::{AccountId, Tags};
@@ -18,6 +20,8 @@ pub(super) struct Findings {
     pub(super) unmanaged: BTreeSet<Unmanaged>,
     pub(super) notices: BTreeSet<Notice>,
     pub(super) problems: Vec<Problem>,
+    /// What the problems of edits were before.
+    pub(super) former: Vec<Former>,
     /// Whole parts of the organization that could not be read, in words.
     pub(super) unread_parts: BTreeMap<&'static str, Unread>,
     pub(super) left: Vec<Left>,
@@ -246,6 +250,7 @@ impl Findings {
             notices: self.notices.into_iter().collect(),
             warnings,
             problems: self.problems,
+            former: self.former,
             raise: Vec::new(),
             left: self.left,
             bindings: self.bindings,

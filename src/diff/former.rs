@@ -9,8 +9,59 @@ use super::findings::Findings;
 use super::{Problem, ProblemKind};
 use crate::baseline::StackNames;
 use crate::change::{Address, Place};
-use crate::inventory::{AccountRegion, Seen, StackFacts, former_access_roles};
-use crate::plan::{AccountId, AccountKey, Region};
+use crate::inventory::{
+    AccountFacts, AccountRegion, Seen, StackFacts, former_access_roles, identify,
+};
+use crate::plan::{AccountId, AccountKey, OrgPlan, Region};
+
+/// A setting as it was when what is there was made, where a person has edited it since.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Former {
+    Prefix(String),
+    HomeRegion(Region),
+    /// The account that had the duty.
+    Logging(AccountId),
+    SecOps(AccountId),
+    AccessRole(String),
+    /// The address that an account has.
+    Email(AccountKey, String),
+}
+
+/// The plan as what is there was made by it: with its settings put back, and all else as it is now. `None` where that
+/// cannot be told, as of a duty whose account the plan does not have any more.
+#[must_use]
+pub fn as_made(
+    plan: &OrgPlan,
+    former: &[Former],
+    accounts: &BTreeMap<AccountId, AccountFacts>,
+) -> Option<OrgPlan> {
+    let ids = identify::identify(plan, accounts).accounts;
+    let key = |id: &AccountId| {
+        let found = ids.iter().find(|(_, other)| *other == id);
+        found.map(|(key, _)| key.clone())
+    };
+    let mut made = plan.clone();
+    for setting in former {
+        let organization = &mut made.organization;
+        match setting {
+            Former::Prefix(prefix) => organization.prefix.clone_from(prefix),
+            Former::HomeRegion(region) => {
+                // One that was not governed has only changed its name.
+                if organization.regions.insert(region.clone()) {
+                    organization.regions.remove(&organization.home_region);
+                }
+                organization.home_region = region.clone();
+            }
+            Former::Logging(id) => organization.logging = Some(key(id)?),
+            Former::SecOps(id) => organization.secops = Some(key(id)?),
+            Former::AccessRole(role) => organization.access_role.clone_from(role),
+            Former::Email(key, email) => {
+                made.accounts.get_mut(key)?.email = email.parse().ok()?;
+            }
+        }
+    }
+    (made != *plan).then_some(made)
+}
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     if ctx.organization.is_none() {
@@ -98,11 +149,14 @@ fn places(ctx: &Context<'_>, found: &mut Findings) {
         let (message, hint) = edit.told(ctx, &things.join("; "));
         match edit.is_consented(ctx) {
             true => found.notice(Address::Organization, message, Some(hint)),
-            false => found.problems.push(Problem {
-                kind: ProblemKind::Edited,
-                message,
-                hint: Some(hint),
-            }),
+            false => {
+                found.former.extend(edit.former());
+                found.problems.push(Problem {
+                    kind: ProblemKind::Edited,
+                    message,
+                    hint: Some(hint),
+                });
+            }
         }
     }
 }
@@ -260,6 +314,17 @@ impl Edit {
         matches!(self, Edit::Duty("secops", id) if Some(id) == replaced)
     }
 
+    /// The settings that it edited, as they were.
+    fn former(&self) -> Vec<Former> {
+        match self {
+            Edit::Prefix(old) => vec![Former::Prefix(old.clone())],
+            Edit::HomeRegion(old) => vec![Former::HomeRegion(old.clone())],
+            Edit::Duty("logging", id) => vec![Former::Logging(id.clone())],
+            Edit::Duty("secops", id) => vec![Former::SecOps(id.clone())],
+            Edit::Duty(_, id) => vec![Former::Logging(id.clone()), Former::SecOps(id.clone())],
+        }
+    }
+
     fn told(&self, ctx: &Context<'_>, things: &str) -> (String, String) {
         let organization = &ctx.plan.organization;
         match self {
@@ -344,6 +409,7 @@ fn access_role(ctx: &Context<'_>, found: &mut Findings) {
     if exempt.is_empty() && closed.len() < asked.len() {
         return;
     }
+    found.former.push(Former::AccessRole(old.clone()));
     let role = &organization.access_role;
     let names: Vec<String> = closed.iter().map(|(id, _)| account(ctx, id)).collect();
     let shown = match names.split_at_checked(5) {
@@ -394,6 +460,12 @@ fn emails(ctx: &Context<'_>, found: &mut Findings) {
         // One alone is that account's own address, which is told as such.
         if keys.len() < 2 {
             continue;
+        }
+        for key in &keys {
+            if let Standing::Present(facts) = ctx.standing(key) {
+                let former = Former::Email((*key).clone(), facts.email.clone());
+                found.former.push(former);
+            }
         }
         let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
         found.problems.push(Problem {

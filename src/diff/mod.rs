@@ -42,6 +42,7 @@ pub mod work;
 use serde::{Deserialize, Serialize};
 
 pub use context::is_ours;
+pub use former::{Former, as_made};
 pub use kept::buckets_to_be;
 pub use left::{Left, Remains};
 pub use loss::Loss;
@@ -91,6 +92,8 @@ pub struct Diff {
     pub warnings: Vec<Notice>,
     /// What stops everything.
     pub problems: Vec<Problem>,
+    /// The settings of `[organization]` that were edited, as they were.
+    pub former: Vec<Former>,
     /// What is left that no change puts right.
     pub left: Vec<Left>,
     /// Resources with data that the changes delete or make anew: not to be made without leave.
@@ -183,6 +186,14 @@ pub enum ProblemKind {
     Quota,
     /// `[organization]` was edited, and what was made before does not follow.
     Edited,
+}
+
+impl Diff {
+    /// The edits of `[organization]` that keep plan and organization from being compared.
+    pub fn edits(&self) -> impl Iterator<Item = &Problem> {
+        let problems = self.problems.iter();
+        problems.filter(|problem| problem.kind == ProblemKind::Edited)
+    }
 }
 
 /// Compares a plan, and what its baselines come to, with an inventory.

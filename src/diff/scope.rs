@@ -113,6 +113,7 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
                 .filter(|notice| scope.is_own(&notice.address))
                 .collect(),
             problems: found.problems,
+            former: found.former,
             // What is left is nobody's account's.
             left: Vec::new(),
             losses: {

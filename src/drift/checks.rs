@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::FindingPlace;
+use super::foretold::Foretold;
 use crate::baseline::control::{Expected, Places, ResourceRef};
 use crate::baseline::{Known, Rendering, Wanted, WantedControl};
-use crate::change::{Address, Place, Text};
-use crate::diff::{Diff, Problem, ProblemKind, Remains};
+use crate::change::{Address, Bindings, Place, Text};
+use crate::diff::{Diff, Remains};
 use crate::inventory::{AccountRegion, AccountState, Inventory, Probe, Question, Seen, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 
@@ -27,6 +28,8 @@ pub struct Check<'a> {
     pub(super) stack: Option<String>,
     /// Why the expected values could not be told.
     pub(super) unclear: Option<String>,
+    /// The same, of a thing that may be gone with its stack: then nothing is unclear.
+    pub(super) unclear_if_there: Option<String>,
     /// That the stack which makes the thing is to be made or changed, where it is.
     pub(super) pending: Option<Pending>,
 }
@@ -72,8 +75,7 @@ pub fn checks<'a>(
     diff: &Diff,
 ) -> Vec<Check<'a>> {
     // Where an edited plan points is nothing, and nothing to put back.
-    let edited = |problem: &Problem| problem.kind == ProblemKind::Edited;
-    if diff.problems.iter().any(edited) {
+    if diff.edits().next().is_some() {
         return Vec::new();
     }
     let ids = match inventory.accounts.known() {
@@ -100,8 +102,17 @@ pub fn checks<'a>(
             touched.entry(what).or_default().insert(address.clone());
         }
     }
+    let management = &plan.organization.management_account;
+    let account = |place: &Place| match place {
+        Place::Management(_) => Some(management.clone()),
+        Place::Member(key, _) => ids.get(key).cloned(),
+    };
+    let mut bindings = diff.bindings.clone();
+    let foretold = Foretold::bind(wanted, inventory, account, &mut bindings);
     let view = View {
         touched,
+        bindings,
+        foretold,
         plan,
         wanted,
         inventory,
@@ -167,6 +178,9 @@ struct View<'a, 'w> {
     inventory: &'a Inventory,
     diff: &'a Diff,
     ids: BTreeMap<AccountKey, AccountId>,
+    /// What is known, and what follows from it for stacks that are not there.
+    bindings: Bindings,
+    foretold: Foretold,
     /// Of the stacks that controls name.
     templates: BTreeMap<&'w StackName, Result<Rendering, String>>,
 }
@@ -224,7 +238,7 @@ impl<'w> View<'_, 'w> {
             None => None,
         };
         let pending = pending.map(|pending| self.left_out(pending, &place));
-        let bindings = &self.diff.bindings;
+        let bindings = &self.bindings;
         let arguments = control
             .arguments
             .iter()
@@ -242,6 +256,7 @@ impl<'w> View<'_, 'w> {
             })
             .collect::<Option<BTreeMap<String, Value>>>()?;
         let mut unclear = None;
+        let mut unclear_if_there = None;
         let mut rendered = None;
         if let Some(resource) = &control.resource {
             match self.rendered(resource, &place, &at) {
@@ -258,8 +273,20 @@ impl<'w> View<'_, 'w> {
                         applied: Applied::As(properties),
                         ..
                     }) => rendered = Some(properties.clone()),
-                    // Told by the stack's own finding: there is none, or it could not be read.
-                    Some(_) => {}
+                    // Told by the stack's own finding: there is none, or it could not be read. What a plain stack kept
+                    // is there all the same.
+                    Some(pending) => {
+                        let plain = (place.clone(), resource.stack.clone());
+                        if matches!(pending.applied, Applied::Nothing)
+                            && !control.properties.is_empty()
+                            && self.wanted.stacks.contains_key(&plain)
+                        {
+                            unclear_if_there = Some(format!(
+                                "its stack {} is gone, and what it is to be cannot be told: {why}",
+                                resource.stack
+                            ));
+                        }
+                    }
                     None => {
                         unclear = Some(format!(
                             "what the template of {} says: {why}",
@@ -288,6 +315,7 @@ impl<'w> View<'_, 'w> {
                 .and_then(|resource| self.wanted.stacks.get(&(place, resource.stack.clone())))
                 .map(|stack| stack.full_name.clone()),
             unclear,
+            unclear_if_there,
             pending,
         })
     }
@@ -416,7 +444,8 @@ impl<'w> View<'_, 'w> {
         let (name, parameters) = self.stack(resource, place).ok_or_else(absent)?;
         let template = self.templates.get(&resource.stack).ok_or_else(absent)?;
         let template = template.as_ref().map_err(Clone::clone)?;
-        let bindings = &self.diff.bindings;
+        let bindings = &self.bindings;
+        let kept = (place.clone(), resource.stack.clone());
         let facts = self
             .inventory
             .stacks
@@ -431,7 +460,12 @@ impl<'w> View<'_, 'w> {
                 .filter_map(|(name, text)| Some((name.clone(), text.value(bindings).ok()?)))
                 .collect(),
             outputs: facts.map(|facts| facts.outputs.clone()).unwrap_or_default(),
-            resources: BTreeMap::new(),
+            resources: self
+                .foretold
+                .resources
+                .get(&kept)
+                .cloned()
+                .unwrap_or_default(),
         };
         template.properties(&resource.logical_id, &known)
     }

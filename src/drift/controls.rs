@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::checks::{Applied, Check, Pending, stack};
+use super::deep::anew;
 use super::expected::{find, holds, shown};
 use super::{Cause, Finding, Findings, Fix, Kind, Severity};
 use crate::baseline::control::{ControlFix, Places};
@@ -90,6 +91,14 @@ pub fn judge_controls(
                     finding.fix = fix;
                 } else {
                     finding.cause = by_control;
+                    let hint = check.by_hand(facts, wanted);
+                    if let Some(hint) = hint {
+                        finding.fix = Fix::Person { hint };
+                    } else if finding.fix == Fix::Nothing && check.is_kept(facts) {
+                        // Made anew, the stack takes it in and sets it.
+                        let stack = check.stack_cause(found, Kind::Drift);
+                        finding.fix = stack.map_or(Fix::Nothing, |(_, fix)| fix);
+                    }
                 }
                 found.findings.push(finding);
                 if let Some(change) = change {
@@ -140,6 +149,9 @@ impl Check<'_> {
             after: Some(Text::literal(shown(expected))),
         };
         let gone = facts.get("exists") == Some(&json!(false));
+        if let Some(why) = self.unclear_if_there.as_ref().filter(|_| !gone) {
+            return Outcome::Unread(why.clone());
+        }
         if gone && self.expected.get("exists") != Some(&json!(false)) {
             let fields = vec![field("exists", &json!(false), &json!(true))];
             return Outcome::Differs(fields, facts.clone());
@@ -205,6 +217,39 @@ impl Check<'_> {
                         .all(|field| !self.expected.contains_key(&field.field))
             }
         }
+    }
+
+    /// Whether it is there although its stack is not.
+    fn is_kept(&self, facts: &Facts) -> bool {
+        let gone = facts.get("exists") == Some(&json!(false));
+        let pending = self.pending.as_ref();
+        !gone && pending.is_some_and(|pending| matches!(pending.applied, Applied::Nothing))
+    }
+
+    /// What a person does where what puts it back is not there either.
+    fn by_hand(&self, facts: &Facts, wanted: &Wanted) -> Option<String> {
+        // An unchanged stack set does not bring back what is gone from one of its stacks, or with it.
+        let gone = facts.get("exists") == Some(&json!(false));
+        if gone && self.control.fix == ControlFix::Person && self.pending.is_none() {
+            let set = wanted.stack_sets.get(stack(self.control)?)?;
+            let at = &self.question.at;
+            return Some(anew(&set.full_name, &at.account, &at.region));
+        }
+        if self.control.fix != ControlFix::RunAutomation
+            || facts.get("document") != Some(&json!(false))
+        {
+            return None;
+        }
+        let name = stack(self.control)?;
+        let document = self.question.arguments.get("document")?;
+        let at = &self.question.at;
+        let way = match wanted.stack_sets.get(name) {
+            Some(set) => anew(&set.full_name, &at.account, &at.region),
+            None => "delete the stack, and `orgstrap apply` makes it anew".to_owned(),
+        };
+        Some(format!(
+            "the document {document} of stack {name} is gone, so nothing can run; {way}"
+        ))
     }
 
     /// The finding that tells of the stack, in this account and Region, and how that is put right.
@@ -302,6 +347,9 @@ impl Check<'_> {
         let in_doubt = |pending: &Pending| !matches!(pending.applied, Applied::As(_));
         if self.control.fix.needs_resource() && self.pending.as_ref().is_some_and(in_doubt) {
             // Whatever stands there is not the stack's, or may not be: the stack itself comes first.
+            return None;
+        }
+        if self.by_hand(facts, wanted).is_some() {
             return None;
         }
         let act = self.act(facts)?;

@@ -484,7 +484,9 @@ pub(super) fn anew(full_name: &str, account: &AccountId, region: &Region) -> Str
 /// Whether a reason is that there is no such stack.
 fn says_gone(because: &str) -> bool {
     let because = because.to_lowercase();
-    because.contains("does not exist") || because.contains("was deleted")
+    ["does not exist", "was deleted", "delete_complete"]
+        .iter()
+        .any(|word| because.contains(word))
 }
 
 fn unread(place: FindingPlace, subject: String, why: &Unread) -> Finding {

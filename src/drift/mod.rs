@@ -16,10 +16,12 @@ mod deep;
 mod exempt;
 mod expected;
 mod filter;
+mod foretold;
 mod names;
 mod organization;
 mod roles;
 mod since;
+mod unlooked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -34,8 +36,9 @@ pub use controls::{in_doubt, judge_controls};
 pub use deep::{Deep, deep};
 pub use filter::{Filter, NoSuch};
 pub use organization::judge;
-pub use roles::without_audit_role;
+pub use roles::{Reason, reasons, without_audit_role};
 pub use since::{Identity, Since, since};
+pub use unlooked::tell_unlooked;
 
 use crate::change::{Address, FieldChange};
 use crate::inventory;

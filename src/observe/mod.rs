@@ -118,7 +118,7 @@ impl Reader<'_> {
 
     /// The caller's account in the home Region.
     fn home(&self) -> AccountRegion {
-        self.own(self.aws.home_region())
+        self.own(&self.plan.organization.home_region)
     }
 
     fn own(&self, region: &crate::plan::Region) -> AccountRegion {

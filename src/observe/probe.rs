@@ -628,7 +628,9 @@ impl Asking<'_> {
             .filter(|run| run.document_name() == Some(document))
             .max_by_key(|run| run.execution_start_time().map(|time| time.secs()));
         let Some(id) = newest.and_then(|run| run.automation_execution_id) else {
-            return Ok(absent());
+            let mut facts = absent();
+            facts.extend(self.document(document).await);
+            return Ok(facts);
         };
         let mut looks = 0;
         let run = loop {
@@ -663,12 +665,22 @@ impl Asking<'_> {
         if let Some(why) = run.as_ref().and_then(|run| run.failure_message()) {
             facts.insert("FailureMessage".to_owned(), json!(why));
         }
+        if status != "Success" {
+            facts.extend(self.document(document).await);
+        }
         // Outputs are called STEP.NAME.
         for (name, values) in run.iter().filter_map(|run| run.outputs()).flatten() {
             let name = name.rsplit('.').next().unwrap_or(name);
             facts.insert(name.to_owned(), json!(values.join(", ")));
         }
         Ok(facts)
+    }
+
+    /// Whether a document is there, where that can be told: without it nothing runs, whoever starts it.
+    async fn document(&self, name: &str) -> Option<(String, Value)> {
+        let found = self.resource("AWS::SSM::Document", name).await.ok()?;
+        let exists = found.get("exists")?.clone();
+        Some(("document".to_owned(), exists))
     }
 
     async fn resource(&self, kind: &str, identifier: &str) -> Result<Facts, AwsError> {

@@ -102,10 +102,8 @@ pub async fn apply(
         Ok(Ok(found)) => {
             let rest = found.exit();
             let over = report::line(&found.preview.left, source);
-            let claim = match &over {
-                Some(over) => over.as_str(),
-                None => summary::AS_PLANNED,
-            };
+            let as_planned = summary::as_planned(&found.preview.unmanaged);
+            let claim = over.as_deref().unwrap_or(&as_planned);
             let left = found.preview.blocked.len();
             let over_quota = over_quota(&found);
             let work = Work {

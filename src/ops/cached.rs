@@ -50,6 +50,19 @@ impl Reading {
         Ok(())
     }
 
+    /// Reads the inventory for another plan than the one of which is kept: nothing of it is kept, or from earlier.
+    pub async fn read_for(
+        &mut self,
+        session: &Session,
+        other: &Subject,
+        printer: &Printer,
+    ) -> Result<(), CommandError> {
+        self.cache = None;
+        self.turn = None;
+        self.answers.clear();
+        self.read_again(session, other, printer).await
+    }
+
     /// The answers to `questions`, asked where they are not kept.
     pub async fn ask(
         &mut self,

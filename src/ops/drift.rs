@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use super::as_made::AsMade;
 use super::cached::{self, Reading};
 use super::compare::refuse_losses;
 use super::error::CommandError;
@@ -13,14 +14,12 @@ use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{
-    Diff, DiffOptions, Loss, OnQuota, Problem, Remains, diff, judge as judge_quotas,
-};
+use crate::diff::{Diff, DiffOptions, Loss, OnQuota, Problem, diff, judge as judge_quotas};
 pub use crate::drift::Filter;
-use crate::drift::{self, Controls, Findings, Fix, NoSuch, Severity};
+use crate::drift::{self, Controls, Findings, Fix, NoSuch, Reason, Severity};
 use crate::execute::{Stop, Summary};
 use crate::graph::{ChangeGraph, graph};
-use crate::inventory::{SavedInventory, identify};
+use crate::inventory::SavedInventory;
 use crate::observe::cache::MaxAge;
 use crate::observe::detect_drift;
 use crate::plan::AccountId;
@@ -76,10 +75,10 @@ pub struct Check {
     pub told: BTreeSet<Address>,
     pub changes: Vec<Change>,
     pub bindings: Bindings,
-    /// Accounts that no stack set reaches where they lie.
-    pub not_reached: BTreeSet<AccountId>,
-    /// Accounts whose audit role is gone although its stack counts as up to date.
-    pub role_gone: BTreeSet<AccountId>,
+    /// Accounts that the audit role did not open, and what becomes of that.
+    pub without_role: BTreeMap<Reason, Vec<AccountId>>,
+    /// That role, and the one by which they were read.
+    roles: (Option<String>, String),
     /// What the changes delete or make anew with the data in it.
     pub losses: Vec<Loss>,
     pub reading: Reading,
@@ -107,7 +106,7 @@ pub async fn drift(
         session.guard().await?;
     }
     let mut before = Box::pin(check(job, session, job.max_age, printer)).await?;
-    tell_roles(subject, &before, session, printer);
+    tell_roles(&before, printer);
     (job.show)(&before.findings)?;
     tell_quotas(&before, subject, printer);
     let mut last = false;
@@ -392,14 +391,7 @@ pub async fn check(
     printer: &Printer,
 ) -> Result<Check, CommandError> {
     let subject = job.subject;
-    session.aws.enter_by(match &job.role {
-        Some(role) => vec![role.clone()],
-        None => {
-            let access = subject.plan.organization.access_role.clone();
-            let audit = subject.wanted.audit_role.clone();
-            audit.into_iter().chain([access]).collect()
-        }
-    });
+    enter(job, subject, session);
     let mut reading = Box::pin(cached::read(session, subject, max_age, printer)).await?;
     let (mut found, mut findings) = judge(subject, &reading.saved);
     let usual = max_age == MaxAge::Usual;
@@ -407,6 +399,14 @@ pub async fn check(
         reading.read_again(session, subject, printer).await?;
         (found, findings) = judge(subject, &reading.saved);
     }
+    let mut made = AsMade::default();
+    while made.put_back(subject, reading.inventory(), &found) {
+        let former = made.subject(subject);
+        enter(job, former, session);
+        reading.read_for(session, former, printer).await?;
+        (found, findings) = judge(former, &reading.saved);
+    }
+    let subject = made.subject(subject);
     let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
     reading
         .ask(drift::questions(&checks), session, printer)
@@ -422,14 +422,27 @@ pub async fn check(
         reading.inventory(),
         &session.aws.fell_back(),
     );
-    let role_gone = gone.iter().filter_map(|it| it.place.account_id.clone());
-    let role_gone = role_gone.collect();
+    let without_role = drift::reasons(
+        &subject.plan,
+        reading.inventory(),
+        &found,
+        &gone,
+        &session.aws.fell_back(),
+        made.is_edited(),
+    );
     findings.findings.extend(gone);
     let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
     let mut fixes: BTreeMap<Address, Change> = fixes
         .into_iter()
         .map(|change| (change.address.clone(), change))
         .collect();
+    drift::tell_unlooked(
+        &mut findings,
+        &subject.plan,
+        &subject.wanted,
+        reading.inventory(),
+        &found,
+    );
     if job.deep {
         session.guard().await?;
         let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
@@ -440,57 +453,57 @@ pub async fn check(
         deep.judge(&mut findings, &answers, &mut fixes);
     }
     findings.from_cache.clone_from(&reading.kept);
+    made.tell(&subject.plan, reading.inventory(), &mut findings);
     let mut changes = found.changes;
     changes.extend(fixes.into_values());
+    if made.is_edited() {
+        changes.clear();
+    }
     // What only follows from another comes with it, whichever of the two is asked for.
     let told = findings.only(|finding| finding.cause.is_none());
     let told = named(&told).cloned().collect();
-    let accounts = reading.inventory().accounts.known();
-    let ids = accounts.map(|all| identify(&subject.plan, all).accounts);
-    let not_reached = found
-        .left
-        .iter()
-        .filter_map(|left| match &left.what {
-            Remains::NotReached { account } => ids.as_ref()?.get(account).cloned(),
-            _ => None,
-        })
-        .collect();
     Ok(Check {
         told,
         findings: asked_for(&job.filter, &findings)?,
         changes,
-        not_reached,
-        role_gone,
+        without_role,
+        roles: (
+            subject.wanted.audit_role.clone(),
+            subject.plan.organization.access_role.clone(),
+        ),
         losses: found.losses,
         bindings: found.bindings,
         reading,
     })
 }
 
-/// Says once when accounts were entered as an administrator because the role that only reads is not there.
-fn tell_roles(subject: &Subject, check: &Check, session: &Session, printer: &Printer) {
-    let all = session.aws.fell_back();
-    let why = |id: &AccountId| match (check.not_reached.contains(id), check.role_gone.contains(id))
-    {
-        (true, _) => "No stack set reaches the account where it lies, so nothing brings it there.",
-        (false, true) => {
-            "CloudFormation counts its stack as up to date, so `orgstrap apply` does not bring it there: \
-             the finding roles.audit-role says what does."
+/// By which roles accounts are entered to look.
+fn enter(job: &Drift<'_>, subject: &Subject, session: &Session) {
+    session.aws.enter_by(match &job.role {
+        Some(role) => vec![role.clone()],
+        None => {
+            let access = subject.plan.organization.access_role.clone();
+            let audit = subject.wanted.audit_role.clone();
+            audit.into_iter().chain([access]).collect()
         }
-        (false, false) => "`orgstrap apply` brings it there.",
-    };
-    let mut by_reason: BTreeMap<&str, Vec<&AccountId>> = BTreeMap::new();
-    for id in &all {
-        by_reason.entry(why(id)).or_default().push(id);
-    }
-    for (what, there) in by_reason {
-        tell_role(subject, &there, what, printer);
+    });
+}
+
+/// Says once when accounts were entered as an administrator because the role that only reads is not there.
+fn tell_roles(check: &Check, printer: &Printer) {
+    for (reason, accounts) in &check.without_role {
+        let there: Vec<&AccountId> = accounts.iter().collect();
+        tell_role(&check.roles, &there, reason.told(), printer);
     }
 }
 
-fn tell_role(subject: &Subject, accounts: &[&AccountId], what: &str, printer: &Printer) {
-    if let (Some(audit), Some(first)) = (&subject.wanted.audit_role, accounts.first()) {
-        let access = &subject.plan.organization.access_role;
+fn tell_role(
+    (audit, access): &(Option<String>, String),
+    accounts: &[&AccountId],
+    what: &str,
+    printer: &Printer,
+) {
+    if let (Some(audit), Some(first)) = (audit, accounts.first()) {
         let more = match accounts.len() - 1 {
             0 => String::new(),
             more => format!(

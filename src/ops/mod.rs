@@ -12,12 +12,14 @@
 //! | [`drift`] | `orgstrap drift`, with the fix and the second look |
 //! | [`remove`] | `orgstrap remove`: what is left over, taken away |
 //! | [`compare`] | reading AWS and comparing, which all of them begin with |
+//! | [`as_made`] | a check by the settings by which the organization was made, where they were edited since |
 //! | [`cached`] | the same through the describe cache |
 //! | [`perform`], [`make`] | changes under the lock, with progress and the report |
 //! | [`quotas`] | asking AWS to raise quotas |
 //! | [`session`] | one run's way to AWS, and the guard of whose organization it is |
 
 pub mod apply;
+pub mod as_made;
 pub mod cached;
 pub mod compare;
 pub mod drift;

@@ -178,8 +178,9 @@ fn headline(findings: &Findings, source: &str) -> String {
             .filter(|(_, number)| *number > 0)
             .map(|(severity, number)| paint(color(severity), format!("{number} {severity}")))
             .collect();
+        let skipped = skipped(findings).map_or_else(String::new, |told| format!("; {told}"));
         return format!(
-            "Organization {organization}, {accounts}, {read}: {} ({})",
+            "Organization {organization}, {accounts}, {read}: {} ({}){skipped}",
             words::count(number, "finding", "findings"),
             parts.join(", ")
         );
@@ -192,12 +193,34 @@ fn headline(findings: &Findings, source: &str) -> String {
             ),
         );
     }
+    if let Some(skipped) = skipped(findings) {
+        return format!(
+            "Organization {organization}, {accounts}, {read}: nothing found in what was looked at; {skipped}"
+        );
+    }
     paint(
         style::CREATE,
         format!(
             "Organization {organization}, {accounts}, {read}: no finding, it is as {source} and its baselines say."
         ),
     )
+}
+
+/// What was left out on purpose, in words: nobody looked, so nobody says that it is as it should be.
+fn skipped(findings: &Findings) -> Option<String> {
+    let skipped = findings.findings.iter();
+    let skipped = skipped.filter(|finding| finding.kind == Kind::Skipped);
+    let number = skipped.count();
+    (number > 0).then(|| {
+        format!(
+            "{} skipped (info), told below",
+            words::count(
+                number,
+                "account that is not in use is",
+                "accounts that are not in use are"
+            )
+        )
+    })
 }
 
 /// How many findings there are at each severity, mildest first.
@@ -482,7 +505,7 @@ mod tests {
             ),
         ]);
         insta::assert_snapshot!(plain(&all), @r"
-        Organization 111111111111, 2 accounts, read 2026-01-05T09:00:00Z: 2 findings (1 critical, 1 high)
+        Organization 111111111111, 2 accounts, read 2026-01-05T09:00:00Z: 2 findings (1 critical, 1 high); 1 account that is not in use is skipped (info), told below
 
         b
           critical  cloudtrail.key  the subject of cloudtrail.key: is otherwise
@@ -513,5 +536,18 @@ mod tests {
         let unread = finding("config.channel", Kind::Unread, Severity::Medium, Some("a"));
         assert!(plain(&findings(vec![unread])).contains("nothing found in what could be read"));
         assert!(plain(&findings(Vec::new())).contains("no finding"));
+        // Nobody looked into an account that is not in use.
+        let closed = finding(
+            "organization.account-state",
+            Kind::Skipped,
+            Severity::Info,
+            Some("a"),
+        );
+        let told = plain(&findings(vec![closed]));
+        assert!(!told.contains("no finding"), "{told}");
+        assert!(
+            told.contains("nothing found in what was looked at; 1 account that is not in use is skipped (info), told below"),
+            "{told}"
+        );
     }
 }

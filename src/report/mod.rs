@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod age;
+pub mod beside;
 pub mod cost;
 pub mod diagnostics;
 pub mod difference;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::cost::Cost;
 use super::style::{self, paint};
-use super::{age, fields, left, loss, words};
+use super::{age, beside, fields, left, loss, words};
 use crate::change::{Address, Change, Verb};
 use crate::diff::{Because, Blocked, Left, Loss, Notice, Problem, Unmanaged};
 use crate::inventory::{Kind, Unread};
@@ -348,6 +348,11 @@ pub(super) fn nothing(preview: &Preview) -> String {
         paint(
             style::WARN,
             format!("No changes to make in {subject}; what is not as {source} says is told below."),
+        )
+    } else if let (true, Some(others)) = (whole, beside::counted(&preview.unmanaged)) {
+        paint(
+            style::CREATE,
+            format!("No changes: what {source} has of {subject} is as it says. {others}"),
         )
     } else if whole {
         paint(

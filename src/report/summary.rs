@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::record::{Record, Standing};
 use super::style::{self, paint};
-use super::words;
+use super::{beside, words};
 use crate::change::{Address, Attribute, Bindings};
+use crate::diff::Unmanaged;
 use crate::plan::{AccountKey, OrgPlan};
 
 /// One line of the account table.
@@ -27,6 +28,14 @@ pub struct AccountLine {
 
 /// The claim of a run that brings everything to what the plan says.
 pub const AS_PLANNED: &str = "The organization is as the plan says.";
+
+/// The claim of such a run, where something may be there beside the plan.
+pub fn as_planned(unmanaged: &[Unmanaged]) -> String {
+    match beside::counted(unmanaged) {
+        Some(others) => format!("Everything in the plan is as it says. {others}"),
+        None => AS_PLANNED.to_owned(),
+    }
+}
 
 /// Everything the end report shows.
 #[derive(Debug)]

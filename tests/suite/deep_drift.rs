@@ -205,7 +205,7 @@ fn what_stacks_made_is_looked_at_property_by_property() {
         (Some(2), rules.map(String::from).to_vec())
     );
 
-    // A suspended account is skipped as everywhere; a stack that somebody deleted cannot be looked at.
+    // A suspended account is skipped as everywhere; that somebody deleted a stack is a finding.
     let mut broken = Broken {
         world: World::load(&file).expect("it loads"),
     };
@@ -234,8 +234,8 @@ fn what_stacks_made_is_looked_at_property_by_property() {
     assert_eq!(
         (exit, told(&found[0])),
         (
-            Some(1),
-            vec!["stacks.drift unread shop-dev by nothing: ".to_owned()]
+            Some(2),
+            vec!["stacks.drift drift shop-dev by person: ".to_owned()]
         )
     );
 }

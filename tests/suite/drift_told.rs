@@ -1,5 +1,7 @@
 //! What hides nothing: edits that are not made yet, accounts that are gone or shut, filters that name nothing.
 
+use std::collections::BTreeSet;
+
 use orgstrap::drift::{Filter, Finding, Findings, Fix, Kind, Severity};
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, World};
@@ -301,4 +303,178 @@ fn a_filter_that_names_nothing_is_a_mistake_with_a_suggestion() {
         let (found, _) = inside::drift_of(&unedited(), clean(), &filter, false);
         assert_eq!(found.expect("it names what is there").exit, Exit::Done);
     }
+}
+
+/// What is told, each by what it is known by and how bad it is.
+fn identities(found: &Findings) -> BTreeSet<(String, Option<String>, String, Severity)> {
+    let all = found.findings.iter();
+    let own = all.filter(|finding| finding.control != "organization.comparable");
+    own.map(|finding| {
+        (
+            finding.control.clone(),
+            finding.place.account.clone(),
+            finding.subject.clone(),
+            finding.severity,
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn an_edit_of_the_organization_hides_nothing_that_is_broken() {
+    let mut world = clean();
+    for poke in [
+        "stop-trail",
+        "stop-recorder shop-prod eu-west-1",
+        "detach-policy protect-baseline Workloads",
+        "bucket-versioning-off orgstrap-config-LOGS-eu-west-1",
+        "guardduty-auto-enable-none us-east-1",
+    ] {
+        broken(&mut world, poke);
+    }
+    let (before, mut world) = inside::drift(&unedited(), world);
+    let expected = identities(&before);
+    for control in ["cloudtrail.logging", "config.recording", "config.bucket"] {
+        assert_eq!(of(&before, control).len(), 1, "{control}");
+    }
+    for (from, to) in [
+        ("secops =", "prefix = \"acme\"\nsecops ="),
+        ("secops =", "access_role = \"Admin\"\nsecops ="),
+        ("logging = \"log-archive\"", "logging = \"shop-dev\""),
+        ("secops = \"security\"", "secops = \"shop-dev\""),
+        ("home_region = \"eu-west-1\"", "home_region = \"us-east-1\""),
+        ("aws+{account}", "cloud+{account}"),
+        (
+            "logging = \"log-archive\"\nsecops = \"security\"",
+            "prefix = \"acme\"\naccess_role = \"Admin\"\nlogging = \"security\"\nsecops = \"log-archive\"",
+        ),
+    ] {
+        let (found, after) = inside::look_for_drift(&edited(from, to), world);
+        let told = &found.findings;
+        assert_eq!(identities(told), expected, "{to}");
+        assert!(!of(told, "organization.comparable").is_empty(), "{to}");
+        assert!(told.any_at(Severity::Critical), "{to}");
+        assert_eq!(found.exit, Exit::Differs, "{to}");
+        let fixable = told.findings.iter();
+        let mut fixable = fixable.filter(|finding| matches!(finding.fix, Fix::Change { .. }));
+        assert_eq!(fixable.next(), None, "{to}");
+        world = after;
+    }
+}
+
+/// The account that had the duty is not in the plan any more: where its things are nobody can tell.
+#[test]
+fn what_an_edit_keeps_from_being_looked_at_is_never_as_if_it_were_healthy() {
+    let text = PLAN
+        .replace("logging = \"log-archive\"", "logging = \"shop-dev\"")
+        .replace("[account.log-archive]\nou = \"Security\"\n", "");
+    let mut world = clean();
+    broken(&mut world, "stop-trail");
+    let (found, _) = inside::drift(&Subject::of_text(text), world);
+    let trail = of(&found, "cloudtrail.logging");
+    assert_eq!(trail.len(), 1);
+    assert_eq!(
+        (trail[0].kind, trail[0].severity),
+        (Kind::Unread, Severity::Critical)
+    );
+    let exit = orgstrap::ops::drift::exit;
+    assert_eq!(exit(&found, Severity::Critical), Exit::Failed);
+    assert_eq!(exit(&found, Severity::High), Exit::Differs);
+}
+
+#[test]
+fn an_account_in_dispute_is_told_as_not_looked_at() {
+    let mut world = clean();
+    broken(&mut world, "tag play orgstrap:key shop-dev");
+    broken(&mut world, "stop-recorder shop-dev eu-west-1");
+    let (found, _) = inside::drift(&unedited(), world);
+    assert!(!of(&found, "organization.comparable").is_empty());
+    for account in ["shop-dev", "play"] {
+        let mut unread = found.findings.iter();
+        assert!(
+            unread.any(|finding| finding.kind == Kind::Unread
+                && finding.severity == Severity::Critical
+                && finding.is_about(account)),
+            "{account}: {:?}",
+            found.findings
+        );
+    }
+}
+
+#[test]
+fn what_a_deleted_stack_kept_is_looked_at() {
+    let mut world = clean();
+    for poke in [
+        "edit-bucket-policy orgstrap-cloudtrail-LOGS-eu-west-1",
+        "bucket-public-access-block-off orgstrap-cloudtrail-LOGS-eu-west-1",
+        "bucket-versioning-off orgstrap-config-LOGS-eu-west-1",
+        "edit-bucket-policy orgstrap-guardduty-LOGS-eu-west-1",
+        "delete-stack cloudtrail-logs",
+        "delete-stack config-logs",
+        "delete-stack guardduty-findings",
+    ] {
+        broken(&mut world, poke);
+    }
+    let subject = unedited();
+    let (found, world) = inside::drift(&subject, world);
+    for (control, severity) in [
+        ("cloudtrail.bucket-policy", Severity::Critical),
+        ("cloudtrail.bucket", Severity::Critical),
+        ("config.bucket", Severity::High),
+        ("guardduty.bucket-policy", Severity::High),
+    ] {
+        let told = of(&found, control);
+        assert_eq!(told.len(), 1, "{control}: {:#?}", found.findings);
+        assert_eq!(
+            (told[0].kind, told[0].severity, &told[0].cause),
+            (Kind::Drift, severity, &None),
+            "{control}"
+        );
+        assert!(!told[0].fields.iter().any(|field| field.field == "exists"));
+        // The stack that is made anew takes it in.
+        assert!(
+            matches!(told[0].fix, Fix::Change { .. }),
+            "{:?}",
+            told[0].fix
+        );
+    }
+    assert_eq!(of(&found, "config.bucket-policy").len(), 0);
+    let (fixed, _) = inside::fix(&subject, world);
+    assert_eq!(fixed.exit, Exit::Done, "{:#?}", fixed.findings.findings);
+}
+
+/// The same where what was kept is as it should be: nothing but the stack.
+#[test]
+fn what_a_deleted_stack_kept_as_it_was_is_no_finding() {
+    let mut world = clean();
+    broken(&mut world, "delete-stack cloudtrail-logs");
+    let (found, _) = inside::drift(&unedited(), world);
+    for control in [
+        "cloudtrail.bucket",
+        "cloudtrail.bucket-policy",
+        "cloudtrail.key",
+    ] {
+        assert_eq!(
+            of(&found, control).len(),
+            0,
+            "{control}: {:#?}",
+            found.findings
+        );
+        assert_eq!(found.checked.get(control), Some(&1), "{control}");
+    }
+}
+
+#[test]
+fn apply_says_what_is_beside_the_plan() {
+    let mut world = clean();
+    broken(&mut world, "create-account stray stray@example.com");
+    broken(&mut world, "untag shop-dev env");
+    let run = inside::apply(&unedited(), world, Connection::default());
+    assert_eq!(run.exit, Exit::Done, "{}", run.text);
+    assert!(
+        run.text.contains("Everything in the plan is as it says. Beside the plan, left alone and counted by `orgstrap drift`: account stray ("),
+        "{}",
+        run.text
+    );
+    assert!(!run.text.contains("The organization is as the plan says"));
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use orgstrap::drift::{Fix, Kind, Severity};
 use orgstrap::plan::{self, OrgPlan};
-use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
+use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World, poke};
 use serde_json::json;
 
 use crate::support::inside::{self, Subject};
@@ -287,11 +288,43 @@ fn what_the_automation_could_not_do_is_found() {
         .retain(|name, _| name.contains("-run-") || !name.starts_with("orgstrap-ec2-defaults"));
     let next = failed.now.plus_secs(86_400);
     failed.advance(next);
-    let (told, _, _) = findings(failed);
+    let (mut told, _, _) = findings(failed);
+    told.sort();
     // What it has not done counts too, beside the cause.
     let finding = |control: &str| (format!("ec2-defaults.{control}"), "shop".to_owned());
     let each = ["applied", "default-vpc", "ebs-encryption"];
-    assert_eq!(told, [each.map(finding), each.map(finding)].concat());
+    let mut both = [each.map(finding), each.map(finding)].concat();
+    both.sort();
+    assert_eq!(told, both);
+
+    // The whole stack is deleted: CloudFormation tells at once, and after three days its absence shows. What could run is
+    // gone, so nothing promises to run it.
+    let mut gone = world.clone();
+    let words = ["orgstrap-ec2-defaults", "shop", "us-east-1"].map(str::to_owned);
+    let poke = poke::Poke::named("delete-stack").expect("a poke");
+    poke.run(&mut gone, &words).expect("deleted");
+    let (deep, mut gone) = inside::drift_deep(&subject, gone);
+    let person = |fix: &Fix| match fix {
+        Fix::Person { hint } => hint.contains("aws cloudformation delete-stack-instances"),
+        Fix::Change { .. } | Fix::Nothing => false,
+    };
+    let told: Vec<&str> = deep.findings.iter().map(|it| it.control.as_str()).collect();
+    assert_eq!(told, ["ec2-defaults.document", "stacks.drift"]);
+    for finding in &deep.findings {
+        let what = (finding.kind, finding.severity, person(&finding.fix));
+        assert_eq!(what, (Kind::Drift, Severity::High, true), "{finding:?}");
+    }
+    let next = gone.now.plus_secs(5 * 86_400);
+    gone.advance(next);
+    let (mut told, found, _) = findings(gone);
+    told.sort();
+    let all = ["applied", "default-vpc", "document", "ebs-encryption"];
+    assert_eq!(told, all.map(finding));
+    for finding in &found.findings {
+        let own = finding.control == "ec2-defaults.default-vpc" || person(&finding.fix);
+        assert!(own, "{finding:?}");
+        assert!(!matches!(finding.fix, Fix::Change { .. }), "{finding:?}");
+    }
 
     // Somebody deletes the association: after three days it shows.
     let mut forgotten = world;

@@ -487,3 +487,45 @@ fn named_operations() -> BTreeSet<String> {
     }
     actions
 }
+
+/// What is said of a role that is not there is what is so.
+#[test]
+fn what_becomes_of_a_missing_role_is_said_as_it_is() {
+    let text = crate::drift_law::PLAN
+        .replace("[ou.Sandbox]\n", "[ou.Sandbox]\nbaselines = [\"config\"]\n")
+        .replace("[baseline.guardduty]\n", "[baseline.roles]\n");
+    let subject = Subject::of_text(text.clone());
+    let mut world = inside::applied(&subject, 0);
+    let (_, after, said) = inside::look_and_tell(&subject, world);
+    let line = |account: &str, world: &World| {
+        let account = id(world, account);
+        format!("No role {AUDIT} opens account {account}: read by {ACCESS}.")
+    };
+    world = after;
+    let left_out = format!(
+        "{} The `baselines` of its OU leave out `roles`, so nothing brings it there.",
+        line("play", &world)
+    );
+    assert!(said.contains(&left_out), "{said}");
+    assert!(
+        !said.contains("`orgstrap apply` brings it there."),
+        "{said}"
+    );
+    let arguments = ["orgstrap-roles", "shop-dev", "eu-west-1"].map(str::to_owned);
+    let poke = poke::Poke::named("delete-stack-instance").expect("there");
+    poke.run(&mut world, &arguments).expect("poked");
+    let edited = Subject::of_text(text.replace("secops =", "prefix = \"acme\"\nsecops ="));
+    let (_, world, said) = inside::look_and_tell(&edited, world);
+    assert!(said.contains(&left_out), "{said}");
+    assert!(
+        said.contains(&format!(
+            "{} The role is that of the settings by which accounts were set up",
+            line("shop-dev", &world)
+        )),
+        "{said}"
+    );
+    assert!(
+        !said.contains("`orgstrap apply` brings it there."),
+        "{said}"
+    );
+}

@@ -362,6 +362,7 @@ impl Run<'_> {
         let graph: ChangeGraph = found.graph.clone();
         let timeline = RefCell::new(Timeline::default());
         let again = format!("`{}` again goes on from here", self.job.again);
+        let as_planned = summary::as_planned(&found.preview.unmanaged);
         let work = Work {
             plan: None,
             graph: found.graph,
@@ -369,7 +370,7 @@ impl Run<'_> {
             expected: found.preview.expected,
             speed: None,
             claim: match self.job.with_all && left::open(&found.preview.left).next().is_none() {
-                true => summary::AS_PLANNED,
+                true => &as_planned,
                 false => "",
             },
             left: found.preview.blocked.len(),
