@@ -1,6 +1,7 @@
 //! Where the configuration comes from: the user's environment, or a caller's own connector.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,20 +13,22 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::shared::IntoShared as _;
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 use aws_types::os_shim_internal::{Env, Fs};
 use tokio::sync::OnceCell;
 
+use super::record::Recorder;
 use super::{Aws, Counts, GLOBAL_REGION, Inner, Options, pacer, sessions};
 use crate::plan::Region;
 
 /// The profile that counts where none is named.
 const DEFAULT_PROFILE: &str = "default";
 
-/// Why a profile cannot be used.
+/// Why AWS cannot be reached as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
+pub enum ConnectError {
     #[error("there is no profile `{name}` in the AWS configuration files")]
     Unknown {
         name: String,
@@ -34,6 +37,12 @@ pub enum ProfileError {
     },
     #[error("the AWS configuration files cannot be read")]
     Unreadable(#[source] ProfileFileLoadError),
+    #[error("calls cannot be recorded into {}", file.display())]
+    Recording {
+        file: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 fn named(profile: &Option<String>) -> Option<&str> {
@@ -49,15 +58,15 @@ fn beats_the_environment(name: &str) -> bool {
 
 /// Makes sure that a profile is there. The SDK goes on without one that is not, by whatever other
 /// credentials it finds.
-async fn find_profile(name: &str) -> Result<(), ProfileError> {
+async fn find_profile(name: &str) -> Result<(), ConnectError> {
     let files = EnvConfigFiles::default();
     let found = profile::load(&Fs::real(), &Env::real(), &files, None)
         .await
-        .map_err(ProfileError::Unreadable)?;
+        .map_err(ConnectError::Unreadable)?;
     if found.get_profile(name).is_some() || name == DEFAULT_PROFILE {
         return Ok(());
     }
-    Err(ProfileError::Unknown {
+    Err(ConnectError::Unknown {
         name: name.to_owned(),
         known: known(&found),
     })
@@ -79,17 +88,27 @@ pub async fn profiles() -> Vec<String> {
 impl Aws {
     /// Real AWS, or whatever `AWS_ENDPOINT_URL` points to, with the credentials of the environment:
     /// variables, profiles, SSO, web identity, instance roles. Nothing is asked yet: where there are
-    /// none, the first call fails.
+    /// none, the first call fails. Every call and its answer are written into `recording`, where there is one.
     ///
     /// # Errors
-    /// The profile that was asked for is in no configuration file, or those cannot be read.
-    pub async fn connect(options: Options) -> Result<Aws, ProfileError> {
+    /// The profile that was asked for is in no configuration file, or those cannot be read; or the recording cannot be
+    /// written.
+    pub async fn connect(options: Options, recording: Option<&Path>) -> Result<Aws, ConnectError> {
         if let Some(name) = named(&options.profile) {
             find_profile(name).await?;
         }
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
+        let http = match recording {
+            None => http,
+            Some(file) => Recorder::new(http, file)
+                .map_err(|source| ConnectError::Recording {
+                    file: file.to_owned(),
+                    source,
+                })?
+                .into_shared(),
+        };
         let home = aws_types::region::Region::new(options.home_region.to_string());
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.clone())

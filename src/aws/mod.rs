@@ -14,6 +14,7 @@ mod newness;
 mod operation;
 mod pacer;
 mod rates;
+pub mod record;
 mod retry;
 mod sessions;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use tokio::sync::OnceCell;
 
-pub use connect::{ProfileError, profiles};
+pub use connect::{ConnectError, profiles};
 pub use error::{AwsError, ErrorKind};
 pub(crate) use messages::{
     account_limit, instance_passes, is_no_target, not_yet_administrator, not_yet_known,

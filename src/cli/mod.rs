@@ -75,6 +75,10 @@ pub(crate) struct Global {
     /// In the sandbox, lets faults happen to about one call in twenty, drawn from this number.
     #[arg(long, global = true, value_name = "SEED", hide_short_help = true)]
     pub(crate) fault_seed: Option<u64>,
+    /// Writes down every call to AWS and its answer, for `orgstrap sandbox replay`: ids, emails and users replaced, no
+    /// credentials. What was replaced by what is in FILE.private, by which further commands go on with the same recording.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) record: Option<PathBuf>,
     /// How results are written to stdout. `csv` is for `account list`; the others but `text` and `json` are
     /// reports of `drift`.
     #[arg(long, global = true, value_enum, default_value_t = Form::Text, value_name = "FORM")]

@@ -1,4 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use clap::{Args, Subcommand};
@@ -8,7 +9,7 @@ use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, session, stop};
 use crate::plan::AccountId;
-use crate::report::{Printer, json, words};
+use crate::report::{Printer, json, replay as report, words};
 use crate::sandbox::{self, ServeOptions, WorldFile, poke, sts};
 
 /// The embedded simulated AWS, for other clients.
@@ -22,6 +23,7 @@ pub(super) struct Sandbox {
 enum Act {
     Serve(Serve),
     Poke(Poke),
+    Replay(Replay),
 }
 
 /// Serve the sandbox on a loopback port, for boto3, the AWS CLI or any other client.
@@ -36,7 +38,7 @@ struct Serve {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     speed: u32,
     /// The management account of a new world.
-    #[arg(long, value_name = "ID", default_value = "111111111111")]
+    #[arg(long, value_name = "ID", default_value = MANAGEMENT_ACCOUNT)]
     management_account: AccountId,
 }
 
@@ -61,10 +63,50 @@ struct Poke {
     list: bool,
 }
 
+/// Ask the sandbox what was asked of AWS, and list where it answers otherwise.
+///
+/// The recording is one that `--record FILE` made, beginning in a management account without an organization. Ids are matched
+/// with the sandbox's own; times are left out. Exits with 2 where an answer differs.
+#[derive(Debug, Args)]
+struct Replay {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+fn replay(verb: &Replay, global: &Global, printer: &Printer) -> CommandResult {
+    let file = verb.file.display();
+    let text = std::fs::read_to_string(&verb.file)
+        .map_err(|error| CommandError::caused(format!("could not read {file}"), &error))?;
+    let (_, world) = session::world(None, &sandbox_account()?, printer)?;
+    let found = sandbox::replay::replay(&text, world).map_err(|error| {
+        CommandError::caused(format!("{file} is no recording"), &error)
+            .hint("`--record FILE` makes one of what is asked of AWS")
+    })?;
+    match global.output() {
+        Output::Text => printer.data(&report::text(&found)),
+        Output::Json => printer.data_line(&report::json(&found).to_string()),
+    }
+    Ok(match found.differences.is_empty() {
+        true => Exit::Done,
+        false => Exit::Differs,
+    })
+}
+
+/// The management account of a new world.
+fn sandbox_account() -> Result<AccountId, CommandError> {
+    let id = MANAGEMENT_ACCOUNT.parse();
+    id.map_err(|_| CommandError::new(format!("{MANAGEMENT_ACCOUNT} is no account id")))
+}
+
+/// The management account of a world where nobody says another.
+const MANAGEMENT_ACCOUNT: &str = "111111111111";
+
 pub(super) fn run(verb: &Sandbox, global: &Global, printer: &Printer) -> CommandResult {
     match &verb.act {
         Act::Serve(verb) => serve(verb, global, printer),
         Act::Poke(verb) => poke(verb, global, printer),
+        Act::Replay(verb) => replay(verb, global, printer),
     }
 }
 

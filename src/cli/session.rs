@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, PaceChoice, ages};
-use crate::aws::{Aws, Pace, ProfileError};
+use crate::aws::{Aws, ConnectError, Pace};
 use crate::ops::session::{self as ops, Guard, InWorld, Reach};
 pub(super) use crate::ops::session::{SANDBOX_SEED, Session, runtime};
 use crate::plan::{AccountId, OrgPlan, nearest};
@@ -50,9 +50,9 @@ fn in_aws(
     let run: String = (0..8).map(|_| random.digit(36)).collect();
     let options = reach(global).options(plan, run.clone(), random.u64(..));
     runtime(false)?.block_on(async {
-        let aws = Aws::connect(options)
+        let aws = Aws::connect(options, global.record.as_deref())
             .await
-            .map_err(|error| no_profile(&error))?;
+            .map_err(|error| not_reached(&error))?;
         let mut session = Session::open(aws, plan, guard, run, now(), false).await?;
         session.same_place = same_place(global);
         session.cache = ages::cache(&session.management, global);
@@ -66,6 +66,11 @@ fn in_sandbox(
     printer: &Printer,
     work: impl AsyncFnOnce(&Session) -> CommandResult,
 ) -> CommandResult {
+    if global.record.is_some() {
+        return Err(CommandError::new("`--record` is for AWS").hint(
+            "what the sandbox answers needs no recording; leave `--record` or `--sandbox` out",
+        ));
+    }
     let (file, world) = world(
         global.world.as_deref(),
         &plan.organization.management_account,
@@ -163,10 +168,18 @@ fn in_world_as(
     }
 }
 
-fn no_profile(error: &ProfileError) -> CommandError {
+fn not_reached(error: &ConnectError) -> CommandError {
     let wrong = CommandError::caused("could not sign in", error);
-    let ProfileError::Unknown { name, known } = error else {
-        return wrong;
+    let (name, known) = match error {
+        ConnectError::Unknown { name, known } => (name, known),
+        ConnectError::Unreadable(_) => return wrong,
+        ConnectError::Recording { file, source } => {
+            return CommandError::caused(
+                format!("could not record into {}", file.display()),
+                source,
+            )
+            .hint("nothing was asked of AWS; a recording is gone on with where FILE.private lies beside it");
+        }
     };
     let all = format!("there are: {}", known.join(", "));
     let like = nearest(name, known.iter().map(String::as_str));

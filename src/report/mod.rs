@@ -29,6 +29,7 @@ pub mod progress;
 pub mod quota;
 pub mod record;
 pub mod rehearsal;
+pub mod replay;
 mod screen;
 pub mod simulation;
 pub mod summary;

@@ -38,6 +38,7 @@ pub mod permissions;
 pub mod poke;
 pub mod quirks;
 pub mod rates;
+pub mod replay;
 pub mod resource;
 pub mod resource_policy;
 pub mod s3;

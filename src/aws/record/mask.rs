@@ -1,0 +1,244 @@
+//! What tells whose organization a recording is of, replaced by numbered stand-ins of the same form: the same thing by the
+//! same one throughout, so that a recording stays whole.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use regex_lite::{Captures, Regex};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is replaced: a pattern of AWS's API reference whose first group is the part that tells, and its stand-in by number.
+struct Kind {
+    name: &'static str,
+    pattern: &'static str,
+    stand_in: fn(usize) -> String,
+}
+
+/// The order counts: what contains another comes first.
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "email",
+        pattern: r"([A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,})",
+        stand_in: |n| format!("person-{n}@example.com"),
+    },
+    // The name of a person or of a session of one: a user, a session of a role, a role of IAM Identity Center.
+    Kind {
+        name: "user",
+        pattern: r":user/((?:[\w+=,.@\-]+/)*[\w+=,.@\-]+)",
+        stand_in: |n| format!("user-{n}"),
+    },
+    Kind {
+        name: "session",
+        pattern: r":assumed-role/[\w+=,.@\-]+/([\w+=,.@\-]+)",
+        stand_in: |n| format!("session-{n}"),
+    },
+    Kind {
+        name: "sso-role",
+        pattern: r"(AWSReservedSSO_[\w+=,.@\-]+)",
+        stand_in: |n| format!("sso-role-{n}"),
+    },
+    Kind {
+        name: "principal",
+        pattern: r"\b((?:AIDA|AROA|ASIA|AKIA|AGPA|ANPA)[A-Z0-9]{12,})\b",
+        stand_in: |n| format!("AROA{n:017}"),
+    },
+    Kind {
+        name: "uuid",
+        pattern: r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b",
+        stand_in: |n| format!("00000000-0000-4000-8000-{n:011x}a"),
+    },
+    Kind {
+        name: "detector",
+        pattern: r"\b([0-9a-f]{32})\b",
+        stand_in: |n| format!("{n:032x}"),
+    },
+    Kind {
+        name: "aggregator",
+        pattern: r"\b(config-aggregator-[a-z0-9]{8})\b",
+        stand_in: |n| format!("config-aggregator-{n:08}"),
+    },
+    Kind {
+        name: "organization",
+        pattern: r"\b(o-[a-z0-9]{10,32})\b",
+        stand_in: |n| format!("o-{n:010}"),
+    },
+    Kind {
+        name: "ou",
+        pattern: r"\b(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})\b",
+        stand_in: |n| format!("ou-0000-{n:08}"),
+    },
+    Kind {
+        name: "creation",
+        pattern: r"\b(car-[a-z0-9]{8,32})\b",
+        stand_in: |n| format!("car-{n:08}"),
+    },
+    Kind {
+        name: "handshake",
+        pattern: r"\b(h-[0-9a-z]{8,32})\b",
+        stand_in: |n| format!("h-{n:08}"),
+    },
+    Kind {
+        name: "policy",
+        pattern: r"\b(p-[0-9a-z]{8,10})\b",
+        stand_in: |n| format!("p-{n:08}"),
+    },
+    Kind {
+        name: "root",
+        pattern: r"\b(r-[0-9a-z]{4,32})\b",
+        stand_in: |n| format!("r-{n:04}"),
+    },
+    // Last: ids of other kinds may end in twelve digits.
+    Kind {
+        name: "account",
+        pattern: r"\b([0-9]{12})\b",
+        stand_in: |n| format!("{:012}", 900_000_000_000_u64 + n as u64),
+    },
+];
+
+/// Sessions that orgstrap names itself say nothing of a person.
+const OWN_SESSION: &str = "orgstrap-";
+
+static PATTERNS: LazyLock<Vec<(&'static Kind, Regex)>> = LazyLock::new(|| {
+    let compiled = KINDS
+        .iter()
+        .map(|kind| Some((kind, Regex::new(kind.pattern).ok()?)));
+    compiled.flatten().collect()
+});
+
+/// What was replaced by what so far.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Masks {
+    /// By kind, what was met and its number.
+    by_kind: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+impl Masks {
+    /// A text in which everything that tells is replaced.
+    pub fn text(&mut self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (kind, pattern) in PATTERNS.iter() {
+            let known = self.by_kind.entry(kind.name.to_owned()).or_default();
+            text = pattern
+                .replace_all(&text, |found: &Captures<'_>| {
+                    let (Some(whole), Some(part)) = (found.get(0), found.get(1)) else {
+                        return String::new();
+                    };
+                    if part.as_str().starts_with(OWN_SESSION) {
+                        return whole.as_str().to_owned();
+                    }
+                    let next = known.len() + 1;
+                    let mut numbers = known.values().copied();
+                    let number = match numbers.find(|n| (kind.stand_in)(*n) == part.as_str()) {
+                        // It is a stand-in already.
+                        Some(number) => number,
+                        None => *known.entry(part.as_str().to_owned()).or_insert(next),
+                    };
+                    let at = part.start() - whole.start();
+                    let (before, rest) = whole.as_str().split_at(at);
+                    let after = rest.get(part.len()..).unwrap_or_default();
+                    format!("{before}{}{after}", (kind.stand_in)(number))
+                })
+                .into_owned();
+        }
+        text
+    }
+
+    /// The same in every text of a JSON value, keys included.
+    pub fn value(&mut self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(key, value)| (self.text(&key), self.value(value)))
+                .collect(),
+            other => other,
+        }
+    }
+
+    /// The same in the values of a form or a query string, which are percent-encoded.
+    pub fn form(&mut self, form: &[u8]) -> String {
+        let mut written = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(form) {
+            written.append_pair(&name, &self.text(&value));
+        }
+        written.finish()
+    }
+
+    /// The same in a path, whose parts may be percent-encoded.
+    pub fn encoded(&mut self, path: &str) -> String {
+        let parts = path.split('/').map(|part| {
+            let plain = percent_decode_str(part).decode_utf8_lossy();
+            let masked = self.text(&plain);
+            match masked == plain {
+                true => part.to_owned(),
+                false => utf8_percent_encode(&masked, NON_ALPHANUMERIC).to_string(),
+            }
+        });
+        let parts: Vec<String> = parts.collect();
+        parts.join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Masks;
+
+    /// The same thing by the same stand-in, in every place and encoding.
+    #[test]
+    fn what_tells_is_replaced_consistently() {
+        let mut masks = Masks::default();
+        let first = masks.text(
+            "arn:aws:organizations::123456789012:account/o-abcdefghij/210987654321 jane+prod@corp.example.org",
+        );
+        assert_eq!(
+            first,
+            "arn:aws:organizations::900000000001:account/o-0000000001/900000000002 person-1@example.com"
+        );
+        assert_eq!(
+            masks.form(
+                b"Action=X&Email=jane%2Bprod%40corp.example.org&Bucket=logs-210987654321-eu-west-1"
+            ),
+            "Action=X&Email=person-1%40example.com&Bucket=logs-900000000002-eu-west-1"
+        );
+        assert_eq!(
+            masks.encoded("/detector/0123456789abcdef0123456789abcdef/admin"),
+            "/detector/00000000000000000000000000000001/admin"
+        );
+        // What was replaced is not replaced again, and what is next to it is.
+        assert_eq!(masks.text(&first), first);
+        assert_eq!(
+            masks.text("123456789012,210987654321,123456789012"),
+            "900000000001,900000000002,900000000001"
+        );
+    }
+
+    #[test]
+    fn people_are_replaced_and_our_own_sessions_stay() {
+        let mut masks = Masks::default();
+        for (real, masked) in [
+            (
+                "arn:aws:iam::123456789012:user/staff/jane",
+                "arn:aws:iam::900000000001:user/user-1",
+            ),
+            (
+                "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/jane@corp.example.org",
+                "arn:aws:sts::900000000001:assumed-role/sso-role-1/session-1",
+            ),
+            (
+                "arn:aws:sts::123456789012:assumed-role/OrganizationAccountAccessRole/orgstrap-1a2b",
+                "arn:aws:sts::900000000001:assumed-role/OrganizationAccountAccessRole/orgstrap-1a2b",
+            ),
+            ("AROAABCDEFGHIJKLMNOPQ:x", "AROA00000000000000001:x"),
+            // No ids: versions, numbers, words.
+            (
+                "2012-10-17 1700000000000 eu-west-1 cis-v3-0-0",
+                "2012-10-17 1700000000000 eu-west-1 cis-v3-0-0",
+            ),
+        ] {
+            assert_eq!(masks.text(real), masked);
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! A recording: every call of a run and its answer, as they went over the wire, in a file that the sandbox can be checked
+//! against (`orgstrap sandbox replay`).
+//!
+//! A line of JSON a call, in the order in which they were asked. What tells whose organization it is was replaced before it
+//! is written ([`mask`]); credentials and signatures are never written.
+
+pub mod mask;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use mask::Masks;
+
+/// The name and the version that the first line of a recording has.
+pub const FORMAT: (&str, u32) = ("orgstrap-recording", 1);
+
+/// An HTTP client that writes down what passes through another.
+#[derive(Clone)]
+pub struct Recorder {
+    inner: SharedHttpClient,
+    tape: Arc<Tape>,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+struct Tape {
+    began: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    private: PathBuf,
+    kept: Kept,
+    /// Sessions of this process by access key: 0 is whoever began, the others as AssumeRole gave them.
+    sessions: BTreeMap<String, usize>,
+    /// Calls whose answers are awaited keep their places in the file.
+    waiting: BTreeMap<u64, Option<Value>>,
+    asked: u64,
+    written: u64,
+    /// The first that went wrong with the file.
+    broken: Option<io::Error>,
+}
+
+/// What several commands that record into one file have in common. It tells whose organization it is, so it lies in a file
+/// of its own, which is not to be given away.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    masks: Masks,
+    /// How many sessions there were.
+    sessions: usize,
+}
+
+/// The file of what was replaced by what, beside a recording.
+pub fn private(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".private");
+    name.into()
+}
+
+impl Recorder {
+    /// A recorder over a client, into a file that only its owner may read. A recording that is there is gone on with.
+    ///
+    /// # Errors
+    /// The file cannot be written, or is there and what belongs to it is not.
+    pub fn new(inner: SharedHttpClient, file: &Path) -> io::Result<Recorder> {
+        let private = private(file);
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(file)?;
+        let kept = if file.metadata()?.len() == 0 {
+            let (format, version) = FORMAT;
+            writeln!(file, "{}", json!({ "format": format, "version": version }))?;
+            Kept::default()
+        } else {
+            serde_json::from_slice(&fs::read(&private)?)?
+        };
+        let state = State {
+            file,
+            private,
+            kept,
+            sessions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            asked: 0,
+            written: 0,
+            broken: None,
+        };
+        Ok(Recorder {
+            inner,
+            tape: Arc::new(Tape {
+                began: Instant::now(),
+                state: Mutex::new(state),
+            }),
+        })
+    }
+}
+
+impl HttpClient for Recorder {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector {
+            inner: self.inner.http_connector(settings, components),
+            tape: self.tape.clone(),
+        })
+    }
+}
+
+struct Connector {
+    inner: SharedHttpConnector,
+    tape: Arc<Tape>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let number = self.tape.asks();
+        let asked = Asked::of(&request, self.tape.began);
+        let answer = self.inner.call(request);
+        let tape = self.tape.clone();
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let (answer, told) = match answer {
+                Ok(answer) => {
+                    let (answer, body) = read(answer).await?;
+                    let told = json!({
+                        "status": answer.status().as_u16(),
+                        "error": answer.headers().get("x-amzn-errortype"),
+                        "answer": text(&body),
+                    });
+                    (Ok(answer), told)
+                }
+                Err(error) => {
+                    let told = json!({ "lost": true });
+                    (Err(error), told)
+                }
+            };
+            tape.answers(number, asked, told)
+                .map_err(|error| ConnectorError::io(error.into()))?;
+            answer
+        })
+    }
+}
+
+/// What of a request is written down. Of its headers only those that say what is asked.
+struct Asked {
+    at: u128,
+    began: Instant,
+    key: String,
+    region: String,
+    service: String,
+    method: String,
+    path: String,
+    query: String,
+    target: Option<String>,
+    content_type: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Asked {
+    fn of(request: &HttpRequest, began: Instant) -> Asked {
+        let header = |name: &str| request.headers().get(name).map(str::to_owned);
+        // Credential=KEY/DATE/REGION/SERVICE/aws4_request
+        let scope = header("authorization").unwrap_or_default();
+        let scope = scope.split("Credential=").nth(1).unwrap_or_default();
+        let scope = scope.split([',', ' ']).next().unwrap_or_default();
+        let mut scope = scope.split('/').map(str::to_owned);
+        let key = scope.next().unwrap_or_default();
+        let (region, service) = (scope.nth(1), scope.next());
+        let uri: http::Uri = request.uri().parse().unwrap_or_default();
+        Asked {
+            at: began.elapsed().as_millis(),
+            began: Instant::now(),
+            key,
+            region: region.unwrap_or_default(),
+            service: service.unwrap_or_default(),
+            method: request.method().to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            target: header("x-amz-target"),
+            content_type: header("content-type"),
+            body: request.body().bytes().unwrap_or_default().to_vec(),
+        }
+    }
+}
+
+/// A body as it can be written into JSON.
+fn text(body: &[u8]) -> Value {
+    match std::str::from_utf8(body) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => json!({ "bytes": body.len() }),
+    }
+}
+
+/// An answer with its whole body.
+async fn read(answer: HttpResponse) -> Result<(HttpResponse, Vec<u8>), ConnectorError> {
+    let status = answer.status();
+    let headers = answer.headers().clone();
+    let body = answer.into_body().collect().await;
+    let body = body.map_err(ConnectorError::io)?;
+    let body = body.to_bytes().to_vec();
+    let mut whole = HttpResponse::new(status, SdkBody::from(body.clone()));
+    *whole.headers_mut() = headers;
+    Ok((whole, body))
+}
+
+impl Tape {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call is asked: its place in the file.
+    fn asks(&self) -> u64 {
+        let mut state = self.state();
+        let number = state.asked;
+        state.asked += 1;
+        state.waiting.insert(number, None);
+        number
+    }
+
+    /// It is answered: written as soon as all before it are. A recording that has gaps is none, so a file that cannot be
+    /// written fails the call.
+    fn answers(&self, number: u64, asked: Asked, told: Value) -> io::Result<()> {
+        let mut state = self.state();
+        let line = state.line(asked, told);
+        state.waiting.insert(number, Some(line));
+        state.write()
+    }
+}
+
+impl State {
+    fn line(&mut self, asked: Asked, mut told: Value) -> Value {
+        let session = self.session(&asked.key);
+        let gives = (asked.service == "sts")
+            .then(|| credentials(&mut told))
+            .flatten();
+        let gives = gives.map(|key| self.session(&key));
+        let masks = &mut self.kept.masks;
+        let body = match asked.content_type.as_deref() {
+            Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => {
+                text(masks.form(&asked.body).as_bytes())
+            }
+            _ => masks.value(text(&asked.body)),
+        };
+        json!({
+            "at_millis": asked.at as u64,
+            "took_millis": asked.began.elapsed().as_millis() as u64,
+            "session": session,
+            "gives_session": gives,
+            "region": asked.region,
+            "service": asked.service,
+            "method": asked.method,
+            "path": masks.encoded(&asked.path),
+            "query": masks.form(asked.query.as_bytes()),
+            "target": asked.target,
+            "content_type": asked.content_type,
+            "body": body,
+            "told": masks.value(told),
+        })
+    }
+
+    /// The number of an access key. The first of a process is that of whoever began.
+    fn session(&mut self, key: &str) -> usize {
+        if let Some(session) = self.sessions.get(key) {
+            return *session;
+        }
+        let session = match self.sessions.is_empty() {
+            true => 0,
+            false => self.kept.sessions.max(1),
+        };
+        self.kept.sessions = self.kept.sessions.max(session + 1);
+        self.sessions.insert(key.to_owned(), session);
+        session
+    }
+
+    fn keep(&self) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&self.private)?;
+        file.write_all(&serde_json::to_vec(&self.kept)?)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while let Some(Some(line)) = self.waiting.get(&self.written) {
+            let line = format!("{line}\n");
+            let written = self
+                .file
+                .write_all(line.as_bytes())
+                .and_then(|()| self.keep());
+            self.waiting.remove(&self.written);
+            self.written += 1;
+            if let (Err(error), None) = (written, &self.broken) {
+                self.broken = Some(error);
+            }
+        }
+        match &self.broken {
+            Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Takes the credentials out of an answer of STS; the access key that it gave.
+fn credentials(told: &mut Value) -> Option<String> {
+    let Some(Value::String(body)) = told.get_mut("answer") else {
+        return None;
+    };
+    let mut key = None;
+    for member in ["AccessKeyId", "SecretAccessKey", "SessionToken"] {
+        let (open, close) = (format!("<{member}>"), format!("</{member}>"));
+        let (Some(from), Some(to)) = (body.find(&open), body.find(&close)) else {
+            continue;
+        };
+        let inside = from + open.len()..to;
+        if let ("AccessKeyId", Some(value)) = (member, body.get(inside.clone())) {
+            key = Some(value.to_owned());
+        }
+        if inside.start <= inside.end {
+            body.replace_range(inside, "-");
+        }
+    }
+    key
+}
