@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use saphyr::{Scalar, Yaml};
 use serde::Serialize;
 
-use super::replaced::{function, refers};
+use super::replaced::{function, named_by, refers};
 use super::template::{documents, entries, section, untag};
 
 /// What is lost of one resource.
@@ -170,6 +170,39 @@ pub fn lost_by_update(
         next_parameters,
     }
     .lost()
+}
+
+/// The resources that an update would make anew under the name that they have, with the property that asks for it, as
+/// `LogicalId (Type)`. CloudFormation makes the new one first, so it refuses: "Custom names" in its template reference.
+pub fn names_in_the_way(
+    (template, parameters): (&str, &Values),
+    (next, next_parameters): (&str, &Values),
+) -> Vec<(String, &'static str)> {
+    let (Ok(before), Ok(after)) = (documents(template), documents(next)) else {
+        return Vec::new();
+    };
+    let (Some(before), Some(after)) = (before.first(), after.first()) else {
+        return Vec::new();
+    };
+    let update = Update {
+        before: Body::of(before),
+        after: Body::of(after),
+        parameters,
+        next_parameters,
+    };
+    let changed = update.changed_names();
+    let resources = update.before.resources.iter();
+    let in_the_way = resources.filter_map(|(name, resource)| {
+        let next = update.after.resources.get(name)?;
+        let (own, others) = named_by(&resource.kind).filter(|_| next.kind == resource.kind)?;
+        let there = update.before.is_there(resource, parameters)
+            && update.after.is_there(next, next_parameters);
+        let differs = |path: &str| update.differs(at(resource, path), at(next, path), &changed);
+        at(next, own).filter(|_| there && !differs(own))?;
+        let property = others.iter().find(|path| differs(path))?;
+        Some((format!("{name} ({})", resource.kind), *property))
+    });
+    in_the_way.collect()
 }
 
 struct Node<'a> {
@@ -622,5 +655,42 @@ Resources:
         }
         let circle = "Conditions: { A: !Not [{Condition: A}] }\nResources: { B: { Type: AWS::S3::Bucket, Condition: A } }\n";
         assert_eq!(lost_with_stack(circle, &Values::new()).len(), 1);
+    }
+
+    /// What a person may change, and what would need a second of the same name.
+    #[test]
+    fn what_would_be_made_anew_under_its_own_name_is_in_the_way() {
+        const LOGS: &str = "
+Parameters:
+  Name: { Type: String }
+  Days: { Type: Number }
+Conditions:
+  Locks: !Not [!Equals [!Ref Days, '0']]
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      BucketName: !Ref Name
+      ObjectLockEnabled: !If [Locks, true, !Ref AWS::NoValue]
+  Unnamed: { Type: AWS::S3::Bucket, Properties: { ObjectLockEnabled: !If [Locks, true, false] } }
+";
+        let of = |name: &str, days: &str| {
+            let have = values(&[("Name", "a"), ("Days", "0")]);
+            let next = values(&[("Name", name), ("Days", days)]);
+            names_in_the_way((LOGS, &have), (LOGS, &next))
+        };
+        assert_eq!(of("a", "0"), vec![]);
+        let bucket = ("Bucket (AWS::S3::Bucket)".to_owned(), "ObjectLockEnabled");
+        assert_eq!(of("a", "30"), [bucket]);
+        // Under another name it may.
+        assert_eq!(of("b", "30"), vec![]);
+        // From one number of days to another nothing is made anew.
+        let (have, next) = (
+            values(&[("Name", "a"), ("Days", "30")]),
+            values(&[("Name", "a"), ("Days", "60")]),
+        );
+        assert_eq!(names_in_the_way((LOGS, &have), (LOGS, &next)), vec![]);
     }
 }

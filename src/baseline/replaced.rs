@@ -38,6 +38,13 @@ const REPLACED_BY: &[(&str, &[&str])] = &[
     ("AWS::SQS::Queue", &["QueueName", "FifoQueue"]),
 ];
 
+/// The property by which a type is named, and the others whose change makes it anew.
+pub(super) fn named_by(kind: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let (_, properties) = REPLACED_BY.iter().find(|(name, _)| *name == kind)?;
+    let (name, others) = properties.split_first()?;
+    name.ends_with("Name").then_some((*name, others))
+}
+
 /// Types of which an account holds one in a Region, so that none can be made beside one that is there.
 const SINGLETONS: &[&str] = &[
     "AWS::Config::ConfigurationRecorder",

@@ -62,8 +62,12 @@ pub struct FieldChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Act {
-    /// Creates the organization with all features.
-    CreateOrganization,
+    /// Creates the organization with all features. Its answer is the first that tells the management account's address.
+    CreateOrganization {
+        /// The accounts that the plan has besides, by address in lower case: none of them may be the management account's.
+        #[serde(default)]
+        accounts: BTreeMap<String, AccountKey>,
+    },
     /// Starts the move from consolidated billing to all features.
     EnableAllFeatures,
     EnablePolicyType {
@@ -479,7 +483,7 @@ impl Act {
     /// Calls `visit` for every text of the act.
     pub fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
         match self {
-            Act::CreateOrganization
+            Act::CreateOrganization { .. }
             | Act::EnablePolicyType { .. }
             | Act::CentralizeRootAccess
             | Act::EnableTrustedAccess { .. }

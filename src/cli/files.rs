@@ -11,6 +11,15 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), CommandError>
     let wrong = |error: &std::io::Error| {
         CommandError::caused(format!("could not write {}", path.display()), error)
     };
+    if is_no_file(path) {
+        let file = std::fs::OpenOptions::new().write(true).open(path);
+        return file
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| wrong(&error));
+    }
+    // A link stays one.
+    let real = path.canonicalize();
+    let path = real.as_deref().unwrap_or(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -23,6 +32,14 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<(), CommandError>
         .map_err(|error| wrong(&error))?;
     file.persist(path).map_err(|error| wrong(&error.error))?;
     Ok(())
+}
+
+/// Whether something other than a file is there: a device, a pipe, or what a process has open. It is written to, and nothing
+/// takes its place.
+fn is_no_file(path: &Path) -> bool {
+    let of_a_process = ["/dev", "/proc"].iter().any(|root| path.starts_with(root));
+    let there = std::fs::metadata(path);
+    there.is_ok_and(|there| !there.is_dir() && (of_a_process || !there.is_file()))
 }
 
 /// A folder that is not there is more often a typing error than wanted.
@@ -147,6 +164,39 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_to_string(&path).expect("reads"), "new");
+    }
+
+    /// What is no file is written to and stays what it is: a link to a file, a device, a pipe.
+    #[cfg(unix)]
+    #[test]
+    fn only_files_are_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("real.json"), folder.path().join("link"));
+        std::fs::write(&file, "old").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        write_private(&link, "new").expect("writes");
+        let is_link = |path: &Path| std::fs::symlink_metadata(path).expect("there").is_symlink();
+        assert!(is_link(&link));
+        assert_eq!(std::fs::read_to_string(&file).expect("reads"), "new");
+
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("runs").success());
+        let reader = std::process::Command::new("cat")
+            .arg(&pipe)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("runs");
+        write_private(&pipe, "through").expect("writes");
+        let read = reader.wait_with_output().expect("ends");
+        assert_eq!(read.stdout, b"through");
+
+        // A link to a device, so that a test run by root could lose nothing but the link.
+        let null = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &null).expect("linked");
+        write_private(&null, "gone").expect("writes");
+        assert!(is_link(&null));
+        assert!(!Path::new("/dev/null").is_file());
     }
 
     #[cfg(unix)]

@@ -304,5 +304,15 @@ fn differences(
             .iter()
             .map(|change| format!("{}: {}", change.address, change.reason)),
     );
+    left.extend(compared.blocked.iter().map(|blocked| match &blocked.hint {
+        Some(hint) => format!("{}: {hint}", blocked.address),
+        None => format!("{}: cannot be compared or changed", blocked.address),
+    }));
+    left.extend(
+        compared
+            .left
+            .iter()
+            .map(|left| format!("{}: {}; {}", left.name, left.text, left.because)),
+    );
     Ok(left.into_iter().collect())
 }

@@ -9,6 +9,7 @@
 //! | `true` | missing | either | it is attached |
 //! | `false` | attached | either | told: the allow list does nothing, a person detaches it |
 //! | `false` | missing | either | nothing |
+//! | `false` | not there yet: AWS attaches it to everything new | either | the same is told before |
 
 use super::context::{Context, Standing, account, ou, root};
 use super::findings::{Findings, set};
@@ -27,10 +28,11 @@ fn attachment(target: Target) -> Option<Address> {
 }
 
 pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+    let targets = Targets::of(ctx);
+    will_be_attached(ctx, found, &targets);
     let Some(attached) = &ctx.inventory.full_aws_access else {
         return;
     };
-    let targets = Targets::of(ctx);
     for (target, said) in planned(ctx) {
         let (Some(id), Some(address)) = (targets.id(&target), attachment(target.clone())) else {
             continue;
@@ -54,6 +56,44 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             ),
             (None | Some(true), false) => missing(ctx, found, &targets, &target, id, said, address),
         }
+    }
+}
+
+/// An allow list on what this run makes, or where it turns service control policies on, does nothing when it ends: AWS
+/// attaches FullAWSAccess to everything new ("Service control policies" in Organizations' user guide).
+fn will_be_attached(ctx: &Context<'_>, found: &mut Findings, targets: &Targets<'_>) {
+    let turned_on = ctx.inventory.full_aws_access.is_none();
+    let kinds = ctx.plan.policies.values().map(|policy| policy.kind);
+    if turned_on
+        && !kinds
+            .into_iter()
+            .any(|kind| kind == PolicyType::ServiceControlPolicy)
+    {
+        return;
+    }
+    let new = ctx.plan.accounts.iter().filter(|(key, account)| {
+        account.full_aws_access == Some(false) && matches!(ctx.standing(key), Standing::New)
+    });
+    let new = new.map(|(key, _)| Target::Account(key.clone()));
+    let there = planned(ctx).into_iter();
+    let there = there.filter(|(target, said)| {
+        *said == Some(false) && (turned_on || targets.id(target).is_none())
+    });
+    for target in there.map(|(target, _)| target).chain(new) {
+        let Some(address) = attachment(target.clone()) else {
+            continue;
+        };
+        found.state(
+            address,
+            format!(
+                "the plan has an allow list in its place on {target}, and AWS attaches it to everything new; the list does nothing \
+                 until a person detaches it"
+            ),
+            Some(format!(
+                "orgstrap never detaches it; once {target} is there and everything that is needed is allowed: aws organizations \
+                 detach-policy --policy-id {ID} --target-id ID"
+            )),
+        );
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn losses(ctx: &Context<'_>, changes: &[Change], bindings: &Bindings)
     let mut losses = Losses {
         ctx,
         bindings,
+        updated: BTreeSet::new(),
         found: Vec::new(),
     };
     for change in changes {
@@ -50,6 +51,8 @@ pub(super) fn values(parameters: &BTreeMap<String, String>) -> Values {
 struct Losses<'a, 'c> {
     ctx: &'a Context<'c>,
     bindings: &'a Bindings,
+    /// The stack sets whose update was looked at.
+    updated: BTreeSet<String>,
     found: Vec<Loss>,
 }
 
@@ -81,7 +84,7 @@ impl<'c> Losses<'_, 'c> {
             | Act::ImportStacks { .. }
             | Act::RevertDrift { .. } => {}
             // No resource of a stack.
-            Act::CreateOrganization
+            Act::CreateOrganization { .. }
             | Act::EnableAllFeatures
             | Act::EnablePolicyType { .. }
             | Act::EnableTrustedAccess { .. }
@@ -164,7 +167,7 @@ impl<'c> Losses<'_, 'c> {
 
     /// The template of a set changes for all of its instances, whatever stage is the first.
     fn updated_set(&mut self, change: &Change, set: &StackSetAct) {
-        if self.found.iter().any(|loss| loss.stack == set.name) {
+        if !self.updated.insert(set.name.clone()) {
             return;
         }
         let Some(facts) = self.set(&set.name) else {

@@ -1,13 +1,13 @@
 //! The organization itself, whose it is, its policy types, and who else may be in charge of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::findings::{Findings, becomes, set};
 use super::{DiffOptions, Problem, ProblemKind, tools};
 use crate::change::{Act, Address, Verb};
 use crate::inventory::{Inventory, OrganizationFacts, Seen};
-use crate::plan::{OrgPlan, PolicyType};
+use crate::plan::{AccountKey, OrgPlan, PolicyType};
 
 /// The organization to work in, `None` if it is to be created; or why nothing may be done at all.
 pub(super) fn preflight<'a>(
@@ -87,7 +87,9 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                     ),
                     set("feature set", "ALL"),
                 ],
-                Act::CreateOrganization,
+                Act::CreateOrganization {
+                    accounts: not_management(ctx),
+                },
             );
         }
         Some(organization) if !organization.all_features => {
@@ -105,6 +107,18 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     policy_types(ctx, found);
     unread(ctx, found);
     others_in_charge(ctx, found);
+}
+
+/// The accounts of the plan that are not the management account, by address.
+fn not_management(ctx: &Context<'_>) -> BTreeMap<String, AccountKey> {
+    let others = ctx
+        .plan
+        .accounts
+        .iter()
+        .filter(|(key, _)| !ctx.is_management(key));
+    others
+        .map(|(key, planned)| (planned.email.folded(), key.clone()))
+        .collect()
 }
 
 /// Tells of whole parts that were not read, also where the plan asks for nothing of them: what is in them may differ.

@@ -401,7 +401,7 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
                 (What::Instances(name.clone()), new.count())
             }
             // These need no more of anything.
-            Act::CreateOrganization
+            Act::CreateOrganization { .. }
             | Act::EnableAllFeatures
             | Act::EnablePolicyType { .. }
             | Act::EnableTrustedAccess { .. }

@@ -9,10 +9,11 @@ use super::document::same_template;
 use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
 use super::kept::{self, Kept};
 use super::left::is_left_stack;
-use super::lost;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
+use super::{loss, lost};
 use crate::baseline::WantedStack;
+use crate::baseline::data::names_in_the_way;
 use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
 use crate::change::{
     Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, TakeIn, Text, Verb,
@@ -408,7 +409,7 @@ fn update(
         (template.as_str(), &facts.parameters),
         (wanted.template.as_str(), &next.collect()),
     );
-    if let Some((said, hint)) = cannot_rename(before, after) {
+    if let Some((said, hint)) = cannot_make_anew(before, after) {
         found.state(address, said, Some(hint));
         return;
     }
@@ -441,14 +442,15 @@ fn update(
         .extend(needs(place, wanted).into_iter().chain(lost));
 }
 
-/// Why an update would fail because it makes something anew beside itself of which an account holds one in a Region,
-/// and what to do. CloudFormation makes the new one before it removes the old one.
-pub(super) fn cannot_rename(
+/// Why an update would fail because it makes something anew beside itself, of which an account holds one in a Region or whose
+/// name is taken by itself, and what to do. CloudFormation makes the new one before it removes the old one.
+pub(super) fn cannot_make_anew(
     before: (&str, &BTreeMap<String, String>),
     after: (&str, &BTreeMap<String, Option<String>>),
 ) -> Option<(String, String)> {
     let anew = singletons_made_anew(before, after);
-    let first = anew.first()?;
+    let names = names_in_the_way((before.0, &loss::values(before.1)), after);
+    let first = anew.first().or(names.first().map(|(first, _)| first))?;
     let changed: Vec<String> = after
         .1
         .iter()
@@ -462,6 +464,19 @@ pub(super) fn cannot_rename(
         [] => "the template names it otherwise".to_owned(),
         changed => format!("this changes {}", changed.join(", ")),
     };
+    if anew.is_empty() {
+        let names: Vec<String> = names
+            .iter()
+            .map(|(resource, property)| format!("{resource} for its {property}"))
+            .collect();
+        let said = format!(
+            "{because}, and so CloudFormation would make anew under the same name {}; the old one has the name until the new one \
+             is made, so it refuses",
+            names.join(" and ")
+        );
+        let hint = format!("give it the former value again, or {first} another name with it");
+        return Some((said, hint));
+    }
     let said = format!(
         "{because}, and so CloudFormation would make {} anew; an account holds one in a Region, and the old one is \
          there until the new one is made, so AWS refuses it",

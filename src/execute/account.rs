@@ -179,9 +179,13 @@ impl Hand<'_> {
         if !aws.is_new_organization() {
             return false;
         }
-        let Ok(look) = self.look(NEWER).await else {
+        // Those that are being made count against the quota too.
+        let Ok(look) = self.look(Duration::ZERO).await else {
             return false;
         };
+        let states = look.creations.iter().map(CreateAccountStatus::state);
+        let under_way = states.filter(|state| *state == Some(&CreateAccountState::InProgress));
+        let there = look.ids.len() + under_way.count();
         let at = self.global();
         let quota = QuotaKind::Accounts;
         let Ok(client) = aws.service_quotas(&at).await else {
@@ -205,7 +209,7 @@ impl Hand<'_> {
             reason = "quotas are whole numbers far below 2^52"
         )]
         let quota = told.map_or(USUAL_QUOTA, |value| value.max(0.0) as usize);
-        look.ids.len() < quota
+        there < quota
     }
 
     /// CreateAccount, and its end.
@@ -552,6 +556,16 @@ impl Hand<'_> {
     /// An account of the email was there: taken if it can be used and is nobody else's.
     async fn adopt(&self, new: &NewAccount<'_>, found: &Listed) -> Result<Made, Failure> {
         let doing = || format!("taking over account {} ({})", found.id, found.name);
+        if found.id == self.shared.management.as_str() {
+            return Err(self.creation_failed(
+                new,
+                &format!(
+                    "the address belongs to the management account, {}",
+                    found.id
+                ),
+                Some(format!("use another email in [account.{}]", new.key)),
+            ));
+        }
         if matches!(
             found.state,
             Some(AccountState::Suspended | AccountState::PendingClosure | AccountState::Closed)

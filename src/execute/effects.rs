@@ -131,7 +131,7 @@ pub(super) struct Hand<'a> {
 impl Hand<'_> {
     async fn perform(&self) -> Result<Made, Failure> {
         match &self.change.act {
-            Act::CreateOrganization => self.create_organization().await,
+            Act::CreateOrganization { accounts } => self.create_organization(accounts).await,
             Act::EnableAllFeatures => self.enable_all_features().await,
             Act::EnablePolicyType { policy_type } => self.enable_policy_type(*policy_type).await,
             Act::EnableTrustedAccess { principal } => self.enable_trusted_access(principal).await,

@@ -1,6 +1,8 @@
 //! The organization itself: created, all features, policy types, trusted access, service-linked
 //! roles, delegated administrators.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_organizations::types::{
     ActionType, HandshakeFilter, HandshakeState, Organization, OrganizationFeatureSet,
     PolicyType as SdkPolicyType, PolicyTypeStatus, Root,
@@ -12,12 +14,16 @@ use super::wait::{POLICY_TYPE, READ_BACK, Wait};
 use crate::aws::{AwsError, Caller, Operation};
 use crate::change::{Address, Attribute, Text};
 use crate::event::Failure;
-use crate::plan::{AccountId, PolicyType, Principal};
+use crate::plan::{AccountId, AccountKey, PolicyType, Principal};
 
 impl Hand<'_> {
     /// CreateOrganization with all features. Where there is one already (an answer was lost, or a
-    /// killed run made it) it is taken if it is this account's own.
-    pub(super) async fn create_organization(&self) -> Result<Made, Failure> {
+    /// killed run made it) it is taken if it is this account's own. Everything else waits for it, so nothing more is changed
+    /// where an account of the plan turns out to have the management account's address.
+    pub(super) async fn create_organization(
+        &self,
+        accounts: &BTreeMap<String, AccountKey>,
+    ) -> Result<Made, Failure> {
         let doing = || "creating the organization".to_owned();
         let client = self.shared.aws.organizations();
         let created = self
@@ -46,6 +52,16 @@ impl Hand<'_> {
             ));
         }
         self.shared.aws.organization_made(self.shared.aws.now());
+        let email = organization.master_account_email().unwrap_or_default();
+        if let Some(key) = accounts.get(&email.to_ascii_lowercase()) {
+            return Err(self.fails(
+                format!(
+                    "the organization is there, and account `{key}` has the address of its management account, {email}; nothing \
+                     else was changed"
+                ),
+                Some(&format!("use another email in [account.{key}], and run the command again")),
+            ));
+        }
         let root = self.root().await?;
         let of = |attribute, value: &Option<String>| {
             value

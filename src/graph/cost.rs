@@ -10,7 +10,7 @@ use crate::change::Act;
 pub fn seconds(act: &Act) -> u64 {
     match act {
         // The organization may stay in finalization for up to an hour, usually for seconds.
-        Act::CreateOrganization => 60,
+        Act::CreateOrganization { .. } => 60,
         // Waits for the consent of invited accounts, where there are any.
         Act::EnableAllFeatures => 60,
         // Asynchronous: polled from PENDING_ENABLE to ENABLED.

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::change::{Act, Text, Verb};
@@ -33,7 +33,9 @@ fn names() -> [Address; 3] {
 #[test]
 fn the_longest_chain_goes_first() {
     let [a, b, c] = names();
-    let slow = Act::CreateOrganization;
+    let slow = Act::CreateOrganization {
+        accounts: BTreeMap::new(),
+    };
     let changes = vec![
         change(a.clone(), tag(), &[]),
         change(b.clone(), tag(), &[]),

@@ -556,7 +556,10 @@ mod live {
             let answer = |result: &str| {
                 Some(Answer::Says(
                     200,
-                    format!("<R><{0}Result>{result}</{0}Result></R>", asked.operation),
+                    format!(
+                        "<{0}Response><{0}Result>{result}</{0}Result></{0}Response>",
+                        asked.operation
+                    ),
                 ))
             };
             match asked.operation.as_str() {

@@ -284,7 +284,13 @@ mod tests {
     /// the sixth ends last.
     #[test]
     fn a_full_lane_is_part_of_the_chain() {
-        let mut changes = vec![change(Address::Organization, Act::CreateOrganization, &[])];
+        let mut changes = vec![change(
+            Address::Organization,
+            Act::CreateOrganization {
+                accounts: BTreeMap::new(),
+            },
+            &[],
+        )];
         changes.extend((0..6).map(create));
         let moved = Act::RenameOu {
             id: String::new(),
@@ -337,7 +343,13 @@ mod tests {
     #[test]
     fn a_failed_change_ends_a_chain_too_and_small_waits_hold_nothing_back() {
         let graph = graph(vec![
-            change(Address::Organization, Act::CreateOrganization, &[]),
+            change(
+                Address::Organization,
+                Act::CreateOrganization {
+                    accounts: BTreeMap::new(),
+                },
+                &[],
+            ),
             create(0),
         ])
         .unwrap();

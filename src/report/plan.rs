@@ -465,7 +465,9 @@ mod tests {
                     after: after.clone(),
                 })
                 .collect(),
-            act: Act::CreateOrganization,
+            act: Act::CreateOrganization {
+                accounts: BTreeMap::new(),
+            },
             needs: BTreeSet::new(),
         }
     }

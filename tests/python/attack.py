@@ -208,7 +208,7 @@ def stacks(session):
             told = re.sub("-[0-9a-f]{8}-.*", "", stack)
             yield f"update the stack {told}", lambda stack=stack: cloudformation.update_stack(
                 StackName=stack, TemplateBody=TOPIC
-            ), REMOVES
+            ), LEAVES
             yield f"delete the stack {told}", lambda stack=stack: cloudformation.delete_stack(
                 StackName=stack
             ), REMOVES

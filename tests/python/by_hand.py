@@ -78,9 +78,17 @@ def delete_instance(stack_set, account, region):
         for s in world.pages(cloudformation.list_stack_sets, "Summaries", Status="ACTIVE")
         if stack_set in s["StackSetName"]
     )
-    org = world.organizations()
     child = world.accounts()[account]
-    parent = org.list_parents(ChildId=child)["Parents"][0]["Id"]
+    # AWS knows an account by the target through which it came, which may lie above its own OU.
+    parent = next(
+        s["OrganizationalUnitId"]
+        for s in world.pages(
+            cloudformation.list_stack_instances,
+            "Summaries",
+            StackSetName=name,
+            StackInstanceAccount=child,
+        )
+    )
     operation = cloudformation.delete_stack_instances(
         StackSetName=name,
         DeploymentTargets={

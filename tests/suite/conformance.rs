@@ -146,7 +146,7 @@ fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
         "DescribeInstanceInformation",
         "GetSessionToken",
         "ListTypes",
-        "/detector/12abc34d567e8fa901bc2d34e56789f0/ipset",
+        "/detector/12abc34d567e8fa901bc2d34e56789f0/threatintelset",
         "/orgstrap-nothing-here?cors",
         "DescribeInstances",
         "DescribeLoadBalancers",

@@ -340,10 +340,10 @@ const WAYS: &[Way] = &[
     }, "stacks.stack", "stack config-logs in log-archive/eu-west-1", "parameter ExpireAfterDays").blind(),
     way("a stack instance is deleted", |b| {
         let (account, root) = (b.id("shop-prod"), b.root());
-        let workloads = b.ou("Workloads", &root);
-        let ou = b.ou("Prod", &workloads);
+        // The OU that is the target, above the one that the account lies in.
+        let target = b.ou("Workloads", &root);
         b.stack_set("DeleteStackInstances", json!({
-            "DeploymentTargets": {"OrganizationalUnitIds": [ou], "Accounts": [account], "AccountFilterType": "INTERSECTION"},
+            "DeploymentTargets": {"OrganizationalUnitIds": [target], "Accounts": [account], "AccountFilterType": "INTERSECTION"},
             "Regions": [OTHER], "RetainStacks": false}));
     }, "stacks.instances-missing", "config-recorder", ""),
     way("auto-deployment is turned off", |b| {

@@ -47,6 +47,33 @@ fn organization(place: &Place) -> Value {
     world["organization"].clone()
 }
 
+/// In an account that is in no organization nobody knows its address before; once AWS tells it, nothing else is changed.
+#[test]
+fn the_management_account_is_nobody_elses_in_a_new_organization_too() {
+    let before = PLAN.replace(
+        "[account.shop]\n",
+        "[account.shop]\nemail = \"Management@example.com\"\n",
+    );
+    let place = Place::new(&before, &[("guard.json", GUARD)]);
+    for _ in 0..2 {
+        let said = place.output(&["apply", "org.toml", "--yes", "--create-organization"]);
+        assert_eq!(said.code, Some(1), "{}{}", said.data, said.told);
+        let all = format!("{}{}", said.data, said.told);
+        assert!(all.contains("management"), "{all}");
+        assert!(!all.contains("as the plan says"), "{all}");
+        let organization = organization(&place);
+        assert_eq!(place.world().accounts.len(), 1);
+        assert_eq!(
+            organization["ous"].as_object().map(|ous| ous.len()),
+            Some(0)
+        );
+    }
+    // With an address of its own the same command goes on.
+    place.write(PLAN);
+    place.run(&["apply", "org.toml", "--yes"], 0);
+    place.run(&["plan", "org.toml"], 0);
+}
+
 /// A refusal that leaves plan and organization as they are.
 fn refuses(place: &Place, arguments: &[&str], says: &[&str]) {
     let (text, before) = (place.text(), organization(place));
@@ -316,4 +343,27 @@ fn a_byte_order_mark_is_no_part_of_any_file() {
         expanded(&|text| format!("\u{feff}{text}").into_bytes())
     );
     assert_eq!(plain, expanded(&wide));
+}
+
+/// What an import cannot write down, because it is in no template of ours, is told with the exit code that `plan` will have.
+#[test]
+fn an_import_tells_of_baselines_that_it_does_not_know() {
+    let plan = format!("{PLAN}[baseline.ours]\nfolder = \"ours\"\n");
+    let descriptor = "name = \"ours\"\nsummary = \"Topics.\"\n\
+        [[stack-set]]\nname = \"topics\"\ndescription = \"A topic.\"\ntemplate = \"topic.yaml\"\nregions = \"home\"\n\
+        management_too = false\nretain_on_removal = false\n";
+    let template = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n";
+    let place = Place::of(
+        &plan,
+        &[
+            ("guard.json", GUARD),
+            ("ours/baseline.toml", descriptor),
+            ("ours/topic.yaml", template),
+        ],
+    );
+    let said = place.output(&["import", "--out", "imported.toml", "--region", "us-east-1"]);
+    assert_eq!(said.code, Some(2), "{}{}", said.data, said.told);
+    assert!(said.data.contains("topics"), "{}", said.data);
+    assert!(!said.data.contains("has no changes"), "{}", said.data);
+    assert_eq!(place.output(&["plan", "imported.toml"]).code, Some(2));
 }

@@ -43,6 +43,7 @@ mod protected;
 mod quotas;
 mod readme;
 mod reads;
+mod recorded;
 mod rehearsal;
 mod roles;
 mod rules;

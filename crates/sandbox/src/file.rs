@@ -87,6 +87,7 @@ impl World {
 
     /// Writes a world file, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), WorldFileError> {
+        let path = &real(path);
         let written = self.write_beside(path)?;
         written
             .persist(path)
@@ -139,6 +140,7 @@ pub struct WorldFile {
 impl WorldFile {
     /// Opens the file; `None` where there is none.
     pub fn open(path: &Path) -> Result<Option<(WorldFile, World)>, WorldFileError> {
+        let path = &real(path);
         loop {
             let held = match std::fs::File::open(path) {
                 Ok(file) => file,
@@ -156,7 +158,7 @@ impl WorldFile {
                 continue;
             }
             let world = World::load(path)?;
-            let path = path.to_owned();
+            let path = path.clone();
             return Ok(Some((WorldFile { path, held }, world)));
         }
     }
@@ -199,6 +201,11 @@ impl WorldFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The file itself where a link was named: what takes its place must not take the link's.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn lock(file: &std::fs::File, path: &Path) -> Result<(), WorldFileError> {

@@ -26,7 +26,7 @@ use super::findings::{Findings, becomes, set};
 use super::left::is_left;
 use super::lost;
 use super::recorder::{Brought, Met};
-use super::stack::{cannot_rename, merged};
+use super::stack::{cannot_make_anew, merged};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
 use crate::baseline::{WantedStackSet, makes_recorder};
@@ -336,7 +336,7 @@ impl<'a, 'c> Set<'a, 'c> {
             there.import_again(key, regions);
         }
         if !have.is_empty()
-            && let Some((said, hint)) = self.cannot_rename(found, facts)
+            && let Some((said, hint)) = self.cannot_make_anew(found, facts)
         {
             found.state(self.address(), said, Some(hint));
             return;
@@ -462,12 +462,16 @@ impl<'a, 'c> Set<'a, 'c> {
         changes
     }
 
-    /// See [`super::stack::cannot_rename`].
-    fn cannot_rename(&self, found: &Findings, facts: &StackSetFacts) -> Option<(String, String)> {
+    /// See [`super::stack::cannot_make_anew`].
+    fn cannot_make_anew(
+        &self,
+        found: &Findings,
+        facts: &StackSetFacts,
+    ) -> Option<(String, String)> {
         let known = found.lasting();
         let next = self.wanted.parameters.iter();
         let next = next.map(|(name, value)| (name.clone(), value.value(&known).ok()));
-        cannot_rename(
+        cannot_make_anew(
             (&facts.template, &facts.parameters),
             (&self.wanted.template, &next.collect()),
         )

@@ -162,6 +162,23 @@ fn a_template_that_names_the_bucket_is_told_once_for_the_set() {
     assert_eq!(lost, [format!("{stack}: {because}")]);
 }
 
+/// What one change of a set loses hides nothing of what another does.
+#[test]
+fn a_move_hides_no_update_of_the_whole_set() {
+    let found = after(|plan, wanted, _| {
+        without(plan, wanted, "Retired");
+        put(plan, "play", "Retired");
+        let named = "Files: { Type: AWS::S3::Bucket, Properties: { BucketName: another } }";
+        let template = TEMPLATE.replace("Files: { Type: AWS::S3::Bucket }", named);
+        for set in wanted.stack_sets.values_mut() {
+            set.template.clone_from(&template);
+        }
+    });
+    let of = |address: &str| found.iter().any(|told| told.starts_with(address));
+    assert!(of(MOVED), "{found:?}");
+    assert!(of("update of config-recorder"), "{found:?}");
+}
+
 #[test]
 fn what_a_template_leaves_out_is_told() {
     let lost = after(|_, wanted, _| {

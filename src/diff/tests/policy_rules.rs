@@ -283,6 +283,39 @@ fn full_aws_access_is_put_back_told_or_left() {
     }
 }
 
+/// What a run makes has FullAWSAccess from AWS when it ends, so an allow list on it does nothing yet.
+#[test]
+fn an_allow_list_on_what_is_new_is_told_before() {
+    let mut plan = plan();
+    plan.ous
+        .entry(path("Quarantine"))
+        .or_default()
+        .full_aws_access = Some(false);
+    let mut lab = account("lab", "Sandbox");
+    lab.full_aws_access = Some(false);
+    plan.accounts.insert(key("lab"), lab);
+    let told = |inventory: &Inventory| -> Vec<String> {
+        let found = diff(&plan, &wanted(), inventory, &CREATE);
+        let blocked = found.blocked.iter();
+        let addresses = blocked.map(|blocked| blocked.address.to_string());
+        addresses
+            .filter(|address| address.contains("FullAWSAccess"))
+            .collect()
+    };
+    let both = [
+        "policy FullAWSAccess on ou Quarantine",
+        "policy FullAWSAccess on account lab",
+    ];
+    let mut inventory = settled();
+    full_access(&mut inventory, MANAGEMENT);
+    assert_eq!(told(&inventory), both);
+    // In an organization that is made in the same run, and where the policy type is turned on by it.
+    inventory.full_aws_access = None;
+    assert_eq!(told(&inventory), both);
+    let nothing = Inventory::nothing(MANAGEMENT.parse().unwrap(), inventory.taken_at);
+    assert_eq!(told(&nothing), both);
+}
+
 /// What is done inside an account waits until calls are allowed there; what is done elsewhere does not.
 #[test]
 fn work_in_an_account_waits_for_full_aws_access() {

@@ -170,7 +170,7 @@ impl Simulation {
     pub(super) fn apply(&mut self, change: &Change) {
         let address = change.address.clone();
         match &change.act {
-            Act::CreateOrganization => self.create_organization(),
+            Act::CreateOrganization { .. } => self.create_organization(),
             Act::EnableAllFeatures => self.organization().all_features = true,
             Act::EnablePolicyType { policy_type } => {
                 let types = &mut self.organization().policy_types;

@@ -32,8 +32,15 @@ impl Place {
         Place::of(&example.expect("reads"), &[])
     }
 
-    /// A plan, with files beside it.
+    /// A plan, with files beside it, and the world in which it was applied.
     pub(crate) fn of(plan: &str, files: &[(&str, &str)]) -> Place {
+        let place = Place::new(plan, files);
+        place.run(&["apply", "org.toml", "--yes"], 0);
+        place
+    }
+
+    /// The same before anything is applied.
+    pub(crate) fn new(plan: &str, files: &[(&str, &str)]) -> Place {
         let place = Place {
             folder: tempfile::tempdir().expect("a folder"),
         };
@@ -43,7 +50,6 @@ impl Place {
             std::fs::write(path, text).expect("writes");
         }
         place.write(plan);
-        place.run(&["apply", "org.toml", "--yes"], 0);
         place
     }
 

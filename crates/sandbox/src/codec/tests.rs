@@ -62,9 +62,13 @@ fn every_model_compiles_and_every_row_is_in_one() {
         "ssm",
         "resourcegroupstaggingapi",
     ] {
+        // What is only refused by policies, and else not simulated, changes something: reads would go unanswered.
         for operation in service(name).operations.keys() {
+            let reads = ["Get", "List", "Describe"]
+                .iter()
+                .any(|verb| operation.starts_with(verb));
             assert!(
-                rows.contains(&(name, operation.as_str())),
+                !reads || rows.contains(&(name, operation.as_str())),
                 "{name}:{operation} has no row"
             );
         }

@@ -216,11 +216,14 @@ fn target(world: &World, set: &StackSet, account: &str) -> Value {
     if !set.service_managed {
         return json!({"Accounts": [account]});
     }
-    let parent = world
-        .organization
-        .as_ref()
-        .and_then(|it| it.members.get(account))
-        .map(|member| member.parent.clone());
+    // Through a target of the set: where the account lies is often below one.
+    let mut instances = set.instances.values();
+    let through = instances.find(|instance| instance.account == account);
+    let through = through.map(|instance| instance.ou.clone());
+    let parent = through.or_else(|| {
+        let organization = world.organization.as_ref()?;
+        Some(organization.members.get(account)?.parent.clone())
+    });
     json!({
         "DeploymentTargets": {
             "OrganizationalUnitIds": [parent],
