@@ -145,6 +145,10 @@ impl fmt::Debug for Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        // What is not signed is asked for credentials: of IAM Identity Center, of an instance's metadata, by a web identity.
+        if request.headers().get("authorization").is_none() {
+            return self.inner.call(request);
+        }
         let number = self.tape.asks();
         let asked = Asked::of(&request, self.tape.began);
         let answer = self.inner.call(request);
@@ -354,4 +358,66 @@ fn credentials(told: &mut Value) -> Option<String> {
         }
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Says(&'static str);
+
+    impl HttpConnector for Says {
+        fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+            let status = 200.try_into().expect("a status");
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(self.0))))
+        }
+    }
+
+    fn asked(uri: &str, authorization: Option<&str>) -> HttpRequest {
+        let mut request = HttpRequest::empty();
+        request.set_uri(uri).expect("a URI");
+        if let Some(value) = authorization {
+            let value = value.to_owned();
+            request.headers_mut().insert("authorization", value);
+        }
+        request
+    }
+
+    /// Neither those that STS gives nor those of other sources; and only the owner reads the file.
+    #[tokio::test]
+    async fn no_credential_is_written() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("aws.jsonl");
+        let client = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| {
+            SharedHttpConnector::new(Says(""))
+        });
+        let recorder = Recorder::new(client, &file).expect("a recorder");
+        let signed = "AWS4-HMAC-SHA256 Credential=AKIAREAL/20260101/us-east-1/sts/aws4_request, Signature=5e1f";
+        let sts = "<Credentials><AccessKeyId>ASIAREAL</AccessKeyId><SecretAccessKey>s3cret</SecretAccessKey>\
+                   <SessionToken>t0ken</SessionToken></Credentials>";
+        let portal = r#"{"roleCredentials":{"accessKeyId":"ASIAREAL","secretAccessKey":"s3cret","sessionToken":"t0ken"}}"#;
+        for (answer, authorization) in [(sts, Some(signed)), (portal, None)] {
+            let connector = Connector {
+                inner: SharedHttpConnector::new(Says(answer)),
+                tape: recorder.tape.clone(),
+            };
+            let request = asked("https://sts.us-east-1.amazonaws.com/", authorization);
+            let given = connector.call(request).await.expect("an answer");
+            // Whoever asked gets them.
+            let given = given.body().bytes().expect("a body").to_vec();
+            assert_eq!(given, answer.as_bytes());
+        }
+        for path in [&file, &private(&file)] {
+            let text = fs::read_to_string(path).expect("reads");
+            for secret in ["AKIAREAL", "ASIAREAL", "s3cret", "t0ken", "5e1f"] {
+                assert!(!text.contains(secret), "{secret}: {text}");
+            }
+            let mode = fs::metadata(path).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        // A first line that says what it is, and the one call that was signed.
+        assert_eq!(fs::read_to_string(&file).expect("reads").lines().count(), 2);
+    }
 }
