@@ -39,6 +39,8 @@ pub(crate) enum Means {
     AccountLimit,
     /// The request is not one that AWS takes: it is sent otherwise.
     Refused,
+    /// An OU is no target of the stack set.
+    NoTarget,
     /// It will fail the same way again, whatever else the message holds.
     Lasts,
     /// GuardDuty does not know the account as its administrator yet.
@@ -72,8 +74,8 @@ pub(crate) enum Source {
 }
 
 use Means::{
-    AccountLimit, InstanceAgain, Lasts, NotYetAdministrator, NotYetKnown, Refused, ResourceAgain,
-    Retry,
+    AccountLimit, InstanceAgain, Lasts, NoTarget, NotYetAdministrator, NotYetKnown, Refused,
+    ResourceAgain, Retry,
 };
 use Source::{Document, Model, Record};
 use When::{Always, NewAccount};
@@ -140,7 +142,7 @@ pub(super) static TABLE: &[Message] = &[
     row(("cloudformation", "UpdateStackSet"), "InvalidOperation", "Cannot update ManagedExecution", Refused,
         Record("aws-cloudformation/rain#748, hashicorp/terraform-provider-aws#35031",
             "Cannot update ManagedExecution while updating StackSet Template or Parameters")),
-    row(("cloudformation", "*"), "ValidationError", "not found in StackSet", Refused,
+    row(("cloudformation", "*"), "ValidationError", "not found in StackSet", NoTarget,
         Record("hashicorp/terraform-provider-aws#33785, #27877", "Organizational unit {ou} not found in StackSet")),
     // Accounts that were just made.
     row(("sts", "AssumeRole"), "AccessDenied", "", Retry(NewAccount, &retry::NEW_ACCOUNT),
@@ -242,42 +244,47 @@ impl Message {
     }
 }
 
+/// What the reason of a resource or an instance means: the first row that matches holds.
+fn of_reason(reason: &str) -> Option<Means> {
+    let row = TABLE.iter().find(|row| row.is_of_reason(reason))?;
+    Some(row.means)
+}
+
 /// Whether a stack's resource failed for what passes by itself.
 pub(crate) fn resource_passes(reason: &str) -> bool {
-    let mut rows = TABLE.iter().filter(|row| row.is_of_reason(reason));
-    matches!(rows.next(), Some(row) if matches!(row.means, ResourceAgain))
+    matches!(of_reason(reason), Some(ResourceAgain))
 }
 
 /// Whether an instance of a stack set failed for what passes by itself.
 pub(crate) fn instance_passes(reason: &str) -> bool {
-    let mut rows = TABLE.iter().filter(|row| row.is_of_reason(reason));
-    matches!(rows.next(), Some(row) if matches!(row.means, ResourceAgain | InstanceAgain))
+    matches!(of_reason(reason), Some(ResourceAgain | InstanceAgain))
+}
+
+/// Whether a row about the error means what is asked for.
+fn says(error: &AwsError, wanted: impl Fn(Means) -> bool) -> bool {
+    TABLE
+        .iter()
+        .any(|row| wanted(row.means) && row.is_of(error))
 }
 
 /// Whether StackSets refuses an OU by name because it is no target of the set.
 pub(crate) fn is_no_target(error: &AwsError) -> bool {
-    error.message.contains("not found in StackSet")
-        && TABLE
-            .iter()
-            .any(|row| matches!(row.means, Refused) && row.is_of(error))
+    says(error, |means| matches!(means, NoTarget))
 }
 
 /// Whether AWS refuses an account because there are as many as the quota allows.
 pub(crate) fn account_limit(error: &AwsError) -> bool {
-    let mut rows = TABLE.iter().filter(|row| row.is_of(error));
-    rows.any(|row| matches!(row.means, AccountLimit))
+    says(error, |means| matches!(means, AccountLimit))
 }
 
 /// Whether GuardDuty does not know the account as its administrator yet.
 pub(crate) fn not_yet_administrator(error: &AwsError) -> bool {
-    let mut rows = TABLE.iter().filter(|row| row.is_of(error));
-    rows.any(|row| matches!(row.means, NotYetAdministrator))
+    says(error, |means| matches!(means, NotYetAdministrator))
 }
 
 /// Whether GuardDuty may not know an account, or the organization, yet.
 pub(crate) fn not_yet_known(error: &AwsError) -> bool {
-    let mut rows = TABLE.iter().filter(|row| row.is_of(error));
-    rows.any(|row| matches!(row.means, NotYetKnown))
+    says(error, |means| matches!(means, NotYetKnown))
 }
 
 #[cfg(test)]

@@ -138,6 +138,7 @@ fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
         Means::Retry(when, class) => (holds(when) && row.is_of(error)).then_some(class),
         Means::AccountLimit
         | Means::Refused
+        | Means::NoTarget
         | Means::ResourceAgain
         | Means::InstanceAgain
         | Means::Lasts

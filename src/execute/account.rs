@@ -35,10 +35,11 @@ use super::run::Made;
 use super::schedule::Lane;
 use super::tag::tags_of;
 use super::wait::{ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
-use crate::aws::{ErrorKind, Operation, account_limit};
+use crate::aws::{ErrorKind, account_limit};
 use crate::change::{Attribute, KEY_TAG};
 use crate::event::Failure;
 use crate::inventory::QuotaKind;
+use crate::observe::applied_quota;
 use crate::plan::{AccountKey, Email, Tags};
 
 /// What CreateAccount is given.
@@ -132,9 +133,6 @@ const LISTED_AFTER: Duration = Duration::from_secs(3_600);
 /// The failure reason of a creation that the quota does not allow.
 const OVER_QUOTA: &str = "ACCOUNT_LIMIT_EXCEEDED";
 
-/// What a new organization's quota is, where AWS does not tell it.
-const USUAL_QUOTA: usize = 10;
-
 /// What came of sending CreateAccount once.
 enum Asked {
     Begun(Box<CreateAccountStatus>),
@@ -186,29 +184,8 @@ impl Hand<'_> {
         let states = look.creations.iter().map(CreateAccountStatus::state);
         let under_way = states.filter(|state| *state == Some(&CreateAccountState::InProgress));
         let there = look.ids.len() + under_way.count();
-        let at = self.global();
-        let quota = QuotaKind::Accounts;
-        let Ok(client) = aws.service_quotas(&at).await else {
-            return false;
-        };
-        let operation = Operation("servicequotas", "GetServiceQuota");
-        let told = aws
-            .call(self.ctx, operation, &at, || {
-                client
-                    .get_service_quota()
-                    .service_code(quota.service_code())
-                    .quota_code(quota.quota_code())
-                    .send()
-            })
-            .await
-            .ok()
-            .and_then(|answer| answer.quota?.value);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "quotas are whole numbers far below 2^52"
-        )]
-        let quota = told.map_or(USUAL_QUOTA, |value| value.max(0.0) as usize);
+        let told = applied_quota(aws, self.ctx, QuotaKind::Accounts, &self.global()).await;
+        let quota = told.map_or(QuotaKind::Accounts.default_value(), |facts| facts.value);
         there < quota
     }
 

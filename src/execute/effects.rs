@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -43,21 +43,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn begun(&self) -> MutexGuard<'_, BTreeSet<Region>> {
+        let begun = self.guardduty_begun.lock();
+        begun.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes that this run has made an account GuardDuty's administrator in a Region.
     pub(super) fn guardduty_begun(&self, region: &Region) {
-        let mut begun = self
-            .guardduty_begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        begun.insert(region.clone());
+        self.begun().insert(region.clone());
     }
 
     pub(super) fn has_begun_guardduty(&self, region: &Region) -> bool {
-        let begun = self
-            .guardduty_begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        begun.contains(region)
+        self.begun().contains(region)
     }
 }
 

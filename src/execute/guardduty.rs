@@ -25,8 +25,36 @@ use crate::plan::{Principal, Region};
 /// AWS takes 50 accounts a call.
 pub(super) const MEMBERS_A_CALL: usize = 50;
 
-/// What is waited for while AWS is still making the account the administrator everywhere.
-pub(super) const NOT_YET: &str = "GuardDuty does not know the account as its administrator yet";
+/// Patience while AWS is still making the account the administrator everywhere.
+pub(super) struct NotYet<'a> {
+    /// Where GuardDuty says just that.
+    administrator: Wait<'a>,
+    /// Where it says what it says of something truly wrong too.
+    unknown: Wait<'a>,
+}
+
+impl NotYet<'_> {
+    /// Waits before the next try.
+    ///
+    /// # Errors
+    /// GuardDuty says something else, or has said so for too long.
+    pub(super) async fn pause(
+        &mut self,
+        error: AwsError,
+        doing: impl Fn() -> String,
+    ) -> Result<(), Failure> {
+        let wait = if not_yet_administrator(&error) {
+            &mut self.administrator
+        } else if not_yet_known(&error) {
+            &mut self.unknown
+        } else {
+            return Err(error).doing(doing);
+        };
+        wait.pause("GuardDuty does not know the account as its administrator yet")
+            .await
+            .map_err(|_| hints::failure(doing(), &error))
+    }
+}
 
 macro_rules! guardduty {
     ($hand:expr, $at:expr, $name:literal, $send:expr) => {
@@ -113,10 +141,17 @@ impl Hand<'_> {
 
     /// How long GuardDuty may not know what Organizations has just told it. It says the same of what is truly wrong, so
     /// that is not waited for long, other than in an organization's first hour.
-    pub(super) fn until_known(&self) -> Patience {
+    fn until_known(&self) -> Patience {
         match self.shared.aws.is_new_organization() {
             true => NEW_ORGANIZATION,
             false => READ_BACK,
+        }
+    }
+
+    pub(super) fn not_yet(&self) -> NotYet<'_> {
+        NotYet {
+            administrator: Wait::new(self.ctx, GUARDDUTY),
+            unknown: Wait::new(self.ctx, self.until_known()),
         }
     }
 
@@ -144,8 +179,7 @@ impl Hand<'_> {
         let offered = self.set_detector(&at, &detector, &of_detector).await?;
         features.retain(|feature, on| *on || offered.contains(feature));
         let settings = organization_settings(&features);
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        let mut unknown = Wait::new(self.ctx, self.until_known());
+        let mut not_yet = self.not_yet();
         loop {
             let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
                 .update_organization_configuration()
@@ -155,18 +189,7 @@ impl Hand<'_> {
                 .send());
             match updated {
                 Ok(_) => break,
-                Err(error) if not_yet_administrator(&error) => {
-                    wait.pause(NOT_YET)
-                        .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
-                }
-                Err(error) if not_yet_known(&error) => {
-                    unknown
-                        .pause(NOT_YET)
-                        .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
-                }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => not_yet.pause(error, doing).await?,
             }
         }
         self.bring_members(&at, &detector, &features, doing).await

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_guardduty::types::{AccountDetail, OrgFeatureStatus};
 
 use super::effects::{Doing, Hand};
-use super::guardduty::{MEMBERS_A_CALL, NOT_YET, guardduty};
-use super::hints;
+use super::guardduty::{MEMBERS_A_CALL, guardduty};
 use super::run::Made;
 use super::wait::{GUARDDUTY, READ_BACK, Wait};
-use crate::aws::{AwsError, Operation, not_yet_administrator, not_yet_known};
+use crate::aws::{AwsError, Operation};
 use crate::change::{GuardDutyMember, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -153,8 +152,7 @@ impl Hand<'_> {
         doing: impl Fn() -> String + Copy,
     ) -> Result<BTreeMap<String, String>, Failure> {
         let client = self.shared.aws.guardduty(at).await.doing(doing)?;
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        let mut unknown = Wait::new(self.ctx, self.until_known());
+        let mut not_yet = self.not_yet();
         let answer = loop {
             let made = guardduty!(self, at, "CreateMembers", || client
                 .create_members()
@@ -163,18 +161,7 @@ impl Hand<'_> {
                 .send());
             match made {
                 Ok(answer) => break answer,
-                Err(error) if not_yet_administrator(&error) => {
-                    wait.pause(NOT_YET)
-                        .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
-                }
-                Err(error) if not_yet_known(&error) => {
-                    unknown
-                        .pause(NOT_YET)
-                        .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
-                }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => not_yet.pause(error, doing).await?,
             }
         };
         Ok(answer

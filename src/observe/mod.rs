@@ -36,7 +36,7 @@ use std::future::Future;
 
 pub use deep::detect_drift;
 pub use probe::probe;
-pub(crate) use quotas::{open_request, quota_request};
+pub(crate) use quotas::{applied_quota, open_request, quota_request};
 pub use simulation::{Question, Simulated, simulate};
 
 use jiff::Timestamp;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_organizations::types::{ActionType, HandshakeFilter, HandshakeState};
 
 use super::{Reader, pages, seen};
-use crate::aws::{AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::inventory::{
     AccountRegion, QuotaFacts, QuotaKind, QuotaRequest, Quotas, Seen, StackSetFacts,
 };
@@ -33,6 +33,55 @@ pub(super) struct Known<'a> {
 struct Need {
     there: usize,
     added: usize,
+}
+
+/// What holds for the account; where AWS has no value of its own for it, AWS's default.
+///
+/// # Errors
+/// What AWS said, or that an answer has no value.
+pub(crate) async fn applied_quota(
+    aws: &Aws,
+    ctx: &Caller,
+    kind: QuotaKind,
+    at: &AccountRegion,
+) -> Result<QuotaFacts, AwsError> {
+    let client = aws.service_quotas(at).await?;
+    let (service, code) = (kind.service_code(), kind.quota_code());
+    let applied = aws
+        .call(ctx, GET, at, || {
+            client
+                .get_service_quota()
+                .service_code(service)
+                .quota_code(code)
+                .send()
+        })
+        .await;
+    let (operation, quota) = match applied {
+        Ok(answer) => (GET, answer.quota),
+        Err(failed) if failed.is("NoSuchResource") => {
+            let answer = aws
+                .call(ctx, DEFAULT, at, || {
+                    client
+                        .get_aws_default_service_quota()
+                        .service_code(service)
+                        .quota_code(code)
+                        .send()
+                })
+                .await?;
+            (DEFAULT, answer.quota)
+        }
+        Err(failed) => return Err(failed),
+    };
+    let quota = quota.as_ref();
+    let value = quota.and_then(|quota| whole(quota.value?));
+    match value {
+        Some(value) => Ok(QuotaFacts {
+            value,
+            adjustable: quota.is_some_and(|quota| quota.adjustable),
+            request: None,
+        }),
+        None => Err(AwsError::unreadable(operation, at, "a quota has no value")),
+    }
 }
 
 impl Reader<'_> {
@@ -132,7 +181,7 @@ impl Reader<'_> {
             true => self.global(),
             false => self.home(),
         };
-        let mut facts = match self.applied_quota(kind, &at).await {
+        let mut facts = match applied_quota(self.aws, self.ctx, kind, &at).await {
             Ok(facts) => facts,
             Err(failed) => return seen(Err(failed)),
         };
@@ -144,53 +193,6 @@ impl Reader<'_> {
                 .flatten();
         }
         Seen::Known(facts)
-    }
-
-    /// What holds for the account; where AWS has no value of its own for it, AWS's default.
-    async fn applied_quota(
-        &self,
-        kind: QuotaKind,
-        at: &AccountRegion,
-    ) -> Result<QuotaFacts, AwsError> {
-        let client = self.aws.service_quotas(at).await?;
-        let (service, code) = (kind.service_code(), kind.quota_code());
-        let applied = self
-            .aws
-            .call(self.ctx, GET, at, || {
-                client
-                    .get_service_quota()
-                    .service_code(service)
-                    .quota_code(code)
-                    .send()
-            })
-            .await;
-        let (operation, quota) = match applied {
-            Ok(answer) => (GET, answer.quota),
-            Err(failed) if failed.is("NoSuchResource") => {
-                let answer = self
-                    .aws
-                    .call(self.ctx, DEFAULT, at, || {
-                        client
-                            .get_aws_default_service_quota()
-                            .service_code(service)
-                            .quota_code(code)
-                            .send()
-                    })
-                    .await?;
-                (DEFAULT, answer.quota)
-            }
-            Err(failed) => return Err(failed),
-        };
-        let quota = quota.as_ref();
-        let value = quota.and_then(|quota| whole(quota.value?));
-        match value {
-            Some(value) => Ok(QuotaFacts {
-                value,
-                adjustable: quota.is_some_and(|quota| quota.adjustable),
-                request: None,
-            }),
-            None => Err(AwsError::unreadable(operation, at, "a quota has no value")),
-        }
     }
 
     /// How many accounts are asked to join and have not answered.
