@@ -29,8 +29,10 @@ mod schedule;
 mod stack;
 mod stack_import;
 mod stack_set;
+mod stack_set_settings;
 mod stop;
 mod tag;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod trail;

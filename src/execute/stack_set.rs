@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, AutoDeployment as SdkAutoDeployment, DeploymentTargets, ManagedExecution,
-    OrganizationStatus, Parameter, PermissionModels, StackSet, StackSetOperationPreferences,
+    OrganizationStatus, Parameter, PermissionModels, StackSet,
 };
 
 use super::effects::{Doing, Hand};
@@ -16,12 +16,12 @@ use super::lost;
 use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Made;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
+use super::targets::targets_of;
 use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
 use crate::aws::{AwsError, Operation, is_no_target};
 use crate::change::{Address, Attribute, Leaving, StackSetAct, Text, Wave};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
-use crate::plan::Portion;
 
 /// How long auto-deployment may take to show itself after an account has joined a target, in looks
 /// of [`OTHER_OPERATION`]: about a minute and a half.
@@ -121,7 +121,7 @@ impl Hand<'_> {
     }
 
     /// Auto-deployment as CloudFormation takes it.
-    fn auto_deployment(
+    pub(super) fn auto_deployment(
         &self,
         auto: AutoDeployment,
         depends_on: &[Text],
@@ -138,150 +138,6 @@ impl Hand<'_> {
             .retain_stacks_on_account_removal(auto.retain_on_removal)
             .set_depends_on((!arns.is_empty()).then_some(arns))
             .build())
-    }
-
-    /// UpdateStackSet without a template: managed execution and auto-deployment, each by a request of its own.
-    pub(super) async fn update_stack_set_settings(
-        &self,
-        name: &str,
-        auto: Option<(AutoDeployment, &[Text])>,
-        managed: Option<bool>,
-    ) -> Result<Made, Failure> {
-        let auto = match auto {
-            Some((auto, depends_on)) => Some(self.auto_deployment(auto, depends_on)?),
-            None => None,
-        };
-        self.await_other_operations(name).await?;
-        let there = self.existing_set(name).await?;
-        if let Some(active) = managed {
-            self.set_managed_execution(name, &there, active).await?;
-        }
-        let now = match managed {
-            Some(_) => self.existing_set(name).await?,
-            None => there.clone(),
-        };
-        // A request that names neither must not have changed them; where it has, the next puts them back.
-        let kept =
-            now.parameters() == there.parameters() && now.description() == there.description();
-        if auto.is_none() && kept {
-            return Ok(Made::new());
-        }
-        self.set_auto_deployment(name, &there, auto, kept).await
-    }
-
-    /// Managed execution by itself: "Cannot update ManagedExecution while updating StackSet Template or Parameters"
-    /// (aws-cloudformation/rain#748), so neither is named. AWS's own resource handler sends it so too.
-    async fn set_managed_execution(
-        &self,
-        name: &str,
-        there: &StackSet,
-        active: bool,
-    ) -> Result<(), Failure> {
-        let doing = || format!("changing the managed execution of stack set {name}");
-        let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        for attempt in 1.. {
-            let token = match attempt {
-                1 => self.token("managed execution"),
-                more => self.token(&format!("managed execution again {more}")),
-            };
-            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                .update_stack_set()
-                .stack_set_name(name)
-                .use_previous_template(true)
-                .set_capabilities(there.capabilities.clone())
-                .permission_model(PermissionModels::ServiceManaged)
-                .set_administration_role_arn(there.administration_role_arn.clone())
-                .set_execution_role_name(there.execution_role_name.clone())
-                .managed_execution(ManagedExecution::builder().active(active).build())
-                .operation_preferences(at_once())
-                .operation_id(&token)
-                .send());
-            let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
-            let ended = self
-                .end_of(name, &operation, &Goal::default(), doing)
-                .await?;
-            let Some(bad) = ended else { break };
-            if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
-                return Err(bad.failure(doing()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Auto-deployment, or only parameters and description as they were. What is not named would fall back to
-    /// defaults, so what is there is sent along.
-    async fn set_auto_deployment(
-        &self,
-        name: &str,
-        there: &StackSet,
-        auto: Option<SdkAutoDeployment>,
-        kept: bool,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("changing the settings of stack set {name}");
-        let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let previous: Vec<Parameter> = there
-            .parameters()
-            .iter()
-            .map(|parameter| {
-                let builder =
-                    Parameter::builder().set_parameter_key(parameter.parameter_key.clone());
-                match kept {
-                    true => builder.use_previous_value(true),
-                    false => builder.set_parameter_value(parameter.parameter_value.clone()),
-                }
-                .build()
-            })
-            .collect();
-        // Such an operation visits every stack too: one that somebody deleted makes it fail.
-        for attempt in 1.. {
-            let token = match attempt {
-                1 => self.token("settings"),
-                more => self.token(&format!("settings again {more}")),
-            };
-            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                .update_stack_set()
-                .stack_set_name(name)
-                .use_previous_template(true)
-                .set_parameters(Some(previous.clone()))
-                .set_capabilities(there.capabilities.clone())
-                .set_description(there.description.clone())
-                .permission_model(PermissionModels::ServiceManaged)
-                .set_administration_role_arn(there.administration_role_arn.clone())
-                .set_execution_role_name(there.execution_role_name.clone())
-                .set_auto_deployment(auto.clone())
-                .operation_preferences(at_once())
-                .operation_id(&token)
-                .send());
-            let operation = match updated {
-                Ok(answer) => answer.operation_id,
-                Err(error) if error.is("OperationIdAlreadyExists") => Some(token),
-                Err(error) => return Err(error).doing(doing),
-            };
-            let Some(operation) = operation else { break };
-            let ended = self
-                .end_of(name, &operation, &Goal::default(), doing)
-                .await?;
-            let Some(bad) = ended else { break };
-            // A staged update comes after a hold, and brings every stack that this left behind.
-            let held = auto
-                .as_ref()
-                .is_some_and(|auto| auto.enabled() == Some(false));
-            if held && self.is_held(name).await? {
-                self.tell("auto-deployment is off; stacks that the operation did not reach come with the update");
-                break;
-            }
-            if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
-                return Err(bad.failure(doing()));
-            }
-        }
-        Ok(Made::new())
-    }
-
-    async fn is_held(&self, name: &str) -> Result<bool, Failure> {
-        let set = self.existing_set(name).await?;
-        Ok(set.auto_deployment().and_then(SdkAutoDeployment::enabled) != Some(true))
     }
 
     /// UpdateStackSet with template and parameters, targeted at one stage. AutoDeployment may not be
@@ -395,9 +251,7 @@ impl Hand<'_> {
         let mut batches = self.batches(wave)?;
         let set = self.existing_set(name).await?;
         let there = self.instances(name).await.doing(doing)?;
-        let came_through = there.iter().map(|instance| &instance.ou);
-        let listed = set.organizational_unit_ids().iter();
-        let targets: BTreeSet<&String> = listed.chain(came_through).collect();
+        let targets = targets_of(&set, &there);
         let mut ous = batches
             .iter()
             .flat_map(|batch| batch.organizational_unit_ids());
@@ -426,142 +280,32 @@ impl Hand<'_> {
         }
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        for (batch, targets) in batches.iter().enumerate() {
-            let token = self.token(&numbered("create", batch));
+        let send = async |targets: DeploymentTargets, in_regions: Vec<String>, token: String| {
             let created = cloudformation!(self, &at, "CreateStackInstances", || client
                 .create_stack_instances()
                 .stack_set_name(name)
                 .deployment_targets(targets.clone())
-                .set_regions(Some(wanted_regions.clone()))
+                .set_regions(Some(in_regions.clone()))
                 .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
                 .operation_id(&token)
                 .send());
-            let operation = begun(created.map(|answer| answer.operation_id), token).doing(doing)?;
+            created.map(|answer| answer.operation_id)
+        };
+        for (batch, targets) in batches.iter().enumerate() {
+            let part = numbered("create", batch);
+            let token = self.token(&part);
+            let sent = send(targets.clone(), wanted_regions.clone(), token.clone()).await;
+            let operation = begun(sent, token).doing(doing)?;
             let goal = after(batch, batches.len(), &goal);
             let Some(bad) = self.end_of(name, &operation, &goal, doing).await? else {
                 continue;
             };
             let ous = targets.organizational_unit_ids();
-            let part = numbered("create", batch);
-            let send = async |targets: DeploymentTargets,
-                              in_regions: Vec<String>,
-                              token: String| {
-                let created = cloudformation!(self, &at, "CreateStackInstances", || client
-                    .create_stack_instances()
-                    .stack_set_name(name)
-                    .deployment_targets(targets.clone())
-                    .set_regions(Some(in_regions.clone()))
-                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
-                    .operation_id(&token)
-                    .send());
-                created.map(|answer| answer.operation_id)
-            };
             if let Some(bad) = self.again(name, &part, bad, ous, &goal, &send).await? {
                 return Err(bad.failure(doing()));
             }
         }
         Ok(Made::new())
-    }
-
-    /// What the set targets: its own list, and where its instances came from, since nobody has seen on live AWS that
-    /// the list is always filled in.
-    async fn targets(&self, name: &str) -> Result<BTreeSet<String>, Failure> {
-        let set = self.existing_set(name).await?;
-        let instances = self.instances(name).await;
-        let instances = instances.doing(|| format!("looking at the stacks of {name}"))?;
-        let listed = set.organizational_unit_ids().iter().cloned();
-        let came_through = instances.into_iter().map(|instance| instance.ou);
-        let all = listed.chain(came_through);
-        Ok(all.filter(|ou| !ou.is_empty()).collect())
-    }
-
-    /// The same targets, with each OU that is not itself one of the set's named by the one above it that is, and the
-    /// accounts: StackSets refuses an update that names an OU which is no target ("Organizational unit … not found in
-    /// StackSet", hashicorp/terraform-provider-aws#33785), also where it reaches the OU through a parent.
-    async fn through_targets(
-        &self,
-        name: &str,
-        batches: Vec<DeploymentTargets>,
-        goal: &Goal,
-    ) -> Result<Vec<DeploymentTargets>, Failure> {
-        let listed = self.existing_set(name).await?;
-        let known: BTreeSet<&String> = listed.organizational_unit_ids().iter().collect();
-        let all_known = batches
-            .iter()
-            .flat_map(DeploymentTargets::organizational_unit_ids)
-            .all(|ou| known.contains(ou));
-        if all_known {
-            return Ok(batches);
-        }
-        let known = self.targets(name).await?;
-        let mut through = Vec::new();
-        for batch in batches {
-            let mut own = Vec::new();
-            let mut above = BTreeSet::new();
-            for ou in batch.organizational_unit_ids() {
-                match self.nearest_target(ou, &known).await? {
-                    Some(target) if target != *ou => {
-                        above.insert(target);
-                    }
-                    _ => own.push(ou.clone()),
-                }
-            }
-            let except: BTreeSet<&String> = match batch.account_filter_type() {
-                Some(AccountFilterType::Difference) => batch.accounts().iter().collect(),
-                _ => BTreeSet::new(),
-            };
-            let accounts: Vec<String> = match batch.account_filter_type() {
-                Some(AccountFilterType::Intersection) => batch.accounts().to_vec(),
-                _ => goal
-                    .accounts
-                    .iter()
-                    .filter(|account| !except.contains(account))
-                    .cloned()
-                    .collect(),
-            };
-            if !own.is_empty() {
-                let mut own_batch = batch.clone();
-                own_batch.organizational_unit_ids = Some(own);
-                through.push(own_batch);
-            }
-            if !above.is_empty() && !accounts.is_empty() {
-                through.push(
-                    DeploymentTargets::builder()
-                        .set_organizational_unit_ids(Some(above.into_iter().collect()))
-                        .set_accounts(Some(accounts))
-                        .account_filter_type(AccountFilterType::Intersection)
-                        .build(),
-                );
-            }
-        }
-        Ok(through)
-    }
-
-    /// The OU itself, or the nearest above it, that is a target.
-    async fn nearest_target(
-        &self,
-        ou: &str,
-        targets: &BTreeSet<String>,
-    ) -> Result<Option<String>, Failure> {
-        let client = self.shared.aws.organizations();
-        let mut at = ou.to_owned();
-        loop {
-            if targets.contains(&at) {
-                return Ok(Some(at));
-            }
-            // The root has no parent.
-            if at.starts_with("r-") {
-                return Ok(None);
-            }
-            let page = self
-                .organizations("ListParents", || client.list_parents().child_id(&at).send())
-                .await
-                .doing(|| format!("looking what lies above {ou}"))?;
-            match page.parents().first().and_then(|parent| parent.id()) {
-                Some(parent) => at = parent.to_owned(),
-                None => return Ok(None),
-            }
-        }
     }
 
     /// DeleteStackInstances with the stacks retained: the set forgets what it cannot work on.
@@ -858,14 +602,8 @@ impl Hand<'_> {
     }
 }
 
-/// Preferences of an operation that is to change no instance. Should StackSets walk them all the same, it does so side
-/// by side: by default it would take one account at a time, Region after Region, for hours.
-fn at_once() -> StackSetOperationPreferences {
-    preferences(Portion::Percent(100), Portion::Percent(0))
-}
-
 /// Parameters as they are in the set.
-fn previous_values(parameters: &[Parameter]) -> Vec<Parameter> {
+pub(super) fn previous_values(parameters: &[Parameter]) -> Vec<Parameter> {
     parameters
         .iter()
         .map(|parameter| {
