@@ -1,4 +1,5 @@
-//! The simulated AWS. It knows nothing of the rest of orgstrap, and the rest nothing of it but an endpoint.
+//! The simulated AWS. It knows nothing of the rest of orgstrap, and the rest nothing of it but an endpoint and the form of
+//! recordings.
 //!
 //! A synchronous state machine over plain data. [`World`] is everything AWS holds;
 //! an operation is one row `(service, operation, handler)` in [`table`] and one function

@@ -6,9 +6,10 @@
 //! is recorded again further down was only given sooner.
 
 mod answer;
+pub mod ids;
 mod names;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::codec::{Request, Response};
@@ -18,8 +19,22 @@ use super::time::Time;
 use super::world::World;
 use names::Names;
 
-/// The name and the version that the first line of a recording has.
-const FORMAT: (&str, u64) = ("orgstrap-recording", 1);
+/// The first line of a recording.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Head {
+    format: String,
+    version: u32,
+}
+
+impl Head {
+    /// That of recordings as they are now.
+    pub fn current() -> Head {
+        Head {
+            format: "orgstrap-recording".to_owned(),
+            version: 1,
+        }
+    }
+}
 
 /// How far a world goes forward in search of an answer, in milliseconds: the longest that AWS takes over anything here.
 const FURTHEST: i64 = 90 * 60 * 1000;
@@ -59,30 +74,41 @@ pub enum ReplayError {
     Line { line: usize, why: String },
 }
 
-/// One call.
-#[derive(Deserialize)]
-struct Line {
-    session: usize,
-    gives_session: Option<usize>,
-    region: String,
-    service: String,
-    method: String,
-    path: String,
-    query: String,
-    target: Option<String>,
-    content_type: Option<String>,
-    body: Value,
-    told: Told,
+/// One call: a line of a recording.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was asked, since the command began, and how long the answer took.
+    pub at_millis: u64,
+    pub took_millis: u64,
+    /// Whose credentials: 0 is whoever began, the others as AssumeRole gave them.
+    pub session: usize,
+    /// The session that the answer gives.
+    pub gives_session: Option<usize>,
+    /// Region and service of the signature.
+    pub region: String,
+    pub service: String,
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// The headers `x-amz-target` and `content-type`.
+    pub target: Option<String>,
+    pub content_type: Option<String>,
+    /// The text, or how many bytes of something else.
+    pub body: Value,
+    pub told: Told,
 }
 
-/// What came of it.
-#[derive(Deserialize)]
-struct Told {
+/// What came of a call.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// Whether the answer never came.
     #[serde(default)]
-    lost: bool,
-    status: Option<u16>,
-    error: Option<String>,
-    answer: Option<Value>,
+    pub lost: bool,
+    pub status: Option<u16>,
+    /// The header `x-amzn-errortype`.
+    pub error: Option<String>,
+    /// The body, as of a request.
+    pub answer: Option<Value>,
 }
 
 impl Told {
@@ -115,11 +141,7 @@ impl Line {
 pub fn replay(text: &str, mut world: World) -> Result<Replay, ReplayError> {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    let first: Value = serde_json::from_str(first).unwrap_or_default();
-    let (format, version) = FORMAT;
-    if first.get("format").and_then(Value::as_str) != Some(format)
-        || first.get("version").and_then(Value::as_u64) != Some(version)
-    {
+    if serde_json::from_str(first).ok() != Some(Head::current()) {
         return Err(ReplayError::NoRecording);
     }
     let read = |(at, line): (usize, &str)| {
@@ -164,9 +186,9 @@ pub fn replay(text: &str, mut world: World) -> Result<Replay, ReplayError> {
     Ok(found)
 }
 
-fn is_form(line: &Line) -> bool {
-    let kind = line.content_type.as_deref().unwrap_or_default();
-    kind.starts_with("application/x-www-form-urlencoded")
+/// Whether a body of this content type is a form, whose values are percent-encoded.
+pub fn is_form(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
 /// What the simulated AWS says to a line.
@@ -255,7 +277,9 @@ impl Replaying {
             query: self.names.in_form(&line.query),
             headers,
             body: match &line.body {
-                Value::String(body) if is_form(line) => self.names.in_form(body).into_bytes(),
+                Value::String(body) if is_form(line.content_type.as_deref()) => {
+                    self.names.in_form(body).into_bytes()
+                }
                 Value::String(body) => self.names.ours(body).into_bytes(),
                 _ => Vec::new(),
             },

@@ -9,103 +9,50 @@ use regex_lite::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is replaced: a pattern of AWS's API reference whose first group is the part that tells, and its stand-in by number.
-struct Kind {
-    name: &'static str,
-    pattern: &'static str,
-    stand_in: fn(usize) -> String,
+use crate::sandbox::replay::ids;
+
+/// What tells of a person beside ids: a user, a session of a role, a role of IAM Identity Center. The first group is what is
+/// replaced.
+const PEOPLE: &[ids::Id] = &[
+    ("user", r":user/((?:[\w+=,.@\-]+/)*[\w+=,.@\-]+)"),
+    ("session", r":assumed-role/[\w+=,.@\-]+/([\w+=,.@\-]+)"),
+    ("sso-role", r"(AWSReservedSSO_[\w+=,.@\-]+)"),
+];
+
+/// What stands for the thing of a kind that was met as the `n`th.
+fn stand_in(kind: &str, n: usize) -> String {
+    match kind {
+        "email" => format!("person-{n}@example.com"),
+        "principal" => format!("AROA{n:017}"),
+        // Twelve digits at the end would be an account.
+        "uuid" => format!("00000000-0000-4000-8000-{n:011x}a"),
+        "detector" => format!("{n:032x}"),
+        "aggregator" => format!("config-aggregator-{n:08}"),
+        "organization" => format!("o-{n:010}"),
+        "ou" => format!("ou-0000-{n:08}"),
+        "creation" => format!("car-{n:08}"),
+        "handshake" => format!("h-{n:08}"),
+        "policy" => format!("p-{n:08}"),
+        "root" => format!("r-{n:04}"),
+        "account" => format!("{:012}", 900_000_000_000_u64 + n as u64),
+        other => format!("{other}-{n}"),
+    }
 }
 
-/// The order counts: what contains another comes first.
-const KINDS: &[Kind] = &[
-    Kind {
-        name: "email",
-        pattern: r"([A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,})",
-        stand_in: |n| format!("person-{n}@example.com"),
-    },
-    // The name of a person or of a session of one: a user, a session of a role, a role of IAM Identity Center.
-    Kind {
-        name: "user",
-        pattern: r":user/((?:[\w+=,.@\-]+/)*[\w+=,.@\-]+)",
-        stand_in: |n| format!("user-{n}"),
-    },
-    Kind {
-        name: "session",
-        pattern: r":assumed-role/[\w+=,.@\-]+/([\w+=,.@\-]+)",
-        stand_in: |n| format!("session-{n}"),
-    },
-    Kind {
-        name: "sso-role",
-        pattern: r"(AWSReservedSSO_[\w+=,.@\-]+)",
-        stand_in: |n| format!("sso-role-{n}"),
-    },
-    Kind {
-        name: "principal",
-        pattern: r"\b((?:AIDA|AROA|ASIA|AKIA|AGPA|ANPA)[A-Z0-9]{12,})\b",
-        stand_in: |n| format!("AROA{n:017}"),
-    },
-    Kind {
-        name: "uuid",
-        pattern: r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b",
-        stand_in: |n| format!("00000000-0000-4000-8000-{n:011x}a"),
-    },
-    Kind {
-        name: "detector",
-        pattern: r"\b([0-9a-f]{32})\b",
-        stand_in: |n| format!("{n:032x}"),
-    },
-    Kind {
-        name: "aggregator",
-        pattern: r"\b(config-aggregator-[a-z0-9]{8})\b",
-        stand_in: |n| format!("config-aggregator-{n:08}"),
-    },
-    Kind {
-        name: "organization",
-        pattern: r"\b(o-[a-z0-9]{10,32})\b",
-        stand_in: |n| format!("o-{n:010}"),
-    },
-    Kind {
-        name: "ou",
-        pattern: r"\b(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})\b",
-        stand_in: |n| format!("ou-0000-{n:08}"),
-    },
-    Kind {
-        name: "creation",
-        pattern: r"\b(car-[a-z0-9]{8,32})\b",
-        stand_in: |n| format!("car-{n:08}"),
-    },
-    Kind {
-        name: "handshake",
-        pattern: r"\b(h-[0-9a-z]{8,32})\b",
-        stand_in: |n| format!("h-{n:08}"),
-    },
-    Kind {
-        name: "policy",
-        pattern: r"\b(p-[0-9a-z]{8,10})\b",
-        stand_in: |n| format!("p-{n:08}"),
-    },
-    Kind {
-        name: "root",
-        pattern: r"\b(r-[0-9a-z]{4,32})\b",
-        stand_in: |n| format!("r-{n:04}"),
-    },
-    // Last: ids of other kinds may end in twelve digits.
-    Kind {
-        name: "account",
-        pattern: r"\b([0-9]{12})\b",
-        stand_in: |n| format!("{:012}", 900_000_000_000_u64 + n as u64),
-    },
-];
+/// Kinds with their patterns, in the order in which they are replaced: addresses may be names of sessions.
+static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
+    let whole = |(name, pattern): &ids::Id| (*name, format!("({pattern})"));
+    let people = PEOPLE
+        .iter()
+        .map(|(name, pattern)| (*name, (*pattern).to_owned()));
+    let (email, others) = (ids::IDS.iter().take(1), ids::IDS.iter().skip(1));
+    let all = email.map(whole).chain(people).chain(others.map(whole));
+    all.filter_map(|(name, pattern)| Some((name, Regex::new(&pattern).ok()?)))
+        .collect()
+});
 
 /// Sessions that orgstrap names itself say nothing of a person.
 const OWN_SESSION: &str = "orgstrap-";
-
-static PATTERNS: LazyLock<Vec<(&'static Kind, Regex)>> = LazyLock::new(|| {
-    let compiled = KINDS
-        .iter()
-        .map(|kind| Some((kind, Regex::new(kind.pattern).ok()?)));
-    compiled.flatten().collect()
-});
 
 /// What was replaced by what so far.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -115,11 +62,16 @@ pub struct Masks {
 }
 
 impl Masks {
+    /// How many things were replaced.
+    pub fn count(&self) -> usize {
+        self.by_kind.values().map(BTreeMap::len).sum()
+    }
+
     /// A text in which everything that tells is replaced.
     pub fn text(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
         for (kind, pattern) in PATTERNS.iter() {
-            let known = self.by_kind.entry(kind.name.to_owned()).or_default();
+            let known = self.by_kind.entry((*kind).to_owned()).or_default();
             text = pattern
                 .replace_all(&text, |found: &Captures<'_>| {
                     let (Some(whole), Some(part)) = (found.get(0), found.get(1)) else {
@@ -130,7 +82,7 @@ impl Masks {
                     }
                     let next = known.len() + 1;
                     let mut numbers = known.values().copied();
-                    let number = match numbers.find(|n| (kind.stand_in)(*n) == part.as_str()) {
+                    let number = match numbers.find(|n| stand_in(kind, *n) == part.as_str()) {
                         // It is a stand-in already.
                         Some(number) => number,
                         None => *known.entry(part.as_str().to_owned()).or_insert(next),
@@ -138,7 +90,7 @@ impl Masks {
                     let at = part.start() - whole.start();
                     let (before, rest) = whole.as_str().split_at(at);
                     let after = rest.get(part.len()..).unwrap_or_default();
-                    format!("{before}{}{after}", (kind.stand_in)(number))
+                    format!("{before}{}{after}", stand_in(kind, number))
                 })
                 .into_owned();
         }
@@ -184,7 +136,7 @@ impl Masks {
 
 #[cfg(test)]
 mod tests {
-    use super::Masks;
+    use super::{Masks, PATTERNS, stand_in};
 
     /// The same thing by the same stand-in, in every place and encoding.
     #[test]
@@ -213,6 +165,26 @@ mod tests {
             masks.text("123456789012,210987654321,123456789012"),
             "900000000001,900000000002,900000000001"
         );
+    }
+
+    /// Else one more kind would be written down as if it were another, or twice.
+    #[test]
+    fn every_kind_has_a_stand_in_of_its_own_form() {
+        for (kind, pattern) in PATTERNS.iter() {
+            let (before, name) = match *kind {
+                "user" => (":user/", "jane"),
+                "session" => (":assumed-role/Admin/", "jane"),
+                "sso-role" => ("", "AWSReservedSSO_Admin_0a1b"),
+                _ => ("", ""),
+            };
+            if name.is_empty() {
+                let one = stand_in(kind, 1);
+                let found = pattern.captures(&one).expect(kind);
+                assert_eq!(found.get(1).map(|part| part.as_str()), Some(one.as_str()));
+            } else {
+                assert!(pattern.is_match(&format!("{before}{name}")), "{kind}");
+            }
+        }
     }
 
     #[test]

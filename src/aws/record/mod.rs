@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -27,10 +28,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::sandbox::replay::{Head, Line, Told, is_form};
 use mask::Masks;
-
-/// The name and the version that the first line of a recording has.
-pub const FORMAT: (&str, u32) = ("orgstrap-recording", 1);
 
 /// An HTTP client that writes down what passes through another.
 #[derive(Clone)]
@@ -57,9 +56,11 @@ struct State {
     /// Sessions of this process by access key: 0 is whoever began, the others as AssumeRole gave them.
     sessions: BTreeMap<String, usize>,
     /// Calls whose answers are awaited keep their places in the file.
-    waiting: BTreeMap<u64, Option<Value>>,
+    waiting: BTreeMap<u64, Option<Line>>,
     asked: u64,
     written: u64,
+    /// How much of what is kept is in its file: things replaced, and sessions.
+    kept_of: (usize, usize),
     /// The first that went wrong with the file.
     broken: Option<io::Error>,
 }
@@ -93,8 +94,7 @@ impl Recorder {
             .mode(0o600)
             .open(file)?;
         let kept = if file.metadata()?.len() == 0 {
-            let (format, version) = FORMAT;
-            writeln!(file, "{}", json!({ "format": format, "version": version }))?;
+            writeln!(file, "{}", serde_json::to_string(&Head::current())?)?;
             Kept::default()
         } else {
             serde_json::from_slice(&fs::read(&private)?)?
@@ -107,6 +107,7 @@ impl Recorder {
             waiting: BTreeMap::new(),
             asked: 0,
             written: 0,
+            kept_of: (0, 0),
             broken: None,
         };
         Ok(Recorder {
@@ -149,37 +150,64 @@ impl HttpConnector for Connector {
         if request.headers().get("authorization").is_none() {
             return self.inner.call(request);
         }
-        let number = self.tape.asks();
-        let asked = Asked::of(&request, self.tape.began);
+        let place = Place {
+            tape: self.tape.clone(),
+            number: self.tape.asks(),
+            asked: Some(Asked::of(&request, self.tape.began)),
+        };
         let answer = self.inner.call(request);
-        let tape = self.tape.clone();
         HttpConnectorFuture::new(async move {
-            let answer = answer.await;
-            let (answer, told) = match answer {
-                Ok(answer) => {
-                    let (answer, body) = read(answer).await?;
-                    let told = json!({
-                        "status": answer.status().as_u16(),
-                        "error": answer.headers().get("x-amzn-errortype"),
-                        "answer": text(&body),
-                    });
-                    (Ok(answer), told)
-                }
-                Err(error) => {
-                    let told = json!({ "lost": true });
-                    (Err(error), told)
-                }
+            let (answer, body) = read(answer.await?).await?;
+            let error = answer.headers().get("x-amzn-errortype");
+            let told = Told {
+                lost: false,
+                status: Some(answer.status().as_u16()),
+                error: error.map(str::to_owned),
+                answer: Some(text(&body)),
             };
-            tape.answers(number, asked, told)
+            place
+                .told(told)
                 .map_err(|error| ConnectorError::io(error.into()))?;
-            answer
+            Ok(answer)
         })
+    }
+}
+
+/// The place of a call in the file. One that is given up, by whoever asked or because the connection broke, is written as one
+/// whose answer was lost: the others come after it.
+struct Place {
+    tape: Arc<Tape>,
+    number: u64,
+    /// `None` once it is written.
+    asked: Option<Asked>,
+}
+
+impl Place {
+    fn told(mut self, told: Told) -> io::Result<()> {
+        match self.asked.take() {
+            Some(asked) => self.tape.answers(self.number, asked, told),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            let told = Told {
+                lost: true,
+                ..Told::default()
+            };
+            // What is wrong with the file fails the next call.
+            let _ = self.tape.answers(self.number, asked, told);
+        }
     }
 }
 
 /// What of a request is written down. Of its headers only those that say what is asked.
 struct Asked {
-    at: u128,
+    /// Since the command began.
+    at: Duration,
     began: Instant,
     key: String,
     region: String,
@@ -204,7 +232,7 @@ impl Asked {
         let (region, service) = (scope.nth(1), scope.next());
         let uri: http::Uri = request.uri().parse().unwrap_or_default();
         Asked {
-            at: began.elapsed().as_millis(),
+            at: began.elapsed(),
             began: Instant::now(),
             key,
             region: region.unwrap_or_default(),
@@ -217,6 +245,10 @@ impl Asked {
             body: request.body().bytes().unwrap_or_default().to_vec(),
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A body as it can be written into JSON.
@@ -255,7 +287,7 @@ impl Tape {
 
     /// It is answered: written as soon as all before it are. A recording that has gaps is none, so a file that cannot be
     /// written fails the call.
-    fn answers(&self, number: u64, asked: Asked, told: Value) -> io::Result<()> {
+    fn answers(&self, number: u64, asked: Asked, told: Told) -> io::Result<()> {
         let mut state = self.state();
         let line = state.line(asked, told);
         state.waiting.insert(number, Some(line));
@@ -264,34 +296,33 @@ impl Tape {
 }
 
 impl State {
-    fn line(&mut self, asked: Asked, mut told: Value) -> Value {
+    fn line(&mut self, asked: Asked, mut told: Told) -> Line {
         let session = self.session(&asked.key);
         let gives = (asked.service == "sts")
-            .then(|| credentials(&mut told))
+            .then(|| credentials(told.answer.as_mut()))
             .flatten();
         let gives = gives.map(|key| self.session(&key));
         let masks = &mut self.kept.masks;
-        let body = match asked.content_type.as_deref() {
-            Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => {
-                text(masks.form(&asked.body).as_bytes())
-            }
-            _ => masks.value(text(&asked.body)),
+        let body = match is_form(asked.content_type.as_deref()) {
+            true => Value::String(masks.form(&asked.body)),
+            false => masks.value(text(&asked.body)),
         };
-        json!({
-            "at_millis": asked.at as u64,
-            "took_millis": asked.began.elapsed().as_millis() as u64,
-            "session": session,
-            "gives_session": gives,
-            "region": asked.region,
-            "service": asked.service,
-            "method": asked.method,
-            "path": masks.encoded(&asked.path),
-            "query": masks.form(asked.query.as_bytes()),
-            "target": asked.target,
-            "content_type": asked.content_type,
-            "body": body,
-            "told": masks.value(told),
-        })
+        told.answer = told.answer.map(|answer| masks.value(answer));
+        Line {
+            at_millis: millis(asked.at),
+            took_millis: millis(asked.began.elapsed()),
+            session,
+            gives_session: gives,
+            region: asked.region,
+            service: asked.service,
+            method: asked.method,
+            path: masks.encoded(&asked.path),
+            query: masks.form(asked.query.as_bytes()),
+            target: asked.target,
+            content_type: asked.content_type,
+            body,
+            told,
+        }
     }
 
     /// The number of an access key. The first of a process is that of whoever began.
@@ -308,22 +339,28 @@ impl State {
         session
     }
 
-    fn keep(&self) -> io::Result<()> {
+    /// Keeps what was replaced by what, where that is more than before.
+    fn keep(&mut self) -> io::Result<()> {
+        let kept_of = (self.kept.masks.count(), self.kept.sessions);
+        if kept_of == self.kept_of {
+            return Ok(());
+        }
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
             .open(&self.private)?;
-        file.write_all(&serde_json::to_vec(&self.kept)?)
+        file.write_all(&serde_json::to_vec(&self.kept)?)?;
+        self.kept_of = kept_of;
+        Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
         while let Some(Some(line)) = self.waiting.get(&self.written) {
-            let line = format!("{line}\n");
-            let written = self
-                .file
-                .write_all(line.as_bytes())
+            let written = serde_json::to_string(line)
+                .map_err(io::Error::from)
+                .and_then(|line| writeln!(self.file, "{line}"))
                 .and_then(|()| self.keep());
             self.waiting.remove(&self.written);
             self.written += 1;
@@ -339,8 +376,8 @@ impl State {
 }
 
 /// Takes the credentials out of an answer of STS; the access key that it gave.
-fn credentials(told: &mut Value) -> Option<String> {
-    let Some(Value::String(body)) = told.get_mut("answer") else {
+fn credentials(answer: Option<&mut Value>) -> Option<String> {
+    let Some(Value::String(body)) = answer else {
         return None;
     };
     let mut key = None;
@@ -417,7 +454,21 @@ mod tests {
             let mode = fs::metadata(path).expect("is there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        // A first line that says what it is, and the one call that was signed.
-        assert_eq!(fs::read_to_string(&file).expect("reads").lines().count(), 2);
+        // One that is given up keeps its place, and what comes after it is written.
+        let connector = Connector {
+            inner: SharedHttpConnector::new(Says("")),
+            tape: recorder.tape.clone(),
+        };
+        let uri = "https://sts.us-east-1.amazonaws.com/";
+        drop(connector.call(asked(uri, Some(signed))));
+        connector
+            .call(asked(uri, Some(signed)))
+            .await
+            .expect("an answer");
+        let text = fs::read_to_string(&file).expect("reads");
+        let lost = text.lines().map(|line| line.contains("\"lost\":true"));
+        assert_eq!(lost.collect::<Vec<_>>(), [false, false, true, false]);
+        // A first line that says what it is, and the calls that were signed.
+        assert_eq!(text.lines().count(), 4);
     }
 }
