@@ -3,8 +3,8 @@
 
 use super::context::{Context, Standing};
 use super::in_force::{InForce, chain_now, chain_planned};
-use super::refused::path;
-use super::work::{Levels, Scene, Work, deletions, judge};
+use super::refused::scene;
+use super::work::{Levels, Work, deletions, judge};
 use crate::authorization::Verdict;
 use crate::baseline::WantedStackSet;
 use crate::change::{Bindings, Target};
@@ -71,12 +71,7 @@ impl<'a> Deniers<'a> {
         work: &[Work],
     ) -> Option<String> {
         let levels = Levels::of(in_force, chain);
-        let scene = Scene {
-            account,
-            management: self.ctx.plan.organization.management_account.as_str(),
-            organization: self.ctx.organization.map(|it| it.id.as_str()),
-            path: path(self.ctx, chain),
-        };
+        let scene = scene(self.ctx, account, chain);
         let on = |target: &str| {
             let of = chain.iter().find(|it| it.to_string() == target);
             match of {

@@ -135,9 +135,8 @@ impl Findings {
             });
     }
 
-    /// Notes what AWS has otherwise than the plan, and only a person can decide or change: `name` is what `leave` calls it,
-    /// `about` the account where the address
-    /// does not say, `because` why it stays.
+    /// Notes what AWS has otherwise than the plan, and only a person can decide or change: `name` is what `leave` calls
+    /// it, `about` the account where the address does not say, `because` why it stays.
     pub(super) fn by_hand(
         &mut self,
         address: Address,

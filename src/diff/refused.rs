@@ -14,7 +14,7 @@ use super::context::{Context, Standing};
 use super::in_force::{Along, InForce, chain_of, chain_planned};
 use super::policy::Targets;
 use super::tools::CONTROL_TOWER;
-use super::work::{Everything, Levels, Scene, Who, Work, judge};
+use super::work::{Everything, Levels, NEW, Scene, Who, Work, judge};
 use crate::authorization::{Kind, Place, Verdict};
 use crate::change::{Address, Bindings, Change, Target};
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType};
@@ -185,12 +185,13 @@ fn judged(
     let Some(subject) = group.first() else {
         return;
     };
+    let id = subject.id.as_deref().unwrap_or(NEW);
     let before = subject.before.as_ref().map(|chain| {
         let levels = Levels::of(live, chain);
-        (levels, scene(ctx, subject, chain))
+        (levels, scene(ctx, id, chain))
     });
     let after = Levels::of(to_be, &subject.after);
-    let there = scene(ctx, subject, &subject.after);
+    let there = scene(ctx, id, &subject.after);
     let own = Target::Account(subject.key.clone()).to_string();
     let work = everything.inside(subject.key, subject.id.as_deref(), subject.tower);
     let mut found: BTreeMap<Cause, Effect> = BTreeMap::new();
@@ -294,9 +295,10 @@ fn causes(was: &Verdict, verdict: &Verdict) -> Vec<(Cause, BTreeSet<String>, boo
     }
 }
 
-fn scene<'a>(ctx: &'a Context<'_>, subject: &'a Subject<'_>, chain: &[Target]) -> Scene<'a> {
+/// Where calls in an account are made that lies in a chain of targets.
+pub(super) fn scene<'a>(ctx: &'a Context<'_>, account: &'a str, chain: &[Target]) -> Scene<'a> {
     Scene {
-        account: subject.id.as_deref().unwrap_or(super::work::NEW),
+        account,
         management: ctx.plan.organization.management_account.as_str(),
         organization: ctx.organization.map(|it| it.id.as_str()),
         path: path(ctx, chain),
@@ -304,7 +306,7 @@ fn scene<'a>(ctx: &'a Context<'_>, subject: &'a Subject<'_>, chain: &[Target]) -
 }
 
 /// A chain as `aws:PrincipalOrgPaths` has it: organization, root and OUs, by id.
-pub(super) fn path(ctx: &Context<'_>, chain: &[Target]) -> Option<String> {
+fn path(ctx: &Context<'_>, chain: &[Target]) -> Option<String> {
     let organization = ctx.organization?;
     let mut path = format!("{}/", organization.id);
     for target in chain {

@@ -165,7 +165,11 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
     let account = scene.account;
     let caller = match &work.who {
         Who::Management => scene.management,
-        _ => account,
+        Who::Orgstrap(_)
+        | Who::StackSets
+        | Who::ControlTower
+        | Who::BreakGlass(_)
+        | Who::Service(_) => account,
     };
     let principal = match &work.who {
         Who::Service(service) => {
@@ -189,18 +193,8 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
             Principal::Service((*service).to_owned())
         }
         who => {
-            keys.set("aws:PrincipalIsAWSService", "false");
+            keys.by_no_service();
             keys.set("aws:PrincipalAccount", caller);
-            for key in [
-                "aws:PrincipalServiceName",
-                "aws:PrincipalServiceNamesList",
-                "aws:SourceAccount",
-                "aws:SourceArn",
-                "aws:SourceOrgID",
-                "aws:SourceOrgPaths",
-            ] {
-                keys.absent(key);
-            }
             if let Some(id) = scene.organization {
                 keys.set("aws:PrincipalOrgID", id);
             }
@@ -213,10 +207,11 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
                 if let Some(path) = &scene.path {
                     keys.set_all("aws:PrincipalOrgPaths", [path.clone()]);
                 }
-                match who {
+                if matches!(who, Who::BreakGlass(_)) {
                     // Whoever takes it may have a second factor. It comes to things that no policy names, so by no tag.
-                    Who::BreakGlass(_) => keys.complete("aws:ResourceTag/"),
-                    _ => keys.set("aws:MultiFactorAuthPresent", "false"),
+                    keys.complete("aws:ResourceTag/");
+                } else {
+                    keys.set("aws:MultiFactorAuthPresent", "false");
                 }
                 arns.push(arn);
             }
@@ -228,15 +223,9 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
     };
     // StackSets' own calls come with its role's session; whether they count as made by a service is documented nowhere.
     if work.handled {
-        keys.set("aws:ViaAWSService", "true");
-        keys.set_all("aws:CalledVia", ["cloudformation.amazonaws.com".to_owned()]);
-        keys.set("aws:CalledViaFirst", "cloudformation.amazonaws.com");
-        keys.set("aws:CalledViaLast", "cloudformation.amazonaws.com");
+        keys.called_via(Some("cloudformation.amazonaws.com"));
     } else if work.who != Who::StackSets {
-        keys.set("aws:ViaAWSService", "false");
-        for key in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
-            keys.absent(key);
-        }
+        keys.called_via(None);
     }
     keys.set("aws:SecureTransport", "true");
     keys.absent("kms:GrantIsForAWSResource");
@@ -273,7 +262,7 @@ impl<'a> Everything<'a> {
         let sets = wanted.stack_sets.iter();
         let sets = sets.map(|(name, set)| {
             let given = parameters(&set.parameters, bindings);
-            (name, (set, handlers(&set.template, &given)))
+            (name, (set, Handlers::of(&set.template, &given)))
         });
         Everything {
             plan,
@@ -368,10 +357,10 @@ impl<'a> Everything<'a> {
             let made = Made {
                 who: access.clone(),
                 id,
-                stack: &stack.full_name,
+                stack: stack.full_name.clone(),
                 given: &given,
             };
-            let calls = handlers(&stack.template, &given);
+            let calls = Handlers::of(&stack.template, &given);
             all.extend(made.own(STACK_CALLS, region));
             all.extend(made.own(&["cloudformation:GetTemplate"], region));
             all.extend(made.handled(&calls, region, Handler::Make));
@@ -402,13 +391,7 @@ impl<'a> Everything<'a> {
                 continue;
             }
             let given = parameters(&set.parameters, self.bindings);
-            let stack = format!("StackSet-{}-", set.full_name);
-            let made = Made {
-                who: Who::StackSets,
-                id,
-                stack: &stack,
-                given: &given,
-            };
+            let made = Made::by_set(set, id, &given);
             for region in &set.regions {
                 all.extend(made.own(STACK_CALLS, region));
                 all.extend(made.handled(calls, region, Handler::Make));
@@ -496,13 +479,27 @@ struct Made<'a> {
     who: Who,
     id: &'a str,
     /// Its name, or what that begins with.
-    stack: &'a str,
+    stack: String,
     given: &'a BTreeMap<String, Option<String>>,
 }
 
-impl Made<'_> {
+impl<'a> Made<'a> {
+    /// One that StackSets makes; its name ends in an id that nobody knows before.
+    fn by_set(
+        set: &WantedStackSet,
+        id: &'a str,
+        given: &'a BTreeMap<String, Option<String>>,
+    ) -> Self {
+        Made {
+            who: Who::StackSets,
+            id,
+            stack: format!("StackSet-{}-", set.full_name),
+            given,
+        }
+    }
+
     fn own(&self, actions: &[&str], region: &Region) -> Vec<Work> {
-        let (id, stack) = (self.id, self.stack);
+        let (id, stack) = (self.id, &self.stack);
         let begins = format!("arn:aws:cloudformation:{region}:{id}:stack/{stack}");
         let one = |action: &&str| {
             let resource = Resource::Some(begins.clone());
@@ -521,7 +518,7 @@ impl Made<'_> {
                 .collect(),
             ..Known::default()
         };
-        let calls = handlers.calls(&known, self.stack, handler).into_iter();
+        let calls = handlers.calls(&known, &self.stack, handler).into_iter();
         let one = |(action, asked): (&str, Asked)| {
             let resource = match asked {
                 Asked::Is(arn) => Resource::Is(arn),
@@ -540,24 +537,14 @@ impl Made<'_> {
 /// What StackSets calls in an account to take a set's stacks away again.
 pub(super) fn deletions(set: &WantedStackSet, id: &str, bindings: &Bindings) -> Vec<Work> {
     let given = parameters(&set.parameters, bindings);
-    let stack = format!("StackSet-{}-", set.full_name);
-    let made = Made {
-        who: Who::StackSets,
-        id,
-        stack: &stack,
-        given: &given,
-    };
-    let calls = handlers(&set.template, &given);
+    let made = Made::by_set(set, id, &given);
+    let calls = Handlers::of(&set.template, &given);
     let mut all = Vec::new();
     for region in &set.regions {
         all.extend(made.own(&["cloudformation:DeleteStack"], region));
         all.extend(made.handled(&calls, region, Handler::Delete));
     }
     all
-}
-
-fn handlers(template: &str, given: &BTreeMap<String, Option<String>>) -> Handlers {
-    Handlers::of(template, given)
 }
 
 /// Parameters with what is known of them; an account that is to be made has the id that no account has.

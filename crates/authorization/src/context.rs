@@ -52,6 +52,37 @@ impl Context {
         self.absent.insert(key.to_lowercase());
     }
 
+    /// Says that no service of AWS calls: the keys that only such calls have are not there (IAM User Guide, "AWS global
+    /// condition context keys").
+    pub fn by_no_service(&mut self) {
+        self.set("aws:PrincipalIsAWSService", "false");
+        for key in [
+            "aws:PrincipalServiceName",
+            "aws:PrincipalServiceNamesList",
+            "aws:SourceAccount",
+            "aws:SourceArn",
+            "aws:SourceOrgID",
+            "aws:SourceOrgPaths",
+        ] {
+            self.absent(key);
+        }
+    }
+
+    /// Says whether a service makes the call for somebody else, and which.
+    pub fn called_via(&mut self, service: Option<&str>) {
+        self.set(
+            "aws:ViaAWSService",
+            if service.is_some() { "true" } else { "false" },
+        );
+        self.set_all("aws:CalledVia", service.map(str::to_owned));
+        for key in ["aws:CalledViaFirst", "aws:CalledViaLast"] {
+            match service {
+                Some(service) => self.set(key, service),
+                None => self.absent(key),
+            }
+        }
+    }
+
     /// Says that all keys that begin so were given.
     pub fn complete(&mut self, beginning: &str) {
         self.families.insert(beginning.to_lowercase());

@@ -136,16 +136,8 @@ pub fn check(world: &World, service: &str, operation: &str, call: &Call) -> Resu
     if (service, operation) == ("sts", "GetCallerIdentity") {
         return Ok(());
     }
-    let caller = Caller::of(world, call);
-    for one in asked(world, service, operation, call) {
-        let policies = caller.policies(world, one.service, call, &one.about, false);
-        if policies == Policies::default() {
-            continue;
-        }
-        let asked = one.request(world, &caller, operation, call);
-        decide(world, service, call, &policies, &asked)?;
-    }
-    Ok(())
+    let all = asked(world, service, operation, call);
+    check_all(world, service, operation, call, all)
 }
 
 /// The same of an operation that the sandbox does not answer. What it is about is known only so far as its input has it in
@@ -156,15 +148,27 @@ pub(super) fn check_unanswered(
     operation: &str,
     call: &Call,
 ) -> Result<(), AwsError> {
+    let mut all = asked(world, service, operation, call);
+    let anything = Resource::Is("*".to_owned());
+    for one in all.iter_mut().filter(|one| one.about.resource == anything) {
+        one.about = About {
+            resource: Resource::Some(String::new()),
+            owner: None,
+            tags: None,
+        };
+    }
+    check_all(world, service, operation, call, all)
+}
+
+fn check_all(
+    world: &World,
+    service: &str,
+    operation: &str,
+    call: &Call,
+    all: Vec<Asked<'_>>,
+) -> Result<(), AwsError> {
     let caller = Caller::of(world, call);
-    for mut one in asked(world, service, operation, call) {
-        if one.about.resource == Resource::Is("*".to_owned()) {
-            one.about = About {
-                resource: Resource::Some(String::new()),
-                owner: None,
-                tags: None,
-            };
-        }
+    for one in all {
         let policies = caller.policies(world, one.service, call, &one.about, false);
         if policies == Policies::default() {
             continue;
@@ -678,14 +682,8 @@ fn who(world: &World, caller: &Caller<'_>, call: &Call, context: &mut Context) {
             context.absent("aws:PrincipalOrgPaths");
         }
     }
-    context.set("aws:PrincipalIsAWSService", "false");
+    context.by_no_service();
     for key in [
-        "aws:PrincipalServiceName",
-        "aws:PrincipalServiceNamesList",
-        "aws:SourceAccount",
-        "aws:SourceArn",
-        "aws:SourceOrgID",
-        "aws:SourceOrgPaths",
         "aws:SourceIdentity",
         "aws:FederatedProvider",
         "aws:referer",
@@ -706,23 +704,10 @@ fn who(world: &World, caller: &Caller<'_>, call: &Call, context: &mut Context) {
     context.set("aws:SecureTransport", "true");
     context.set("aws:CurrentTime", call.now.iso8601());
     context.set("aws:EpochTime", (call.now.0 / 1000).to_string());
-    match call.via {
-        Some(service) => {
-            context.set("aws:ViaAWSService", "true");
-            context.set_all("aws:CalledVia", [service.to_owned()]);
-            context.set("aws:CalledViaFirst", service);
-            context.set("aws:CalledViaLast", service);
-            // The address is the service's own.
-        }
-        None => {
-            context.set("aws:ViaAWSService", "false");
-            for key in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
-                context.absent(key);
-            }
-            if let Some(address) = &world.source_ip {
-                context.set("aws:SourceIp", address);
-            }
-        }
+    context.called_via(call.via);
+    // Where a service calls for somebody the address is the service's own.
+    if let (None, Some(address)) = (call.via, &world.source_ip) {
+        context.set("aws:SourceIp", address);
     }
 }
 

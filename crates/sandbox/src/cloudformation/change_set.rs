@@ -131,14 +131,7 @@ fn create_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         stack_set: None,
         actor: call.principal.clone(),
     };
-    let at = Place {
-        account: &call.account,
-        region: &call.region,
-    };
-    let stack = insert(world, at, new)?;
-    with_stack(world, at, &stack, |world, stack| {
-        stack.turn(world.now, "REVIEW_IN_PROGRESS", None);
-    });
+    let stack = in_review(world, call, new)?;
     let id = arn(&stack, &name);
     let set = ChangeSet {
         name,
@@ -155,6 +148,19 @@ fn create_stack(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .change_sets
         .insert(id.clone(), set);
     Ok(json!({"Id": id, "StackId": stack}))
+}
+
+/// A stack that has nothing yet but a change set.
+fn in_review(world: &mut World, call: &Call, new: NewStack) -> Result<String, AwsError> {
+    let at = Place {
+        account: &call.account,
+        region: &call.region,
+    };
+    let stack = insert(world, at, new)?;
+    with_stack(world, at, &stack, |world, stack| {
+        stack.turn(world.now, "REVIEW_IN_PROGRESS", None);
+    });
+    Ok(stack)
 }
 
 fn create_import(world: &mut World, call: &Call) -> Result<Value, AwsError> {
@@ -198,15 +204,7 @@ fn create_import(world: &mut World, call: &Call) -> Result<Value, AwsError> {
                 stack_set: None,
                 actor: call.principal.clone(),
             };
-            let at = Place {
-                account: &call.account,
-                region: &call.region,
-            };
-            let id = insert(world, at, new)?;
-            with_stack(world, at, &id, |world, stack| {
-                stack.turn(world.now, "REVIEW_IN_PROGRESS", None);
-            });
-            id
+            in_review(world, call, new)?
         }
     };
     let failed = refusal(
