@@ -367,6 +367,23 @@ async fn features_that_a_region_does_not_have_are_not_turned_off_there() {
     }
 }
 
+/// A service-linked role, as ListRoles tells it.
+const ROLES: &str = "<IsTruncated>false</IsTruncated><Roles><member><Path>/</Path><RoleName>r</RoleName><RoleId>i</RoleId>\
+                     <Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></member></Roles>";
+
+/// GuardDuty where it does not take an account as its administrator.
+fn refuses_an_administrator(asked: &Asked, _: SystemTime) -> Option<Answer> {
+    Some(match asked.operation.as_str() {
+        "ListRoles" => return xml("ListRoles", ROLES),
+        "GET /admin" => Answer::json(json!({"adminAccounts": []})),
+        "POST /admin/enable" => Answer::error(
+            "BadRequestException",
+            "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
+        ),
+        _ => return None,
+    })
+}
+
 /// What is truly refused is said after two minutes, in AWS's words.
 #[tokio::test(start_paused = true)]
 async fn a_refused_administrator_is_asked_for_again_and_then_told() {
@@ -375,18 +392,8 @@ async fn a_refused_administrator_is_asked_for_again_and_then_told() {
         region: region.clone(),
         account: "999999999999".into(),
     };
-    let (result, asked) = perform(Address::GuardDutyAdministrator(region), act, |asked, _| {
-        Some(match asked.operation.as_str() {
-            "ListRoles" => return xml("ListRoles", "<IsTruncated>false</IsTruncated><Roles><member><Path>/</Path><RoleName>r</RoleName><RoleId>i</RoleId><Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></member></Roles>"),
-            "GET /admin" => Answer::json(json!({"adminAccounts": []})),
-            "POST /admin/enable" => Answer::error(
-                "BadRequestException",
-                "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
-            ),
-            _ => return None,
-        })
-    })
-    .await;
+    let address = Address::GuardDutyAdministrator(region);
+    let (result, asked) = perform(address, act, refuses_an_administrator).await;
     let failure = result.unwrap_err();
     assert!(failure.said.contains("out-of-range"), "{failure:?}");
     assert!(count(&asked, "POST /admin/enable") > 5);
@@ -438,15 +445,15 @@ fn described(status: &str) -> String {
     )
 }
 
-/// CloudTrail tests the bucket policy when the trail is made, and a policy made a moment ago is not
-/// seen everywhere: the failed stack is removed and made anew.
-#[tokio::test(start_paused = true)]
-async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
-    let region: crate::plan::Region = "eu-west-1".parse().unwrap();
+fn region() -> crate::plan::Region {
+    "eu-west-1".parse().unwrap()
+}
+
+fn trail() -> (Address, Act) {
     let act = Act::CreateStack(crate::change::StackAct {
         name: "orgstrap-trail".to_owned(),
         account: MANAGEMENT.into(),
-        region: region.clone(),
+        region: region(),
         template: "Resources: {}".to_owned(),
         parameters: BTreeMap::new(),
         capabilities: BTreeSet::new(),
@@ -454,18 +461,20 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
         replaces_failed: false,
         take_in: None,
     });
-    let place = crate::change::Place::Management(region);
-    let address = Address::Stack(place, "trail".parse().unwrap());
+    let place = crate::change::Place::Management(region());
+    (Address::Stack(place, "trail".parse().unwrap()), act)
+}
+
+/// Makes a stack whose first creation fails for a reason; what was asked.
+async fn created(reason: &str) -> (Result<Made, Failure>, Vec<(String, String)>) {
+    let (address, act) = trail();
     let mut status: Option<&str> = None;
     let mut creations = 0;
-    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
+    let reason = reason.to_owned();
+    perform(address, act, move |asked, _| match asked.operation.as_str() {
         "DescribeStacks" => match status {
             Some(status) => xml("DescribeStacks", &described(status)),
-            None => Some(Answer::xml_error(
-                400,
-                "ValidationError",
-                "Stack with id orgstrap-trail does not exist",
-            )),
+            None => Some(Answer::xml_error(400, "ValidationError", "Stack with id orgstrap-trail does not exist")),
         },
         "CreateStack" => {
             creations += 1;
@@ -474,10 +483,12 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
         }
         "DescribeStackEvents" => xml(
             "DescribeStackEvents",
-            "<StackEvents><member><StackId>arn:stack</StackId><EventId>1</EventId><StackName>orgstrap-trail</StackName>\
-             <LogicalResourceId>Trail</LogicalResourceId><PhysicalResourceId/><ResourceType>AWS::CloudTrail::Trail</ResourceType>\
-             <Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>CREATE_FAILED</ResourceStatus>\
-             <ResourceStatusReason>Invalid request provided: Insufficient permissions to access S3 bucket logs or KMS key k.</ResourceStatusReason></member></StackEvents>",
+            &format!(
+                "<StackEvents><member><StackId>arn:stack</StackId><EventId>1</EventId><StackName>orgstrap-trail</StackName>\
+                 <LogicalResourceId>Trail</LogicalResourceId><PhysicalResourceId/><ResourceType>AWS::CloudTrail::Trail</ResourceType>\
+                 <Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>CREATE_FAILED</ResourceStatus>\
+                 <ResourceStatusReason>{reason}</ResourceStatusReason></member></StackEvents>"
+            ),
         ),
         "UpdateTerminationProtection" => xml("UpdateTerminationProtection", ""),
         "DeleteStack" => {
@@ -486,7 +497,16 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
         }
         _ => None,
     })
-    .await;
+    .await
+}
+
+/// CloudTrail tests the bucket policy when the trail is made, and a policy made a moment ago is not
+/// seen everywhere: the failed stack is removed and made anew.
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
+    let lags =
+        "Invalid request provided: Insufficient permissions to access S3 bucket logs or KMS key k.";
+    let (result, asked) = created(lags).await;
     assert!(result.is_ok(), "{result:?}");
     let tokens: BTreeSet<&str> = asked
         .iter()

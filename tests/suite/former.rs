@@ -216,15 +216,8 @@ fn a_secops_account_that_hands_over_stays_in_sight() {
     );
     let organization = world.organization.as_ref().expect("there");
     assert!(organization.delegates(&security, "config.amazonaws.com"));
-    let taken = inside::remove(
-        &subject,
-        world,
-        Connection::default(),
-        &[],
-        Some(Fortune::Delete),
-    );
-    assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
-    let organization = taken.world.organization.as_ref().expect("there");
+    let world = inside::taken(&subject, world, Fortune::Delete);
+    let organization = world.organization.as_ref().expect("there");
     assert_eq!(
         organization
             .delegated
@@ -232,7 +225,7 @@ fn a_secops_account_that_hands_over_stays_in_sight() {
             .map_or(0, |all| all.len()),
         0
     );
-    let (planned, _) = inside::plan(&subject, taken.world);
+    let (planned, _) = inside::plan(&subject, world);
     assert_eq!(planned.exit, Exit::Done, "{}", planned.text);
     assert!(
         !planned.text.contains("config-aggregator"),
@@ -295,13 +288,6 @@ fn the_duty_of_a_closed_secops_account_is_handed_over_in_one_apply() {
             assert_eq!(watched_by, Some(id("shop")), "{poke}, {region}");
         }
         // What it had of delegations is left over; the stack in it nobody reaches.
-        let taken = inside::remove(
-            &subject,
-            world,
-            Connection::default(),
-            &[],
-            Some(Fortune::Delete),
-        );
-        assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
+        inside::taken(&subject, world, Fortune::Delete);
     }
 }

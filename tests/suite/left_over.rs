@@ -8,7 +8,7 @@ use orgstrap::diff::removal::Fortune;
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, Subject, taken};
 
 const PLAN: &str = r#"
 [organization]
@@ -133,12 +133,6 @@ fn is_clean(subject: &Subject, world: World) -> World {
     let (drifted, world) = inside::look_for_drift(subject, run.world);
     assert_eq!(drifted.exit, Exit::Done, "{:?}", drifted.findings.findings);
     world
-}
-
-fn taken(subject: &Subject, world: World, fortune: Fortune) -> World {
-    let taken = inside::remove(subject, world, Connection::default(), &[], Some(fortune));
-    assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
-    taken.world
 }
 
 #[test]

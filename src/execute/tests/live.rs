@@ -2,63 +2,7 @@
 //! `docs/live.md`, with the messages that they recorded.
 
 use super::*;
-use crate::change::{Place, StackAct};
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
-
-fn region() -> Region {
-    "eu-west-1".parse().unwrap()
-}
-
-fn trail() -> (Address, Act) {
-    let act = Act::CreateStack(StackAct {
-        name: "orgstrap-trail".to_owned(),
-        account: MANAGEMENT.into(),
-        region: region(),
-        template: "Resources: {}".to_owned(),
-        parameters: BTreeMap::new(),
-        capabilities: BTreeSet::new(),
-        tags: BTreeMap::new(),
-        replaces_failed: false,
-        take_in: None,
-    });
-    let place = Place::Management(region());
-    (Address::Stack(place, "trail".parse().unwrap()), act)
-}
-
-/// Makes a stack whose first creation fails for a reason; how often it is asked for.
-async fn created(reason: String) -> (Result<Made, Failure>, usize) {
-    let (address, act) = trail();
-    let mut status: Option<&str> = None;
-    let mut creations = 0;
-    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
-        "DescribeStacks" => match status {
-            Some(status) => xml("DescribeStacks", &described(status)),
-            None => Some(Answer::xml_error(400, "ValidationError", "Stack with id orgstrap-trail does not exist")),
-        },
-        "CreateStack" => {
-            creations += 1;
-            status = Some(if creations == 1 { "ROLLBACK_COMPLETE" } else { "CREATE_COMPLETE" });
-            xml("CreateStack", "<StackId>arn:stack</StackId>")
-        }
-        "DescribeStackEvents" => xml(
-            "DescribeStackEvents",
-            &format!(
-                "<StackEvents><member><StackId>arn:stack</StackId><EventId>1</EventId><StackName>orgstrap-trail</StackName>\
-                 <LogicalResourceId>Trail</LogicalResourceId><PhysicalResourceId/><ResourceType>AWS::CloudTrail::Trail</ResourceType>\
-                 <Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>CREATE_FAILED</ResourceStatus>\
-                 <ResourceStatusReason>{reason}</ResourceStatusReason></member></StackEvents>"
-            ),
-        ),
-        "UpdateTerminationProtection" => xml("UpdateTerminationProtection", ""),
-        "DeleteStack" => {
-            status = None;
-            xml("DeleteStack", "")
-        }
-        _ => None,
-    })
-    .await;
-    (result, count(&asked, "CreateStack"))
-}
 
 /// The reason of a resource as CloudFormation writes it: without the error's code (aws/aws-cdk#27168).
 fn reason(message: &str) -> String {
@@ -78,11 +22,13 @@ async fn row_01_a_trail_whose_bucket_policy_is_seconds_old_is_made_once_more() {
         "AWS CloudTrail cannot create resources for your organization because access to one or more required APIs has \
          been denied.",
     ] {
-        let (result, creations) = created(reason(message)).await;
+        let (result, asked) = created(&reason(message)).await;
+        let creations = count(&asked, "CreateStack");
         assert!(result.is_ok(), "{message}: {result:?}");
         assert_eq!(creations, 2, "{message}");
     }
-    let (result, creations) = created(reason("Trail orgstrap already exists")).await;
+    let (result, asked) = created(&reason("Trail orgstrap already exists")).await;
+    let creations = count(&asked, "CreateStack");
     assert!(result.is_err());
     assert_eq!(creations, 1);
 }
@@ -197,24 +143,11 @@ async fn asked_for_administrator(organization: Option<Duration>) -> (Failure, Du
         },
         Address::GuardDutyAdministrator(region()),
         act,
-        |asked, _| {
-            Some(match asked.operation.as_str() {
-                "ListRoles" => return xml("ListRoles", ROLES),
-                "GET /admin" => Answer::json(json!({"adminAccounts": []})),
-                "POST /admin/enable" => Answer::error(
-                    "BadRequestException",
-                    "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
-                ),
-                _ => return None,
-            })
-        },
+        refuses_an_administrator,
     )
     .await;
     (result.unwrap_err(), begun.elapsed())
 }
-
-const ROLES: &str = "<IsTruncated>false</IsTruncated><Roles><member><Path>/</Path><RoleName>r</RoleName><RoleId>i</RoleId>\
-                     <Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></member></Roles>";
 
 #[tokio::test(start_paused = true)]
 async fn row_04_a_new_organizations_administrator_is_asked_for_longer() {
@@ -252,7 +185,8 @@ async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
     assert_eq!(count(&asked, "ListRoles"), 5);
     assert_eq!(count(&asked, "CreateServiceLinkedRole"), 1);
     // What Config says of it all the same.
-    let (result, creations) = created(reason("The role does not exist in the account")).await;
+    let (result, asked) = created(&reason("The role does not exist in the account")).await;
+    let creations = count(&asked, "CreateStack");
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(creations, 2);
 }
@@ -759,10 +693,11 @@ async fn row_12_every_call_in_a_new_account_bears_services_that_open_late() {
         assert!(result.is_err());
         assert!(took < minutes(1), "{code}: {took:?}");
     }
-    let (result, creations) = created(reason(
+    let (result, asked) = created(&reason(
         "The AWS Access Key Id needs a subscription for the service",
     ))
     .await;
+    let creations = count(&asked, "CreateStack");
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(creations, 2);
 }

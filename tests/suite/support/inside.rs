@@ -460,6 +460,13 @@ pub(crate) struct Taken {
     pub text: String,
 }
 
+/// All that is left taken away, which succeeds.
+pub(crate) fn taken(subject: &Subject, world: World, fortune: Fortune) -> World {
+    let taken = remove(subject, world, Connection::default(), &[], Some(fortune));
+    assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
+    taken.world
+}
+
 /// `orgstrap remove --yes`.
 pub(crate) fn remove(
     subject: &Subject,
