@@ -41,6 +41,11 @@ pub enum Event {
     },
 }
 
+/// Why a change waits, without when the next try is: what waits have in common.
+pub fn essence(why: &str) -> &str {
+    why.split(", next try in").next().unwrap_or(why)
+}
+
 /// Why a change failed, for the person who reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {

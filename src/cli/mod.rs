@@ -79,6 +79,15 @@ pub(crate) struct Global {
     /// credentials. What was replaced by what is in FILE.private, by which further commands go on with the same recording.
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) record: Option<PathBuf>,
+    /// In the sandbox, how late AWS shows or allows what it says is done: `none`, `usual`, `worst`, or a number to draw
+    /// from. A world keeps it; a new one has `usual`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "none|usual|worst|SEED",
+        hide_short_help = true
+    )]
+    pub(crate) lags: Option<crate::sandbox::lags::Mode>,
     /// How results are written to stdout. `csv` is for `account list`; the others but `text` and `json` are
     /// reports of `drift`.
     #[arg(long, global = true, value_enum, default_value_t = Form::Text, value_name = "FORM")]

@@ -101,7 +101,9 @@ fn on_a_copy(
     )
     .map_err(|error| CommandError::caused("could not copy the organization", &error))?;
     let notes = copied.world.notes.clone();
-    let world = Arc::new(Mutex::new(copied.world));
+    let mut world = copied.world;
+    session::late(&mut world, global);
+    let world = Arc::new(Mutex::new(world));
     if !rehearsed {
         return Ok((world, None));
     }

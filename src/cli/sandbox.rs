@@ -78,7 +78,7 @@ fn replay(verb: &Replay, global: &Global, printer: &Printer) -> CommandResult {
     let file = verb.file.display();
     let text = std::fs::read_to_string(&verb.file)
         .map_err(|error| CommandError::caused(format!("could not read {file}"), &error))?;
-    let (_, world) = session::world(None, &sandbox_account()?, printer)?;
+    let world = session::new_world(global, &sandbox_account()?, printer);
     let found = sandbox::replay::replay(&text, world).map_err(|error| {
         CommandError::caused(format!("{file} is no recording"), &error)
             .hint("`--record FILE` makes one of what is asked of AWS")
@@ -135,6 +135,7 @@ fn poke(verb: &Poke, global: &Global, printer: &Printer) -> CommandResult {
                 .hint("`orgstrap apply --sandbox --world FILE` makes one"),
         );
     };
+    session::late(&mut world, global);
     let did = known.run(&mut world, &verb.arguments).map_err(wrong)?;
     file.save(&world)
         .map_err(|error| session::world_file(&error))?;
@@ -186,8 +187,7 @@ fn list(global: &Global, printer: &Printer) {
 }
 
 fn serve(verb: &Serve, global: &Global, printer: &Printer) -> CommandResult {
-    let (world_file, world) =
-        session::world(global.world.as_deref(), &verb.management_account, printer)?;
+    let (world_file, world) = session::world(global, &verb.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
     // Real time: clients outside wait in theirs.
     session::runtime(false)?.block_on(async {

@@ -26,7 +26,19 @@ pub(super) fn with(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
+        only_the_sandbox_is_late(global)?;
         in_aws(plan, Guard::ThePlans, global, work)
+    }
+}
+
+/// A rehearsal reads AWS and then works in the sandbox, whose lags it takes; nothing else has both.
+fn only_the_sandbox_is_late(global: &Global) -> Result<(), CommandError> {
+    match global.lags {
+        None => Ok(()),
+        Some(_) => Err(
+            CommandError::new("`--lags` is for the sandbox and for `rehearse`")
+                .hint("pass `--sandbox` too, or leave it out"),
+        ),
     }
 }
 
@@ -71,11 +83,7 @@ fn in_sandbox(
             "what the sandbox answers needs no recording; leave `--record` or `--sandbox` out",
         ));
     }
-    let (file, world) = world(
-        global.world.as_deref(),
-        &plan.organization.management_account,
-        printer,
-    )?;
+    let (file, world) = world(global, &plan.organization.management_account, printer)?;
     let world = Arc::new(Mutex::new(world));
     let result = in_world(plan, global, &world, faults(global), work);
     if let Some(mut file) = file {
@@ -96,6 +104,7 @@ pub(super) fn looking(
     if global.sandbox {
         in_sandbox(plan, global, printer, work)
     } else {
+        only_the_sandbox_is_late(global)?;
         in_aws(plan, Guard::BeforeReading, global, work)
     }
 }
@@ -135,8 +144,12 @@ fn read_as(
         return in_aws(plan, guard, global, work);
     }
     let world = match global.world.as_deref().filter(|file| file.exists()) {
-        Some(file) => World::load(file).map_err(|error| world_file(&error))?,
-        None => world(None, &plan.organization.management_account, printer)?.1,
+        Some(file) => {
+            let mut world = World::load(file).map_err(|error| world_file(&error))?;
+            late(&mut world, global);
+            world
+        }
+        None => new_world(global, &plan.organization.management_account, printer),
     };
     let world = Arc::new(Mutex::new(world));
     in_world_as(plan, guard, global, &world, faults(global), work)
@@ -250,26 +263,48 @@ fn killed(call: u64, run: &str, global: &Global) -> CommandError {
 
 /// Opens the world of a file for this process alone, or makes a new one where there is none yet.
 pub(super) fn world(
-    file: Option<&Path>,
+    global: &Global,
     management_account: &AccountId,
     printer: &Printer,
 ) -> Result<(Option<WorldFile>, World), CommandError> {
-    let empty = World::empty(management_account.as_str(), SANDBOX_SEED);
-    let Some(path) = file else {
-        printer.say(
-            "Sandbox: a new, empty world that ends with this command; `--world FILE` keeps one.",
-        );
-        return Ok((None, empty));
+    let Some(path) = &global.world else {
+        return Ok((None, new_world(global, management_account, printer)));
     };
-    if let Some((file, world)) = WorldFile::open(path).map_err(|error| world_file(&error))? {
+    if let Some((file, mut world)) = WorldFile::open(path).map_err(|error| world_file(&error))? {
+        late(&mut world, global);
         return Ok((Some(file), world));
     }
+    let empty = empty_world(global, management_account);
     let file = WorldFile::create(path, &empty).map_err(|error| world_file(&error))?;
     printer.say(&format!(
         "Sandbox: a new, empty world, kept in {}.",
         path.display()
     ));
     Ok((Some(file), empty))
+}
+
+/// A new world that nobody keeps.
+pub(super) fn new_world(
+    global: &Global,
+    management_account: &AccountId,
+    printer: &Printer,
+) -> World {
+    printer
+        .say("Sandbox: a new, empty world that ends with this command; `--world FILE` keeps one.");
+    empty_world(global, management_account)
+}
+
+fn empty_world(global: &Global, management_account: &AccountId) -> World {
+    let mut world = World::empty(management_account.as_str(), SANDBOX_SEED);
+    late(&mut world, global);
+    world
+}
+
+/// Lets a world be as late as `--lags` says, where it says something.
+pub(super) fn late(world: &mut World, global: &Global) {
+    if let Some(mode) = global.lags {
+        world.lags.mode = mode;
+    }
 }
 
 /// What is wrong with a world file.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::timeline::{Span, Timeline};
 use crate::aws::TURN;
 use crate::change::Address;
+use crate::event::essence;
 use crate::execute::Lane;
 use crate::graph::ChangeGraph;
 
@@ -174,11 +175,6 @@ fn waits(span: &Span) -> Vec<Wait> {
         .collect();
     waits.sort_by(|a, b| b.time.cmp(&a.time).then_with(|| a.why.cmp(&b.why)));
     waits
-}
-
-/// A reason without when the next try is.
-fn essence(why: &str) -> &str {
-    why.split(", next try in").next().unwrap_or(why)
 }
 
 /// What the chain waited for, added up over its links. A queue for a lane counts once: for the last of

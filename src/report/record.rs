@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::change::{Address, Verb};
-use crate::event::{Event, Failure};
+use crate::event::{Event, Failure, essence};
 
 /// How one change stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,20 @@ pub struct Record {
     counts: Counts,
     pub stopping: bool,
     pub notices: Vec<String>,
+    /// What each change that waits waits for, since when.
+    waiting: BTreeMap<usize, (String, Duration)>,
+    /// How long the changes waited for each thing, by their places.
+    waited: BTreeMap<String, BTreeMap<usize, Duration>>,
+}
+
+/// One thing that changes waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waited {
+    pub why: String,
+    /// How long the change waited that waited longest.
+    pub longest: Duration,
+    /// How many changes waited for it.
+    pub changes: usize,
 }
 
 /// How many changes stand how: counted as they change, for a run has thousands and is asked at every event.
@@ -82,6 +96,7 @@ impl Record {
 
     /// Takes in an event that came `at` this long after the start.
     pub fn take(&mut self, event: &Event, at: Duration) {
+        self.note_wait(event, at);
         match event {
             Event::Started { change } => self.set(
                 change,
@@ -124,6 +139,47 @@ impl Record {
             Event::Stopping => self.stopping = true,
             Event::Notice { text } => self.notices.push(text.clone()),
         }
+    }
+
+    /// A wait ends with another one, or with its change.
+    fn note_wait(&mut self, event: &Event, at: Duration) {
+        let (change, next) = match event {
+            Event::Waiting { change, why } => (change, Some(essence(why).to_owned())),
+            Event::Done { change, .. } | Event::Failed { change, .. } => (change, None),
+            Event::Started { .. }
+            | Event::NotTried { .. }
+            | Event::Stopping
+            | Event::Notice { .. } => return,
+        };
+        let Some(place) = self.place.get(change).copied() else {
+            return;
+        };
+        let before = match next {
+            Some(why) => self.waiting.insert(place, (why, at)),
+            None => self.waiting.remove(&place),
+        };
+        if let Some((why, since)) = before {
+            let waits = self.waited.entry(why).or_default();
+            *waits.entry(place).or_default() += at.saturating_sub(since);
+        }
+    }
+
+    /// What changes waited for `least` or longer, longest first.
+    pub fn waited(&self, least: Duration) -> Vec<Waited> {
+        let mut waited: Vec<Waited> = self
+            .waited
+            .iter()
+            .filter_map(|(why, changes)| {
+                let longest = changes.values().max().copied()?;
+                (longest >= least).then(|| Waited {
+                    why: why.clone(),
+                    longest,
+                    changes: changes.len(),
+                })
+            })
+            .collect();
+        waited.sort_by(|a, b| b.longest.cmp(&a.longest).then_with(|| a.why.cmp(&b.why)));
+        waited
     }
 
     fn set(&mut self, address: &Address, standing: Standing) {
@@ -202,5 +258,53 @@ impl Record {
         self.running
             .iter()
             .filter_map(|place| self.changes.get(*place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_added_up_by_what_they_have_in_common() {
+        let account = |key: &str| Address::Account(key.parse().expect("a key"));
+        let (one, two) = (account("one"), account("two"));
+        let mut record = Record::new([(one.clone(), Verb::Create), (two.clone(), Verb::Create)]);
+        let wait = |record: &mut Record, change: &Address, at: u64, why: &str| {
+            let event = Event::Waiting {
+                change: change.clone(),
+                why: why.to_owned(),
+            };
+            record.take(&event, Duration::from_secs(at));
+        };
+        let done = |record: &mut Record, change: &Address, at: u64| {
+            let event = Event::Done {
+                change: change.clone(),
+                took: Duration::ZERO,
+            };
+            record.take(&event, Duration::from_secs(at));
+        };
+        wait(&mut record, &one, 0, "not ready, next try in 3 s");
+        wait(&mut record, &two, 1, "not ready, next try in 4 s");
+        wait(&mut record, &one, 5, "not ready, next try in 9 s");
+        wait(&mut record, &one, 20, "a policy is not in force");
+        done(&mut record, &one, 22);
+        done(&mut record, &two, 9);
+        let waited = |why: &str, longest, changes| Waited {
+            why: why.to_owned(),
+            longest: Duration::from_secs(longest),
+            changes,
+        };
+        assert_eq!(
+            record.waited(Duration::from_secs(1)),
+            [
+                waited("not ready", 20, 2),
+                waited("a policy is not in force", 2, 1)
+            ]
+        );
+        assert_eq!(
+            record.waited(Duration::from_secs(10)),
+            [waited("not ready", 20, 2)]
+        );
     }
 }

@@ -26,6 +26,11 @@ pub struct AccountLine {
     pub duty: &'static str,
 }
 
+/// Shorter waits are part of any change.
+const WORTH_TELLING: Duration = Duration::from_secs(10);
+/// How many things that were waited for are told; the JSON has them all.
+const WAITS: usize = 6;
+
 /// The claim of a run that brings everything to what the plan says.
 pub const AS_PLANNED: &str = "The organization is as the plan says.";
 
@@ -162,6 +167,22 @@ pub fn text(ended: &Ended) -> String {
         }
         line("");
     }
+    let waits = record.waited(WORTH_TELLING);
+    if !waits.is_empty() {
+        line(&paint(style::BOLD, "Waited for"));
+        for wait in waits.iter().take(WAITS) {
+            let changes = match wait.changes {
+                1 => String::new(),
+                many => format!(" ({many} changes; the longest)"),
+            };
+            line(&format!(
+                "  {:>12}  {}{changes}",
+                words::duration(wait.longest),
+                wait.why
+            ));
+        }
+        line("");
+    }
     line(&verdict(ended));
     for next in &ended.next {
         line(&format!("  {} {next}", paint(style::HINT, "next:")));
@@ -277,6 +298,11 @@ pub fn json(ended: &Ended) -> Value {
             "id": account.id,
             "ou": account.ou,
             "state": account.state,
+        })).collect::<Vec<_>>(),
+        "waited": record.waited(WORTH_TELLING).iter().map(|wait| json!({
+            "for": wait.why,
+            "longest_seconds": wait.longest.as_millis() as f64 / 1000.0,
+            "changes": wait.changes,
         })).collect::<Vec<_>>(),
         "next": ended.next,
     })

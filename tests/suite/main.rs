@@ -30,6 +30,7 @@ mod graph;
 mod guardrails;
 mod identity;
 mod import;
+mod lags;
 mod law;
 mod left_over;
 mod lost;

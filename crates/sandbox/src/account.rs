@@ -146,7 +146,7 @@ fn subject(world: &World, call: &Call) -> Result<String, AwsError> {
             "User is not authorized to perform this operation on another account.",
         ));
     }
-    if !organization.trusts(principal) {
+    if !organization.is_trusted(&world.lags, principal, call.now) {
         let user = call.principal.as_str();
         return Err(denied(&filled(
             words::NO_TRUSTED_ACCESS_FOR_ACCOUNTS,

@@ -873,8 +873,13 @@ impl Builder {
         Ok(())
     }
 
-    /// The world as built.
-    pub fn build(self) -> World {
+    /// The world as built. What is in it has been there for long: nothing of it is late.
+    pub fn build(mut self) -> World {
+        self.world.lags.settle();
+        let accounts = self.world.accounts.values_mut();
+        for role in accounts.flat_map(|account| account.iam.roles.values_mut()) {
+            role.usable_from = role.created;
+        }
         self.world
     }
 

@@ -9,7 +9,7 @@ use super::sts::Credential;
 use super::table;
 use super::time::Time;
 use super::world::World;
-use super::{account, identity_policy, latency, permissions, quirks, rates};
+use super::{account, identity_policy, lags, latency, permissions, quirks, rates};
 
 /// What the front door gives back.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ fn perform(
     permissions::check(world, service.name, &operation.name, &call)?;
     identity_policy::check(world, service, &operation.name, &call)?;
     quirks::refuse(world, service.name, &operation.name)?;
+    lags::refuse(world, service.name, &operation.name, &call)?;
     let output = match quirks::empty_page(world, service, operation, call) {
         Ok(call) => handler(world, &call)?,
         Err(empty) => empty,

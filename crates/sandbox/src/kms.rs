@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::{AwsError, Call};
+use super::lags::Lag;
 use super::paging::page;
 use super::table::Row;
 use super::time::Time;
@@ -148,8 +149,14 @@ fn get_key_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
 }
 
 fn put_key_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
-    let policy = call.text("Policy").to_owned();
-    change(world, call, |key| key.policy = policy)
+    let mut policy = call.text("Policy").to_owned();
+    change(world, call, |key| {
+        std::mem::swap(&mut key.policy, &mut policy)
+    })?;
+    let (account, region, id) = wanted(world, call)?;
+    let arn = key_arn(&account, &region, &id);
+    (world.lags).keep(Lag::KeyPolicy, &arn, call.now, json!(policy));
+    Ok(Value::Null)
 }
 
 fn get_key_rotation_status(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -31,6 +31,7 @@ pub mod hooks;
 pub mod iam;
 pub mod identity_policy;
 pub mod kms;
+pub mod lags;
 pub mod latency;
 pub mod organizations;
 pub mod page;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::call::{AwsError, Call};
 use super::codec::model::{Kind, Operation, Service};
+use super::lags::Lag;
 use super::time::Time;
 use super::world::World;
 
@@ -25,9 +26,12 @@ const EMPTY: &str = "empty:";
 /// Refuses what an organization cannot do yet. "This can take up to an hour" (API reference, CreateAccount,
 /// FinalizingOrganizationException).
 pub fn refuse(world: &World, service: &str, operation: &str) -> Result<(), AwsError> {
+    if (service, operation) != ("organizations", "CreateAccount") {
+        return Ok(());
+    }
     let until = world.quirks.finalizing_until;
-    if (service, operation) != ("organizations", "CreateAccount")
-        || until.is_none_or(|until| until <= world.now)
+    if until.is_none_or(|until| until <= world.now)
+        && !world.lags.holds(Lag::Finalizing, "", world.now)
     {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::call::{AwsError, Call};
+use super::lags::Lag;
 use super::table::Row;
 use super::time::Time;
 use super::world::World;
@@ -181,6 +182,13 @@ fn get_bucket_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> 
     }
 }
 
+fn set_policy(world: &mut World, call: &Call, policy: Option<String>) -> Result<Value, AwsError> {
+    let before = std::mem::replace(&mut bucket_mut(world, call)?.policy, policy);
+    let name = call.text("Bucket");
+    (world.lags).keep(Lag::BucketPolicy, name, call.now, json!(before));
+    Ok(Value::Null)
+}
+
 fn put_bucket_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let policy = call.text("Policy").to_owned();
     if serde_json::from_str::<Value>(&policy).is_err() {
@@ -189,13 +197,11 @@ fn put_bucket_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> 
             "Policies must be valid JSON and the first byte must be '{'",
         ));
     }
-    bucket_mut(world, call)?.policy = Some(policy);
-    Ok(Value::Null)
+    set_policy(world, call, Some(policy))
 }
 
 fn delete_bucket_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
-    bucket_mut(world, call)?.policy = None;
-    Ok(Value::Null)
+    set_policy(world, call, None)
 }
 
 fn get_bucket_versioning(world: &mut World, call: &Call) -> Result<Value, AwsError> {

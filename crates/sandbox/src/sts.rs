@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::authorization::like;
 use super::call::{AwsError, Call};
+use super::lags::Lag;
 use super::table::Row;
 use super::time::Time;
 use super::world::{Due, World};
@@ -87,6 +88,7 @@ fn assume_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let role = owner.iam.roles.get(&name).ok_or_else(denied)?;
     if owner.closed.is_some()
         || role.usable_from > call.now
+        || (world.lags).holds(Lag::Role, &format!("{account} {name}"), call.now)
         || !trusts(
             &role.trust,
             &call.account,

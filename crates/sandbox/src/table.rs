@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::call::{AwsError, Call};
+use super::lags;
 use super::world::World;
 
 /// What answers an operation. Returns the output by member names of the service model (timestamps as
@@ -65,6 +66,7 @@ pub fn invoke(
     operation: &str,
     call: &Call,
 ) -> Result<Value, AwsError> {
+    lags::refuse(world, service, operation, call)?;
     match handler(service, operation) {
         Some(handler) => handler(world, call),
         None => Err(AwsError::new(

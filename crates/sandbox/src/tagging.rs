@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::{AwsError, Call};
 use super::iam::tag_list;
+use super::lags::Lag;
 use super::page;
 use super::table::Row;
 use super::world::World;
@@ -21,17 +22,21 @@ pub const OPERATIONS: &[Row] = &[("resourcegroupstaggingapi", "GetResources", ge
 fn accounts<'w>(
     world: &'w World,
     call: &Call,
-) -> impl Iterator<Item = (String, &'w BTreeMap<String, String>)> {
+) -> impl Iterator<Item = (String, BTreeMap<String, String>)> + use<'w> {
+    let now = call.now;
     let organization = world
         .organization
         .as_ref()
         .filter(|it| it.management_account == call.account && call.region == "us-east-1");
-    organization.into_iter().flat_map(|organization| {
-        organization.members.keys().filter_map(|id| {
-            Some((
-                organization.arn_in("account", id),
-                organization.tags.get(id)?,
-            ))
+    organization.into_iter().flat_map(move |organization| {
+        organization.members.keys().filter_map(move |id| {
+            let arn = organization.arn_in("account", id);
+            match world.lags.shown(Lag::Tags, id, now) {
+                Some(old) => {
+                    Some((arn, old)).filter(|(_, old): &(_, BTreeMap<_, _>)| !old.is_empty())
+                }
+                None => Some((arn, organization.tags.get(id)?.clone())),
+            }
         })
     })
 }
@@ -73,7 +78,7 @@ fn get_resources(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     while shown.len() < size
         && let Some((arn, tags)) = found.next()
     {
-        shown.push(json!({"ResourceARN": arn, "Tags": tag_list(tags)}));
+        shown.push(json!({"ResourceARN": arn, "Tags": tag_list(&tags)}));
         last = arn;
     }
     // The last page's token is empty, not absent.

@@ -2,8 +2,8 @@
 //!
 //! `{name}` stands for what differs from one message to the next.
 
-/// Every message of this module.
-pub const ALL: &[&str] = &[
+/// Those that were recorded whole.
+pub const RECORDED: &[&str] = &[
     OPT_IN,
     NO_TRUSTED_ACCESS_FOR_ACCOUNTS,
     NO_ORGANIZATIONS_ACCESS,
@@ -23,6 +23,13 @@ pub const ALL: &[&str] = &[
 
 /// A service that does not know a new account yet (`OptInRequired`).
 pub const OPT_IN: &str = "The AWS Access Key Id needs a subscription for the service";
+/// The same of EC2, as its API reference, Error codes, and those who met it have it.
+pub const OPT_IN_EC2: &str =
+    "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.";
+/// The same of S3 (`NotSignedUp`), as its API reference, Error responses, has it.
+pub const NOT_SIGNED_UP: &str = "Your account is not signed up for the Amazon S3 service. You must sign up before you can use Amazon S3.";
+/// As many accounts as the quota allows, or an organization in its first hour. Recorded of invitations only.
+pub const ACCOUNT_LIMIT: &str = "You have exceeded the allowed number of AWS accounts.";
 /// The account service, of other accounts.
 pub const NO_TRUSTED_ACCESS_FOR_ACCOUNTS: &str = "User: {user} is not authorized to perform: {action} (Your organization must first enable trusted access with AWS Account Management.)";
 /// StackSets without access to the organization.

@@ -8,8 +8,8 @@ use super::call::AwsError;
 use super::time::Time;
 use super::{
     account, automation, cloudcontrol, cloudformation, cloudtrail, config, ec2, events, fault,
-    guardduty, iam, kms, organizations, permissions, quirks, rates, s3, service_quotas, sns, ssm,
-    sts,
+    guardduty, iam, kms, lags, organizations, permissions, quirks, rates, s3, service_quotas, sns,
+    ssm, sts,
 };
 
 /// A 12-digit account id.
@@ -50,6 +50,9 @@ pub struct World {
     /// What AWS does now and then.
     #[serde(default)]
     pub quirks: quirks::Quirks,
+    /// What AWS shows or allows later than it says that it is done.
+    #[serde(default)]
+    pub lags: lags::Lags,
     /// What a fault has doomed.
     #[serde(default)]
     pub doomed: fault::Doomed,
@@ -129,6 +132,7 @@ impl World {
             s3: s3::S3State::default(),
             rates: rates::Rates::default(),
             quirks: quirks::Quirks::default(),
+            lags: lags::Lags::default(),
             doomed: fault::Doomed::default(),
             source_ip: None,
             notes: permissions::Notes::default(),

@@ -1,5 +1,6 @@
 //! orgstrap in a simulated world without a process: the operations of the command line, as users run them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,20 +12,25 @@ use orgstrap::diff::removal::Fortune;
 use orgstrap::diff::{DiffOptions, OnQuota};
 use orgstrap::drift::{Findings, Severity};
 use orgstrap::execute::{Stop, Summary, lock};
+use orgstrap::graph::ChangeGraph;
 use orgstrap::inventory::Inventory;
 use orgstrap::observe::cache::MaxAge;
 use orgstrap::observe::observe;
 use orgstrap::ops::apply::{self, Apply};
+use orgstrap::ops::compare::compare;
 use orgstrap::ops::drift::{self, Drift, Drifted, Filter};
 use orgstrap::ops::error::CommandError;
 use orgstrap::ops::exit::Exit;
+use orgstrap::ops::perform::Holding;
 use orgstrap::ops::plan::{self, Plan};
 use orgstrap::ops::remove::{self, Remove};
 use orgstrap::ops::session::{Guard, InWorld, Reach, Session, in_world};
 use orgstrap::ops::{self, Confirm, Output};
 use orgstrap::plan::{OrgPlan, read, read_text};
+use orgstrap::rehearse::Timeline;
 use orgstrap::report::{Printer, Verbosity};
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
+use tokio::time::Instant;
 
 /// A plan with what its baselines come to.
 pub(crate) struct Subject {
@@ -250,6 +256,45 @@ fn asked(
         text,
         throttled,
         calls,
+    }
+}
+
+/// What became of the changes of one apply, and when.
+pub(crate) struct Timed {
+    pub world: World,
+    pub graph: ChangeGraph,
+    pub timeline: Timeline,
+    pub summary: Summary,
+}
+
+/// Makes all that is to be changed, and keeps when each change ran.
+pub(crate) fn timed(subject: &Subject, world: World) -> Timed {
+    let (world, (graph, timeline, summary), _) =
+        surely(subject, world, async |session, printer| {
+            let given = subject.given();
+            let options = DiffOptions {
+                create_organization: true,
+                ..checked()
+            };
+            let found = compare(session, &given, "org.toml", &options, printer).await?;
+            let problems = &found.preview.problems;
+            assert!(problems.is_empty(), "{problems:?}");
+            let timeline = RefCell::new(Timeline::default());
+            let start = Instant::now();
+            let tell = |event| timeline.borrow_mut().take(event, start.elapsed());
+            let stop = Stop::new();
+            let holding = Holding::take(session, &stop).await?;
+            let graph = found.graph;
+            let run = holding.run(graph.clone(), found.bindings, &tell, &stop);
+            let summary = run.await;
+            holding.release().await.expect("its lock");
+            Ok((graph, timeline.into_inner(), summary))
+        });
+    Timed {
+        world,
+        graph,
+        timeline,
+        summary,
     }
 }
 

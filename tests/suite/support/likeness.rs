@@ -14,6 +14,7 @@ const LEFT_OUT: &[&str] = &[
     "due",
     "rates",
     "doomed",
+    "lags",
     "creations",
     "closures",
     "operations",

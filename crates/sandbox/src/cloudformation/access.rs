@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::stack_set::PRINCIPAL;
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::table::Row;
 use crate::world::World;
 
@@ -33,11 +34,10 @@ fn require_management(world: &World, call: &Call) -> Result<(), AwsError> {
 
 fn activate(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     require_management(world, call)?;
-    if let Some(organization) = &mut world.organization {
-        organization
-            .trusted
-            .entry(PRINCIPAL.to_owned())
-            .or_insert(call.now);
+    let before = activated(world);
+    crate::organizations::trust(world, PRINCIPAL);
+    if !before {
+        world.lags.begin(Lag::TrustedAccess, PRINCIPAL, call.now);
     }
     world
         .region_mut(&call.account, REGION)?

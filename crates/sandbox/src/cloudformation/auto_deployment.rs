@@ -11,10 +11,8 @@ use super::Due;
 use super::deployment::{Order, submit};
 use super::operation::Action;
 use super::stack_set::{StackSet, get};
+use crate::lags::Lag;
 use crate::world::{self, World};
-
-/// How long after a move StackSets notices, in milliseconds.
-const NOTICED_AFTER: i64 = 20_000;
 
 /// How often it looks whether the sets are done that come before another, in milliseconds.
 const LOOKS_AGAIN_AFTER: i64 = 5_000;
@@ -53,6 +51,8 @@ pub fn account_moved(
         .map(|(region, set)| (region.clone(), set.id.clone()))
         .collect();
     for (region, set) in sets {
+        let unit = format!("{set} {account}");
+        let millis = world.lags.mode.millis(Lag::Noticed, &unit);
         let due = Due::AutoDeploy {
             admin: admin.clone(),
             region,
@@ -61,7 +61,7 @@ pub fn account_moved(
             from: from.clone(),
             to: to.clone(),
         };
-        world.after(NOTICED_AFTER, world::Due::CloudFormation(due));
+        world.after(millis, world::Due::CloudFormation(due));
     }
 }
 

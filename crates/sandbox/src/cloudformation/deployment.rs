@@ -11,6 +11,7 @@ use super::stack_api::{NewStack, insert};
 use super::stack_set::{Instance, StackSet, get, get_mut, instance_key, not_checked};
 use super::{Due, drift, parameters, stack_import, stack_set_drift};
 use crate::call::AwsError;
+use crate::lags::Lag;
 use crate::words::{self, filled};
 use crate::world::{self, World};
 
@@ -416,6 +417,14 @@ fn plan_step(world: &mut World, job: &Job, account: &str, region: &str) -> Step 
                 ),
             ],
         )));
+    }
+    // The text that Terraform tries again after (hashicorp/terraform-provider-aws#15165).
+    if set.service_managed
+        && action != Action::Delete
+        && (world.lags).new_account_waits(Lag::Gate, account, region, world.now)
+    {
+        world.lags.note(Lag::Gate);
+        return Step::Over(Err("AccountGate check failed".to_owned()));
     }
     let at = Place { account, region };
     let existing = stack_id

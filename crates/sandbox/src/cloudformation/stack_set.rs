@@ -149,7 +149,9 @@ pub fn check_service_managed(world: &World, admin: &str) -> Result<(), AwsError>
     else {
         return Err(invalid(words::NOT_MANAGEMENT));
     };
-    if !organization.all_features || !super::access::activated(world) {
+    let known = super::access::activated(world)
+        && organization.is_trusted(&world.lags, PRINCIPAL, world.now);
+    if !organization.all_features || !known {
         return Err(invalid(words::NO_ORGANIZATIONS_ACCESS));
     }
     Ok(())

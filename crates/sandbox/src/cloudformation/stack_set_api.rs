@@ -11,8 +11,10 @@ use super::stack_api::{body, check_capabilities};
 use super::stack_set::{
     AutoDeployment, StackSet, admin_of, check_service_managed, get, get_mut, locate, targets,
 };
+use super::stack_set_reads::ous;
 use super::{Due, parameters};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::service_quotas;
 use crate::table::Row;
 use crate::words::{self, filled};
@@ -240,6 +242,7 @@ fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
         overrides,
         imports: BTreeMap::new(),
     };
+    keep_ous(world, call, &admin, &id);
     let operation = submit(world, &admin, &call.region, &id, order, false)?;
     let set = get_mut(world, &admin, &call.region, &id)?;
     for ou in ous_of(call) {
@@ -249,6 +252,14 @@ fn create_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
             .extend(regions.iter().cloned());
     }
     Ok(json!({"OperationId": operation}))
+}
+
+/// DescribeStackSet may show the OUs as they were for a while.
+fn keep_ous(world: &mut World, call: &Call, admin: &str, id: &str) {
+    if let Ok(set) = get(world, admin, &call.region, id) {
+        let before = json!(ous(set));
+        world.lags.keep(Lag::SetTargets, id, call.now, before);
+    }
 }
 
 /// The instances that a set would have must fit; AWS says so before it begins.
@@ -363,6 +374,7 @@ fn delete_stack_instances(world: &mut World, call: &Call) -> Result<Value, AwsEr
         overrides: None,
         imports: BTreeMap::new(),
     };
+    keep_ous(world, call, &admin, &id);
     let operation = submit(world, &admin, &call.region, &id, order, false)?;
     if named.is_none() {
         let set = get_mut(world, &admin, &call.region, &id)?;
@@ -471,6 +483,7 @@ fn update_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         imports: BTreeMap::new(),
     };
     // The operation first: a refused one must not change the set.
+    keep_ous(world, call, &admin, &id);
     let operation = submit(world, &admin, &call.region, &id, order, false)?;
     let set = get_mut(world, &admin, &call.region, &id)?;
     if text != set.template() {

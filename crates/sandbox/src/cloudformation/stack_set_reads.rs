@@ -11,8 +11,10 @@ use super::stack_set::{Instance, StackSet, admin_of, get, instance_key, locate};
 use super::stack_set_api::{auto_view, no_such_operation};
 use super::stack_set_drift::{details, last_details};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::paging::page;
 use crate::table::Row;
+use crate::time::Time;
 use crate::world::World;
 
 fn found<'w>(world: &'w World, call: &Call) -> Result<(&'w StackSet, String), AwsError> {
@@ -28,17 +30,26 @@ fn permission_model(set: &StackSet) -> &'static str {
     }
 }
 
+/// The OUs that a set has instances or targets in.
+pub(super) fn ous(set: &StackSet) -> BTreeSet<String> {
+    let instances = set.instances.values().map(|i| &i.ou);
+    instances
+        .chain(set.targets.keys())
+        .filter(|ou| !ou.is_empty())
+        .cloned()
+        .collect()
+}
+
+fn shown_ous(world: &World, set: &StackSet, now: Time) -> BTreeSet<String> {
+    let old = world.lags.shown(Lag::SetTargets, &set.id, now);
+    old.unwrap_or_else(|| ous(set))
+}
+
 fn describe_stack_set(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let (set, admin) = found(world, call)?;
     let template = parse(set.template()).ok();
     let regions: BTreeSet<&String> = set.instances.values().map(|i| &i.region).collect();
-    let ous: BTreeSet<&String> = set
-        .instances
-        .values()
-        .map(|i| &i.ou)
-        .chain(set.targets.keys())
-        .filter(|ou| !ou.is_empty())
-        .collect();
+    let ous = shown_ous(world, set, call.now);
     let mut out = json!({
         "StackSetName": set.name, "StackSetId": set.id,
         "Status": if set.deleted { "DELETED" } else { "ACTIVE" }, "TemplateBody": set.template(),

@@ -334,6 +334,11 @@ fn the_guardduty_baseline_exports_findings() {
         json!({"AdminAccountId": SECOPS}),
     )
     .unwrap();
+    // The detector that AWS makes for it comes a while later.
+    let later = world
+        .now
+        .plus_secs(crate::lags::Lag::OwnDetector.row().most);
+    world.advance(later);
     let ids = call(
         &mut world,
         SECOPS,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::PRINCIPAL;
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::organizations::OrganizationState;
 use crate::world::World;
 
@@ -11,6 +12,7 @@ use crate::world::World;
 pub(super) fn register_delegated_admin(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let account = call.text("MemberAccountId").to_owned();
     let now = call.now;
+    let known = !world.lags.holds(Lag::TrustedAccess, PRINCIPAL, now);
     let organization = managed(world, call)?;
     if account == organization.management_account {
         return Err(AwsError::new(
@@ -24,7 +26,7 @@ pub(super) fn register_delegated_admin(world: &mut World, call: &Call) -> Result
             format!("Account {account} is not an active member of the organization."),
         ));
     }
-    if !organization.trusts(PRINCIPAL) {
+    if !known || !organization.trusts(PRINCIPAL) {
         return Err(AwsError::new(
             "CloudTrailAccessNotEnabledException",
             crate::words::NO_CLOUDTRAIL_ACCESS,

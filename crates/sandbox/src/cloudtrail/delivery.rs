@@ -3,6 +3,7 @@
 use super::{At, PRINCIPAL, Trail};
 use crate::call::AwsError;
 use crate::kms;
+use crate::lags;
 use crate::permissions::service_may;
 use crate::resource_policy::Access;
 use crate::words::{self, filled};
@@ -17,6 +18,7 @@ pub(super) fn test_delivery(world: &World, at: &At, trail: &Trail) -> Result<(),
             format!("S3 bucket {name} does not exist!"),
         ));
     };
+    let policy = lags::bucket_policy(world, name, bucket);
     let arn = at.arn();
     let context = [
         ("aws:SourceArn", arn.as_str()),
@@ -51,7 +53,7 @@ pub(super) fn test_delivery(world: &World, at: &At, trail: &Trail) -> Result<(),
         service_may(
             world,
             &bucket.account,
-            bucket.policy.as_deref(),
+            policy.as_deref(),
             &Access {
                 service: PRINCIPAL,
                 action,
@@ -95,11 +97,12 @@ fn test_key(world: &World, at: &At, trail: &Trail, bucket_region: &str) -> Resul
         ("kms:EncryptionContext:aws:cloudtrail:arn", arn.as_str()),
     ];
     let key_arn = kms::key_arn(&account, &region, &id);
+    let policy = lags::key_policy(world, &key_arn, key);
     let lets = |action| {
         service_may(
             world,
             &account,
-            Some(&key.policy),
+            Some(&policy),
             &Access {
                 service: PRINCIPAL,
                 action,

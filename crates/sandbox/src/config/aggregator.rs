@@ -19,7 +19,7 @@ pub(super) fn put_aggregator(world: &mut World, call: &Call) -> Result<Value, Aw
         };
         let allowed = organization.management_account == call.account
             || organization.delegates(&call.account, PRINCIPAL);
-        if !allowed || !organization.trusts(PRINCIPAL) {
+        if !allowed || !organization.is_trusted(&world.lags, PRINCIPAL, call.now) {
             return Err(AwsError::new(
                 "OrganizationAccessDeniedException",
                 "This action can only be performed by the management account or a delegated administrator of an organization with trusted access for AWS Config.",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::recorder::check_names;
 use super::{PRINCIPAL, name_of, state, state_mut};
 use crate::call::{AwsError, Call};
+use crate::lags;
 use crate::permissions::service_may;
 use crate::resource_policy::Access;
 use crate::words::{self, filled};
@@ -64,6 +65,7 @@ pub(super) fn test_delivery(world: &World, call: &Call, channel: &Value) -> Resu
     if !organization.is_empty() {
         context.push(("aws:SourceOrgID", organization));
     }
+    let policy = lags::bucket_policy(world, bucket_name, bucket);
     let bucket_arn = format!("arn:aws:s3:::{bucket_name}");
     let prefix = match text("s3KeyPrefix") {
         "" => String::new(),
@@ -77,7 +79,7 @@ pub(super) fn test_delivery(world: &World, call: &Call, channel: &Value) -> Resu
         service_may(
             world,
             &bucket.account,
-            bucket.policy.as_deref(),
+            policy.as_deref(),
             &Access {
                 service: PRINCIPAL,
                 action,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::channel::test_delivery;
 use super::{Recorder, name_of, role_exists, state, state_mut};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::words;
 use crate::world::World;
 
@@ -66,6 +67,15 @@ pub(super) fn put_recorder(world: &mut World, call: &Call) -> Result<Value, AwsE
             ),
         };
         return Err(AwsError::new("InvalidRoleException", message));
+    }
+    let unit = format!(
+        "{} {}",
+        call.account,
+        role.rsplit('/').next().unwrap_or_default()
+    );
+    if world.lags.holds(Lag::ServiceLinkedRole, &unit, call.now) {
+        // As a stack's recorder saw it (landing-zone-accelerator-on-aws#857).
+        return Err(AwsError::new("InvalidRoleException", words::NO_ROLE));
     }
     let group = given.get("recordingGroup").cloned().unwrap_or(Value::Null);
     let flag = |name: &str| group.get(name).and_then(Value::as_bool).unwrap_or(false);
@@ -161,13 +171,17 @@ pub(super) fn describe_recorder_status(world: &mut World, call: &Call) -> Result
     if let Some(at) = recorder.stopped {
         status.insert("lastStopTime".to_owned(), at.json());
     }
+    let unit = format!("{} {}", call.account, call.region);
+    let first = world.lags.mode.millis(Lag::FirstDelivery, &unit);
     let (last, error) = match (
         recorder.recording,
         recorder.started,
         state.and_then(|s| s.channel.as_ref()),
     ) {
         // The first delivery takes a minute or two.
-        (true, Some(started), Some(_)) if call.now < started.plus_secs(60) => ("Pending", None),
+        (true, Some(started), Some(_)) if call.now < started.plus_millis(first) => {
+            ("Pending", None)
+        }
         (true, _, Some(channel)) => match test_delivery(world, call, channel) {
             Ok(()) => ("Success", None),
             Err(error) => ("Failure", Some(error)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Detector, OrganizationSettings, bad, detector, detector_mut, empty};
+use super::{Detector, OrganizationSettings, bad, detector, detector_mut, empty, offered};
 use crate::call::{AwsError, Call};
 use crate::paging::page;
 use crate::world::World;
@@ -50,6 +50,7 @@ pub fn create_for(
         frequency: "SIX_HOURS".to_owned(),
         features: DEFAULT_FEATURES
             .iter()
+            .filter(|(name, _)| offered::is_offered(region, name))
             .map(|(name, on)| ((*name).to_owned(), *on))
             .collect(),
         held: std::collections::BTreeSet::new(),
@@ -124,6 +125,7 @@ pub(super) fn feature_list(of: &Detector) -> Vec<Value> {
 }
 
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    offered::check(&call.region, call.list("Features"))?;
     create_for(
         world,
         &call.account,
@@ -163,6 +165,7 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> 
             "The request is rejected because a member account cannot change its own detector; use the administrator account.",
         ));
     }
+    offered::check(&call.region, call.list("Features"))?;
     apply(world, call)?;
     Ok(empty())
 }

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::detector::{feature_list, set_features};
 use super::{
-    Detector, OrganizationSettings, bad, detector, detector_at, detector_mut, empty, organization,
+    Detector, OrganizationSettings, bad, detector, detector_at, detector_mut, empty, offered,
+    organization,
 };
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::paging::page;
 use crate::world::World;
 
@@ -29,10 +31,12 @@ fn enroll(
         return Err("The request is rejected because the account is not an active member of the organization.".to_owned());
     }
     let management = organization.management_account == account;
+    let unit = format!("{account} {SERVICE_LINKED_ROLE}");
     if management
-        && !world
-            .account(account)
-            .is_some_and(|a| a.iam.roles.contains_key(SERVICE_LINKED_ROLE))
+        && (world.lags.holds(Lag::ServiceLinkedRole, &unit, world.now)
+            || !world
+                .account(account)
+                .is_some_and(|a| a.iam.roles.contains_key(SERVICE_LINKED_ROLE)))
     {
         return Err(format!(
             "The request is rejected because the management account lacks the service-linked role {SERVICE_LINKED_ROLE}."
@@ -118,6 +122,7 @@ pub(super) fn leave(world: &mut World, account: &str) {
 }
 
 pub(super) fn create(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    organization::require_known(world, call)?;
     let settings = detector(world, call)?.organization.clone();
     if call.list("AccountDetails").len() > 50 {
         return Err(bad(
@@ -266,6 +271,7 @@ fn each_member(
 }
 
 pub(super) fn update_detectors(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    offered::check(&call.region, call.list("Features"))?;
     let mut unprocessed = Vec::new();
     for id in call.strings("AccountIds") {
         let known = detector(world, call)?.members.contains_key(&id);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::call::{AwsError, Call};
+use super::lags::Lag;
 use super::table::Row;
 use super::time::Time;
 use super::world::World;
@@ -16,6 +17,7 @@ mod detector;
 mod filter;
 mod lists;
 mod members;
+mod offered;
 mod organization;
 mod publishing;
 
@@ -125,6 +127,8 @@ pub enum Due {
         region: String,
         joined: Option<String>,
     },
+    /// The administrator has a detector, if it made none itself.
+    OwnDetector { account: String, region: String },
     /// A destination's bucket and key are tried.
     VerifyDestination {
         account: String,
@@ -138,6 +142,10 @@ pub fn run(world: &mut World, due: Due) {
     match due {
         Due::AutoEnable { region, joined } => {
             members::auto_enable(world, &region, joined.as_deref())
+        }
+        Due::OwnDetector { account, region } => {
+            // There may be one by now: then it is the administrator's.
+            let _ = create_for(world, &account, &region, true);
         }
         Due::VerifyDestination {
             account,
@@ -157,8 +165,10 @@ pub fn account_moved(
     match (from, to) {
         (None, Some(_)) => {
             for region in organization::administered(world) {
+                let unit = format!("{account} {region}");
+                let millis = world.lags.mode.millis(Lag::AutoEnableJoined, &unit);
                 world.after(
-                    120_000,
+                    millis,
                     super::world::Due::GuardDuty(Due::AutoEnable {
                         region,
                         joined: Some(account.to_owned()),

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Due, PRINCIPAL, bad, detector, detector_mut, empty};
+use super::{Due, PRINCIPAL, bad, detector, detector_mut, empty, offered};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::paging::page;
 use crate::words;
 use crate::world::{self, World};
@@ -49,7 +50,7 @@ pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsE
     let Some(organization) = &mut world.organization else {
         return Err(bad("The account is not in an organization."));
     };
-    if !organization.trusts(PRINCIPAL) {
+    if !organization.is_trusted(&world.lags, PRINCIPAL, now) {
         return Err(bad(words::GUARDDUTY_INVALID));
     }
     if !organization.is_active(&admin) {
@@ -63,6 +64,12 @@ pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsE
         return Err(bad(
             "The request is rejected because another account is already the GuardDuty delegated administrator of the organization; it must be the same in all Regions.",
         ));
+    }
+    // The same words for whatever GuardDuty does not know yet
+    // (aws-security-reference-architecture-examples#178, hashicorp/terraform-provider-aws#34765).
+    if (world.lags).new_account_waits(Lag::AccountKnown, &admin, &call.region, now) {
+        world.lags.note(Lag::AccountKnown);
+        return Err(bad(words::GUARDDUTY_INVALID));
     }
     let same_here = admin_of(world, &call.region).is_some();
     if same_here {
@@ -83,12 +90,25 @@ pub(super) fn enable_admin(world: &mut World, call: &Call) -> Result<Value, AwsE
         .region_mut(&call.account, &call.region)?
         .guardduty
         .organization_admin = Some(admin.clone());
+    world.lags.begin(Lag::AdministratorKnown, &call.region, now);
     // GuardDuty is enabled for the administrator in this Region, if it was not.
     if world
         .region(&admin, &call.region)
         .is_none_or(|r| r.guardduty.detector.is_none())
     {
-        super::create_for(world, &admin, &call.region, true)?;
+        match world.lags.mode.millis(Lag::OwnDetector, &call.region) {
+            0 => {
+                super::create_for(world, &admin, &call.region, true)?;
+            }
+            millis => {
+                world.lags.note(Lag::OwnDetector);
+                let due = Due::OwnDetector {
+                    account: admin,
+                    region: call.region.clone(),
+                };
+                world.after(millis, world::Due::GuardDuty(due));
+            }
+        }
     }
     Ok(empty())
 }
@@ -175,8 +195,21 @@ pub(super) fn describe(world: &mut World, call: &Call) -> Result<Value, AwsError
     }))
 }
 
+/// Refuses the administrator while GuardDuty does not know it as such in the Region yet.
+pub(super) fn require_known(world: &World, call: &Call) -> Result<(), AwsError> {
+    if world
+        .lags
+        .holds(Lag::AdministratorKnown, &call.region, call.now)
+    {
+        return Err(bad(words::GUARDDUTY_INVALID));
+    }
+    Ok(())
+}
+
 pub(super) fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     require_admin(world, call)?;
+    require_known(world, call)?;
+    offered::check(&call.region, call.list("Features"))?;
     let auto = match (
         call.str("AutoEnableOrganizationMembers"),
         call.bool("AutoEnable"),
@@ -207,10 +240,10 @@ pub(super) fn update(world: &mut World, call: &Call) -> Result<Value, AwsError> 
             settings.additional.insert(text("Name"), additional.clone());
         }
     }
-    // AWS says up to 24 hours; a quarter of an hour is common.
     let region = call.region.clone();
+    let millis = world.lags.mode.millis(Lag::AutoEnable, &region);
     world.after(
-        900_000,
+        millis,
         world::Due::GuardDuty(Due::AutoEnable {
             region,
             joined: None,

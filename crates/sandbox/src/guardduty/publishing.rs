@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Destination, Due, PRINCIPAL, bad, detector, detector_at, detector_mut, empty};
 use crate::call::{AwsError, Call};
 use crate::kms;
+use crate::lags::{self, Lag};
 use crate::paging::page;
 use crate::permissions::service_may;
 use crate::resource_policy::Access;
@@ -53,20 +54,22 @@ fn reachable(
             },
         )
     };
+    let policy = lags::bucket_policy(world, name, bucket);
+    let key_policy = lags::key_policy(world, key_arn, key);
     let bucket_only = format!("arn:aws:s3:::{name}");
     lets(
         &bucket.account,
-        bucket.policy.as_deref(),
+        policy.as_deref(),
         "s3:GetBucketLocation",
         &bucket_only,
     ) && lets(
         &bucket.account,
-        bucket.policy.as_deref(),
+        policy.as_deref(),
         "s3:PutObject",
         &format!("arn:aws:s3:::{path}/AWSLogs/{account}/GuardDuty/x"),
     ) && lets(
         &key_account,
-        Some(&key.policy),
+        Some(&key_policy),
         "kms:GenerateDataKey",
         key_arn,
     )
@@ -130,7 +133,8 @@ fn try_later(world: &mut World, call: &Call, id: &str) {
         region: call.region.clone(),
         destination: id.to_owned(),
     };
-    world.after(30_000, world::Due::GuardDuty(due));
+    let millis = world.lags.mode.millis(Lag::Destination, id);
+    world.after(millis, world::Due::GuardDuty(due));
 }
 
 /// Tries a destination, as GuardDuty does a while after it was made or changed.

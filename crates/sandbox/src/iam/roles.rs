@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Role, document, done, encoded, iam, marked, no_policy, tag_list, tags};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::page;
 use crate::table::Row;
 use crate::world::World;
@@ -120,6 +121,8 @@ fn create_role(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     };
     let shown = show_role(&call.account, name, &role);
     roles.insert(name.to_owned(), role);
+    let unit = format!("{} {name}", call.account);
+    world.lags.begin(Lag::Role, &unit, call.now);
     Ok(json!({"Role": shown}))
 }
 

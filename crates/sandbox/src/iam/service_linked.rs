@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::roles::{role, show_role};
 use super::{Role, iam};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::table::Row;
 use crate::world::World;
 
@@ -139,7 +140,9 @@ fn create_service_linked_role(world: &mut World, call: &Call) -> Result<Value, A
         .status(400));
     }
     let shown = show_role(&call.account, &name, &role);
+    let unit = format!("{} {name}", call.account);
     roles.insert(name, role);
+    world.lags.begin(Lag::ServiceLinkedRole, &unit, call.now);
     Ok(json!({"Role": shown}))
 }
 

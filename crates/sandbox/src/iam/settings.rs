@@ -135,7 +135,7 @@ fn enable_root_feature(world: &mut World, call: &Call, feature: &str) -> Result<
             "The caller is not the management account",
         ));
     }
-    if !organization.trusts("iam.amazonaws.com") {
+    if !organization.is_trusted(&world.lags, "iam.amazonaws.com", call.now) {
         return Err(AwsError::new(
             "ServiceAccessNotEnabledException",
             "Trusted access is not enabled for iam.amazonaws.com",

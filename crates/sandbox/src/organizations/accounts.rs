@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{OrganizationState, access_denied, any_member, constraint, invalid, manager, reader};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::table::Row;
 use crate::world::World;
 use crate::{hooks, page};
@@ -90,10 +91,20 @@ pub(super) fn after(call: &Call) -> Result<(Bound<String>, Bound<String>), AwsEr
     ))
 }
 
+/// Whether lists have an account: one that was made a moment ago comes into them later.
+fn is_listed(world: &World, id: &str) -> bool {
+    let waits = (world.lags).new_account_waits(Lag::AccountList, id, "", world.now);
+    if waits {
+        world.lags.note(Lag::AccountList);
+    }
+    !waits
+}
+
 fn list_accounts(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     reader(world, call)?;
     let organization = world.organization.as_ref().ok_or_else(access_denied)?;
     let ids = organization.members.range(after(call)?).map(|(id, _)| id);
+    let ids = ids.filter(|id| is_listed(world, id));
     shown(world, organization, ids, call)
 }
 
@@ -106,6 +117,7 @@ fn list_for_parent(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         .get(parent)
         .ok_or_else(|| super::ous::no_parent(parent))?;
     let ids = children.accounts.range(after(call)?);
+    let ids = ids.filter(|id| is_listed(world, id));
     shown(world, organization, ids, call)
 }
 

@@ -8,10 +8,11 @@ use super::accounts::{PAGE, not_found};
 use super::settings::checked_tags;
 use super::{Creation, Due, constraint, manager, reader};
 use crate::call::{AwsError, Call};
+use crate::lags::{self, Lag};
 use crate::table::Row;
 use crate::time::Time;
 use crate::world::{self, World};
-use crate::{hooks, iam, page};
+use crate::{hooks, iam, page, words};
 
 /// Creations that may run at once (L).
 const CREATIONS_AT_ONCE: usize = 5;
@@ -21,8 +22,6 @@ const CLOSURES_AT_ONCE: usize = 3;
 const CREATION_MILLIS: (i64, i64) = (40_000, 120_000);
 /// A refusal such as a taken email shows sooner.
 const FAILURE_MILLIS: (i64, i64) = (5_000, 15_000);
-/// From success until the access role can be assumed (AWS_FACTS 6: 30 s to 7 min were seen).
-const ROLE_LAG_MILLIS: (i64, i64) = (15_000, 90_000);
 const CLOSURE_MILLIS: (i64, i64) = (60_000, 180_000);
 /// A closed account is listed for 90 days (AWS_FACTS 1, State).
 const LISTED_DAYS: i64 = 90;
@@ -75,7 +74,7 @@ fn create_account(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     if organization.taken(call.now) >= quota {
         return Err(constraint(
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED",
-            "You have exceeded the allowed number of AWS accounts.",
+            words::ACCOUNT_LIMIT,
         ));
     }
     let creation = Creation {
@@ -141,7 +140,9 @@ pub(super) fn finish_creation(world: &mut World, request: &str) {
     }
     world.add_account(&id, &creation.account_name, &creation.email);
     let role_id = format!("AROA{}", world.rng.capitals(17));
-    let lag = world.rng.between(ROLE_LAG_MILLIS.0, ROLE_LAG_MILLIS.1);
+    // A draw that nothing needs any more, so that the worlds of a seed keep the ids that they have had.
+    world.rng.next_u64();
+    let lag = world.lags.mode.millis(Lag::AccessRole, &id);
     ended.state = String::from("SUCCEEDED");
     ended.account = Some(id.clone());
     let Some(organization) = world.organization.as_mut() else {
@@ -159,6 +160,7 @@ pub(super) fn finish_creation(world: &mut World, request: &str) {
         account.iam.roles.insert(creation.role_name, role);
     }
     iam::ensure_linked_role(world, &id, "organizations.amazonaws.com");
+    lags::account_made(world, &id);
     hooks::account_moved(world, &id, None, Some(&to));
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::call::{AwsError, Call};
 use crate::iam;
+use crate::lags::{Lag, Lags};
 use crate::paging::page;
 use crate::table::Row;
 use crate::time::Time;
@@ -219,6 +220,11 @@ impl OrganizationState {
         self.trusted.contains_key(principal)
     }
 
+    /// Whether a service may act for the organization, and knows it.
+    pub fn is_trusted(&self, lags: &Lags, principal: &str, now: Time) -> bool {
+        self.trusts(principal) && !lags.holds(Lag::TrustedAccess, principal, now)
+    }
+
     /// Whether `account` administers the service for the organization.
     pub fn delegates(&self, account: &str, principal: &str) -> bool {
         self.delegated
@@ -419,6 +425,8 @@ fn create_organization(world: &mut World, call: &Call) -> Result<Value, AwsError
     }
     world.organization = Some(organization);
     iam::ensure_linked_role(world, &call.account, "organizations.amazonaws.com");
+    world.lags.begin(Lag::AccountLimit, "", call.now);
+    world.lags.begin(Lag::Finalizing, "", call.now);
     describe_organization(world, call)
 }
 

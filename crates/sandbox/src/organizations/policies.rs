@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::accounts::{PAGE, after};
 use super::{Due, OrganizationState, Policy, constraint, documents, invalid, manager, reader};
 use crate::call::{AwsError, Call};
+use crate::lags::Lag;
 use crate::page;
 use crate::table::Row;
 use crate::world::{self, World};
@@ -18,7 +19,6 @@ const FULL_ACCESS: &str = "p-FullAWSAccess";
 /// AWS's own RCP, attached to every target and not to be detached.
 const RCP_FULL_ACCESS: &str = "p-RCPFullAWSAccess";
 /// Until a type is on or off; "asynchronous" is all that AWS says (M:EnablePolicyType).
-const TYPE_MILLIS: i64 = 4_000;
 
 pub(super) const OPERATIONS: &[Row] = &[
     ("organizations", "AttachPolicy", attach),
@@ -357,7 +357,9 @@ fn attach(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "You have exceeded the number of policies that can be attached to the target.",
         ));
     }
+    let before = json!(policy.targets);
     organization.attach_to(id, target);
+    world.lags.keep(Lag::PolicyTargets, id, call.now, before);
     Ok(Value::Null)
 }
 
@@ -387,12 +389,14 @@ fn detach(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             "You can't detach the last policy of this type from the target.",
         ));
     }
+    let before = json!(policy.targets);
     if let Some(policy) = organization.policies.get_mut(id) {
         policy.targets.remove(target);
     }
     if let Some(attached) = organization.attached.get_mut(target) {
         attached.remove(id);
     }
+    world.lags.keep(Lag::PolicyTargets, id, call.now, before);
     Ok(Value::Null)
 }
 
@@ -438,7 +442,11 @@ fn list_targets(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let id = call.text("PolicyId");
     let organization = reader(world, call)?;
     let policy = organization.policies.get(id).ok_or_else(|| not_found(id))?;
-    let targets = policy.targets.range(after(call)?);
+    let mut shown = policy.targets.clone();
+    if let Some(old) = world.lags.shown(Lag::PolicyTargets, id, call.now) {
+        shown = old;
+    }
+    let targets = shown.range(after(call)?);
     let (page, next) = page::take(targets, call, "MaxResults", "NextToken", PAGE, |id| id)?;
     let page: Vec<String> = page.into_iter().cloned().collect();
     let Some(organization) = world.organization.as_ref() else {
@@ -521,8 +529,9 @@ fn change_type(world: &mut World, call: &Call, enable: bool) -> Result<Value, Aw
         .policy_types
         .insert(kind.clone(), pending.to_owned());
     let answer = root_answer(organization);
+    let millis = world.lags.mode.millis(Lag::PolicyType, &kind);
     let due = Due::FinishPolicyType { kind, enable };
-    world.after(TYPE_MILLIS, world::Due::Organizations(due));
+    world.after(millis, world::Due::Organizations(due));
     Ok(answer)
 }
 

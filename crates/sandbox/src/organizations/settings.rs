@@ -10,6 +10,7 @@ use super::{
 };
 use crate::call::{AwsError, Call};
 use crate::iam::tag_list;
+use crate::lags::Lag;
 use crate::page;
 use crate::table::Row;
 use crate::time::Time;
@@ -125,11 +126,11 @@ pub(super) const OPERATIONS: &[Row] = &[
 /// Lets a service act for the organization, as services do for themselves when asked through their own API.
 pub fn trust(world: &mut World, principal: &str) {
     let now = world.now;
-    if let Some(organization) = world.organization.as_mut() {
-        organization
-            .trusted
-            .entry(principal.to_owned())
-            .or_insert(now);
+    if let Some(organization) = world.organization.as_mut()
+        && !organization.trusts(principal)
+    {
+        organization.trusted.insert(principal.to_owned(), now);
+        world.lags.begin(Lag::TrustedAccess, principal, now);
     }
 }
 
@@ -397,7 +398,9 @@ fn tag(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let none = BTreeMap::new();
     let present = organization.tags.get(id).unwrap_or(&none);
     let merged = checked_tags(present, call.list("Tags"))?;
+    let before = json!(present);
     organization.tags.insert(id.to_owned(), merged);
+    world.lags.keep(Lag::Tags, id, call.now, before);
     Ok(Value::Null)
 }
 
@@ -405,6 +408,7 @@ fn untag(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let id = call.text("ResourceId");
     let organization = manager(world, call)?;
     taggable(organization, id)?;
+    let before = json!(organization.tags.get(id).cloned().unwrap_or_default());
     if let Some(tags) = organization.tags.get_mut(id) {
         for key in call.strings("TagKeys") {
             tags.remove(&key);
@@ -413,6 +417,7 @@ fn untag(world: &mut World, call: &Call) -> Result<Value, AwsError> {
             organization.tags.remove(id);
         }
     }
+    world.lags.keep(Lag::Tags, id, call.now, before);
     Ok(Value::Null)
 }
 
@@ -420,9 +425,11 @@ fn list_tags(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     let id = call.text("ResourceId");
     let organization = reader(world, call)?;
     taggable(organization, id)?;
-    let none = BTreeMap::new();
-    let tags = organization.tags.get(id).unwrap_or(&none);
-    Ok(json!({"Tags": tag_list(tags)}))
+    let mut tags = organization.tags.get(id).cloned().unwrap_or_default();
+    if let Some(old) = world.lags.shown(Lag::Tags, id, call.now) {
+        tags = old;
+    }
+    Ok(json!({"Tags": tag_list(&tags)}))
 }
 
 fn show_policy(organization: &OrganizationState, policy: &ResourcePolicy) -> Value {

@@ -168,7 +168,12 @@ impl Poke {
             return Err(PokeError::new(format!("{} got {what}", self.name))
                 .hint(format!("write `{}`", self.usage())));
         }
-        (self.act)(world, &Given(arguments))
+        let did = (self.act)(world, &Given(arguments))?;
+        // Who breaks something by hand is not in a hurry, and whoever looks for it comes later.
+        if self.name != "wait" {
+            world.lags.settle();
+        }
+        Ok(did)
     }
 }
 

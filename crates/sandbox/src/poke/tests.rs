@@ -203,6 +203,7 @@ fn world() -> World {
         .guardduty
         .detector = Some(member);
     with_stacks(&mut world);
+    world.lags.settle();
     world
 }
 

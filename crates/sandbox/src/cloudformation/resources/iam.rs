@@ -8,6 +8,7 @@ use super::{
 };
 use crate::call::AwsError;
 use crate::iam::Role;
+use crate::lags::Lag;
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -237,7 +238,10 @@ fn put_role(maker: &mut Maker<'_>, name: &str, props: &Props) -> Result<Identity
     };
     let arn = format!("arn:aws:iam::{}:role{}{name}", maker.account, role.path);
     let made = identity(name, &[("Arn", &arn), ("RoleId", &role.id)]);
-    roles.insert(name.to_owned(), role);
+    if roles.insert(name.to_owned(), role).is_none() {
+        let unit = format!("{} {name}", maker.account);
+        maker.world.lags.begin(Lag::Role, &unit, now);
+    }
     Ok(made)
 }
 

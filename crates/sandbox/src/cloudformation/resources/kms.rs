@@ -9,6 +9,7 @@ use super::{
 use crate::call::AwsError;
 use crate::cloudcontrol;
 use crate::kms::{Key, find, key_arn};
+use crate::lags::Lag;
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -124,8 +125,12 @@ fn configure(maker: &mut Maker<'_>, id: String, props: &Props) -> Result<Identit
         .kms
         .keys;
     let created = keys.get(&id).map_or(now, |old| old.created);
-    keys.insert(id.clone(), Key { created, ..key });
+    let before = keys.insert(id.clone(), Key { created, ..key });
     let arn = key_arn(maker.account, maker.region, &id);
+    if let Some(before) = before {
+        let policy = json!(before.policy);
+        maker.world.lags.keep(Lag::KeyPolicy, &arn, now, policy);
+    }
     Ok(identity(id.clone(), &[("Arn", &arn), ("KeyId", &id)]))
 }
 
