@@ -35,6 +35,10 @@ pub(crate) enum Means {
     ResourceAgain,
     /// An instance of a stack set failed for what passes by itself.
     InstanceAgain,
+    /// The same as `ResourceAgain` of a service that is not open yet in a new account, which may take minutes.
+    ServiceOpens,
+    /// The same as `InstanceAgain` of the gate that StackSets asks in a new account.
+    GateOpens,
     /// There are as many accounts as the quota allows; said in an organization's first hour whatever the quota.
     AccountLimit,
     /// The request is not one that AWS takes: it is sent otherwise.
@@ -74,8 +78,8 @@ pub(crate) enum Source {
 }
 
 use Means::{
-    AccountLimit, InstanceAgain, Lasts, NoTarget, NotYetAdministrator, NotYetKnown, Refused,
-    ResourceAgain, Retry,
+    AccountLimit, GateOpens, InstanceAgain, Lasts, NoTarget, NotYetAdministrator, NotYetKnown,
+    Refused, ResourceAgain, Retry, ServiceOpens,
 };
 use Source::{Document, Model, Record};
 use When::{Always, NewAccount};
@@ -108,6 +112,7 @@ const OPT_IN: Source = Record(
     "awslabs/aws-service-catalog-products#47, aws-deployment-framework#283",
     "The AWS Access Key Id needs a subscription for the service",
 );
+const S3_ERRORS: Source = Document("Amazon S3 API Reference, Error responses");
 const NO_SCP_ALLOWS: Source = Document("IAM User Guide, Troubleshoot access denied error messages");
 
 /// The first row that matches holds. `LimitExceeded` is a true quota of StackSets and IAM and so not among the
@@ -149,7 +154,7 @@ pub(super) static TABLE: &[Message] = &[
         Record("hashicorp/terraform-provider-aws#15654", "")),
     row(ANY, "OptInRequired", "", Retry(NewAccount, &retry::NEW_ACCOUNT), OPT_IN),
     row(ANY, "SubscriptionRequired", "", Retry(NewAccount, &retry::NEW_ACCOUNT), Record("aws-deployment-framework, account_bootstrap", "")),
-    row(("s3", "*"), "NotSignedUp", "", Retry(NewAccount, &retry::NEW_ACCOUNT), Document("Amazon S3 API Reference, Error responses")),
+    row(("s3", "*"), "NotSignedUp", "", Retry(NewAccount, &retry::NEW_ACCOUNT), S3_ERRORS),
     // "STS is not activated in this region for account": said of accounts that were just made.
     row(ANY, "RegionDisabled", "", Retry(NewAccount, &retry::NEW_ACCOUNT), Model),
     row(ANY, "InvalidClientTokenId", "", Retry(NewAccount, &retry::NEW_ACCOUNT), Record("org-formation-cli, aws-util.ts", "")),
@@ -195,11 +200,12 @@ pub(super) static TABLE: &[Message] = &[
             "Insufficient delivery policy to s3 bucket: {bucket}, unable to write to bucket, provided s3 key prefix is '{prefix}', provided kms key is '{key}'.")),
     row(REASON, "*", "role does not exist", ResourceAgain,
         Record("landing-zone-accelerator-on-aws#857", "The role does not exist in the account")),
-    row(REASON, "*", "needs a subscription for the service", ResourceAgain, OPT_IN),
-    row(REASON, "*", "OptInRequired", ResourceAgain, OPT_IN),
-    row(REASON, "*", "SubscriptionRequired", ResourceAgain, Record("aws-deployment-framework, account_bootstrap", "")),
+    row(REASON, "*", "needs a subscription for the service", ServiceOpens, OPT_IN),
+    row(REASON, "*", "OptInRequired", ServiceOpens, OPT_IN),
+    row(REASON, "*", "not signed up for the Amazon S3 service", ServiceOpens, S3_ERRORS),
+    row(REASON, "*", "SubscriptionRequired", ServiceOpens, Record("aws-deployment-framework, account_bootstrap", "")),
     // Reasons of a stack set's instances, as Terraform's provider has sent operations again for since 2020.
-    row(REASON, "*", "AccountGate check failed", InstanceAgain, Record("hashicorp/terraform-provider-aws#15165, #15173", "")),
+    row(REASON, "*", "AccountGate check failed", GateOpens, Record("hashicorp/terraform-provider-aws#15165, #15173", "")),
     row(REASON, "*", "is not authorized", InstanceAgain, Record("superwerker/superwerker#171, hashicorp/terraform-provider-aws#15173", "")),
     row(REASON, "*", "role has insufficient", InstanceAgain, Record("hashicorp/terraform-provider-aws#15165, #15173", "")),
     row(REASON, "*", "role with trust relationship", InstanceAgain,
@@ -253,12 +259,18 @@ fn of_reason(reason: &str) -> Option<Means> {
 
 /// Whether a stack's resource failed for what passes by itself.
 pub(crate) fn resource_passes(reason: &str) -> bool {
-    matches!(of_reason(reason), Some(ResourceAgain))
+    matches!(of_reason(reason), Some(ResourceAgain | ServiceOpens))
 }
 
 /// Whether an instance of a stack set failed for what passes by itself.
 pub(crate) fn instance_passes(reason: &str) -> bool {
-    matches!(of_reason(reason), Some(ResourceAgain | InstanceAgain))
+    let instance = matches!(of_reason(reason), Some(InstanceAgain | GateOpens));
+    instance || resource_passes(reason)
+}
+
+/// Whether it failed for what opens minutes later in a new account.
+pub(crate) fn opens_later(reason: &str) -> bool {
+    matches!(of_reason(reason), Some(ServiceOpens | GateOpens))
 }
 
 /// Whether a row about the error means what is asked for.
@@ -337,5 +349,6 @@ mod tests {
         assert!(!instance_passes(denied));
         assert!(instance_passes("AccountGate check failed"));
         assert!(!resource_passes("AccountGate check failed"));
+        assert!(opens_later("AccountGate check failed"));
     }
 }

@@ -37,7 +37,7 @@ pub use connect::{ConnectError, profiles};
 pub use error::{AwsError, ErrorKind};
 pub(crate) use messages::{
     account_limit, instance_passes, is_no_target, not_yet_administrator, not_yet_known,
-    resource_passes,
+    opens_later, resource_passes,
 };
 pub use operation::{Caller, Operation};
 pub use pacer::TURN;

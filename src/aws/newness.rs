@@ -20,6 +20,8 @@ use crate::plan::AccountId;
 /// How long after its creation an account, or an organization, counts as new: AWS says up to an hour of the latter, and
 /// accounts were seen to take up to some ten minutes.
 const NEW: Duration = Duration::from_secs(3_600);
+/// How old an account is when all of it is open: org-formation and AWS's Deployment Framework wait ten minutes.
+const OPEN: Duration = Duration::from_secs(600);
 /// How long refusals of one new account are borne in all, whatever calls meet them.
 pub(super) const BORNE: Duration = Duration::from_secs(900);
 
@@ -62,7 +64,7 @@ impl Aws {
     }
 
     /// Whether AWS made the account less than an hour ago.
-    pub(super) fn is_new_account(&self, account: &AccountId) -> bool {
+    pub(crate) fn is_new_account(&self, account: &AccountId) -> bool {
         let accounts = lock(&self.inner.made.accounts);
         let made = accounts.get(account).map(|account| account.made);
         made.is_some_and(|made| self.is_new(made))
@@ -90,8 +92,15 @@ impl Aws {
         }
     }
 
+    /// How long until a new account is so old that all of it is open; `None` of one that is not new, or is that old.
+    pub(crate) fn opens_in(&self, account: &AccountId) -> Option<Duration> {
+        let made = lock(&self.inner.made.accounts).get(account)?.made;
+        let age = self.now().duration_since(made).unwrap_or_default();
+        OPEN.checked_sub(age)
+    }
+
     /// Whether a new account is borne for another pause, which then counts.
-    pub(super) fn bears(&self, account: &AccountId, pause: Duration) -> bool {
+    pub(crate) fn bears(&self, account: &AccountId, pause: Duration) -> bool {
         let mut accounts = lock(&self.inner.made.accounts);
         let Some(account) = accounts.get_mut(account) else {
             return true;

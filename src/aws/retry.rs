@@ -141,6 +141,8 @@ fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
         | Means::NoTarget
         | Means::ResourceAgain
         | Means::InstanceAgain
+        | Means::ServiceOpens
+        | Means::GateOpens
         | Means::Lasts
         | Means::NotYetAdministrator
         | Means::NotYetKnown => None,

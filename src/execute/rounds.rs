@@ -4,17 +4,22 @@
 //! would end the whole stage. Only what failed so is tried again, at most twice, by operations of their own; later stages
 //! wait for it, as they wait for the first operation. A call names accounts and Regions as a product, so there is one
 //! operation for all Regions in which the same accounts failed, and no other instance is named.
+//!
+//! What is not open yet in a new account may take ten minutes: the last round waits until the account is that old.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::str::FromStr;
 
 use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets, StackSet};
+use tokio::time::sleep;
 
 use super::effects::{Doing, Hand};
 use super::operation::{Bad, Goal, Spot, begun};
-use super::wait::{ROUND, Wait};
-use crate::aws::{AwsError, instance_passes};
+use super::wait::{ROUND, Wait, words};
+use crate::aws::{AwsError, instance_passes, opens_later};
 use crate::event::Failure;
+use crate::plan::AccountId;
 
 /// How often what failed is tried again.
 const ROUNDS: usize = 2;
@@ -90,6 +95,9 @@ impl Hand<'_> {
             ))
             .await
             .doing(doing)?;
+            if round == ROUNDS {
+                self.until_open(name, &bad, &spots).await;
+            }
             self.await_other_operations(name).await?;
             bad.places.retain(|spot, _| !spots.contains(spot));
             for (group, (accounts, regions)) in groups(&spots).into_iter().enumerate() {
@@ -121,13 +129,31 @@ impl Hand<'_> {
         Ok((!bad.places.is_empty()).then_some(bad))
     }
 
-    /// No round may change what the set targets, or its auto-deployment.
+    /// Waits until new accounts in which something was not open yet are as old as services were seen to take.
+    async fn until_open(&self, name: &str, bad: &Bad, spots: &BTreeSet<Spot>) {
+        let aws = &self.shared.aws;
+        let opening = spots.iter().filter_map(|spot| {
+            let account = AccountId::from_str(&spot.0).ok()?;
+            let pause = aws.opens_in(&account)?;
+            let why = bad.places.get(spot)?;
+            (opens_later(why) && aws.bears(&account, pause)).then_some(pause)
+        });
+        if let Some(pause) = opening.max() {
+            self.tell(format!(
+                "waiting until new accounts are open for {name}: {}",
+                words(pause)
+            ));
+            sleep(pause).await;
+        }
+    }
+
+    /// No round may take targets from the set, or change its auto-deployment. Targets that came before may be listed
+    /// only afterwards.
     async fn is_the_same(&self, name: &str, before: &StackSet) -> Result<(), Failure> {
         let after = self.existing_set(name).await?;
-        let ous = |set: &StackSet| -> BTreeSet<String> {
-            set.organizational_unit_ids().iter().cloned().collect()
-        };
-        if ous(&after) == ous(before) && after.auto_deployment() == before.auto_deployment() {
+        let ous = StackSet::organizational_unit_ids;
+        let kept = ous(before).iter().all(|ou| ous(&after).contains(ou));
+        if kept && after.auto_deployment() == before.auto_deployment() {
             return Ok(());
         }
         Err(self.fails(

@@ -10,8 +10,8 @@ use super::hints;
 use super::lost;
 use super::run::Made;
 use super::stack_set::numbered;
-use super::wait::{PROPAGATION, STACK, Wait};
-use crate::aws::{AwsError, Operation, resource_passes};
+use super::wait::{OPENING, PROPAGATION, STACK, Wait};
+use crate::aws::{AwsError, Operation, opens_later, resource_passes};
 use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -28,8 +28,40 @@ macro_rules! cloudformation {
 }
 pub(super) use cloudformation;
 
-/// Why a stack is made or updated once more.
-const LAG: &str = "a bucket, a key, a role or trusted access is not known everywhere yet: working on the stack once more";
+/// The patience with a stack that fails for what passes by itself.
+struct Lag<'a> {
+    hand: &'a Hand<'a>,
+    at: &'a AccountRegion,
+    policies: Wait<'a>,
+    opening: Wait<'a>,
+}
+
+impl<'a> Lag<'a> {
+    fn new(hand: &'a Hand<'a>, at: &'a AccountRegion) -> Self {
+        Self {
+            hand,
+            at,
+            policies: Wait::new(hand.ctx, PROPAGATION),
+            opening: Wait::new(hand.ctx, OPENING),
+        }
+    }
+
+    /// Pauses where it may pass by another attempt; not where it doesn't pass by itself, or patience has ended.
+    async fn passes(&mut self, failure: &Failure) -> bool {
+        if !resource_passes(&failure.said) {
+            return false;
+        }
+        let aws = &self.hand.shared.aws;
+        if opens_later(&failure.said) && aws.is_new_account(&self.at.account) {
+            let why =
+                "a service is not open yet in the new account: working on the stack once more";
+            return aws.bears(&self.at.account, self.opening.next())
+                && self.opening.pause(why).await.is_ok();
+        }
+        let why = "a bucket, a key, a role or trusted access is not known everywhere yet: working on the stack once more";
+        self.policies.pause(why).await.is_ok()
+    }
+}
 
 /// Tags as CloudFormation takes them.
 pub(super) fn stack_tags(tags: &Tags) -> Vec<Tag> {
@@ -100,13 +132,13 @@ impl Hand<'_> {
         if let Some(there) = self.take_in(&at, stack).await? {
             return self.update_settled(&at, stack, &there).await;
         }
-        let mut wait = Wait::new(self.ctx, PROPAGATION);
+        let mut lag = Lag::new(self, &at);
         let mut attempt = 0;
         loop {
             attempt += 1;
             match self.try_to_create(&at, stack, attempt).await {
-                Err(failure) if resource_passes(&failure.said) => {
-                    if wait.pause(LAG).await.is_err() {
+                Err(failure) => {
+                    if !lag.passes(&failure).await {
                         return Err(failure);
                     }
                     if let Some(there) = self.settled(&at, stack).await?
@@ -319,13 +351,13 @@ impl Hand<'_> {
             }
             _ => there,
         };
-        let mut lag = Wait::new(self.ctx, PROPAGATION);
+        let mut lag = Lag::new(self, at);
         for attempt in 1.. {
             let failure = match self.try_to_update(at, stack, there, attempt).await {
                 Err(failure) if attempt < lost::TRIES => failure,
                 done => return done,
             };
-            if resource_passes(&failure.said) && lag.pause(LAG).await.is_ok() {
+            if lag.passes(&failure).await {
                 self.settled(at, stack).await?;
                 continue;
             }

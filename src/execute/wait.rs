@@ -97,6 +97,11 @@ pub(super) const PROPAGATION: Patience = Patience {
     intervals: &[(0, 30), (60, 60)],
     limit: 5 * 60,
 };
+/// The same where a service is not open yet in a new account.
+pub(super) const OPENING: Patience = Patience {
+    intervals: &[(0, 30), (60, 60)],
+    limit: 15 * 60,
+};
 /// A stack-set operation, which may reach thousands of instances.
 pub(super) const STACK_SET_OPERATION: Patience = Patience {
     intervals: &[(0, 5), (60, 10), (300, 30)],
@@ -151,6 +156,11 @@ impl<'a> Wait<'a> {
         }
         sleep(self.patience.interval(age)).await;
         Ok(())
+    }
+
+    /// How long the next pause is.
+    pub(super) fn next(&self) -> Duration {
+        self.patience.interval(self.since.elapsed())
     }
 }
 

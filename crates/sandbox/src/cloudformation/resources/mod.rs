@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::intrinsics::{Identity, text};
 use crate::call::{AwsError, Call};
 use crate::world::{RegionWorld, World};
-use crate::{permissions, table};
+use crate::{lags, permissions, table};
 
 mod cloudtrail;
 mod config;
@@ -116,9 +116,12 @@ impl Maker<'_> {
         table::invoke(self.world, service, operation, &call)
     }
 
-    /// Fails where policies do not let it make a call, for what is done to the world directly.
+    /// Fails where policies do not let it make a call, or the service is not open yet: for what is done to the world
+    /// directly.
     pub fn may(&self, service: &str, operation: &str, input: Value) -> Result<(), AwsError> {
-        permissions::check(self.world, service, operation, &self.internal(input))
+        let call = self.internal(input);
+        permissions::check(self.world, service, operation, &call)?;
+        lags::refuse(self.world, service, operation, &call)
     }
 
     fn internal(&self, input: Value) -> Call {
