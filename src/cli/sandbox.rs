@@ -1,3 +1,4 @@
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use tokio::net::TcpListener;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, session, stop};
+use crate::aws::record::{Call, Others};
 use crate::plan::AccountId;
 use crate::report::{Printer, json, replay as report, words};
 use crate::sandbox::{self, ServeOptions, WorldFile, poke, sts};
@@ -24,6 +26,7 @@ enum Act {
     Serve(Serve),
     Poke(Poke),
     Replay(Replay),
+    Record(Record),
 }
 
 /// Serve the sandbox on a loopback port, for boto3, the AWS CLI or any other client.
@@ -74,6 +77,49 @@ struct Replay {
     file: PathBuf,
 }
 
+/// Add to a recording what another client asked of AWS, and what AWS said.
+///
+/// Calls come on stdin, a JSON object a line: `at_millis`, `took_millis`, `scope` (of the signature:
+/// KEY/DATE/REGION/SERVICE/aws4_request), `method`, `path`, `query`, `target` (x-amz-target), `content_type`, `body`, `status`
+/// (null where the answer never came), `error` (x-amzn-errortype), `answer`. What tells whose they are is replaced as by `--record FILE`, and credentials are not
+/// written.
+#[derive(Debug, Args)]
+struct Record {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+fn record(verb: &Record, printer: &Printer) -> CommandResult {
+    let file = verb.file.display();
+    let unwritten = |error: io::Error| {
+        CommandError::caused(format!("could not record into {file}"), &error)
+            .hint("a recording is gone on with where FILE.private lies beside it")
+    };
+    let mut recording = Others::open(&verb.file).map_err(unwritten)?;
+    let mut calls = 0_usize;
+    for line in io::stdin().lines() {
+        let line = line.map_err(|error| CommandError::caused("could not read stdin", &error))?;
+        let call: Call = serde_json::from_str(&line).map_err(|error| {
+            // Without the line itself, which may have credentials.
+            CommandError::new(format!(
+                "call {} on stdin cannot be read: {:?} at its column {}",
+                calls + 1,
+                error.classify(),
+                error.column()
+            ))
+            .hint("`orgstrap sandbox record --help` says what a call is")
+        })?;
+        recording.add(call).map_err(unwritten)?;
+        calls += 1;
+    }
+    printer.say(&format!(
+        "{} added to {file}.",
+        words::count(calls, "call", "calls")
+    ));
+    Ok(Exit::Done)
+}
+
 fn replay(verb: &Replay, global: &Global, printer: &Printer) -> CommandResult {
     let file = verb.file.display();
     let text = std::fs::read_to_string(&verb.file)
@@ -107,6 +153,7 @@ pub(super) fn run(verb: &Sandbox, global: &Global, printer: &Printer) -> Command
         Act::Serve(verb) => serve(verb, global, printer),
         Act::Poke(verb) => poke(verb, global, printer),
         Act::Replay(verb) => replay(verb, global, printer),
+        Act::Record(verb) => record(verb, printer),
     }
 }
 

@@ -33,6 +33,7 @@ mod import;
 mod lags;
 mod law;
 mod left_over;
+mod live;
 mod lost;
 mod moves;
 mod observe;

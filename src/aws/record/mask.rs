@@ -54,6 +54,41 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
 /// Sessions that orgstrap names itself say nothing of a person.
 const OWN_SESSION: &str = "orgstrap-";
 
+/// An answer in which the name of an account that was invited, as AWS calls the management account too, is the one that the
+/// simulated AWS gives its own: names are whoever's, and no form tells them.
+pub(super) fn invited(answer: Value) -> Value {
+    let Value::String(text) = &answer else {
+        return answer;
+    };
+    if !text.contains("\"INVITED\"") {
+        return answer;
+    }
+    let Ok(mut body) = serde_json::from_str::<Value>(text) else {
+        return answer;
+    };
+    rename_invited(&mut body);
+    Value::String(body.to_string())
+}
+
+/// The name of the management account of a new world.
+const MANAGEMENT: &str = "management";
+
+fn rename_invited(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            let invited = members.get("JoinedMethod").and_then(Value::as_str) == Some("INVITED");
+            for (key, value) in members {
+                match (invited, key.as_str()) {
+                    (true, "Name") => *value = Value::String(MANAGEMENT.to_owned()),
+                    _ => rename_invited(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rename_invited),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// What was replaced by what so far.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Masks {
@@ -136,7 +171,27 @@ impl Masks {
 
 #[cfg(test)]
 mod tests {
-    use super::{Masks, PATTERNS, stand_in};
+    use serde_json::json;
+
+    use super::{Masks, PATTERNS, invited, stand_in};
+
+    /// The company's own account is called as the company likes.
+    #[test]
+    fn the_name_of_the_management_account_is_replaced() {
+        let account = |name: &str, joined: &str| json!({"Name": name, "JoinedMethod": joined});
+        let answer = |name: &str| {
+            let accounts = [account(name, "INVITED"), account("play", "CREATED")];
+            json!(json!({ "Accounts": accounts }).to_string())
+        };
+        assert_eq!(invited(answer("Acme Ltd")), answer("management"));
+        for other in [
+            json!("<xml/>"),
+            json!("not JSON: \"INVITED\""),
+            json!({"bytes": 3}),
+        ] {
+            assert_eq!(invited(other.clone()), other);
+        }
+    }
 
     /// The same thing by the same stand-in, in every place and encoding.
     #[test]

@@ -5,6 +5,7 @@
 //! is written ([`mask`]); credentials and signatures are never written.
 
 pub mod mask;
+mod others;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,6 +31,8 @@ use tokio::time::Instant;
 
 use crate::sandbox::replay::{Head, Line, Told, is_form};
 use mask::Masks;
+
+pub use others::{Call, Others};
 
 /// An HTTP client that writes down what passes through another.
 #[derive(Clone)]
@@ -87,29 +90,7 @@ impl Recorder {
     /// # Errors
     /// The file cannot be written, or is there and what belongs to it is not.
     pub fn new(inner: SharedHttpClient, file: &Path) -> io::Result<Recorder> {
-        let private = private(file);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(file)?;
-        let kept = if file.metadata()?.len() == 0 {
-            writeln!(file, "{}", serde_json::to_string(&Head::current())?)?;
-            Kept::default()
-        } else {
-            serde_json::from_slice(&fs::read(&private)?)?
-        };
-        let state = State {
-            file,
-            private,
-            kept,
-            sessions: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            asked: 0,
-            written: 0,
-            kept_of: (0, 0),
-            broken: None,
-        };
+        let state = State::open(file)?;
         Ok(Recorder {
             inner,
             tape: Arc::new(Tape {
@@ -154,6 +135,7 @@ impl HttpConnector for Connector {
             tape: self.tape.clone(),
             number: self.tape.asks(),
             asked: Some(Asked::of(&request, self.tape.began)),
+            began: Instant::now(),
         };
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
@@ -180,12 +162,15 @@ struct Place {
     number: u64,
     /// `None` once it is written.
     asked: Option<Asked>,
+    began: Instant,
 }
 
 impl Place {
     fn told(mut self, told: Told) -> io::Result<()> {
         match self.asked.take() {
-            Some(asked) => self.tape.answers(self.number, asked, told),
+            Some(asked) => self
+                .tape
+                .answers(self.number, asked, self.began.elapsed(), told),
             None => Ok(()),
         }
     }
@@ -199,7 +184,9 @@ impl Drop for Place {
                 ..Told::default()
             };
             // What is wrong with the file fails the next call.
-            let _ = self.tape.answers(self.number, asked, told);
+            let _ = self
+                .tape
+                .answers(self.number, asked, self.began.elapsed(), told);
         }
     }
 }
@@ -208,7 +195,6 @@ impl Drop for Place {
 struct Asked {
     /// Since the command began.
     at: Duration,
-    began: Instant,
     key: String,
     region: String,
     service: String,
@@ -223,20 +209,16 @@ struct Asked {
 impl Asked {
     fn of(request: &HttpRequest, began: Instant) -> Asked {
         let header = |name: &str| request.headers().get(name).map(str::to_owned);
-        // Credential=KEY/DATE/REGION/SERVICE/aws4_request
         let scope = header("authorization").unwrap_or_default();
         let scope = scope.split("Credential=").nth(1).unwrap_or_default();
         let scope = scope.split([',', ' ']).next().unwrap_or_default();
-        let mut scope = scope.split('/').map(str::to_owned);
-        let key = scope.next().unwrap_or_default();
-        let (region, service) = (scope.nth(1), scope.next());
+        let (key, region, service) = scope_of(scope);
         let uri: http::Uri = request.uri().parse().unwrap_or_default();
         Asked {
             at: began.elapsed(),
-            began: Instant::now(),
             key,
-            region: region.unwrap_or_default(),
-            service: service.unwrap_or_default(),
+            region,
+            service,
             method: request.method().to_owned(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
@@ -245,6 +227,14 @@ impl Asked {
             body: request.body().bytes().unwrap_or_default().to_vec(),
         }
     }
+}
+
+/// Access key, Region and service of a signature's scope, KEY/DATE/REGION/SERVICE/aws4_request.
+fn scope_of(scope: &str) -> (String, String, String) {
+    let mut parts = scope.split('/').map(str::to_owned);
+    let key = parts.next().unwrap_or_default();
+    let region = parts.nth(1).unwrap_or_default();
+    (key, region, parts.next().unwrap_or_default())
 }
 
 fn millis(time: Duration) -> u64 {
@@ -287,16 +277,43 @@ impl Tape {
 
     /// It is answered: written as soon as all before it are. A recording that has gaps is none, so a file that cannot be
     /// written fails the call.
-    fn answers(&self, number: u64, asked: Asked, told: Told) -> io::Result<()> {
+    fn answers(&self, number: u64, asked: Asked, took: Duration, told: Told) -> io::Result<()> {
         let mut state = self.state();
-        let line = state.line(asked, told);
+        let line = state.line(asked, took, told);
         state.waiting.insert(number, Some(line));
         state.write()
     }
 }
 
 impl State {
-    fn line(&mut self, asked: Asked, mut told: Told) -> Line {
+    /// A recording that only its owner may read. One that is there is gone on with.
+    fn open(file: &Path) -> io::Result<State> {
+        let private = private(file);
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(file)?;
+        let kept = if file.metadata()?.len() == 0 {
+            writeln!(file, "{}", serde_json::to_string(&Head::current())?)?;
+            Kept::default()
+        } else {
+            serde_json::from_slice(&fs::read(&private)?)?
+        };
+        Ok(State {
+            file,
+            private,
+            kept,
+            sessions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            asked: 0,
+            written: 0,
+            kept_of: (0, 0),
+            broken: None,
+        })
+    }
+
+    fn line(&mut self, asked: Asked, took: Duration, mut told: Told) -> Line {
         let session = self.session(&asked.key);
         let gives = (asked.service == "sts")
             .then(|| credentials(told.answer.as_mut()))
@@ -307,10 +324,10 @@ impl State {
             true => Value::String(masks.form(&asked.body)),
             false => masks.value(text(&asked.body)),
         };
-        told.answer = told.answer.map(|answer| masks.value(answer));
+        told.answer = told.answer.map(|answer| masks.value(mask::invited(answer)));
         Line {
             at_millis: millis(asked.at),
-            took_millis: millis(asked.began.elapsed()),
+            took_millis: millis(took),
             session,
             gives_session: gives,
             region: asked.region,

@@ -3,6 +3,7 @@
 pub(crate) mod findings;
 pub(crate) mod inside;
 pub(crate) mod likeness;
+pub(crate) mod live;
 pub(crate) mod moto;
 pub(crate) mod normal;
 pub(crate) mod organizations;
