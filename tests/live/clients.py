@@ -13,6 +13,7 @@ from botocore.httpsession import URLLib3Session
 from state import Stopped
 
 ROLE = "OrganizationAccountAccessRole"
+GAP = "the script's own calls could not be recorded, so the recording has a gap"
 CONFIG = Config(retries={"max_attempts": 8, "mode": "standard"})
 
 
@@ -35,9 +36,12 @@ class Tape:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         if self.process.wait() != 0:
-            raise Stopped("the script's own calls could not be recorded: the recording has a gap")
+            raise Stopped(GAP)
 
     def send(self, request, **_):
         """Sends a request in botocore's place, and writes down what came of it."""
@@ -68,8 +72,11 @@ class Tape:
             "body": text(request.body or ""),
             **told,
         }
-        self.process.stdin.write(json.dumps(call) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps(call) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise Stopped(GAP) from None
 
 
 def text(value):

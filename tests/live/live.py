@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 
 import compare
@@ -33,6 +34,8 @@ from state import Refused, State, Stopped
 MOST_ACCOUNTS = 4
 RECORDING = "aws.jsonl"
 STEPS = ("rehearse", "apply", "settled", "break", "found", "mend", "clean", "report")
+# What was read some minutes ago does not know what was broken since.
+NOW = ("org.toml", "--max-age", "0")
 HERE = pathlib.Path(__file__).resolve().parent
 
 COSTS = """What this costs:
@@ -157,6 +160,8 @@ class Live:
         """All steps that are not done yet."""
         same_account(self.aws, self.state)
         self.orgstrap.cut_off()
+        if self.state.get("gone"):
+            raise Refused("what this run made is being taken down: `down` goes on with that")
         if self.state.digest("org.toml") != self.state["plan"]:
             raise Refused("org.toml was changed since the run began: what was asked for would not be what is made")
         for step in STEPS:
@@ -190,9 +195,9 @@ class Live:
             )
 
     def settled(self):
-        code, _ = self.orgstrap.run("plan", "plan", "org.toml")
+        code, _ = self.orgstrap.run("plan", "plan", *NOW)
         self.expect("plan", code, 0, "plan right after apply")
-        code, _ = self.orgstrap.run("drift", "drift", "org.toml")
+        code, _ = self.orgstrap.run("drift", "drift", *NOW)
         self.expect("drift", code, 0, "drift right after apply")
 
     def member(self):
@@ -219,7 +224,7 @@ class Live:
         self.state.put(ran=[*self.state["ran"], done])
 
     def found(self):
-        code, told = self.orgstrap.run("found", "drift", "org.toml")
+        code, told = self.orgstrap.run("found", "drift", *NOW)
         self.expect("found", code, 2, "drift after something was broken")
         account = self.member()
         found = {one["control"] for one in told[0]["findings"] if one["place"]["account_id"] == account}
@@ -228,11 +233,11 @@ class Live:
             self.state.put(unexpected=[*self.state.get("unexpected", []), f"found: no finding {control}"])
 
     def mend(self):
-        code, _ = self.orgstrap.run("mend", "drift", "org.toml", "--fix", "--yes")
+        code, _ = self.orgstrap.run("mend", "drift", *NOW, "--fix", "--yes")
         self.expect("mend", code, 0, "drift --fix")
 
     def clean(self):
-        code, _ = self.orgstrap.run("clean", "drift", "org.toml")
+        code, _ = self.orgstrap.run("clean", "drift", *NOW)
         self.expect("clean", code, 0, "drift after it was mended")
 
     def report(self):
@@ -282,6 +287,9 @@ class Live:
         """Asks again, and takes down what was made by this run."""
         same_account(self.aws, self.state)
         self.orgstrap.cut_off()
+        while there.organization(self.aws) and there.creating(self.aws):
+            say("AWS is still creating an account …")
+            time.sleep(self.poll)
         made = there.record_made(self.aws, self.state)
         say("\nThis run made, and this takes down:")
         for key, account in made["accounts"].items():

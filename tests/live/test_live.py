@@ -88,6 +88,7 @@ class Case(unittest.TestCase):
             "caller": "user/admin",
             "began": "2020-01-01T00:00:00+00:00",
             "home": HOME,
+            "orgstrap": "true",
             "regions": [HOME, "us-east-1"],
             "profile": None,
             "addresses": {"live-logs": "a@corp.test", "live-member": "B@corp.test"},
@@ -293,6 +294,8 @@ class Told(live.Orgstrap):
     """orgstrap's part, played."""
 
     def run(self, step, *arguments):
+        if arguments[0] in ("plan", "drift"):
+            assert "--max-age 0" in " ".join(arguments), "what was read before would be believed"
         made, number = [], self.state.get("commands", 0) + 1
         name, code = f"{number:02}-{step}", 0
         if step == "rehearse":
@@ -353,6 +356,9 @@ class Runs(Case):
                 self.assertEqual(names, {"master": 1, "live-logs": 1, "live-member": 1})
                 states = {name: state for name, (_, state) in accounts().items()}
                 self.assertEqual(states, {"master": "ACTIVE", "live-logs": "SUSPENDED", "live-member": "SUSPENDED"})
+                # What was taken down is not made anew.
+                with self.assertRaises(Refused):
+                    live.Live(State.load(self.folder), 0).go()
                 shutil.rmtree(self.folder)
         self.assertGreater(number, 15)
 
@@ -421,6 +427,20 @@ class Downs(Case):
         state = State.begin(later, state.known | {"began": "2100-01-01T00:00:00+00:00", "made": there.nothing_made()}, "")
         made = there.record_made(self.aws, state)
         self.assertEqual((made["accounts"], made["stacks"]), ({}, {}))
+
+    def test_accounts_that_are_being_created_are_waited_for(self):
+        """No list shows them yet, and afterwards nobody would close them."""
+        state = self.state(addresses={"theirs": "theirs@example.org"})
+        seen = iter([["one"], ["one"], []])
+        run = live.Live(state, 0)
+        with (
+            mock.patch("live.there.creating", lambda _: next(seen)),
+            mock.patch("live.ask", lambda _: f"down {ACCOUNT}"),
+            mock.patch("live.Tape", no_tape),
+        ):
+            run.down()
+        self.assertEqual(list(seen), [])
+        self.assertEqual(accounts()["theirs"][1], "SUSPENDED")
 
     def test_another_organization_is_refused(self):
         made = there.nothing_made() | {"organization": "o-another0000"}

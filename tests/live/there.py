@@ -21,6 +21,12 @@ def organization(aws):
         raise
 
 
+def creating(aws):
+    """Accounts that AWS is creating, which no list shows yet."""
+    client = aws.organizations()
+    return pages(client.list_create_account_status, "CreateAccountStatuses", States=["IN_PROGRESS"])
+
+
 def ours(tags):
     return any(tag["Key"] == TAG for tag in tags)
 

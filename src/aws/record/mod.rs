@@ -241,6 +241,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// How much of a recording is whole lines: the last one may have been cut off, with the run that wrote it.
+fn whole(recording: &[u8]) -> u64 {
+    let end = recording.iter().rposition(|byte| *byte == b'\n');
+    end.map_or(0, |end| end as u64 + 1)
+}
+
 /// A body as it can be written into JSON.
 fn text(body: &[u8]) -> Value {
     match std::str::from_utf8(body) {
@@ -287,14 +293,16 @@ impl Tape {
 
 impl State {
     /// A recording that only its owner may read. One that is there is gone on with.
-    fn open(file: &Path) -> io::Result<State> {
-        let private = private(file);
+    fn open(path: &Path) -> io::Result<State> {
+        let private = private(path);
         let mut file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o600)
-            .open(file)?;
-        let kept = if file.metadata()?.len() == 0 {
+            .open(path)?;
+        let whole = whole(&fs::read(path)?);
+        file.set_len(whole)?;
+        let kept = if whole == 0 {
             writeln!(file, "{}", serde_json::to_string(&Head::current())?)?;
             Kept::default()
         } else {
@@ -362,23 +370,27 @@ impl State {
         if kept_of == self.kept_of {
             return Ok(());
         }
+        // Whole or not at all: a run that is killed leaves a recording that can be gone on with.
+        let new = self.private.with_extension("private-new");
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&self.private)?;
+            .open(&new)?;
         file.write_all(&serde_json::to_vec(&self.kept)?)?;
+        fs::rename(new, &self.private)?;
         self.kept_of = kept_of;
         Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
         while let Some(Some(line)) = self.waiting.get(&self.written) {
+            // First what was replaced by what, so that no number stands for two things after a kill in between.
             let written = serde_json::to_string(line)
                 .map_err(io::Error::from)
-                .and_then(|line| writeln!(self.file, "{line}"))
-                .and_then(|()| self.keep());
+                .and_then(|line| self.keep().map(|()| line + "\n"))
+                .and_then(|line| self.file.write_all(line.as_bytes()));
             self.waiting.remove(&self.written);
             self.written += 1;
             if let (Err(error), None) = (written, &self.broken) {

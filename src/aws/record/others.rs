@@ -92,6 +92,9 @@ impl Others {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+
     use super::*;
 
     /// One recording of two clients: ids are replaced by the same, and each session has a number of its own.
@@ -130,6 +133,9 @@ mod tests {
         first.add(assume).expect("written");
         first.add(stop("ASIAGIVENGIVENGIVEN1")).expect("written");
         drop(first);
+        // Killed in the middle of a line.
+        let mut torn = OpenOptions::new().append(true).open(&file).expect("opens");
+        torn.write_all(b"{\"at_millis\":").expect("written");
         let mut second = Others::open(&file).expect("opens");
         second.add(stop("AKIAREALREALREALREAL")).expect("written");
         let text = std::fs::read_to_string(&file).expect("a recording");
