@@ -35,6 +35,10 @@ pub enum Event {
     },
     /// The first Ctrl-C came: what runs is finished, nothing new starts.
     Stopping,
+    /// The changes are made, and lists that lag behind them are waited for.
+    ReadingBack {
+        why: String,
+    },
     /// Something to know that is not about one change.
     Notice {
         text: String,
@@ -56,4 +60,14 @@ pub struct Failure {
     /// What to do next.
     pub hint: Option<String>,
     pub request_id: Option<String>,
+}
+
+/// A change that was made and that AWS does not show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unseen {
+    pub address: Address,
+    /// The call that does not show it.
+    pub operation: &'static str,
+    /// How that is known: how long it was looked for, or why it could not be read.
+    pub because: String,
 }

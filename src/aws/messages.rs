@@ -51,6 +51,16 @@ pub(crate) enum Means {
     NotYetAdministrator,
     /// GuardDuty does not know the account, or the organization, yet. Said of what is truly wrong too.
     NotYetKnown,
+    /// It is there, or so, already.
+    Already,
+    /// Something is under way on the same thing: it is waited for.
+    Busy,
+    /// What is asked about is not there.
+    NotThere,
+    /// The management account has to turn GuardDuty on by itself first.
+    ManagementFirst,
+    /// An instance was not begun because others failed.
+    NotBegun,
 }
 
 /// When a row of the call layer holds.
@@ -78,8 +88,9 @@ pub(crate) enum Source {
 }
 
 use Means::{
-    AccountLimit, GateOpens, InstanceAgain, Lasts, NoTarget, NotYetAdministrator, NotYetKnown,
-    Refused, ResourceAgain, Retry, ServiceOpens,
+    AccountLimit, Already, Busy, GateOpens, InstanceAgain, Lasts, ManagementFirst, NoTarget,
+    NotBegun, NotThere, NotYetAdministrator, NotYetKnown, Refused, ResourceAgain, Retry,
+    ServiceOpens,
 };
 use Source::{Document, Model, Record};
 use When::{Always, NewAccount};
@@ -105,6 +116,9 @@ const fn row(
 const ANY: (&str, &str) = ("*", "*");
 /// The reason that CloudFormation gives for a resource, or StackSets for an instance.
 const REASON: (&str, &str) = ("cloudformation", "reason");
+
+/// What GuardDuty says of an account that it made no member.
+const MEMBER: (&str, &str) = ("guardduty", "member");
 
 const SDK_RETRIES: Source = Document("AWS SDKs and Tools Reference Guide, Retry behavior");
 const COMMON_ERRORS: Source = Document("Common Errors of the AWS API references");
@@ -181,6 +195,23 @@ pub(super) static TABLE: &[Message] = &[
             "The request is rejected because an invalid or out-of-range value is specified as an input parameter.")),
     row(("guardduty", "EnableOrganizationAdminAccount"), "InvalidInput", "", NotYetKnown,
         Record("aws-security-reference-architecture-examples, guardduty_org", "")),
+    row(("guardduty", "CreateDetector"), "BadRequest", "already exists", Already,
+        Record("hashicorp/terraform-provider-aws#11780, nozaq/terraform-aws-secure-baseline#35", "")),
+    row(("guardduty", "CreatePublishingDestination"), "BadRequest", "already exists", Already,
+        Document("Amazon GuardDuty API Reference, CreatePublishingDestination: one destination of a type")),
+    row(MEMBER, "*", "already", Already, Record("cloud-custodian/cloud-custodian#3209", "")),
+    row(MEMBER, "*", "must first enable GuardDuty", ManagementFirst, Record("superwerker/superwerker#84", "")),
+    // What is so already, is not there, or is under way.
+    row(("iam", "CreateServiceLinkedRole"), "InvalidInput", "has been taken", Already,
+        Record("Rayraegah/terraform-aws-hasura#17, DataDog/pathfinding-labs#23", "")),
+    row(("cloudformation", "UpdateStack"), "ValidationError", "No updates are to be performed", Already,
+        Document("AWS CloudFormation User Guide, Troubleshooting, No updates to perform")),
+    row(("cloudformation", "UpdateStack"), "ValidationError", "_IN_PROGRESS", Busy,
+        Document("AWS CloudFormation API Reference, Stack: the values of StackStatus")),
+    row(("cloudformation", "DescribeStacks"), "ValidationError", "does not exist", NotThere,
+        Document("AWS CloudFormation API Reference, DescribeStacks: of a stack that does not exist, ValidationError")),
+    row(("cloudformation", "DetectStackDrift"), "ValidationError", "already in progress", Busy,
+        Document("AWS CloudFormation User Guide, Detect drift on an entire stack: one operation at a time")),
     // Reasons that last: they may hold words of the rows below.
     row(REASON, "*", "service control policy", Lasts, NO_SCP_ALLOWS),
     row(REASON, "*", "resource control policy", Lasts, NO_SCP_ALLOWS),
@@ -214,6 +245,8 @@ pub(super) static TABLE: &[Message] = &[
     row(REASON, "*", "security token included in the request is invalid", InstanceAgain,
         Record("hashicorp/terraform-provider-aws#15165, #15173", "")),
     row(REASON, "*", "timed out", InstanceAgain, Record("automated-security-response-on-aws#205", "")),
+    row(REASON, "*", "CANCELLED", NotBegun,
+        Document("AWS CloudFormation API Reference, StackSetOperationResultSummary: the values of Status")),
     // Throttles and failures of AWS's own.
     row(ANY, "Throttling", "", Retry(Always, &retry::THROTTLE), SDK_RETRIES),
     row(ANY, "Throttled", "", Retry(Always, &retry::THROTTLE), SDK_RETRIES),
@@ -246,15 +279,35 @@ impl Message {
             && error.message.contains(self.words)
     }
 
-    fn is_of_reason(&self, reason: &str) -> bool {
-        self.operation == REASON.1 && reason.contains(self.words)
+    fn is_of_text(&self, of: (&str, &str), text: &str) -> bool {
+        (self.service, self.operation) == of && text.contains(self.words)
     }
 }
 
-/// What the reason of a resource or an instance means: the first row that matches holds.
-fn of_reason(reason: &str) -> Option<Means> {
-    let row = TABLE.iter().find(|row| row.is_of_reason(reason))?;
+/// What a text means that comes with no error: the first row that matches holds.
+fn of_text(of: (&str, &str), text: &str) -> Option<Means> {
+    let row = TABLE.iter().find(|row| row.is_of_text(of, text))?;
     Some(row.means)
+}
+
+/// What the reason of a resource or an instance means.
+fn of_reason(reason: &str) -> Option<Means> {
+    of_text(REASON, reason)
+}
+
+/// Whether StackSets did not begin an instance because others failed.
+pub(crate) fn not_begun(reason: &str) -> bool {
+    matches!(of_reason(reason), Some(NotBegun))
+}
+
+/// Whether GuardDuty says of an account that it is a member already.
+pub(crate) fn is_member_already(result: &str) -> bool {
+    matches!(of_text(MEMBER, result), Some(Already))
+}
+
+/// Whether GuardDuty says that the management account has to turn it on first.
+pub(crate) fn management_first(result: &str) -> bool {
+    matches!(of_text(MEMBER, result), Some(ManagementFirst))
 }
 
 /// Whether a stack's resource failed for what passes by itself.
@@ -278,6 +331,21 @@ fn says(error: &AwsError, wanted: impl Fn(Means) -> bool) -> bool {
     TABLE
         .iter()
         .any(|row| wanted(row.means) && row.is_of(error))
+}
+
+/// Whether what is asked for is there, or so, already.
+pub(crate) fn is_already(error: &AwsError) -> bool {
+    says(error, |means| matches!(means, Already))
+}
+
+/// Whether something is under way on the same thing.
+pub(crate) fn is_busy(error: &AwsError) -> bool {
+    says(error, |means| matches!(means, Busy))
+}
+
+/// Whether what is asked about is not there.
+pub(crate) fn is_not_there(error: &AwsError) -> bool {
+    says(error, |means| matches!(means, NotThere))
 }
 
 /// Whether StackSets refuses an OU by name because it is no target of the set.

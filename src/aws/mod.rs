@@ -36,8 +36,9 @@ use tokio::sync::OnceCell;
 pub use connect::{ConnectError, profiles};
 pub use error::{AwsError, ErrorKind};
 pub(crate) use messages::{
-    account_limit, instance_passes, is_no_target, not_yet_administrator, not_yet_known,
-    opens_later, resource_passes,
+    account_limit, instance_passes, is_already, is_busy, is_member_already, is_no_target,
+    is_not_there, management_first, not_begun, not_yet_administrator, not_yet_known, opens_later,
+    resource_passes,
 };
 pub use operation::{Caller, Operation};
 pub use pacer::TURN;

@@ -144,6 +144,11 @@ fn class(error: &AwsError, new_account: bool) -> Option<&'static Class> {
         | Means::ServiceOpens
         | Means::GateOpens
         | Means::Lasts
+        | Means::Already
+        | Means::Busy
+        | Means::NotThere
+        | Means::ManagementFirst
+        | Means::NotBegun
         | Means::NotYetAdministrator
         | Means::NotYetKnown => None,
     });

@@ -28,6 +28,8 @@ pub enum Piece {
     LoggingId,
     /// `{secops.id}`
     SecOpsId,
+    /// `{principals.SERVICE}`: the names under which a service acts in the governed Regions, joined by commas.
+    Principals(String),
     /// `{option.NAME}`; lists are joined by commas.
     Option(String),
     /// `{stack.NAME.OUTPUT}`
@@ -121,6 +123,14 @@ fn placeholder(name: &str) -> Result<Piece, InvalidName> {
     if let Some(option) = name.strip_prefix("option.") {
         return Ok(Piece::Option(option.to_owned()));
     }
+    if let Some(service) = name.strip_prefix("principals.")
+        && !service.is_empty()
+        && service
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
+        return Ok(Piece::Principals(service.to_owned()));
+    }
     if let Some((stack, output)) = name.strip_prefix("stack.").and_then(|n| n.split_once('.')) {
         let stack = stack
             .parse()
@@ -132,7 +142,7 @@ fn placeholder(name: &str) -> Result<Piece, InvalidName> {
     }
     let known: Vec<&str> = PLAIN.iter().map(|(word, _)| *word).collect();
     Err(InvalidName(format!(
-        "there is no `{{{name}}}`; there are `{{{}}}`, `{{option.NAME}}` and `{{stack.NAME.OUTPUT}}`",
+        "there is no `{{{name}}}`; there are `{{{}}}`, `{{principals.SERVICE}}`, `{{option.NAME}}` and `{{stack.NAME.OUTPUT}}`",
         known.join("}`, `{")
     )))
 }
@@ -141,6 +151,7 @@ impl fmt::Display for Piece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Principals(service) => write!(f, "{{principals.{service}}}"),
             Piece::Option(name) => write!(f, "{{option.{name}}}"),
             Piece::Output { stack, output } => write!(f, "{{stack.{stack}.{output}}}"),
             plain => match PLAIN.iter().find(|(_, piece)| piece == plain) {

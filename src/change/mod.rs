@@ -6,6 +6,7 @@
 
 mod address;
 pub mod saved;
+mod shown;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Place, Target};
 pub use saved::SavedChanges;
+pub use shown::{Entry, Item, List, Shown, THERE};
 pub use text::{Attribute, Bindings, Part, Text, Unbound};
 
 use crate::inventory::AutoDeployment;
@@ -172,6 +174,7 @@ pub enum Act {
     },
     DeletePolicy {
         id: String,
+        policy_type: PolicyType,
     },
     AttachPolicy {
         policy: Text,
@@ -420,6 +423,9 @@ pub struct InstancesLeft {
     /// Only these accounts of the targets; all of them, and the targets with them, where there are none.
     pub accounts: BTreeSet<AccountId>,
     pub regions: BTreeSet<Region>,
+    /// Whether these are all Regions of the set, so that the targets are none any more.
+    #[serde(default)]
+    pub everywhere: bool,
     /// Whether the stacks stay in the accounts.
     pub retain: bool,
     /// Whether the targets' OUs are gone, so that AWS may refuse to take them away: then they stay, which is told.

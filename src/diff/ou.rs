@@ -322,6 +322,7 @@ fn give_up(
             targets: BTreeSet::from([ou.id.clone()]),
             accounts: BTreeSet::new(),
             regions,
+            everywhere: true,
             retain: facts
                 .auto_deployment
                 .is_some_and(|auto| auto.retain_on_removal),

@@ -509,6 +509,7 @@ fn detach(
                         vec![],
                         Act::DeletePolicy {
                             id: facts.id.clone(),
+                            policy_type: facts.kind,
                         },
                     )
                     .extend(needs);

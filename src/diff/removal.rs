@@ -226,6 +226,7 @@ impl<'a> Maker<'a> {
             }
             alive.insert(organization.root_id.clone());
         }
+        let everywhere = instances.keys().all(|at| regions.contains(&at.region));
         let deletion = |targets: BTreeSet<OuId>, accounts: BTreeSet<AccountId>, gone: bool| {
             Act::DeleteStackInstances(InstancesLeft {
                 set: facts.name.clone(),
@@ -233,6 +234,7 @@ impl<'a> Maker<'a> {
                 targets,
                 accounts,
                 regions: regions.clone(),
+                everywhere,
                 retain,
                 gone,
                 max_concurrent: self.plan.rollout.max_concurrent,

@@ -21,7 +21,7 @@ use super::stop::Stop;
 use super::wait::{GaveUp, words};
 use crate::aws::{Aws, AwsError, Caller, Operation};
 use crate::change::{Act, Bindings, Change, Text};
-use crate::event::Failure;
+use crate::event::{Failure, Unseen};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
 
@@ -34,7 +34,7 @@ pub(super) struct Shared {
     pub(super) management: AccountId,
     run: String,
     lock: Option<Lock>,
-    stop: Stop,
+    pub(super) stop: Stop,
     pub(super) creations: Creations,
     /// Where this run has made an account GuardDuty's administrator.
     guardduty_begun: Mutex<BTreeSet<Region>>,
@@ -87,6 +87,15 @@ impl Effects for AwsEffects {
         let creates = matches!(change.act, Act::CreateAccount { .. });
         (creates && self.0.creations.is_full())
             .then_some("AWS refused another account: there are as many as the quota allows")
+    }
+
+    async fn read_back(
+        &self,
+        changes: &[Arc<Change>],
+        known: &Bindings,
+        ctx: &Caller,
+    ) -> Vec<Unseen> {
+        self.0.read_back(changes, known, ctx).await
     }
 
     fn take_notices(&self) -> Vec<String> {
@@ -210,7 +219,7 @@ impl Hand<'_> {
                 let content = self.text(content)?;
                 self.update_policy(id, name, description, &content).await
             }
-            Act::DeletePolicy { id } => self.delete_policy(id).await,
+            Act::DeletePolicy { id, .. } => self.delete_policy(id).await,
             Act::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
             Act::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
             Act::RemoveGuardDutyAdministrator {

@@ -16,7 +16,7 @@ use super::effects::{Doing, Hand};
 use super::hints;
 use super::run::Made;
 use super::wait::{GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, Patience, READ_BACK, VERIFY, Wait};
-use crate::aws::{AwsError, Operation, not_yet_administrator, not_yet_known};
+use crate::aws::{AwsError, Operation, is_already, not_yet_administrator, not_yet_known};
 use crate::change::Text;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -382,9 +382,7 @@ impl Hand<'_> {
                 Some(detector) => return Ok(detector),
                 None => None,
             },
-            Err(error) if says(&error, &["already exists", "already has a detector"]) => {
-                Some(error)
-            }
+            Err(error) if is_already(&error) => Some(error),
             Err(error) => return Err(error).doing(doing),
         };
         let mut wait = Wait::new(self.ctx, GUARDDUTY);
@@ -476,7 +474,7 @@ impl Hand<'_> {
                 match created {
                     Ok(created) => created.destination_id.unwrap_or_default(),
                     // An answer was lost, and it was made all the same.
-                    Err(error) if error.message.contains("already exists") => {
+                    Err(error) if is_already(&error) => {
                         let there = self.destination(&at, &detector, &bucket, &key).await;
                         match there.doing(doing)? {
                             Some(same) => same,
@@ -571,15 +569,6 @@ impl Hand<'_> {
         }
         Ok(None)
     }
-}
-
-/// Whether a BadRequestException says one of these.
-pub(super) fn says(error: &AwsError, texts: &[&str]) -> bool {
-    let message = error.message.to_ascii_lowercase();
-    error.is("BadRequest")
-        && texts
-            .iter()
-            .any(|text| message.contains(&text.to_ascii_lowercase()))
 }
 
 /// The features to send: naming both runtime monitorings is an error, and the newer one includes

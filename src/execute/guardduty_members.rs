@@ -8,14 +8,11 @@ use super::effects::{Doing, Hand};
 use super::guardduty::{MEMBERS_A_CALL, guardduty};
 use super::run::Made;
 use super::wait::{GUARDDUTY, READ_BACK, Wait};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, is_member_already, management_first};
 use crate::change::{GuardDutyMember, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
-
-/// CreateMembers turns GuardDuty on in members; the management account may have to do so itself.
-const MANAGEMENT_FIRST: &str = "must first enable GuardDuty";
 
 impl Hand<'_> {
     /// CreateMembers, and then what AWS says of each.
@@ -66,14 +63,14 @@ impl Hand<'_> {
                 details.retain(|detail| detail.account_id() != Some(id.as_str()));
             }
             // Members that it has already are what is wanted.
-            refused.retain(|_, result| !result.contains("already"));
+            refused.retain(|_, result| !is_member_already(result));
             if refused.is_empty() {
                 break;
             }
             let management = self.shared.management.as_str();
             let first = refused
                 .get(management)
-                .is_some_and(|why| why.contains(MANAGEMENT_FIRST));
+                .is_some_and(|why| management_first(why));
             if first && !management_is_on {
                 self.enable_in_management(&at, &detector).await?;
                 management_is_on = true;

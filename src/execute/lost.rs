@@ -16,7 +16,7 @@ use super::control::call;
 use super::effects::{Doing, Hand};
 use super::operation::{Goal, Instance, Spot, begun};
 use super::stack::{cloudformation, status};
-use crate::aws::Operation;
+use crate::aws::{Operation, not_begun};
 use crate::baseline::data::{Values, lost_with_stack, resources};
 use crate::baseline::identity::{ATTACHES, again, identifier};
 use crate::baseline::{Known, Rendering};
@@ -147,7 +147,7 @@ impl Hand<'_> {
         let mut mended = false;
         for (spot, why) in failed {
             // Nothing was tried there.
-            if why.starts_with("CANCELLED") {
+            if not_begun(why) {
                 continue;
             }
             let Some(instance) = there.iter().find(|instance| instance.spot() == *spot) else {

@@ -21,6 +21,7 @@ mod ou;
 mod policy;
 mod preparation;
 mod quota;
+mod read_back;
 mod recorder;
 mod removal;
 mod rounds;

@@ -11,7 +11,7 @@ use aws_sdk_organizations::types::{
 use super::effects::{Doing, Hand};
 use super::run::Made;
 use super::wait::{POLICY_TYPE, READ_BACK, Wait};
-use crate::aws::{AwsError, Caller, Operation};
+use crate::aws::{AwsError, Caller, Operation, is_already};
 use crate::change::{Address, Attribute, Text};
 use crate::event::Failure;
 use crate::plan::{AccountId, AccountKey, PolicyType, Principal};
@@ -321,9 +321,7 @@ impl Hand<'_> {
             .await;
         match created {
             Ok(_) => {}
-            Err(error) if error.is("InvalidInput") && error.message.contains("has been taken") => {
-                return Ok(());
-            }
+            Err(error) if is_already(&error) => return Ok(()),
             Err(error) => return Err(error).doing(doing),
         }
         // Services may not see it for some seconds more, which no call tells: what they say then is borne where they

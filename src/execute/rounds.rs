@@ -17,21 +17,18 @@ use tokio::time::sleep;
 use super::effects::{Doing, Hand};
 use super::operation::{Bad, Goal, Spot, begun};
 use super::wait::{ROUND, Wait, words};
-use crate::aws::{AwsError, instance_passes, opens_later};
+use crate::aws::{AwsError, instance_passes, not_begun, opens_later};
 use crate::event::Failure;
 use crate::plan::AccountId;
 
 /// How often what failed is tried again.
 const ROUNDS: usize = 2;
 
-/// What StackSets says of an instance that it did not begin because others failed.
-const CANCELLED: &str = "CANCELLED";
-
 impl Bad {
     /// The accounts and Regions that failed for what passes by itself. Those that were not begun because of them count
     /// too, unless others failed for good: then they would not be begun again.
     fn passing(&self) -> BTreeSet<Spot> {
-        let cancelled = |why: &String| why.contains(CANCELLED);
+        let cancelled = |why: &String| not_begun(why);
         let lasts = |why: &String| !instance_passes(why) && !cancelled(why);
         let some_pass = self.places.values().any(|why| instance_passes(why));
         let some_last = self.places.values().any(lasts);

@@ -18,7 +18,7 @@ use super::schedule::{Lane, NotTried, Outcome, Schedule, Task};
 use super::stop::{Stop, StopLevel};
 use crate::aws::Caller;
 use crate::change::{Address, Attribute, Bindings, Change};
-use crate::event::{Event, Failure};
+use crate::event::{Event, Failure, Unseen};
 use crate::graph::ChangeGraph;
 
 /// What a change made known: attributes for the references of later changes.
@@ -41,6 +41,17 @@ pub trait Effects: Clone + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Looks until the lists that the next `plan` reads show these changes, which were made in this order; what they do
+    /// not show in the end.
+    fn read_back(
+        &self,
+        _changes: &[Arc<Change>],
+        _known: &Bindings,
+        _ctx: &Caller,
+    ) -> impl Future<Output = Vec<Unseen>> {
+        std::future::ready(Vec::new())
+    }
+
     /// Why a change need not be tried any more, after what AWS has said of others.
     fn is_no_use(&self, _change: &Change) -> Option<&'static str> {
         None
@@ -54,6 +65,8 @@ pub struct Summary {
     pub done: Vec<Address>,
     pub failed: Vec<(Address, Failure)>,
     pub not_tried: Vec<(Address, String)>,
+    /// Of what is done, what AWS does not show yet.
+    pub unseen: Vec<Unseen>,
     /// Whether a stop was asked for before everything had ended.
     pub stopped: bool,
     pub took: Duration,
@@ -65,6 +78,11 @@ impl Summary {
     /// Whether every change was made.
     pub fn is_success(&self) -> bool {
         self.failed.is_empty() && self.not_tried.is_empty()
+    }
+
+    /// Whether every change was made and is to be seen.
+    pub fn is_seen(&self) -> bool {
+        self.is_success() && self.unseen.is_empty()
     }
 }
 
@@ -166,6 +184,9 @@ pub(super) async fn run<E: Effects>(
     // An acyclic graph leaves nothing over; should one ever come that does, it is said.
     let stranded = run.schedule.give_up("what it needs never ended");
     run.not_tried(stranded);
+    if level == StopLevel::Go {
+        run.read_back().await;
+    }
     run.summary.took = begun.elapsed();
     run.summary.bindings = run.bindings;
     run.summary
@@ -243,6 +264,28 @@ impl<E: Effects> Run<'_, E> {
             pass(&Address::Organization, &attribute);
         }
         known
+    }
+
+    /// Looks for what was changed where the next `plan` does.
+    async fn read_back(&mut self) {
+        let done = self.summary.done.iter();
+        let changes: Vec<Arc<Change>> = done
+            .filter_map(|address| self.steps.get(address))
+            .map(|(change, _)| Arc::clone(change))
+            .collect();
+        let (told, mut hear) = mpsc::unbounded_channel();
+        let ctx = Caller::new(0, move |why| {
+            let _ = told.send(why);
+        });
+        let looking = self.effects.read_back(&changes, &self.bindings, &ctx);
+        tokio::pin!(looking);
+        self.summary.unseen = loop {
+            tokio::select! {
+                biased;
+                Some(why) = hear.recv() => (self.tell)(Event::ReadingBack { why }),
+                unseen = &mut looking => break unseen,
+            }
+        };
     }
 
     fn ended(&mut self, ended: Result<(Address, Result<Made, Failure>), JoinError>) {

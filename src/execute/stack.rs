@@ -11,7 +11,9 @@ use super::lost;
 use super::run::Made;
 use super::stack_set::numbered;
 use super::wait::{OPENING, PROPAGATION, STACK, Wait};
-use crate::aws::{AwsError, Operation, opens_later, resource_passes};
+use crate::aws::{
+    AwsError, Operation, is_already, is_busy, is_not_there, opens_later, resource_passes,
+};
 use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -411,13 +413,10 @@ impl Hand<'_> {
             .send());
         match updated {
             Ok(_) => {}
-            Err(error) if error.message.contains("No updates are to be performed") => {
-                return Ok(self.bind_stack(there));
-            }
+            Err(error) if is_already(&error) => return Ok(self.bind_stack(there)),
             Err(error) if error.is("TokenAlreadyExists") => {}
             // The update of an attempt whose answer was lost is under way.
-            Err(error) if error.is("ValidationError") && error.message.contains("_IN_PROGRESS") => {
-            }
+            Err(error) if is_busy(&error) => {}
             Err(error) => return Err(error).doing(doing),
         }
         self.finish_stack(at, stack, "UPDATE_COMPLETE", doing).await
@@ -516,11 +515,7 @@ impl Hand<'_> {
             .send());
         match answer {
             Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
-            Err(error)
-                if error.is("ValidationError") && error.message.contains("does not exist") =>
-            {
-                Ok(None)
-            }
+            Err(error) if is_not_there(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -15,7 +15,7 @@ use super::run::Made;
 use super::stack::{capabilities, cloudformation, stack_tags};
 use super::stack_set::numbered;
 use super::wait::{READ_BACK, Wait};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, is_already, is_busy};
 use crate::baseline::template::lost_resources;
 use crate::change::{StackSetAct, Wave};
 use crate::event::Failure;
@@ -109,11 +109,10 @@ impl Hand<'_> {
             .send());
         match updated {
             Ok(_) => {}
-            Err(error) if error.message.contains("No updates are to be performed") => return Ok(()),
+            Err(error) if is_already(&error) => return Ok(()),
             Err(error) if error.is("TokenAlreadyExists") => {}
             // The update of an attempt whose answer was lost is under way.
-            Err(error) if error.is("ValidationError") && error.message.contains("_IN_PROGRESS") => {
-            }
+            Err(error) if is_busy(&error) => {}
             Err(error) => return Err(error).doing(doing),
         }
         self.finished_stack(&at, &name, "UPDATE_COMPLETE", doing)

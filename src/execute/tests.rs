@@ -17,6 +17,7 @@ use crate::inventory::AutoDeployment;
 use crate::plan::Portion;
 
 mod live;
+mod read_back;
 
 const MANAGEMENT: &str = "111111111111";
 

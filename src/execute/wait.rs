@@ -51,6 +51,11 @@ pub(super) const READ_BACK: Patience = Patience {
     intervals: &[(0, 1), (5, 3), (30, 10)],
     limit: 2 * 60,
 };
+/// Until the lists that the next `plan` reads show everything that a run has changed.
+pub(super) const SHOWN: Patience = Patience {
+    intervals: &[(0, 1), (5, 3), (30, 10)],
+    limit: 5 * 60,
+};
 /// What GuardDuty says of accounts and organizations that it does not know: in an organization's first hour longer, as
 /// the Landing Zone Accelerator tries for some five minutes.
 pub(super) const NEW_ORGANIZATION: Patience = Patience {

@@ -213,6 +213,7 @@ fn made_of(descriptor: &Descriptor, words: &Words) -> (bool, bool) {
             | Piece::Regions
             | Piece::Region
             | Piece::OrganizationId
+            | Piece::Principals(_)
             | Piece::ManagementId => (false, false),
         };
         found = (found.0 || of.0, found.1 || of.1);

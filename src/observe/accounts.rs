@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use aws_sdk_organizations::types::Account;
 
-use super::{Reader, not_asked, pages, side_by_side, unread};
+use super::{Door, not_asked, pages, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
 use crate::inventory::{AccountFacts, AccountState, OuFacts, OuId, Seen, Unread};
 use crate::plan::AccountId;
@@ -26,7 +26,7 @@ pub(super) enum Listed {
 }
 
 /// Lists all accounts, or stops after a first page without paths.
-pub(super) async fn list(r: &Reader<'_>) -> Result<Listed, AwsError> {
+pub(super) async fn list(r: Door<'_>) -> Result<Listed, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let unplaced = std::cell::Cell::new(false);
@@ -60,7 +60,7 @@ pub(super) async fn list(r: &Reader<'_>) -> Result<Listed, AwsError> {
 
 /// The accounts with their parents, their tags not yet read.
 pub(super) async fn placed(
-    r: &Reader<'_>,
+    r: Door<'_>,
     listed: Result<Listed, AwsError>,
     root: Result<&str, &Unread>,
     ous: &Seen<BTreeMap<OuId, OuFacts>>,
@@ -100,7 +100,7 @@ pub(super) async fn placed(
     }
 }
 
-async fn of_parent(r: &Reader<'_>, parent: &str) -> Result<Vec<AccountFacts>, AwsError> {
+async fn of_parent(r: Door<'_>, parent: &str) -> Result<Vec<AccountFacts>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let accounts = pages::all(OF_PARENT, at, |token| async move {
@@ -134,7 +134,7 @@ fn parent(account: &Account) -> Option<&str> {
 }
 
 fn facts(
-    r: &Reader<'_>,
+    r: Door<'_>,
     operation: Operation,
     account: Account,
     parent: OuId,
@@ -163,7 +163,7 @@ fn facts(
         .is_some_and(|method| method.as_str() == "CREATED");
     match joined {
         // The management account joined when the organization was made.
-        Some(joined) if id == r.caller => r.aws.organization_made(joined),
+        Some(joined) if id == *r.caller => r.aws.organization_made(joined),
         Some(joined) if created_here => r.aws.account_made(&id, joined),
         _ => {}
     }

@@ -13,7 +13,7 @@ use aws_sdk_cloudformation::types::{
 use tokio::time::{Instant, sleep};
 
 use super::{not_asked, pages, seen, side_by_side, unread};
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, Caller, Operation, is_busy};
 use crate::inventory::{
     AccountRegion, DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift,
     StackDrift, Unread,
@@ -160,7 +160,7 @@ impl<'a> Detecting<'a> {
                 .await;
             match begun {
                 // Somebody else's, or that of an attempt whose answer was lost.
-                Err(error) if error.message.contains("already in progress") => {
+                Err(error) if is_busy(&error) => {
                     looks.next(DETECT, &self.at).await?;
                 }
                 begun => break begun?.stack_drift_detection_id.unwrap_or_default(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Reader, seen, side_by_side, stack_sets, stacks};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Operation, is_not_there};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack, Seen,
     StackFacts, StackSetFacts,
@@ -71,9 +71,7 @@ async fn stack(r: &Reader<'_>, id: &StackId) -> Result<Option<StackFacts>, AwsEr
         .await;
     let found = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().into_iter().next(),
-        Err(error) if error.is("ValidationError") && error.message.contains("does not exist") => {
-            None
-        }
+        Err(error) if is_not_there(&error) => None,
         Err(error) => return Err(error),
     };
     let gone = |status: &str| status == "DELETE_COMPLETE";

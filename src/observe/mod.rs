@@ -23,6 +23,7 @@ mod probe;
 mod quotas;
 mod recorders;
 mod settings;
+mod shown;
 mod simulation;
 mod stack_sets;
 mod stacks;
@@ -37,6 +38,7 @@ use std::future::Future;
 pub use deep::detect_drift;
 pub use probe::probe;
 pub(crate) use quotas::{applied_quota, open_request, quota_request};
+pub(crate) use shown::{Wanted as WantedItems, not_shown};
 pub use simulation::{Question, Simulated, simulate};
 
 use jiff::Timestamp;
@@ -110,15 +112,18 @@ struct Reader<'a> {
     caller: AccountId,
 }
 
-impl Reader<'_> {
+/// What a single list is read with: the plan has no part in it.
+#[derive(Clone, Copy)]
+struct Door<'a> {
+    aws: &'a Aws,
+    ctx: &'a Caller,
+    caller: &'a AccountId,
+}
+
+impl Door<'_> {
     /// The caller's account where Organizations, IAM and tags answer.
     fn global(&self) -> AccountRegion {
         self.own(self.aws.global_region())
-    }
-
-    /// The caller's account in the home Region.
-    fn home(&self) -> AccountRegion {
-        self.own(&self.plan.organization.home_region)
     }
 
     fn own(&self, region: &crate::plan::Region) -> AccountRegion {
@@ -133,6 +138,30 @@ impl Reader<'_> {
         (self.ctx.tell)(format!(
             "{operation} told of {what}, which this version of orgstrap does not know and leaves alone"
         ));
+    }
+}
+
+impl Reader<'_> {
+    fn door(&self) -> Door<'_> {
+        Door {
+            aws: self.aws,
+            ctx: self.ctx,
+            caller: &self.caller,
+        }
+    }
+
+    /// The caller's account where Organizations, IAM and tags answer.
+    fn global(&self) -> AccountRegion {
+        self.door().global()
+    }
+
+    /// The caller's account in the home Region.
+    fn home(&self) -> AccountRegion {
+        self.own(&self.plan.organization.home_region)
+    }
+
+    fn own(&self, region: &crate::plan::Region) -> AccountRegion {
+        self.door().own(region)
     }
 
     async fn with_organization(
@@ -151,7 +180,7 @@ impl Reader<'_> {
         let tree = async {
             let (trusted_access, (accounts, ous)) = tokio::join!(
                 or_read(kept.trusted_access, async {
-                    seen(settings::trusted_access(self).await)
+                    seen(settings::trusted_access(self.door()).await)
                 }),
                 self.accounts_and_ous(&root, kept.accounts, kept.ous),
             );
@@ -196,13 +225,13 @@ impl Reader<'_> {
             tree,
             or_read(kept.policies, policies::read(self, types)),
             or_read(kept.delegated_administrators, async {
-                seen(settings::delegated_administrators(self).await)
+                seen(settings::delegated_administrators(self.door()).await)
             }),
             or_read(kept.stack_sets_access, async {
                 seen(settings::stack_sets_access(self).await)
             }),
             or_read(kept.service_linked_roles, async {
-                seen(settings::service_linked_roles(self).await)
+                seen(settings::service_linked_roles(self.door()).await)
             }),
             or_read(kept.stack_sets, stack_sets::read(self)),
             or_read(kept.root_access, preparation::root_access(self)),
@@ -295,21 +324,22 @@ impl Reader<'_> {
         match (accounts, ous) {
             (Some(accounts), Some(ous)) => (accounts, ous),
             (Some(accounts), None) => {
-                let ous = tags::tag_ous(self, ous::read(self, root).await).await;
+                let ous = tags::tag_ous(self, ous::read(self.door(), root).await).await;
                 (accounts, ous)
             }
             (None, Some(ous)) => {
-                let (listed, tagged) = tokio::join!(accounts::list(self), tags::of_accounts(self));
-                let accounts = accounts::placed(self, listed, root, &ous).await;
+                let (listed, tagged) =
+                    tokio::join!(accounts::list(self.door()), tags::of_accounts(self.door()));
+                let accounts = accounts::placed(self.door(), listed, root, &ous).await;
                 (tags::tag_accounts(self, accounts, tagged).await, ous)
             }
             (None, None) => {
                 let (ous, listed, tagged) = tokio::join!(
-                    ous::read(self, root),
-                    accounts::list(self),
-                    tags::of_accounts(self),
+                    ous::read(self.door(), root),
+                    accounts::list(self.door()),
+                    tags::of_accounts(self.door()),
                 );
-                let accounts = accounts::placed(self, listed, root, &ous).await;
+                let accounts = accounts::placed(self.door(), listed, root, &ous).await;
                 tokio::join!(
                     tags::tag_accounts(self, accounts, tagged),
                     tags::tag_ous(self, ous),
@@ -327,7 +357,7 @@ impl Reader<'_> {
             (stack_sets, other_stack_sets),
             (stacks, guardduty, preparation),
         ) = tokio::join!(
-            settings::service_linked_roles(self),
+            settings::service_linked_roles(self.door()),
             stack_sets::read(self),
             async {
                 let preparation = preparation::of_management(self).await;
@@ -386,9 +416,9 @@ fn unread(failed: &AwsError) -> Unread {
     };
     Unread {
         operation: failed.operation.to_string(),
-        because: match failed.message.as_str() {
-            "" => format!("{}{place}", failed.code),
-            message => format!("{}: {message}{place}", failed.code),
+        because: match failed.message.is_empty() {
+            true => format!("{}{place}", failed.code),
+            false => format!("{}: {}{place}", failed.code, failed.message),
         },
     }
 }
@@ -405,7 +435,7 @@ fn not_asked(operation: &str, because: &str) -> Unread {
 const ABREAST: usize = 16;
 
 /// Runs a read for every item, some at a time; the answers come in the items' order.
-async fn side_by_side<I, T, F, Fut>(items: I, mut read: F) -> Vec<T>
+pub(crate) async fn side_by_side<I, T, F, Fut>(items: I, mut read: F) -> Vec<T>
 where
     I: IntoIterator,
     F: FnMut(I::Item) -> Fut,

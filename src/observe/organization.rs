@@ -61,10 +61,10 @@ pub(super) async fn read(r: &Reader<'_>) -> Result<Option<OrganizationFacts>, Aw
                 let status = summary.status().map_or("", |status| status.as_str());
                 policy_types.insert(kind, status.to_owned());
             }
-            None => r.unknown(ROOTS, &format!("the policy type {name}")),
+            None => r.door().unknown(ROOTS, &format!("the policy type {name}")),
         }
     }
-    let root_tags = tags::of(r, &root_id).await;
+    let root_tags = tags::of(r.door(), &root_id).await;
     Ok(Some(OrganizationFacts {
         id: organization.id().ok_or_else(|| missing("id"))?.to_owned(),
         arn: organization.arn().unwrap_or_default().to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, not_asked, pages, side_by_side, unread};
+use super::{Door, not_asked, pages, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
 use crate::inventory::{OuFacts, OuId, Seen, Unread};
 use crate::plan::OuPath;
@@ -11,7 +11,7 @@ const LIST: Operation = Operation("organizations", "ListOrganizationalUnitsForPa
 
 /// All OUs by id, their tags not yet read.
 pub(super) async fn read(
-    r: &Reader<'_>,
+    r: Door<'_>,
     root: Result<&str, &Unread>,
 ) -> Seen<BTreeMap<OuId, OuFacts>> {
     let root = match root {
@@ -39,8 +39,8 @@ pub(super) async fn read(
     Seen::Known(found)
 }
 
-async fn children(
-    r: &Reader<'_>,
+pub(super) async fn children(
+    r: Door<'_>,
     parent: &str,
     path: Option<&OuPath>,
 ) -> Result<Vec<OuFacts>, AwsError> {

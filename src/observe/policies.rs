@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::PolicySummary;
 
-use super::{Reader, pages, seen, side_by_side, tags, unread};
+use super::{Door, Reader, pages, seen, side_by_side, tags, unread};
 use crate::aws::{AwsError, Operation};
 use crate::inventory::{PolicyFacts, PolicyId, Seen, Unread};
 use crate::plan::PolicyType;
@@ -42,7 +42,7 @@ pub(super) async fn read(
         if !enabled(PolicyType::ServiceControlPolicy) {
             return None;
         }
-        Some(seen(targets(r, FULL_AWS_ACCESS).await))
+        Some(seen(targets(r.door(), FULL_AWS_ACCESS).await))
     };
     let (lists, full_access) = tokio::join!(
         side_by_side(
@@ -71,9 +71,19 @@ pub(super) async fn read(
 }
 
 async fn of_type(r: &Reader<'_>, kind: PolicyType) -> Result<Vec<PolicyFacts>, AwsError> {
+    let summaries = list(r.door(), kind).await?;
+    let own = summaries.into_iter().filter(|policy| !policy.aws_managed());
+    side_by_side(own, |summary| whole(r, kind, summary))
+        .await
+        .into_iter()
+        .collect()
+}
+
+/// The policies of a type, AWS's own too.
+pub(super) async fn list(r: Door<'_>, kind: PolicyType) -> Result<Vec<PolicySummary>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
-    let summaries = pages::all(LIST, at, |token| async move {
+    pages::all(LIST, at, |token| async move {
         let page = r
             .aws
             .call(r.ctx, LIST, at, || {
@@ -87,12 +97,7 @@ async fn of_type(r: &Reader<'_>, kind: PolicyType) -> Result<Vec<PolicyFacts>, A
             .await?;
         Ok((page.policies.unwrap_or_default(), page.next_token))
     })
-    .await?;
-    let own = summaries.into_iter().filter(|policy| !policy.aws_managed());
-    side_by_side(own, |summary| whole(r, kind, summary))
-        .await
-        .into_iter()
-        .collect()
+    .await
 }
 
 async fn whole(
@@ -118,7 +123,11 @@ async fn whole(
             .and_then(|policy| policy.content)
             .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no content in the answer"))
     };
-    let (content, targets, tags) = tokio::join!(content, targets(r, policy), tags::of(r, policy));
+    let (content, targets, tags) = tokio::join!(
+        content,
+        targets(r.door(), policy),
+        tags::of(r.door(), policy)
+    );
     Ok(PolicyFacts {
         arn: summary.arn.unwrap_or_default(),
         name: summary.name.unwrap_or_default(),
@@ -132,7 +141,7 @@ async fn whole(
 }
 
 /// The ids of what a policy is attached to.
-async fn targets(r: &Reader<'_>, policy: &str) -> Result<BTreeSet<String>, AwsError> {
+pub(super) async fn targets(r: Door<'_>, policy: &str) -> Result<BTreeSet<String>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let listed = pages::all(TARGETS, at, |token| async move {

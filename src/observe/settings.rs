@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Reader, pages, side_by_side};
+use super::{Door, Reader, pages, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::plan::{AccountId, Principal};
 
@@ -14,7 +14,7 @@ const STACK_SETS: Operation = Operation("cloudformation", "DescribeOrganizations
 const ROLES: Operation = Operation("iam", "ListRoles");
 
 /// The services that may act in the organization.
-pub(super) async fn trusted_access(r: &Reader<'_>) -> Result<BTreeSet<Principal>, AwsError> {
+pub(super) async fn trusted_access(r: Door<'_>) -> Result<BTreeSet<Principal>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let listed = pages::all(TRUSTED, at, |token| async move {
@@ -43,7 +43,7 @@ pub(super) async fn trusted_access(r: &Reader<'_>) -> Result<BTreeSet<Principal>
 /// Services by the account that administers them: one list of accounts, and one of services for
 /// each of those few.
 pub(super) async fn delegated_administrators(
-    r: &Reader<'_>,
+    r: Door<'_>,
 ) -> Result<BTreeMap<AccountId, BTreeSet<Principal>>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
@@ -81,7 +81,7 @@ pub(super) async fn delegated_administrators(
     .collect()
 }
 
-async fn services_of(r: &Reader<'_>, account: &AccountId) -> Result<BTreeSet<Principal>, AwsError> {
+async fn services_of(r: Door<'_>, account: &AccountId) -> Result<BTreeSet<Principal>, AwsError> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let listed = pages::all(SERVICES, at, |token| async move {
@@ -126,7 +126,7 @@ pub(super) async fn stack_sets_access(r: &Reader<'_>) -> Result<bool, AwsError> 
 }
 
 /// The services that have their role in the management account.
-pub(super) async fn service_linked_roles(r: &Reader<'_>) -> Result<BTreeSet<Principal>, AwsError> {
+pub(super) async fn service_linked_roles(r: Door<'_>) -> Result<BTreeSet<Principal>, AwsError> {
     const PREFIX: &str = "/aws-service-role/";
     let at = &r.global();
     let client = &r.aws.iam(at).await?;
@@ -154,7 +154,7 @@ pub(super) async fn service_linked_roles(r: &Reader<'_>) -> Result<BTreeSet<Prin
 }
 
 fn principals(
-    r: &Reader<'_>,
+    r: Door<'_>,
     operation: Operation,
     names: impl Iterator<Item = String>,
 ) -> BTreeSet<Principal> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::StackSet;
 
-use super::{Reader, pages, seen, side_by_side};
+use super::{Door, Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::change::OWNERSHIP_TAG;
 use crate::inventory::{
@@ -119,13 +119,11 @@ async fn whole(
     client: &aws_sdk_cloudformation::Client,
     name: &str,
 ) -> Result<StackSetFacts, AwsError> {
-    let described = r.aws.call(r.ctx, DESCRIBE, at, || {
-        client.describe_stack_set().stack_set_name(name).send()
-    });
-    let (described, instances) = tokio::join!(described, instances(r, at, client, name));
-    let set = described?
-        .stack_set
-        .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no stack set in the answer"))?;
+    let (described, instances) = tokio::join!(
+        described(r.door(), at, client, name),
+        instances(r.door(), at, client, name)
+    );
+    let set = described?;
     Ok(StackSetFacts {
         name: name.to_owned(),
         id: set.stack_set_id().unwrap_or_default().to_owned(),
@@ -167,6 +165,39 @@ async fn whole(
     })
 }
 
+async fn described(
+    r: Door<'_>,
+    at: &AccountRegion,
+    client: &aws_sdk_cloudformation::Client,
+    name: &str,
+) -> Result<StackSet, AwsError> {
+    r.aws
+        .call(r.ctx, DESCRIBE, at, || {
+            client.describe_stack_set().stack_set_name(name).send()
+        })
+        .await?
+        .stack_set
+        .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no stack set in the answer"))
+}
+
+/// A set's targets as [`read`] finds them. Its instances are asked for only where its own list is not `enough`: there may
+/// be thousands.
+pub(super) async fn targets_shown(
+    r: Door<'_>,
+    name: &str,
+    enough: impl Fn(&BTreeSet<OuId>) -> bool,
+) -> Result<BTreeSet<OuId>, AwsError> {
+    let at = &r.own(r.aws.home_region());
+    let client = &r.aws.cloudformation(at).await?;
+    let set = described(r, at, client, name).await?;
+    let listed = targets(&set, &Ok(BTreeMap::new()));
+    if enough(&listed) {
+        return Ok(listed);
+    }
+    let instances = instances(r, at, client, name).await?;
+    Ok(targets(&set, &Ok(instances)))
+}
+
 /// The set's own list of targets, and where its instances came from: nobody has seen on live AWS that the list is
 /// always filled in at once, and an OU that it lacks would be a new target in every plan.
 fn targets(
@@ -181,7 +212,7 @@ fn targets(
 }
 
 async fn instances(
-    r: &Reader<'_>,
+    r: Door<'_>,
     at: &AccountRegion,
     client: &aws_sdk_cloudformation::Client,
     name: &str,

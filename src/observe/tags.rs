@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reader, pages, seen, side_by_side, unread};
+use super::{Door, Reader, pages, seen, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
 use crate::change::KEY_TAG;
 use crate::inventory::{AccountFacts, OuFacts, OuId, Seen};
@@ -16,7 +16,7 @@ const ONE: Operation = Operation("organizations", "ListTagsForResource");
 const MANY: Operation = Operation("tag", "GetResources");
 
 /// The tags of a root, OU, account or policy.
-pub(super) async fn of(r: &Reader<'_>, id: &str) -> Seen<Tags> {
+pub(super) async fn of(r: Door<'_>, id: &str) -> Seen<Tags> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let listed = pages::all(ONE, at, |token| async move {
@@ -37,7 +37,7 @@ pub(super) async fn of(r: &Reader<'_>, id: &str) -> Seen<Tags> {
 }
 
 /// The tags of all tagged accounts, as the tagging service holds them.
-pub(super) async fn of_accounts(r: &Reader<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
+pub(super) async fn of_accounts(r: Door<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
     let at = &r.global();
     let client = &r.aws.tagging();
     let listed = pages::all(MANY, at, |token| async move {
@@ -95,7 +95,7 @@ pub(super) async fn tag_accounts(
         async move {
             account.tags = match told {
                 Some(tags) => Seen::Known(tags),
-                None => of(r, account.id.as_str()).await,
+                None => of(r.door(), account.id.as_str()).await,
             };
             (account.id.clone(), account)
         }
@@ -130,7 +130,7 @@ pub(super) async fn tag_ous(
         return ous;
     };
     let ous = side_by_side(ous.into_values(), |mut ou| async move {
-        ou.tags = of(r, &ou.id).await;
+        ou.tags = of(r.door(), &ou.id).await;
         (ou.id.clone(), ou)
     })
     .await;

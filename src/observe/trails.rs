@@ -43,7 +43,7 @@ async fn describe(r: &Reader<'_>) -> Result<BTreeMap<String, TrailFacts>, AwsErr
             Some(Ok(region)) => region,
             Some(Err(_)) => {
                 let what = format!("the Region {}", trail.home_region().unwrap_or_default());
-                r.unknown(DESCRIBE, &what);
+                r.door().unknown(DESCRIBE, &what);
                 continue;
             }
         };

@@ -263,6 +263,11 @@ fn next(job: &Apply<'_>, done: &Summary, left: bool) -> Vec<String> {
         if job.saved.is_some() || left {
             return Vec::new();
         }
+        if !done.is_seen() {
+            return vec![format!(
+                "`orgstrap plan {source}{place}` a few minutes from now: what it still shows then, somebody else changed"
+            )];
+        }
         vec![format!(
             "`orgstrap plan {source}{place}` exits 0 while nothing drifts"
         )]

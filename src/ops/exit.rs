@@ -11,7 +11,7 @@ pub enum Exit {
     /// An error, or something failed. Wrong arguments too. `drift`: something could not be told, and
     /// nothing was found.
     Failed = 1,
-    /// `plan`: AWS differs from the org plan. `apply`, `remove`: something is left that they do not change. `drift`, and the check at the end of `account`: a finding. `simulate`: denied.
+    /// `plan`: AWS differs from the org plan. `apply`, `remove`: something is left that they do not change, or AWS does not show yet what they changed. `drift`, and the check at the end of `account`: a finding. `simulate`: denied.
     Differs = 2,
     /// The person stopped it: Ctrl-C, or `no` to the question.
     Stopped = 3,
@@ -45,7 +45,7 @@ impl Exit {
                 "an error, or something failed or could not be told; wrong arguments too"
             }
             Exit::Differs => {
-                "AWS differs from the org plan: plan has changes, or something is left over; drift, account: a finding; simulate: denied"
+                "AWS differs from the org plan: plan has changes, something is left over, or a change is not to be seen yet; drift, account: a finding; simulate: denied"
             }
             Exit::Stopped => "stopped by you: Ctrl-C, or `no` to the question",
             Exit::Locked => "another run holds the lock, or works on the sandbox's world file",

@@ -107,6 +107,7 @@ pub async fn make(
         }),
         claim: work.claim.to_owned(),
         left: work.left,
+        unseen: done.unseen.clone(),
         next: (work.next)(&done),
         record,
         took,
@@ -169,8 +170,10 @@ pub fn exit(done: &Summary) -> Exit {
         Exit::Failed
     } else if done.stopped && !done.is_success() {
         Exit::Stopped
-    } else if done.is_success() {
+    } else if done.is_seen() {
         Exit::Done
+    } else if done.is_success() {
+        Exit::Differs
     } else {
         Exit::Failed
     }

@@ -51,7 +51,7 @@ impl Timeline {
             } => self.end(change, at, Some(failure)),
             Event::NotTried { change, because } => self.not_tried.push((change, because)),
             Event::Notice { text } => self.notices.push(text),
-            Event::Stopping => {}
+            Event::Stopping | Event::ReadingBack { .. } => {}
         }
     }
 

@@ -157,6 +157,7 @@ pub fn event(event: &Event, elapsed: Duration, ended: usize, total: usize) -> Va
         Event::NotTried { change, because } => {
             json!({ "event": "not-tried", "address": address(change), "because": because })
         }
+        Event::ReadingBack { why } => json!({ "event": "reading-back", "why": why }),
         Event::Stopping => json!({ "event": "stopping" }),
         Event::Notice { text } => json!({ "event": "notice", "text": text }),
     };

@@ -178,6 +178,9 @@ fn total_line(record: &Record, at: Duration) -> String {
         parts.push(paint(style::ERROR, format!("{} failed", record.failed())));
     }
     parts.push(words::duration(at));
+    if let Some(why) = &record.reading_back {
+        parts.push(why.clone());
+    }
     if record.stopping {
         parts.push(paint(style::WARN, "stopping; Ctrl-C again stops at once"));
     }
@@ -269,6 +272,13 @@ fn line(event: &Event, record: &Record, at: Duration) -> Option<String> {
             words::duration(*took),
             failure.said
         )),
+        Event::ReadingBack { why } => Some(format!(
+            "{counter} {}",
+            paint(
+                style::DIM,
+                format!("waiting after {}: {why}", words::duration(at))
+            )
+        )),
         // One failure may leave hundreds of these; the end report groups them.
         Event::NotTried { .. } => None,
         Event::Stopping => Some(paint(
@@ -319,6 +329,9 @@ mod tests {
                 },
             },
             Event::Stopping,
+            Event::ReadingBack {
+                why: "for organizations:ListAccounts to show account:security".to_owned(),
+            },
             Event::NotTried {
                 change: logs.clone(),
                 because: "the run was stopped".to_owned(),
@@ -348,6 +361,7 @@ mod tests {
         [1/3] + account security  waiting after 30 s: AWS is creating it
         [2/3] + account security  failed after 3 min 5 s: EMAIL_ALREADY_EXISTS
         Stopping: what is in flight is finished, nothing new starts. Ctrl-C again stops at once.
+        [2/3] waiting after 30 s: for organizations:ListAccounts to show account:security
         note: the lock was held by run a1
         ");
         assert_eq!(

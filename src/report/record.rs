@@ -37,6 +37,8 @@ pub struct Record {
     running: Vec<usize>,
     counts: Counts,
     pub stopping: bool,
+    /// Which lists are waited for after the last change.
+    pub reading_back: Option<String>,
     pub notices: Vec<String>,
     /// What each change that waits waits for, since when.
     waiting: BTreeMap<usize, (String, Duration)>,
@@ -137,6 +139,7 @@ impl Record {
                 },
             ),
             Event::Stopping => self.stopping = true,
+            Event::ReadingBack { why } => self.reading_back = Some(why.clone()),
             Event::Notice { text } => self.notices.push(text.clone()),
         }
     }
@@ -149,6 +152,7 @@ impl Record {
             Event::Started { .. }
             | Event::NotTried { .. }
             | Event::Stopping
+            | Event::ReadingBack { .. }
             | Event::Notice { .. } => return,
         };
         let Some(place) = self.place.get(change).copied() else {

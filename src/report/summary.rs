@@ -11,6 +11,7 @@ use super::style::{self, paint};
 use super::{beside, words};
 use crate::change::{Address, Attribute, Bindings};
 use crate::diff::Unmanaged;
+use crate::event::Unseen;
 use crate::plan::{AccountKey, OrgPlan};
 
 /// One line of the account table.
@@ -53,6 +54,8 @@ pub struct Ended {
     pub claim: String,
     /// How much of what the plan asks for is not so and was not to be changed.
     pub left: usize,
+    /// Of what is done, what AWS does not show yet.
+    pub unseen: Vec<Unseen>,
     pub accounts: Vec<AccountLine>,
     /// What to do next: a sentence each.
     pub next: Vec<String>,
@@ -155,6 +158,16 @@ pub fn text(ended: &Ended) -> String {
         }
         line("");
     }
+    if !ended.unseen.is_empty() {
+        line(&paint(style::WARN, "Not shown yet"));
+        for one in &ended.unseen {
+            line(&format!(
+                "  {}: {}, {}",
+                one.address, one.operation, one.because
+            ));
+        }
+        line("");
+    }
     if !ended.accounts.is_empty() {
         line(&paint(style::BOLD, "Accounts"));
         for (place, row) in table(&ended.accounts).into_iter().enumerate() {
@@ -232,6 +245,17 @@ fn verdict(ended: &Ended) -> String {
     } else {
         words::duration(ended.took)
     };
+    if record.done() == total && !ended.unseen.is_empty() {
+        let unseen: BTreeSet<_> = ended.unseen.iter().map(|one| &one.address).collect();
+        return paint(
+            style::WARN,
+            format!(
+                "{} made in {took}, and {} of them AWS does not show yet: see \"Not shown yet\" above.",
+                words::count(total, "change", "changes"),
+                words::grouped(unseen.len()),
+            ),
+        );
+    }
     if record.done() == total && ended.left > 0 {
         return paint(
             style::WARN,
@@ -291,6 +315,11 @@ pub fn json(ended: &Ended) -> Value {
         "not_tried": record.not_tried(),
         "cut_off": record.running(),
         "left": ended.left,
+        "unseen": ended.unseen.iter().map(|one| json!({
+            "address": one.address.to_string(),
+            "operation": one.operation,
+            "because": one.because,
+        })).collect::<Vec<_>>(),
         "took_seconds": ended.took.as_millis() as f64 / 1000.0,
         "sandbox": ended.sandbox,
         "accounts": ended.accounts.iter().map(|account| json!({
@@ -343,6 +372,7 @@ mod tests {
             sandbox: true,
             claim: AS_PLANNED.to_owned(),
             left: 0,
+            unseen: Vec::new(),
             accounts: vec![
                 line("log-archive", Some("222222222222"), "new", "logging"),
                 line("security", None, "not created", "SecOps"),
@@ -417,6 +447,24 @@ mod tests {
             text.contains("and 2 of what the plan asks for not"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_run_that_aws_does_not_show_yet_is_not_done() {
+        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
+        let mut ended = ended(&[
+            done(account("log-archive")),
+            done(account("security")),
+            done(policy),
+        ]);
+        ended.accounts.clear();
+        ended.unseen = vec![Unseen {
+            address: account("security"),
+            operation: "organizations:ListAccounts",
+            because: "not there after 5 min".to_owned(),
+        }];
+        insta::assert_snapshot!(strip_str(&text(&ended)).to_string());
+        assert_eq!(json(&ended)["unseen"][0]["address"], "account security");
     }
 
     #[test]

@@ -279,6 +279,44 @@ fn options_reach_templates_and_switch_parts_on_and_off() {
     assert!(guardduty.detector_features.is_empty());
 }
 
+/// GuardDuty delivers under another name in Regions that accounts must turn on, and only in these
+/// (Amazon GuardDuty User Guide, Exporting generated findings).
+#[test]
+fn the_governed_regions_decide_under_which_names_guardduty_delivers() {
+    let names = |regions: &[&str], chosen: Option<serde_json::Value>| {
+        let mut plan = startup();
+        plan.organization.regions = regions.iter().map(|name| name.parse().unwrap()).collect();
+        if let Some(chosen) = chosen {
+            choose(
+                &mut plan,
+                "guardduty",
+                json!({"service_principals": chosen}),
+            );
+        }
+        let wanted = baseline::expand(&plan).unwrap();
+        let mut stacks = wanted.stacks.into_iter();
+        let findings = stacks.find(|((_, name), _)| name.as_str() == "guardduty-findings");
+        findings.unwrap().1.parameters["ServicePrincipals"].to_string()
+    };
+    let home = startup().organization.home_region;
+    let always = [home.as_str(), "us-east-1", "ap-northeast-3"];
+    assert_eq!(names(&always, None), "guardduty.amazonaws.com");
+    let some = [home.as_str(), "me-south-1", "us-east-1", "ca-west-1"];
+    assert_eq!(
+        names(&some, None),
+        "guardduty.amazonaws.com,guardduty.ca-west-1.amazonaws.com,guardduty.me-south-1.amazonaws.com"
+    );
+    // Beside names of one's own.
+    let more = json!([
+        "{principals.guardduty}",
+        "guardduty.il-central-1.amazonaws.com"
+    ]);
+    assert_eq!(
+        names(&["me-south-1"], Some(more)),
+        "guardduty.amazonaws.com,guardduty.me-south-1.amazonaws.com,guardduty.il-central-1.amazonaws.com"
+    );
+}
+
 #[test]
 fn what_is_wrong_with_options_is_all_said() {
     let mut plan = startup();

@@ -1,11 +1,13 @@
 //! Texts of descriptors and options with the plan's values filled in.
 
+use std::collections::BTreeSet;
+
 use super::{Chosen, Expansion, about};
 use crate::baseline::option::OptionValue;
 use crate::baseline::reader::did_you_mean;
 use crate::baseline::words::{Piece, Words};
 use crate::change::{Address, Attribute, Part, Text};
-use crate::plan::{Region, StackName};
+use crate::plan::{Region, StackName, regions};
 
 impl Expansion<'_> {
     /// Texts of options, checked once filled; ids that are not known yet stand in by their shape.
@@ -54,6 +56,9 @@ impl Expansion<'_> {
             Piece::Regions => {
                 let regions: Vec<&str> = organization.regions.iter().map(Region::as_str).collect();
                 Text::literal(regions.join(","))
+            }
+            Piece::Principals(service) => {
+                Text::literal(principals(service, &organization.regions).join(","))
             }
             Piece::OrganizationId => Text::reference(Address::Organization, Attribute::Id),
             Piece::ManagementId => Text::literal(organization.management_account.as_str()),
@@ -162,4 +167,17 @@ impl Expansion<'_> {
             }
         }
     }
+}
+
+/// The names under which a service acts in these Regions: one for all Regions that accounts have from the start, and one
+/// of its own for each that they must turn on ("Exporting generated findings", Amazon GuardDuty User Guide;
+/// aws-samples/aws-secure-environment-accelerator#1222). A Region that is not known is newer than this list, and so one of
+/// the latter.
+fn principals(service: &str, regions: &BTreeSet<Region>) -> Vec<String> {
+    let of_its_own = |region: &&Region| regions::known(region.as_str()).is_none_or(|it| it.opt_in);
+    let own = regions.iter().filter(of_its_own);
+    let own = own.map(|region| format!("{service}.{region}.amazonaws.com"));
+    std::iter::once(format!("{service}.amazonaws.com"))
+        .chain(own)
+        .collect()
 }

@@ -454,7 +454,7 @@ impl Simulation {
                 facts.description = description.clone();
                 facts.content = Seen::Known(content);
             }
-            Act::DeletePolicy { id } => {
+            Act::DeletePolicy { id, .. } => {
                 let facts = known(&mut self.inventory.policies).remove(id).unwrap();
                 // Deleting detaches; only from OUs that go with it is that left to it.
                 let targets = facts.targets.known().unwrap();

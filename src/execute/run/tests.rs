@@ -79,6 +79,7 @@ async fn told(steps: Vec<Step>, effects: &Pretend, stop: &Stop) -> (Vec<String>,
                 change, failure, ..
             } => format!("failed {change}: {}", failure.said),
             Event::NotTried { change, because } => format!("not tried {change}: {because}"),
+            Event::ReadingBack { why } => format!("reading back: {why}"),
             Event::Stopping => "stopping".to_owned(),
             Event::Notice { text } => text,
         };

@@ -82,6 +82,62 @@ async fn row_02_a_new_detector_names_no_feature_that_the_region_lacks() {
     }
 }
 
+/// GuardDuty makes the detector of an administrator that was just named by itself: a minute later, and no other is made.
+#[tokio::test(start_paused = true)]
+async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
+    let begun = tokio::time::Instant::now();
+    let log = Log::default();
+    let kept = log.clone();
+    let mut enabled = false;
+    let aws = aws(move |asked, now| {
+        let said = (asked.operation.clone(), asked.body.clone());
+        kept.lock().unwrap().push(said);
+        Some(match asked.operation.as_str() {
+            "AssumeRole" => Answer::session("AKIDMEMBER", now + Duration::from_secs(3_600)),
+            "ListRoles" => return xml("ListRoles", ROLES),
+            "GET /admin" => {
+                let admins = json!([{"adminAccountId": "999999999999", "adminStatus": "ENABLED"}]);
+                Answer::json(json!({"adminAccounts": if enabled { admins } else { json!([]) }}))
+            }
+            "POST /admin/enable" => {
+                enabled = true;
+                Answer::json(json!({}))
+            }
+            "GET /detector" if begun.elapsed() < Duration::from_secs(60) => {
+                Answer::json(json!({"detectorIds": []}))
+            }
+            "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+            "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+            "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
+            "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+            _ => return None,
+        })
+    });
+    let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
+    let enable = Act::EnableGuardDutyAdministrator {
+        region: region(),
+        account: "999999999999".into(),
+    };
+    let enable = (Address::GuardDutyAdministrator(region()), enable);
+    for (address, act) in [enable, configure()] {
+        let change = Change {
+            address,
+            verb: Verb::Ensure,
+            reason: String::new(),
+            fields: Vec::new(),
+            act,
+            needs: BTreeSet::new(),
+        };
+        let result = effects
+            .perform(&change, &Bindings::default(), &Caller::quiet())
+            .await;
+        assert!(result.is_ok(), "{result:?}");
+    }
+    let asked = log.lock().unwrap().clone();
+    assert_eq!(count(&asked, "POST /detector"), 0, "{asked:?}");
+    assert!(begun.elapsed() >= Duration::from_secs(60));
+}
+
 #[tokio::test(start_paused = true)]
 async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_again() {
     for message in [
@@ -597,6 +653,52 @@ async fn row_09_the_account_limit_of_an_organizations_first_hour_is_waited_out()
     }
 }
 
+/// CreateAccount while others' creations are under way, refused for so long.
+async fn creations(refused: Duration) -> (Result<Made, Failure>, Duration) {
+    let begun = tokio::time::Instant::now();
+    let (address, act) = create_account();
+    let (result, _) = perform(address, act, move |asked, _| {
+        Some(match asked.operation.as_str() {
+            "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
+            "ListAccounts" => Answer::json(json!({"Accounts": []})),
+            "CreateAccount" if begun.elapsed() < refused => {
+                let body = json!({
+                    "__type": "ConstraintViolationException",
+                    "Message": "You have exceeded the number of accounts that you can create in progress at a time.",
+                    "Reason": "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED",
+                });
+                Answer::Says(400, body.to_string())
+            }
+            "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
+                "Id": "car-22222222", "State": "SUCCEEDED", "AccountId": "333333333333",
+            }})),
+            "DescribeAccount" => Answer::json(json!({"Account": {
+                "Id": "333333333333", "Arn": "arn", "Name": "playground",
+                "Email": "aws+new@example.com", "State": "ACTIVE",
+            }})),
+            _ => return None,
+        })
+    })
+    .await;
+    (result, begun.elapsed())
+}
+
+/// The current model says "in progress at a time", which passes in minutes; older ones "in one day", which the hint names.
+#[tokio::test(start_paused = true)]
+async fn row_10_the_rate_of_creations_is_waited_out_and_a_daily_limit_is_said() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let (result, took) = creations(minutes(20)).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!((minutes(20)..minutes(22)).contains(&took), "{took:?}");
+    let (result, took) = creations(minutes(600)).await;
+    let hint = result.unwrap_err().hint.unwrap();
+    assert!(
+        hint.contains("at a time") && hint.contains("a day"),
+        "{hint}"
+    );
+    assert!((minutes(25)..minutes(35)).contains(&took), "{took:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn row_11_an_account_that_was_asked_for_already_is_found_and_taken() {
     let (address, act) = create_account();
@@ -914,4 +1016,53 @@ async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
     .await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(count(&asked, "POST /putAccountName"), 4);
+}
+
+/// What CloudTrail lacks is named; Systems Manager's limit on updates of one parameter, which the lock is, is waited out.
+#[tokio::test(start_paused = true)]
+async fn row_22_small_ones() {
+    let principal: Principal = "cloudtrail.amazonaws.com".parse().unwrap();
+    let act = Act::RegisterDelegatedAdministrator {
+        principal: principal.clone(),
+        account: "222222222222".into(),
+    };
+    let address = Address::DelegatedAdministrator(principal, "security".parse().unwrap());
+    let (result, _) = perform(address, act, |asked, _| {
+        (asked.operation == "RegisterOrganizationDelegatedAdmin").then(|| {
+            Answer::error(
+                "InsufficientIAMAccessPermissionException",
+                "This exception is thrown when the IAM identity that is used to create the organization resource lacks one or more required permissions for creating an organization resource in a required service.",
+            )
+        })
+    })
+    .await;
+    let hint = result.unwrap_err().hint.unwrap();
+    assert!(hint.contains("iam:CreateServiceLinkedRole"), "{hint}");
+
+    let mut refusals = 3;
+    let aws = aws(move |asked, now| {
+        Some(match asked.operation.as_str() {
+            "GetCallerIdentity" => {
+                return xml(
+                    "GetCallerIdentity",
+                    &format!(
+                        "<Arn>arn:aws:iam::{MANAGEMENT}:root</Arn><Account>{MANAGEMENT}</Account>"
+                    ),
+                );
+            }
+            "AssumeRole" => Answer::session("AKIDMEMBER", now + Duration::from_secs(3_600)),
+            "PutParameter" if refusals > 0 => {
+                refusals -= 1;
+                Answer::error(
+                    "TooManyUpdates",
+                    "There are concurrent updates for a resource that supports one update at a time.",
+                )
+            }
+            "PutParameter" => Answer::json(json!({"Version": 1})),
+            _ => return None,
+        })
+    });
+    let started = jiff::Timestamp::UNIX_EPOCH;
+    let lock = lock::acquire(&aws, "run", None, started).await;
+    assert!(lock.is_ok(), "{:?}", lock.err());
 }

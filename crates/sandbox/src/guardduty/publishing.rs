@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Destination, Due, PRINCIPAL, bad, detector, detector_at, detector_mut, empty};
+use crate::account::OPT_IN_REGIONS;
 use crate::call::{AwsError, Call};
 use crate::kms;
 use crate::lags::{self, Lag};
@@ -41,13 +42,19 @@ fn reachable(
         ("s3:x-amz-server-side-encryption", "aws:kms"),
         ("s3:x-amz-server-side-encryption-aws-kms-key-id", key_arn),
     ];
+    // "If you're using GuardDuty in an opt-in Region, replace the value for the Service with the Regional endpoint"
+    // (GuardDuty user guide, Exporting generated findings; aws-samples/aws-secure-environment-accelerator#1222).
+    let principal = match OPT_IN_REGIONS.contains(&region) {
+        true => format!("guardduty.{region}.amazonaws.com"),
+        false => PRINCIPAL.to_owned(),
+    };
     let lets = |owner: &str, policy: Option<&str>, action, resource: &str| {
         service_may(
             world,
             owner,
             policy,
             &Access {
-                service: PRINCIPAL,
+                service: &principal,
                 action,
                 resource,
                 context: &context,
