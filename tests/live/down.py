@@ -33,9 +33,6 @@ class Down:
             self.delegations(account)
         for key, account in made["accounts"].items():
             self.once(account, f"account {key}, {account}", lambda: self.close(account))
-        if made["accounts"]:
-            self.say("  waiting for AWS to close the accounts")
-            self.until(self.closed)
 
     def once(self, one, name, take_down):
         """What is gone is written down, so that an interrupted run goes on where it was."""
@@ -179,13 +176,13 @@ class Down:
                 raise
             return True
 
-        self.until(asked)
+        def closed():
+            told = self.aws.organizations().describe_account(AccountId=account)["Account"]
+            return status(told) in ("CLOSED", "SUSPENDED")
 
-    def closed(self):
-        """Whether AWS has closed them all."""
-        made = set(self.made["accounts"].values())
-        listed = pages(self.aws.organizations().list_accounts, "Accounts")
-        return all(status(one) in ("CLOSED", "SUSPENDED") for one in listed if one["Id"] in made)
+        self.until(asked)
+        # One after another: which of several AWS closes first, nobody could replay.
+        self.until(closed)
 
 
 def status(account):

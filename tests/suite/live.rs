@@ -91,7 +91,7 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
             String::from_utf8_lossy(&done.stderr)
         );
     };
-    act(&["create_account", "others", "others@example.org"]);
+    act(&["create-account", "others", "others@example.org"]);
     let (code, said) = live.run("down", &["down 999999999999"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("nothing was done"), "{said}");
