@@ -19,6 +19,7 @@ mod reader;
 pub mod reference;
 mod render;
 pub mod replaced;
+mod rights;
 pub mod template;
 pub mod words;
 
@@ -32,6 +33,7 @@ pub use expand::{check_choice, expand};
 pub use kept::NamedBucket;
 pub use naming::StackNames;
 pub use render::{Known, Rendering};
+pub use rights::{MadeRights, MadeRole, Named};
 
 use crate::change::{Address, Place, Text};
 use crate::plan::{

@@ -84,6 +84,35 @@ impl Rendering {
             .collect()
     }
 
+    /// Whether a resource's condition lets it be there.
+    pub(super) fn is_there(&self, resource: &str, known: &Known) -> Result<bool, String> {
+        let render = Render {
+            root: &self.0,
+            known,
+        };
+        let found = render.section("Resources", resource);
+        let condition = found.and_then(|found| found.get("Condition")?.as_str());
+        condition.map_or(Ok(found.is_some()), |name| render.condition(name, 0))
+    }
+
+    /// A resource's one property with its functions resolved; `None` where it is not set.
+    pub(super) fn one(
+        &self,
+        resource: &str,
+        property: &str,
+        known: &Known,
+    ) -> Result<Option<Value>, String> {
+        let render = Render {
+            root: &self.0,
+            known,
+        };
+        let found = render.section("Resources", resource);
+        match found.and_then(|found| found.get("Properties")?.get(property)) {
+            Some(value) => render.value(value, 0),
+            None => Ok(None),
+        }
+    }
+
     /// A resource's one property as a text; `None` where its condition leaves the resource out.
     pub(super) fn property(
         &self,

@@ -9,7 +9,7 @@ use super::rehearse::{self, Trial};
 use super::{Global, Output, session, subject};
 use crate::authorization::{Kind, Place, Policies, Policy, Request, Verdict, authorize};
 use crate::observe::{Question, Simulated, simulate};
-use crate::plan::{OrgPlan, Region, nearest};
+use crate::plan::{OrgPlan, Region, nearest, unheard_of};
 use crate::report::Printer;
 use crate::report::simulation::{self, Simulation};
 use crate::report::words;
@@ -82,6 +82,7 @@ pub(super) fn run(verb: &Simulate, global: &Global, printer: &Printer) -> Comman
     let (answer, disagreement) = agreed(&verdict, asked.as_ref().ok());
     let there = world.account(&account);
     let mut notes = Vec::new();
+    notes.extend(unheard_of(action));
     notes.extend(disagreement);
     if failed > 0 {
         notes.push(format!(

@@ -76,6 +76,11 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "Looked at with `--deep`, where the plan has a built-in policy. A role of an exempt name gets around the policies; one that trusts others than the management account is a way in for them.",
     ),
     (
+        "organization.role-rights",
+        "The roles of orgstrap's stacks have the rights that the stacks give them, and no others",
+        "Looked at with `--deep`: policies, inline or attached, and boundaries that no template sets, and versions of managed policies that are not in force. CloudFormation does not compare what a template leaves out. A person takes them away, since somebody should see first what was done by them.",
+    ),
+    (
         "organization.access-role",
         "Accounts have the role by which orgstrap enters them, and it trusts the management account",
         "Looked at with `--deep`. Without it nothing in the account can be changed; a stack set from the management account makes it again: docs/existing.md.",

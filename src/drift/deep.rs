@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::exempt::Exempt;
-use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
-use crate::baseline::Wanted;
+use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity, rights};
+use crate::baseline::{Known, Wanted};
 use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
 use crate::diff::tools;
 use crate::inventory::{
@@ -72,7 +72,9 @@ impl Deep<'_> {
                 .collect::<BTreeSet<_>>(),
             roles: self
                 .members()
-                .map(|(_, id)| AccountRegion {
+                .map(|(_, id)| id)
+                .chain([&self.plan.organization.management_account])
+                .map(|id| AccountRegion {
                     account: id.clone(),
                     region: self.plan.organization.home_region.clone(),
                 })
@@ -107,9 +109,13 @@ impl Deep<'_> {
                 })
             };
             let title = match roles {
-                Seen::Known(roles) => match roles.get(role) {
+                Seen::Known(roles) => match roles.roles.get(role) {
                     None => format!("there is no role {role}"),
-                    Some(trusts) if !trusts.contains(organization.management_account.as_str()) => {
+                    Some(facts)
+                        if !facts
+                            .trusts
+                            .contains(organization.management_account.as_str()) =>
+                    {
                         format!("the role {role} does not trust the management account")
                     }
                     Some(_) => continue,
@@ -177,7 +183,7 @@ impl Deep<'_> {
                 continue;
             };
             checked += 1;
-            for (role, why) in exempt.strangers(roles) {
+            for (role, why) in exempt.strangers(&roles.roles) {
                 found.findings.push(Finding {
                     control: EXEMPT_ROLE.to_owned(),
                     kind: Kind::Drift,
@@ -206,6 +212,97 @@ impl Deep<'_> {
                     cause: None,
                 });
             }
+        }
+        checked
+    }
+
+    /// Roles of orgstrap's stacks with rights that the stacks do not give them.
+    fn rights(&self, found: &mut Findings, answers: &DriftAnswers) -> usize {
+        let mut stacks: BTreeMap<&AccountId, Vec<rights::Stack<'_>>> = BTreeMap::new();
+        let mut add = |at: &AccountRegion, stack| {
+            if let Some((id, _)) = answers.roles.get_key_value(&at.account) {
+                stacks.entry(id).or_default().push(stack);
+            }
+        };
+        for ((at, full_name), (_, name)) in self.stacks() {
+            let there = self.inventory.stacks.get(&at).and_then(Seen::known);
+            let Some(facts) = there.and_then(|stacks| stacks.get(&full_name)) else {
+                continue;
+            };
+            // A template that could not be read is told.
+            if let Seen::Known(template) = &facts.template {
+                let stack = rights::Stack {
+                    told: name.to_string(),
+                    name: full_name.clone(),
+                    template,
+                    known: Known {
+                        account: at.account.to_string(),
+                        region: at.region.to_string(),
+                        parameters: facts.parameters.clone(),
+                        outputs: facts.outputs.clone(),
+                        resources: BTreeMap::new(),
+                    },
+                };
+                add(&at, stack);
+            }
+        }
+        let sets = self.inventory.stack_sets.known();
+        for (name, set) in &self.wanted.stack_sets {
+            let facts = sets.and_then(|sets| sets.get(&set.full_name));
+            let Some(instances) = facts.and_then(|facts| facts.instances.known()) else {
+                continue;
+            };
+            let (Some(facts), true) = (facts, set.template.contains("AWS::IAM::")) else {
+                continue;
+            };
+            // What is behind its set is told as such, and nobody says what it is made of.
+            let current = instances.iter().filter(|(_, it)| it.status == "CURRENT");
+            for (at, _) in current {
+                let stack = rights::Stack {
+                    told: name.to_string(),
+                    name: format!("StackSet-{}-", set.full_name),
+                    template: &facts.template,
+                    known: Known {
+                        account: at.account.to_string(),
+                        region: at.region.to_string(),
+                        parameters: facts.parameters.clone(),
+                        ..Known::default()
+                    },
+                };
+                add(at, stack);
+            }
+        }
+        let mut checked = 0;
+        for (id, roles) in &answers.roles {
+            let place = FindingPlace {
+                region: None,
+                ..self.finding_place(&AccountRegion {
+                    account: id.clone(),
+                    region: self.plan.organization.home_region.clone(),
+                })
+            };
+            let key = place.account.clone().unwrap_or_else(|| id.to_string());
+            let roles = match roles {
+                Seen::Known(roles) => roles,
+                // Of members it is told with the access role.
+                Seen::Unread(why) if *id == self.plan.organization.management_account => {
+                    found.findings.push(Finding {
+                        control: rights::CONTROL.to_owned(),
+                        ..unread(place, format!("roles in {key}"), why)
+                    });
+                    continue;
+                }
+                Seen::Unread(_) => continue,
+            };
+            let account = rights::Account {
+                key,
+                place,
+                roles,
+                stacks: stacks.remove(id).unwrap_or_default(),
+            };
+            let (findings, roles) = rights::judge(&account);
+            found.findings.extend(findings);
+            checked += roles;
         }
         checked
     }
@@ -322,6 +419,8 @@ impl Deep<'_> {
         found.checked.insert(ACCESS_ROLE.to_owned(), roles);
         let strangers = self.strangers(found, answers);
         found.checked.insert(EXEMPT_ROLE.to_owned(), strangers);
+        let rights = self.rights(found, answers);
+        found.checked.insert(rights::CONTROL.to_owned(), rights);
         found.findings.extend(findings);
         found.sort();
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::inventory::RoleFacts;
 use crate::plan::AccountId;
 
 /// Names that are exempt, and who makes roles of them.
@@ -26,9 +27,13 @@ const CONTROL_TOWER: &str = "AWSControlTowerExecution";
 
 impl Exempt<'_> {
     /// The roles of an account that are exempt and were made by somebody else, each with what tells.
-    pub(super) fn strangers(&self, roles: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub(super) fn strangers(
+        &self,
+        roles: &BTreeMap<String, RoleFacts>,
+    ) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        for (name, trusts) in roles {
+        for (name, facts) in roles {
+            let trusts = &facts.trusts;
             let exec = format!("{}-exec", self.prefix);
             let why = if *name == exec && !self.repairs {
                 Some("the plan has no baseline `roles`, which makes it".to_owned())
@@ -117,7 +122,11 @@ mod tests {
         let trusts = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}]}}"#
         );
-        let roles = BTreeMap::from([(name.to_owned(), trusts)]);
+        let facts = RoleFacts {
+            trusts,
+            ..RoleFacts::default()
+        };
+        let roles = BTreeMap::from([(name.to_owned(), facts)]);
         exempt.strangers(&roles).remove(name)
     }
 
@@ -186,9 +195,13 @@ mod tests {
             control_tower: false,
         };
         let trusts = "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22AWS%22%3A%22111111111111%22%7D%7D%7D";
+        let facts = RoleFacts {
+            trusts: trusts.to_owned(),
+            ..RoleFacts::default()
+        };
         let roles = BTreeMap::from([
-            ("Access".to_owned(), trusts.to_owned()),
-            ("org-exec".to_owned(), trusts.to_owned()),
+            ("Access".to_owned(), facts.clone()),
+            ("org-exec".to_owned(), facts),
         ]);
         let found = exempt.strangers(&roles);
         assert_eq!(found.len(), 1);

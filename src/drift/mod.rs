@@ -19,6 +19,7 @@ mod filter;
 mod foretold;
 mod names;
 mod organization;
+mod rights;
 mod roles;
 mod since;
 mod unlooked;

@@ -24,8 +24,46 @@ pub struct DriftQuestions {
 pub struct DriftAnswers {
     pub stack_sets: BTreeMap<String, SetDrift>,
     pub stacks: BTreeMap<(AccountRegion, String), StackDrift>,
-    /// The roles of accounts, each with whom it trusts: its policy's text.
-    pub roles: BTreeMap<AccountId, Seen<BTreeMap<String, String>>>,
+    /// The roles of accounts.
+    pub roles: BTreeMap<AccountId, Seen<AccountRoles>>,
+}
+
+/// The roles of an account, and the policies of its own that it may give them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountRoles {
+    /// By name.
+    pub roles: BTreeMap<String, RoleFacts>,
+    /// By ARN.
+    pub policies: BTreeMap<String, ManagedPolicyFacts>,
+}
+
+/// A role. Documents are as IAM writes them, percent-encoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoleFacts {
+    /// The document that says whom it trusts.
+    pub trusts: String,
+    /// ARNs of the managed policies that are attached to it.
+    pub attached: BTreeSet<String>,
+    /// Documents of its inline policies, by name.
+    pub inline: BTreeMap<String, String>,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+}
+
+/// A managed policy that is the account's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ManagedPolicyFacts {
+    /// The version in force, such as `v1`.
+    pub default: String,
+    /// The document of each version, that one included.
+    pub versions: BTreeMap<String, String>,
+}
+
+impl ManagedPolicyFacts {
+    /// The document in force.
+    pub fn document(&self) -> Option<&str> {
+        self.versions.get(&self.default).map(String::as_str)
+    }
 }
 
 /// What was found in a stack set.

@@ -19,7 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use drift::{DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift, StackDrift};
+pub use drift::{
+    AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift, ResourceDrift,
+    RoleFacts, SetDrift, StackDrift,
+};
 pub use former::{FormerFacts, KeptBucket, former_access_roles};
 pub use identify::{Conflict, Identified, identify};
 pub use kind::Kind;

@@ -10,13 +10,14 @@ use aws_sdk_cloudformation::types::{
     StackInstanceFilter, StackInstanceFilterName, StackResourceDriftStatus, StackSetOperation,
     StackSetOperationPreferences, StackSetOperationStatus,
 };
+use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use tokio::time::{Instant, sleep};
 
 use super::{not_asked, pages, seen, side_by_side, unread};
 use crate::aws::{Aws, AwsError, Caller, Operation, is_busy};
 use crate::inventory::{
-    AccountRegion, DriftAnswers, DriftQuestions, PropertyDrift, ResourceDrift, SetDrift,
-    StackDrift, Unread,
+    AccountRegion, AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift,
+    ResourceDrift, RoleFacts, SetDrift, StackDrift, Unread,
 };
 
 const DETECT: Operation = Operation("cloudformation", "DetectStackDrift");
@@ -26,7 +27,7 @@ const DETECT_SET: Operation = Operation("cloudformation", "DetectStackSetDrift")
 const OPERATION: Operation = Operation("cloudformation", "DescribeStackSetOperation");
 const RESULTS: Operation = Operation("cloudformation", "ListStackSetOperationResults");
 const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
-const ROLES: Operation = Operation("iam", "ListRoles");
+const DETAILS: Operation = Operation("iam", "GetAccountAuthorizationDetails");
 const INSTANCE_DRIFTS: Operation = Operation("cloudformation", "ListStackInstanceResourceDrifts");
 
 /// How long a stack's detection may take: "up to several minutes" (API reference).
@@ -70,6 +71,36 @@ pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) ->
         stack_sets: stack_sets.into_iter().collect(),
         stacks: stacks.into_iter().collect(),
     }
+}
+
+fn role(detail: &RoleDetail) -> Option<(String, RoleFacts)> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let attached = detail.attached_managed_policies().iter();
+    let inline = detail.role_policy_list().iter();
+    let facts = RoleFacts {
+        trusts: text(detail.assume_role_policy_document()),
+        attached: attached.map(|it| text(it.policy_arn())).collect(),
+        inline: inline
+            .map(|it| (text(it.policy_name()), text(it.policy_document())))
+            .collect(),
+        boundary: detail
+            .permissions_boundary()
+            .and_then(|it| it.permissions_boundary_arn())
+            .map(str::to_owned),
+    };
+    Some((detail.role_name()?.to_owned(), facts))
+}
+
+fn policy(detail: &ManagedPolicyDetail) -> Option<(String, ManagedPolicyFacts)> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let versions = detail.policy_version_list().iter();
+    let facts = ManagedPolicyFacts {
+        default: text(detail.default_version_id()),
+        versions: versions
+            .map(|it| (text(it.version_id()), text(it.document())))
+            .collect(),
+    };
+    Some((detail.arn()?.to_owned(), facts))
 }
 
 struct Detecting<'a> {
@@ -121,31 +152,34 @@ impl<'a> Detecting<'a> {
         }
     }
 
-    /// Every role of the account, with the text of the policy that says whom it trusts.
-    async fn roles(&self) -> Result<BTreeMap<String, String>, AwsError> {
+    /// Every role of the account with what gives it its rights, and the account's own policies: all in one answer.
+    async fn roles(&self) -> Result<AccountRoles, AwsError> {
         let client = &self.aws.iam(&self.at).await?;
-        let listed = pages::all(ROLES, &self.at, |marker| async move {
+        let pages = pages::all(DETAILS, &self.at, |marker| async move {
             let page = self
                 .aws
-                .call(self.ctx, ROLES, &self.at, || {
+                .call(self.ctx, DETAILS, &self.at, || {
                     client
-                        .list_roles()
+                        .get_account_authorization_details()
+                        .filter(EntityType::Role)
+                        .filter(EntityType::LocalManagedPolicy)
                         .max_items(1_000)
                         .set_marker(marker.clone())
                         .send()
                 })
                 .await?;
-            let next = page.marker.filter(|_| page.is_truncated);
-            Ok((page.roles, next))
+            let next = page.marker.clone().filter(|_| page.is_truncated);
+            Ok((vec![page], next))
         })
         .await?;
-        Ok(listed
-            .into_iter()
-            .map(|role| {
-                let trusts = role.assume_role_policy_document().unwrap_or_default();
-                (role.role_name().to_owned(), trusts.to_owned())
-            })
-            .collect())
+        let mut found = AccountRoles::default();
+        for page in &pages {
+            let roles = page.role_detail_list().iter();
+            found.roles.extend(roles.filter_map(role));
+            let policies = page.policies().iter();
+            found.policies.extend(policies.filter_map(policy));
+        }
+        Ok(found)
     }
 
     async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {

@@ -41,8 +41,8 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ]),
     ("iam", &[
         "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",
-        "EnableOrganizationsRootSessions", "GetAccountPasswordPolicy", "ListAccountAliases",
-        "ListOrganizationsFeatures", "ListRoles", "UpdateAccountPasswordPolicy",
+        "EnableOrganizationsRootSessions", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy",
+        "ListAccountAliases", "ListOrganizationsFeatures", "ListRoles", "UpdateAccountPasswordPolicy",
     ]),
     ("organizations", &[
         "AttachPolicy", "CloseAccount", "CreateAccount", "CreateOrganization", "CreateOrganizationalUnit",

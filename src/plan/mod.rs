@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
 pub use documents::decoded;
-pub(crate) use grammar::under_rcps;
+pub(crate) use grammar::{under_rcps, unheard_of};
 pub use load::{Loaded, load, read, read_text};
 pub use names::{
     AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,

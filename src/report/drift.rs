@@ -90,7 +90,7 @@ pub fn text(findings: &Findings, source: &str, all: bool) -> String {
 }
 
 /// What only calls into every account, or CloudFormation's own detection, could tell.
-const NOT_LOOKED_AT: &str = "Not looked at: roles in accounts, and stacks' resources that no control watches; `--deep` does.";
+const NOT_LOOKED_AT: &str = "Not looked at: roles in accounts with what gives them rights, and stacks' resources that no control watches; `--deep` does.";
 
 /// The findings that are not shown by themselves.
 struct Folded<'a> {
@@ -523,7 +523,7 @@ mod tests {
           the subject of organization.account-state: is otherwise
 
         `orgstrap drift --fix org.toml` puts 1 finding back; it shows the changes first and asks.
-        Not looked at: roles in accounts, and stacks' resources that no control watches; `--deep` does.
+        Not looked at: roles in accounts with what gives them rights, and stacks' resources that no control watches; `--deep` does.
         ");
         let json = json(&all, "org.toml");
         assert_eq!(json["summary"]["findings"], 2);

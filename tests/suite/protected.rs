@@ -1128,7 +1128,12 @@ fn each_way_is_refused_by_its_statement_to_administrators_and_root_users() {
             };
             let input = input.replace("SELF", &account).replace("KEY", &key);
             let input: Value = serde_json::from_str(&input).expect(&input);
-            for who in ["Administrator", "root", "user/administrator"] {
+            for who in [
+                "Administrator",
+                "root",
+                "assumed-root",
+                "user/administrator",
+            ] {
                 let principal = permissions::principal(who, &account);
                 let call =
                     Call::internal(&account, "eu-west-1", &principal, world.now, input.clone());

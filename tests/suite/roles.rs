@@ -272,6 +272,7 @@ const NOT_CALLED: &[(&str, &str)] = &[
         "controls of one's own",
     ),
     ("guardduty:GetFilter", "where there are filters"),
+    ("iam:GetAccountAuthorizationDetails", "drift --deep"),
     ("guardduty:GetIPSet", "where addresses are trusted"),
     ("guardduty:GetTrustedEntitySet", "where names are trusted"),
     ("ssm:GetDocument", "Cloud Control's reading of a document"),

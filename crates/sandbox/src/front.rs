@@ -101,6 +101,14 @@ fn perform(
         );
         return Err(codec::unknown_operation(service, &operation.name));
     };
+    if (service.name, operation.name.as_str()) == ("sts", "AssumeRoot")
+        && request.header("host") == Some("sts.amazonaws.com")
+    {
+        // It has no global endpoint (M:sts AssumeRoot); with which code AWS says so is not documented.
+        let message =
+            "The global endpoint is not supported for AssumeRoot: send it to a Regional endpoint";
+        return Err(AwsError::new("ValidationError", message));
+    }
     rates::gate(world, service.name, &operation.name, &call)?;
     let call = call.with_input(codec::decode(service, operation, request)?);
     permissions::check(world, service.name, &operation.name, &call)?;

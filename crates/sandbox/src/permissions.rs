@@ -48,7 +48,7 @@ pub fn past_policies(account: &str) -> String {
 
 const PAST: &str = "past-all-policies";
 
-/// The principal of a role's name, of `user/NAME`, of `root`, or of an ARN, in an account.
+/// The principal of a role's name, of `user/NAME`, of `root`, of `assumed-root`, or of an ARN, in an account.
 pub fn principal(who: &str, account: &str) -> String {
     match who {
         arn if arn.starts_with("arn:") => match arn.split_once(":role/") {
@@ -60,6 +60,8 @@ pub fn principal(who: &str, account: &str) -> String {
             _ => arn.to_owned(),
         },
         "root" => format!("arn:aws:iam::{account}:root"),
+        // A session of AssumeRoot.
+        "assumed-root" => format!("arn:aws:sts::{account}:assumed-root"),
         user if user.starts_with("user/") => format!("arn:aws:iam::{account}:{user}"),
         role => format!("arn:aws:sts::{account}:assumed-role/{role}/session"),
     }

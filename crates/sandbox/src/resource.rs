@@ -8,6 +8,7 @@ use super::authorization::Resource;
 use super::call::Call;
 use super::iam;
 use super::kms;
+use super::sts;
 use super::world::World;
 
 /// One resource of a call.
@@ -56,9 +57,13 @@ pub fn of(world: &World, service: &str, operation: &str, call: &Call) -> Vec<Abo
     let one = match service {
         "s3" => bucket(world, call).unwrap_or_else(nothing),
         "iam" => in_iam(world, operation, call).unwrap_or_else(nothing),
-        "sts" => match call.str("RoleArn").or(call.str("TargetPrincipal")) {
-            Some(arn) => role(world, arn),
-            None => nothing(),
+        "sts" => match (call.str("RoleArn"), call.str("TargetPrincipal")) {
+            (Some(arn), _) => role(world, arn),
+            (None, Some(target)) => match sts::root_of(target) {
+                Some(id) => About::is(format!("arn:aws:iam::{id}:root"), id),
+                None => About::is(target, account),
+            },
+            (None, None) => nothing(),
         },
         "kms" => return keys(world, call),
         "cloudformation" if operation == "CreateStackRefactor" => return refactored(call),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::actions::{Named, look_up};
 use super::json::Value;
 use super::{Faults, Spot, conditions, members, rcp_services};
 use crate::plan::PolicyType;
@@ -169,13 +170,14 @@ fn statement(at: &Spot<'_>, sids: &mut BTreeMap<String, Range<usize>>, faults: &
     let scp = kind == PolicyType::ServiceControlPolicy;
     let mut meant: Vec<&'static str> = Vec::new();
     let members = at.node.table().unwrap_or_default();
+    let denies = at.node.get("Effect").and_then(|effect| effect.text()) != Some("Allow");
     for member in members {
         let below = at.under(&member.key, &member.node);
         match member.key.as_str() {
             "Sid" => sid(&below, sids, faults),
             "Effect" => effect(&below, faults),
-            "Action" => actions(&below, "Action", faults),
-            "NotAction" if scp => actions(&below, "NotAction", faults),
+            "Action" => actions(&below, "Action", denies, faults),
+            "NotAction" if scp => actions(&below, "NotAction", denies, faults),
             "NotAction" => faults.refuse(
                 member.key_span.clone(),
                 &below.pointer,
@@ -417,7 +419,7 @@ fn texts<'n>(at: &Spot<'n>, element: &str, write: &str, faults: &mut Faults) -> 
     good
 }
 
-fn actions(at: &Spot<'_>, element: &str, faults: &mut Faults) {
+fn actions(at: &Spot<'_>, element: &str, denies: bool, faults: &mut Faults) {
     let write = "write a service and an action, such as \"s3:GetObject\" or \"ec2:*\"";
     for each in texts(at, element, write, faults) {
         let action = each.node.text().unwrap_or_default();
@@ -476,7 +478,11 @@ fn actions(at: &Spot<'_>, element: &str, faults: &mut Faults) {
                 write,
                 "an action is a service's prefix, a colon and an action's name, which may have the wildcards * and ?",
             );
-        } else if rcp && !rcp_services::covers(service) {
+            continue;
+        }
+        let named = look_up(service, name);
+        let there = !matches!(named, Named::NoService(_));
+        if rcp && there && !rcp_services::covers(service) {
             faults.warn(
                 each.node.span.clone(),
                 &each.pointer,
@@ -484,7 +490,34 @@ fn actions(at: &Spot<'_>, element: &str, faults: &mut Faults) {
                 "the services are in \"List of AWS services that support RCPs\" of the Organizations user guide; a service control policy reaches your own principals",
             );
         }
+        unheard_of(&each, action, &named, element, denies, faults);
     }
+}
+
+/// Warns of an action that AWS does not have: it takes the policy, which then does less than it seems to, or more.
+fn unheard_of(
+    at: &Spot<'_>,
+    action: &str,
+    named: &Named,
+    element: &str,
+    denies: bool,
+    faults: &mut Faults,
+) {
+    let Some((why, help)) = named.told(action) else {
+        return;
+    };
+    let then = match (element, denies) {
+        ("NotAction", true) => "what is meant is denied with all the rest",
+        ("NotAction", false) => "what is meant is allowed with all the rest",
+        (_, true) => "the statement leaves what is meant undenied",
+        (_, false) => "the statement does not allow what is meant",
+    };
+    faults.warn(
+        at.node.span.clone(),
+        &at.pointer,
+        format!("{why}: {then}"),
+        help,
+    );
 }
 
 fn resources(at: &Spot<'_>, element: &str, faults: &mut Faults) {

@@ -4,6 +4,7 @@
 //! The sandbox reads documents by its own account of the same pages (`crates/sandbox/src/organizations/documents.rs`), as a
 //! witness: `tests/suite/policy_documents.rs` holds both to one verdict.
 
+mod actions;
 mod authorization;
 mod conditions;
 mod inheritance;
@@ -13,6 +14,7 @@ mod shapes;
 
 use std::ops::Range;
 
+pub(crate) use actions::unheard_of;
 pub(crate) use rcp_services::covers as under_rcps;
 
 use json::{Member, Node, Value};

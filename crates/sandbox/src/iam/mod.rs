@@ -1,5 +1,6 @@
 //! IAM, as far as orgstrap meets it: roles, their policies, service-linked roles, and what is set for an account.
 
+mod details;
 mod policies;
 mod roles;
 mod service_linked;
@@ -114,6 +115,7 @@ pub fn access_role(id: String, management: &str, created: Time, usable_from: Tim
 
 /// The rows of this service.
 pub const OPERATIONS: &[&[Row]] = &[
+    details::OPERATIONS,
     policies::OPERATIONS,
     roles::OPERATIONS,
     service_linked::OPERATIONS,

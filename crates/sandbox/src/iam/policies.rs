@@ -55,7 +55,7 @@ fn create_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {
     Ok(json!({"Policy": shown}))
 }
 
-fn show_policy(arn: &str, policy: &ManagedPolicy, attachments: usize) -> Value {
+pub(super) fn show_policy(arn: &str, policy: &ManagedPolicy, attachments: usize) -> Value {
     json!({
         "PolicyName": policy.name,
         "PolicyId": policy.id,
@@ -139,9 +139,7 @@ fn create_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsErr
     policy.newest = policy.newest.max(policy.version).max(1) + 1;
     let number = policy.newest;
     if default {
-        let before = std::mem::replace(&mut policy.document, text);
-        policy.others.insert(policy.version.max(1), before);
-        policy.version = number;
+        policy.number_default(number, text);
     } else {
         policy.others.insert(number, text);
     }
@@ -150,6 +148,26 @@ fn create_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsErr
         "IsDefaultVersion": default,
         "CreateDate": created.json(),
     }}))
+}
+
+impl ManagedPolicy {
+    /// Gives it a new default version, where the document is another, as CloudFormation does.
+    pub(crate) fn new_default(&mut self, text: String) {
+        if self.document == text {
+            return;
+        }
+        if self.others.len() >= 4 {
+            self.others.pop_first();
+        }
+        self.newest = self.newest.max(self.version).max(1) + 1;
+        self.number_default(self.newest, text);
+    }
+
+    fn number_default(&mut self, number: u32, text: String) {
+        let before = std::mem::replace(&mut self.document, text);
+        self.others.insert(self.version.max(1), before);
+        self.version = number;
+    }
 }
 
 fn set_default_policy_version(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -16,6 +16,7 @@ pub(super) const OPERATIONS: &[Row] = &[
     ("iam", "AttachRolePolicy", attach_role_policy),
     ("iam", "CreateRole", create_role),
     ("iam", "DeleteRole", delete_role),
+    ("iam", "DeleteRolePermissionsBoundary", delete_boundary),
     ("iam", "DeleteRolePolicy", delete_role_policy),
     ("iam", "DetachRolePolicy", detach_role_policy),
     ("iam", "GetRole", get_role),
@@ -28,6 +29,7 @@ pub(super) const OPERATIONS: &[Row] = &[
     ("iam", "ListRolePolicies", list_role_policies),
     ("iam", "ListRoleTags", list_role_tags),
     ("iam", "ListRoles", list_roles),
+    ("iam", "PutRolePermissionsBoundary", put_boundary),
     ("iam", "PutRolePolicy", put_role_policy),
     ("iam", "TagRole", tag_role),
     ("iam", "UntagRole", untag_role),
@@ -82,7 +84,8 @@ pub(super) fn show_role(account: &str, name: &str, role: &Role) -> Value {
     }
     if let Some(arn) = &role.boundary {
         shown["PermissionsBoundary"] = json!({
-            "PermissionsBoundaryType": "Policy",
+            // As the model has it; AWS has been seen to answer `Policy`.
+            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
             "PermissionsBoundaryArn": arn,
         });
     }
@@ -183,6 +186,21 @@ fn list_roles(world: &mut World, call: &Call) -> Result<Value, AwsError> {
         })
         .collect();
     Ok(marked(json!({"Roles": shown}), next))
+}
+
+fn put_boundary(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    let arn = call.text("PermissionsBoundary").to_owned();
+    let aws_managed = arn.starts_with("arn:aws:iam::aws:policy/");
+    if !aws_managed && !iam(world, call)?.policies.contains_key(&arn) {
+        return Err(no_policy(&arn));
+    }
+    own_role(world, call)?.boundary = Some(arn);
+    done()
+}
+
+fn delete_boundary(world: &mut World, call: &Call) -> Result<Value, AwsError> {
+    own_role(world, call)?.boundary = None;
+    done()
 }
 
 fn put_role_policy(world: &mut World, call: &Call) -> Result<Value, AwsError> {

@@ -169,6 +169,6 @@ fn list_organizations_features(world: &mut World, call: &Call) -> Result<Value, 
         ));
     }
     let id = organizations::id(world).map(str::to_owned);
-    let features = iam(world, call)?.root_features.clone();
+    let features = organizations::root_features(world, call)?;
     Ok(json!({"OrganizationId": id, "EnabledFeatures": features}))
 }

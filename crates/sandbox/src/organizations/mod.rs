@@ -325,6 +325,27 @@ pub fn id(world: &World) -> Option<&str> {
     world.organization.as_ref().map(|it| it.id.as_str())
 }
 
+/// The features of centralized root access that are on, for the management account or IAM's delegated administrator (M:iam
+/// ListOrganizationsFeatures).
+pub(crate) fn root_features(world: &World, call: &Call) -> Result<Vec<String>, AwsError> {
+    let organization = world.organization.as_ref().ok_or_else(not_in_use)?;
+    let management = &organization.management_account;
+    let delegated = organization
+        .delegated
+        .get(&call.account)
+        .is_some_and(|services| services.contains_key("iam.amazonaws.com"));
+    if call.account != *management && !delegated {
+        return Err(AwsError::new(
+            "AccountNotManagementOrDelegatedAdministratorException",
+            "The account is neither the management account nor a delegated administrator for IAM",
+        ));
+    }
+    let known = world.account(management);
+    Ok(known
+        .map(|it| it.iam.root_features.clone())
+        .unwrap_or_default())
+}
+
 fn not_in_use() -> AwsError {
     AwsError::new(
         "AWSOrganizationsNotInUseException",

@@ -111,6 +111,30 @@ pub(super) const POKES: &[Poke] = &[
         act: delete_role,
     },
     Poke {
+        name: "attach-role-policy",
+        arguments: &["ACCOUNT", "ROLE", "[POLICY_ARN]"],
+        help: "attach a managed policy to a role, AdministratorAccess when left out",
+        act: attach_role_policy,
+    },
+    Poke {
+        name: "put-role-policy",
+        arguments: &["ACCOUNT", "ROLE", "[JSON]"],
+        help: "give a role an inline policy, one that allows everything when left out",
+        act: put_role_policy,
+    },
+    Poke {
+        name: "bind-role",
+        arguments: &["ACCOUNT", "ROLE", "[POLICY_ARN]"],
+        help: "give a role a permissions boundary, ReadOnlyAccess when left out",
+        act: bind_role,
+    },
+    Poke {
+        name: "add-policy-version",
+        arguments: &["ACCOUNT", "POLICY", "[JSON]"],
+        help: "write a version of a managed policy beside the one in force, one that allows everything when left out",
+        act: add_policy_version,
+    },
+    Poke {
         name: "invite-account",
         arguments: &["EMAIL_OR_ID"],
         help: "invite an account of elsewhere; it never answers, and counts as an account while the invitation is open",
@@ -551,6 +575,86 @@ fn distrust_role(world: &mut World, given: &Given<'_>) -> Result<String, PokeErr
     )?;
     Ok(format!(
         "role {name} of {} trusts nobody outside any more",
+        find::shown(world, &account)
+    ))
+}
+
+fn attach_role_policy(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = find::account(world, given.get(0))?;
+    let name = role(world, &account, Some(given.get(1)))?;
+    let arn = given
+        .option(2)
+        .unwrap_or("arn:aws:iam::aws:policy/AdministratorAccess");
+    let input = json!({"RoleName": name, "PolicyArn": arn});
+    call(world, (&account, GLOBAL), "iam", "AttachRolePolicy", input)?;
+    Ok(format!(
+        "{arn} was attached to role {name} of {}",
+        find::shown(world, &account)
+    ))
+}
+
+/// A document that was given, or one that allows everything.
+fn document(given: Option<&str>) -> String {
+    let all = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    given.map_or_else(|| all.to_string(), str::to_owned)
+}
+
+fn put_role_policy(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = find::account(world, given.get(0))?;
+    let name = role(world, &account, Some(given.get(1)))?;
+    let input = json!({"RoleName": name, "PolicyName": "by-hand", "PolicyDocument": document(given.option(2))});
+    call(world, (&account, GLOBAL), "iam", "PutRolePolicy", input)?;
+    Ok(format!(
+        "role {name} of {} has an inline policy by-hand",
+        find::shown(world, &account)
+    ))
+}
+
+fn bind_role(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = find::account(world, given.get(0))?;
+    let name = role(world, &account, Some(given.get(1)))?;
+    let arn = given
+        .option(2)
+        .unwrap_or("arn:aws:iam::aws:policy/ReadOnlyAccess");
+    let input = json!({"RoleName": name, "PermissionsBoundary": arn});
+    call(
+        world,
+        (&account, GLOBAL),
+        "iam",
+        "PutRolePermissionsBoundary",
+        input,
+    )?;
+    Ok(format!(
+        "role {name} of {} is bound by {arn}",
+        find::shown(world, &account)
+    ))
+}
+
+fn add_policy_version(world: &mut World, given: &Given<'_>) -> Result<String, PokeError> {
+    let account = find::account(world, given.get(0))?;
+    let policies = world.account(&account).map(|it| &it.iam.policies);
+    let names = policies
+        .into_iter()
+        .flatten()
+        .map(|(_, it)| it.name.as_str());
+    let name = find::one("policy", Some(given.get(1)), names)?.to_owned();
+    let mut policies = policies.into_iter().flatten();
+    let found = policies.find(|(_, it)| it.name == name);
+    let arn = found.map(|(arn, _)| arn.clone()).unwrap_or_default();
+    let input = json!({"PolicyArn": arn, "PolicyDocument": document(given.option(2)), "SetAsDefault": false});
+    let made = call(
+        world,
+        (&account, GLOBAL),
+        "iam",
+        "CreatePolicyVersion",
+        input,
+    )?;
+    let version = made["PolicyVersion"]["VersionId"]
+        .as_str()
+        .unwrap_or_default();
+    Ok(format!(
+        "policy {name} of {} has a version {version} beside the one in force",
         find::shown(world, &account)
     ))
 }

@@ -45,6 +45,13 @@ fn world() -> World {
         .unwrap();
         let roles = &mut world.accounts.get_mut(&id).unwrap().iam.roles;
         roles.insert("OrganizationAccountAccessRole".to_owned(), role);
+        let policy = serde_json::from_value(json!({
+            "name": "reads", "id": "ANPA", "path": "/", "created": 0,
+            "document": r#"{"Version":"2012-10-17","Statement":[]}"#,
+        }))
+        .unwrap();
+        let policies = &mut world.accounts.get_mut(&id).unwrap().iam.policies;
+        policies.insert(format!("arn:aws:iam::{id}:policy/reads"), policy);
     }
     let organization = world.organization.as_mut().unwrap();
     organization.policy_types =
@@ -392,6 +399,22 @@ fn cases() -> Vec<(Vec<String>, Vec<String>)> {
         case(
             "distrust-role payments",
             &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole*"],
+        ),
+        case(
+            "attach-role-policy payments OrganizationAccountAccessRole arn:aws:iam::aws:policy/ReadOnlyAccess",
+            &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole*"],
+        ),
+        case(
+            "put-role-policy payments OrganizationAccountAccessRole",
+            &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole*"],
+        ),
+        case(
+            "bind-role payments OrganizationAccountAccessRole",
+            &["/accounts/PAYMENTS/iam/roles/OrganizationAccountAccessRole*"],
+        ),
+        case(
+            "add-policy-version payments reads",
+            &["/accounts/PAYMENTS/iam/policies/*"],
         ),
         case(
             "register-administrator payments config.amazonaws.com",

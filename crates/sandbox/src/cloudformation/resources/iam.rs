@@ -126,7 +126,8 @@ pub(super) const KINDS: &[Kind] = &[
                 let said = format!("Policy {arn} does not exist or is not attachable.");
                 return Err(AwsError::new("NoSuchEntity", said).status(404));
             };
-            policy.document = text;
+            // The version before stays beside the new one; of five the oldest goes.
+            policy.new_default(text);
             attach(maker, arn, props)
         },
         delete: |maker, arn, _| {
