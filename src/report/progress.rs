@@ -361,7 +361,7 @@ mod tests {
         [1/3] + account security  waiting after 30 s: AWS is creating it
         [2/3] + account security  failed after 3 min 5 s: EMAIL_ALREADY_EXISTS
         Stopping: what is in flight is finished, nothing new starts. Ctrl-C again stops at once.
-        [2/3] waiting after 30 s: for organizations:ListAccounts to show account:security
+        [2/3] waiting after 1 min: for organizations:ListAccounts to show account:security
         note: the lock was held by run a1
         ");
         assert_eq!(

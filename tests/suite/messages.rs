@@ -20,12 +20,12 @@ const MAY: [&str; 4] = [
 const KNOWN: [(&str, &str, &str); 5] = [
     (
         "execute/account.rs",
-        "matchreason{OVER_QUOTA",
+        "match reason{OVER_QUOTA",
         "a failure reason that AWS's model defines",
     ),
     (
         "execute/operation.rs",
-        "matchoperation.status_reason(){Some(reason)=>format!",
+        "match operation.status_reason(){Some(reason)=>format!",
         "only whether there is one to show",
     ),
     (
@@ -45,7 +45,7 @@ const KNOWN: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Production code without comments and white space.
+/// Production code without comments, and white space only between words.
 fn squeezed(text: &str) -> String {
     let tests = Regex::new(r"#\[cfg\(test\)\]\nmod \w+ \{").expect("a pattern");
     let end = tests.find(text).map_or(text.len(), |found| found.start());
@@ -53,8 +53,11 @@ fn squeezed(text: &str) -> String {
         .lines()
         .map(|line| line.split("// ").next().unwrap_or_default())
         .filter(|line| !line.trim_start().starts_with("//"));
-    let all: String = lines.collect();
-    all.chars().filter(|char| !char.is_whitespace()).collect()
+    let all = lines.collect::<Vec<_>>().join("\n");
+    let around = Regex::new(r"\s*([^\w\s])\s*").expect("a pattern");
+    let spaces = Regex::new(r"\s+").expect("a pattern");
+    let all = spaces.replace_all(&all, " ");
+    around.replace_all(&all, "$1").into_owned()
 }
 
 /// The places of squeezed code that look into what AWS said.
@@ -66,9 +69,9 @@ fn looks(code: &str) -> Vec<String> {
         format!("{SAID}{ON}{LOOK}"),
         // Compared, or matched on.
         format!(r#"(\.message|\b(reason|why|said|result)(\(\))?){ON}(==|!=)"?"#),
-        format!(r"match&?[a-z_.]*(message|reason|why|said)(\(\))?{ON}\{{"),
+        format!(r"match[ &]*[a-z_.]*(message|reason|why|said)(\(\))?{ON}\{{"),
         // Given another name first.
-        r"let(mut)?[a-z_]+(:[^=;]*)?=&?[a-z_]+\.message\b[^;]*;".to_owned(),
+        r"let (mut )?[a-z_]+(:[^=;]*)?=&?[a-z_]+\.message\b[^;]*;".to_owned(),
         // By a pattern.
         r"(is_match|Regex::new)\(".to_owned(),
     ];
