@@ -9,9 +9,10 @@ use super::exit::Exit;
 use super::session::Session;
 use super::subject::Subject;
 use super::{Global, Output, compare, files, session, subject};
-use crate::diff::{DiffOptions, diff};
 use crate::drift;
 use crate::inventory::{Inventory as Facts, SavedInventory};
+use crate::ops::as_made::AsMade;
+use crate::ops::drift::judge;
 use crate::plan::OrgPlan;
 use crate::report::{Printer, inventory as report};
 
@@ -58,17 +59,23 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
     })
 }
 
-/// Asks what the services say for the controls of the plan's baselines.
+/// Asks what the services say for the controls of the plan's baselines: by the settings by which they were made, where
+/// `[organization]` was edited and nothing follows yet.
 pub(super) async fn ask_controls(
     reading: &mut Reading,
     subject: &Subject,
     session: &Session,
     printer: &Printer,
 ) -> Result<(), CommandError> {
-    let inventory = reading.inventory();
-    let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
-    let checks = drift::checks(&subject.plan, &subject.wanted, inventory, &found);
+    let mut made = AsMade::default();
+    let (mut found, _) = judge(subject, &reading.saved);
+    while made.put_back(subject, reading.inventory(), &found) {
+        let former = made.subject(subject);
+        reading.read_for(session, former, printer).await?;
+        (found, _) = judge(former, &reading.saved);
+    }
+    let subject = made.subject(subject);
+    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
     let questions = drift::questions(&checks);
     reading.ask(questions, session, printer).await
 }

@@ -569,6 +569,34 @@ fn an_account_is_shown_with_what_an_earlier_check_found() {
     place.refused(&["account", "show", "shop", "--findings", "check.json"]);
 }
 
+/// An edit of `[organization]` that nothing follows hides nothing of an account that is shown, nor from what is saved.
+#[test]
+fn an_account_is_shown_by_the_settings_by_which_it_was_made() {
+    let place = Place::of(PLAN, &[]);
+    place.run(&["sandbox", "poke", "stop-recorder", "shop"], 0);
+    place.write(&PLAN.replace("secops =", "prefix = \"acme\"\nsecops ="));
+    let data = place.events(&["account", "show", "shop"]).remove(0);
+    let controls: Vec<&str> = data["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|finding| finding["control"].as_str())
+        .collect();
+    assert!(controls.contains(&"config.recording"), "{controls:?}");
+    assert!(
+        controls.contains(&"organization.comparable"),
+        "{controls:?}"
+    );
+    place.run(&["inventory", "--out", "inventory.json"], 0);
+    let saved = std::fs::read_to_string(place.path("inventory.json")).expect("reads");
+    let saved: Value = serde_json::from_str(&saved).expect("JSON");
+    let answers = saved["answers"].as_array().expect("answers");
+    let recorder = answers
+        .iter()
+        .any(|answer| answer.to_string().contains("config-recorder"));
+    assert!(recorder, "{answers:?}");
+}
+
 /// An account with an outdated instance is not ready, though only an update of the whole stack set mends it.
 #[test]
 fn an_account_behind_its_stack_set_is_not_ready() {

@@ -12,6 +12,7 @@ use crate::diff::{Diff, DiffOptions, diff, scope};
 use crate::drift::{self, Findings};
 use crate::inventory::{Inventory, identify};
 use crate::observe::probe;
+use crate::ops::as_made::AsMade;
 use crate::plan::{AccountId, AccountKey, StackName};
 use crate::report::Printer;
 
@@ -44,16 +45,32 @@ pub(super) async fn check(
     })
 }
 
-/// The same of what was read already: findings, and what is not as the plan says.
+/// The same of what was read already: findings, and what is not as the plan says. Where `[organization]` was edited and
+/// nothing follows yet, the accounts are judged by the settings by which they were made, beside the finding of the edit.
 pub(super) async fn judged(
     subject: &Subject,
     inventory: &Inventory,
     keys: &BTreeSet<AccountKey>,
     session: &Session,
     printer: &Printer,
-) -> (Findings, Vec<Change>) {
-    let (findings, left, _) = judge_all(subject, inventory, keys, session, printer).await;
-    (findings, left)
+) -> Result<(Findings, Vec<Change>), CommandError> {
+    let options = DiffOptions::default();
+    let (mut findings, left, _) = judge_all(subject, inventory, keys, session, printer).await;
+    let mut made = AsMade::default();
+    let mut found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let mut again = None;
+    while made.put_back(subject, again.as_ref().unwrap_or(inventory), &found) {
+        let former = made.subject(subject);
+        let read = compare::read(session, former, printer).await?;
+        found = diff(&former.plan, &former.wanted, &read, &options);
+        again = Some(read);
+    }
+    if let Some(inventory) = &again {
+        let former = made.subject(subject);
+        findings = judge(former, inventory, &found, keys, session, printer).await;
+        made.tell(&former.plan, inventory, &mut findings);
+    }
+    Ok((findings, left))
 }
 
 async fn judge_all(

@@ -47,7 +47,7 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
         let checked = match (&found.key, found.facts) {
             (Some(key), Some(_)) if !verb.no_check => {
                 let keys = BTreeSet::from([key.clone()]);
-                Some(super::check::judged(&subject, read, &keys, session, printer).await)
+                Some(super::check::judged(&subject, read, &keys, session, printer).await?)
             }
             _ => None,
         };
