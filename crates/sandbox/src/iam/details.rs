@@ -96,7 +96,7 @@ fn show_managed(arn: &str, policy: &ManagedPolicy, (attached, bounded): (usize, 
     let others = policy.others.iter();
     let mut versions: Vec<(u32, &String)> = others.map(|(number, text)| (*number, text)).collect();
     versions.push((default, &policy.document));
-    versions.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    versions.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
     shown["PolicyVersionList"] = versions
         .into_iter()
         .map(|(number, text)| {

@@ -18,7 +18,6 @@ const RCP: &str = "RESOURCE_CONTROL_POLICY";
 const FULL_ACCESS: &str = "p-FullAWSAccess";
 /// AWS's own RCP, attached to every target and not to be detached.
 const RCP_FULL_ACCESS: &str = "p-RCPFullAWSAccess";
-/// Until a type is on or off; "asynchronous" is all that AWS says (M:EnablePolicyType).
 
 pub(super) const OPERATIONS: &[Row] = &[
     ("organizations", "AttachPolicy", attach),
