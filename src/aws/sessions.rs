@@ -72,6 +72,11 @@ impl Aws {
         self.assume_role(ctx, account, role, true).await.map(|_| ())
     }
 
+    /// Whether it opens it now, however new the account is.
+    pub async fn opens_now(&self, ctx: &Caller, account: &AccountId, role: &str) -> bool {
+        self.assume_role(ctx, account, role, false).await.is_ok()
+    }
+
     /// Forgets a session, so that the next call asks for a new one: a role that was just changed,
     /// or a session that AWS calls expired.
     pub async fn leave(&self, account: &AccountId) {

@@ -14,6 +14,7 @@ mod existing_stacks;
 mod former;
 mod guardduty;
 mod kept;
+mod late_roles;
 mod organization;
 mod ous;
 mod pages;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 pub use deep::detect_drift;
+pub use late_roles::opened_late;
 pub use probe::probe;
 pub(crate) use quotas::{applied_quota, open_request, quota_request};
 pub(crate) use shown::{Wanted as WantedItems, not_shown};

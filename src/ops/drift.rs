@@ -21,7 +21,7 @@ use crate::execute::{Stop, Summary};
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::SavedInventory;
 use crate::observe::cache::MaxAge;
-use crate::observe::detect_drift;
+use crate::observe::{detect_drift, opened_late};
 use crate::plan::AccountId;
 use crate::report::{Printer, cost, drift as report, plan as preview, words};
 
@@ -416,18 +416,28 @@ pub async fn check(
         reading.ask_again(doubtful, session, printer).await?;
     }
     let answers = &reading.saved.answers;
-    let gone = drift::without_audit_role(
+    let mut fell_back = session.aws.fell_back();
+    let mut gone = drift::without_audit_role(
         &subject.plan,
         &subject.wanted,
         reading.inventory(),
-        &session.aws.fell_back(),
+        &fell_back,
     );
+    if let (Some(role), false) = (&subject.wanted.audit_role, gone.is_empty()) {
+        let accounts = gone.iter().filter_map(|it| it.place.account_id.clone());
+        let teller = printer.clone();
+        let ctx = Caller::new(0, move |text| teller.detail(&text));
+        let opened = opened_late(&session.aws, role, accounts.collect(), &ctx).await;
+        let shut = |id: &AccountId| !opened.contains(id);
+        gone.retain(|finding| finding.place.account_id.as_ref().is_none_or(shut));
+        fell_back.retain(shut);
+    }
     let without_role = drift::reasons(
         &subject.plan,
         reading.inventory(),
         &found,
         &gone,
-        &session.aws.fell_back(),
+        &fell_back,
         made.is_edited(),
     );
     findings.findings.extend(gone);

@@ -37,7 +37,7 @@ fn endpoint(world: &World) -> &str {
 fn the_sandbox_and_moto_differ_only_where_a_source_says_why() {
     let Some(moto) = World::moto() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let sandbox = World::sandbox(&folder.path().join("world.json"));
+    let sandbox = World::prompt_sandbox(&folder.path().join("world.json"));
     let list = root().join("tests/conformance/differences.toml");
     let list = list.to_str().expect("a path in UTF-8");
     let output = script("conform.py", &[endpoint(&sandbox), endpoint(&moto), list])

@@ -234,7 +234,7 @@ fn errors_are_told_by_codes_that_aws_has() {
 }
 
 /// Where something sleeps, and why it is no fixed pause in the way of others.
-const SLEEPS: [(&str, usize, &str); 7] = [
+const SLEEPS: [(&str, usize, &str); 8] = [
     (
         "execute/wait.rs",
         1,
@@ -249,6 +249,11 @@ const SLEEPS: [(&str, usize, &str); 7] = [
         "execute/lock.rs",
         2,
         "before a second look at a lock that one look found gone",
+    ),
+    (
+        "observe/late_roles.rs",
+        1,
+        "between two tries of a role that may be new",
     ),
     (
         "observe/probe.rs",

@@ -804,6 +804,44 @@ async fn row_12_every_call_in_a_new_account_bears_services_that_open_late() {
     assert_eq!(creations, 2);
 }
 
+/// What is borne in one account counts together: two calls that are refused for ten minutes each are too much.
+#[tokio::test(start_paused = true)]
+async fn row_12_a_new_account_is_borne_for_a_quarter_of_an_hour_in_all() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let begun = tokio::time::Instant::now();
+    let (address, act) = configure_in("me-south-1");
+    let account: AccountId = "999999999999".parse().unwrap();
+    let (result, _) = perform_in(
+        |aws| aws.account_made(&account, aws.now()),
+        address,
+        act,
+        move |asked, _| {
+            let until = match asked.operation.as_str() {
+                "GET /detector" => minutes(10),
+                "GET /detector/abc" => minutes(20),
+                _ => Duration::ZERO,
+            };
+            if begun.elapsed() < until {
+                return Some(Answer::error(
+                    "OptInRequired",
+                    "The AWS Access Key Id needs a subscription for the service",
+                ));
+            }
+            Some(match asked.operation.as_str() {
+                "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
+                "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+                "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
+                "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+                _ => return None,
+            })
+        },
+    )
+    .await;
+    assert!(result.is_err());
+    let took = begun.elapsed();
+    assert!(took > minutes(14) && took < minutes(16), "{took:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
     let act = Act::CreateStackSet(set());

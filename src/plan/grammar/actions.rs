@@ -1,6 +1,7 @@
 //! Which actions there are: what a policy names and AWS does not have is taken by AWS, and does nothing.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use crate::authorization::like;
 use crate::plan::suggest::nearest;
@@ -80,7 +81,18 @@ fn date() -> &'static str {
     date.trim_end_matches('.')
 }
 
-/// Looks an action up. Letters are told apart by case nowhere.
+/// Whether AWS has the service.
+pub(super) fn has_service(service: &str) -> bool {
+    services().any(|(prefix, _)| prefix.eq_ignore_ascii_case(service))
+}
+
+/// Whether AWS has an action that is meant. Letters are told apart by case nowhere.
+pub(super) fn has(service: &str, name: &str) -> bool {
+    let own = |prefix: &str| service == "*" || prefix.eq_ignore_ascii_case(service);
+    services().any(|(prefix, line)| own(prefix) && actions(line).any(|known| matches(name, &known)))
+}
+
+/// Looks an action up, and what may be meant where there is none, for which all of AWS's are compared.
 pub(super) fn look_up(service: &str, name: &str) -> Named {
     let has = |line: &'static str| actions(line).any(|known| matches(name, &known));
     if service == "*" {
@@ -107,8 +119,11 @@ pub(super) fn look_up(service: &str, name: &str) -> Named {
 
 /// Every service's prefix, and its actions as the list has them.
 fn services() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = LIST.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(' '))
+    static SERVICES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+        let lines = LIST.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once(' ')).collect()
+    });
+    SERVICES.iter().copied()
 }
 
 fn actions(line: &'static str) -> impl Iterator<Item = String> {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::actions::{Named, look_up};
+use super::actions::{Named, has, has_service, look_up};
 use super::json::Value;
 use super::{Faults, Spot, conditions, members, rcp_services};
 use crate::plan::PolicyType;
@@ -421,6 +421,7 @@ fn texts<'n>(at: &Spot<'n>, element: &str, write: &str, faults: &mut Faults) -> 
 
 fn actions(at: &Spot<'_>, element: &str, denies: bool, faults: &mut Faults) {
     let write = "write a service and an action, such as \"s3:GetObject\" or \"ec2:*\"";
+    let mut unheard: usize = 0;
     for each in texts(at, element, write, faults) {
         let action = each.node.text().unwrap_or_default();
         let rcp = faults.kind == PolicyType::ResourceControlPolicy;
@@ -480,9 +481,7 @@ fn actions(at: &Spot<'_>, element: &str, denies: bool, faults: &mut Faults) {
             );
             continue;
         }
-        let named = look_up(service, name);
-        let there = !matches!(named, Named::NoService(_));
-        if rcp && there && !rcp_services::covers(service) {
+        if rcp && has_service(service) && !rcp_services::covers(service) {
             faults.warn(
                 each.node.span.clone(),
                 &each.pointer,
@@ -490,9 +489,26 @@ fn actions(at: &Spot<'_>, element: &str, denies: bool, faults: &mut Faults) {
                 "the services are in \"List of AWS services that support RCPs\" of the Organizations user guide; a service control policy reaches your own principals",
             );
         }
-        unheard_of(&each, action, &named, element, denies, faults);
+        if !has(service, name) {
+            unheard += 1;
+            if unheard <= UNHEARD_TOLD {
+                let named = look_up(service, name);
+                unheard_of(&each, action, &named, element, denies, faults);
+            }
+        }
+    }
+    if let Some(more @ 1..) = unheard.checked_sub(UNHEARD_TOLD) {
+        faults.warn(
+            at.node.span.clone(),
+            &at.pointer,
+            format!("AWS has none of {more} more actions here either"),
+            "see the warnings beside this one",
+        );
     }
 }
+
+/// How many actions that AWS does not have are told of an element one by one: more are a list of something else.
+const UNHEARD_TOLD: usize = 10;
 
 /// Warns of an action that AWS does not have: it takes the policy, which then does less than it seems to, or more.
 fn unheard_of(

@@ -18,7 +18,7 @@ pub(crate) struct World {
 impl World {
     /// The sandbox over the world in `file`, on a free port.
     pub(crate) fn sandbox(file: &Path) -> World {
-        World::serve(file, Stdio::inherit())
+        World::serve(file, Stdio::inherit(), &[])
     }
 
     /// The same, with what it says on stderr in `log`.
@@ -26,14 +26,21 @@ impl World {
         World::serve(
             file,
             std::fs::File::create(log).expect("creates a log").into(),
+            &[],
         )
     }
 
-    fn serve(file: &Path, log: Stdio) -> World {
+    /// One that shows at once what it did, as moto does.
+    pub(crate) fn prompt_sandbox(file: &Path) -> World {
+        World::serve(file, Stdio::inherit(), &["--lags", "none"])
+    }
+
+    fn serve(file: &Path, log: Stdio, options: &[&str]) -> World {
         let mut child = orgstrap()
             .args(["-q", "--world"])
             .arg(file)
             .args(["sandbox", "serve", "--port", "0", "--speed", "600"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
