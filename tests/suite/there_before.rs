@@ -299,6 +299,9 @@ fn administered_by_office() -> World {
     let admin = json!({"AdminAccountId": office});
     let enable = ("guardduty", "EnableOrganizationAdminAccount");
     call(&mut world, MANAGEMENT, enable, admin);
+    // AWS makes the administrator's detector, and knows it as such.
+    let then = world.now.plus_secs(120);
+    world.advance(then);
     let detector = detector(&world, &office).expect("a detector").to_owned();
     let shop = id(&world, "shop");
     let all = json!({"DetectorId": detector, "AutoEnableOrganizationMembers": "ALL"});
