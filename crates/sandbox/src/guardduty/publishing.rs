@@ -42,8 +42,8 @@ fn reachable(
         ("s3:x-amz-server-side-encryption", "aws:kms"),
         ("s3:x-amz-server-side-encryption-aws-kms-key-id", key_arn),
     ];
-    // "If you're using GuardDuty in an opt-in Region, replace the value for the Service with the Regional endpoint"
-    // (GuardDuty user guide, Exporting generated findings; aws-samples/aws-secure-environment-accelerator#1222).
+    // In an opt-in Region policies name GuardDuty by its Regional principal (GuardDuty user guide, Exporting generated
+    // findings; aws-samples/aws-secure-environment-accelerator#1222).
     let principal = match OPT_IN_REGIONS.contains(&region) {
         true => format!("guardduty.{region}.amazonaws.com"),
         false => PRINCIPAL.to_owned(),
