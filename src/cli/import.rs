@@ -8,7 +8,6 @@ use super::exit::Exit;
 use super::{Global, Output, compare, files, inventory, session, subject};
 use crate::aws::Caller;
 use crate::baseline;
-use crate::diff::{DiffOptions, diff};
 use crate::import::{
     Choices, ImportError, Imported, duties_lie_open, everywhere, import, looked_for, present,
 };
@@ -285,12 +284,7 @@ fn differences(
     printer: &Printer,
 ) -> Result<Vec<String>, CommandError> {
     let subject = staged(files, out, printer)?;
-    let compared = diff(
-        &subject.plan,
-        &subject.wanted,
-        found,
-        &DiffOptions::default(),
-    );
+    let compared = subject.diff(found);
     let mut left: BTreeSet<String> = BTreeSet::new();
     left.extend(
         compared

@@ -12,7 +12,6 @@ use super::{Global, Output, compare, files, session, subject};
 use crate::drift;
 use crate::inventory::{Inventory as Facts, SavedInventory};
 use crate::ops::as_made::AsMade;
-use crate::ops::drift::judge;
 use crate::plan::OrgPlan;
 use crate::report::{Printer, inventory as report};
 
@@ -68,12 +67,10 @@ pub(super) async fn ask_controls(
     printer: &Printer,
 ) -> Result<(), CommandError> {
     let mut made = AsMade::default();
-    let (mut found, _) = judge(subject, &reading.saved);
-    while made.put_back(subject, reading.inventory(), &found) {
-        let former = made.subject(subject);
-        reading.read_for(session, former, printer).await?;
-        (found, _) = judge(former, &reading.saved);
-    }
+    let found = subject.diff(reading.inventory());
+    let found = made
+        .put_all_back(subject, reading, found, (session, printer), |_| {})
+        .await?;
     let subject = made.subject(subject);
     let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
     let questions = drift::questions(&checks);

@@ -273,6 +273,7 @@ impl Deep<'_> {
             }
         }
         let mut checked = 0;
+        let mut renderings = rights::Renderings::new();
         for (id, roles) in &answers.roles {
             let place = FindingPlace {
                 region: None,
@@ -300,7 +301,7 @@ impl Deep<'_> {
                 roles,
                 stacks: stacks.remove(id).unwrap_or_default(),
             };
-            let (findings, roles) = rights::judge(&account);
+            let (findings, roles) = rights::judge(&account, &mut renderings);
             found.findings.extend(findings);
             checked += roles;
         }

@@ -1,7 +1,7 @@
 //! What the roles of orgstrap's stacks may do beyond what their templates give them. CloudFormation's drift detection does not
 //! see a policy, or a boundary, that a template does not name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -32,6 +32,9 @@ pub(super) struct Account<'a> {
     pub stacks: Vec<Stack<'a>>,
 }
 
+/// Templates that were read: a stack set has the same in every account and Region.
+pub(super) type Renderings<'a> = BTreeMap<&'a str, Result<Rendering, String>>;
+
 /// One thing that is otherwise than the stack sets it.
 struct Found {
     severity: Severity,
@@ -40,13 +43,18 @@ struct Found {
 }
 
 /// What is told of an account, and how many roles were looked at.
-pub(super) fn judge(account: &Account<'_>) -> (Vec<Finding>, usize) {
+pub(super) fn judge<'a>(
+    account: &Account<'a>,
+    renderings: &mut Renderings<'a>,
+) -> (Vec<Finding>, usize) {
     let mut findings = Vec::new();
     let mut made: Vec<(&Stack<'_>, MadeRights)> = Vec::new();
     for stack in &account.stacks {
-        let rights =
-            Rendering::parse(stack.template).and_then(|rendering| rendering.rights(&stack.known));
-        match rights {
+        let rendering = renderings
+            .entry(stack.template)
+            .or_insert_with(|| Rendering::parse(stack.template));
+        let rendering = rendering.as_ref().map_err(String::clone);
+        match rendering.and_then(|rendering| rendering.rights(&stack.known)) {
             Ok(rights) => made.push((stack, rights)),
             // A template of one's own may use functions that are not known here; `validate` is not stricter.
             Err(why) => findings.push(account.finding(
@@ -262,8 +270,6 @@ fn allowed(document: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::inventory::RoleFacts;
 
@@ -325,7 +331,7 @@ Resources:
                 },
             }],
         };
-        let (findings, _) = judge(&account);
+        let (findings, _) = judge(&account, &mut Renderings::new());
         findings
             .iter()
             .map(|it| format!("{:?} {}: {}", it.severity, it.subject, it.title))

@@ -56,6 +56,12 @@ async fn perform_in(
     });
     prepare(&aws);
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
+    let result = performed(&effects, address, act).await;
+    let asked = log.lock().unwrap().clone();
+    (result, asked)
+}
+
+async fn performed(effects: &AwsEffects, address: Address, act: Act) -> Result<Made, Failure> {
     let change = Change {
         address,
         verb: Verb::Ensure,
@@ -64,11 +70,9 @@ async fn perform_in(
         act,
         needs: BTreeSet::new(),
     };
-    let result = effects
+    effects
         .perform(&change, &Bindings::default(), &Caller::quiet())
-        .await;
-    let asked = log.lock().unwrap().clone();
-    (result, asked)
+        .await
 }
 
 fn count(asked: &[(String, String)], operation: &str) -> usize {

@@ -2,11 +2,15 @@
 //! by which it was made, beside the finding about the edit. So an edit hides nothing that is broken.
 
 use super::Subject;
+use super::cached::Reading;
+use super::error::CommandError;
+use super::session::Session;
 use crate::baseline;
 use crate::diff::{Diff, Problem, as_made};
 use crate::drift::{self, Findings, Fix};
 use crate::inventory::Inventory;
 use crate::plan::OrgPlan;
+use crate::report::Printer;
 
 /// How often settings are put back: one edit may hide another.
 const TIMES: usize = 5;
@@ -44,6 +48,28 @@ impl AsMade {
         }
         self.subject = Some(Subject { plan, wanted });
         true
+    }
+
+    /// Puts back one edit after another: what is found then, in a reading for the settings that result. `found` is what the
+    /// plan as given found in it, and `enter` is told by whose settings accounts are entered from then on.
+    ///
+    /// # Errors
+    /// AWS could not be read.
+    pub async fn put_all_back(
+        &mut self,
+        given: &Subject,
+        reading: &mut Reading,
+        mut found: Diff,
+        (session, printer): (&Session, &Printer),
+        enter: impl Fn(&Subject),
+    ) -> Result<Diff, CommandError> {
+        while self.put_back(given, reading.inventory(), &found) {
+            let former = self.subject(given);
+            enter(former);
+            reading.read_for(session, former, printer).await?;
+            found = former.diff(reading.inventory());
+        }
+        Ok(found)
     }
 
     /// What is judged by.

@@ -34,6 +34,18 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// One that is neither kept nor from earlier.
+    pub fn alone(inventory: Inventory) -> Self {
+        Self {
+            saved: SavedInventory::new(inventory),
+            kept: BTreeMap::new(),
+            answers: Answers::new(),
+            cache: None,
+            scopes: BTreeMap::new(),
+            turn: None,
+        }
+    }
+
     pub fn inventory(&self) -> &Inventory {
         &self.saved.inventory
     }

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::aws::Caller;
 use crate::change::{Address, Bindings, Change};
-use crate::diff::{Diff, DiffOptions, Loss, OnQuota, Problem, diff, judge as judge_quotas};
+use crate::diff::{Diff, Loss, OnQuota, Problem, judge as judge_quotas};
 pub use crate::drift::Filter;
 use crate::drift::{self, Controls, Findings, Fix, NoSuch, Reason, Severity};
 use crate::execute::{Stop, Summary};
@@ -87,8 +87,7 @@ pub struct Check {
 /// The comparison, and what it finds in organization and stacks.
 pub fn judge(subject: &Subject, saved: &SavedInventory) -> (Diff, Findings) {
     let inventory = &saved.inventory;
-    let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
+    let found = subject.diff(inventory);
     let findings = drift::judge(&subject.plan, inventory, &found);
     (found, findings)
 }
@@ -400,13 +399,14 @@ pub async fn check(
         (found, findings) = judge(subject, &reading.saved);
     }
     let mut made = AsMade::default();
-    while made.put_back(subject, reading.inventory(), &found) {
-        let former = made.subject(subject);
-        enter(job, former, session);
-        reading.read_for(session, former, printer).await?;
-        (found, findings) = judge(former, &reading.saved);
-    }
+    let enter = |former: &Subject| enter(job, former, session);
+    let found = made
+        .put_all_back(subject, &mut reading, found, (session, printer), enter)
+        .await?;
     let subject = made.subject(subject);
+    if made.is_edited() {
+        findings = drift::judge(&subject.plan, reading.inventory(), &found);
+    }
     let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
     reading
         .ask(drift::questions(&checks), session, printer)

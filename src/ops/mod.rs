@@ -34,6 +34,8 @@ pub mod remove;
 pub mod session;
 
 use crate::baseline::Wanted;
+use crate::diff::{Diff, DiffOptions, diff};
+use crate::inventory::Inventory;
 use crate::plan::OrgPlan;
 use error::CommandError;
 
@@ -42,6 +44,13 @@ use error::CommandError;
 pub struct Subject {
     pub plan: OrgPlan,
     pub wanted: Wanted,
+}
+
+impl Subject {
+    /// How an organization differs from it, with nothing asked for besides.
+    pub fn diff(&self, inventory: &Inventory) -> Diff {
+        diff(&self.plan, &self.wanted, inventory, &DiffOptions::default())
+    }
 }
 
 /// How results are written by an operation that has no reports.

@@ -8,8 +8,8 @@ use super::perform::{Holding, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, Output, Subject};
 use crate::change::{Address, Bindings, Change};
+use crate::diff::Left;
 use crate::diff::removal::{Fortune, Removal, removal};
-use crate::diff::{DiffOptions, Left, diff};
 use crate::execute::{Stop, Summary};
 use crate::graph::graph;
 use crate::inventory::Inventory;
@@ -173,16 +173,14 @@ fn command(job: &Remove<'_>, fortune: Fortune) -> String {
 
 /// Everything removable that is left.
 fn all(job: &Remove<'_>, inventory: &Inventory) -> Vec<Left> {
-    let Subject { plan, wanted } = job.subject;
-    let found = diff(plan, wanted, inventory, &DiffOptions::default());
+    let found = job.subject.diff(inventory);
     let left = found.left.into_iter();
     left.filter(Left::is_removable).collect()
 }
 
 /// What is asked for of what is left.
 fn look(job: &Remove<'_>, inventory: &Inventory) -> Result<Vec<Left>, CommandError> {
-    let Subject { plan, wanted } = job.subject;
-    let found = diff(plan, wanted, inventory, &DiffOptions::default());
+    let found = job.subject.diff(inventory);
     if let Some(problem) = found.problems.first() {
         let error = CommandError::new(format!("{}; nothing was changed", problem.message));
         return Err(match &problem.hint {

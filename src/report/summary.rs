@@ -416,8 +416,8 @@ mod tests {
         insta::assert_snapshot!(strip_str(&text).to_string());
     }
 
-    #[test]
-    fn a_clean_run_says_so() {
+    /// A run in which each change was made, without its accounts.
+    fn all_done() -> Ended {
         let policy = Address::Policy("protect-baseline".parse().expect("a key"));
         let mut ended = ended(&[
             done(account("log-archive")),
@@ -425,18 +425,18 @@ mod tests {
             done(policy),
         ]);
         ended.accounts.clear();
+        ended
+    }
+
+    #[test]
+    fn a_clean_run_says_so() {
+        let ended = all_done();
         insta::assert_snapshot!(strip_str(&text(&ended)).to_string());
     }
 
     #[test]
     fn a_run_that_leaves_something_is_not_done() {
-        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
-        let mut ended = ended(&[
-            done(account("log-archive")),
-            done(account("security")),
-            done(policy),
-        ]);
-        ended.accounts.clear();
+        let mut ended = all_done();
         ended.left = 2;
         let text = strip_str(&text(&ended)).to_string();
         assert!(
@@ -451,13 +451,7 @@ mod tests {
 
     #[test]
     fn a_run_that_aws_does_not_show_yet_is_not_done() {
-        let policy = Address::Policy("protect-baseline".parse().expect("a key"));
-        let mut ended = ended(&[
-            done(account("log-archive")),
-            done(account("security")),
-            done(policy),
-        ]);
-        ended.accounts.clear();
+        let mut ended = all_done();
         ended.unseen = vec![Unseen {
             address: account("security"),
             operation: "organizations:ListAccounts",

@@ -8,11 +8,12 @@ use crate::cli::compare;
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
-use crate::diff::{Diff, DiffOptions, diff, scope};
+use crate::diff::{Diff, scope};
 use crate::drift::{self, Findings};
 use crate::inventory::{Inventory, identify};
 use crate::observe::probe;
 use crate::ops::as_made::AsMade;
+use crate::ops::cached::Reading;
 use crate::plan::{AccountId, AccountKey, StackName};
 use crate::report::Printer;
 
@@ -36,7 +37,9 @@ pub(super) async fn check(
 ) -> Result<Checked, CommandError> {
     printer.detail("Checking…");
     let inventory = compare::read(session, subject, printer).await?;
-    let (findings, left, bindings) = judge_all(subject, &inventory, keys, session, printer).await;
+    let found = subject.diff(&inventory);
+    let findings = judge(subject, &inventory, &found, keys, session, printer).await;
+    let (left, bindings) = left(subject, &inventory, found, keys);
     Ok(Checked {
         inventory,
         findings,
@@ -54,35 +57,33 @@ pub(super) async fn judged(
     session: &Session,
     printer: &Printer,
 ) -> Result<(Findings, Vec<Change>), CommandError> {
-    let options = DiffOptions::default();
-    let (mut findings, left, _) = judge_all(subject, inventory, keys, session, printer).await;
+    let found = subject.diff(inventory);
     let mut made = AsMade::default();
-    let mut found = diff(&subject.plan, &subject.wanted, inventory, &options);
-    let mut again = None;
-    while made.put_back(subject, again.as_ref().unwrap_or(inventory), &found) {
+    let findings = if made.put_back(subject, inventory, &found) {
         let former = made.subject(subject);
-        let read = compare::read(session, former, printer).await?;
-        found = diff(&former.plan, &former.wanted, &read, &options);
-        again = Some(read);
-    }
-    if let Some(inventory) = &again {
-        let former = made.subject(subject);
-        findings = judge(former, inventory, &found, keys, session, printer).await;
+        let mut reading = Reading::alone(compare::read(session, former, printer).await?);
+        let found = former.diff(reading.inventory());
+        let found = made
+            .put_all_back(subject, &mut reading, found, (session, printer), |_| {})
+            .await?;
+        let (former, inventory) = (made.subject(subject), reading.inventory());
+        let mut findings = judge(former, inventory, &found, keys, session, printer).await;
         made.tell(&former.plan, inventory, &mut findings);
-    }
+        findings
+    } else {
+        judge(subject, inventory, &found, keys, session, printer).await
+    };
+    let (left, _) = left(subject, inventory, found, keys);
     Ok((findings, left))
 }
 
-async fn judge_all(
+/// What of a comparison is still to be changed of the accounts.
+fn left(
     subject: &Subject,
     inventory: &Inventory,
+    found: Diff,
     keys: &BTreeSet<AccountKey>,
-    session: &Session,
-    printer: &Printer,
-) -> (Findings, Vec<Change>, Bindings) {
-    let options = DiffOptions::default();
-    let found = diff(&subject.plan, &subject.wanted, inventory, &options);
-    let findings = judge(subject, inventory, &found, keys, session, printer).await;
+) -> (Vec<Change>, Bindings) {
     let behind = behind(subject, inventory, &found, keys);
     let scoped = scope(found, &subject.plan, &subject.wanted, keys);
     let mut left = scoped.diff.changes;
@@ -91,7 +92,7 @@ async fn judge_all(
             left.push(update);
         }
     }
-    (findings, left, scoped.diff.bindings)
+    (left, scoped.diff.bindings)
 }
 
 /// Updates of whole stack sets of which one of the accounts has an outdated instance: only they bring it up to

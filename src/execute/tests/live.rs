@@ -65,10 +65,7 @@ async fn row_02_a_new_detector_names_no_feature_that_the_region_lacks() {
                 "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
             ),
             "POST /detector" => Answer::json(json!({"detectorId": "abc"})),
-            "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
-            "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
-            "GET /detector/abc/member" => Answer::json(json!({"members": []})),
-            _ => return None,
+            other => return detector_abc(other),
         })
     })
     .await;
@@ -107,10 +104,7 @@ async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
                 Answer::json(json!({"detectorIds": []}))
             }
             "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
-            "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
-            "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
-            "GET /detector/abc/member" => Answer::json(json!({"members": []})),
-            _ => return None,
+            other => return detector_abc(other),
         })
     });
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
@@ -120,17 +114,7 @@ async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
     };
     let enable = (Address::GuardDutyAdministrator(region()), enable);
     for (address, act) in [enable, configure()] {
-        let change = Change {
-            address,
-            verb: Verb::Ensure,
-            reason: String::new(),
-            fields: Vec::new(),
-            act,
-            needs: BTreeSet::new(),
-        };
-        let result = effects
-            .perform(&change, &Bindings::default(), &Caller::quiet())
-            .await;
+        let result = performed(&effects, address, act).await;
         assert!(result.is_ok(), "{result:?}");
     }
     let asked = log.lock().unwrap().clone();
@@ -598,7 +582,6 @@ async fn account_limit(
         act,
         move |asked, _| {
             Some(match asked.operation.as_str() {
-                "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
                 "ListAccounts" => {
                     let accounts: Vec<Value> = (0..accounts)
                         .map(|n| json!({"Id": format!("{:012}", 500 + n), "Email": format!("a{n}@example.com")}))
@@ -620,14 +603,7 @@ async fn account_limit(
                         Answer::Says(400, body.to_string())
                     }
                 }
-                "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
-                    "Id": "car-22222222", "State": "SUCCEEDED", "AccountId": "333333333333",
-                }})),
-                "DescribeAccount" => Answer::json(json!({"Account": {
-                    "Id": "333333333333", "Arn": "arn", "Name": "playground",
-                    "Email": "aws+new@example.com", "State": "ACTIVE",
-                }})),
-                _ => return None,
+                other => return account_created(other),
             })
         },
     )
@@ -653,13 +629,27 @@ async fn row_09_the_account_limit_of_an_organizations_first_hour_is_waited_out()
     }
 }
 
+/// What AWS says of an account that it makes at once, where no other was asked for.
+fn account_created(operation: &str) -> Option<Answer> {
+    Some(match operation {
+        "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
+        "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
+            "Id": "car-22222222", "State": "SUCCEEDED", "AccountId": "333333333333",
+        }})),
+        "DescribeAccount" => Answer::json(json!({"Account": {
+            "Id": "333333333333", "Arn": "arn", "Name": "playground",
+            "Email": "aws+new@example.com", "State": "ACTIVE",
+        }})),
+        _ => return None,
+    })
+}
+
 /// CreateAccount while others' creations are under way, refused for so long.
 async fn creations(refused: Duration) -> (Result<Made, Failure>, Duration) {
     let begun = tokio::time::Instant::now();
     let (address, act) = create_account();
     let (result, _) = perform(address, act, move |asked, _| {
         Some(match asked.operation.as_str() {
-            "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
             "ListAccounts" => Answer::json(json!({"Accounts": []})),
             "CreateAccount" if begun.elapsed() < refused => {
                 let body = json!({
@@ -669,14 +659,7 @@ async fn creations(refused: Duration) -> (Result<Made, Failure>, Duration) {
                 });
                 Answer::Says(400, body.to_string())
             }
-            "CreateAccount" => Answer::json(json!({"CreateAccountStatus": {
-                "Id": "car-22222222", "State": "SUCCEEDED", "AccountId": "333333333333",
-            }})),
-            "DescribeAccount" => Answer::json(json!({"Account": {
-                "Id": "333333333333", "Arn": "arn", "Name": "playground",
-                "Email": "aws+new@example.com", "State": "ACTIVE",
-            }})),
-            _ => return None,
+            other => return account_created(other),
         })
     })
     .await;
@@ -729,11 +712,35 @@ async fn row_11_an_account_that_was_asked_for_already_is_found_and_taken() {
     assert_eq!(count(&asked, "CreateAccount"), 1);
 }
 
+/// What GuardDuty says of the detector `abc`.
+fn detector_abc(operation: &str) -> Option<Answer> {
+    Some(match operation {
+        "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
+        "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
+        "GET /detector/abc/member" => Answer::json(json!({"members": []})),
+        _ => return None,
+    })
+}
+
 /// GuardDuty's detectors in an account of some age, refused so for so long; how long it took.
 async fn detectors(
     age: Duration,
     code: &'static str,
     refused: Duration,
+    region_is: &'static str,
+) -> (Result<Made, Failure>, Duration, Vec<(String, String)>) {
+    let until = move |operation: &str| match operation {
+        "GET /detector" => refused,
+        _ => Duration::ZERO,
+    };
+    refused_until(age, code, until, region_is).await
+}
+
+/// The same, where each operation is refused until some time after the start.
+async fn refused_until(
+    age: Duration,
+    code: &'static str,
+    until: impl Fn(&str) -> Duration + Send + 'static,
     region_is: &'static str,
 ) -> (Result<Made, Failure>, Duration, Vec<(String, String)>) {
     let begun = tokio::time::Instant::now();
@@ -745,18 +752,15 @@ async fn detectors(
         act,
         move |asked, _| {
             Some(match asked.operation.as_str() {
-                "GET /detector" if begun.elapsed() < refused => Answer::error(
+                operation if begun.elapsed() < until(operation) => Answer::error(
                     code,
                     "The AWS Access Key Id needs a subscription for the service",
                 ),
                 "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
-                "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
-                "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
-                "GET /detector/abc/member" => Answer::json(json!({"members": []})),
                 "POST /getRegionOptStatus" => {
                     Answer::json(json!({"RegionName": "me-south-1", "RegionOptStatus": region_is}))
                 }
-                _ => return None,
+                other => return detector_abc(other),
             })
         },
     )
@@ -808,37 +812,13 @@ async fn row_12_every_call_in_a_new_account_bears_services_that_open_late() {
 #[tokio::test(start_paused = true)]
 async fn row_12_a_new_account_is_borne_for_a_quarter_of_an_hour_in_all() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    let begun = tokio::time::Instant::now();
-    let (address, act) = configure_in("me-south-1");
-    let account: AccountId = "999999999999".parse().unwrap();
-    let (result, _) = perform_in(
-        |aws| aws.account_made(&account, aws.now()),
-        address,
-        act,
-        move |asked, _| {
-            let until = match asked.operation.as_str() {
-                "GET /detector" => minutes(10),
-                "GET /detector/abc" => minutes(20),
-                _ => Duration::ZERO,
-            };
-            if begun.elapsed() < until {
-                return Some(Answer::error(
-                    "OptInRequired",
-                    "The AWS Access Key Id needs a subscription for the service",
-                ));
-            }
-            Some(match asked.operation.as_str() {
-                "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
-                "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
-                "POST /detector/abc" | "POST /detector/abc/admin" => Answer::json(json!({})),
-                "GET /detector/abc/member" => Answer::json(json!({"members": []})),
-                _ => return None,
-            })
-        },
-    )
-    .await;
+    let until = move |operation: &str| match operation {
+        "GET /detector" => minutes(10),
+        "GET /detector/abc" => minutes(20),
+        _ => Duration::ZERO,
+    };
+    let (result, took, _) = refused_until(Duration::ZERO, "OptInRequired", until, "ENABLED").await;
     assert!(result.is_err());
-    let took = begun.elapsed();
     assert!(took > minutes(14) && took < minutes(16), "{took:?}");
 }
 

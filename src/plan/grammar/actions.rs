@@ -89,25 +89,25 @@ pub(super) fn has_service(service: &str) -> bool {
 /// Whether AWS has an action that is meant. Letters are told apart by case nowhere.
 pub(super) fn has(service: &str, name: &str) -> bool {
     let own = |prefix: &str| service == "*" || prefix.eq_ignore_ascii_case(service);
-    services().any(|(prefix, line)| own(prefix) && actions(line).any(|known| matches(name, &known)))
+    services().any(|(prefix, line)| own(prefix) && lists(line, name))
+}
+
+fn lists(line: &'static str, name: &str) -> bool {
+    actions(line).any(|known| matches(name, &known))
 }
 
 /// Looks an action up, and what may be meant where there is none, for which all of AWS's are compared.
 pub(super) fn look_up(service: &str, name: &str) -> Named {
-    let has = |line: &'static str| actions(line).any(|known| matches(name, &known));
+    if has(service, name) {
+        return Named::Known;
+    }
     if service == "*" {
-        return match services().any(|(_, line)| has(line)) {
-            true => Named::Known,
-            false => Named::NoAction(None),
-        };
+        return Named::NoAction(None);
     }
     let there = services().find(|(prefix, _)| prefix.eq_ignore_ascii_case(service));
     let Some((prefix, line)) = there else {
         return Named::NoService(service_meant(service, name));
     };
-    if has(line) {
-        return Named::Known;
-    }
     let written = format!("{prefix}:{name}");
     let mut other = OTHERWISE.iter();
     if let Some((_, action)) = other.find(|(it, _)| it.eq_ignore_ascii_case(&written)) {
@@ -142,7 +142,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// The whole action that a mistyped service may stand for: of a service with a name like it the one that has the action.
 fn service_meant(service: &str, name: &str) -> Option<String> {
-    let having = |(_, line): &(&str, &'static str)| actions(line).any(|it| matches(name, &it));
+    let having = |(_, line): &(&str, &'static str)| lists(line, name);
     let all = !name.trim_matches('*').is_empty();
     let with = services().filter(|it| all && having(it));
     let likely = nearest(service, with.map(|(prefix, _)| prefix));
