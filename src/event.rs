@@ -31,7 +31,7 @@ pub enum Event {
     /// Never started, because something it needs failed or the run was stopped.
     NotTried {
         change: Address,
-        because: String,
+        reason: String,
     },
     /// The first Ctrl-C came: what runs is finished, nothing new starts.
     Stopping,
@@ -54,9 +54,9 @@ pub fn essence(why: &str) -> &str {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// What was being done, with account name and id and Region where there are any.
-    pub doing: String,
+    pub context: String,
     /// What AWS said: code and message; or what orgstrap found.
-    pub said: String,
+    pub message: String,
     /// What to do next.
     pub hint: Option<String>,
     pub request_id: Option<String>,
@@ -69,5 +69,5 @@ pub struct Unseen {
     /// The call that does not show it.
     pub operation: &'static str,
     /// How that is known: how long it was looked for, or why it could not be read.
-    pub because: String,
+    pub reason: String,
 }

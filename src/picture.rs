@@ -9,7 +9,7 @@ use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey, Tags};
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct OrgChart {
     pub management_account: AccountId,
     /// Baselines of the plan.
     pub baselines: Vec<String>,
@@ -67,7 +67,7 @@ struct Placed<'a> {
 }
 
 /// What a plan says.
-pub fn of_plan(plan: &OrgPlan, by: &By, findings: Option<&Findings>) -> Picture {
+pub fn of_plan(plan: &OrgPlan, by: &By, findings: Option<&Findings>) -> OrgChart {
     let told = Told::of(findings);
     let mut accounts = vec![Placed {
         leaf: Leaf {
@@ -110,7 +110,7 @@ pub fn of_inventory(
     inventory: &Inventory,
     by: &By,
     findings: Option<&Findings>,
-) -> Picture {
+) -> OrgChart {
     let told = Told::of(findings);
     let nothing = BTreeMap::new();
     let facts = inventory.accounts.known().unwrap_or(&nothing);
@@ -135,7 +135,7 @@ pub fn of_inventory(
         let state = match facts.state {
             AccountState::Active if key.is_none() && !management => Some("not in the plan"),
             AccountState::Active => None,
-            state => Some(state.word()),
+            state => Some(state.as_str()),
         };
         let called = if management {
             "management"
@@ -200,7 +200,7 @@ fn picture(
     on_root: Vec<String>,
     mut accounts: Vec<Placed<'_>>,
     told: &Told<'_>,
-) -> Picture {
+) -> OrgChart {
     let important = |placed: &Placed<'_>| !placed.leaf.duties.contains(&"management");
     accounts.sort_by(|a, b| {
         (important(a), &a.leaf.name, &a.leaf.id).cmp(&(important(b), &b.leaf.name, &b.leaf.id))
@@ -246,7 +246,7 @@ fn picture(
             }
         }
     }
-    Picture {
+    OrgChart {
         management_account: plan.organization.management_account.clone(),
         baselines: plan.baselines.keys().map(ToString::to_string).collect(),
         findings: told.elsewhere(&root),

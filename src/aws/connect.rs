@@ -155,7 +155,7 @@ impl Aws {
                 caller: OnceCell::new(),
                 pacer: pacer::Pacer::new(options.pace, options.pace_overrides.clone()),
                 sessions: sessions::Sessions::by(&options.access_role),
-                made: super::newness::Made::default(),
+                made: super::newness::CreationTimes::default(),
                 random: Mutex::new(fastrand::Rng::with_seed(options.seed)),
                 counts: Mutex::new(Counts {
                     calls: BTreeMap::new(),

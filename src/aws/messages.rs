@@ -327,10 +327,10 @@ pub(crate) fn opens_later(reason: &str) -> bool {
 }
 
 /// Whether a row about the error means what is asked for.
-fn says(error: &AwsError, wanted: impl Fn(Means) -> bool) -> bool {
+fn says(error: &AwsError, desired: impl Fn(Means) -> bool) -> bool {
     TABLE
         .iter()
-        .any(|row| wanted(row.means) && row.is_of(error))
+        .any(|row| desired(row.means) && row.is_of(error))
 }
 
 /// Whether what is asked for is there, or so, already.

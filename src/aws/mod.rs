@@ -40,7 +40,7 @@ pub(crate) use messages::{
     is_not_there, management_first, not_begun, not_yet_administrator, not_yet_known, opens_later,
     resource_passes,
 };
-pub use operation::{Caller, Operation};
+pub use operation::{CallContext, Operation};
 pub use pacer::TURN;
 pub use rates::Pace;
 
@@ -84,7 +84,7 @@ struct Inner {
     pacer: pacer::Pacer,
     sessions: sessions::Sessions,
     random: Mutex<fastrand::Rng>,
-    made: newness::Made,
+    made: newness::CreationTimes,
     counts: Mutex<Counts>,
 }
 
@@ -125,7 +125,7 @@ impl Aws {
         let operation = Operation("sts", "GetCallerIdentity");
         let client = aws_sdk_sts::Client::new(&self.own_config(self.home_region()));
         let answer = self
-            .attempt_until_done(&Caller::quiet(), operation, None, None, || {
+            .attempt_until_done(&CallContext::quiet(), operation, None, None, || {
                 client.get_caller_identity().send()
             })
             .await?;
@@ -180,7 +180,7 @@ impl Aws {
     /// `send` builds and sends anew: `|| client.create_ou().name(&name).send()`.
     pub async fn call<T, E, F, Fut>(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         operation: Operation,
         at: &AccountRegion,
         send: F,
@@ -212,7 +212,7 @@ impl Aws {
     /// The loop of [`Aws::call`], without the session. `account` is the one that may be new.
     async fn attempt_until_done<T, E, F, Fut>(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         operation: Operation,
         at: Option<&AccountRegion>,
         account: Option<&AccountId>,
@@ -224,7 +224,7 @@ impl Aws {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let mut patience =
-            retry::Patience::new(operation, self.is_in_new_account(operation, account));
+            retry::RetryBudget::new(operation, self.is_in_new_account(operation, account));
         let mut region_asked = false;
         loop {
             let turn = self.inner.pacer.turn(ctx, operation, at).await;

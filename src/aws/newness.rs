@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_account::types::RegionOptStatus;
 use tokio::time::Instant;
 
-use super::{Aws, AwsError, Caller, Operation, lock};
+use super::{Aws, AwsError, CallContext, Operation, lock};
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
 
@@ -28,7 +28,7 @@ pub(super) const BORNE: Duration = Duration::from_secs(900);
 const OPT_STATUS: Operation = Operation("account", "GetRegionOptStatus");
 
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct CreationTimes {
     accounts: Mutex<BTreeMap<AccountId, Account>>,
     organization: Mutex<Option<SystemTime>>,
 }
@@ -118,7 +118,7 @@ impl Aws {
     /// What AWS says of a Region of an account that refuses its credentials: `None` where it is on, or nobody can tell.
     pub(super) fn region_that_is_off<'a>(
         &'a self,
-        ctx: &'a Caller,
+        ctx: &'a CallContext,
         error: &'a AwsError,
     ) -> Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>> {
         Box::pin(async move {

@@ -31,14 +31,14 @@ impl fmt::Display for Operation {
 
 /// For whom a call is made: how urgent it is, and who is told of waits.
 #[derive(Clone)]
-pub struct Caller {
+pub struct CallContext {
     /// The longest remaining chain of work; a greater rank goes first.
     pub rank: u64,
     /// Told what is being waited for, in words.
     pub tell: Arc<dyn Fn(String) + Send + Sync>,
 }
 
-impl Caller {
+impl CallContext {
     /// Nobody in a hurry, and nobody told.
     pub fn quiet() -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Caller {
     }
 }
 
-impl fmt::Debug for Caller {
+impl fmt::Debug for CallContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
             .field("rank", &self.rank)

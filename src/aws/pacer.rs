@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::rates::{self, BucketName, Limit, Pace};
-use super::{Caller, Operation, lock};
+use super::{CallContext, Operation, lock};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, PaceOverride, Region};
 
@@ -36,7 +36,7 @@ pub(super) struct Pacer {
 }
 
 /// Leave to make one attempt. Dropping it counts as an answer.
-pub(super) struct Turn(Option<Arc<Bucket>>);
+pub(super) struct Permit(Option<Arc<Bucket>>);
 
 struct Bucket {
     state: Mutex<State>,
@@ -60,7 +60,7 @@ struct State {
 struct Waiting {
     rank: u64,
     arrival: u64,
-    go: oneshot::Sender<Turn>,
+    go: oneshot::Sender<Permit>,
 }
 
 impl Pacer {
@@ -75,12 +75,12 @@ impl Pacer {
     /// Waits for the operation's turn.
     pub(super) async fn turn(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         operation: Operation,
         at: Option<&AccountRegion>,
-    ) -> Turn {
+    ) -> Permit {
         let Some(limit) = rates::limit(operation, self.pace, &self.overrides) else {
-            return Turn(None);
+            return Permit(None);
         };
         let place = at.map(|at| {
             let region = limit.regional.then(|| at.region.clone());
@@ -101,7 +101,7 @@ impl Pacer {
                 super::in_words(limit.period)
             ));
         }
-        turn.await.unwrap_or(Turn(None))
+        turn.await.unwrap_or(Permit(None))
     }
 }
 
@@ -125,13 +125,13 @@ impl Bucket {
     }
 
     /// A turn at once, or a place in the queue with a rough guess of the wait.
-    fn queue(self: &Arc<Self>, rank: u64) -> (Result<Turn, oneshot::Receiver<Turn>>, Duration) {
+    fn queue(self: &Arc<Self>, rank: u64) -> (Result<Permit, oneshot::Receiver<Permit>>, Duration) {
         let mut state = lock(&self.state);
         let now = Instant::now();
         let ready = state.ready_at();
         if state.waiting.is_empty() && ready.is_some_and(|ready| ready <= now) {
             state.take(now);
-            return (Ok(Turn(Some(self.clone()))), Duration::ZERO);
+            return (Ok(Permit(Some(self.clone()))), Duration::ZERO);
         }
         let ahead = state.waiting.len();
         let wait = ready.map_or(Duration::ZERO, |ready| ready.saturating_duration_since(now))
@@ -195,7 +195,7 @@ async fn pump(bucket: Arc<Bucket>) {
                     state.take(Instant::now());
                     drop(state);
                     // A waiter that has gone meanwhile drops the turn, which counts as an answer.
-                    drop(next.go.send(Turn(Some(bucket.clone()))));
+                    drop(next.go.send(Permit(Some(bucket.clone()))));
                 }
             }
         }
@@ -259,7 +259,7 @@ fn faster(period: Duration, first: Duration) -> Duration {
         .min(period)
 }
 
-impl Turn {
+impl Permit {
     /// The attempt was answered; `throttled` slows the bucket.
     pub(super) fn answered(mut self, throttled: bool) {
         if let Some(bucket) = self.0.take() {
@@ -268,7 +268,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(bucket) = self.0.take() {
             bucket.answer(false);
@@ -309,10 +309,10 @@ mod tests {
     fn place(text: &str) -> AccountRegion {
         text.to_owned().try_into().unwrap()
     }
-    fn ranked(rank: u64) -> Caller {
-        Caller {
+    fn ranked(rank: u64) -> CallContext {
+        CallContext {
             rank,
-            ..Caller::quiet()
+            ..CallContext::quiet()
         }
     }
 
@@ -324,7 +324,9 @@ mod tests {
             let pacer = pacer.clone();
             tasks.spawn(async move {
                 let at = place("111111111111/us-east-1");
-                let turn = pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+                let turn = pacer
+                    .turn(&CallContext::quiet(), operation, Some(&at))
+                    .await;
                 let when = start.elapsed().as_millis();
                 turn.answered(false);
                 when
@@ -354,7 +356,7 @@ mod tests {
             "222222222222/us-east-1",
         ] {
             let turn = pacer
-                .turn(&Caller::quiet(), operation, Some(&place(at)))
+                .turn(&CallContext::quiet(), operation, Some(&place(at)))
                 .await;
             turn.answered(false);
         }
@@ -364,7 +366,7 @@ mod tests {
             for _ in 0..2 {
                 let operation = Operation("organizations", "ListRoots");
                 pacer
-                    .turn(&Caller::quiet(), operation, Some(&place(at)))
+                    .turn(&CallContext::quiet(), operation, Some(&place(at)))
                     .await;
             }
         }
@@ -402,16 +404,16 @@ mod tests {
         let pacer = pacer();
         let at = place("111111111111/us-east-1");
         let start = Instant::now();
-        let first = pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        let first = pacer.turn(&CallContext::quiet(), CLOSE, Some(&at)).await;
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(3)).await;
             first.answered(false);
         });
-        let second = pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        let second = pacer.turn(&CallContext::quiet(), CLOSE, Some(&at)).await;
         assert_eq!(start.elapsed(), Duration::from_secs(23));
         // A call that is given up counts as answered, and so does not stop the others.
         drop(second);
-        pacer.turn(&Caller::quiet(), CLOSE, Some(&at)).await;
+        pacer.turn(&CallContext::quiet(), CLOSE, Some(&at)).await;
         assert_eq!(start.elapsed(), Duration::from_secs(43));
     }
 
@@ -421,7 +423,9 @@ mod tests {
         let at = place("111111111111/us-east-1");
         let start = Instant::now();
         let operation = Operation("organizations", "ListRoots");
-        pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+        pacer
+            .turn(&CallContext::quiet(), operation, Some(&at))
+            .await;
         let urgent = ranked(9);
         for _ in 0..5 {
             let given_up = tokio::time::timeout(
@@ -430,7 +434,9 @@ mod tests {
             );
             assert!(given_up.await.is_err());
         }
-        pacer.turn(&Caller::quiet(), operation, Some(&at)).await;
+        pacer
+            .turn(&CallContext::quiet(), operation, Some(&at))
+            .await;
         assert_eq!(start.elapsed(), Duration::from_secs(1));
     }
 
@@ -443,22 +449,30 @@ mod tests {
             let bucket = buckets.values().next().unwrap();
             lock(&bucket.state).period
         };
-        let throttled = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+        let throttled = pacer
+            .turn(&CallContext::quiet(), GUARDDUTY, Some(&at))
+            .await;
         throttled.answered(true);
         assert_eq!(bucket_period(&pacer), Duration::from_millis(400));
         // A second throttle in the same second tells nothing new.
-        let again = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+        let again = pacer
+            .turn(&CallContext::quiet(), GUARDDUTY, Some(&at))
+            .await;
         again.answered(true);
         let slow = bucket_period(&pacer);
         for _ in 0..60 {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let turn = pacer.turn(&Caller::quiet(), GUARDDUTY, Some(&at)).await;
+            let turn = pacer
+                .turn(&CallContext::quiet(), GUARDDUTY, Some(&at))
+                .await;
             turn.answered(false);
         }
         let recovered = bucket_period(&pacer);
         assert!(recovered < slow && recovered >= Duration::from_millis(50));
         // A documented rate stays: AWS told it.
-        let list = pacer.turn(&Caller::quiet(), LIST_ACCOUNTS, Some(&at)).await;
+        let list = pacer
+            .turn(&CallContext::quiet(), LIST_ACCOUNTS, Some(&at))
+            .await;
         list.answered(true);
         tokio::time::sleep(Duration::from_secs(5)).await;
         let times = grants(&pacer, LIST_ACCOUNTS, 12).await;

@@ -166,14 +166,14 @@ pub(super) fn is_throttle(error: &AwsError) -> bool {
 }
 
 /// How much longer one call's refusals are borne.
-pub(super) struct Patience {
+pub(super) struct RetryBudget {
     operation: Operation,
     new_account: bool,
     /// By class: when it was first met, and how often.
     met: BTreeMap<&'static str, (Instant, u32)>,
 }
 
-impl Patience {
+impl RetryBudget {
     pub(super) fn new(operation: Operation, new_account: bool) -> Self {
         Self {
             operation,
@@ -371,7 +371,7 @@ mod tests {
     /// How long a call bears the same error for ever, in seconds of virtual time.
     async fn borne(error: &AwsError, new_account: bool) -> u64 {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut patience = Patience::new(error.operation, new_account);
+        let mut patience = RetryBudget::new(error.operation, new_account);
         let start = Instant::now();
         while let Some(pause) = patience.next(error, &mut random) {
             tokio::time::sleep(pause.wait).await;
@@ -420,7 +420,7 @@ mod tests {
         let error = refusal(Operation("iam", "GetRole"), "Throttling", "");
         let pauses = |seed| {
             let mut random = fastrand::Rng::with_seed(seed);
-            let mut patience = Patience::new(error.operation, false);
+            let mut patience = RetryBudget::new(error.operation, false);
             let error = &error;
             (0..10)
                 .map(|_| patience.next(error, &mut random).unwrap().wait)

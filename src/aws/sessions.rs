@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use super::{Aws, AwsError, Caller, Inner, Operation, lock};
+use super::{Aws, AwsError, CallContext, Inner, Operation, lock};
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
 
@@ -55,7 +55,7 @@ struct Session {
 
 impl Aws {
     /// Makes sure that there is a session of the access role in a member account.
-    pub async fn enter(&self, ctx: &Caller, account: &AccountId) -> Result<(), AwsError> {
+    pub async fn enter(&self, ctx: &CallContext, account: &AccountId) -> Result<(), AwsError> {
         if *account == self.caller().await? {
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl Aws {
     /// Whether a role opens a member account. The session that comes of it is not kept.
     pub async fn opens(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         account: &AccountId,
         role: &str,
     ) -> Result<(), AwsError> {
@@ -73,7 +73,7 @@ impl Aws {
     }
 
     /// Whether it opens it now, however new the account is.
-    pub async fn opens_now(&self, ctx: &Caller, account: &AccountId, role: &str) -> bool {
+    pub async fn opens_now(&self, ctx: &CallContext, account: &AccountId, role: &str) -> bool {
         self.assume_role(ctx, account, role, false).await.is_ok()
     }
 
@@ -103,7 +103,7 @@ impl Aws {
     /// The account's session, from the pool or from STS.
     pub(super) async fn session(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         account: &AccountId,
     ) -> Result<Credentials, AwsError> {
         let slot = self.inner.sessions.slot(account);
@@ -135,7 +135,7 @@ impl Aws {
 
     /// A session by the first role that opens. Only the last one is waited for where the account is new: the
     /// others come to it later.
-    async fn assume(&self, ctx: &Caller, account: &AccountId) -> Result<Session, AwsError> {
+    async fn assume(&self, ctx: &CallContext, account: &AccountId) -> Result<Session, AwsError> {
         let names = lock(&self.inner.sessions.roles).names.clone();
         let Some((last, earlier)) = names.split_last() else {
             return Err(AwsError::refused(ASSUME, "NoRole", "no role to enter by"));
@@ -167,7 +167,7 @@ impl Aws {
 
     async fn assume_role(
         &self,
-        ctx: &Caller,
+        ctx: &CallContext,
         account: &AccountId,
         role: &str,
         patient: bool,
@@ -271,7 +271,7 @@ impl ProvideCredentials for RoleCredentials {
                 return Err(CredentialsError::not_loaded("the run has ended"));
             };
             Aws { inner }
-                .session(&Caller::quiet(), &self.account)
+                .session(&CallContext::quiet(), &self.account)
                 .await
                 .map_err(CredentialsError::provider_error)
         })

@@ -23,14 +23,14 @@ fn member() -> AccountRegion {
 }
 
 /// A caller that keeps what it is told.
-fn listening() -> (Caller, Arc<Mutex<Vec<String>>>) {
+fn listening() -> (CallContext, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = told.clone();
-    let caller = Caller::new(0, move |text| heard.lock().unwrap().push(text));
+    let caller = CallContext::new(0, move |text| heard.lock().unwrap().push(text));
     (caller, told)
 }
 
-async fn create_ou(aws: &Aws, ctx: &Caller) -> Result<(), AwsError> {
+async fn create_ou(aws: &Aws, ctx: &CallContext) -> Result<(), AwsError> {
     let client = aws.organizations();
     aws.call(ctx, OU, &management(), || {
         client
@@ -45,7 +45,7 @@ async fn create_ou(aws: &Aws, ctx: &Caller) -> Result<(), AwsError> {
 
 async fn create_account(aws: &Aws) -> Result<(), AwsError> {
     let client = aws.organizations();
-    aws.call(&Caller::quiet(), CREATE, &management(), || {
+    aws.call(&CallContext::quiet(), CREATE, &management(), || {
         client
             .create_account()
             .email("a@example.com")
@@ -56,7 +56,7 @@ async fn create_account(aws: &Aws) -> Result<(), AwsError> {
     .map(|_| ())
 }
 
-async fn who(aws: &Aws, ctx: &Caller, at: &AccountRegion) -> Result<String, AwsError> {
+async fn who(aws: &Aws, ctx: &CallContext, at: &AccountRegion) -> Result<String, AwsError> {
     let client = aws.sts(at).await?;
     aws.call(ctx, Operation("sts", "GetCallerIdentity"), at, || {
         client.get_caller_identity().send()
@@ -127,7 +127,7 @@ async fn an_operation_that_an_emulator_lacks_fails_soon_and_says_so() {
     let aws = aws(|_, _| None);
     aws.caller().await.unwrap();
     let start = tokio::time::Instant::now();
-    let failed = create_ou(&aws, &Caller::quiet()).await.unwrap_err();
+    let failed = create_ou(&aws, &CallContext::quiet()).await.unwrap_err();
     assert_eq!(
         failed.to_string(),
         "organizations:CreateOrganizationalUnit in 111111111111/us-east-1: HTTP500: \
@@ -150,7 +150,7 @@ async fn messages_hold_no_blobs_and_no_tokens() {
         )),
         _ => None,
     });
-    let denied = create_ou(&aws, &Caller::quiet()).await.unwrap_err();
+    let denied = create_ou(&aws, &CallContext::quiet()).await.unwrap_err();
     assert_eq!(
         denied.message,
         "You are not authorized. (encoded authorization failure message left out)"
@@ -226,7 +226,7 @@ async fn a_hundred_callers_share_one_session() {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let aws = aws.clone();
-        tasks.spawn(async move { who(&aws, &Caller::quiet(), &member()).await.unwrap() });
+        tasks.spawn(async move { who(&aws, &CallContext::quiet(), &member()).await.unwrap() });
     }
     let answers = tasks.join_all().await;
     assert!(answers.iter().all(|arn| arn.contains("222222222222")));
@@ -241,7 +241,7 @@ async fn a_session_is_refreshed_before_it_ends() {
     let client = aws.sts(&member()).await.unwrap();
     for _ in 0..180 {
         aws.call(
-            &Caller::quiet(),
+            &CallContext::quiet(),
             Operation("sts", "GetCallerIdentity"),
             &member(),
             || client.get_caller_identity().send(),
@@ -273,7 +273,7 @@ async fn a_session_that_aws_ended_early_is_replaced_once() {
         }
         _ => None,
     });
-    who(&aws, &Caller::quiet(), &member()).await.unwrap();
+    who(&aws, &CallContext::quiet(), &member()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,7 +311,9 @@ async fn a_refused_role_is_told_with_aws_words_wherever_it_is_needed() {
         "AssumeRole" => Some(Answer::xml_error(403, "AccessDenied", "no role for you")),
         _ => None,
     });
-    let failed = who(&aws, &Caller::quiet(), &member()).await.unwrap_err();
+    let failed = who(&aws, &CallContext::quiet(), &member())
+        .await
+        .unwrap_err();
     assert_eq!(
         failed.to_string(),
         "sts:AssumeRole in 111111111111/eu-west-1: AccessDenied: no role for you"
@@ -322,9 +324,9 @@ async fn a_refused_role_is_told_with_aws_words_wherever_it_is_needed() {
 async fn debug_output_holds_no_credentials() {
     let assumed = Arc::new(AtomicU32::new(0));
     let aws = with_sessions(assumed);
-    who(&aws, &Caller::quiet(), &member()).await.unwrap();
+    who(&aws, &CallContext::quiet(), &member()).await.unwrap();
     let client = aws.sts(&member()).await.unwrap();
-    let shown = format!("{aws:?} {client:?} {:?}", Caller::quiet());
+    let shown = format!("{aws:?} {client:?} {:?}", CallContext::quiet());
     for secret in ["very-secret", "top-secret", "token-of"] {
         assert!(!shown.contains(secret));
     }

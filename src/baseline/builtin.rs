@@ -45,10 +45,10 @@ pub fn load(name: &str) -> Option<Result<Descriptor, Vec<BaselineProblem>>> {
     let (file, source) = DESCRIPTORS
         .into_iter()
         .find(|(file, _)| file.strip_suffix(".toml") == Some(name))?;
-    let template = |wanted: &str| {
+    let template = |desired: &str| {
         TEMPLATES
             .into_iter()
-            .find(|(file, _)| *file == wanted)
+            .find(|(file, _)| *file == desired)
             .map(|(_, body)| body.to_owned())
             .ok_or_else(|| "is not among the built-in templates".to_owned())
     };

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::descriptor::{AccountRef, When};
-use super::words::Words;
-use crate::change::{Place, Text};
+use super::words::Interpolated;
+use crate::change::{Expr, Place};
 use crate::drift::Severity;
 use crate::inventory::Probe;
 use crate::plan::{Region, StackName};
@@ -24,7 +24,7 @@ pub struct ControlSpec {
     /// Who is asked, for scopes that are one account.
     pub account: AccountRef,
     pub probe: Probe,
-    pub arguments: BTreeMap<String, Words>,
+    pub arguments: BTreeMap<String, Interpolated>,
     pub expect: BTreeMap<String, ExpectedSpec>,
     /// The stack or stack set, and the resource of its template, that makes what is looked at.
     pub resource: Option<ResourceRef>,
@@ -63,7 +63,7 @@ impl Scope {
     ];
 
     /// Its name in descriptors.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Scope::Organization => "organization",
             Scope::Region => "region",
@@ -110,7 +110,7 @@ impl ControlFix {
     ];
 
     /// Its name in descriptors.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ControlFix::StartLogging => "start-logging",
             ControlFix::StartRecorder => "start-recorder",
@@ -139,7 +139,7 @@ impl ControlFix {
 /// A value that a fact is to have, as a descriptor says it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpectedSpec {
-    Text(Words),
+    Text(Interpolated),
     Value(Value),
 }
 
@@ -147,7 +147,7 @@ pub enum ExpectedSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expected {
-    Text(Text),
+    Text(Expr),
     Value(Value),
 }
 
@@ -164,7 +164,7 @@ pub struct WantedControl {
     pub title: String,
     pub places: Places,
     pub probe: Probe,
-    pub arguments: BTreeMap<String, Text>,
+    pub arguments: BTreeMap<String, Expr>,
     pub expect: BTreeMap<String, Expected>,
     pub resource: Option<ResourceRef>,
     pub properties: BTreeSet<String>,

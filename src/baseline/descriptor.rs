@@ -15,7 +15,7 @@ use super::BaselineProblem;
 use super::control::ControlSpec;
 use super::option::OptionSpec;
 use super::template::{MAX_TEMPLATE, Template};
-use super::words::Words;
+use super::words::Interpolated;
 use crate::plan::{AccountKey, BaselineKey, Principal, Region, StackName};
 
 /// A baseline as its descriptor says it.
@@ -38,7 +38,7 @@ pub struct Descriptor {
     pub guardduty: Option<GuardDutySpec>,
     pub trail: Option<TrailSpec>,
     /// The role that only reads, where the baseline brings one into every account.
-    pub audit_role: Option<Words>,
+    pub audit_role: Option<Interpolated>,
     pub controls: Vec<ControlSpec>,
     /// Templates by the file name that the descriptor calls them by.
     pub templates: BTreeMap<String, Template>,
@@ -59,7 +59,7 @@ pub struct StackSpec {
     pub template: String,
     pub account: AccountRef,
     pub region: RegionRef,
-    pub parameters: BTreeMap<String, Words>,
+    pub parameters: BTreeMap<String, Interpolated>,
     pub needs: Vec<Need>,
     pub when: Option<When>,
     /// The option that says what becomes of recorders that are there; they are kept where there is none.
@@ -78,7 +78,7 @@ pub struct StackSetSpec {
     pub management_too: bool,
     /// Whether accounts that leave keep their stacks.
     pub retain_on_removal: bool,
-    pub parameters: BTreeMap<String, Words>,
+    pub parameters: BTreeMap<String, Interpolated>,
     pub needs: Vec<Need>,
     pub when: Option<When>,
     /// As of a stack.
@@ -103,7 +103,7 @@ pub struct GuardDutySpec {
 /// are named by option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailSpec {
-    pub name: Words,
+    pub name: Interpolated,
     /// The stack that makes it.
     pub stack: StackName,
     /// Whether a trail of the name that is there is watched instead.
@@ -117,8 +117,8 @@ pub struct TrailSpec {
 /// The `[guardduty.export]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportSpec {
-    pub bucket_arn: Words,
-    pub key_arn: Words,
+    pub bucket_arn: Interpolated,
+    pub key_arn: Interpolated,
     pub when: Option<When>,
 }
 

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::descriptor::{AccountRef, Descriptor, RegionRef, When};
 use super::option::{Complaint, OptionValue, choose};
 use super::reader::did_you_mean;
-use super::words::Words;
-use super::{BaselineProblem, ExistingRecorders, Wanted, builtin, folder};
-use crate::change::{Address, Attribute, Place, Text};
+use super::words::Interpolated;
+use super::{BaselineProblem, Desired, ExistingRecorders, builtin, folder};
+use crate::change::{Address, Attribute, Expr, Place};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
@@ -60,7 +60,7 @@ fn unknown_sets(
 }
 
 /// Everything that the plan's baselines ask for, or all that is wrong with them.
-pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
+pub fn expand(plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
     let mut problems = Vec::new();
     let mut chosen = Vec::new();
     for (name, choice) in &plan.baselines {
@@ -84,7 +84,7 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
     }
     let mut expansion = Expansion {
         plan,
-        wanted: Wanted::default(),
+        desired: Desired::default(),
         places: BTreeMap::new(),
         left_out: BTreeSet::new(),
         problems,
@@ -105,7 +105,7 @@ pub fn expand(plan: &OrgPlan) -> Result<Wanted, Vec<BaselineProblem>> {
     expansion.no_more_than_ten_dependencies(&chosen);
     expansion.no_detectors_beside_guardduty();
     if expansion.problems.is_empty() {
-        Ok(expansion.wanted)
+        Ok(expansion.desired)
     } else {
         Err(expansion.problems)
     }
@@ -165,7 +165,9 @@ impl Chosen<'_> {
     /// The items of a list option.
     fn list(&self, option: Option<&String>) -> BTreeSet<&str> {
         match option.and_then(|option| self.options.get(option)) {
-            Some(OptionValue::List(items)) => items.iter().filter_map(Words::literal).collect(),
+            Some(OptionValue::List(items)) => {
+                items.iter().filter_map(Interpolated::literal).collect()
+            }
             _ => BTreeSet::new(),
         }
     }
@@ -178,7 +180,7 @@ impl Chosen<'_> {
         };
         ExistingRecorders::ALL
             .into_iter()
-            .find(|existing| chosen == Some(existing.word()))
+            .find(|existing| chosen == Some(existing.as_str()))
             .unwrap_or_default()
     }
 
@@ -193,7 +195,7 @@ impl Chosen<'_> {
 
 struct Expansion<'p> {
     plan: &'p OrgPlan,
-    wanted: Wanted,
+    desired: Desired,
     /// Where each stack is, and what it tells.
     places: BTreeMap<StackName, (Vec<Place>, BTreeSet<String>)>,
     /// Stacks that an option leaves out.
@@ -325,15 +327,15 @@ impl Expansion<'_> {
         }
     }
 
-    fn account_id(&self, key: &AccountKey) -> Text {
+    fn account_id(&self, key: &AccountKey) -> Expr {
         match self
             .plan
             .accounts
             .get(key)
             .and_then(|account| account.id.as_ref())
         {
-            Some(id) => Text::literal(id.as_str()),
-            None => Text::reference(Address::Account(key.clone()), Attribute::Id),
+            Some(id) => Expr::literal(id.as_str()),
+            None => Expr::reference(Address::Account(key.clone()), Attribute::Id),
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn load(name: &str, folder: &Path) -> Result<Descriptor, Vec<BaselineProblem
             Some(format!("an own baseline is a folder with a `{DESCRIPTOR}`")),
         )
     })?;
-    let template = |wanted: &str| read(folder, wanted, MAX_TEMPLATE);
+    let template = |desired: &str| read(folder, desired, MAX_TEMPLATE);
     Descriptor::parse(name, &file, &source, &template)
 }
 

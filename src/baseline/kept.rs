@@ -90,9 +90,9 @@ impl Rendering {
     }
 
     /// The resources of a type, by logical id.
-    pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = &str> {
+    pub fn of_type(&self, desired: &str) -> impl Iterator<Item = &str> {
         let resources = self.resources();
-        let found = resources.filter(move |(_, resource)| kind(resource) == wanted);
+        let found = resources.filter(move |(_, resource)| kind(resource) == desired);
         found.map(|(id, _)| id.as_str())
     }
 

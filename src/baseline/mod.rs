@@ -1,7 +1,7 @@
 //! Baselines: bundles of service preparations, stacks and stack sets that a plan asks for.
 //!
 //! A baseline is data: a descriptor under `baselines/` and templates under `stacksets/`, embedded
-//! in the binary, or a folder of the user's own beside the plan. [`Wanted`] is what the chosen
+//! in the binary, or a folder of the user's own beside the plan. [`Desired`] is what the chosen
 //! baselines come to for one plan. Pure, but for reading a user's own folder.
 
 pub mod builtin;
@@ -35,14 +35,14 @@ pub use naming::StackNames;
 pub use render::{Known, Rendering};
 pub use rights::{MadeRights, MadeRole, Named};
 
-use crate::change::{Address, Place, Text};
+use crate::change::{Address, Expr, Place};
 use crate::plan::{
     AccountId, AccountKey, Location, OuPath, Principal, Region, StackId, StackName, Tags,
 };
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct Desired {
     pub trusted_access: BTreeSet<Principal>,
     /// Whether StackSets need access to the organization.
     pub stack_sets_access: bool,
@@ -54,8 +54,8 @@ pub struct Wanted {
     pub delegated_administrators: BTreeSet<(Principal, AccountKey)>,
     /// JSON has only text for keys, so a list of entries in a saved change file.
     #[serde(with = "entries")]
-    pub stacks: BTreeMap<(Place, StackName), WantedStack>,
-    pub stack_sets: BTreeMap<StackName, WantedStackSet>,
+    pub stacks: BTreeMap<(Place, StackName), DesiredStack>,
+    pub stack_sets: BTreeMap<StackName, DesiredStackSet>,
     pub guardduty: Option<WantedGuardDuty>,
     #[serde(default)]
     pub trail: Option<WantedTrail>,
@@ -86,7 +86,7 @@ impl ExistingRecorders {
     pub const ALL: [Self; 3] = [Self::Keep, Self::Adopt, Self::Replace];
 
     /// The word for it in a plan.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Adopt => "adopt",
@@ -97,11 +97,11 @@ impl ExistingRecorders {
 
 /// A plain stack in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WantedStack {
+pub struct DesiredStack {
     /// The full name, prefix included.
     pub full_name: String,
     pub template: String,
-    pub parameters: BTreeMap<String, Text>,
+    pub parameters: BTreeMap<String, Expr>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     #[serde(default)]
@@ -112,12 +112,12 @@ pub struct WantedStack {
 
 /// A service-managed stack set over the plan's OUs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WantedStackSet {
+pub struct DesiredStackSet {
     /// The full name, prefix included.
     pub full_name: String,
     pub description: String,
     pub template: String,
-    pub parameters: BTreeMap<String, Text>,
+    pub parameters: BTreeMap<String, Expr>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     pub regions: BTreeSet<Region>,
@@ -161,7 +161,7 @@ pub struct WantedGuardDuty {
 /// The organization's trail, and what is to become of those that were there before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WantedTrail {
-    pub name: Text,
+    pub name: Expr,
     /// The stack that makes it, in the management account's home Region; `None` where a trail of that name is
     /// there and is watched as it is.
     pub stack: Option<(Place, StackName)>,
@@ -195,8 +195,8 @@ fn needs_recorder(template: &str) -> bool {
 /// Where findings are exported to: one bucket and key for all Regions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyExport {
-    pub bucket_arn: Text,
-    pub key_arn: Text,
+    pub bucket_arn: Expr,
+    pub key_arn: Expr,
 }
 
 /// What is wrong with a baseline: with the plan's choice of it, its descriptor or its templates.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use super::{Wanted, builtin};
+use super::{Desired, builtin};
 
 /// The names that baselines give stacks and stack sets, without a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,11 +12,11 @@ pub struct StackNames(BTreeSet<String>);
 
 impl StackNames {
     /// Those of every built-in baseline, chosen or not, and of the plan's own.
-    pub fn of(wanted: &Wanted) -> Self {
+    pub fn of(desired: &Desired) -> Self {
         static BUILTIN: OnceLock<BTreeSet<String>> = OnceLock::new();
         let mut names = BUILTIN.get_or_init(builtin_names).clone();
-        names.extend(wanted.stack_sets.keys().map(ToString::to_string));
-        names.extend(wanted.stacks.keys().map(|(_, name)| name.to_string()));
+        names.extend(desired.stack_sets.keys().map(ToString::to_string));
+        names.extend(desired.stacks.keys().map(|(_, name)| name.to_string()));
         Self(names)
     }
 
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_full_name_is_split_at_the_longest_name() {
-        let names = StackNames::of(&Wanted::default());
+        let names = StackNames::of(&Desired::default());
         let split = |full| names.split(full);
         assert_eq!(
             split("acme-config-recorder"),

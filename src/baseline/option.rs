@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::reader::did_you_mean;
-use super::words::Words;
+use super::words::Interpolated;
 
 /// One `[option.NAME]` table of a descriptor.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ impl OptionKind {
     ];
 
     /// The word in descriptors.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             OptionKind::String => "string",
             OptionKind::Integer => "integer",
@@ -63,10 +63,10 @@ impl OptionKind {
 /// A value of an option. Texts may have placeholders for what the plan knows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OptionValue {
-    String(Words),
+    String(Interpolated),
     Integer(i64),
     Boolean(bool),
-    List(Vec<Words>),
+    List(Vec<Interpolated>),
 }
 
 /// What is wrong with a value: message and suggestion.
@@ -76,7 +76,8 @@ impl OptionSpec {
     /// A plan's value as this option's, checked as far as it can be without the rest of the plan.
     pub fn value(&self, value: &serde_json::Value) -> Result<OptionValue, Complaint> {
         use serde_json::Value;
-        let text = |text: &str| Words::parse_value(text).map_err(|error| (error.to_string(), None));
+        let text =
+            |text: &str| Interpolated::parse_value(text).map_err(|error| (error.to_string(), None));
         let value = match (self.kind, value) {
             (OptionKind::String, Value::String(value)) => OptionValue::String(text(value)?),
             (OptionKind::Integer, Value::Number(number)) => match number.as_i64() {
@@ -120,7 +121,7 @@ impl OptionSpec {
                 let mut seen = BTreeSet::new();
                 items
                     .iter()
-                    .filter_map(Words::literal)
+                    .filter_map(Interpolated::literal)
                     .try_for_each(|item| {
                         // What a list becomes in a template often may not have anything twice, and nobody means it.
                         if !seen.insert(item) {

@@ -139,16 +139,16 @@ fn types_by_id(body: &str) -> Result<BTreeMap<String, String>, String> {
         .collect())
 }
 
-/// What a stack of the template `have` would lose by an update to `wanted`: resources that `wanted` has
+/// What a stack of the template `have` would lose by an update to `desired`: resources that `desired` has
 /// not, or has of another type, as `LogicalId (Type)`.
 ///
 /// # Errors
 /// Why one of the templates cannot be read, as a fragment.
-pub fn lost_resources(have: &str, wanted: &str) -> Result<Vec<String>, String> {
-    let (have, wanted) = (types_by_id(have)?, types_by_id(wanted)?);
+pub fn lost_resources(have: &str, desired: &str) -> Result<Vec<String>, String> {
+    let (have, desired) = (types_by_id(have)?, types_by_id(desired)?);
     Ok(have
         .into_iter()
-        .filter(|(name, kind)| wanted.get(name) != Some(kind))
+        .filter(|(name, kind)| desired.get(name) != Some(kind))
         .map(|(name, kind)| format!("{name} ({kind})"))
         .collect())
 }

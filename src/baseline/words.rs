@@ -6,7 +6,7 @@ use crate::plan::{InvalidName, StackName};
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words(Vec<Piece>);
+pub struct Interpolated(Vec<Piece>);
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ const PLAIN: [(&str, Piece); 8] = [
     ("secops.id", Piece::SecOpsId),
 ];
 
-impl Words {
+impl Interpolated {
     /// The pieces in order.
     pub fn pieces(&self) -> &[Piece] {
         &self.0
@@ -162,7 +162,7 @@ impl fmt::Display for Piece {
     }
 }
 
-impl fmt::Display for Words {
+impl fmt::Display for Interpolated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|piece| write!(f, "{piece}"))
     }
@@ -174,10 +174,10 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_text() {
-        let words = Words::parse("{prefix}-trail-{logging.id}-{{x}}");
+        let words = Interpolated::parse("{prefix}-trail-{logging.id}-{{x}}");
         assert_eq!(
             words,
-            Ok(Words(vec![
+            Ok(Interpolated(vec![
                 Piece::Prefix,
                 Piece::Literal("-trail-".into()),
                 Piece::LoggingId,
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn what_is_no_placeholder_is_refused() {
         for text in ["{prefx}", "{", "a } b", "{stack.x}", "{stack.a b.c}", "{}"] {
-            assert!(Words::parse(text).is_err(), "{text}");
+            assert!(Interpolated::parse(text).is_err(), "{text}");
         }
-        assert!(Words::parse_value("{option.a}").is_err());
-        assert!(Words::parse_value("{logging.id}").is_ok());
+        assert!(Interpolated::parse_value("{option.a}").is_err());
+        assert!(Interpolated::parse_value("{logging.id}").is_ok());
     }
 }

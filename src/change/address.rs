@@ -187,7 +187,7 @@ impl fmt::Display for Address {
             Address::Placement(key) => write!(f, "placement of account {key}"),
             Address::Closure(key) => write!(f, "closure of account {key}"),
             Address::Contact(key, kind) => {
-                write!(f, "{} contact of account {key}", kind.word())
+                write!(f, "{} contact of account {key}", kind.as_str())
             }
             Address::AccountAlias(key) => write!(f, "alias of account {key}"),
             Address::PasswordPolicy(key) => write!(f, "password policy of account {key}"),

@@ -1,8 +1,8 @@
 //! Changes: what `diff` finds, `graph` orders and `execute` makes so. Data only.
 //!
-//! A change is so specific that making it leaves no choice: its [`Act`] holds every value that
+//! A change is so specific that making it leaves no choice: its [`Action`] holds every value that
 //! goes to AWS. What does not exist yet (the id of an account that an earlier change creates) is a
-//! reference in a [`Text`], resolved from [`Bindings`] while executing.
+//! reference in a [`Expr`], resolved from [`Bindings`] while executing.
 
 mod address;
 pub mod saved;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Address, Place, Target};
 pub use saved::SavedChanges;
 pub use shown::{Entry, Item, List, Shown, THERE};
-pub use text::{Attribute, Bindings, Part, Text, Unbound};
+pub use text::{Attribute, Bindings, Expr, Part, Unbound};
 
 use crate::inventory::AutoDeployment;
 use crate::plan::{
@@ -33,7 +33,7 @@ pub struct Change {
     pub reason: String,
     /// What differs, field by field, in display order. For a creation: the values it will have.
     pub fields: Vec<FieldChange>,
-    pub act: Act,
+    pub act: Action,
     /// What must be done first, where it is to be changed at all. References in the act's texts
     /// are needs too and need not be repeated here.
     pub needs: BTreeSet<Address>,
@@ -51,19 +51,19 @@ pub enum Verb {
     Ensure,
 }
 
-/// One field's values before and after. A `Text` that still holds references is shown as
+/// One field's values before and after. A `Expr` that still holds references is shown as
 /// "known after …".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {
     pub field: String,
     pub before: Option<String>,
-    pub after: Option<Text>,
+    pub after: Option<Expr>,
 }
 
 /// Exactly what `execute` does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Act {
+pub enum Action {
     /// Creates the organization with all features. Its answer is the first that tells the management account's address.
     CreateOrganization {
         /// The accounts that the plan has besides, by address in lower case: none of them may be the management account's.
@@ -86,11 +86,11 @@ pub enum Act {
     },
     RegisterDelegatedAdministrator {
         principal: Principal,
-        account: Text,
+        account: Expr,
     },
 
     CreateOu {
-        parent: Text,
+        parent: Expr,
         name: String,
         tags: Tags,
     },
@@ -112,48 +112,48 @@ pub enum Act {
     },
     /// `account:PutAccountName`, from the management account.
     RenameAccount {
-        account: Text,
+        account: Expr,
         name: String,
     },
     /// Waits until the access role can be assumed in every Region named, then ensures the
     /// service-linked roles.
     PrepareAccount {
-        account: Text,
+        account: Expr,
         regions: BTreeSet<Region>,
         service_linked_roles: BTreeSet<Principal>,
     },
     MoveAccount {
-        account: Text,
-        to: Text,
+        account: Expr,
+        to: Expr,
     },
     /// `organizations:CloseAccount`.
     CloseAccount {
-        account: Text,
+        account: Expr,
     },
     /// Sets and removes tags of a root, OU, account or policy.
     Tag {
-        resource: Text,
+        resource: Expr,
         set: Tags,
         remove: BTreeSet<String>,
     },
     PutAlternateContact {
-        account: Text,
+        account: Expr,
         contact_kind: ContactKind,
         contact: Contact,
     },
     /// `iam:CreateAccountAlias`, which takes the place of one there is.
     PutAccountAlias {
-        account: Text,
+        account: Expr,
         alias: String,
     },
     /// `iam:UpdateAccountPasswordPolicy`, whole.
     PutPasswordPolicy {
-        account: Text,
+        account: Expr,
         policy: PasswordPolicy,
     },
     /// `account:EnableRegion` for each, awaited.
     EnableRegions {
-        account: Text,
+        account: Expr,
         regions: BTreeSet<Region>,
     },
     /// Both features of `iam:EnableOrganizationsRoot…`.
@@ -163,51 +163,51 @@ pub enum Act {
         name: String,
         policy_type: PolicyType,
         description: String,
-        content: Text,
+        content: Expr,
         tags: Tags,
     },
     UpdatePolicy {
         id: String,
         name: String,
         description: String,
-        content: Text,
+        content: Expr,
     },
     DeletePolicy {
         id: String,
         policy_type: PolicyType,
     },
     AttachPolicy {
-        policy: Text,
-        target: Text,
+        policy: Expr,
+        target: Expr,
     },
     DetachPolicy {
-        policy: Text,
-        target: Text,
+        policy: Expr,
+        target: Expr,
     },
 
     /// Takes GuardDuty's administration in one Region from an account: its members are let go, then
     /// `guardduty:DisableOrganizationAdminAccount`. GuardDuty stays on in every account, and what it found.
     RemoveGuardDutyAdministrator {
         region: Region,
-        account: Text,
+        account: Expr,
         /// Whether the account can be entered: in one that is closed or suspended nobody can let members go.
         in_use: bool,
     },
     /// `organizations:DeregisterDelegatedAdministrator`.
     DeregisterDelegatedAdministrator {
         principal: Principal,
-        account: Text,
+        account: Expr,
     },
     /// `guardduty:EnableOrganizationAdminAccount` in one Region.
     EnableGuardDutyAdministrator {
         region: Region,
-        account: Text,
+        account: Expr,
     },
     /// The administrator's detector (created where there is none) and the organization's settings.
     /// Every feature GuardDuty knows is named: `true` is on for the detector and for all members.
     ConfigureGuardDuty {
         region: Region,
-        account: Text,
+        account: Expr,
         features: BTreeMap<String, bool>,
         /// Features that only detectors know: for the administrator's detector, not the organization.
         detector_features: BTreeMap<String, bool>,
@@ -215,37 +215,37 @@ pub enum Act {
     /// Makes accounts members; auto-enable may take a day to reach existing ones.
     AddGuardDutyMembers {
         region: Region,
-        administrator: Text,
+        administrator: Expr,
         /// Id and email by account.
         members: Vec<GuardDutyMember>,
     },
     /// Exports findings and waits until AWS says PUBLISHING.
     ExportGuardDutyFindings {
         region: Region,
-        administrator: Text,
-        bucket_arn: Text,
-        key_arn: Text,
+        administrator: Expr,
+        bucket_arn: Expr,
+        key_arn: Expr,
         /// A destination that is there and differs.
         replace: Option<String>,
     },
 
-    CreateStack(StackAct),
-    UpdateStack(StackAct),
+    CreateStack(StackDefinition),
+    UpdateStack(StackDefinition),
     /// `cloudtrail:DeleteTrail`, of the management account's in its home Region; first the successor must log.
     DeleteTrail {
         region: Region,
         arn: String,
         /// Name of the trail in the organization's home Region that takes its place and is there before.
-        successor: Option<Text>,
+        successor: Option<Expr>,
     },
-    CreateStackSet(StackSetAct),
+    CreateStackSet(StackSetDefinition),
     /// Changes settings that carry no template: auto-deployment, managed execution, description.
     UpdateStackSetSettings {
         name: String,
         auto_deployment: Option<AutoDeployment>,
         /// ARNs of the stack sets after which auto-deployment comes. All of them: the list is replaced.
         #[serde(default)]
-        depends_on: Vec<Text>,
+        depends_on: Vec<Expr>,
         /// Accounts that leave targets: first auto-deployment takes away what they have through these.
         #[serde(default)]
         leaving: Vec<Leaving>,
@@ -253,26 +253,26 @@ pub enum Act {
     },
     /// `UpdateStackSet` with template and parameters, targeted at one stage.
     UpdateStackInstances {
-        set: StackSetAct,
-        wave: Wave,
+        set: StackSetDefinition,
+        wave: DeploymentTargets,
     },
     /// `CreateStackInstances` for what is missing.
     CreateStackInstances {
         name: String,
-        wave: Wave,
+        wave: DeploymentTargets,
     },
     /// Stacks of one account brought to the set's template, parameters and tags, and then
     /// `ImportStacksToStackSet`; parameters that the import keeps apart are given back to the set.
     ImportStacks {
-        set: StackSetAct,
-        wave: Wave,
+        set: StackSetDefinition,
+        wave: DeploymentTargets,
         /// ARNs.
         stacks: BTreeMap<Region, StackId>,
     },
     /// Instances of an account that a set no longer reaches, deleted by `DeleteStackInstances`.
     RemoveStackInstances {
         name: String,
-        account: Text,
+        account: Expr,
         /// Whether the stacks stay in the account.
         retain: bool,
         /// Whether the account has left the set's OUs by then: auto-deployment takes the instances away, which is
@@ -287,26 +287,26 @@ pub enum Act {
     },
     /// `DeleteStack`; its termination protection is switched off for it.
     DeleteStack {
-        account: Text,
+        account: Expr,
         region: Region,
         name: String,
     },
     /// `DeleteStackInstances` with the stacks retained, for instances that AWS calls INOPERABLE.
     ForgetStackInstances {
         name: String,
-        wave: Wave,
+        wave: DeploymentTargets,
     },
 
     /// `cloudtrail:StartLogging`, in the trail's home Region.
     StartLogging {
-        account: Text,
+        account: Expr,
         region: Region,
         trail: String,
     },
     /// Stops and deletes a recorder and a delivery channel that are there, so that a stack can bring its own.
     /// What Config has recorded stays.
     RemoveRecorder {
-        account: Text,
+        account: Expr,
         region: Region,
         /// Their names; a recorder of another name is not touched.
         recorder: Option<String>,
@@ -316,38 +316,38 @@ pub enum Act {
     },
     /// `config:StartConfigurationRecorder`.
     StartRecorder {
-        account: Text,
+        account: Expr,
         region: Region,
         recorder: String,
     },
     /// `config:PutConfigurationRecorder`, in CloudFormation's words, and started where it can be.
     PutRecorder {
-        account: Text,
+        account: Expr,
         region: Region,
         settings: serde_json::Value,
     },
     /// `config:PutDeliveryChannel`, in CloudFormation's words; starts a recorder that waited for it.
     PutChannel {
-        account: Text,
+        account: Expr,
         region: Region,
         settings: serde_json::Value,
     },
     /// A change set in REVERT_DRIFT mode, executed: for types that CloudFormation's drift detection knows.
     RevertDrift {
-        account: Text,
+        account: Expr,
         region: Region,
         stack: String,
     },
     /// `ssm:StartAutomationExecution`, awaited.
     RunAutomation {
-        account: Text,
+        account: Expr,
         region: Region,
         document: String,
         parameters: BTreeMap<String, Vec<String>>,
     },
     /// One resource brought to these properties through Cloud Control, or made anew.
     PutResource {
-        account: Text,
+        account: Expr,
         region: Region,
         resource_type: String,
         identifier: String,
@@ -366,20 +366,20 @@ pub enum Successor {
 /// A member to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyMember {
-    pub account: Text,
+    pub account: Expr,
     /// A reference to the organization's email for the management account of a new organization.
-    pub email: Text,
+    pub email: Expr,
 }
 
 /// A plain stack, whole. Termination protection is on afterwards, always.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StackAct {
+pub struct StackDefinition {
     /// The full name, prefix included.
     pub name: String,
-    pub account: Text,
+    pub account: Expr,
     pub region: Region,
     pub template: String,
-    pub parameters: BTreeMap<String, Text>,
+    pub parameters: BTreeMap<String, Expr>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     /// A stack left by a failed creation (ROLLBACK_COMPLETE) that must go first.
@@ -391,18 +391,18 @@ pub struct StackAct {
 
 /// A stack set, whole. Service-managed with managed execution, always.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StackSetAct {
+pub struct StackSetDefinition {
     /// The full name, prefix included.
     pub name: String,
     pub description: String,
     pub template: String,
-    pub parameters: BTreeMap<String, Text>,
+    pub parameters: BTreeMap<String, Expr>,
     pub capabilities: BTreeSet<String>,
     pub tags: Tags,
     pub auto_deployment: AutoDeployment,
     /// ARNs of the stack sets after which auto-deployment comes.
     #[serde(default)]
-    pub depends_on: Vec<Text>,
+    pub depends_on: Vec<Expr>,
     /// Roles that somebody gave the set: an update that does not name them would take them away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub administration_role: Option<String>,
@@ -437,19 +437,19 @@ pub struct InstancesLeft {
 
 /// Where one stack-set operation works, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wave {
+pub struct DeploymentTargets {
     /// Target OUs, or the root. Empty in an update of a set without instances: the whole set.
-    pub ous: Vec<Text>,
+    pub ous: Vec<Expr>,
     /// Only these accounts of the OUs (INTERSECTION); empty means all (NONE).
-    pub accounts: Vec<Text>,
+    pub accounts: Vec<Expr>,
     /// All accounts of the OUs but these (DIFFERENCE), where `accounts` is empty.
     #[serde(default)]
-    pub except: Vec<Text>,
+    pub except: Vec<Expr>,
     pub regions: BTreeSet<Region>,
     pub max_concurrent: Portion,
     pub failure_tolerance: Portion,
     /// Accounts by id that must have a CURRENT instance in every Region afterwards.
-    pub expect: Vec<Text>,
+    pub expect: Vec<Expr>,
     /// Those of them that leave targets which they have instances through.
     #[serde(default)]
     pub leaving: Vec<Leaving>,
@@ -461,7 +461,7 @@ pub struct Wave {
 /// An account and the Regions in which it has no instance, or one that AWS calls INOPERABLE.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacking {
-    pub account: Text,
+    pub account: Expr,
     pub regions: BTreeSet<Region>,
 }
 
@@ -469,7 +469,7 @@ pub struct Lacking {
 /// them is on its way out and does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaving {
-    pub account: Text,
+    pub account: Expr,
     pub targets: BTreeSet<String>,
 }
 
@@ -485,25 +485,27 @@ impl Change {
     }
 }
 
-impl Act {
+impl Action {
     /// Calls `visit` for every text of the act.
-    pub fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
+    pub fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {
-            Act::CreateOrganization { .. }
-            | Act::EnablePolicyType { .. }
-            | Act::CentralizeRootAccess
-            | Act::EnableTrustedAccess { .. }
-            | Act::ActivateStackSets
-            | Act::CreateServiceLinkedRole { .. }
-            | Act::RenameOu { .. }
-            | Act::DeleteOu { .. }
-            | Act::CreateAccount { .. }
-            | Act::DeletePolicy { .. }
-            | Act::DeleteStackInstances(_)
-            | Act::DeleteStackSet { .. }
-            | Act::EnableAllFeatures => {}
-            Act::CreatePolicy { content, .. } | Act::UpdatePolicy { content, .. } => visit(content),
-            Act::UpdateStackSetSettings {
+            Action::CreateOrganization { .. }
+            | Action::EnablePolicyType { .. }
+            | Action::CentralizeRootAccess
+            | Action::EnableTrustedAccess { .. }
+            | Action::ActivateStackSets
+            | Action::CreateServiceLinkedRole { .. }
+            | Action::RenameOu { .. }
+            | Action::DeleteOu { .. }
+            | Action::CreateAccount { .. }
+            | Action::DeletePolicy { .. }
+            | Action::DeleteStackInstances(_)
+            | Action::DeleteStackSet { .. }
+            | Action::EnableAllFeatures => {}
+            Action::CreatePolicy { content, .. } | Action::UpdatePolicy { content, .. } => {
+                visit(content)
+            }
+            Action::UpdateStackSetSettings {
                 depends_on,
                 leaving,
                 ..
@@ -511,40 +513,40 @@ impl Act {
                 depends_on.iter().for_each(&mut *visit);
                 leaving.iter().map(|one| &one.account).for_each(visit);
             }
-            Act::RegisterDelegatedAdministrator { account, .. }
-            | Act::DeregisterDelegatedAdministrator { account, .. }
-            | Act::RemoveGuardDutyAdministrator { account, .. }
-            | Act::RemoveRecorder { account, .. }
-            | Act::RenameAccount { account, .. }
-            | Act::PrepareAccount { account, .. }
-            | Act::CloseAccount { account }
-            | Act::DeleteStack { account, .. }
-            | Act::RemoveStackInstances { account, .. }
-            | Act::PutAlternateContact { account, .. }
-            | Act::PutAccountAlias { account, .. }
-            | Act::PutPasswordPolicy { account, .. }
-            | Act::EnableRegions { account, .. }
-            | Act::EnableGuardDutyAdministrator { account, .. }
-            | Act::ConfigureGuardDuty { account, .. }
-            | Act::StartLogging { account, .. }
-            | Act::StartRecorder { account, .. }
-            | Act::PutRecorder { account, .. }
-            | Act::PutChannel { account, .. }
-            | Act::RevertDrift { account, .. }
-            | Act::RunAutomation { account, .. }
-            | Act::PutResource { account, .. } => visit(account),
-            Act::CreateOu { parent, .. } => visit(parent),
-            Act::MoveAccount { account, to } => {
+            Action::RegisterDelegatedAdministrator { account, .. }
+            | Action::DeregisterDelegatedAdministrator { account, .. }
+            | Action::RemoveGuardDutyAdministrator { account, .. }
+            | Action::RemoveRecorder { account, .. }
+            | Action::RenameAccount { account, .. }
+            | Action::PrepareAccount { account, .. }
+            | Action::CloseAccount { account }
+            | Action::DeleteStack { account, .. }
+            | Action::RemoveStackInstances { account, .. }
+            | Action::PutAlternateContact { account, .. }
+            | Action::PutAccountAlias { account, .. }
+            | Action::PutPasswordPolicy { account, .. }
+            | Action::EnableRegions { account, .. }
+            | Action::EnableGuardDutyAdministrator { account, .. }
+            | Action::ConfigureGuardDuty { account, .. }
+            | Action::StartLogging { account, .. }
+            | Action::StartRecorder { account, .. }
+            | Action::PutRecorder { account, .. }
+            | Action::PutChannel { account, .. }
+            | Action::RevertDrift { account, .. }
+            | Action::RunAutomation { account, .. }
+            | Action::PutResource { account, .. } => visit(account),
+            Action::CreateOu { parent, .. } => visit(parent),
+            Action::MoveAccount { account, to } => {
                 visit(account);
                 visit(to);
             }
-            Act::Tag { resource, .. } => visit(resource),
-            Act::DeleteTrail { successor, .. } => successor.iter().for_each(visit),
-            Act::AttachPolicy { policy, target } | Act::DetachPolicy { policy, target } => {
+            Action::Tag { resource, .. } => visit(resource),
+            Action::DeleteTrail { successor, .. } => successor.iter().for_each(visit),
+            Action::AttachPolicy { policy, target } | Action::DetachPolicy { policy, target } => {
                 visit(policy);
                 visit(target);
             }
-            Act::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers {
                 administrator,
                 members,
                 ..
@@ -555,7 +557,7 @@ impl Act {
                     visit(&member.email);
                 }
             }
-            Act::ExportGuardDutyFindings {
+            Action::ExportGuardDutyFindings {
                 administrator,
                 bucket_arn,
                 key_arn,
@@ -565,27 +567,28 @@ impl Act {
                 visit(bucket_arn);
                 visit(key_arn);
             }
-            Act::CreateStack(stack) | Act::UpdateStack(stack) => {
+            Action::CreateStack(stack) | Action::UpdateStack(stack) => {
                 visit(&stack.account);
                 stack.parameters.values().for_each(&mut *visit);
             }
-            Act::CreateStackSet(set) => {
+            Action::CreateStackSet(set) => {
                 set.parameters.values().for_each(&mut *visit);
                 set.depends_on.iter().for_each(visit);
             }
-            Act::UpdateStackInstances { set, wave } | Act::ImportStacks { set, wave, .. } => {
+            Action::UpdateStackInstances { set, wave } | Action::ImportStacks { set, wave, .. } => {
                 set.parameters.values().for_each(&mut *visit);
                 wave.visit_texts(visit);
             }
-            Act::CreateStackInstances { wave, .. } | Act::ForgetStackInstances { wave, .. } => {
+            Action::CreateStackInstances { wave, .. }
+            | Action::ForgetStackInstances { wave, .. } => {
                 wave.visit_texts(visit);
             }
         }
     }
 }
 
-impl Wave {
-    fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Text)) {
+impl DeploymentTargets {
+    fn visit_texts<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         self.ous
             .iter()
             .chain(&self.accounts)

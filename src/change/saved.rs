@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Address, Change, FieldChange, Text, Wave};
-use crate::baseline::Wanted;
+use super::{Action, Address, Change, DeploymentTargets, Expr, FieldChange};
+use crate::baseline::Desired;
 use crate::diff::DiffOptions;
 use crate::plan::OrgPlan;
 
 /// What the `format` field says.
 pub const FORMAT: &str = "orgstrap-changes";
 /// The version that this orgstrap writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A saved change file: the changes, and what they were derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct SavedChanges {
     pub format: String,
     pub version: u32,
     pub plan: OrgPlan,
-    pub wanted: Wanted,
+    pub desired: Desired,
     pub options: DiffOptions,
     /// In run order, as they were shown.
     pub changes: Vec<Change>,
@@ -58,12 +58,17 @@ pub enum Moved {
 
 impl SavedChanges {
     /// The changes of one comparison, ready to be written.
-    pub fn new(plan: OrgPlan, wanted: Wanted, options: DiffOptions, changes: Vec<Change>) -> Self {
+    pub fn new(
+        plan: OrgPlan,
+        desired: Desired,
+        options: DiffOptions,
+        changes: Vec<Change>,
+    ) -> Self {
         SavedChanges {
             format: FORMAT.to_owned(),
             version: VERSION,
             plan,
-            wanted,
+            desired,
             options,
             changes,
         }
@@ -94,7 +99,7 @@ impl SavedChanges {
         let moved: Vec<Moved> = fresh
             .iter()
             .filter(|fresh| match &fresh.act {
-                Act::CreateStackInstances { name, wave } => {
+                Action::CreateStackInstances { name, wave } => {
                     !creations_cover(&self.changes, name, wave)
                 }
                 _ => true,
@@ -142,31 +147,31 @@ pub(crate) fn check_head<E: From<serde_json::Error>>(
 fn covers(saved: &Change, fresh: &Change) -> bool {
     match (&saved.act, &fresh.act) {
         (
-            Act::UpdateStackInstances { set: a, wave: wide },
-            Act::UpdateStackInstances { set: b, wave: left },
+            Action::UpdateStackInstances { set: a, wave: wide },
+            Action::UpdateStackInstances { set: b, wave: left },
         ) => a == b && narrows(wide, left),
         (
-            Act::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers {
                 region: region_a,
                 administrator: a,
                 members: wide,
             },
-            Act::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers {
                 region: region_b,
                 administrator: b,
                 members: left,
             },
         ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
         // AWS may make the detector itself once it has an administrator.
-        (a @ Act::ConfigureGuardDuty { .. }, b) => a == b,
+        (a @ Action::ConfigureGuardDuty { .. }, b) => a == b,
         // What is there may be known by now, where it could not be read before.
-        (a @ Act::PutAlternateContact { .. }, b) => a == b,
+        (a @ Action::PutAlternateContact { .. }, b) => a == b,
         (
-            Act::EnableRegions {
+            Action::EnableRegions {
                 account: a,
                 regions: wide,
             },
-            Act::EnableRegions {
+            Action::EnableRegions {
                 account: b,
                 regions: left,
             },
@@ -192,15 +197,15 @@ fn covers(saved: &Change, fresh: &Change) -> bool {
 /// Whether instances that are to be created now were all to be created then, perhaps by several
 /// operations: an account that was to join may by now merely lack its instances, and where all
 /// accounts of the OUs lack them, the OUs are named as wholes.
-fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
-    let waves: Vec<&Wave> = saved
+fn creations_cover(saved: &[Change], name: &str, left: &DeploymentTargets) -> bool {
+    let waves: Vec<&DeploymentTargets> = saved
         .iter()
         .filter_map(|change| match &change.act {
-            Act::CreateStackInstances { name: of, wave } if of == name => Some(wave),
+            Action::CreateStackInstances { name: of, wave } if of == name => Some(wave),
             _ => None,
         })
         .collect();
-    let among = |text: &Text, part: fn(&Wave) -> &Vec<Text>| {
+    let among = |text: &Expr, part: fn(&DeploymentTargets) -> &Vec<Expr>| {
         waves.iter().any(|wave| part(wave).contains(text))
     };
     // Whole OUs may reach only what they reached, or what another operation was to reach.
@@ -222,8 +227,8 @@ fn creations_cover(saved: &[Change], name: &str, left: &Wave) -> bool {
 }
 
 /// Whether `left` works on nothing that `wide` does not work on, in the same manner.
-fn narrows(wide: &Wave, left: &Wave) -> bool {
-    let within = |left: &[Text], wide: &[Text]| left.iter().all(|text| wide.contains(text));
+fn narrows(wide: &DeploymentTargets, left: &DeploymentTargets) -> bool {
+    let within = |left: &[Expr], wide: &[Expr]| left.iter().all(|text| wide.contains(text));
     // No accounts means all of the OUs, so only a wave over all covers another one over all; a
     // filter may name only accounts that the saved wave expects.
     let accounts = if left.accounts.is_empty() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Act, Address, Attribute, Bindings, Change, Text};
+use super::{Action, Address, Attribute, Bindings, Change, Expr};
 use crate::plan::{OuPath, PolicyType};
 
 /// A list that `plan` reads and that may lag behind a change.
@@ -88,22 +88,22 @@ impl Change {
     /// Where it is to be seen once it is made. `known` is what is known after the run: what it does not bind was not made.
     pub fn shown(&self, known: &Bindings) -> Shown {
         match &self.act {
-            Act::CreateAccount { .. } => {
+            Action::CreateAccount { .. } => {
                 let id = known.get(&self.address, &Attribute::Id);
                 listed(id.map(|id| there(List::Accounts, Item::Is(id.to_owned()), THERE)))
             }
-            Act::RenameAccount { account, name } => listed(
+            Action::RenameAccount { account, name } => listed(
                 value(account, known).map(|id| there(List::Accounts, Item::NameOf(id), name)),
             ),
-            Act::MoveAccount { account, to } => listed(
+            Action::MoveAccount { account, to } => listed(
                 value(account, known)
                     .zip(value(to, known))
                     .map(|(id, ou)| there(List::Accounts, Item::PlaceOf(id), ou)),
             ),
-            Act::CloseAccount { account } => {
+            Action::CloseAccount { account } => {
                 listed(value(account, known).map(|id| gone(List::Accounts, Item::Is(id))))
             }
-            Act::CreateOu { parent, .. } => {
+            Action::CreateOu { parent, .. } => {
                 let id = known.get(&self.address, &Attribute::Id);
                 listed(
                     value(parent, known).zip(id).map(|(parent, id)| {
@@ -111,15 +111,15 @@ impl Change {
                     }),
                 )
             }
-            Act::RenameOu { id, name } => listed(
+            Action::RenameOu { id, name } => listed(
                 self.parent(known)
                     .map(|parent| there(List::Ous(parent), Item::NameOf(id.clone()), name)),
             ),
-            Act::DeleteOu { id } => listed(
+            Action::DeleteOu { id } => listed(
                 self.parent(known)
                     .map(|parent| gone(List::Ous(parent), Item::Is(id.clone()))),
             ),
-            Act::Tag {
+            Action::Tag {
                 resource,
                 set,
                 remove,
@@ -137,7 +137,7 @@ impl Change {
                     set.chain(remove.iter().map(move |key| gone(list(), tag(key))))
                 }))
             }
-            Act::CreatePolicy { policy_type, .. } => {
+            Action::CreatePolicy { policy_type, .. } => {
                 let id = known.get(&self.address, &Attribute::Id);
                 listed(
                     id.map(|id| {
@@ -145,41 +145,41 @@ impl Change {
                     }),
                 )
             }
-            Act::DeletePolicy { id, policy_type } => {
+            Action::DeletePolicy { id, policy_type } => {
                 listed([gone(List::Policies(*policy_type), Item::Is(id.clone()))])
             }
-            Act::AttachPolicy { policy, target } => listed(
+            Action::AttachPolicy { policy, target } => listed(
                 value(policy, known)
                     .zip(value(target, known))
                     .map(|(policy, target)| {
                         there(List::PolicyTargets(policy), Item::Is(target), THERE)
                     }),
             ),
-            Act::DetachPolicy { policy, target } => listed(
+            Action::DetachPolicy { policy, target } => listed(
                 value(policy, known)
                     .zip(value(target, known))
                     .map(|(policy, target)| gone(List::PolicyTargets(policy), Item::Is(target))),
             ),
-            Act::EnableTrustedAccess { principal } => listed([there(
+            Action::EnableTrustedAccess { principal } => listed([there(
                 List::TrustedAccess,
                 Item::Is(principal.to_string()),
                 THERE,
             )]),
-            Act::RegisterDelegatedAdministrator { principal, account } => {
+            Action::RegisterDelegatedAdministrator { principal, account } => {
                 let id = value(account, known);
                 listed(id.map(|id| {
                     let item = Item::Administers(id, principal.to_string());
                     there(List::DelegatedAdministrators, item, THERE)
                 }))
             }
-            Act::DeregisterDelegatedAdministrator { principal, account } => {
+            Action::DeregisterDelegatedAdministrator { principal, account } => {
                 let id = value(account, known);
                 listed(id.map(|id| {
                     let item = Item::Administers(id, principal.to_string());
                     gone(List::DelegatedAdministrators, item)
                 }))
             }
-            Act::CreateStackInstances { name, wave } => {
+            Action::CreateStackInstances { name, wave } => {
                 // Only a stage of the rollout makes OUs targets; the others name accounts in such as are.
                 let new = matches!(self.address, Address::Rollout(..));
                 let ous: BTreeSet<String> = wave
@@ -191,7 +191,7 @@ impl Change {
                 let list = || List::StackSetTargets(name.clone());
                 listed(ous.into_iter().map(|ou| there(list(), Item::Is(ou), THERE)))
             }
-            Act::DeleteStackInstances(left) => {
+            Action::DeleteStackInstances(left) => {
                 // AWS may keep a target whose OU is gone; of single accounts, or Regions, the target stays.
                 let given_up = left.accounts.is_empty() && left.everywhere && !left.gone;
                 let list = || List::StackSetTargets(left.set.clone());
@@ -200,44 +200,44 @@ impl Change {
             }
 
             // Each ends when AWS answers the question by which `plan` reads it.
-            Act::EnablePolicyType { .. }
-            | Act::ActivateStackSets
-            | Act::CreateServiceLinkedRole { .. }
-            | Act::PrepareAccount { .. }
-            | Act::PutAlternateContact { .. }
-            | Act::EnableRegions { .. }
-            | Act::EnableGuardDutyAdministrator { .. }
-            | Act::AddGuardDutyMembers { .. }
-            | Act::ExportGuardDutyFindings { .. }
-            | Act::CreateStack(_)
-            | Act::UpdateStack(_)
-            | Act::DeleteStack { .. }
-            | Act::UpdateStackInstances { .. }
-            | Act::ImportStacks { .. }
-            | Act::RemoveStackInstances { .. }
-            | Act::ForgetStackInstances { .. }
-            | Act::RevertDrift { .. }
-            | Act::RunAutomation { .. }
-            | Act::PutResource { .. } => Shown::Awaited,
+            Action::EnablePolicyType { .. }
+            | Action::ActivateStackSets
+            | Action::CreateServiceLinkedRole { .. }
+            | Action::PrepareAccount { .. }
+            | Action::PutAlternateContact { .. }
+            | Action::EnableRegions { .. }
+            | Action::EnableGuardDutyAdministrator { .. }
+            | Action::AddGuardDutyMembers { .. }
+            | Action::ExportGuardDutyFindings { .. }
+            | Action::CreateStack(_)
+            | Action::UpdateStack(_)
+            | Action::DeleteStack { .. }
+            | Action::UpdateStackInstances { .. }
+            | Action::ImportStacks { .. }
+            | Action::RemoveStackInstances { .. }
+            | Action::ForgetStackInstances { .. }
+            | Action::RevertDrift { .. }
+            | Action::RunAutomation { .. }
+            | Action::PutResource { .. } => Shown::Awaited,
 
             // `plan` asks the service that has just changed it for the thing itself.
-            Act::CreateOrganization { .. }
-            | Act::EnableAllFeatures
-            | Act::CentralizeRootAccess
-            | Act::PutAccountAlias { .. }
-            | Act::PutPasswordPolicy { .. }
-            | Act::UpdatePolicy { .. }
-            | Act::RemoveGuardDutyAdministrator { .. }
-            | Act::ConfigureGuardDuty { .. }
-            | Act::DeleteTrail { .. }
-            | Act::CreateStackSet(_)
-            | Act::UpdateStackSetSettings { .. }
-            | Act::DeleteStackSet { .. }
-            | Act::StartLogging { .. }
-            | Act::RemoveRecorder { .. }
-            | Act::StartRecorder { .. }
-            | Act::PutRecorder { .. }
-            | Act::PutChannel { .. } => Shown::AtOnce,
+            Action::CreateOrganization { .. }
+            | Action::EnableAllFeatures
+            | Action::CentralizeRootAccess
+            | Action::PutAccountAlias { .. }
+            | Action::PutPasswordPolicy { .. }
+            | Action::UpdatePolicy { .. }
+            | Action::RemoveGuardDutyAdministrator { .. }
+            | Action::ConfigureGuardDuty { .. }
+            | Action::DeleteTrail { .. }
+            | Action::CreateStackSet(_)
+            | Action::UpdateStackSetSettings { .. }
+            | Action::DeleteStackSet { .. }
+            | Action::StartLogging { .. }
+            | Action::RemoveRecorder { .. }
+            | Action::StartRecorder { .. }
+            | Action::PutRecorder { .. }
+            | Action::PutChannel { .. } => Shown::AtOnce,
         }
     }
 
@@ -259,7 +259,7 @@ fn listed(entries: impl IntoIterator<Item = Entry>) -> Shown {
     Shown::Listed(entries.into_iter().collect())
 }
 
-fn value(text: &Text, known: &Bindings) -> Option<String> {
+fn value(text: &Expr, known: &Bindings) -> Option<String> {
     text.value(known).ok()
 }
 

@@ -10,9 +10,9 @@ use super::Address;
 /// A text that may refer to attributes of other addresses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Text(Vec<Part>);
+pub struct Expr(Vec<Part>);
 
-/// A piece of a [`Text`].
+/// A piece of a [`Expr`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -65,7 +65,7 @@ impl Bindings {
     }
 }
 
-impl Text {
+impl Expr {
     /// A text without references.
     pub fn literal(text: impl Into<String>) -> Self {
         Self(vec![Part::Literal(text.into())])
@@ -102,8 +102,8 @@ impl Text {
     }
 
     /// The text with every reference replaced that `bindings` knows.
-    pub fn resolved(&self, bindings: &Bindings) -> Text {
-        Text::join(self.0.iter().map(|part| match part {
+    pub fn resolved(&self, bindings: &Bindings) -> Expr {
+        Expr::join(self.0.iter().map(|part| match part {
             Part::Reference(address, attribute) => match bindings.get(address, attribute) {
                 Some(value) => Part::Literal(value.to_owned()),
                 None => part.clone(),
@@ -130,20 +130,20 @@ impl Text {
     }
 }
 
-impl From<&str> for Text {
+impl From<&str> for Expr {
     fn from(text: &str) -> Self {
-        Text::literal(text)
+        Expr::literal(text)
     }
 }
 
-impl From<String> for Text {
+impl From<String> for Expr {
     fn from(text: String) -> Self {
-        Text::literal(text)
+        Expr::literal(text)
     }
 }
 
 /// References read "(known after account security)".
-impl fmt::Display for Text {
+impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.0 {
             match part {

@@ -8,7 +8,7 @@ use super::{Global, prompt, session, stop, subject};
 use crate::change::SavedChanges;
 use crate::diff::DiffOptions;
 use crate::execute::Stop;
-use crate::ops::Subject;
+use crate::ops::LoadedPlan;
 use crate::ops::apply::{self as ops};
 use crate::report::Printer;
 
@@ -45,7 +45,7 @@ pub(super) struct Apply {
 
 /// What is applied: a plan, or the changes that were saved.
 struct Job {
-    subject: Subject,
+    subject: LoadedPlan,
     options: DiffOptions,
     saved: Option<SavedChanges>,
 }
@@ -99,9 +99,9 @@ fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandE
         );
     }
     Ok(Job {
-        subject: Subject {
+        subject: LoadedPlan {
             plan: saved.plan.clone(),
-            wanted: saved.wanted.clone(),
+            desired: saved.desired.clone(),
         },
         options: saved.options,
         saved: Some(saved),

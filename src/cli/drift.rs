@@ -7,7 +7,7 @@ use super::error::{CommandError, CommandResult};
 use super::{Form, Global, files, inventory, prompt, session, stop, subject};
 use crate::drift::{self, Controls, Findings, Severity};
 use crate::execute::Stop;
-use crate::ops::Subject;
+use crate::ops::LoadedPlan;
 use crate::ops::as_made::AsMade;
 use crate::ops::drift::{self as ops, Check, Filter, asked_for, check_controls, judge};
 use crate::plan::OuPath;
@@ -178,12 +178,12 @@ pub(super) fn run(verb: &Drift, global: &Global, printer: &Printer) -> CommandRe
 }
 
 /// What was asked about and was wrong when an inventory was saved.
-fn judged(file: &Path, filter: &Filter, subject: &Subject) -> Result<Findings, CommandError> {
+fn judged(file: &Path, filter: &Filter, subject: &LoadedPlan) -> Result<Findings, CommandError> {
     asked_for(filter, &saved_findings(file, subject)?)
 }
 
 /// What was wrong when an inventory was saved.
-pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings, CommandError> {
+pub(super) fn saved_findings(file: &Path, subject: &LoadedPlan) -> Result<Findings, CommandError> {
     let saved = inventory::load(file, &subject.plan)?;
     let (mut found, mut findings) = judge(subject, &saved);
     let mut made = AsMade::default();
@@ -191,7 +191,7 @@ pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings,
         (found, findings) = judge(made.subject(subject), &saved);
     }
     let subject = made.subject(subject);
-    let checks = drift::checks(&subject.plan, &subject.wanted, &saved.inventory, &found);
+    let checks = drift::checks(&subject.plan, &subject.desired, &saved.inventory, &found);
     if saved.answers.is_empty() && !checks.is_empty() {
         return Err(CommandError::new(format!(
             "the inventory {} does not hold what the controls say",
@@ -201,11 +201,11 @@ pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings,
             "`orgstrap drift --out FILE` and `orgstrap inventory --out FILE` save one that does",
         ));
     }
-    drift::judge_controls(&mut findings, &subject.wanted, &checks, &saved.answers);
+    drift::judge_controls(&mut findings, &subject.desired, &checks, &saved.answers);
     drift::tell_unlooked(
         &mut findings,
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &saved.inventory,
         &found,
     );
@@ -213,15 +213,21 @@ pub(super) fn saved_findings(file: &Path, subject: &Subject) -> Result<Findings,
     Ok(findings)
 }
 
-fn show(findings: &Findings, verb: &Drift, subject: &Subject, global: &Global, printer: &Printer) {
+fn show(
+    findings: &Findings,
+    verb: &Drift,
+    subject: &LoadedPlan,
+    global: &Global,
+    printer: &Printer,
+) {
     printer.data(&rendered(findings, verb, subject, global.form()));
 }
 
 /// A report, whole, ending in a line end.
-fn rendered(findings: &Findings, verb: &Drift, subject: &Subject, form: Form) -> String {
+fn rendered(findings: &Findings, verb: &Drift, subject: &LoadedPlan, form: Form) -> String {
     let source = verb.plan.display().to_string();
     let mut controls = Controls::builtin();
-    for (name, control) in &subject.wanted.controls {
+    for (name, control) in &subject.desired.controls {
         controls.add(
             name,
             &control.title,
@@ -280,7 +286,7 @@ fn show_since(
 fn write_files(
     check: &Check,
     verb: &Drift,
-    subject: &Subject,
+    subject: &LoadedPlan,
     printer: &Printer,
 ) -> Result<(), CommandError> {
     for file in &verb.report {

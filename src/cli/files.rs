@@ -48,11 +48,11 @@ fn must_be_there(folder: &Path, path: &Path) -> Result<(), CommandError> {
         return Ok(());
     }
     let folder = folder.display();
-    let said = format!(
+    let message = format!(
         "could not write {}: there is no folder {folder}",
         path.display()
     );
-    Err(CommandError::new(said).hint(format!("`mkdir -p {folder}` makes it")))
+    Err(CommandError::new(message).hint(format!("`mkdir -p {folder}` makes it")))
 }
 
 /// Writes several files, all of them or none: `files` are paths relative to `folder`. Those that are there

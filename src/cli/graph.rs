@@ -81,7 +81,7 @@ pub(super) fn run(verb: &Graph, global: &Global, printer: &Printer) -> CommandRe
             if let Some(why) = unread {
                 return Err(CommandError::new(format!(
                     "the organization cannot be drawn: {} was not read: {}",
-                    why.operation, why.because
+                    why.operation, why.reason
                 )));
             }
             picture::of_inventory(&subject.plan, found, &by, findings.as_ref())

@@ -6,12 +6,12 @@ use clap::Args;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::{Global, Output, compare, files, inventory, session, subject};
-use crate::aws::Caller;
+use crate::aws::CallContext;
 use crate::baseline;
 use crate::import::{
     Choices, ImportError, Imported, duties_lie_open, everywhere, import, looked_for, present,
 };
-use crate::inventory::{AccountState, Inventory, Seen};
+use crate::inventory::{AccountState, Inventory, Observed};
 use crate::plan::{self, BaselineKey, OrgPlan, Region};
 use crate::report::{Printer, import as report};
 
@@ -118,8 +118,8 @@ fn read(
     session::reading_anybodys(&plan, global, printer, async |session| {
         let mut plan = plan.clone();
         plan.organization.management_account = session.management.clone();
-        let wanted = looked_for(&plan);
-        let subject = subject::Subject { plan, wanted };
+        let desired = looked_for(&plan);
+        let subject = subject::LoadedPlan { plan, desired };
         printer.detail("Reading AWS…");
         let mut inventory = compare::read(session, &subject, printer).await?;
         for facts in inventory
@@ -131,7 +131,7 @@ fn read(
         {
             let invited = !facts.created_here && facts.state == AccountState::Active;
             if invited && facts.id != session.management {
-                match session.aws.enter(&Caller::quiet(), &facts.id).await {
+                match session.aws.enter(&CallContext::quiet(), &facts.id).await {
                     Err(error) if error.is("AccessDenied") => {
                         choices.shut.insert(facts.id.clone());
                     }
@@ -148,23 +148,23 @@ fn read(
             // The stacks of the accounts that have the duties lie in these accounts: all are looked into.
             printer.detail("Looking for the logging and the SecOps account…");
             let bare = staged(&texts(&verb.out, &imported)?, &verb.out, printer)?;
-            let mut wanted = looked_for(&bare.plan);
-            wanted.stacks = everywhere(&bare.plan);
-            let all = subject::Subject {
+            let mut desired = looked_for(&bare.plan);
+            desired.stacks = everywhere(&bare.plan);
+            let all = subject::LoadedPlan {
                 plan: bare.plan,
-                wanted,
+                desired,
             };
             let looked = compare::read(session, &all, printer).await?;
             imported = import(&looked, choices).map_err(refused)?;
         }
         let sets = inventory.stack_sets.known();
-        let trails = inventory.trails.as_ref().and_then(Seen::known);
+        let trails = inventory.trails.as_ref().and_then(Observed::known);
         if sets.is_some_and(|sets| !sets.is_empty()) || trails.is_some_and(|all| !all.is_empty()) {
             let files = texts(&verb.out, &imported)?;
             let bare = staged(&files, &verb.out, printer)?;
             let all = with_every_baseline(bare.plan);
             inventory = compare::read(session, &all, printer).await?;
-            choices.baselines = present(&all.plan, &all.wanted, &inventory);
+            choices.baselines = present(&all.plan, &all.desired, &inventory);
         }
         found = Some(inventory);
         Ok(Exit::Done)
@@ -247,7 +247,7 @@ fn staged(
     files: &BTreeMap<String, String>,
     out: &Path,
     printer: &Printer,
-) -> Result<subject::Subject, CommandError> {
+) -> Result<subject::LoadedPlan, CommandError> {
     let wrong = |error: &std::io::Error| CommandError::caused("could not check the plan", error);
     let stage = tempfile::tempdir().map_err(|error| wrong(&error))?;
     files::write_all(stage.path(), files)?;
@@ -259,7 +259,7 @@ fn staged(
 }
 
 /// The plan with every built-in baseline that it can have, so that all their stacks are looked for.
-fn with_every_baseline(mut plan: OrgPlan) -> subject::Subject {
+fn with_every_baseline(mut plan: OrgPlan) -> subject::LoadedPlan {
     for name in baseline::names() {
         let Ok(key) = name.parse::<BaselineKey>() else {
             continue;
@@ -269,11 +269,11 @@ fn with_every_baseline(mut plan: OrgPlan) -> subject::Subject {
             plan.baselines.remove(&key);
         }
     }
-    let mut wanted = baseline::expand(&plan).unwrap_or_default();
-    if wanted.trail.is_none() {
-        wanted.trail = looked_for(&plan).trail;
+    let mut desired = baseline::expand(&plan).unwrap_or_default();
+    if desired.trail.is_none() {
+        desired.trail = looked_for(&plan).trail;
     }
-    subject::Subject { plan, wanted }
+    subject::LoadedPlan { plan, desired }
 }
 
 /// Checks the plan as `plan` would, before anything takes its place: what still differs, a line each.
@@ -306,7 +306,7 @@ fn differences(
         compared
             .left
             .iter()
-            .map(|left| format!("{}: {}; {}", left.name, left.text, left.because)),
+            .map(|left| format!("{}: {}; {}", left.name, left.text, left.reason)),
     );
     Ok(left.into_iter().collect())
 }

@@ -7,7 +7,7 @@ use super::cached::{self, Reading};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use super::session::Session;
-use super::subject::Subject;
+use super::subject::LoadedPlan;
 use super::{Global, Output, compare, files, session, subject};
 use crate::drift;
 use crate::inventory::{Inventory as Facts, SavedInventory};
@@ -62,7 +62,7 @@ pub(super) fn run(verb: &Inventory, global: &Global, printer: &Printer) -> Comma
 /// `[organization]` was edited and nothing follows yet.
 pub(super) async fn ask_controls(
     reading: &mut Reading,
-    subject: &Subject,
+    subject: &LoadedPlan,
     session: &Session,
     printer: &Printer,
 ) -> Result<(), CommandError> {
@@ -72,14 +72,14 @@ pub(super) async fn ask_controls(
         .put_all_back(subject, reading, found, (session, printer), |_| {})
         .await?;
     let subject = made.subject(subject);
-    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
+    let checks = drift::checks(&subject.plan, &subject.desired, reading.inventory(), &found);
     let questions = drift::questions(&checks);
     reading.ask(questions, session, printer).await
 }
 
 /// Reads AWS, or the sandbox, all of it now.
 pub(super) fn read(
-    subject: &Subject,
+    subject: &LoadedPlan,
     global: &Global,
     printer: &Printer,
 ) -> Result<Facts, CommandError> {
@@ -105,10 +105,10 @@ pub(super) fn save(file: &Path, saved: &SavedInventory) -> Result<(), CommandErr
 /// Reads a saved inventory of the plan's organization.
 pub(super) fn load(file: &Path, plan: &OrgPlan) -> Result<SavedInventory, CommandError> {
     let saved = load_any(file)?;
-    let wanted = &plan.organization.management_account;
-    if saved.inventory.caller != *wanted {
+    let desired = &plan.organization.management_account;
+    if saved.inventory.caller != *desired {
         return Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but the inventory is that of account {}",
+            "the plan is for the organization of {desired}, but the inventory is that of account {}",
             saved.inventory.caller
         )));
     }
@@ -117,9 +117,10 @@ pub(super) fn load(file: &Path, plan: &OrgPlan) -> Result<SavedInventory, Comman
 
 /// Reads a saved inventory of whatever organization.
 pub(super) fn load_any(file: &Path) -> Result<SavedInventory, CommandError> {
-    let doing = || format!("could not read the inventory {}", file.display());
-    let text = std::fs::read(file).map_err(|error| CommandError::caused(doing(), &error))?;
+    let context = || format!("could not read the inventory {}", file.display());
+    let text = std::fs::read(file).map_err(|error| CommandError::caused(context(), &error))?;
     SavedInventory::from_json(&text).map_err(|error| {
-        CommandError::caused(doing(), &error).hint("`orgstrap inventory PLAN --out FILE` saves one")
+        CommandError::caused(context(), &error)
+            .hint("`orgstrap inventory PLAN --out FILE` saves one")
     })
 }

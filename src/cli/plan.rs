@@ -60,14 +60,14 @@ pub(super) fn run(verb: &Plan, global: &Global, printer: &Printer) -> CommandRes
 
 fn save(
     out: &Path,
-    subject: &subject::Subject,
+    subject: &subject::LoadedPlan,
     options: DiffOptions,
     changes: &[crate::change::Change],
     printer: &Printer,
 ) -> Result<(), CommandError> {
     let saved = SavedChanges::new(
         subject.plan.clone(),
-        subject.wanted.clone(),
+        subject.desired.clone(),
         options,
         changes.to_vec(),
     );

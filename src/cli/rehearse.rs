@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::compare::{Comparison, compare};
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use super::perform::Holding;
+use super::perform::LockedRun;
 use super::quotas::QuotaFlag;
 use super::session::{SANDBOX_SEED, Session};
 use super::{Global, Output, inventory, session, subject};
@@ -69,7 +69,7 @@ pub(super) fn run(verb: &Rehearse, global: &Global, printer: &Printer) -> Comman
 /// A copy of the organization, as it is or as the org plan would make it; and how many of the plan's changes fail.
 pub(super) fn made(
     trial: &Trial,
-    subject: &subject::Subject,
+    subject: &subject::LoadedPlan,
     live: bool,
     global: &Global,
     printer: &Printer,
@@ -82,7 +82,7 @@ pub(super) fn made(
 /// Copies the organization into a sandbox, and rehearses the plan there where that is wanted.
 fn on_a_copy(
     trial: &Trial,
-    subject: &subject::Subject,
+    subject: &subject::LoadedPlan,
     rehearsed: bool,
     global: &Global,
     printer: &Printer,
@@ -130,7 +130,7 @@ fn on_a_copy(
 }
 
 struct Stage<'a> {
-    subject: &'a subject::Subject,
+    subject: &'a subject::LoadedPlan,
     found: &'a Inventory,
     missing: Vec<String>,
     unread: bool,
@@ -177,7 +177,7 @@ impl Stage<'_> {
     /// is said: the rehearsal is not to be believed there.
     fn differences(&mut self, options: &DiffOptions, copy: &Comparison) {
         let subject = self.subject;
-        let real = diff(&subject.plan, &subject.wanted, self.found, options);
+        let real = diff(&subject.plan, &subject.desired, self.found, options);
         self.unread = real.blocked.iter().any(Blocked::is_unread);
         let real: BTreeSet<&Address> = real.changes.iter().map(|change| &change.address).collect();
         let copied: BTreeSet<&Address> = copy
@@ -195,7 +195,7 @@ impl Stage<'_> {
             {
                 self.missing.push(format!(
                     "{} could not be read in the copy: {}",
-                    unread.operation, unread.because
+                    unread.operation, unread.reason
                 ));
             }
         }
@@ -222,7 +222,7 @@ impl Stage<'_> {
         let graph = found.graph;
         if !graph.is_empty() {
             let stop = Stop::new();
-            let holding = Holding::take(session, &stop).await?;
+            let holding = LockedRun::take(session, &stop).await?;
             let start = Instant::now();
             let tell = |event| timeline.borrow_mut().take(event, start.elapsed());
             holding

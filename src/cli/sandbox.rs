@@ -238,9 +238,9 @@ fn serve(verb: &Serve, global: &Global, printer: &Printer) -> CommandResult {
     let world = Arc::new(Mutex::new(world));
     // Real time: clients outside wait in theirs.
     session::runtime(false)?.block_on(async {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, verb.port));
-        let listener = TcpListener::bind(wanted).await.map_err(|error| {
-            CommandError::caused(format!("could not listen on {wanted}"), &error)
+        let desired = SocketAddr::from((Ipv4Addr::LOCALHOST, verb.port));
+        let listener = TcpListener::bind(desired).await.map_err(|error| {
+            CommandError::caused(format!("could not listen on {desired}"), &error)
                 .hint("another `--port`, or `--port 0` for a free one")
         })?;
         let address = listener

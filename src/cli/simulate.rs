@@ -119,7 +119,7 @@ pub(super) fn run(verb: &Simulate, global: &Global, printer: &Printer) -> Comman
             }
             Err(why) => format!("orgstrap's own evaluator, offline ({why})"),
         },
-        because: because(&world, verdict.clone()),
+        reason: reason(&world, verdict.clone()),
         of: match verb.live {
             true => "the organization as it is".to_owned(),
             false => format!(
@@ -143,7 +143,7 @@ pub(super) fn run(verb: &Simulate, global: &Global, printer: &Printer) -> Comman
 /// What IAM's policy simulator says; the error is why it was not asked, or did not answer.
 fn ask(
     verb: &Simulate,
-    subject: &subject::Subject,
+    subject: &subject::LoadedPlan,
     policies: &Policies,
     request: &Request,
     global: &Global,
@@ -186,15 +186,15 @@ fn ask(
             .map(|(key, values)| (key.to_owned(), values.to_vec()))
             .collect(),
     };
-    let mut said = Err("it was not asked".to_owned());
+    let mut message = Err("it was not asked".to_owned());
     let reached = session::reading(&subject.plan, global, printer, async |session| {
-        said = simulate(&session.aws, &session.management, &question)
+        message = simulate(&session.aws, &session.management, &question)
             .await
             .map_err(|error| format!("IAM's policy simulator did not answer: {error}"));
         Ok(Exit::Done)
     });
     match reached {
-        Ok(_) => said,
+        Ok(_) => message,
         Err(error) => Err(format!("AWS could not be reached: {}", error.message)),
     }
 }
@@ -230,8 +230,8 @@ fn agreed(verdict: &Verdict, iam: Option<&Simulated>) -> (simulation::Answer, Op
             NotJudged,
             Some(format!(
                 "IAM's policy simulator says {}, orgstrap's own evaluator says {}: {}",
-                theirs.word(),
-                own.word(),
+                theirs.as_str(),
+                own.as_str(),
                 verdict.told()
             )),
         ),
@@ -278,7 +278,7 @@ fn account(named: &str, plan: &OrgPlan, world: &World) -> Result<String, Command
 }
 
 /// What decided, with the places of the organization by their names.
-fn because(world: &World, verdict: Verdict) -> String {
+fn reason(world: &World, verdict: Verdict) -> String {
     let name = |target: &str| {
         let Some(organization) = world.organization.as_ref().filter(|_| !target.is_empty()) else {
             return target.to_owned();
@@ -339,7 +339,7 @@ mod tests {
             unknown: BTreeSet::from(["aws:SourceIp".to_owned()]),
             places: Vec::new(),
         };
-        for (verdict, said, answer, differ) in [
+        for (verdict, message, answer, differ) in [
             (Verdict::Allowed, None, Answer::Allowed, false),
             (
                 Verdict::Allowed,
@@ -380,8 +380,8 @@ mod tests {
             ),
             (unknown(), Some(iam(true, &[])), Answer::Allowed, false),
         ] {
-            let (said, note) = agreed(&verdict, said.as_ref());
-            assert_eq!((said, note.is_some()), (answer, differ), "{verdict:?}");
+            let (message, note) = agreed(&verdict, message.as_ref());
+            assert_eq!((message, note.is_some()), (answer, differ), "{verdict:?}");
         }
     }
 }

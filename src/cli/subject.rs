@@ -6,19 +6,19 @@ use super::Global;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
 use crate::baseline::{self, BaselineProblem};
-pub(super) use crate::ops::Subject;
+pub(super) use crate::ops::LoadedPlan;
 use crate::plan::{self, Diagnostic, Loaded};
 use crate::report::{Printer, diagnostics};
 
 /// A checked plan and what is worth a look in it, or everything that is wrong with it.
-type Checked = Result<(Subject, Vec<Diagnostic>), Vec<Diagnostic>>;
+type Checked = Result<(LoadedPlan, Vec<Diagnostic>), Vec<Diagnostic>>;
 
 /// Loads and checks a plan. All that is wrong with it is shown before the error is returned.
 pub(super) fn load(
     path: &Path,
     global: &Global,
     printer: &Printer,
-) -> Result<Subject, CommandError> {
+) -> Result<LoadedPlan, CommandError> {
     take(path, check(path), global, printer)
 }
 
@@ -28,7 +28,7 @@ pub(super) fn load_text(
     text: &str,
     global: &Global,
     printer: &Printer,
-) -> Result<Subject, CommandError> {
+) -> Result<LoadedPlan, CommandError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let loaded = plan::read_text(&path.display().to_string(), text.to_owned(), folder);
     take(
@@ -44,7 +44,7 @@ fn take(
     checked: Checked,
     global: &Global,
     printer: &Printer,
-) -> Result<Subject, CommandError> {
+) -> Result<LoadedPlan, CommandError> {
     let subject = match checked {
         Ok((subject, warnings)) => {
             if !warnings.is_empty() && !global.quiet {
@@ -72,7 +72,7 @@ fn take(
 
 /// The same without a word, for a plan that nobody wrote by hand: `None` where it cannot be used, which
 /// is told.
-pub(super) fn load_written(path: &Path, printer: &Printer) -> Option<Subject> {
+pub(super) fn load_written(path: &Path, printer: &Printer) -> Option<LoadedPlan> {
     match check(path) {
         Ok((subject, _)) => Some(subject),
         Err(wrong) => {
@@ -103,12 +103,12 @@ fn check(path: &Path) -> Checked {
 
 fn expand(mut loaded: Loaded) -> Checked {
     match baseline::expand(&loaded.plan) {
-        Ok(wanted) => {
+        Ok(desired) => {
             let warnings = std::mem::take(&mut loaded.warnings);
             Ok((
-                Subject {
+                LoadedPlan {
                     plan: loaded.plan,
-                    wanted,
+                    desired,
                 },
                 warnings,
             ))

@@ -4,17 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Standing, account, marked, ou, root};
-use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::stages::Stages;
 use super::{Problem, ProblemKind};
-use crate::change::{Act, Address, KEY_TAG, Target, Verb};
-use crate::inventory::{AccountFacts, AccountState, Seen, Unread, identify};
+use crate::change::{Action, Address, KEY_TAG, Target, Verb};
+use crate::inventory::{AccountFacts, AccountState, Observed, ReadFailure, identify};
 use crate::plan::check::is_account_name;
 use crate::plan::{Account, AccountKey, OuPath, Principal, Tags};
 
 pub(super) use crate::inventory::ACCOUNT_SERVICE;
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     renamed_by_hand(ctx, found);
     for (key, planned) in &ctx.plan.accounts {
         match ctx.standing(key) {
@@ -43,7 +43,7 @@ fn wanted_tags(key: &AccountKey, planned: &Account, have: Option<&Tags>) -> Tags
 
 /// Accounts that were made for keys which the plan no longer names, and entries that are not there yet: where
 /// they could be the same, only a person can say so, and a second account cannot be taken back.
-fn renamed_by_hand(ctx: &Context<'_>, found: &mut Findings) {
+fn renamed_by_hand(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let Ok(accounts) = &ctx.accounts else {
         return;
     };
@@ -104,7 +104,7 @@ fn renamed_by_hand(ctx: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Account) {
+fn new(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planned: &Account) {
     let address = Address::Account(key.clone());
     let everybody = ctx.accounts.iter().flat_map(BTreeMap::values).copied();
     for facts in identify::former(everybody, key) {
@@ -144,7 +144,7 @@ fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Acco
         fields.push(set("IAM user access to billing", "deny"));
     }
     fields.extend(tag_fields(&tags));
-    let act = Act::CreateAccount {
+    let act = Action::CreateAccount {
         key: key.clone(),
         name: planned.name.clone(),
         email: planned.email.clone(),
@@ -171,7 +171,7 @@ fn new(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Acco
 
 /// The management account of an organization that is yet to be created: it will lie in the root,
 /// untagged.
-fn founding(found: &mut Findings, key: &AccountKey, planned: &Account) {
+fn founding(found: &mut DiffBuilder, key: &AccountKey, planned: &Account) {
     let reason = "the management account lies in the root of a new organization";
     if !planned.ou.is_root() {
         place(found, key, &planned.ou, "root".to_owned(), reason);
@@ -187,7 +187,7 @@ fn founding(found: &mut Findings, key: &AccountKey, planned: &Account) {
 
 fn existing(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     key: &AccountKey,
     planned: &Account,
     facts: &AccountFacts,
@@ -215,7 +215,7 @@ fn existing(
                 Verb::Update,
                 "named otherwise in the plan",
                 vec![becomes("name", &facts.name, planned.name.as_str())],
-                Act::RenameAccount {
+                Action::RenameAccount {
                     account: account(key),
                     name: planned.name.clone(),
                 },
@@ -251,36 +251,36 @@ fn existing(
         }
     }
     match &facts.tags {
-        Seen::Known(have) => tag(found, key, &wanted_tags(key, planned, Some(have)), have),
-        Seen::Unread(_) if wanted_tags(key, planned, None).is_empty() => {}
-        Seen::Unread(unread) => {
+        Observed::Known(have) => tag(found, key, &wanted_tags(key, planned, Some(have)), have),
+        Observed::Unread(_) if wanted_tags(key, planned, None).is_empty() => {}
+        Observed::Unread(unread) => {
             found.unread(Address::Tags(Target::Account(key.clone())), unread);
         }
     }
 }
 
-fn tag(found: &mut Findings, key: &AccountKey, wanted: &Tags, have: &Tags) {
-    let (lacking, fields) = missing_tags(wanted, have);
+fn tag(found: &mut DiffBuilder, key: &AccountKey, desired: &Tags, have: &Tags) {
+    let (lacking, fields) = missing_tags(desired, have);
     if !lacking.is_empty() {
-        let act = Act::Tag {
+        let act = Action::Tag {
             resource: account(key),
             set: lacking,
             remove: BTreeSet::new(),
         };
         let address = Address::Tags(Target::Account(key.clone()));
-        if !found.too_many_tags(&address, wanted, have) {
+        if !found.too_many_tags(&address, desired, have) {
             found.change(address, Verb::Update, "tags differ", fields, act);
         }
     }
 }
 
 /// The move into the plan's OU. Auto-deployment fires on it, so the roles must be there before.
-fn place(found: &mut Findings, key: &AccountKey, path: &OuPath, before: String, reason: &str) {
+fn place(found: &mut DiffBuilder, key: &AccountKey, path: &OuPath, before: String, reason: &str) {
     let (to, after) = match path.is_root() {
         true => (root(), "root".to_owned()),
         false => (ou(path), path.to_string()),
     };
-    let act = Act::MoveAccount {
+    let act = Action::MoveAccount {
         account: account(key),
         to,
     };
@@ -292,17 +292,17 @@ fn place(found: &mut Findings, key: &AccountKey, path: &OuPath, before: String, 
 }
 
 /// Makes sure that an account can be worked in, once, whoever asks for it.
-pub(super) fn prepare(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, reason: &str) {
-    let act = Act::PrepareAccount {
+pub(super) fn prepare(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, reason: &str) {
+    let act = Action::PrepareAccount {
         account: account(key),
         regions: ctx.governed_regions().clone(),
-        service_linked_roles: ctx.wanted.service_linked_roles.clone(),
+        service_linked_roles: ctx.desired.service_linked_roles.clone(),
     };
     let address = Address::Access(key.clone());
     found.change(address, Verb::Ensure, reason, vec![], act);
 }
 
-fn unusable(found: &mut Findings, key: &AccountKey, facts: &AccountFacts) {
+fn unusable(found: &mut DiffBuilder, key: &AccountKey, facts: &AccountFacts) {
     let hint = match facts.state {
         AccountState::PendingActivation => {
             "finish its sign-up in the console, or wait until AWS has activated it"
@@ -315,16 +315,16 @@ fn unusable(found: &mut Findings, key: &AccountKey, facts: &AccountFacts) {
         format!(
             "account `{key}` ({}) is {}; it is left as it is",
             facts.id,
-            facts.state.word()
+            facts.state.as_str()
         ),
         Some(hint.to_owned()),
     );
     // What would be done inside it cannot be done.
-    let said = format!("account `{key}` ({}) is {}", facts.id, facts.state.word());
+    let said = format!("account `{key}` ({}) is {}", facts.id, facts.state.as_str());
     found.state(Address::Access(key.clone()), said, None);
 }
 
-fn open(found: &mut Findings, key: &AccountKey, unread: Option<&Unread>) {
+fn open(found: &mut DiffBuilder, key: &AccountKey, unread: Option<&ReadFailure>) {
     for address in [
         Address::Account(key.clone()),
         Address::Access(key.clone()),
@@ -341,15 +341,15 @@ fn open(found: &mut Findings, key: &AccountKey, unread: Option<&Unread>) {
     }
 }
 
-fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: &Account) {
+fn contacts(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planned: &Account) {
     for (&kind, contact) in &planned.contacts {
         let address = Address::Contact(key.clone(), kind);
         let seen = match ctx.standing(key) {
             Standing::Present(facts) => match ctx.inventory.contacts.get(&facts.id) {
-                Some(Seen::Known(contacts)) => contacts.get(&kind),
+                Some(Observed::Known(contacts)) => contacts.get(&kind),
                 // It cannot be read before, and is set in any case.
                 _ if account_service_comes(ctx, key) => None,
-                Some(Seen::Unread(unread)) => {
+                Some(Observed::Unread(unread)) => {
                     found.unread(address, unread);
                     continue;
                 }
@@ -387,7 +387,7 @@ fn contacts(ctx: &Context<'_>, found: &mut Findings, key: &AccountKey, planned: 
             }
             None => (Verb::Create, "not there"),
         };
-        let act = Act::PutAlternateContact {
+        let act = Action::PutAlternateContact {
             account: account(key),
             contact_kind: kind,
             contact: contact.clone(),
@@ -410,10 +410,10 @@ pub(super) fn account_service_comes(ctx: &Context<'_>, key: &AccountKey) -> bool
 }
 
 /// What could not be read because nobody asked.
-pub(super) fn not_asked(operation: &str) -> Unread {
-    Unread {
+pub(super) fn not_asked(operation: &str) -> ReadFailure {
+    ReadFailure {
         operation: operation.to_owned(),
-        because: "it was not asked for when the inventory was taken".to_owned(),
+        reason: "it was not asked for when the inventory was taken".to_owned(),
     }
 }
 
@@ -438,7 +438,7 @@ pub(super) fn uses_account_service(ctx: &Context<'_>) -> bool {
         })
 }
 
-fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
+fn unmanaged(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let Ok(accounts) = &ctx.accounts else {
         return;
     };
@@ -448,7 +448,7 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
         .iter()
         .flat_map(|conflict| &conflict.accounts)
         .collect();
-    let sets = ctx.wanted.stack_sets.values();
+    let sets = ctx.desired.stack_sets.values();
     let stages: Vec<Stages> = sets.map(|set| Stages::of(ctx.plan, &set.except)).collect();
     let is_reached = |parent: &str| {
         let path = ctx.ous.as_ref().ok().and_then(|ous| ous.paths.get(parent));
@@ -469,7 +469,7 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
                     "in {lies}; left alone, but for the stacks that the stack sets of its OU bring there"
                 ),
                 AccountState::Active => format!("in {lies}; left alone"),
-                state => format!("{}, in {lies}; left alone", state.word()),
+                state => format!("{}, in {lies}; left alone", state.as_str()),
             };
             found.unmanaged("account", facts.id.as_str(), &facts.name, note);
         }

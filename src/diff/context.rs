@@ -4,31 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::DiffOptions;
 use super::ou::Ous;
-use crate::baseline::Wanted;
-use crate::change::{Address, Attribute, Bindings, OWNERSHIP_TAG, Place, Text};
+use crate::baseline::Desired;
+use crate::change::{Address, Attribute, Bindings, Expr, OWNERSHIP_TAG, Place};
 use crate::inventory::{
-    AccountFacts, AccountState, Identified, Inventory, OrganizationFacts, OuFacts, PolicyFacts,
-    Seen, Unread, identify,
+    AccountFacts, AccountState, Identified, Inventory, Observed, OrganizationFacts, OuFacts,
+    PolicyFacts, ReadFailure, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey, Region, Tags};
 
 pub(super) struct Context<'a> {
     pub(super) plan: &'a OrgPlan,
-    pub(super) wanted: &'a Wanted,
+    pub(super) desired: &'a Desired,
     pub(super) inventory: &'a Inventory,
     pub(super) options: &'a DiffOptions,
     /// `None` where the organization is yet to be created.
     pub(super) organization: Option<&'a OrganizationFacts>,
     /// Empty where the organization is yet to be created.
-    pub(super) accounts: Result<BTreeMap<&'a AccountId, &'a AccountFacts>, &'a Unread>,
+    pub(super) accounts: Result<BTreeMap<&'a AccountId, &'a AccountFacts>, &'a ReadFailure>,
     pub(super) identified: Identified,
     /// Why an account that matches nothing may be there all the same.
-    unread_tags: Option<&'a Unread>,
+    unread_tags: Option<&'a ReadFailure>,
     /// The plan's key of each identified account.
     pub(super) keys: BTreeMap<AccountId, AccountKey>,
-    pub(super) ous: Result<Ous<'a>, &'a Unread>,
+    pub(super) ous: Result<Ous<'a>, &'a ReadFailure>,
     /// The policies of the plan that are there, found by name and type, or by their former name.
-    pub(super) policies: Result<BTreeMap<&'a PolicyKey, &'a PolicyFacts>, &'a Unread>,
+    pub(super) policies: Result<BTreeMap<&'a PolicyKey, &'a PolicyFacts>, &'a ReadFailure>,
     /// OUs that another tool governs, with its name.
     pub(super) governed: BTreeMap<&'a str, &'static str>,
 }
@@ -44,13 +44,13 @@ pub(super) enum Standing<'a> {
     /// In the organization, in a state in which most changes fail.
     Unusable(&'a AccountFacts),
     /// Nobody can say: accounts or tags were not read, or the answers conflict.
-    Open(Option<&'a Unread>),
+    Open(Option<&'a ReadFailure>),
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(
         plan: &'a OrgPlan,
-        wanted: &'a Wanted,
+        desired: &'a Desired,
         inventory: &'a Inventory,
         options: &'a DiffOptions,
         organization: Option<&'a OrganizationFacts>,
@@ -58,21 +58,23 @@ impl<'a> Context<'a> {
         let mut identified = Identified::default();
         let accounts = match (&inventory.accounts, organization) {
             (_, None) => Ok(BTreeMap::new()),
-            (Seen::Known(accounts), Some(_)) => {
+            (Observed::Known(accounts), Some(_)) => {
                 identified = identify(plan, accounts);
                 Ok(accounts.iter().collect())
             }
-            (Seen::Unread(unread), Some(_)) => Err(unread),
+            (Observed::Unread(unread), Some(_)) => Err(unread),
         };
         let ous = match (&inventory.ous, organization) {
             (_, None) => Ok(Ous::none()),
-            (Seen::Known(ous), Some(organization)) => Ok(Ous::of(plan, ous, &organization.root_id)),
-            (Seen::Unread(unread), Some(_)) => Err(unread),
+            (Observed::Known(ous), Some(organization)) => {
+                Ok(Ous::of(plan, ous, &organization.root_id))
+            }
+            (Observed::Unread(unread), Some(_)) => Err(unread),
         };
         let all_policies = match (&inventory.policies, organization) {
             (_, None) => Ok(None),
-            (Seen::Known(policies), Some(_)) => Ok(Some(policies)),
-            (Seen::Unread(unread), Some(_)) => Err(unread),
+            (Observed::Known(policies), Some(_)) => Ok(Some(policies)),
+            (Observed::Unread(unread), Some(_)) => Err(unread),
         };
         let governed = match organization {
             Some(_) => super::tools::governed(inventory),
@@ -92,7 +94,7 @@ impl<'a> Context<'a> {
         Context {
             unread_tags,
             plan,
-            wanted,
+            desired,
             inventory,
             options,
             organization,
@@ -208,10 +210,10 @@ impl<'a> Context<'a> {
 
     /// The account of a place: a reference for a member, so that saved changes stay the same once
     /// the account is there.
-    pub(super) fn account_of(&self, place: &Place) -> Text {
+    pub(super) fn account_of(&self, place: &Place) -> Expr {
         match place {
             Place::Management(_) => {
-                Text::literal(self.plan.organization.management_account.as_str())
+                Expr::literal(self.plan.organization.management_account.as_str())
             }
             Place::Member(key, _) => account(key),
         }
@@ -241,18 +243,18 @@ impl<'a> Context<'a> {
 }
 
 /// The id of an account of the plan.
-pub(super) fn account(key: &AccountKey) -> Text {
-    Text::reference(Address::Account(key.clone()), Attribute::Id)
+pub(super) fn account(key: &AccountKey) -> Expr {
+    Expr::reference(Address::Account(key.clone()), Attribute::Id)
 }
 
 /// The id of an OU of the plan.
-pub(super) fn ou(path: &OuPath) -> Text {
-    Text::reference(Address::Ou(path.clone()), Attribute::Id)
+pub(super) fn ou(path: &OuPath) -> Expr {
+    Expr::reference(Address::Ou(path.clone()), Attribute::Id)
 }
 
 /// The id of the root.
-pub(super) fn root() -> Text {
-    Text::reference(Address::Organization, Attribute::RootId)
+pub(super) fn root() -> Expr {
+    Expr::reference(Address::Organization, Attribute::RootId)
 }
 
 /// Whether orgstrap made what carries these tags.

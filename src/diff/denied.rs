@@ -6,7 +6,7 @@ use super::in_force::{InForce, chain_now, chain_planned};
 use super::refused::scene;
 use super::work::{Levels, Work, deletions, judge};
 use crate::authorization::Verdict;
-use crate::baseline::WantedStackSet;
+use crate::baseline::DesiredStackSet;
 use crate::change::{Bindings, Target};
 use crate::plan::AccountKey;
 
@@ -38,7 +38,7 @@ impl<'a> Deniers<'a> {
         }
     }
 
-    pub(super) fn of_account(&self, key: &AccountKey, set: &WantedStackSet) -> Denied {
+    pub(super) fn of_account(&self, key: &AccountKey, set: &DesiredStackSet) -> Denied {
         let ctx = self.ctx;
         let (Standing::Present(facts), Some(planned), Some(now)) = (
             ctx.standing(key),

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::context::{Context, Standing};
 use super::{
-    Because, Blocked, Diff, Former, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
+    Blocked, BlockedBy, Diff, Former, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
 };
-use crate::change::{Act, Address, Attribute, Bindings, Change, FieldChange, Text, Verb};
-use crate::inventory::Unread;
+use crate::change::{Action, Address, Attribute, Bindings, Change, Expr, FieldChange, Verb};
+use crate::inventory::ReadFailure;
 use crate::plan::{AccountId, Tags};
 
 /// A diff in the making.
 #[derive(Default)]
-pub(super) struct Findings {
+pub(super) struct DiffBuilder {
     pub(super) changes: BTreeMap<Address, Change>,
     /// Changes that something blocked keeps from being made.
     withheld: BTreeMap<Address, Change>,
@@ -23,21 +23,21 @@ pub(super) struct Findings {
     /// What the problems of edits were before.
     pub(super) former: Vec<Former>,
     /// Whole parts of the organization that could not be read, in words.
-    pub(super) unread_parts: BTreeMap<&'static str, Unread>,
+    pub(super) unread_parts: BTreeMap<&'static str, ReadFailure>,
     pub(super) left: Vec<Left>,
     pub(super) bindings: Bindings,
     /// Outputs that the changes may make another than they are: whoever uses them is brought up to date after.
     pub(super) changing: BTreeSet<(Address, Attribute)>,
     /// Rollouts that bring a baseline to where it never was: new attachments wait for them.
     pub(super) bring_up: BTreeSet<Address>,
-    /// First steps, and what has to come after them: see [`Findings::begins`].
+    /// First steps, and what has to come after them: see [`DiffBuilder::begins`].
     first_steps: BTreeMap<Address, BTreeSet<Address>>,
-    /// What comes after others in a run, and does not depend on them: see [`Findings::comes_after`].
+    /// What comes after others in a run, and does not depend on them: see [`DiffBuilder::comes_after`].
     order: BTreeMap<Address, BTreeSet<Address>>,
 }
 
 /// A field that a creation sets.
-pub(super) fn set(field: &str, after: impl Into<Text>) -> FieldChange {
+pub(super) fn set(field: &str, after: impl Into<Expr>) -> FieldChange {
     FieldChange {
         field: field.to_owned(),
         before: None,
@@ -49,7 +49,7 @@ pub(super) fn set(field: &str, after: impl Into<Text>) -> FieldChange {
 pub(super) fn becomes(
     field: &str,
     before: impl Into<String>,
-    after: impl Into<Text>,
+    after: impl Into<Expr>,
 ) -> FieldChange {
     FieldChange {
         field: field.to_owned(),
@@ -65,11 +65,11 @@ pub(super) fn tag_fields(tags: &Tags) -> impl Iterator<Item = FieldChange> {
 }
 
 /// The tags that are to be and are not, or are otherwise, and how to show them. Keys that are not
-/// in `wanted` are nobody's business here.
-pub(super) fn missing_tags(wanted: &Tags, have: &Tags) -> (Tags, Vec<FieldChange>) {
+/// in `desired` are nobody's business here.
+pub(super) fn missing_tags(desired: &Tags, have: &Tags) -> (Tags, Vec<FieldChange>) {
     let mut lacking = Tags::new();
     let mut fields = Vec::new();
-    for (key, value) in wanted {
+    for (key, value) in desired {
         let before = have.get(key);
         if before != Some(value) {
             lacking.insert(key.clone(), value.clone());
@@ -83,7 +83,7 @@ pub(super) fn missing_tags(wanted: &Tags, have: &Tags) -> (Tags, Vec<FieldChange
     (lacking, fields)
 }
 
-impl Findings {
+impl DiffBuilder {
     /// What is known and stays as it is whatever is changed.
     pub(super) fn lasting(&self) -> Bindings {
         let mut bindings = self.bindings.clone();
@@ -100,7 +100,7 @@ impl Findings {
         verb: Verb,
         reason: impl Into<String>,
         fields: Vec<FieldChange>,
-        act: Act,
+        act: Action,
     ) -> &mut BTreeSet<Address> {
         let change = Change {
             address: address.clone(),
@@ -115,41 +115,41 @@ impl Findings {
     }
 
     /// Notes that something could not be read.
-    pub(super) fn unread(&mut self, address: Address, unread: &Unread) {
-        self.block(address, Because::Unread(unread.clone()), None);
+    pub(super) fn unread(&mut self, address: Address, unread: &ReadFailure) {
+        self.block(address, BlockedBy::Unread(unread.clone()), None);
     }
 
     /// Notes that something cannot be changed in the state that it is in.
-    pub(super) fn state(&mut self, address: Address, said: String, hint: Option<String>) {
-        self.block(address, Because::State { said }, hint);
+    pub(super) fn state(&mut self, address: Address, message: String, hint: Option<String>) {
+        self.block(address, BlockedBy::State { message }, hint);
     }
 
     /// Notes that something cannot be changed now; the first reason stays.
-    pub(super) fn block(&mut self, address: Address, because: Because, hint: Option<String>) {
+    pub(super) fn block(&mut self, address: Address, reason: BlockedBy, hint: Option<String>) {
         self.blocked
             .entry(address.clone())
             .or_insert_with(|| Blocked {
                 address,
-                because,
+                reason,
                 hint,
             });
     }
 
     /// Notes what AWS has otherwise than the plan, and only a person can decide or change: `name` is what `leave` calls
-    /// it, `about` the account where the address does not say, `because` why it stays.
+    /// it, `about` the account where the address does not say, `reason` why it stays.
     pub(super) fn by_hand(
         &mut self,
         address: Address,
         name: String,
         about: Option<&AccountId>,
         text: String,
-        because: &str,
+        reason: &str,
         hint: String,
     ) {
         self.left.push(Left {
             name,
             text,
-            because: because.to_owned(),
+            reason: reason.to_owned(),
             what: Remains::ByHand {
                 address,
                 about: about.into_iter().cloned().collect(),
@@ -220,7 +220,7 @@ impl Findings {
             }
             for (first, then) in vain {
                 self.withhold(&first);
-                self.block(first, Because::Needs { address: then }, None);
+                self.block(first, BlockedBy::Needs { address: then }, None);
             }
             self.withhold_what_is_blocked();
         }
@@ -259,16 +259,16 @@ impl Findings {
     /// A part that could not be read is told where nothing that needs it tells so. It keeps nothing else from being
     /// changed.
     fn unread_parts(&self) -> Vec<Blocked> {
-        let told = |unread: &Unread| {
+        let told = |unread: &ReadFailure| {
             self.blocked.values().any(|blocked| {
-                matches!(&blocked.because, Because::Unread(other) if other.operation == unread.operation)
+                matches!(&blocked.reason, BlockedBy::Unread(other) if other.operation == unread.operation)
             })
         };
         let untold = self.unread_parts.iter().filter(|(_, unread)| !told(unread));
         untold
             .map(|(part, unread)| Blocked {
                 address: Address::Organization,
-                because: Because::Unread(unread.clone()),
+                reason: BlockedBy::Unread(unread.clone()),
                 hint: Some(format!(
                     "nothing is known of {part}, and nothing in them is changed"
                 )),
@@ -315,8 +315,8 @@ impl Findings {
                     }
                     needs.insert(address.clone());
                     if !self.changes.contains_key(address) && !self.blocked.contains_key(address) {
-                        let said = format!("{attribute} of {address} is not known");
-                        dangling.push((change.address.clone(), address.clone(), said));
+                        let message = format!("{attribute} of {address} is not known");
+                        dangling.push((change.address.clone(), address.clone(), message));
                     }
                 }
             });
@@ -327,20 +327,20 @@ impl Findings {
                     .push(change.address.clone());
             }
         }
-        for (address, need, said) in dangling {
+        for (address, need, message) in dangling {
             if self.withhold(&address) {
                 let hint = format!("{need} is there, or is not in the plan, but does not have it");
-                self.state(address.clone(), said, Some(hint));
+                self.state(address.clone(), message, Some(hint));
                 queue.push_back(address);
             }
         }
         while let Some(blocked) = queue.pop_front() {
             for address in waiting.remove(&blocked).unwrap_or_default() {
                 if self.withhold(&address) {
-                    let because = Because::Needs {
+                    let reason = BlockedBy::Needs {
                         address: blocked.clone(),
                     };
-                    self.block(address.clone(), because, None);
+                    self.block(address.clone(), reason, None);
                     queue.push_back(address);
                 }
             }
@@ -419,8 +419,8 @@ impl Findings {
         let needed: BTreeSet<Address> = self
             .blocked
             .values()
-            .filter_map(|blocked| match &blocked.because {
-                Because::Needs { address } => Some(address.clone()),
+            .filter_map(|blocked| match &blocked.reason {
+                BlockedBy::Needs { address } => Some(address.clone()),
                 _ => None,
             })
             .collect();

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Standing, is_ours};
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::{Problem, ProblemKind};
 use crate::baseline::StackNames;
 use crate::change::{Address, Place};
 use crate::inventory::{
-    AccountFacts, AccountRegion, Seen, StackFacts, former_access_roles, identify,
+    AccountFacts, AccountRegion, Observed, StackFacts, former_access_roles, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan, Region};
 
@@ -63,7 +63,7 @@ pub fn as_made(
     (made != *plan).then_some(made)
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     if ctx.organization.is_none() {
         return;
     }
@@ -119,8 +119,8 @@ enum Edit {
     Duty(&'static str, AccountId),
 }
 
-fn places(ctx: &Context<'_>, found: &mut Findings) {
-    let names = StackNames::of(ctx.wanted);
+fn places(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let names = StackNames::of(ctx.desired);
     let mut edits: BTreeMap<Edit, BTreeSet<String>> = BTreeMap::new();
     for made in everything(ctx, &names) {
         let of_it = edits_of(ctx, &made);
@@ -179,9 +179,9 @@ fn everything<'a>(ctx: &Context<'a>, names: &StackNames) -> Vec<Made<'a>> {
         }
     };
     for (full_name, facts) in inventory.stack_sets.known().into_iter().flatten() {
-        let wanted = ctx.wanted.stack_sets.values();
-        let mut wanted = wanted.map(|wanted| &wanted.full_name);
-        if is_ours(&facts.tags) && !wanted.any(|wanted| wanted == full_name) {
+        let desired = ctx.desired.stack_sets.values();
+        let mut desired = desired.map(|desired| &desired.full_name);
+        if is_ours(&facts.tags) && !desired.any(|desired| desired == full_name) {
             add(full_name, home, None);
         }
     }
@@ -225,7 +225,7 @@ fn edits_of(ctx: &Context<'_>, made: &Made<'_>) -> BTreeSet<Edit> {
         return edits;
     };
     let places: Vec<&Place> = ctx
-        .wanted
+        .desired
         .stacks
         .keys()
         .filter(|(_, name)| name.as_str() == made.name)
@@ -278,12 +278,12 @@ fn duty(ctx: &Context<'_>, key: &AccountKey) -> Option<&'static str> {
 /// Whether what the plan wants of that name is where it wants it: then the other is a remnant.
 fn is_there(ctx: &Context<'_>, name: &str) -> bool {
     let sets = ctx.inventory.stack_sets.known();
-    let mut stack_sets = ctx.wanted.stack_sets.iter();
-    if let Some((_, wanted)) = stack_sets.find(|(other, _)| other.as_str() == name) {
-        return sets.is_some_and(|sets| sets.contains_key(&wanted.full_name));
+    let mut stack_sets = ctx.desired.stack_sets.iter();
+    if let Some((_, desired)) = stack_sets.find(|(other, _)| other.as_str() == name) {
+        return sets.is_some_and(|sets| sets.contains_key(&desired.full_name));
     }
-    let mut stacks = ctx.wanted.stacks.iter();
-    stacks.any(|((place, other), wanted)| {
+    let mut stacks = ctx.desired.stacks.iter();
+    stacks.any(|((place, other), desired)| {
         let account = match place {
             Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
             Place::Member(key, _) => match ctx.standing(key) {
@@ -299,8 +299,8 @@ fn is_there(ctx: &Context<'_>, name: &str) -> bool {
                     account,
                     region: place.region().clone(),
                 };
-                let there = ctx.inventory.stacks.get(&at).and_then(Seen::known);
-                let facts = there.and_then(|stacks| stacks.get(&wanted.full_name));
+                let there = ctx.inventory.stacks.get(&at).and_then(Observed::known);
+                let facts = there.and_then(|stacks| stacks.get(&desired.full_name));
                 facts.is_some_and(|facts| !is_nothing(facts))
             })
     })
@@ -309,8 +309,8 @@ fn is_there(ctx: &Context<'_>, name: &str) -> bool {
 impl Edit {
     /// Whether the plan has a word by which the duty is taken from the account that has it.
     fn is_consented(&self, ctx: &Context<'_>) -> bool {
-        let replaced = ctx.wanted.guardduty.as_ref();
-        let replaced = replaced.and_then(|wanted| wanted.replaced.as_ref());
+        let replaced = ctx.desired.guardduty.as_ref();
+        let replaced = replaced.and_then(|desired| desired.replaced.as_ref());
         matches!(self, Edit::Duty("secops", id) if Some(id) == replaced)
     }
 
@@ -357,7 +357,7 @@ impl Edit {
                 "when the new account has taken over, `orgstrap remove --delete-stacks` takes away what is left of it".to_owned(),
             ),
             Edit::Duty(duty, id) => {
-                let hand_over = match ctx.wanted.guardduty {
+                let hand_over = match ctx.desired.guardduty {
                     Some(_) if *duty == "secops" => format!(
                         ". Or have it handed over: `replace_administrator = \"{id}\"` in [baseline.guardduty]; what is \
                          there stays then, until you delete it"
@@ -389,7 +389,7 @@ const ANEW: &str = "To have it the new way, take these away first, stack sets wi
 
 /// An access role that is another than accounts have: nothing could be done in them, and policies would exempt the new
 /// name instead of the old one.
-fn access_role(ctx: &Context<'_>, found: &mut Findings) {
+fn access_role(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let organization = &ctx.plan.organization;
     let asked = &ctx.inventory.former.access;
     let exempt = ctx.inventory.policies.known();
@@ -398,11 +398,11 @@ fn access_role(ctx: &Context<'_>, found: &mut Findings) {
     });
     let closed: Vec<(&AccountId, &str)> = asked
         .iter()
-        .filter_map(|(id, opened)| Some((id, opened.unread()?.because.as_str())))
+        .filter_map(|(id, opened)| Some((id, opened.unread()?.reason.as_str())))
         .collect();
     let usual = ctx.inventory.former.access_role.as_ref();
     let old = exempt.first().or(usual);
-    let (Some(old), Some((_, because))) = (old, closed.first()) else {
+    let (Some(old), Some((_, reason))) = (old, closed.first()) else {
         return;
     };
     // One account without the role has another reason: it was invited.
@@ -421,7 +421,7 @@ fn access_role(ctx: &Context<'_>, found: &mut Findings) {
     found.problems.push(Problem {
         kind: ProblemKind::Edited,
         message: format!(
-            "the plan's `access_role` is {role}, which does not open {shown} ({because}); the access role here was {old}"
+            "the plan's `access_role` is {role}, which does not open {shown} ({reason}); the access role here was {old}"
         ),
         hint: Some(format!(
             "write `access_role = \"{old}\"` again, or make the role {role} in every account first, with \
@@ -433,7 +433,7 @@ fn access_role(ctx: &Context<'_>, found: &mut Findings) {
 }
 
 /// Another pattern of addresses. AWS changes an account's address only with a code that is sent to the new one.
-fn emails(ctx: &Context<'_>, found: &mut Findings) {
+fn emails(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let pattern = |email: &str, key: &AccountKey| {
         let email = email.to_ascii_lowercase();
         let key = key.as_str().to_ascii_lowercase();

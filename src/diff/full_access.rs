@@ -12,10 +12,10 @@
 //! | `false` | not there yet: AWS attaches it to everything new | either | the same is told before |
 
 use super::context::{Context, Standing, account, ou, root};
-use super::findings::{Findings, set};
+use super::findings::{DiffBuilder, set};
 use super::policy::Targets;
-use crate::change::{Act, Address, Place, Target, Text, Verb};
-use crate::inventory::{Seen, Unread};
+use crate::change::{Action, Address, Expr, Place, Target, Verb};
+use crate::inventory::{Observed, ReadFailure};
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType, check};
 
 /// Its id, the same in every organization.
@@ -27,7 +27,7 @@ fn attachment(target: Target) -> Option<Address> {
     Some(Address::Attachment(key, target))
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let targets = Targets::of(ctx);
     will_be_attached(ctx, found, &targets);
     let Some(attached) = &ctx.inventory.full_aws_access else {
@@ -38,8 +38,8 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             continue;
         };
         let attached = match attached {
-            Seen::Known(attached) => attached.contains(id),
-            Seen::Unread(unread) => {
+            Observed::Known(attached) => attached.contains(id),
+            Observed::Unread(unread) => {
                 found.unread(address, unread);
                 continue;
             }
@@ -61,7 +61,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 
 /// An allow list on what this run makes, or where it turns service control policies on, does nothing when it ends: AWS
 /// attaches FullAWSAccess to everything new ("Service control policies" in Organizations' user guide).
-fn will_be_attached(ctx: &Context<'_>, found: &mut Findings, targets: &Targets<'_>) {
+fn will_be_attached(ctx: &Context<'_>, found: &mut DiffBuilder, targets: &Targets<'_>) {
     let turned_on = ctx.inventory.full_aws_access.is_none();
     let kinds = ctx.plan.policies.values().map(|policy| policy.kind);
     if turned_on
@@ -115,7 +115,7 @@ fn planned(ctx: &Context<'_>) -> Vec<(Target, Option<bool>)> {
 
 fn missing(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     targets: &Targets<'_>,
     target: &Target,
     id: &str,
@@ -152,7 +152,7 @@ fn missing(
         Target::Root => root(),
         Target::Ou(path) => ou(path),
         Target::Account(key) => account(key),
-        Target::Unmanaged(id) => Text::literal(id.as_str()),
+        Target::Unmanaged(id) => Expr::literal(id.as_str()),
     };
     found
         .change(
@@ -160,8 +160,8 @@ fn missing(
             Verb::Create,
             "not attached: without it every call there is denied",
             vec![set("target", target.to_string())],
-            Act::AttachPolicy {
-                policy: Text::literal(ID),
+            Action::AttachPolicy {
+                policy: Expr::literal(ID),
                 target: text,
             },
         )
@@ -244,24 +244,26 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
 }
 
 /// The name of a service control policy that is attached to a target and allows something.
-fn allowing(ctx: &Context<'_>, id: &str) -> Result<Option<String>, Unread> {
+fn allowing(ctx: &Context<'_>, id: &str) -> Result<Option<String>, ReadFailure> {
     let policies = match &ctx.inventory.policies {
-        Seen::Known(policies) => policies,
-        Seen::Unread(unread) => return Err(unread.clone()),
+        Observed::Known(policies) => policies,
+        Observed::Unread(unread) => return Err(unread.clone()),
     };
     let scps = policies
         .values()
         .filter(|facts| facts.kind == PolicyType::ServiceControlPolicy);
     for facts in scps {
         match &facts.targets {
-            Seen::Known(targets) if !targets.contains(id) => continue,
-            Seen::Known(_) => {}
-            Seen::Unread(unread) => return Err(unread.clone()),
+            Observed::Known(targets) if !targets.contains(id) => continue,
+            Observed::Known(_) => {}
+            Observed::Unread(unread) => return Err(unread.clone()),
         }
         match &facts.content {
-            Seen::Known(content) if check::allows(content) => return Ok(Some(facts.name.clone())),
-            Seen::Known(_) => {}
-            Seen::Unread(unread) => return Err(unread.clone()),
+            Observed::Known(content) if check::allows(content) => {
+                return Ok(Some(facts.name.clone()));
+            }
+            Observed::Known(_) => {}
+            Observed::Unread(unread) => return Err(unread.clone()),
         }
     }
     Ok(None)

@@ -5,33 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::not_asked;
 use super::context::{Context, Standing, account};
-use super::findings::{Findings, becomes, set};
-use super::{Because, Problem, ProblemKind};
+use super::findings::{DiffBuilder, becomes, set};
+use super::{BlockedBy, Problem, ProblemKind};
 use crate::baseline::WantedGuardDuty;
-use crate::change::{Act, Address, Attribute, FieldChange, GuardDutyMember, Text, Verb};
-use crate::inventory::{AccountState, DetectorFacts, GuardDutyFacts, PolicyFacts, Seen, Unread};
+use crate::change::{Action, Address, Attribute, Expr, FieldChange, GuardDutyMember, Verb};
+use crate::inventory::{
+    AccountState, DetectorFacts, GuardDutyFacts, Observed, PolicyFacts, ReadFailure,
+};
 use crate::plan::{AccountId, AccountKey, PolicyType, Principal, Region};
 
 const SERVICE: &str = "guardduty.amazonaws.com";
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
-    let Some(wanted) = &ctx.wanted.guardduty else {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let Some(desired) = &ctx.desired.guardduty else {
         return;
     };
-    let registration = registration(ctx, found, wanted);
-    for region in &wanted.regions {
-        one(ctx, found, wanted, region, registration.as_ref());
+    let registration = registration(ctx, found, desired);
+    for region in &desired.regions {
+        one(ctx, found, desired, region, registration.as_ref());
     }
-    registered(ctx, found, wanted);
+    registered(ctx, found, desired);
 }
 
 /// That Organizations knows the administrator too. GuardDuty registers it when it becomes one; where somebody
 /// took the registration away, GuardDuty goes on naming it, and nothing new reaches it.
-fn registered(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty) {
-    let Standing::Present(facts) = ctx.standing(&wanted.administrator) else {
+fn registered(ctx: &Context<'_>, found: &mut DiffBuilder, desired: &WantedGuardDuty) {
+    let Standing::Present(facts) = ctx.standing(&desired.administrator) else {
         return;
     };
-    let (Seen::Known(have), Ok(principal)) = (
+    let (Observed::Known(have), Ok(principal)) = (
         &ctx.inventory.delegated_administrators,
         SERVICE.parse::<Principal>(),
     ) else {
@@ -39,7 +41,7 @@ fn registered(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty)
     };
     // There is one for all Regions: another's comes first.
     let anybody = have.values().any(|services| services.contains(&principal));
-    let administers = wanted.regions.iter().any(|region| {
+    let administers = desired.regions.iter().any(|region| {
         let there = ctx.inventory.guardduty.get(region);
         let there = there.and_then(|there| there.administrator.known());
         there.is_some_and(|there| there.as_ref() == Some(&facts.id))
@@ -47,14 +49,14 @@ fn registered(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty)
     if ctx.organization.is_none() || anybody || !administers {
         return;
     }
-    let key = &wanted.administrator;
+    let key = &desired.administrator;
     found
         .change(
             Address::DelegatedAdministrator(principal.clone(), key.clone()),
             Verb::Ensure,
             "GuardDuty names the account as its administrator, and Organizations does not know it as one",
             vec![set("account", key.as_str())],
-            Act::RegisterDelegatedAdministrator {
+            Action::RegisterDelegatedAdministrator {
                 principal: principal.clone(),
                 account: account(key),
             },
@@ -66,25 +68,25 @@ fn registered(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedGuardDuty)
 /// removal comes before.
 fn registration(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
 ) -> Option<Address> {
-    let replaced = wanted.replaced.as_ref()?;
-    let next = match ctx.standing(&wanted.administrator) {
+    let replaced = desired.replaced.as_ref()?;
+    let next = match ctx.standing(&desired.administrator) {
         Standing::Present(facts) => Some(&facts.id),
         _ => None,
     };
     let registered = match &ctx.inventory.delegated_administrators {
-        Seen::Known(have) => have.get(replaced)?,
-        Seen::Unread(_) => return None,
+        Observed::Known(have) => have.get(replaced)?,
+        Observed::Unread(_) => return None,
     };
     let principal: Principal = SERVICE.parse().ok()?;
     if ctx.organization.is_none() || Some(replaced) == next || !registered.contains(&principal) {
         return None;
     }
-    let act = Act::DeregisterDelegatedAdministrator {
+    let act = Action::DeregisterDelegatedAdministrator {
         principal,
-        account: Text::literal(replaced.as_str()),
+        account: Expr::literal(replaced.as_str()),
     };
     let fields = vec![FieldChange {
         field: "administrator".to_owned(),
@@ -95,7 +97,7 @@ fn registration(
     let reason = "AWS names no other administrator before";
     found.change(address.clone(), Verb::Delete, reason, fields, act);
     // A Region whose administrator cannot be named would be left with none.
-    let next = wanted.regions.iter().cloned();
+    let next = desired.regions.iter().cloned();
     found.begins(&address, next.map(Address::GuardDutyAdministrator));
     Some(address)
 }
@@ -109,13 +111,13 @@ fn named(ctx: &Context<'_>, id: &AccountId) -> String {
 /// What an account that nobody can enter is: closed, suspended or not activated.
 fn out_of_use_word(ctx: &Context<'_>, id: &AccountId) -> Option<&'static str> {
     let state = ctx.account_facts(id)?.state;
-    (state != AccountState::Active).then(|| state.word())
+    (state != AccountState::Active).then(|| state.as_str())
 }
 
 /// Takes a Region's administration from the account that has it.
 fn former(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     region: &Region,
     other: &AccountId,
     registration: Option<&Address>,
@@ -127,9 +129,9 @@ fn former(
         after: None,
     }];
     let out_of_use = out_of_use_word(ctx, other);
-    let act = Act::RemoveGuardDutyAdministrator {
+    let act = Action::RemoveGuardDutyAdministrator {
         region: region.clone(),
-        account: Text::literal(other.as_str()),
+        account: Expr::literal(other.as_str()),
         in_use: out_of_use.is_none(),
     };
     let reason = match out_of_use {
@@ -151,12 +153,12 @@ fn former(
 
 fn one(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
     region: &Region,
     registration: Option<&Address>,
 ) {
-    let key = &wanted.administrator;
+    let key = &desired.administrator;
     let address = Address::GuardDutyAdministrator(region.clone());
     // An organization that is not there yet has nothing to read.
     let fresh = ctx.organization.is_none();
@@ -176,21 +178,21 @@ fn one(
             let unread = not_asked("guardduty:ListOrganizationAdminAccounts");
             found.unread(address, &unread);
             // All else needs it: found here, it is told as waiting.
-            settings(ctx, found, wanted, region, None, "");
+            settings(ctx, found, desired, region, None, "");
             return;
         }
-        Some(Seen::Unread(unread)) => {
+        Some(Observed::Unread(unread)) => {
             found.unread(address, unread);
-            settings(ctx, found, wanted, region, None, "");
+            settings(ctx, found, desired, region, None, "");
             return;
         }
-        Some(Seen::Known(administrator)) => administrator.as_ref(),
+        Some(Observed::Known(administrator)) => administrator.as_ref(),
     };
     let replaced = administrator.filter(|other| Some(*other) != id.as_ref());
     let mut before: BTreeSet<Address> = registration.into_iter().cloned().collect();
     match replaced {
-        Some(other) if Some(other) != wanted.replaced.as_ref() => {
-            taken(ctx, found, wanted, region, other);
+        Some(other) if Some(other) != desired.replaced.as_ref() => {
+            taken(ctx, found, desired, region, other);
             return;
         }
         Some(other) => {
@@ -200,15 +202,15 @@ fn one(
     }
     let administrator = administrator.filter(|_| replaced.is_none());
     if administrator.is_none() {
-        administrator_change(ctx, found, wanted, region, before);
+        administrator_change(ctx, found, desired, region, before);
     }
     let detector = match (administrator, facts) {
         (Some(_), Some(GuardDutyFacts { detector, .. })) => match detector {
-            Seen::Known(detector) => detector.as_ref(),
-            Seen::Unread(unread) => {
+            Observed::Known(detector) => detector.as_ref(),
+            Observed::Unread(unread) => {
                 found.unread(Address::GuardDutyOrganization(region.clone()), unread);
                 found.unread(Address::GuardDutyMembers(region.clone()), unread);
-                if wanted.export.is_some() {
+                if desired.export.is_some() {
                     found.unread(Address::GuardDutyExport(region.clone()), unread);
                 }
                 return;
@@ -218,15 +220,15 @@ fn one(
         _ => None,
     };
     let policies = held_by(ctx);
-    settings(ctx, found, wanted, region, detector, &policies);
-    members(ctx, found, wanted, region, detector, id.as_ref());
-    export(found, wanted, region, detector);
+    settings(ctx, found, desired, region, detector, &policies);
+    members(ctx, found, desired, region, detector, id.as_ref());
+    export(found, desired, region, detector);
 }
 
 /// The administrator's account is closed, suspended or not known: nothing can be set in it, and what members have is
 /// known there only.
-fn out_of_use(found: &mut Findings, key: &AccountKey, region: &Region) {
-    let needed = Because::Needs {
+fn out_of_use(found: &mut DiffBuilder, key: &AccountKey, region: &Region) {
+    let needed = BlockedBy::Needs {
         address: Address::Access(key.clone()),
     };
     for address in [
@@ -235,13 +237,13 @@ fn out_of_use(found: &mut Findings, key: &AccountKey, region: &Region) {
     ] {
         found.block(address, needed.clone(), None);
     }
-    let unread = Unread {
+    let unread = ReadFailure {
         operation: "guardduty:ListMembers".to_owned(),
-        because: format!("account `{key}`, the administrator, is not in use"),
+        reason: format!("account `{key}`, the administrator, is not in use"),
     };
     found.block(
         Address::GuardDutyMembers(region.clone()),
-        Because::Unread(unread),
+        BlockedBy::Unread(unread),
         Some(format!(
             "bring account `{key}` back into use, or name another as `secops` with `replace_administrator` in \
              [baseline.guardduty]; until then nobody sees what members have"
@@ -251,8 +253,8 @@ fn out_of_use(found: &mut Findings, key: &AccountKey, region: &Region) {
 
 fn taken(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
     region: &Region,
     other: &AccountId,
 ) {
@@ -264,7 +266,7 @@ fn taken(
         kind: ProblemKind::Taken,
         message: format!(
             "GuardDuty in {region} is administered by {name}, and in the plan by account `{}`",
-            wanted.administrator
+            desired.administrator
         ),
         hint: Some(format!(
             "name that account as `secops`, or have orgstrap take it back: `replace_administrator = \"{other}\"` \
@@ -275,18 +277,18 @@ fn taken(
 
 fn administrator_change(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
     region: &Region,
     before: BTreeSet<Address>,
 ) {
-    let key = &wanted.administrator;
+    let key = &desired.administrator;
     let needs = found.change(
         Address::GuardDutyAdministrator(region.clone()),
         Verb::Ensure,
         "GuardDuty has no administrator in this Region",
         vec![set("administrator", key.as_str())],
-        Act::EnableGuardDutyAdministrator {
+        Action::EnableGuardDutyAdministrator {
             region: region.clone(),
             account: account(key),
         },
@@ -312,7 +314,7 @@ fn word(on: bool) -> &'static str {
 /// organization settings nobody has made yet is new, and GuardDuty turned on what nobody named.
 fn settings(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     asked: &WantedGuardDuty,
     region: &Region,
     detector: Option<&DetectorFacts>,
@@ -341,31 +343,31 @@ fn settings(
                 fields.push(becomes("auto-enable", before, "ALL"));
             }
             let all = asked.features.iter().chain(&asked.detector_features);
-            for (feature, &wanted) in all.filter(|(feature, _)| facts.held.contains(*feature)) {
+            for (feature, &desired) in all.filter(|(feature, _)| facts.held.contains(*feature)) {
                 // What a policy sets no call changes: it is never named.
                 features.remove(feature);
                 detector_features.remove(feature);
                 let own = facts.features.get(feature).copied().unwrap_or(false);
-                if own != wanted {
+                if own != desired {
                     held(ctx, found, (region, None), feature, own, policies);
                 }
             }
             let free = |feature: &String| !facts.held.contains(feature);
-            for (feature, &wanted) in asked.features.iter().filter(|(name, _)| free(name)) {
+            for (feature, &desired) in asked.features.iter().filter(|(name, _)| free(name)) {
                 let own = facts.features.get(feature).copied().unwrap_or(false);
                 let members = facts.organization_features.get(feature);
                 let members = members.map_or("NONE", String::as_str);
-                if !wanted && (members != "NONE" || (made && own)) {
+                if !desired && (members != "NONE" || (made && own)) {
                     stays_on(found, region, feature);
                     // Exactly as it is: the organization's setting is not named at all.
                     features.remove(feature);
                     detector_features.insert(feature.clone(), own);
                     continue;
                 }
-                let should = if wanted { "ALL" } else { "NONE" };
-                if own != wanted {
+                let should = if desired { "ALL" } else { "NONE" };
+                if own != desired {
                     let field = format!("feature {feature}");
-                    fields.push(becomes(&field, word(own), word(wanted)));
+                    fields.push(becomes(&field, word(own), word(desired)));
                 }
                 if members != should {
                     let field = format!("feature {feature} of members");
@@ -373,14 +375,14 @@ fn settings(
                 }
             }
             let of_detector = asked.detector_features.iter();
-            for (feature, &wanted) in of_detector.filter(|(name, _)| free(name)) {
+            for (feature, &desired) in of_detector.filter(|(name, _)| free(name)) {
                 let own = facts.features.get(feature).copied().unwrap_or(false);
-                if !wanted && own && made {
+                if !desired && own && made {
                     stays_on(found, region, feature);
                     detector_features.insert(feature.clone(), true);
-                } else if own != wanted {
+                } else if own != desired {
                     let field = format!("feature {feature}");
-                    fields.push(becomes(&field, word(own), word(wanted)));
+                    fields.push(becomes(&field, word(own), word(desired)));
                 }
             }
             for feature in others(asked, facts) {
@@ -396,7 +398,7 @@ fn settings(
         None => "the organization has no settings in this Region",
         Some(_) => "differs from the plan",
     };
-    let act = Act::ConfigureGuardDuty {
+    let act = Action::ConfigureGuardDuty {
         region: region.clone(),
         account: account(&asked.administrator),
         features,
@@ -411,7 +413,7 @@ fn settings(
 /// difference that is mended; one that is on beyond it stays on, and is told.
 fn of_members(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     asked: &WantedGuardDuty,
     region: &Region,
     facts: &DetectorFacts,
@@ -419,18 +421,18 @@ fn of_members(
 ) -> Vec<FieldChange> {
     let mut fields = Vec::new();
     for (id, features) in &facts.member_features {
-        for (feature, &wanted) in &asked.features {
+        for (feature, &desired) in &asked.features {
             let held = facts.member_held.get(id);
             if held.is_some_and(|held| held.contains(feature)) {
-                let own = features.get(feature).copied().unwrap_or(wanted);
-                if own != wanted {
+                let own = features.get(feature).copied().unwrap_or(desired);
+                if own != desired {
                     self::held(ctx, found, (region, Some(id)), feature, own, policies);
                 }
                 continue;
             }
             let all = facts.organization_features.get(feature);
             let all = all.map_or("NONE", String::as_str);
-            match (wanted, all, features.get(feature)) {
+            match (desired, all, features.get(feature)) {
                 (true, "ALL", Some(false)) => {
                     let field = format!("feature {feature} of {}", ctx.account_label(id));
                     fields.push(becomes(&field, "off", "on"));
@@ -501,7 +503,7 @@ fn held_by(ctx: &Context<'_>) -> String {
 /// detector.
 fn held(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     (region, member): (&Region, Option<&AccountId>),
     feature: &str,
     own: bool,
@@ -531,7 +533,7 @@ fn held(
 /// Why a feature that the plan does not ask for stays on.
 const STAYS_ON: &str = "it stays on, because orgstrap turns off nothing that watches";
 
-fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
+fn stays_on(found: &mut DiffBuilder, region: &Region, feature: &str) {
     found.by_hand(
         Address::GuardDutyOrganization(region.clone()),
         format!("guardduty-feature/{region}/{feature}"),
@@ -546,7 +548,7 @@ fn stays_on(found: &mut Findings, region: &Region, feature: &str) {
 
 /// AWS lets an account have one administrator, and only the account itself or that one can end it.
 fn by_invitation(
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     region: &Region,
     key: &AccountKey,
     id: &AccountId,
@@ -570,8 +572,8 @@ fn by_invitation(
 /// may take a day to reach those that exist.
 fn members(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
     region: &Region,
     detector: Option<&DetectorFacts>,
     administrator: Option<&AccountId>,
@@ -583,11 +585,11 @@ fn members(
     };
     let elsewhere = ctx.inventory.guardduty.get(region);
     let elsewhere = |id: &AccountId| elsewhere?.elsewhere.get(id);
-    let mut members: BTreeMap<Text, Text> = BTreeMap::new();
+    let mut members: BTreeMap<Expr, Expr> = BTreeMap::new();
     let mut needs = vec![Address::GuardDutyOrganization(region.clone())];
     if administrator != Some(management) && !is_member(management) {
-        let email = Text::reference(Address::Organization, Attribute::Email);
-        members.insert(Text::literal(management.as_str()), email);
+        let email = Expr::reference(Address::Organization, Attribute::Email);
+        members.insert(Expr::literal(management.as_str()), email);
         if let Ok(principal) = SERVICE.parse::<Principal>() {
             needs.push(Address::ServiceLinkedRole(principal));
         }
@@ -606,10 +608,10 @@ fn members(
                 }
                 facts.email.clone()
             }
-            Standing::New if key != &wanted.administrator => planned.email.to_string(),
+            Standing::New if key != &desired.administrator => planned.email.to_string(),
             _ => continue,
         };
-        members.insert(account(key), Text::literal(email));
+        members.insert(account(key), Expr::literal(email));
         needs.push(Address::Access(key.clone()));
     }
     if members.is_empty() {
@@ -623,9 +625,9 @@ fn members(
             after: Some(account.clone()),
         })
         .collect();
-    let act = Act::AddGuardDutyMembers {
+    let act = Action::AddGuardDutyMembers {
         region: region.clone(),
-        administrator: account(&wanted.administrator),
+        administrator: account(&desired.administrator),
         members: members
             .into_iter()
             .map(|(account, email)| GuardDutyMember { account, email })
@@ -638,16 +640,16 @@ fn members(
 }
 
 fn export(
-    found: &mut Findings,
-    wanted: &WantedGuardDuty,
+    found: &mut DiffBuilder,
+    desired: &WantedGuardDuty,
     region: &Region,
     detector: Option<&DetectorFacts>,
 ) {
-    let Some(export) = &wanted.export else {
+    let Some(export) = &desired.export else {
         return;
     };
     let bindings = found.lasting();
-    let known = |text: &Text| text.value(&bindings).ok();
+    let known = |text: &Expr| text.value(&bindings).ok();
     let (bucket, key) = (known(&export.bucket_arn), known(&export.key_arn));
     let there = detector.and_then(|facts| facts.exports.first());
     let (verb, reason, fields) = match there {
@@ -679,9 +681,9 @@ fn export(
             (Verb::Update, reason, fields)
         }
     };
-    let act = Act::ExportGuardDutyFindings {
+    let act = Action::ExportGuardDutyFindings {
         region: region.clone(),
-        administrator: account(&wanted.administrator),
+        administrator: account(&desired.administrator),
         bucket_arn: export.bucket_arn.clone(),
         key_arn: export.key_arn.clone(),
         replace: there.map(|facts| facts.id.clone()),

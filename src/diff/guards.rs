@@ -15,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::tools;
-use super::{Because, Context};
-use crate::baseline::Wanted;
-use crate::change::{Address, Attribute, Bindings, Part as Piece, Place, Text, Verb};
-use crate::inventory::{Inventory, Seen};
+use super::{BlockedBy, Context};
+use crate::baseline::Desired;
+use crate::change::{Address, Attribute, Bindings, Expr, Part as Piece, Place, Verb};
+use crate::inventory::{Inventory, Observed};
 use crate::plan::builtin::{Builtin, Parameters, Part, role};
 use crate::plan::{AccountKey, OrgPlan, OuPath, Policy, PolicyKey, PolicyType};
 
@@ -35,10 +35,10 @@ const CONTROL_TOWER_ROLE: &str = "AWSControlTowerExecution";
 /// The plan with all of orgstrap's own policies whole, and with the parts that their accounts get. Doing it twice changes
 /// nothing. Without an inventory Control Tower is taken to be absent.
 #[must_use]
-pub fn in_force(plan: &OrgPlan, wanted: &Wanted, inventory: Option<&Inventory>) -> OrgPlan {
+pub fn in_force(plan: &OrgPlan, desired: &Desired, inventory: Option<&Inventory>) -> OrgPlan {
     let mut whole = plan.clone();
     let tower = inventory.map(governed_paths).unwrap_or_default();
-    let names = Names::of(plan, wanted);
+    let names = Names::of(plan, desired);
     let mut parameters = Parameters::of(&plan.organization);
     if !tower.is_empty() {
         parameters.exempt.push(role(CONTROL_TOWER_ROLE));
@@ -140,14 +140,14 @@ struct Names {
 }
 
 impl Names {
-    fn of(plan: &OrgPlan, wanted: &Wanted) -> Self {
+    fn of(plan: &OrgPlan, desired: &Desired) -> Self {
         let mut names = Names {
-            watches_from_secops: wanted.guardduty.is_some(),
+            watches_from_secops: desired.guardduty.is_some(),
             analysts: analysts(plan),
             ..Names::default()
         };
-        names.in_every_account(wanted);
-        for ((place, name), stack) in &wanted.stacks {
+        names.in_every_account(desired);
+        for ((place, name), stack) in &desired.stacks {
             let Place::Member(account, _) = place else {
                 continue;
             };
@@ -186,20 +186,20 @@ impl Names {
         names
     }
 
-    fn in_every_account(&mut self, wanted: &Wanted) {
+    fn in_every_account(&mut self, desired: &Desired) {
         let policy = |name: &str| format!("arn:aws:iam::*:policy/{name}");
-        for (name, set) in &wanted.stack_sets {
+        for (name, set) in &desired.stack_sets {
             let stack = |name: &str| format!("arn:aws:cloudformation:*:*:stack/{name}");
             self.everywhere
                 .push(stack(&format!("StackSet-{}-*", set.full_name)));
             let imported: BTreeSet<&str> = set.existing_stacks.iter().map(|id| id.name()).collect();
             self.everywhere
                 .extend(imported.iter().map(|name| stack(&format!("{name}/*"))));
-            let known = |name: &str| set.parameters.get(name).and_then(Text::known);
+            let known = |name: &str| set.parameters.get(name).and_then(Expr::known);
             match name.as_str() {
                 "roles" => {
                     self.everywhere
-                        .extend(wanted.audit_role.as_ref().map(|name| role(name)));
+                        .extend(desired.audit_role.as_ref().map(|name| role(name)));
                     if let Some(prefix) = known("Prefix") {
                         for suffix in ["reads", "reads-organization", "repairs"] {
                             self.everywhere.push(policy(&format!("{prefix}-{suffix}")));
@@ -252,7 +252,7 @@ fn bucket_and_objects(name: &str) -> [String; 2] {
 }
 
 /// A parameter of a stack, with words for the ids that are not known yet.
-fn word(plan: &OrgPlan, text: &Text) -> String {
+fn word(plan: &OrgPlan, text: &Expr) -> String {
     let organization = &plan.organization;
     let parts = text.parts().iter().map(|part| match part {
         Piece::Literal(text) => text.as_str(),
@@ -272,9 +272,9 @@ fn word(plan: &OrgPlan, text: &Text) -> String {
 }
 
 /// The document of a policy of the plan, with references for the ids that are not known yet.
-pub fn content(plan: &OrgPlan, policy: &Policy) -> Text {
+pub fn content(plan: &OrgPlan, policy: &Policy) -> Expr {
     if policy.part.is_none() {
-        return Text::literal(policy.content.as_str());
+        return Expr::literal(policy.content.as_str());
     }
     let organization = &plan.organization;
     let id = |key: &Option<AccountKey>| {
@@ -310,17 +310,17 @@ pub fn content(plan: &OrgPlan, policy: &Policy) -> Text {
             })
             .collect();
     }
-    Text::join(pieces)
+    Expr::join(pieces)
 }
 
 /// The same where everything is known: how it is to stand in AWS.
-pub(super) fn known_content(plan: &OrgPlan, policy: &Policy, bindings: &Bindings) -> Text {
+pub(super) fn known_content(plan: &OrgPlan, policy: &Policy, bindings: &Bindings) -> Expr {
     content(plan, policy).resolved(bindings)
 }
 
 /// The OUs that Control Tower governs, as `aws:PrincipalOrgPaths` has the accounts in them and below.
 fn governed_paths(inventory: &Inventory) -> Vec<String> {
-    let (Seen::Known(Some(organization)), Seen::Known(ous), Seen::Known(policies)) =
+    let (Observed::Known(Some(organization)), Observed::Known(ous), Observed::Known(policies)) =
         (&inventory.organization, &inventory.ous, &inventory.policies)
     else {
         return Vec::new();
@@ -379,7 +379,7 @@ fn elsewhere(document: String, tower: &[String]) -> String {
 }
 
 /// Has a policy become less, or be detached, only once its parts are in force.
-pub(super) fn parts_first(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn parts_first(ctx: &Context<'_>, found: &mut DiffBuilder) {
     for (key, policy) in &ctx.plan.policies {
         if policy.builtin != Some(Builtin::ProtectBaseline) || policy.part.is_some() {
             continue;
@@ -411,7 +411,7 @@ pub(super) fn parts_first(ctx: &Context<'_>, found: &mut Findings) {
             match &hindered {
                 Some(part) => found.block(
                     address,
-                    Because::Needs {
+                    BlockedBy::Needs {
                         address: part.clone(),
                     },
                     None,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::setting::delegations;
 use crate::change::Address;
 use crate::plan::{PolicyType, Principal};
@@ -42,7 +42,7 @@ pub(super) fn prerequisites(ctx: &Context<'_>) -> BTreeSet<Principal> {
 
 /// Has policies of these types wait for what they need; where nobody administers the service, they cannot be.
 /// After everything that the waiting changes come from.
-pub(super) fn wait(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn wait(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let kinds: BTreeSet<PolicyType> = ctx.plan.policies.values().map(|p| p.kind).collect();
     for kind in kinds {
         let Some(principal) = service(kind).and_then(|name| name.parse::<Principal>().ok()) else {
@@ -58,10 +58,10 @@ pub(super) fn wait(ctx: &Context<'_>, found: &mut Findings) {
             }
         }
         let mut administered = needs.len() > 2;
-        let guardduty = ctx.wanted.guardduty.as_ref();
-        if let Some(wanted) = guardduty.filter(|_| kind == PolicyType::GuarddutyPolicy) {
+        let guardduty = ctx.desired.guardduty.as_ref();
+        if let Some(desired) = guardduty.filter(|_| kind == PolicyType::GuarddutyPolicy) {
             administered = true;
-            let regions = wanted.regions.iter().cloned();
+            let regions = desired.regions.iter().cloned();
             needs.extend(regions.map(Address::GuardDutyAdministrator));
         }
         let there = ctx.inventory.delegated_administrators.known();

@@ -8,7 +8,7 @@ use super::guards;
 use super::policy::{Targets, wanted_attachments};
 use crate::authorization::{Level, Policy};
 use crate::change::{Address, Bindings, Change, Target, Verb};
-use crate::inventory::Seen;
+use crate::inventory::Observed;
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, OuPath, PolicyKey, PolicyType};
 
 /// A policy: by its key in the plan, or by its id.
@@ -71,7 +71,8 @@ impl InForce {
         };
         let policies = ctx.inventory.policies.known().into_iter().flatten();
         for (_, facts) in policies.filter(|(_, facts)| binds(facts.kind)) {
-            let (Seen::Known(content), Seen::Known(ids)) = (&facts.content, &facts.targets) else {
+            let (Observed::Known(content), Observed::Known(ids)) = (&facts.content, &facts.targets)
+            else {
                 continue;
             };
             let which = match keys.get(facts.id.as_str()) {
@@ -89,7 +90,7 @@ impl InForce {
             };
             in_force.documents.insert(which, document);
         }
-        if let Some(Seen::Known(full)) = &ctx.inventory.full_aws_access {
+        if let Some(Observed::Known(full)) = &ctx.inventory.full_aws_access {
             let ous = ctx.inventory.ous.known().into_iter().flatten();
             let there = ous.map(|(id, _)| id.as_str());
             let there = there.chain(targets.ids()).filter(|id| !full.contains(*id));

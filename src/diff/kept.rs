@@ -6,32 +6,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::DiffOptions;
 use super::context::Context;
 use super::stack;
-use crate::baseline::{Known, NamedBucket, Rendering, Wanted, WantedStack};
+use crate::baseline::{Desired, DesiredStack, Known, NamedBucket, Rendering};
 use crate::change::{Bindings, TakeIn, TakenIn};
-use crate::inventory::{AccountRegion, Inventory, Seen, StackFacts, Unread};
+use crate::inventory::{AccountRegion, Inventory, Observed, ReadFailure, StackFacts};
 use crate::plan::OrgPlan;
 
 /// The buckets, by place, that stacks of the plan are to make and have not made: any that is there was kept before.
 pub fn buckets_to_be(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
 ) -> BTreeMap<AccountRegion, BTreeSet<String>> {
     let options = DiffOptions::default();
     let Some(organization) = inventory.organization.known().and_then(Option::as_ref) else {
         return BTreeMap::new();
     };
-    let ctx = Context::new(plan, wanted, inventory, &options, Some(organization));
+    let ctx = Context::new(plan, desired, inventory, &options, Some(organization));
     let mut bindings = Bindings::default();
     ctx.bind(&mut bindings);
     stack::bind_outputs(&ctx, &mut bindings);
     let mut places: BTreeMap<AccountRegion, BTreeSet<String>> = BTreeMap::new();
-    for ((place, _), wanted) in &ctx.wanted.stacks {
-        let (Some(at), Ok(facts)) = (stack::at(&ctx, place), stack::look_up(&ctx, place, wanted))
+    for ((place, _), desired) in &ctx.desired.stacks {
+        let (Some(at), Ok(facts)) = (stack::at(&ctx, place), stack::look_up(&ctx, place, desired))
         else {
             continue;
         };
-        for (bucket, _) in new_buckets(&bindings, &at, wanted, facts) {
+        for (bucket, _) in new_buckets(&bindings, &at, desired, facts) {
             places.entry(at.clone()).or_default().insert(bucket.name);
         }
     }
@@ -43,16 +43,16 @@ pub fn buckets_to_be(
 fn new_buckets(
     bindings: &Bindings,
     at: &AccountRegion,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     facts: Option<&StackFacts>,
 ) -> Vec<(NamedBucket, bool)> {
-    if !wanted.template.contains("AWS::S3::Bucket") {
+    if !desired.template.contains("AWS::S3::Bucket") {
         return Vec::new();
     }
-    let parameters = wanted.parameters.iter();
+    let parameters = desired.parameters.iter();
     let parameters =
         parameters.filter_map(|(key, value)| Some((key.clone(), value.value(bindings).ok()?)));
-    let to_be = buckets(&wanted.template, known(at, parameters.collect()));
+    let to_be = buckets(&desired.template, known(at, parameters.collect()));
     let there = facts.filter(|facts| !facts.is_rolled_back());
     let have = match there.map(|facts| (facts, facts.template.known())) {
         None => Vec::new(),
@@ -90,10 +90,10 @@ fn buckets(template: &str, known: Known) -> Vec<NamedBucket> {
 pub(super) enum Kept<'c> {
     Nothing,
     TakenIn(TakeIn),
-    Unread(&'c Unread),
+    Unread(&'c ReadFailure),
     /// Nothing that orgstrap can do.
     InTheWay {
-        said: String,
+        message: String,
         hint: String,
     },
 }
@@ -102,7 +102,7 @@ pub(super) fn look<'c>(
     ctx: &Context<'c>,
     bindings: &Bindings,
     at: &AccountRegion,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     facts: Option<&StackFacts>,
 ) -> Kept<'c> {
     let Some(read) = ctx.inventory.former.buckets.get(at) else {
@@ -120,11 +120,11 @@ pub(super) fn look<'c>(
         });
     };
     let whole = facts.is_some_and(|facts| !facts.is_rolled_back());
-    for (bucket, replaced) in new_buckets(bindings, at, wanted, facts) {
+    for (bucket, replaced) in new_buckets(bindings, at, desired, facts) {
         let kept = match read.get(&bucket.name) {
             None => continue,
-            Some(Seen::Unread(unread)) => return Kept::Unread(unread),
-            Some(Seen::Known(kept)) => kept,
+            Some(Observed::Unread(unread)) => return Kept::Unread(unread),
+            Some(Observed::Known(kept)) => kept,
         };
         names.push(bucket.name.clone());
         add(
@@ -154,7 +154,7 @@ pub(super) fn look<'c>(
     let ids = resources.iter().map(|one| one.logical_id.clone()).collect();
     let base = match facts.filter(|_| whole) {
         Some(facts) => facts.template.known().map_or("", String::as_str),
-        None => &wanted.template,
+        None => &desired.template,
     };
     let template = match replaces.first() {
         Some(id) => Err(format!("the stack has another bucket as its {id}")),
@@ -166,7 +166,7 @@ pub(super) fn look<'c>(
             resources,
         }),
         Err(why) => Kept::InTheWay {
-            said: format!(
+            message: format!(
                 "what an earlier stack kept is in the way, and cannot be taken in: bucket {}; {why}",
                 names.join(", ")
             ),

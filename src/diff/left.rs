@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Standing, is_ours};
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::ou::Ous;
 use super::stages::Stages;
 use super::tools::owner_of_stack;
-use crate::baseline::WantedStackSet;
+use crate::baseline::DesiredStackSet;
 use crate::change::Address;
 use crate::inventory::{
     AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
@@ -28,7 +28,7 @@ pub struct Left {
     /// What it is, in words.
     pub text: String,
     /// Why it is left, as a fragment.
-    pub because: String,
+    pub reason: String,
     pub what: Remains,
     /// Accounts that it is in, by name and id.
     pub accounts: Vec<String>,
@@ -93,7 +93,7 @@ impl Left {
         matches!(self.what, Remains::Instances { gone: true, .. }) && self.accounts.is_empty()
     }
 
-    /// Whether a person means it by `word`: its name or how that begins, or one part of it, such as a Region or an
+    /// Whether a person means it by `as_str`: its name or how that begins, or one part of it, such as a Region or an
     /// OU.
     pub fn is_called(&self, word: &str) -> bool {
         is_below(&self.name, word)
@@ -104,20 +104,20 @@ impl Left {
     }
 }
 
-/// Whether a name is `word`, or begins with it and a slash.
+/// Whether a name is `as_str`, or begins with it and a slash.
 fn is_below(name: &str, word: &str) -> bool {
     name.strip_prefix(word)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     if ctx.organization.is_none() {
         return;
     }
     // The other comparisons leave what only a person can change.
     let mut left = std::mem::take(&mut found.left);
-    let wanted: BTreeMap<&str, _> = ctx
-        .wanted
+    let desired: BTreeMap<&str, _> = ctx
+        .desired
         .stack_sets
         .iter()
         .map(|(name, set)| (set.full_name.as_str(), (name, set)))
@@ -127,7 +127,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         if !facts.service_managed {
             continue;
         }
-        match wanted.get(name.as_str()) {
+        match desired.get(name.as_str()) {
             Some((name, set)) => Set::of(ctx, name, set, facts).look(found, &mut left),
             None if is_left(facts) => left.push(whole(ctx, facts)),
             None => {}
@@ -149,7 +149,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 }
 
 /// What is to stay is not asked to be taken away, so nothing stands in its way.
-fn not_asked_for(ctx: &Context<'_>, found: &mut Findings, left: &Left) {
+fn not_asked_for(ctx: &Context<'_>, found: &mut DiffBuilder, left: &Left) {
     let Remains::Instances { set, .. } = &left.what else {
         return;
     };
@@ -157,8 +157,8 @@ fn not_asked_for(ctx: &Context<'_>, found: &mut Findings, left: &Left) {
         let Address::RolloutFrom(name, key) = address else {
             return true;
         };
-        let same = ctx.wanted.stack_sets.get(name);
-        let same = same.is_some_and(|wanted| wanted.full_name == *set);
+        let same = ctx.desired.stack_sets.get(name);
+        let same = same.is_some_and(|desired| desired.full_name == *set);
         let there = matches!(
             ctx.standing(key),
             Standing::Present(facts) if left.accounts.contains(&ctx.account_label(&facts.id))
@@ -195,7 +195,7 @@ fn whole(ctx: &Context<'_>, facts: &StackSetFacts) -> Left {
     Left {
         name: short(ctx.plan, &facts.name).to_owned(),
         text: format!("stack set {} with {number}", facts.name),
-        because: "no baseline of the plan asks for it".to_owned(),
+        reason: "no baseline of the plan asks for it".to_owned(),
         what: Remains::StackSet {
             set: facts.name.clone(),
         },
@@ -221,7 +221,7 @@ fn accounts<'i>(ctx: &Context<'_>, at: impl Iterator<Item = &'i AccountRegion>) 
 struct Set<'a, 'c> {
     ctx: &'a Context<'c>,
     name: &'a StackName,
-    wanted: &'a WantedStackSet,
+    desired: &'a DesiredStackSet,
     facts: &'a StackSetFacts,
     /// The ids of the OUs that are to be its targets.
     targets: BTreeSet<&'a str>,
@@ -231,10 +231,10 @@ impl<'a, 'c> Set<'a, 'c> {
     fn of(
         ctx: &'a Context<'c>,
         name: &'a StackName,
-        wanted: &'a WantedStackSet,
+        desired: &'a DesiredStackSet,
         facts: &'a StackSetFacts,
     ) -> Self {
-        let stages = Stages::of(ctx.plan, &wanted.except);
+        let stages = Stages::of(ctx.plan, &desired.except);
         let targets = stages
             .by_number
             .values()
@@ -244,18 +244,18 @@ impl<'a, 'c> Set<'a, 'c> {
         Set {
             ctx,
             name,
-            wanted,
+            desired,
             facts,
             targets,
         }
     }
 
-    fn left(&self, part: &str, number: usize, because: String, what: Remains) -> Left {
+    fn left(&self, part: &str, number: usize, reason: String, what: Remains) -> Left {
         let name = &self.facts.name;
         Left {
             name: format!("{}/{part}", short(self.ctx.plan, name)),
             text: format!("{} of stack set {name}", stacks_in_words(number)),
-            because,
+            reason,
             what,
             accounts: Vec::new(),
             regions: BTreeSet::new(),
@@ -263,7 +263,7 @@ impl<'a, 'c> Set<'a, 'c> {
         }
     }
 
-    fn look(&self, found: &mut Findings, left: &mut Vec<Left>) {
+    fn look(&self, found: &mut DiffBuilder, left: &mut Vec<Left>) {
         let (Some(have), Some(_)) = (self.facts.instances.known(), self.ctx.inventory.ous.known())
         else {
             return;
@@ -277,7 +277,7 @@ impl<'a, 'c> Set<'a, 'c> {
             .map(|id| (Part::Target(id), BTreeMap::new()))
             .collect();
         for (at, instance) in have {
-            if !self.wanted.regions.contains(&at.region) || instance.is_at_work() {
+            if !self.desired.regions.contains(&at.region) || instance.is_at_work() {
                 continue;
             }
             if let Some(part) = self.part(found, &whole, at, instance) {
@@ -295,7 +295,7 @@ impl<'a, 'c> Set<'a, 'c> {
     /// looks at such an account; an update of the whole set tries it again.
     fn fails_in_another(
         &self,
-        found: &Findings,
+        found: &DiffBuilder,
         at: &AccountRegion,
         instance: &InstanceFacts,
     ) -> bool {
@@ -321,7 +321,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 "the stack of stack set {name} failed in account {} in {region}",
                 self.ctx.account_label(account)
             ),
-            because: format!(
+            reason: format!(
                 "the account is not in the plan, so nothing prepared it; AWS says: {why}"
             ),
             what: Remains::ByHand {
@@ -339,7 +339,7 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// Targets that the plan does not ask for and that stay, because what the plan asks for below them is reached
     /// through them.
-    fn wide_targets(&self, found: &mut Findings) {
+    fn wide_targets(&self, found: &mut DiffBuilder) {
         for id in &self.facts.targets {
             let below = self
                 .targets
@@ -362,7 +362,7 @@ impl<'a, 'c> Set<'a, 'c> {
         let mut by_region: BTreeMap<&Region, Vec<(&AccountRegion, &InstanceFacts)>> =
             BTreeMap::new();
         for (at, instance) in have {
-            if !self.wanted.regions.contains(&at.region) {
+            if !self.desired.regions.contains(&at.region) {
                 by_region
                     .entry(&at.region)
                     .or_default()
@@ -378,12 +378,12 @@ impl<'a, 'c> Set<'a, 'c> {
                 out_of_reach: false,
                 gone: false,
             };
-            let because = format!("the set is not to be in {region} any more");
+            let reason = format!("the set is not to be in {region} any more");
             let part = region.to_string();
             left.push(Left {
                 accounts: accounts(self.ctx, instances.iter().map(|(at, _)| *at)),
                 regions: BTreeSet::from([region.clone()]),
-                ..self.left(&part, instances.len(), because, what)
+                ..self.left(&part, instances.len(), reason, what)
             });
         }
     }
@@ -397,7 +397,7 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// The targets that the plan does not ask for and that go whole: no target of the plan lies above, which
     /// would keep what is below it, and none below, which would lose it.
-    fn whole_targets(&self, found: &Findings) -> BTreeSet<&'a str> {
+    fn whole_targets(&self, found: &DiffBuilder) -> BTreeSet<&'a str> {
         let all = self.facts.targets.iter().map(String::as_str);
         all.filter(|id| !self.targets.contains(id))
             .filter(|id| !self.gives_up(found, id))
@@ -419,7 +419,7 @@ impl<'a, 'c> Set<'a, 'c> {
     }
 
     /// Whether this run takes the target from the set, because its OU goes.
-    fn gives_up(&self, found: &Findings, id: &str) -> bool {
+    fn gives_up(&self, found: &DiffBuilder, id: &str) -> bool {
         let path = |ous: &Ous<'_>| ous.paths.get(id).cloned();
         let path = self.ctx.ous.as_ref().ok().and_then(path);
         path.is_some_and(|path| {
@@ -446,7 +446,7 @@ impl<'a, 'c> Set<'a, 'c> {
     /// What an instance is a part of, if it is left.
     fn part(
         &self,
-        found: &Findings,
+        found: &DiffBuilder,
         whole: &BTreeSet<&'a str>,
         at: &'a AccountRegion,
         instance: &'a InstanceFacts,
@@ -483,9 +483,9 @@ impl<'a, 'c> Set<'a, 'c> {
         let ctx = self.ctx;
         let through = have.values().filter_map(|facts| facts.ou.clone()).collect();
         let ids = || have.keys().map(|at| at.account.clone()).collect();
-        let (name, because, targets, only) = match part {
+        let (name, reason, targets, only) = match part {
             Part::Target(id) => {
-                let because = match self.is_there(id) {
+                let reason = match self.is_there(id) {
                     true => format!(
                         "{} is a target that the plan does not ask for",
                         ctx.parent_name(id)
@@ -496,20 +496,15 @@ impl<'a, 'c> Set<'a, 'c> {
                     ),
                 };
                 let targets = BTreeSet::from([id.to_owned()]);
-                (ctx.parent_name(id), because, targets, BTreeSet::new())
+                (ctx.parent_name(id), reason, targets, BTreeSet::new())
             }
             Part::In(id) => {
-                let because = format!("accounts in {} are not to have it", ctx.parent_name(id));
-                (
-                    ctx.parent_name(id),
-                    because,
-                    self.targets_or(through),
-                    ids(),
-                )
+                let reason = format!("accounts in {} are not to have it", ctx.parent_name(id));
+                (ctx.parent_name(id), reason, self.targets_or(through), ids())
             }
             Part::Gone(id) => {
-                let because = format!("account {id} is not in the organization any more");
-                (id.to_string(), because, self.targets_or(through), ids())
+                let reason = format!("account {id} is not in the organization any more");
+                (id.to_string(), reason, self.targets_or(through), ids())
             }
         };
         let what = Remains::Instances {
@@ -523,10 +518,10 @@ impl<'a, 'c> Set<'a, 'c> {
         let mut left = Left {
             accounts: accounts(ctx, have.keys().copied()),
             regions: match regions.is_empty() {
-                true => self.wanted.regions.clone(),
+                true => self.desired.regions.clone(),
                 false => regions,
             },
-            ..self.left(&name, have.len(), because, what)
+            ..self.left(&name, have.len(), reason, what)
         };
         if left.is_dead_target() {
             left.text = format!("target {name} of stack set {}", self.facts.name);
@@ -562,7 +557,7 @@ fn stacks(ctx: &Context<'_>, left: &mut Vec<Left>) {
         left.push(Left {
             name: format!("{}/{place}/{}", short(ctx.plan, &facts.name), at.region),
             text: format!("stack {}", facts.name),
-            because: "no baseline of the plan asks for it".to_owned(),
+            reason: "no baseline of the plan asks for it".to_owned(),
             what: Remains::Stack {
                 at: at.clone(),
                 stack: facts.name.clone(),
@@ -578,7 +573,7 @@ fn stacks(ctx: &Context<'_>, left: &mut Vec<Left>) {
 /// a target because an OU below it goes without the baseline.
 fn not_reached(ctx: &Context<'_>, left: &mut Vec<Left>) {
     let sets: Vec<(&str, Stages, &BTreeSet<OuPath>)> = ctx
-        .wanted
+        .desired
         .stack_sets
         .values()
         .map(|set| {
@@ -603,7 +598,7 @@ fn not_reached(ctx: &Context<'_>, left: &mut Vec<Left>) {
         if without.is_empty() {
             continue;
         }
-        let (part, because) = match planned.ou.is_root() {
+        let (part, reason) = match planned.ou.is_root() {
             true => (
                 "root".to_owned(),
                 "it lies in the root, and stack sets reach the accounts of OUs".to_owned(),
@@ -623,7 +618,7 @@ fn not_reached(ctx: &Context<'_>, left: &mut Vec<Left>) {
         left.push(Left {
             name: format!("{part}/{key}"),
             text: format!("account {label} has no stacks of {}", without.join(", ")),
-            because,
+            reason,
             what: Remains::NotReached {
                 account: key.clone(),
             },
@@ -646,7 +641,7 @@ fn emails(ctx: &Context<'_>, left: &mut Vec<Left>) {
         left.push(Left {
             name: format!("email/{key}"),
             text: format!("account `{key}` ({}) has the email {}", facts.id, facts.email),
-            because: format!(
+            reason: format!(
                 "the plan says {}, and AWS changes it only with a code that it sends to the new address",
                 planned.email
             ),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::stack_set::{fates_of, is_mending};
 use crate::baseline::data::{Lost, Values, lost_by_update, lost_with_stack};
-use crate::change::{Act, Address, Bindings, Change, StackAct, StackSetAct, Text};
+use crate::change::{Action, Address, Bindings, Change, Expr, StackDefinition, StackSetDefinition};
 use crate::inventory::{AccountRegion, StackFacts, StackSetFacts};
 use crate::plan::{AccountId, Region};
 
@@ -59,70 +59,73 @@ struct Losses<'a, 'c> {
 impl<'c> Losses<'_, 'c> {
     fn of(&mut self, change: &Change) {
         match &change.act {
-            Act::MoveAccount { .. } => self.moved(change),
-            Act::RemoveStackInstances {
+            Action::MoveAccount { .. } => self.moved(change),
+            Action::RemoveStackInstances {
                 name,
                 account,
                 retain: false,
                 ..
             } => self.taken_away(change, name, account),
             // What is behind gets the template that the set has: what it loses was told with the update.
-            Act::UpdateStackInstances { set, .. } if !is_mending(&change.fields) => {
+            Action::UpdateStackInstances { set, .. } if !is_mending(&change.fields) => {
                 self.updated_set(change, set);
             }
-            Act::UpdateStack(stack) | Act::CreateStack(stack) => self.updated_stack(change, stack),
-            // What a person asked for by `remove` is named there; a target that goes with its OU has nothing in it.
-            Act::DeleteStackInstances(_) | Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
+            Action::UpdateStack(stack) | Action::CreateStack(stack) => {
+                self.updated_stack(change, stack)
             }
+            // What a person asked for by `remove` is named there; a target that goes with its OU has nothing in it.
+            Action::DeleteStackInstances(_)
+            | Action::DeleteStackSet { .. }
+            | Action::DeleteStack { .. } => {}
             // Stacks stay, or are brought to what is there.
-            Act::UpdateStackInstances { .. }
-            | Act::RemoveStackInstances { .. }
-            | Act::ForgetStackInstances { .. }
-            | Act::CreateStackInstances { .. }
-            | Act::CreateStackSet(_)
-            | Act::UpdateStackSetSettings { .. }
-            | Act::ImportStacks { .. }
-            | Act::RevertDrift { .. } => {}
+            Action::UpdateStackInstances { .. }
+            | Action::RemoveStackInstances { .. }
+            | Action::ForgetStackInstances { .. }
+            | Action::CreateStackInstances { .. }
+            | Action::CreateStackSet(_)
+            | Action::UpdateStackSetSettings { .. }
+            | Action::ImportStacks { .. }
+            | Action::RevertDrift { .. } => {}
             // No resource of a stack.
-            Act::CreateOrganization { .. }
-            | Act::EnableAllFeatures
-            | Act::EnablePolicyType { .. }
-            | Act::EnableTrustedAccess { .. }
-            | Act::ActivateStackSets
-            | Act::CreateServiceLinkedRole { .. }
-            | Act::RegisterDelegatedAdministrator { .. }
-            | Act::CreateOu { .. }
-            | Act::RenameOu { .. }
-            | Act::DeleteOu { .. }
-            | Act::CreateAccount { .. }
-            | Act::RenameAccount { .. }
-            | Act::PrepareAccount { .. }
-            | Act::CloseAccount { .. }
-            | Act::Tag { .. }
-            | Act::PutAlternateContact { .. }
-            | Act::PutAccountAlias { .. }
-            | Act::PutPasswordPolicy { .. }
-            | Act::EnableRegions { .. }
-            | Act::CentralizeRootAccess
-            | Act::CreatePolicy { .. }
-            | Act::UpdatePolicy { .. }
-            | Act::DeletePolicy { .. }
-            | Act::AttachPolicy { .. }
-            | Act::DetachPolicy { .. }
-            | Act::RemoveGuardDutyAdministrator { .. }
-            | Act::DeregisterDelegatedAdministrator { .. }
-            | Act::EnableGuardDutyAdministrator { .. }
-            | Act::ConfigureGuardDuty { .. }
-            | Act::AddGuardDutyMembers { .. }
-            | Act::ExportGuardDutyFindings { .. }
-            | Act::DeleteTrail { .. }
-            | Act::StartLogging { .. }
-            | Act::RemoveRecorder { .. }
-            | Act::StartRecorder { .. }
-            | Act::PutRecorder { .. }
-            | Act::PutChannel { .. }
-            | Act::RunAutomation { .. }
-            | Act::PutResource { .. } => {}
+            Action::CreateOrganization { .. }
+            | Action::EnableAllFeatures
+            | Action::EnablePolicyType { .. }
+            | Action::EnableTrustedAccess { .. }
+            | Action::ActivateStackSets
+            | Action::CreateServiceLinkedRole { .. }
+            | Action::RegisterDelegatedAdministrator { .. }
+            | Action::CreateOu { .. }
+            | Action::RenameOu { .. }
+            | Action::DeleteOu { .. }
+            | Action::CreateAccount { .. }
+            | Action::RenameAccount { .. }
+            | Action::PrepareAccount { .. }
+            | Action::CloseAccount { .. }
+            | Action::Tag { .. }
+            | Action::PutAlternateContact { .. }
+            | Action::PutAccountAlias { .. }
+            | Action::PutPasswordPolicy { .. }
+            | Action::EnableRegions { .. }
+            | Action::CentralizeRootAccess
+            | Action::CreatePolicy { .. }
+            | Action::UpdatePolicy { .. }
+            | Action::DeletePolicy { .. }
+            | Action::AttachPolicy { .. }
+            | Action::DetachPolicy { .. }
+            | Action::RemoveGuardDutyAdministrator { .. }
+            | Action::DeregisterDelegatedAdministrator { .. }
+            | Action::EnableGuardDutyAdministrator { .. }
+            | Action::ConfigureGuardDuty { .. }
+            | Action::AddGuardDutyMembers { .. }
+            | Action::ExportGuardDutyFindings { .. }
+            | Action::DeleteTrail { .. }
+            | Action::StartLogging { .. }
+            | Action::RemoveRecorder { .. }
+            | Action::StartRecorder { .. }
+            | Action::PutRecorder { .. }
+            | Action::PutChannel { .. }
+            | Action::RunAutomation { .. }
+            | Action::PutResource { .. } => {}
         }
     }
 
@@ -146,7 +149,7 @@ impl<'c> Losses<'_, 'c> {
         }
     }
 
-    fn taken_away(&mut self, change: &Change, name: &str, account: &Text) {
+    fn taken_away(&mut self, change: &Change, name: &str, account: &Expr) {
         let id = account.value(self.bindings).ok();
         let id: Option<AccountId> = id.and_then(|id| id.parse().ok());
         let (Some(id), Some(facts)) = (id, self.set(name)) else {
@@ -166,7 +169,7 @@ impl<'c> Losses<'_, 'c> {
     }
 
     /// The template of a set changes for all of its instances, whatever stage is the first.
-    fn updated_set(&mut self, change: &Change, set: &StackSetAct) {
+    fn updated_set(&mut self, change: &Change, set: &StackSetDefinition) {
         if !self.updated.insert(set.name.clone()) {
             return;
         }
@@ -193,7 +196,7 @@ impl<'c> Losses<'_, 'c> {
         });
     }
 
-    fn updated_stack(&mut self, change: &Change, stack: &StackAct) {
+    fn updated_stack(&mut self, change: &Change, stack: &StackDefinition) {
         let Some((at, facts)) = self.stack(stack) else {
             return;
         };
@@ -216,8 +219,8 @@ impl<'c> Losses<'_, 'c> {
     }
 
     /// Parameters as they will be; `None` for what is not known before the run.
-    fn next(&self, parameters: &BTreeMap<String, Text>, have: &BTreeMap<String, String>) -> Values {
-        let value = |(name, text): (&String, &Text)| {
+    fn next(&self, parameters: &BTreeMap<String, Expr>, have: &BTreeMap<String, String>) -> Values {
+        let value = |(name, text): (&String, &Expr)| {
             let hidden = have.get(name).filter(|value| *value == "****").cloned();
             let value = hidden.or_else(|| text.value(self.bindings).ok());
             (name.clone(), value)
@@ -229,7 +232,7 @@ impl<'c> Losses<'_, 'c> {
         self.ctx.inventory.stack_sets.known()?.get(name)
     }
 
-    fn stack(&self, stack: &StackAct) -> Option<(&'c AccountRegion, &'c StackFacts)> {
+    fn stack(&self, stack: &StackDefinition) -> Option<(&'c AccountRegion, &'c StackFacts)> {
         let account = stack.account.value(self.bindings).ok()?;
         let (at, stacks) = self
             .ctx

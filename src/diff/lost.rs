@@ -7,49 +7,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::DiffOptions;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
-use super::findings::{Findings, missing_tags, set};
+use super::findings::{DiffBuilder, missing_tags, set};
 use super::stack;
-use crate::baseline::{Known, Rendering, Wanted, WantedStack, WantedStackSet, makes_recorder};
-use crate::change::{Act, Address, Bindings, Place, Text, Verb};
-use crate::inventory::{AccountRegion, Inventory, Seen, StackSetFacts};
+use crate::baseline::{Desired, DesiredStack, DesiredStackSet, Known, Rendering, makes_recorder};
+use crate::change::{Action, Address, Bindings, Expr, Place, Verb};
+use crate::inventory::{AccountRegion, Inventory, Observed, StackSetFacts};
 use crate::plan::{OrgPlan, Tags};
 
 /// The places where a stack with a recorder is to be changed.
 pub fn recorders_touched(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
 ) -> BTreeSet<AccountRegion> {
     let options = DiffOptions::default();
     let Some(organization) = inventory.organization.known().and_then(Option::as_ref) else {
         return BTreeSet::new();
     };
-    let ctx = Context::new(plan, wanted, inventory, &options, Some(organization));
+    let ctx = Context::new(plan, desired, inventory, &options, Some(organization));
     let mut bindings = Bindings::default();
     ctx.bind(&mut bindings);
     stack::bind_outputs(&ctx, &mut bindings);
     let mut places = BTreeSet::new();
-    for ((place, _), wanted) in &ctx.wanted.stacks {
-        if let (true, Some(at)) = (makes_recorder(&wanted.template), stack::at(&ctx, place))
-            && stack_differs(&ctx, &bindings, place, wanted)
+    for ((place, _), desired) in &ctx.desired.stacks {
+        if let (true, Some(at)) = (makes_recorder(&desired.template), stack::at(&ctx, place))
+            && stack_differs(&ctx, &bindings, place, desired)
         {
             places.insert(at);
         }
     }
     let sets = inventory.stack_sets.known();
-    for wanted in ctx.wanted.stack_sets.values() {
-        let facts = sets.and_then(|sets| sets.get(&wanted.full_name));
-        let Some(facts) = facts.filter(|_| makes_recorder(&wanted.template)) else {
+    for desired in ctx.desired.stack_sets.values() {
+        let facts = sets.and_then(|sets| sets.get(&desired.full_name));
+        let Some(facts) = facts.filter(|_| makes_recorder(&desired.template)) else {
             continue;
         };
-        let differs = set_differs(&bindings, wanted, facts);
+        let differs = set_differs(&bindings, desired, facts);
         for (at, instance) in facts.instances.known().into_iter().flatten() {
             let usable = ctx
                 .keys
                 .get(&at.account)
                 .is_some_and(|key| matches!(ctx.standing(key), Standing::Present(_)));
             if usable
-                && wanted.regions.contains(&at.region)
+                && desired.regions.contains(&at.region)
                 && (differs || instance.status == "OUTDATED")
             {
                 places.insert(at.clone());
@@ -63,42 +63,42 @@ fn stack_differs(
     ctx: &Context<'_>,
     bindings: &Bindings,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
 ) -> bool {
-    let Ok(Some(facts)) = stack::look_up(ctx, place, wanted) else {
+    let Ok(Some(facts)) = stack::look_up(ctx, place, desired) else {
         return false;
     };
     let template = facts.template.known();
     !facts.is_rolled_back()
-        && (template.is_some_and(|template| !same_template(template, &wanted.template))
-            || !stack::parameters(&wanted.parameters, &facts.parameters, bindings).is_empty()
-            || lacks_tags(&wanted.tags, &facts.tags))
+        && (template.is_some_and(|template| !same_template(template, &desired.template))
+            || !stack::parameters(&desired.parameters, &facts.parameters, bindings).is_empty()
+            || lacks_tags(&desired.tags, &facts.tags))
 }
 
-fn set_differs(bindings: &Bindings, wanted: &WantedStackSet, facts: &StackSetFacts) -> bool {
-    !same_template(&facts.template, &wanted.template)
-        || !stack::parameters(&wanted.parameters, &facts.parameters, bindings).is_empty()
-        || lacks_tags(&wanted.tags, &facts.tags)
+fn set_differs(bindings: &Bindings, desired: &DesiredStackSet, facts: &StackSetFacts) -> bool {
+    !same_template(&facts.template, &desired.template)
+        || !stack::parameters(&desired.parameters, &facts.parameters, bindings).is_empty()
+        || lacks_tags(&desired.tags, &facts.tags)
 }
 
-fn lacks_tags(wanted: &Tags, have: &Tags) -> bool {
-    !missing_tags(&marked(wanted), have).1.is_empty()
+fn lacks_tags(desired: &Tags, have: &Tags) -> bool {
+    !missing_tags(&marked(desired), have).1.is_empty()
 }
 
 /// Puts back what is lost at a place, before the update of its stack; gives the changes that do.
 pub(super) fn put_back(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     place: &Place,
     at: &AccountRegion,
     template: &str,
-    parameters: &BTreeMap<String, Text>,
+    parameters: &BTreeMap<String, Expr>,
 ) -> BTreeSet<Address> {
     let mut changes = BTreeSet::new();
     let facts = match ctx.inventory.former.recorders.get(at) {
-        Some(Seen::Known(facts)) => facts,
+        Some(Observed::Known(facts)) => facts,
         // The update tells by itself what is the matter.
-        Some(Seen::Unread(_)) | None => return changes,
+        Some(Observed::Unread(_)) | None => return changes,
     };
     let Ok(rendering) = Rendering::parse(template) else {
         return changes;
@@ -131,7 +131,7 @@ pub(super) fn put_back(
         &facts.recorder,
         settings("AWS::Config::ConfigurationRecorder"),
     ) {
-        let act = Act::PutRecorder {
+        let act = Action::PutRecorder {
             account: account.clone(),
             region: region.clone(),
             settings,
@@ -143,7 +143,7 @@ pub(super) fn put_back(
         changes.insert(recorder.clone());
     }
     if let (None, Some(settings)) = (&facts.channel, settings("AWS::Config::DeliveryChannel")) {
-        let act = Act::PutChannel {
+        let act = Action::PutChannel {
             account,
             region,
             settings,

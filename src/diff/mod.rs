@@ -53,11 +53,11 @@ pub use setting::STACK_SETS_ADMINISTRATOR;
 pub use stack_set::{Fate, fates};
 
 use context::Context;
-use findings::Findings;
+use findings::DiffBuilder;
 
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::change::{Address, Bindings, Change};
-use crate::inventory::{Inventory, Unread};
+use crate::inventory::{Inventory, ReadFailure};
 use crate::plan::OrgPlan;
 
 /// What the user allows.
@@ -108,7 +108,7 @@ pub struct Diff {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocked {
     pub address: Address,
-    pub because: Because,
+    pub reason: BlockedBy,
     /// What to do about it, where there is something.
     pub hint: Option<String>,
 }
@@ -116,25 +116,25 @@ pub struct Blocked {
 impl Blocked {
     /// Whether it may differ from the plan without anybody knowing.
     pub fn is_unread(&self) -> bool {
-        matches!(self.because, Because::Unread(_))
+        matches!(self.reason, BlockedBy::Unread(_))
     }
 
     /// Whether it was left out because a quota does not allow it.
     pub fn is_over_quota(&self) -> bool {
-        matches!(self.because, Because::Quota { .. })
+        matches!(self.reason, BlockedBy::Quota { .. })
     }
 }
 
 /// Why something cannot be changed now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Because {
+pub enum BlockedBy {
     /// It could not be read.
-    Unread(Unread),
+    Unread(ReadFailure),
     /// It is in a state in which AWS refuses changes, or something else is in charge of it.
-    State { said: String },
+    State { message: String },
     /// A quota does not allow it.
-    Quota { said: String },
+    Quota { message: String },
     /// It waits for something that is blocked itself.
     Needs { address: Address },
 }
@@ -197,17 +197,27 @@ impl Diff {
 }
 
 /// Compares a plan, and what its baselines come to, with an inventory.
-pub fn diff(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
-    let plan = &guards::in_force(plan, wanted, Some(inventory));
-    let compare = |plan: &OrgPlan| compared(plan, wanted, inventory, options);
+pub fn diff(
+    plan: &OrgPlan,
+    desired: &Desired,
+    inventory: &Inventory,
+    options: &DiffOptions,
+) -> Diff {
+    let plan = &guards::in_force(plan, desired, Some(inventory));
+    let compare = |plan: &OrgPlan| compared(plan, desired, inventory, options);
     match options.quotas {
-        OnQuota::Fit => quota::fit(plan, wanted, inventory, options, compare),
+        OnQuota::Fit => quota::fit(plan, desired, inventory, options, compare),
         on => judge(compare(plan), plan, inventory, on),
     }
 }
 
 /// The comparison, whatever quotas allow.
-fn compared(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &DiffOptions) -> Diff {
+fn compared(
+    plan: &OrgPlan,
+    desired: &Desired,
+    inventory: &Inventory,
+    options: &DiffOptions,
+) -> Diff {
     let organization = match organization::preflight(plan, inventory, options) {
         Ok(organization) => organization,
         Err(problem) => {
@@ -217,8 +227,8 @@ fn compared(plan: &OrgPlan, wanted: &Wanted, inventory: &Inventory, options: &Di
             };
         }
     };
-    let ctx = Context::new(plan, wanted, inventory, options, organization);
-    let mut found = Findings::default();
+    let ctx = Context::new(plan, desired, inventory, options, organization);
+    let mut found = DiffBuilder::default();
     ctx.bind(&mut found.bindings);
     organization::compare(&ctx, &mut found);
     former::compare(&ctx, &mut found);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
-use super::findings::{Findings, becomes, set};
+use super::findings::{DiffBuilder, becomes, set};
 use super::{DiffOptions, Problem, ProblemKind, tools};
-use crate::change::{Act, Address, Verb};
-use crate::inventory::{Inventory, OrganizationFacts, Seen};
+use crate::change::{Action, Address, Verb};
+use crate::inventory::{Inventory, Observed, OrganizationFacts};
 use crate::plan::{AccountKey, OrgPlan, PolicyType};
 
 /// The organization to work in, `None` if it is to be created; or why nothing may be done at all.
@@ -22,13 +22,13 @@ pub(super) fn preflight<'a>(
         hint: Some(hint),
     };
     let organization = match &inventory.organization {
-        Seen::Known(organization) => organization.as_ref(),
-        Seen::Unread(unread) => {
+        Observed::Known(organization) => organization.as_ref(),
+        Observed::Unread(unread) => {
             return Err(Problem {
                 kind: ProblemKind::Unreadable,
                 message: format!(
                     "the organization could not be read ({}): {}",
-                    unread.operation, unread.because
+                    unread.operation, unread.reason
                 ),
                 hint: Some("nothing is compared or changed without it".to_owned()),
             });
@@ -66,7 +66,7 @@ pub(super) fn preflight<'a>(
     Ok(organization)
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     for conflict in &ctx.identified.conflicts {
         found.problems.push(Problem {
             kind: ProblemKind::Identity,
@@ -87,7 +87,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                     ),
                     set("feature set", "ALL"),
                 ],
-                Act::CreateOrganization {
+                Action::CreateOrganization {
                     accounts: not_management(ctx),
                 },
             );
@@ -99,7 +99,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                 "policies, trusted access and stack sets need all features; every invited account \
                  must consent, and whoever manages it gets a request, valid for 90 days",
                 vec![becomes("feature set", "CONSOLIDATED_BILLING", "ALL")],
-                Act::EnableAllFeatures,
+                Action::EnableAllFeatures,
             );
         }
         Some(_) => {}
@@ -122,7 +122,7 @@ fn not_management(ctx: &Context<'_>) -> BTreeMap<String, AccountKey> {
 }
 
 /// Tells of whole parts that were not read, also where the plan asks for nothing of them: what is in them may differ.
-fn unread(ctx: &Context<'_>, found: &mut Findings) {
+fn unread(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let inventory = ctx.inventory;
     let parts = [
         ("accounts", inventory.accounts.unread()),
@@ -142,7 +142,7 @@ fn unread(ctx: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn policy_types(ctx: &Context<'_>, found: &mut Findings) {
+fn policy_types(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let used: BTreeSet<PolicyType> = ctx.plan.policies.values().map(|p| p.kind).collect();
     for kind in used {
         let address = Address::PolicyType(kind);
@@ -165,7 +165,7 @@ fn policy_types(ctx: &Context<'_>, found: &mut Findings) {
                         Verb::Ensure,
                         "the plan has policies of this type",
                         fields,
-                        Act::EnablePolicyType { policy_type: kind },
+                        Action::EnablePolicyType { policy_type: kind },
                     )
                     .insert(Address::Organization);
             }
@@ -174,7 +174,7 @@ fn policy_types(ctx: &Context<'_>, found: &mut Findings) {
 }
 
 /// Tells when another tool manages the organization as well.
-fn others_in_charge(ctx: &Context<'_>, found: &mut Findings) {
+fn others_in_charge(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let mut tools = tools::in_charge(ctx.inventory);
     tools.extend(ctx.governed.values());
     for tool in tools {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, is_ours, marked, ou, root};
-use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::left::short;
-use crate::change::{Act, Address, InstancesLeft, Target, Verb};
-use crate::inventory::{OuFacts, OuId, Seen};
+use crate::change::{Action, Address, InstancesLeft, Target, Verb};
+use crate::inventory::{Observed, OuFacts, OuId};
 use crate::plan::{OrgPlan, OuPath, Region, Tags};
 
 /// Which OU of AWS is which of the plan.
@@ -96,7 +96,7 @@ fn same_parent(plan: &OrgPlan, path: &OuPath, from: &OuPath) -> bool {
     from.parent() == parent || (renamed.is_some() && from.parent() == renamed)
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let ous = match &ctx.ous {
         Ok(ous) => ous,
         Err(unread) => {
@@ -128,7 +128,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                 if found.too_many_tags(&address, &tags, &Tags::new()) {
                     continue;
                 }
-                let act = Act::CreateOu {
+                let act = Action::CreateOu {
                     parent,
                     name: path.name().to_owned(),
                     tags,
@@ -139,10 +139,10 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFacts) {
+fn existing(ctx: &Context<'_>, found: &mut DiffBuilder, path: &OuPath, facts: &OuFacts) {
     let target = Target::Ou(path.clone());
     let planned = ctx.plan.ous.get(path);
-    let wanted = planned.map(|planned| &planned.tags);
+    let desired = planned.map(|planned| &planned.tags);
     let renamed = facts.path.name() != path.name();
     let tool = ctx.governed.get(facts.id.as_str());
     if renamed {
@@ -161,7 +161,7 @@ fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFa
                     Verb::Update,
                     "renamed in the plan",
                     vec![becomes("name", facts.path.name(), path.name())],
-                    Act::RenameOu {
+                    Action::RenameOu {
                         id: facts.id.clone(),
                         name: path.name().to_owned(),
                     },
@@ -169,14 +169,14 @@ fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFa
             }
         }
     }
-    let Some(wanted) = wanted.filter(|tags| !tags.is_empty()) else {
+    let Some(desired) = desired.filter(|tags| !tags.is_empty()) else {
         return;
     };
     let address = Address::Tags(target);
     match &facts.tags {
-        Seen::Unread(unread) => found.unread(address, unread),
-        Seen::Known(have) => {
-            let (lacking, fields) = missing_tags(wanted, have);
+        Observed::Unread(unread) => found.unread(address, unread),
+        Observed::Known(have) => {
+            let (lacking, fields) = missing_tags(desired, have);
             if lacking.is_empty() {
                 return;
             }
@@ -184,10 +184,10 @@ fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFa
                 found.state(address, format!("{tool} governs the OU {path}"), None);
                 return;
             }
-            if found.too_many_tags(&address, wanted, have) {
+            if found.too_many_tags(&address, desired, have) {
                 return;
             }
-            let act = Act::Tag {
+            let act = Action::Tag {
                 resource: ou(path),
                 set: lacking,
                 remove: BTreeSet::new(),
@@ -199,7 +199,7 @@ fn existing(ctx: &Context<'_>, found: &mut Findings, path: &OuPath, facts: &OuFa
 
 /// Reports the OUs that the plan does not name; with leave to prune, removes those that orgstrap
 /// made and that are empty, or are emptied by this very run.
-pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn prune(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let (Ok(ous), Ok(accounts)) = (&ctx.ous, &ctx.accounts) else {
         return;
     };
@@ -221,11 +221,11 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
         .changes
         .values()
         .filter_map(|change| {
-            if let Act::CreateStackInstances { wave, .. } = &change.act {
+            if let Action::CreateStackInstances { wave, .. } = &change.act {
                 let targets = wave.leaving.iter().flat_map(|one| &one.targets);
                 return Some((change.address.clone(), targets.cloned().collect()));
             }
-            let removes = matches!(change.act, Act::RemoveStackInstances { .. });
+            let removes = matches!(change.act, Action::RemoveStackInstances { .. });
             let all = || ous.others.keys().map(|id| (*id).to_owned()).collect();
             removes.then(|| (change.address.clone(), all()))
         })
@@ -259,7 +259,7 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
                         Verb::Delete,
                         "made by orgstrap, no longer in the plan, and empty",
                         vec![],
-                        Act::DeleteOu {
+                        Action::DeleteOu {
                             id: facts.id.clone(),
                         },
                     )
@@ -289,7 +289,7 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut Findings) {
 /// away whose OU is gone.
 fn give_up(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     ous: &Ous<'_>,
     ou: &OuFacts,
     emptied: &BTreeSet<Address>,
@@ -303,9 +303,9 @@ fn give_up(
         if !is_target || !facts.service_managed || !is_ours(&facts.tags) {
             continue;
         }
-        let wanted = ctx.wanted.stack_sets.values();
-        let wanted = wanted.filter(|wanted| wanted.full_name == *name);
-        let mut regions: BTreeSet<Region> = wanted.flat_map(|set| set.regions.clone()).collect();
+        let desired = ctx.desired.stack_sets.values();
+        let desired = desired.filter(|desired| desired.full_name == *name);
+        let mut regions: BTreeSet<Region> = desired.flat_map(|set| set.regions.clone()).collect();
         regions.extend(instances().map(|(at, _)| at.region.clone()));
         if regions.is_empty() {
             regions.insert(ctx.plan.organization.home_region.clone());
@@ -316,7 +316,7 @@ fn give_up(
             becomes("target", path.to_string(), ""),
             becomes("regions", list.join(", "), ""),
         ];
-        let act = Act::DeleteStackInstances(InstancesLeft {
+        let act = Action::DeleteStackInstances(InstancesLeft {
             set: name.clone(),
             short: short(ctx.plan, name).to_owned(),
             targets: BTreeSet::from([ou.id.clone()]),

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Because;
+use super::BlockedBy;
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
-use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::guards;
 use super::tools::owner_of_policy;
-use crate::change::{Act, Address, Attribute, Target, Text, Verb};
-use crate::inventory::{PolicyFacts, PolicyId, Seen};
+use crate::change::{Action, Address, Attribute, Expr, Target, Verb};
+use crate::inventory::{Observed, PolicyFacts, PolicyId};
 use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType, Tags, quoted};
 
 /// The plan's policies that are there, under their name or the one they had before.
@@ -37,7 +37,7 @@ pub(super) fn find<'a>(
     found
 }
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let there = match &ctx.policies {
         Ok(there) => there,
         Err(unread) => {
@@ -64,7 +64,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
                     set("content", content),
                 ];
                 fields.extend(tag_fields(&tags));
-                let act = Act::CreatePolicy {
+                let act = Action::CreatePolicy {
                     name: planned.aws_name(key).to_owned(),
                     policy_type: planned.kind,
                     description: planned.description.clone(),
@@ -89,26 +89,26 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 /// made it relies on it wherever it is attached. That it says the same is no reason against using it.
 fn may_change(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     key: &PolicyKey,
     planned: &Policy,
     facts: &PolicyFacts,
 ) {
     let ours = match &facts.tags {
-        Seen::Known(tags) => is_ours(tags),
-        Seen::Unread(_) => false,
+        Observed::Known(tags) => is_ours(tags),
+        Observed::Unread(_) => false,
     };
     if ours || owner_of_policy(&facts.name).is_some() {
         return existing(ctx, found, key, planned, facts);
     }
-    let mut own = Findings::default();
+    let mut own = DiffBuilder::default();
     own.bindings = found.bindings.clone();
     existing(ctx, &mut own, key, planned, facts);
     found.blocked.extend(own.blocked);
     for (address, change) in own.changes {
         match &facts.tags {
-            Seen::Unread(unread) => found.unread(address, unread),
-            Seen::Known(_) => {
+            Observed::Unread(unread) => found.unread(address, unread),
+            Observed::Known(_) => {
                 let differing: Vec<&str> = change
                     .fields
                     .iter()
@@ -150,7 +150,7 @@ fn attached(facts: &PolicyFacts) -> String {
 
 fn existing(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     key: &PolicyKey,
     planned: &Policy,
     facts: &PolicyFacts,
@@ -162,8 +162,8 @@ fn existing(
         return;
     }
     match &facts.content {
-        Seen::Unread(unread) => found.unread(address, unread),
-        Seen::Known(content) => {
+        Observed::Unread(unread) => found.unread(address, unread),
+        Observed::Known(content) => {
             let mut fields = Vec::new();
             if facts.name != planned.aws_name(key) {
                 fields.push(becomes("name", &facts.name, planned.aws_name(key)));
@@ -172,12 +172,12 @@ fn existing(
                 let after = planned.description.as_str();
                 fields.push(becomes("description", &facts.description, after));
             }
-            let wanted = guards::known_content(ctx.plan, planned, &found.bindings);
-            if !same_policy(planned.kind, content, &wanted.to_string()) {
-                fields.push(becomes("content", content, wanted));
+            let desired = guards::known_content(ctx.plan, planned, &found.bindings);
+            if !same_policy(planned.kind, content, &desired.to_string()) {
+                fields.push(becomes("content", content, desired));
             }
             if !fields.is_empty() {
-                let act = Act::UpdatePolicy {
+                let act = Action::UpdatePolicy {
                     id: facts.id.clone(),
                     name: planned.aws_name(key).to_owned(),
                     description: planned.description.clone(),
@@ -192,11 +192,11 @@ fn existing(
     }
     let address = Address::PolicyTags(key.clone());
     match &facts.tags {
-        Seen::Unread(unread) => found.unread(address, unread),
-        Seen::Known(have) => {
+        Observed::Unread(unread) => found.unread(address, unread),
+        Observed::Known(have) => {
             let (lacking, fields) = missing_tags(&planned.tags, have);
             if !lacking.is_empty() && !found.too_many_tags(&address, &planned.tags, have) {
-                let act = Act::Tag {
+                let act = Action::Tag {
                     resource: id_of(key),
                     set: lacking,
                     remove: BTreeSet::new(),
@@ -207,8 +207,8 @@ fn existing(
     }
 }
 
-fn id_of(key: &PolicyKey) -> Text {
-    Text::reference(Address::Policy(key.clone()), Attribute::Id)
+fn id_of(key: &PolicyKey) -> Expr {
+    Expr::reference(Address::Policy(key.clone()), Attribute::Id)
 }
 
 /// The most policies of a type that every quota AWS ever set allows on one target, the one that
@@ -216,25 +216,25 @@ fn id_of(key: &PolicyKey) -> Text {
 const SLOTS: usize = 5;
 
 /// What is attached where, and what is to be.
-pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn attach(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let Ok(there) = &ctx.policies else {
         return;
     };
-    let wanted = wanted_attachments(ctx);
+    let desired = wanted_attachments(ctx);
     let targets = Targets::of(ctx);
     let mut added: BTreeMap<(Target, PolicyType), BTreeSet<Address>> = BTreeMap::new();
-    for (key, target) in &wanted {
+    for (key, target) in &desired {
         let Some(planned) = ctx.plan.policies.get(key) else {
             continue;
         };
         let address = Address::Attachment(key.clone(), target.clone());
         if let Some(facts) = there.get(key) {
             match &facts.targets {
-                Seen::Unread(unread) => {
+                Observed::Unread(unread) => {
                     found.unread(address, unread);
                     continue;
                 }
-                Seen::Known(have) => {
+                Observed::Known(have) => {
                     if targets.id(target).is_some_and(|id| have.contains(id)) {
                         continue;
                     }
@@ -247,10 +247,10 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
         }
         // What it would say there is not what the plan says.
         if there.contains_key(key) && found.blocked.contains_key(&Address::Policy(key.clone())) {
-            let because = Because::Needs {
+            let reason = BlockedBy::Needs {
                 address: Address::Policy(key.clone()),
             };
-            found.block(address, because, None);
+            found.block(address, reason, None);
             continue;
         }
         let text = match target {
@@ -261,7 +261,7 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
                 // is not enough: what it is to take over must not be given up before.
                 Standing::Unusable(facts) => {
                     if planned.part.is_some() {
-                        let state = facts.state.word();
+                        let state = facts.state.as_str();
                         let said = format!("account `{account_key}` ({}) is {state}", facts.id);
                         let hint = "attached once the account is in use again; until then the policy that it is a part of stays as it is";
                         found.state(address, said, Some(hint.to_owned()));
@@ -272,20 +272,20 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
                     account(account_key)
                 }
             },
-            Target::Unmanaged(id) => Text::literal(id.as_str()),
+            Target::Unmanaged(id) => Expr::literal(id.as_str()),
         };
         let mut needs = BTreeSet::from([Address::PolicyType(planned.kind)]);
         needs.extend(found.bring_up.iter().cloned());
         if let Target::Account(account_key) = target {
             needs.insert(Address::Access(account_key.clone()));
             needs.extend(
-                ctx.wanted
+                ctx.desired
                     .stack_sets
                     .keys()
                     .map(|name| Address::RolloutTo(name.clone(), account_key.clone())),
             );
         }
-        let act = Act::AttachPolicy {
+        let act = Action::AttachPolicy {
             policy: id_of(key),
             target: text,
         };
@@ -301,7 +301,7 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut Findings) {
         let slot = (target.clone(), planned.kind);
         added.entry(slot).or_default().insert(address);
     }
-    detach(ctx, found, &wanted, &targets, &added);
+    detach(ctx, found, &desired, &targets, &added);
 }
 
 pub(super) fn wanted_attachments(ctx: &Context<'_>) -> BTreeSet<(PolicyKey, Target)> {
@@ -370,8 +370,8 @@ impl<'a> Targets<'a> {
 /// type on the same target is detached.
 fn detach(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &BTreeSet<(PolicyKey, Target)>,
+    found: &mut DiffBuilder,
+    desired: &BTreeSet<(PolicyKey, Target)>,
     targets: &Targets<'_>,
     added: &BTreeMap<(Target, PolicyType), BTreeSet<Address>>,
 ) {
@@ -412,14 +412,14 @@ fn detach(
         let mut needs = BTreeSet::new();
         let mut removals = Vec::new();
         match &facts.targets {
-            Seen::Unread(_) => stays = Some("; where it is attached could not be read"),
-            Seen::Known(ids) => {
+            Observed::Unread(_) => stays = Some("; where it is attached could not be read"),
+            Observed::Known(ids) => {
                 for id in ids {
                     let target = match targets.by_id.get(id.as_str()) {
                         Some(target) => target.clone(),
                         None => Target::Unmanaged(id.clone()),
                     };
-                    if wanted.contains(&(key.clone(), target.clone())) {
+                    if desired.contains(&(key.clone(), target.clone())) {
                         continue;
                     }
                     let unnamed = matches!(target, Target::Unmanaged(_));
@@ -470,9 +470,9 @@ fn detach(
                         Verb::Delete,
                         "not attached in the plan",
                         vec![],
-                        Act::DetachPolicy {
-                            policy: Text::literal(facts.id.as_str()),
-                            target: Text::literal(id.as_str()),
+                        Action::DetachPolicy {
+                            policy: Expr::literal(facts.id.as_str()),
+                            target: Expr::literal(id.as_str()),
                         },
                     );
                     // First the new, so that no target is ever without; unless there is no room.
@@ -507,7 +507,7 @@ fn detach(
                         Verb::Delete,
                         "made by orgstrap and no longer in the plan",
                         vec![],
-                        Act::DeletePolicy {
+                        Action::DeletePolicy {
                             id: facts.id.clone(),
                             policy_type: facts.kind,
                         },
@@ -529,7 +529,7 @@ fn detach(
 }
 
 /// The removal of an OU, where it is removed by this run and its attachments with it.
-fn removed_ou(ctx: &Context<'_>, found: &Findings, id: &str) -> Option<Address> {
+fn removed_ou(ctx: &Context<'_>, found: &DiffBuilder, id: &str) -> Option<Address> {
     let ous = ctx.ous.as_ref().ok()?;
     let address = Address::Ou(ous.path(ous.others.get(id)?).clone());
     let change = found.changes.get(&address)?;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{account_service, account_service_comes, not_asked, prepare};
 use super::context::{Context, Standing, account};
-use super::findings::{Findings, becomes, set};
-use crate::change::{Act, Address, FieldChange, Place, Text, Verb};
-use crate::inventory::{PreparationFacts, Seen};
+use super::findings::{DiffBuilder, becomes, set};
+use crate::change::{Action, Address, Expr, FieldChange, Place, Verb};
+use crate::inventory::{Observed, PreparationFacts};
 use crate::plan::{AccountKey, PasswordPolicy, Principal, Region};
 
 /// The service that manages root users centrally.
@@ -17,7 +17,7 @@ pub(super) const IAM_SERVICE: &str = "iam.amazonaws.com";
 const ROOT_FEATURES: [&str; 2] = ["RootCredentialsManagement", "RootSessions"];
 
 /// After the stacks, which must wait for the Regions that are turned on here.
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     root_access(ctx, found);
     management_regions(ctx, found);
     for (key, planned) in &ctx.plan.accounts {
@@ -38,14 +38,14 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             put_password_policy(found, key, policy, facts);
         }
         if !planned.opt_in_regions.is_empty() {
-            let wanted = &planned.opt_in_regions;
+            let desired = &planned.opt_in_regions;
             // What cannot be read yet is found out when it is turned on.
             let comes = account_service_comes(ctx, key);
             let seen = facts.map(|facts| facts.regions.as_ref());
             let seen =
                 seen.filter(|seen| seen.is_some_and(|seen| seen.known().is_some()) || !comes);
             let address = Address::OptInRegions(Some(key.clone()));
-            if turn_on(found, &address, account(key), wanted, seen) && !ctx.is_management(key) {
+            if turn_on(found, &address, account(key), desired, seen) && !ctx.is_management(key) {
                 // Its role answers there only then, and with it everything in the account waits.
                 prepare(ctx, found, key, "Regions are turned on in it");
                 if let Some(access) = found.changes.get_mut(&Address::Access(key.clone())) {
@@ -58,15 +58,15 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 
 /// What was seen of a setting: `None` where the account is yet to be made, `Some(None)` where nobody asked.
 fn known<'a, T>(
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: &Address,
-    seen: Option<Option<&'a Seen<T>>>,
+    seen: Option<Option<&'a Observed<T>>>,
     operation: &str,
 ) -> Result<Option<&'a T>, ()> {
     match seen {
         None => Ok(None),
-        Some(Some(Seen::Known(value))) => Ok(Some(value)),
-        Some(Some(Seen::Unread(unread))) => {
+        Some(Some(Observed::Known(value))) => Ok(Some(value)),
+        Some(Some(Observed::Unread(unread))) => {
             found.unread(address.clone(), unread);
             Err(())
         }
@@ -78,7 +78,7 @@ fn known<'a, T>(
 }
 
 fn put_alias(
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     key: &AccountKey,
     alias: &str,
     facts: Option<&PreparationFacts>,
@@ -100,7 +100,7 @@ fn put_alias(
         ),
         None => (Verb::Create, "not there", set("alias", alias)),
     };
-    let act = Act::PutAccountAlias {
+    let act = Action::PutAccountAlias {
         account: account(key),
         alias: alias.to_owned(),
     };
@@ -110,7 +110,7 @@ fn put_alias(
 }
 
 fn put_password_policy(
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     key: &AccountKey,
     policy: &PasswordPolicy,
     facts: Option<&PreparationFacts>,
@@ -140,7 +140,7 @@ fn put_password_policy(
         Some(_) => (Verb::Update, "differs from the plan"),
         None => (Verb::Create, "not there"),
     };
-    let act = Act::PutPasswordPolicy {
+    let act = Action::PutPasswordPolicy {
         account: account(key),
         policy: *policy,
     };
@@ -184,28 +184,28 @@ fn password_fields(policy: &PasswordPolicy) -> Vec<(&'static str, String)> {
 }
 
 /// Regions of the management account, in which its stacks and all stack sets need them.
-fn management_regions(ctx: &Context<'_>, found: &mut Findings) {
-    let wanted = &ctx.plan.opt_in_regions;
-    if wanted.is_empty() {
+fn management_regions(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let desired = &ctx.plan.opt_in_regions;
+    if desired.is_empty() {
         return;
     }
     let management = &ctx.plan.organization.management_account;
     let facts = ctx.inventory.preparation.get(management);
     let seen = Some(facts.and_then(|facts| facts.regions.as_ref()));
     let address = Address::OptInRegions(None);
-    let act_in = Text::literal(management.as_str());
-    if !turn_on(found, &address, act_in, wanted, seen) {
+    let act_in = Expr::literal(management.as_str());
+    if !turn_on(found, &address, act_in, desired, seen) {
         return;
     }
     for change in found.changes.values_mut() {
         let waits = match &change.address {
-            Address::Stack(Place::Management(region), _) => wanted.contains(region),
+            Address::Stack(Place::Management(region), _) => desired.contains(region),
             Address::StackSet(_)
             | Address::Rollout(..)
             | Address::RolloutUpdate(..)
             | Address::RolloutRepair(..)
             | Address::RolloutTo(..) => true,
-            Address::GuardDutyAdministrator(region) => wanted.contains(region),
+            Address::GuardDutyAdministrator(region) => desired.contains(region),
             _ => false,
         };
         if waits {
@@ -216,17 +216,17 @@ fn management_regions(ctx: &Context<'_>, found: &mut Findings) {
 
 /// A change that turns on what is off; whether there is one.
 fn turn_on(
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: &Address,
-    account: Text,
-    wanted: &BTreeSet<Region>,
-    seen: Option<Option<&Seen<BTreeMap<Region, String>>>>,
+    account: Expr,
+    desired: &BTreeSet<Region>,
+    seen: Option<Option<&Observed<BTreeMap<Region, String>>>>,
 ) -> bool {
     let Ok(have) = known(found, address, seen, "account:ListRegions") else {
         return false;
     };
     let status = |region: &Region| have.and_then(|have| have.get(region)).map(String::as_str);
-    let off: BTreeSet<Region> = wanted
+    let off: BTreeSet<Region> = desired
         .iter()
         .filter(|region| !matches!(status(region), Some("ENABLED" | "ENABLED_BY_DEFAULT")))
         .cloned()
@@ -241,7 +241,7 @@ fn turn_on(
             None => set(region.as_str(), "ENABLED"),
         })
         .collect();
-    let act = Act::EnableRegions {
+    let act = Action::EnableRegions {
         account,
         regions: off,
     };
@@ -252,7 +252,7 @@ fn turn_on(
     true
 }
 
-fn root_access(ctx: &Context<'_>, found: &mut Findings) {
+fn root_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
     if !ctx.plan.organization.centralized_root_access {
         return;
     }
@@ -275,7 +275,7 @@ fn root_access(ctx: &Context<'_>, found: &mut Findings) {
         Verb::Ensure,
         reason,
         lacking,
-        Act::CentralizeRootAccess,
+        Action::CentralizeRootAccess,
     );
     needs.insert(Address::Organization);
     needs.extend(

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Because, Blocked, Diff, DiffOptions, Notice, Problem, ProblemKind};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Place, Text};
-use crate::inventory::{AccountState, Inventory, QuotaKind, QuotaRequest, Seen};
+use super::{Blocked, BlockedBy, Diff, DiffOptions, Notice, Problem, ProblemKind};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Expr, Place};
+use crate::inventory::{AccountState, Inventory, Observed, QuotaKind, QuotaRequest};
 use crate::plan::{AccountKey, OrgPlan, PolicyType};
 
 /// What happens where a plan needs more than a quota allows.
@@ -115,9 +115,9 @@ impl What {
         match self {
             What::Accounts => "accounts".to_owned(),
             What::Ous => "OUs".to_owned(),
-            What::Policies(kind) => format!("policies of type {}", kind.word()),
+            What::Policies(kind) => format!("policies of type {}", kind.as_str()),
             What::Attachments(kind, target) => {
-                format!("policies of type {} on {target}", kind.word())
+                format!("policies of type {} on {target}", kind.as_str())
             }
             What::Administrators(principal) => format!("delegated administrators of {principal}"),
             What::StackSets => "stack sets in the home Region".to_owned(),
@@ -170,15 +170,15 @@ impl Limit {
             return Some(assumed("Service Quotas does not show it".to_owned()));
         };
         Some(match inventory.quotas.found.get(&kind) {
-            Some(Seen::Known(facts)) => Limit {
+            Some(Observed::Known(facts)) => Limit {
                 value: facts.value,
                 assumed: None,
                 adjustable: facts.adjustable,
                 request: facts.request.clone(),
             },
-            Some(Seen::Unread(unread)) => assumed(format!(
+            Some(Observed::Unread(unread)) => assumed(format!(
                 "it could not be read ({}: {})",
-                unread.operation, unread.because
+                unread.operation, unread.reason
             )),
             None => assumed("it was not read".to_owned()),
         })
@@ -268,11 +268,11 @@ pub fn judge(mut found: Diff, plan: &OrgPlan, inventory: &Inventory, on: OnQuota
             }
         }
     }
-    if let Some(Seen::Unread(unread)) = &inventory.quotas.invitations {
+    if let Some(Observed::Unread(unread)) = &inventory.quotas.invitations {
         found.notices.push(notice(
             format!(
                 "invitations, which count as accounts, could not be read ({}: {})",
-                unread.operation, unread.because
+                unread.operation, unread.reason
             ),
             None,
         ));
@@ -289,7 +289,7 @@ pub fn judge(mut found: Diff, plan: &OrgPlan, inventory: &Inventory, on: OnQuota
 /// those with duties last, and are told as blocked; of everything else the changes that do not fit are left out.
 pub fn fit(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
     options: &DiffOptions,
     compare: impl Fn(&OrgPlan) -> Diff,
@@ -304,7 +304,7 @@ pub fn fit(
         return judge(found, plan, inventory, options.quotas);
     }
     let room = limit.value.saturating_sub(used.there);
-    let duties = duties(plan, wanted);
+    let duties = duties(plan, desired);
     let new: BTreeSet<&AccountKey> = used.added.keys().filter_map(Address::account).collect();
     let (first, rest): (Vec<&AccountKey>, Vec<&AccountKey>) =
         new.into_iter().partition(|key| duties.contains(*key));
@@ -317,11 +317,13 @@ pub fn fit(
     smaller.accounts.retain(|key, _| !left.contains(key));
     let mut found = judge(compare(&smaller), &smaller, inventory, options.quotas);
     raise(&mut found, &What::Accounts, &used, &limit);
-    let said = exceeds(&What::Accounts, &used, &limit, inventory);
+    let message = exceeds(&What::Accounts, &used, &limit, inventory);
     let hint = advice(&What::Accounts, &used, &limit);
     found.blocked.extend(left.into_iter().map(|key| Blocked {
         address: Address::Account(key),
-        because: Because::Quota { said: said.clone() },
+        reason: BlockedBy::Quota {
+            message: message.clone(),
+        },
         hint: Some(hint.clone()),
     }));
     found.blocked.sort_by(|a, b| a.address.cmp(&b.address));
@@ -329,20 +331,20 @@ pub fn fit(
 }
 
 /// The accounts that others rest on.
-fn duties(plan: &OrgPlan, wanted: &Wanted) -> BTreeSet<AccountKey> {
+fn duties(plan: &OrgPlan, desired: &Desired) -> BTreeSet<AccountKey> {
     let organization = &plan.organization;
     let mut duties: BTreeSet<AccountKey> = BTreeSet::new();
     duties.extend(organization.logging.iter().cloned());
     duties.extend(organization.secops.iter().cloned());
     duties.extend(plan.delegated_administrators.values().flatten().cloned());
     duties.extend(
-        wanted
+        desired
             .delegated_administrators
             .iter()
             .map(|(_, key)| key.clone()),
     );
-    duties.extend(wanted.guardduty.iter().map(|it| it.administrator.clone()));
-    duties.extend(wanted.stacks.keys().filter_map(|(place, _)| match place {
+    duties.extend(desired.guardduty.iter().map(|it| it.administrator.clone()));
+    duties.extend(desired.stacks.keys().filter_map(|(place, _)| match place {
         Place::Member(key, _) => Some(key.clone()),
         Place::Management(_) => None,
     }));
@@ -352,17 +354,17 @@ fn duties(plan: &OrgPlan, wanted: &Wanted) -> BTreeSet<AccountKey> {
 /// What counts against each quota that some change adds to.
 fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, Use> {
     let mut uses: BTreeMap<What, Use> = BTreeMap::new();
-    let id = |text: &Text| {
+    let id = |text: &Expr| {
         let known = text.value(&found.bindings);
         known.unwrap_or_else(|_| text.to_string())
     };
     let mut detached: BTreeMap<What, usize> = BTreeMap::new();
     for change in &found.changes {
         let (what, count) = match &change.act {
-            Act::CreateAccount { .. } => (What::Accounts, 1),
-            Act::CreateOu { .. } => (What::Ous, 1),
-            Act::CreatePolicy { policy_type, .. } => (What::Policies(*policy_type), 1),
-            Act::AttachPolicy { target, .. } | Act::DetachPolicy { target, .. } => {
+            Action::CreateAccount { .. } => (What::Accounts, 1),
+            Action::CreateOu { .. } => (What::Ous, 1),
+            Action::CreatePolicy { policy_type, .. } => (What::Policies(*policy_type), 1),
+            Action::AttachPolicy { target, .. } | Action::DetachPolicy { target, .. } => {
                 let Address::Attachment(key, _) = &change.address else {
                     continue;
                 };
@@ -370,17 +372,17 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
                     continue;
                 };
                 let what = What::Attachments(policy.kind, id(target));
-                if matches!(change.act, Act::DetachPolicy { .. }) {
+                if matches!(change.act, Action::DetachPolicy { .. }) {
                     *detached.entry(what).or_default() += 1;
                     continue;
                 }
                 (what, 1)
             }
-            Act::RegisterDelegatedAdministrator { principal, .. } => {
+            Action::RegisterDelegatedAdministrator { principal, .. } => {
                 (What::Administrators(principal.to_string()), 1)
             }
-            Act::CreateStackSet(_) => (What::StackSets, 1),
-            Act::CreateStackInstances { name, wave } => {
+            Action::CreateStackSet(_) => (What::StackSets, 1),
+            Action::CreateStackInstances { name, wave } => {
                 let there = inventory
                     .stack_sets
                     .known()
@@ -401,51 +403,51 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
                 (What::Instances(name.clone()), new.count())
             }
             // These need no more of anything.
-            Act::CreateOrganization { .. }
-            | Act::EnableAllFeatures
-            | Act::EnablePolicyType { .. }
-            | Act::EnableTrustedAccess { .. }
-            | Act::ActivateStackSets
-            | Act::CreateServiceLinkedRole { .. }
-            | Act::RenameOu { .. }
-            | Act::DeleteOu { .. }
-            | Act::RenameAccount { .. }
-            | Act::PrepareAccount { .. }
-            | Act::MoveAccount { .. }
-            | Act::CloseAccount { .. }
-            | Act::Tag { .. }
-            | Act::PutAlternateContact { .. }
-            | Act::PutAccountAlias { .. }
-            | Act::PutPasswordPolicy { .. }
-            | Act::EnableRegions { .. }
-            | Act::CentralizeRootAccess
-            | Act::UpdatePolicy { .. }
-            | Act::DeletePolicy { .. }
-            | Act::RemoveGuardDutyAdministrator { .. }
-            | Act::DeregisterDelegatedAdministrator { .. }
-            | Act::EnableGuardDutyAdministrator { .. }
-            | Act::ConfigureGuardDuty { .. }
-            | Act::AddGuardDutyMembers { .. }
-            | Act::ExportGuardDutyFindings { .. }
-            | Act::CreateStack(_)
-            | Act::UpdateStack(_)
-            | Act::DeleteTrail { .. }
-            | Act::UpdateStackSetSettings { .. }
-            | Act::UpdateStackInstances { .. }
-            | Act::ImportStacks { .. }
-            | Act::RemoveStackInstances { .. }
-            | Act::DeleteStackInstances(_)
-            | Act::DeleteStackSet { .. }
-            | Act::DeleteStack { .. }
-            | Act::ForgetStackInstances { .. }
-            | Act::StartLogging { .. }
-            | Act::RemoveRecorder { .. }
-            | Act::StartRecorder { .. }
-            | Act::PutRecorder { .. }
-            | Act::PutChannel { .. }
-            | Act::RevertDrift { .. }
-            | Act::RunAutomation { .. }
-            | Act::PutResource { .. } => continue,
+            Action::CreateOrganization { .. }
+            | Action::EnableAllFeatures
+            | Action::EnablePolicyType { .. }
+            | Action::EnableTrustedAccess { .. }
+            | Action::ActivateStackSets
+            | Action::CreateServiceLinkedRole { .. }
+            | Action::RenameOu { .. }
+            | Action::DeleteOu { .. }
+            | Action::RenameAccount { .. }
+            | Action::PrepareAccount { .. }
+            | Action::MoveAccount { .. }
+            | Action::CloseAccount { .. }
+            | Action::Tag { .. }
+            | Action::PutAlternateContact { .. }
+            | Action::PutAccountAlias { .. }
+            | Action::PutPasswordPolicy { .. }
+            | Action::EnableRegions { .. }
+            | Action::CentralizeRootAccess
+            | Action::UpdatePolicy { .. }
+            | Action::DeletePolicy { .. }
+            | Action::RemoveGuardDutyAdministrator { .. }
+            | Action::DeregisterDelegatedAdministrator { .. }
+            | Action::EnableGuardDutyAdministrator { .. }
+            | Action::ConfigureGuardDuty { .. }
+            | Action::AddGuardDutyMembers { .. }
+            | Action::ExportGuardDutyFindings { .. }
+            | Action::CreateStack(_)
+            | Action::UpdateStack(_)
+            | Action::DeleteTrail { .. }
+            | Action::UpdateStackSetSettings { .. }
+            | Action::UpdateStackInstances { .. }
+            | Action::ImportStacks { .. }
+            | Action::RemoveStackInstances { .. }
+            | Action::DeleteStackInstances(_)
+            | Action::DeleteStackSet { .. }
+            | Action::DeleteStack { .. }
+            | Action::ForgetStackInstances { .. }
+            | Action::StartLogging { .. }
+            | Action::RemoveRecorder { .. }
+            | Action::StartRecorder { .. }
+            | Action::PutRecorder { .. }
+            | Action::PutChannel { .. }
+            | Action::RevertDrift { .. }
+            | Action::RunAutomation { .. }
+            | Action::PutResource { .. } => continue,
         };
         if count > 0 {
             let used = uses.entry(what).or_default();
@@ -484,7 +486,7 @@ fn there(what: &What, inventory: &Inventory) -> usize {
                     targets.is_some_and(|targets| targets.contains(target))
                 })
                 .count();
-            let full_access = inventory.full_aws_access.as_ref().and_then(Seen::known);
+            let full_access = inventory.full_aws_access.as_ref().and_then(Observed::known);
             let implicit = match kind {
                 // A new target gets it; of others it is known where it was taken away.
                 PolicyType::ServiceControlPolicy => full_access
@@ -530,7 +532,7 @@ fn is_there(target: &str, inventory: &Inventory) -> bool {
 fn invited(inventory: &Inventory) -> usize {
     let invitations = inventory.quotas.invitations.as_ref();
     invitations
-        .and_then(Seen::known)
+        .and_then(Observed::known)
         .copied()
         .unwrap_or_default()
 }
@@ -590,12 +592,12 @@ fn surplus(used: &Use, excess: usize) -> BTreeSet<Address> {
 }
 
 /// Leaves changes out, and all that need them.
-fn withhold(found: &mut Diff, surplus: BTreeSet<Address>, said: &str, hint: &str) {
+fn withhold(found: &mut Diff, surplus: BTreeSet<Address>, message: &str, hint: &str) {
     let mut out: BTreeSet<Address> = surplus;
     found.blocked.extend(out.iter().map(|address| Blocked {
         address: address.clone(),
-        because: Because::Quota {
-            said: said.to_owned(),
+        reason: BlockedBy::Quota {
+            message: message.to_owned(),
         },
         hint: Some(hint.to_owned()),
     }));
@@ -616,7 +618,7 @@ fn withhold(found: &mut Diff, surplus: BTreeSet<Address>, said: &str, hint: &str
         for (address, need) in waiting {
             found.blocked.push(Blocked {
                 address: address.clone(),
-                because: Because::Needs { address: need },
+                reason: BlockedBy::Needs { address: need },
                 hint: None,
             });
             out.insert(address);

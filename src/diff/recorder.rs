@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Standing};
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::tools::owner_of_stack;
 use crate::baseline::{ExistingRecorders, makes_recorder};
-use crate::change::{Act, Address, FieldChange, Place, Successor, Text, Verb};
-use crate::inventory::{AccountRegion, RecorderFacts, Seen};
+use crate::change::{Action, Address, Expr, FieldChange, Place, Successor, Verb};
+use crate::inventory::{AccountRegion, Observed, RecorderFacts};
 use crate::plan::{AccountId, AccountKey, OuPath, Region};
 
 /// The parameter by which a template names its recorder and its channel.
@@ -19,7 +19,7 @@ const PARAMETER: &str = "RecorderName";
 /// What a stack brings.
 pub(super) struct Brought<'a> {
     pub(super) template: &'a str,
-    pub(super) parameters: &'a BTreeMap<String, Text>,
+    pub(super) parameters: &'a BTreeMap<String, Expr>,
     pub(super) existing: ExistingRecorders,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum There<'c> {
 /// Looks at one place, and tells of what stays there.
 pub(super) fn look<'c>(
     ctx: &Context<'c>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     brought: &Brought<'_>,
     place: &Place,
     at: &AccountRegion,
@@ -47,9 +47,9 @@ pub(super) fn look<'c>(
     let address = Address::ExistingRecorder(place.clone());
     let facts = match ctx.inventory.recorders.get(at) {
         None => return There::Nothing,
-        Some(Seen::Known(facts)) if facts.is_empty() => return There::Nothing,
-        Some(Seen::Known(facts)) => facts,
-        Some(Seen::Unread(unread)) => {
+        Some(Observed::Known(facts)) if facts.is_empty() => return There::Nothing,
+        Some(Observed::Known(facts)) => facts,
+        Some(Observed::Unread(unread)) => {
             found.unread(address, unread);
             return There::LeftOut;
         }
@@ -74,7 +74,7 @@ pub(super) fn look<'c>(
 /// beside it, and fail.
 pub(super) fn other_name<'c>(
     ctx: &Context<'c>,
-    found: &Findings,
+    found: &DiffBuilder,
     brought: &Brought<'_>,
     at: &AccountRegion,
 ) -> Option<&'c str> {
@@ -192,7 +192,7 @@ fn told(
 /// The change that removes what is there; gives its address.
 pub(super) fn remove(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     place: &Place,
     facts: &RecorderFacts,
     successor: &Successor,
@@ -210,7 +210,7 @@ pub(super) fn remove(
         gone("recorder", &facts.recorder),
         gone("delivery channel", &facts.channel),
     ];
-    let act = Act::RemoveRecorder {
+    let act = Action::RemoveRecorder {
         account: ctx.account_of(place),
         region: place.region().clone(),
         recorder: facts.recorder.clone(),
@@ -241,7 +241,7 @@ impl<'c> Met<'c> {
     /// Looks at places of the accounts that are to have instances, and at those of accounts not in the plan.
     pub(super) fn at(
         ctx: &Context<'c>,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         brought: &Brought<'_>,
         places: impl Iterator<Item = &'c AccountRegion>,
         to_have: impl Fn(&AccountKey) -> bool,
@@ -275,8 +275,8 @@ impl<'c> Met<'c> {
         met
     }
 
-    fn stranger(&mut self, ctx: &Context<'c>, found: &mut Findings, at: &'c AccountRegion) {
-        let Some(Seen::Known(facts)) = ctx.inventory.recorders.get(at) else {
+    fn stranger(&mut self, ctx: &Context<'c>, found: &mut DiffBuilder, at: &'c AccountRegion) {
+        let Some(Observed::Known(facts)) = ctx.inventory.recorders.get(at) else {
             return;
         };
         let account = ctx.account_facts(&at.account);
@@ -329,7 +329,7 @@ impl<'c> Met<'c> {
     pub(super) fn remove(
         &self,
         ctx: &Context<'_>,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         key: &AccountKey,
         regions: &BTreeSet<Region>,
         successor: &Successor,

@@ -94,7 +94,7 @@ pub(super) fn warnings(
     if alike.is_empty() {
         return Vec::new();
     }
-    let everything = Everything::of(ctx.plan, ctx.wanted, bindings);
+    let everything = Everything::of(ctx.plan, ctx.desired, bindings);
     let mut effects: BTreeMap<Cause, Effect> = BTreeMap::new();
     for group in alike.values() {
         judged(ctx, &everything, (&live, &to_be), group, &mut effects);
@@ -169,7 +169,7 @@ fn stacks_of_its_own(ctx: &Context<'_>, key: &AccountKey) -> bool {
     let organization = &ctx.plan.organization;
     organization.logging.as_ref() == Some(key)
         || organization.secops.as_ref() == Some(key)
-        || ctx.wanted.stacks.keys().any(
+        || ctx.desired.stacks.keys().any(
             |(place, _)| matches!(place, crate::change::Place::Member(other, _) if other == key),
         )
 }

@@ -8,8 +8,8 @@ use super::left::{Left, Remains, short};
 use super::loss::{Loss, values};
 use crate::baseline::builtin;
 use crate::baseline::data::{Resource, lost_with_stack, resources};
-use crate::change::{Act, Address, Change, FieldChange, InstancesLeft, Text, Verb};
-use crate::inventory::{InstanceFacts, Inventory, OuId, Seen, StackFacts, StackSetFacts};
+use crate::change::{Action, Address, Change, Expr, FieldChange, InstancesLeft, Verb};
+use crate::inventory::{InstanceFacts, Inventory, Observed, OuId, StackFacts, StackSetFacts};
 use crate::plan::{AccountId, OrgPlan, Principal, Region};
 
 /// What becomes of stacks that are left over.
@@ -91,7 +91,7 @@ impl<'a> Maker<'a> {
     fn make(&self, left: &Left) -> (Item, Option<Part>) {
         match &left.what {
             Remains::Stack { at, stack } => {
-                let all = self.inventory.stacks.get(at).and_then(Seen::known);
+                let all = self.inventory.stacks.get(at).and_then(Observed::known);
                 match all.and_then(|all| all.get(stack)) {
                     Some(facts) => self.stack(left, facts),
                     None => nothing(left, "it is not there any more"),
@@ -120,9 +120,9 @@ impl<'a> Maker<'a> {
         if self.fortune == Fortune::Retain {
             return self.stays(left);
         }
-        let act = Act::DeregisterDelegatedAdministrator {
+        let act = Action::DeregisterDelegatedAdministrator {
             principal: principal.clone(),
-            account: Text::literal(account.as_str()),
+            account: Expr::literal(account.as_str()),
         };
         let address = Address::LeftDelegation(left.name.clone());
         let fields = vec![field("account", &left.accounts.join(", "))];
@@ -152,12 +152,12 @@ impl<'a> Maker<'a> {
         if self.fortune == Fortune::Retain {
             return self.stays(left);
         }
-        let Seen::Known(template) = &facts.template else {
+        let Observed::Known(template) = &facts.template else {
             return nothing(left, "its template could not be read");
         };
         let values = values(&facts.parameters);
-        let act = Act::DeleteStack {
-            account: Text::literal(at.account.as_str()),
+        let act = Action::DeleteStack {
+            account: Expr::literal(at.account.as_str()),
             region: at.region.clone(),
             name: facts.name.clone(),
         };
@@ -228,7 +228,7 @@ impl<'a> Maker<'a> {
         }
         let everywhere = instances.keys().all(|at| regions.contains(&at.region));
         let deletion = |targets: BTreeSet<OuId>, accounts: BTreeSet<AccountId>, gone: bool| {
-            Act::DeleteStackInstances(InstancesLeft {
+            Action::DeleteStackInstances(InstancesLeft {
                 set: facts.name.clone(),
                 short: short(self.plan, &facts.name).to_owned(),
                 targets,
@@ -270,7 +270,7 @@ impl<'a> Maker<'a> {
             changes.push(change);
         }
         if let Remains::StackSet { set } = &left.what {
-            let act = Act::DeleteStackSet { name: set.clone() };
+            let act = Action::DeleteStackSet { name: set.clone() };
             let whole = Address::LeftStackSet(left.name.clone());
             let mut change = change(&whole, left, vec![field("name", set)], act);
             change
@@ -364,11 +364,11 @@ fn field(name: &str, before: &str) -> FieldChange {
     }
 }
 
-fn change(address: &Address, left: &Left, fields: Vec<FieldChange>, act: Act) -> Change {
+fn change(address: &Address, left: &Left, fields: Vec<FieldChange>, act: Action) -> Change {
     Change {
         address: address.clone(),
         verb: Verb::Delete,
-        reason: left.because.clone(),
+        reason: left.reason.clone(),
         fields,
         act,
         needs: BTreeSet::new(),

@@ -10,9 +10,9 @@ use super::account::ACCOUNT_SERVICE;
 use super::context::{account, ou};
 use super::stack_set::is_mending;
 use super::stages::Stages;
-use super::{Because, Diff, Loss};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Change, FieldChange, Target, Text, Verb, Wave};
+use super::{BlockedBy, Diff, Loss};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Change, DeploymentTargets, Expr, FieldChange, Target, Verb};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
 
 /// A comparison narrowed to some accounts.
@@ -31,19 +31,28 @@ pub struct Scoped {
 pub struct Missing {
     pub address: Address,
     /// Why it is to be changed, or cannot be now.
-    pub because: String,
+    pub reason: String,
 }
 
 /// Narrows a comparison to the accounts of `keys`.
-pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<AccountKey>) -> Scoped {
-    let scope = Scope { plan, wanted, keys };
+pub fn scope(
+    found: Diff,
+    plan: &OrgPlan,
+    desired: &Desired,
+    keys: &BTreeSet<AccountKey>,
+) -> Scoped {
+    let scope = Scope {
+        plan,
+        desired,
+        keys,
+    };
     let mut missing: Vec<Missing> = found
         .changes
         .iter()
         .filter(|change| scope.rests_on(change))
         .map(|change| Missing {
             address: change.address.clone(),
-            because: change.reason.clone(),
+            reason: change.reason.clone(),
         })
         .collect();
     missing.extend(
@@ -53,12 +62,12 @@ pub fn scope(found: Diff, plan: &OrgPlan, wanted: &Wanted, keys: &BTreeSet<Accou
             .filter(|blocked| scope.is_foundation(&blocked.address))
             .map(|blocked| Missing {
                 address: blocked.address.clone(),
-                because: match &blocked.because {
-                    Because::Unread(unread) => {
+                reason: match &blocked.reason {
+                    BlockedBy::Unread(unread) => {
                         format!("could not be read ({})", unread.operation)
                     }
-                    Because::State { said } | Because::Quota { said } => said.clone(),
-                    Because::Needs { address } => format!("waits for {address}"),
+                    BlockedBy::State { message } | BlockedBy::Quota { message } => message.clone(),
+                    BlockedBy::Needs { address } => format!("waits for {address}"),
                 },
             }),
     );
@@ -133,7 +142,7 @@ fn is_account_service(address: &Address) -> bool {
 
 struct Scope<'a> {
     plan: &'a OrgPlan,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     keys: &'a BTreeSet<AccountKey>,
 }
 
@@ -171,7 +180,7 @@ impl Scope<'_> {
             | Address::GuardDutyOrganization(_) => true,
             Address::Ou(path) | Address::Attachment(_, Target::Ou(path)) => self.above(path),
             Address::Attachment(_, Target::Root) => true,
-            Address::Rollout(name, stage) => self.wanted.stack_sets.get(name).is_some_and(|set| {
+            Address::Rollout(name, stage) => self.desired.stack_sets.get(name).is_some_and(|set| {
                 let stages = Stages::of(self.plan, &set.except);
                 self.keys
                     .iter()
@@ -188,9 +197,9 @@ impl Scope<'_> {
             return Some(change.clone());
         }
         let mut narrow = change.clone();
-        let own: Vec<Text> = self.keys.iter().map(account).collect();
+        let own: Vec<Expr> = self.keys.iter().map(account).collect();
         match &mut narrow.act {
-            Act::AddGuardDutyMembers { members, .. } => {
+            Action::AddGuardDutyMembers { members, .. } => {
                 members.retain(|member| own.contains(&member.account));
                 if members.is_empty() {
                     return None;
@@ -199,16 +208,16 @@ impl Scope<'_> {
                     .fields
                     .retain(|field| field.after.as_ref().is_some_and(|a| own.contains(a)));
             }
-            Act::CreateStackInstances { wave, .. }
+            Action::CreateStackInstances { wave, .. }
                 if matches!(narrow.address, Address::RolloutRepair(..)) =>
             {
                 self.narrow_wave(wave, &own, &mut narrow.fields)?;
             }
-            Act::ForgetStackInstances { wave, .. } => {
+            Action::ForgetStackInstances { wave, .. } => {
                 self.narrow_wave(wave, &own, &mut narrow.fields)?;
             }
             // An update that changes the set itself is for all of its accounts.
-            Act::UpdateStackInstances { wave, .. } if is_mending(&change.fields) => {
+            Action::UpdateStackInstances { wave, .. } if is_mending(&change.fields) => {
                 self.narrow_wave(wave, &own, &mut narrow.fields)?;
             }
             _ => return None,
@@ -220,12 +229,12 @@ impl Scope<'_> {
 
     fn narrow_wave(
         &self,
-        wave: &mut Wave,
-        own: &[Text],
+        wave: &mut DeploymentTargets,
+        own: &[Expr],
         fields: &mut Vec<FieldChange>,
     ) -> Option<()> {
-        let concerned = |text: &&Text| wave.expect.contains(text) || wave.accounts.contains(text);
-        let only: Vec<Text> = own.iter().filter(concerned).cloned().collect();
+        let concerned = |text: &&Expr| wave.expect.contains(text) || wave.accounts.contains(text);
+        let only: Vec<Expr> = own.iter().filter(concerned).cloned().collect();
         if only.is_empty() {
             return None;
         }

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::Because;
+use super::BlockedBy;
 use super::account::{ACCOUNT_SERVICE, uses_account_service};
 use super::context::{Context, Standing, account};
-use super::findings::{Findings, set};
+use super::findings::{DiffBuilder, set};
 use super::held::prerequisites;
 use super::left::{Left, Remains};
 use super::preparation::IAM_SERVICE;
 use super::tools::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
-use crate::change::{Act, Address, Verb};
-use crate::inventory::Seen;
+use crate::change::{Action, Address, Verb};
+use crate::inventory::Observed;
 use crate::plan::{AccountKey, Principal};
 
 /// What the principals of StackSets end in.
@@ -21,20 +21,20 @@ const STACK_SETS_SERVICE: &str = "stacksets.cloudformation.amazonaws.com";
 /// The kind of what is not in the plan and can do anything in every account.
 pub const STACK_SETS_ADMINISTRATOR: &str = "stack sets administrator";
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     stack_sets_access(ctx, found);
     trusted_access(ctx, found);
     service_linked_roles(ctx, found);
     delegated_administrators(ctx, found);
 }
 
-fn stack_sets_access(ctx: &Context<'_>, found: &mut Findings) {
-    if !ctx.wanted.stack_sets_access {
+fn stack_sets_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    if !ctx.desired.stack_sets_access {
         return;
     }
     match (&ctx.inventory.stack_sets_access, ctx.organization) {
-        (Seen::Known(true), Some(_)) => {}
-        (Seen::Unread(unread), Some(_)) => found.unread(Address::StackSetsAccess, unread),
+        (Observed::Known(true), Some(_)) => {}
+        (Observed::Unread(unread), Some(_)) => found.unread(Address::StackSetsAccess, unread),
         _ => {
             found
                 .change(
@@ -42,7 +42,7 @@ fn stack_sets_access(ctx: &Context<'_>, found: &mut Findings) {
                     Verb::Ensure,
                     "stack sets reach accounts through it",
                     vec![set("status", "ENABLED")],
-                    Act::ActivateStackSets,
+                    Action::ActivateStackSets,
                 )
                 .insert(Address::Organization);
         }
@@ -52,50 +52,50 @@ fn stack_sets_access(ctx: &Context<'_>, found: &mut Findings) {
 /// Every service that is to be trusted: asked for, to be delegated, or needed for the plan's
 /// contacts and names.
 fn wanted_principals(ctx: &Context<'_>) -> BTreeSet<Principal> {
-    let mut wanted: BTreeSet<Principal> = ctx
-        .wanted
+    let mut desired: BTreeSet<Principal> = ctx
+        .desired
         .trusted_access
         .union(&ctx.plan.trusted_access)
         .cloned()
         .collect();
-    wanted.extend(delegations(ctx).into_iter().map(|(principal, _)| principal));
+    desired.extend(delegations(ctx).into_iter().map(|(principal, _)| principal));
     if uses_account_service(ctx) {
-        wanted.extend(ACCOUNT_SERVICE.parse::<Principal>().ok());
+        desired.extend(ACCOUNT_SERVICE.parse::<Principal>().ok());
     }
-    wanted.extend(prerequisites(ctx));
+    desired.extend(prerequisites(ctx));
     if ctx.plan.organization.centralized_root_access {
-        wanted.extend(IAM_SERVICE.parse::<Principal>().ok());
+        desired.extend(IAM_SERVICE.parse::<Principal>().ok());
     }
-    wanted
+    desired
 }
 
-fn trusted_access(ctx: &Context<'_>, found: &mut Findings) {
-    let wanted = wanted_principals(ctx);
+fn trusted_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let desired = wanted_principals(ctx);
     let nothing = BTreeSet::new();
     let have = match (&ctx.inventory.trusted_access, ctx.organization) {
         (_, None) => &nothing,
-        (Seen::Known(have), Some(_)) => have,
-        (Seen::Unread(unread), Some(_)) => {
-            for principal in wanted {
+        (Observed::Known(have), Some(_)) => have,
+        (Observed::Unread(unread), Some(_)) => {
+            for principal in desired {
                 found.unread(Address::TrustedAccess(principal), unread);
             }
             return;
         }
     };
-    for principal in wanted.difference(have) {
+    for principal in desired.difference(have) {
         found
             .change(
                 Address::TrustedAccess(principal.clone()),
                 Verb::Ensure,
                 "the plan or one of its baselines asks for it",
                 vec![set("status", "enabled")],
-                Act::EnableTrustedAccess {
+                Action::EnableTrustedAccess {
                     principal: principal.clone(),
                 },
             )
             .insert(Address::Organization);
     }
-    for principal in have.difference(&wanted) {
+    for principal in have.difference(&desired) {
         let implied = implied(ctx, principal) || principal.as_str() == ACCOUNT_SERVICE;
         let controls_only = principal.as_str() == CONTROL_TOWER_SERVICE
             && !in_charge(ctx.inventory).contains(CONTROL_TOWER);
@@ -116,46 +116,46 @@ fn trusted_access(ctx: &Context<'_>, found: &mut Findings) {
 /// Whether AWS itself turns this on when the plan's own settings are made.
 fn implied(ctx: &Context<'_>, principal: &Principal) -> bool {
     let name = principal.as_str();
-    (ctx.wanted.stack_sets_access && name.ends_with("stacksets.cloudformation.amazonaws.com"))
-        || (ctx.wanted.guardduty.is_some() && name.ends_with("guardduty.amazonaws.com"))
+    (ctx.desired.stack_sets_access && name.ends_with("stacksets.cloudformation.amazonaws.com"))
+        || (ctx.desired.guardduty.is_some() && name.ends_with("guardduty.amazonaws.com"))
 }
 
-fn service_linked_roles(ctx: &Context<'_>, found: &mut Findings) {
-    let mut wanted = ctx.wanted.service_linked_roles.clone();
-    wanted.extend(ctx.wanted.management_service_linked_roles.iter().cloned());
-    wanted.extend(prerequisites(ctx));
-    for service in &wanted {
+fn service_linked_roles(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let mut desired = ctx.desired.service_linked_roles.clone();
+    desired.extend(ctx.desired.management_service_linked_roles.iter().cloned());
+    desired.extend(prerequisites(ctx));
+    for service in &desired {
         let address = Address::ServiceLinkedRole(service.clone());
         match &ctx.inventory.service_linked_roles {
-            Seen::Known(have) if have.contains(service) => {}
-            Seen::Known(_) => {
+            Observed::Known(have) if have.contains(service) => {}
+            Observed::Known(_) => {
                 found.change(
                     address,
                     Verb::Ensure,
                     "the service needs its role in the management account",
                     vec![],
-                    Act::CreateServiceLinkedRole {
+                    Action::CreateServiceLinkedRole {
                         service: service.clone(),
                     },
                 );
             }
-            Seen::Unread(unread) => found.unread(address, unread),
+            Observed::Unread(unread) => found.unread(address, unread),
         }
     }
 }
 
 /// Every delegation that the plan or its baselines ask for.
 pub(super) fn delegations(ctx: &Context<'_>) -> BTreeSet<(Principal, AccountKey)> {
-    let mut wanted = ctx.wanted.delegated_administrators.clone();
+    let mut desired = ctx.desired.delegated_administrators.clone();
     for (principal, keys) in &ctx.plan.delegated_administrators {
-        wanted.extend(keys.iter().map(|key| (principal.clone(), key.clone())));
+        desired.extend(keys.iter().map(|key| (principal.clone(), key.clone())));
     }
-    wanted
+    desired
 }
 
-fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
-    let wanted = delegations(ctx);
-    for (principal, key) in &wanted {
+fn delegated_administrators(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let desired = delegations(ctx);
+    for (principal, key) in &desired {
         let address = Address::DelegatedAdministrator(principal.clone(), key.clone());
         if ctx.is_management(key) {
             found.state(
@@ -167,8 +167,8 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
         }
         let registered = match ctx.standing(key) {
             Standing::Present(facts) => match &ctx.inventory.delegated_administrators {
-                Seen::Known(have) => have.get(&facts.id).is_some_and(|p| p.contains(principal)),
-                Seen::Unread(unread) => {
+                Observed::Known(have) => have.get(&facts.id).is_some_and(|p| p.contains(principal)),
+                Observed::Unread(unread) => {
                     found.unread(address, unread);
                     continue;
                 }
@@ -176,10 +176,10 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
             Standing::New | Standing::Founding => false,
             Standing::Unusable(_) | Standing::Open(_) => {
                 // Why it cannot be worked with is told of the account itself, with what to do.
-                let because = Because::Needs {
+                let reason = BlockedBy::Needs {
                     address: Address::Access(key.clone()),
                 };
-                found.block(address, because, None);
+                found.block(address, reason, None);
                 continue;
             }
         };
@@ -191,7 +191,7 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
             Verb::Ensure,
             "the plan or one of its baselines delegates the service to this account",
             vec![set("account", key.as_str())],
-            Act::RegisterDelegatedAdministrator {
+            Action::RegisterDelegatedAdministrator {
                 principal: principal.clone(),
                 account: account(key),
             },
@@ -202,23 +202,23 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut Findings) {
         needs.insert(Address::Access(key.clone()));
         needs.insert(Address::Placement(key.clone()));
     }
-    report_others(ctx, found, &wanted);
+    report_others(ctx, found, &desired);
 }
 
 fn report_others(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &BTreeSet<(Principal, AccountKey)>,
+    found: &mut DiffBuilder,
+    desired: &BTreeSet<(Principal, AccountKey)>,
 ) {
     let have = match (&ctx.inventory.delegated_administrators, ctx.organization) {
-        (Seen::Known(have), Some(_)) => have,
+        (Observed::Known(have), Some(_)) => have,
         _ => return,
     };
     for (id, principals) in have {
         let key = ctx.keys.get(id);
         for principal in principals {
-            let asked = key.is_some_and(|k| wanted.contains(&(principal.clone(), k.clone())));
-            let guardduty = ctx.wanted.guardduty.as_ref();
+            let asked = key.is_some_and(|k| desired.contains(&(principal.clone(), k.clone())));
+            let guardduty = ctx.desired.guardduty.as_ref();
             let watches = guardduty.is_some_and(|g| Some(&g.administrator) == key);
             let service = principal.as_str();
             let needed = asked || (watches && service.ends_with("guardduty.amazonaws.com"));
@@ -226,11 +226,11 @@ fn report_others(
                 let name = key.map_or_else(|| id.to_string(), |key| key.to_string());
                 // What the one who hands over had by the same baseline.
                 let handed_over = guardduty.is_some_and(|it| it.replaced.as_ref() == Some(id));
-                if handed_over && wanted.iter().any(|(other, _)| other == principal) {
+                if handed_over && desired.iter().any(|(other, _)| other == principal) {
                     found.left.push(Left {
                         name: format!("delegated-administrator/{principal}/{name}"),
                         text: format!("the delegation of {principal}"),
-                        because: "the account handed over what it had it for".to_owned(),
+                        reason: "the account handed over what it had it for".to_owned(),
                         what: Remains::Delegation {
                             principal: principal.clone(),
                             account: id.clone(),

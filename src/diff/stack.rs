@@ -2,30 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Because;
+use super::BlockedBy;
 use super::account::not_asked;
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
-use super::findings::{Findings, becomes, missing_tags, set, tag_fields};
+use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::kept::{self, Kept};
 use super::left::is_left_stack;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use super::{loss, lost};
-use crate::baseline::WantedStack;
+use crate::baseline::DesiredStack;
 use crate::baseline::data::names_in_the_way;
 use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
 use crate::change::{
-    Act, Address, Attribute, Bindings, FieldChange, Place, StackAct, Successor, TakeIn, Text, Verb,
+    Action, Address, Attribute, Bindings, Expr, FieldChange, Place, StackDefinition, Successor,
+    TakeIn, Verb,
 };
-use crate::inventory::{AccountRegion, Seen, StackFacts};
+use crate::inventory::{AccountRegion, Observed, StackFacts};
 use crate::plan::{AccountId, StackName, Tags};
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     bind_outputs(ctx, &mut found.bindings);
     for (place, name) in in_order(ctx) {
-        if let Some(wanted) = ctx.wanted.stacks.get(&(place.clone(), name.clone())) {
-            one(ctx, found, place, name, wanted);
+        if let Some(desired) = ctx.desired.stacks.get(&(place.clone(), name.clone())) {
+            one(ctx, found, place, name, desired);
         }
     }
     unmanaged(ctx, found);
@@ -33,8 +34,8 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 
 /// Binds all outputs: stacks refer to each other's whatever their order.
 pub(super) fn bind_outputs(ctx: &Context<'_>, bindings: &mut Bindings) {
-    for ((place, name), wanted) in &ctx.wanted.stacks {
-        if let Ok(Some(facts)) = look_up(ctx, place, wanted)
+    for ((place, name), desired) in &ctx.desired.stacks {
+        if let Ok(Some(facts)) = look_up(ctx, place, desired)
             && state(facts) != State::Failed
         {
             let address = Address::Stack(place.clone(), name.clone());
@@ -59,14 +60,14 @@ fn in_order<'a>(ctx: &Context<'a>) -> Vec<(&'a Place, &'a StackName)> {
         if !seen.insert(key) {
             return;
         }
-        let wanted = ctx.wanted.stacks.get(key);
-        let values = wanted
+        let desired = ctx.desired.stacks.get(key);
+        let values = desired
             .into_iter()
-            .flat_map(|wanted| wanted.parameters.values());
-        for (address, _) in values.flat_map(Text::references) {
+            .flat_map(|desired| desired.parameters.values());
+        for (address, _) in values.flat_map(Expr::references) {
             if let Address::Stack(place, name) = address
                 && let Some((used, _)) = ctx
-                    .wanted
+                    .desired
                     .stacks
                     .get_key_value(&(place.clone(), name.clone()))
             {
@@ -77,7 +78,7 @@ fn in_order<'a>(ctx: &Context<'a>) -> Vec<(&'a Place, &'a StackName)> {
     }
     let mut order = Vec::new();
     let mut seen = BTreeSet::new();
-    for key in ctx.wanted.stacks.keys() {
+    for key in ctx.desired.stacks.keys() {
         visit(ctx, key, &mut seen, &mut order);
     }
     order
@@ -108,14 +109,14 @@ pub(super) fn at(ctx: &Context<'_>, place: &Place) -> Option<AccountRegion> {
 pub(super) fn look_up<'a>(
     ctx: &Context<'a>,
     place: &Place,
-    wanted: &WantedStack,
-) -> Result<Option<&'a StackFacts>, crate::inventory::Unread> {
+    desired: &DesiredStack,
+) -> Result<Option<&'a StackFacts>, crate::inventory::ReadFailure> {
     let Some(at) = at(ctx, place) else {
         return Ok(None);
     };
     match ctx.inventory.stacks.get(&at) {
-        Some(Seen::Known(stacks)) => Ok(stacks.get(&wanted.full_name)),
-        Some(Seen::Unread(unread)) => Err(unread.clone()),
+        Some(Observed::Known(stacks)) => Ok(stacks.get(&desired.full_name)),
+        Some(Observed::Unread(unread)) => Err(unread.clone()),
         None => Err(not_asked("cloudformation:DescribeStacks")),
     }
 }
@@ -151,17 +152,17 @@ fn state(facts: &StackFacts) -> State {
 
 fn one(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     place: &Place,
     name: &StackName,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
 ) {
     let address = Address::Stack(place.clone(), name.clone());
     if let Place::Member(key, _) = place {
         match ctx.standing(key) {
             Standing::Unusable(facts) => {
-                let said = format!("account `{key}` ({}) is {}", facts.id, facts.state.word());
-                found.state(address, said, None);
+                let message = format!("account `{key}` ({}) is {}", facts.id, facts.state.as_str());
+                found.state(address, message, None);
                 return;
             }
             Standing::Open(Some(unread)) => {
@@ -179,7 +180,7 @@ fn one(
             Standing::Present(_) | Standing::Founding | Standing::New => {}
         }
     }
-    let facts = match look_up(ctx, place, wanted) {
+    let facts = match look_up(ctx, place, desired) {
         Ok(facts) => facts,
         Err(unread) => {
             found.unread(address, &unread);
@@ -187,13 +188,13 @@ fn one(
         }
     };
     match facts.map(|facts| (facts, state(facts))) {
-        None | Some((_, State::Gone)) => create(ctx, found, address, place, wanted, None),
-        Some((facts, State::Failed)) => create(ctx, found, address, place, wanted, Some(facts)),
-        Some((facts, State::Busy)) => finish(ctx, found, address, place, wanted, facts),
+        None | Some((_, State::Gone)) => create(ctx, found, address, place, desired, None),
+        Some((facts, State::Failed)) => create(ctx, found, address, place, desired, Some(facts)),
+        Some((facts, State::Busy)) => finish(ctx, found, address, place, desired, facts),
         Some((facts, State::Stuck)) => {
             // What somebody deleted keeps an update from being rolled back: the next one puts it back first.
             if facts.status == "UPDATE_ROLLBACK_FAILED" {
-                update(ctx, found, address.clone(), place, wanted, facts);
+                update(ctx, found, address.clone(), place, desired, facts);
                 if found.changes.contains_key(&address) || found.blocked.contains_key(&address) {
                     return;
                 }
@@ -214,24 +215,24 @@ fn one(
                 )),
             );
         }
-        Some((facts, State::Settled)) => update(ctx, found, address, place, wanted, facts),
+        Some((facts, State::Settled)) => update(ctx, found, address, place, desired, facts),
     }
 }
 
 fn act(
     ctx: &Context<'_>,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     tags: Tags,
     replaces_failed: bool,
-) -> StackAct {
-    StackAct {
-        name: wanted.full_name.clone(),
+) -> StackDefinition {
+    StackDefinition {
+        name: desired.full_name.clone(),
         account: ctx.account_of(place),
         region: place.region().clone(),
-        template: wanted.template.clone(),
-        parameters: wanted.parameters.clone(),
-        capabilities: wanted.capabilities.clone(),
+        template: desired.template.clone(),
+        parameters: desired.parameters.clone(),
+        capabilities: desired.capabilities.clone(),
         tags,
         replaces_failed,
         take_in: None,
@@ -241,24 +242,24 @@ fn act(
 /// What was kept and is in the way of a stack; what cannot be taken in is told, and is an error.
 fn take_in(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: &Address,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     facts: Option<&StackFacts>,
 ) -> Result<Option<TakeIn>, ()> {
     let Some(at) = at(ctx, place) else {
         return Ok(None);
     };
-    match kept::look(ctx, &found.bindings, &at, wanted, facts) {
+    match kept::look(ctx, &found.bindings, &at, desired, facts) {
         Kept::Nothing => Ok(None),
         Kept::TakenIn(take_in) => Ok(Some(take_in)),
         Kept::Unread(unread) => {
             found.unread(address.clone(), unread);
             Err(())
         }
-        Kept::InTheWay { said, hint } => {
-            found.state(address.clone(), said, Some(hint));
+        Kept::InTheWay { message, hint } => {
+            found.state(address.clone(), message, Some(hint));
             Err(())
         }
     }
@@ -275,8 +276,8 @@ fn taken_in(take_in: Option<&TakeIn>) -> impl Iterator<Item = FieldChange> {
     })
 }
 
-fn needs(place: &Place, wanted: &WantedStack) -> BTreeSet<Address> {
-    let mut needs = wanted.needs.clone();
+fn needs(place: &Place, desired: &DesiredStack) -> BTreeSet<Address> {
+    let mut needs = desired.needs.clone();
     if let Place::Member(key, _) = place {
         needs.insert(Address::Access(key.clone()));
     }
@@ -285,52 +286,54 @@ fn needs(place: &Place, wanted: &WantedStack) -> BTreeSet<Address> {
 
 fn create(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: Address,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     failed: Option<&StackFacts>,
 ) {
     match trail::in_the_way(ctx, &found.bindings, &address) {
         None => {}
         Some(Obstacle::Unread(unread)) => return found.unread(address, unread),
-        Some(Obstacle::State { said, hint }) => return found.state(address, said, Some(hint)),
+        Some(Obstacle::State { message, hint }) => {
+            return found.state(address, message, Some(hint));
+        }
     }
-    let Ok(kept) = take_in(ctx, found, &address, place, wanted, failed) else {
+    let Ok(kept) = take_in(ctx, found, &address, place, desired, failed) else {
         return;
     };
-    let mut needs = needs(place, wanted);
+    let mut needs = needs(place, desired);
     let there = at(ctx, place).map_or(There::Nothing, |at| {
         let brought = Brought {
-            template: &wanted.template,
-            parameters: &wanted.parameters,
-            existing: wanted.existing_recorders,
+            template: &desired.template,
+            parameters: &desired.parameters,
+            existing: desired.existing_recorders,
         };
         recorder::look(ctx, found, &brought, place, &at)
     });
     match there {
         There::Nothing => {}
         There::LeftOut => {
-            let because = Because::Needs {
+            let reason = BlockedBy::Needs {
                 address: Address::ExistingRecorder(place.clone()),
             };
-            found.block(address, because, None);
+            found.block(address, reason, None);
             return;
         }
         There::ToRemove(facts) => {
-            let references = wanted.parameters.values().flat_map(Text::references);
+            let references = desired.parameters.values().flat_map(Expr::references);
             let mut before: BTreeSet<Address> = references.map(|(at, _)| at.clone()).collect();
             before.extend(needs.iter().cloned());
-            let successor = Successor::Stack(wanted.full_name.clone());
+            let successor = Successor::Stack(desired.full_name.clone());
             let removal = recorder::remove(ctx, found, place, facts, &successor, &before);
             found.begins(&removal, [address.clone()]);
             needs.insert(removal);
         }
     }
-    let tags = marked(&wanted.tags);
-    let mut fields = vec![set("name", wanted.full_name.as_str())];
+    let tags = marked(&desired.tags);
+    let mut fields = vec![set("name", desired.full_name.as_str())];
     fields.extend(
-        wanted
+        desired
             .parameters
             .iter()
             .map(|(key, value)| set(&format!("parameter {key}"), value.clone())),
@@ -346,9 +349,9 @@ fn create(
             facts.status
         ),
     };
-    let act = Act::CreateStack(StackAct {
+    let act = Action::CreateStack(StackDefinition {
         take_in: kept,
-        ..act(ctx, place, wanted, tags, failed.is_some())
+        ..act(ctx, place, desired, tags, failed.is_some())
     });
     found
         .change(address, Verb::Create, reason, fields, act)
@@ -359,10 +362,10 @@ fn create(
 /// still missing, whatever the operation made of the stack.
 fn finish(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: Address,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     facts: &StackFacts,
 ) {
     // What comes of it is not known yet.
@@ -374,43 +377,43 @@ fn finish(
         "an operation is under way ({}); it is waited for first",
         facts.status
     );
-    let tags = merged(marked(&wanted.tags), &facts.tags);
-    let act = Act::CreateStack(act(ctx, place, wanted, tags, false));
+    let tags = merged(marked(&desired.tags), &facts.tags);
+    let act = Action::CreateStack(act(ctx, place, desired, tags, false));
     found
         .change(address, Verb::Ensure, reason, Vec::new(), act)
-        .extend(needs(place, wanted));
+        .extend(needs(place, desired));
 }
 
 fn update(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     address: Address,
     place: &Place,
-    wanted: &WantedStack,
+    desired: &DesiredStack,
     facts: &StackFacts,
 ) {
     let template = match &facts.template {
-        Seen::Known(template) => template,
-        Seen::Unread(unread) => {
+        Observed::Known(template) => template,
+        Observed::Unread(unread) => {
             found.unread(address, unread);
             return;
         }
     };
-    let tags = marked(&wanted.tags);
+    let tags = marked(&desired.tags);
     let mut fields = Vec::new();
-    if !same_template(template, &wanted.template) {
-        fields.push(becomes("template", template, wanted.template.as_str()));
+    if !same_template(template, &desired.template) {
+        fields.push(becomes("template", template, desired.template.as_str()));
     }
     let known = found.lasting();
-    fields.extend(parameters(&wanted.parameters, &facts.parameters, &known));
-    let next = wanted.parameters.iter();
+    fields.extend(parameters(&desired.parameters, &facts.parameters, &known));
+    let next = desired.parameters.iter();
     let next = next.map(|(name, value)| (name.clone(), value.value(&known).ok()));
     let (before, after) = (
         (template.as_str(), &facts.parameters),
-        (wanted.template.as_str(), &next.collect()),
+        (desired.template.as_str(), &next.collect()),
     );
-    if let Some((said, hint)) = cannot_make_anew(before, after) {
-        found.state(address, said, Some(hint));
+    if let Some((message, hint)) = cannot_make_anew(before, after) {
+        found.state(address, message, Some(hint));
         return;
     }
     let uncertain = uncertain_outputs(before, after);
@@ -425,21 +428,28 @@ fn update(
     if fields.is_empty() || found.too_many_tags(&address, &tags, &facts.tags) {
         return;
     }
-    let Ok(kept) = take_in(ctx, found, &address, place, wanted, Some(facts)) else {
+    let Ok(kept) = take_in(ctx, found, &address, place, desired, Some(facts)) else {
         return;
     };
     fields.extend(taken_in(kept.as_ref()));
     let at = at(ctx, place);
     let lost = at.map_or_else(BTreeSet::new, |at| {
-        lost::put_back(ctx, found, place, &at, &wanted.template, &wanted.parameters)
+        lost::put_back(
+            ctx,
+            found,
+            place,
+            &at,
+            &desired.template,
+            &desired.parameters,
+        )
     });
-    let act = Act::UpdateStack(StackAct {
+    let act = Action::UpdateStack(StackDefinition {
         take_in: kept,
-        ..act(ctx, place, wanted, merged(tags, &facts.tags), false)
+        ..act(ctx, place, desired, merged(tags, &facts.tags), false)
     });
     found
         .change(address, Verb::Update, "differs from the plan", fields, act)
-        .extend(needs(place, wanted).into_iter().chain(lost));
+        .extend(needs(place, desired).into_iter().chain(lost));
 }
 
 /// Why an update would fail because it makes something anew beside itself, of which an account holds one in a Region or whose
@@ -460,7 +470,7 @@ pub(super) fn cannot_make_anew(
             differs.then(|| format!("{name} from `{have}` to `{value}`"))
         })
         .collect();
-    let because = match changed.as_slice() {
+    let reason = match changed.as_slice() {
         [] => "the template names it otherwise".to_owned(),
         changed => format!("this changes {}", changed.join(", ")),
     };
@@ -469,16 +479,16 @@ pub(super) fn cannot_make_anew(
             .iter()
             .map(|(resource, property)| format!("{resource} for its {property}"))
             .collect();
-        let said = format!(
-            "{because}, and so CloudFormation would make anew under the same name {}; the old one has the name until the new one \
+        let message = format!(
+            "{reason}, and so CloudFormation would make anew under the same name {}; the old one has the name until the new one \
              is made, so it refuses",
             names.join(" and ")
         );
         let hint = format!("give it the former value again, or {first} another name with it");
-        return Some((said, hint));
+        return Some((message, hint));
     }
-    let said = format!(
-        "{because}, and so CloudFormation would make {} anew; an account holds one in a Region, and the old one is \
+    let message = format!(
+        "{reason}, and so CloudFormation would make {} anew; an account holds one in a Region, and the old one is \
          there until the new one is made, so AWS refuses it",
         anew.join(" and ")
     );
@@ -486,26 +496,26 @@ pub(super) fn cannot_make_anew(
         "give it the former value again; {first} gets another name only where the stacks are removed first: without \
          the baseline, then with it again"
     );
-    Some((said, hint))
+    Some((message, hint))
 }
 
 /// The wanted tags beside those that are there under other keys: an update replaces the whole list.
-pub(super) fn merged(mut wanted: Tags, have: &Tags) -> Tags {
+pub(super) fn merged(mut desired: Tags, have: &Tags) -> Tags {
     for (key, value) in have.iter().filter(|(key, _)| !key.starts_with("aws:")) {
-        wanted.entry(key.clone()).or_insert_with(|| value.clone());
+        desired.entry(key.clone()).or_insert_with(|| value.clone());
     }
-    wanted
+    desired
 }
 
 /// The parameters that differ. One that refers to what is not known yet differs; one that AWS does
 /// not show (NoEcho) does not.
 pub(super) fn parameters(
-    wanted: &BTreeMap<String, Text>,
+    desired: &BTreeMap<String, Expr>,
     have: &BTreeMap<String, String>,
     bindings: &Bindings,
 ) -> Vec<FieldChange> {
     let mut fields = Vec::new();
-    for (key, value) in wanted {
+    for (key, value) in desired {
         let before = have.get(key);
         let same = match (value.value(bindings), before) {
             (_, Some(hidden)) if hidden == "****" => true,
@@ -524,7 +534,7 @@ pub(super) fn parameters(
 }
 
 /// Stacks under the prefix that no baseline of the plan asks for, and that are somebody else's.
-fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
+fn unmanaged(ctx: &Context<'_>, found: &mut DiffBuilder) {
     for (at, facts) in not_asked_for(ctx) {
         if !is_left_stack(facts) {
             found.unmanaged(
@@ -539,16 +549,16 @@ fn unmanaged(ctx: &Context<'_>, found: &mut Findings) {
 
 /// Stacks under the prefix that no baseline of the plan asks for, with their places.
 pub(super) fn not_asked_for<'c>(ctx: &Context<'c>) -> Vec<(&'c AccountRegion, &'c StackFacts)> {
-    let wanted: BTreeSet<(AccountRegion, &str)> = ctx
-        .wanted
+    let desired: BTreeSet<(AccountRegion, &str)> = ctx
+        .desired
         .stacks
         .iter()
-        .filter_map(|((place, _), wanted)| {
+        .filter_map(|((place, _), desired)| {
             let at = AccountRegion {
                 account: account_id(ctx, place)?,
                 region: place.region().clone(),
             };
-            Some((at, wanted.full_name.as_str()))
+            Some((at, desired.full_name.as_str()))
         })
         .collect();
     let mut others = Vec::new();
@@ -556,7 +566,7 @@ pub(super) fn not_asked_for<'c>(ctx: &Context<'c>) -> Vec<(&'c AccountRegion, &'
         for facts in stacks.known().into_iter().flat_map(BTreeMap::values) {
             // The stack of a stack set's instance is that set's own business.
             let of_a_set = facts.name.starts_with("StackSet-");
-            let asked = wanted.contains(&(at.clone(), facts.name.as_str()));
+            let asked = desired.contains(&(at.clone(), facts.name.as_str()));
             if !asked && !of_a_set && state(facts) != State::Gone {
                 others.push((at, facts));
             }

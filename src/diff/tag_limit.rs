@@ -1,7 +1,7 @@
 //! More tags than AWS allows on one thing: what the plan adds and what people have put there count together, and AWS
 //! refuses the call that goes beyond, with all of its tags.
 
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use crate::change::Address;
 use crate::plan::Tags;
 use crate::plan::check::MAX_TAGS;
@@ -9,11 +9,11 @@ use crate::plan::check::MAX_TAGS;
 /// How many names a message has before the rest is a number.
 const NAMED: usize = 8;
 
-impl Findings {
-    /// Blocks a change that would leave a thing with more tags than AWS allows. `wanted` are the tags that it sets,
+impl DiffBuilder {
+    /// Blocks a change that would leave a thing with more tags than AWS allows. `desired` are the tags that it sets,
     /// orgstrap's own included, `have` those that are there.
-    pub(super) fn too_many_tags(&mut self, address: &Address, wanted: &Tags, have: &Tags) -> bool {
-        let Some((said, hint)) = too_many(wanted, have) else {
+    pub(super) fn too_many_tags(&mut self, address: &Address, desired: &Tags, have: &Tags) -> bool {
+        let Some((said, hint)) = too_many(desired, have) else {
             return false;
         };
         self.state(address.clone(), said, Some(hint));
@@ -21,14 +21,14 @@ impl Findings {
     }
 }
 
-fn too_many(wanted: &Tags, have: &Tags) -> Option<(String, String)> {
+fn too_many(desired: &Tags, have: &Tags) -> Option<(String, String)> {
     // Those that AWS sets itself do not count.
     let have: Vec<&str> = have
         .keys()
         .map(String::as_str)
         .filter(|key| !key.to_ascii_lowercase().starts_with("aws:"))
         .collect();
-    let new: Vec<&str> = wanted
+    let new: Vec<&str> = desired
         .keys()
         .map(String::as_str)
         .filter(|key| !have.contains(key))
@@ -40,7 +40,7 @@ fn too_many(wanted: &Tags, have: &Tags) -> Option<(String, String)> {
     let others: Vec<&str> = have
         .iter()
         .copied()
-        .filter(|key| !wanted.contains_key(*key))
+        .filter(|key| !desired.contains_key(*key))
         .collect();
     let there = match have.is_empty() {
         true => String::new(),
@@ -89,12 +89,12 @@ mod tests {
         let mut have = tags("team", 0..47);
         assert_eq!(too_many(&tags("plan", 0..3), &have), None);
         // A tag that only gets another value is none more, and AWS's own do not count.
-        let mut wanted = tags("plan", 0..3);
-        wanted.extend(tags("team", 0..5));
+        let mut desired = tags("plan", 0..3);
+        desired.extend(tags("team", 0..5));
         have.extend(tags("aws:", 0..9));
-        assert_eq!(too_many(&wanted, &have), None);
-        wanted.insert("orgstrap:managed".to_owned(), "true".to_owned());
-        let (said, hint) = too_many(&wanted, &have).expect("one too many");
+        assert_eq!(too_many(&desired, &have), None);
+        desired.insert("orgstrap:managed".to_owned(), "true".to_owned());
+        let (said, hint) = too_many(&desired, &have).expect("one too many");
         assert_eq!(
             said,
             "it would have 51 tags, and AWS allows 50: 4 to be added (orgstrap:managed, plan00, plan01, plan02) beside 47 \

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::{Inventory, Seen};
+use crate::inventory::{Inventory, Observed};
 
 /// AWS Control Tower's name.
 pub const CONTROL_TOWER: &str = "AWS Control Tower";
@@ -55,15 +55,15 @@ pub fn governed(inventory: &Inventory) -> BTreeMap<&str, &'static str> {
     let mut governed = BTreeMap::new();
     let mut hidden = false;
     match &inventory.policies {
-        Seen::Unread(_) => hidden = true,
-        Seen::Known(policies) => {
+        Observed::Unread(_) => hidden = true,
+        Observed::Known(policies) => {
             for facts in policies.values() {
                 let Some(tool) = owner_of_policy(&facts.name) else {
                     continue;
                 };
                 match &facts.targets {
-                    Seen::Unread(_) => hidden = true,
-                    Seen::Known(targets) => {
+                    Observed::Unread(_) => hidden = true,
+                    Observed::Known(targets) => {
                         for target in targets.iter().filter(|target| target.starts_with("ou-")) {
                             governed.insert(target.as_str(), tool);
                         }

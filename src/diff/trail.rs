@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Because;
+use super::BlockedBy;
 use super::context::Context;
-use super::findings::Findings;
+use super::findings::DiffBuilder;
 use super::tools;
 use crate::baseline::WantedTrail;
-use crate::change::{Act, Address, Attribute, Bindings, Text, Verb};
-use crate::inventory::{Seen, TrailFacts, Unread};
+use crate::change::{Action, Address, Attribute, Bindings, Expr, Verb};
+use crate::inventory::{Observed, ReadFailure, TrailFacts};
 use crate::plan::Region;
 
 /// How many trails AWS lets an account have in a Region, copies of other Regions' included.
@@ -17,8 +17,8 @@ const MOST: usize = 5;
 
 /// Why a stack that is not there cannot be made now.
 pub(super) enum Obstacle<'c> {
-    Unread(&'c Unread),
-    State { said: String, hint: String },
+    Unread(&'c ReadFailure),
+    State { message: String, hint: String },
 }
 
 /// What stands in the way of the stack that makes the organization trail.
@@ -27,35 +27,35 @@ pub(super) fn in_the_way<'c>(
     bindings: &Bindings,
     stack: &Address,
 ) -> Option<Obstacle<'c>> {
-    let wanted = ctx.wanted.trail.as_ref()?;
-    if wanted.address().as_ref() != Some(stack) {
+    let desired = ctx.desired.trail.as_ref()?;
+    if desired.address().as_ref() != Some(stack) {
         return None;
     }
     let trails = match ctx.inventory.trails.as_ref()? {
-        Seen::Known(trails) => trails,
-        Seen::Unread(unread) => return Some(Obstacle::Unread(unread)),
+        Observed::Known(trails) => trails,
+        Observed::Unread(unread) => return Some(Obstacle::Unread(unread)),
     };
     let home = &ctx.plan.organization.home_region;
-    let own = wanted.name.value(bindings).unwrap_or_default();
+    let own = desired.name.value(bindings).unwrap_or_default();
     let taken = |trail: &TrailFacts| trail.name == own && trail.home_region == *home;
     let in_the_way: Vec<&TrailFacts> = trails
         .values()
-        .filter(|trail| !wanted.replaced.contains(&trail.name))
-        .filter(|trail| taken(trail) || trail.organization && !wanted.kept.contains(&trail.name))
+        .filter(|trail| !desired.replaced.contains(&trail.name))
+        .filter(|trail| taken(trail) || trail.organization && !desired.kept.contains(&trail.name))
         .collect();
     if let Some(first) = in_the_way.first() {
-        let said = in_the_way.iter().map(|trail| told(trail));
+        let message = in_the_way.iter().map(|trail| told(trail));
         return Some(Obstacle::State {
-            said: said.collect::<Vec<_>>().join("; "),
+            message: message.collect::<Vec<_>>().join("; "),
             hint: choices(first, home, taken(first)),
         });
     }
-    let goes_first = |trail: &&TrailFacts| taken(trail) && wanted.replaced.contains(&trail.name);
+    let goes_first = |trail: &&TrailFacts| taken(trail) && desired.replaced.contains(&trail.name);
     let stay = trails.len() - trails.values().filter(goes_first).count();
     (stay >= MOST).then(|| {
         let names: BTreeSet<&str> = trails.values().map(|trail| trail.name.as_str()).collect();
         Obstacle::State {
-            said: format!(
+            message: format!(
                 "the management account has {stay} trails in {home} already, and AWS lets it have {MOST}: {}",
                 names.into_iter().collect::<Vec<_>>().join(", ")
             ),
@@ -110,27 +110,27 @@ fn choices(trail: &TrailFacts, home: &Region, taken: bool) -> String {
 }
 
 /// The trail that is watched instead, and those that go.
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
-    let (Some(wanted), Some(trails)) = (&ctx.wanted.trail, &ctx.inventory.trails) else {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
+    let (Some(desired), Some(trails)) = (&ctx.desired.trail, &ctx.inventory.trails) else {
         return;
     };
     let home = &ctx.plan.organization.home_region;
-    let own = wanted.name.value(&found.bindings).unwrap_or_default();
-    hold_back(ctx, found, wanted);
+    let own = desired.name.value(&found.bindings).unwrap_or_default();
+    hold_back(ctx, found, desired);
     match trails {
-        Seen::Known(trails) => {
-            if wanted.stack.is_none() {
+        Observed::Known(trails) => {
+            if desired.stack.is_none() {
                 adopted(ctx, found, &own, trails);
             }
             for (arn, trail) in trails {
-                if wanted.replaced.contains(&trail.name) {
-                    replace(ctx, found, wanted, &own, arn, trail);
+                if desired.replaced.contains(&trail.name) {
+                    replace(ctx, found, desired, &own, arn, trail);
                 }
             }
         }
-        Seen::Unread(unread) => {
-            let watched = wanted.stack.is_none().then_some(&own);
-            for name in wanted.replaced.iter().chain(watched) {
+        Observed::Unread(unread) => {
+            let watched = desired.stack.is_none().then_some(&own);
+            for name in desired.replaced.iter().chain(watched) {
                 found.unread(Address::Trail(home.clone(), name.clone()), unread);
             }
         }
@@ -139,39 +139,39 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
 
 /// While the trail's stack waits for a word of the plan's, so does what is made for it alone: its bucket and key
 /// would stay, and cost, if the trail never came.
-fn hold_back(ctx: &Context<'_>, found: &mut Findings, wanted: &WantedTrail) {
-    let (Some(key), Some(stack)) = (&wanted.stack, wanted.address()) else {
+fn hold_back(ctx: &Context<'_>, found: &mut DiffBuilder, desired: &WantedTrail) {
+    let (Some(key), Some(stack)) = (&desired.stack, desired.address()) else {
         return;
     };
-    let Some(trail) = ctx.wanted.stacks.get(key) else {
+    let Some(trail) = ctx.desired.stacks.get(key) else {
         return;
     };
     if !found.blocked.contains_key(&stack) {
         return;
     }
-    let references = trail.parameters.values().flat_map(Text::references);
+    let references = trail.parameters.values().flat_map(Expr::references);
     let made_for_it: BTreeSet<&Address> = references.map(|(address, _)| address).collect();
     for address in made_for_it {
         let created = found
             .changes
             .get(address)
-            .is_some_and(|change| matches!(change.act, Act::CreateStack(_)));
-        let shared = ctx.wanted.stacks.iter().any(|(other, wanted)| {
-            let mut texts = wanted.parameters.values().flat_map(Text::references);
+            .is_some_and(|change| matches!(change.act, Action::CreateStack(_)));
+        let shared = ctx.desired.stacks.iter().any(|(other, desired)| {
+            let mut texts = desired.parameters.values().flat_map(Expr::references);
             other != key && texts.any(|(referred, _)| referred == address)
         });
         if created && !shared {
-            let because = Because::Needs {
+            let reason = BlockedBy::Needs {
                 address: stack.clone(),
             };
-            found.block(address.clone(), because, None);
+            found.block(address.clone(), reason, None);
         }
     }
 }
 
 fn adopted(
     ctx: &Context<'_>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     own: &str,
     trails: &BTreeMap<String, TrailFacts>,
 ) {
@@ -190,9 +190,9 @@ fn adopted(
                 && stack.parameters.values().any(|value| value == own)
         });
     if let Some(stack) = ours {
-        let said = format!("the trail `{own}` is made by the stack {}", stack.name);
+        let message = format!("the trail `{own}` is made by the stack {}", stack.name);
         let hint = "take `adopt_trail` away: the baseline keeps this trail itself";
-        found.state(address, said, Some(hint.to_owned()));
+        found.state(address, message, Some(hint.to_owned()));
         return;
     }
     let there = |trail: &&TrailFacts| trail.name == own && trail.home_region == *home;
@@ -211,13 +211,13 @@ fn adopted(
         true => "take `adopt_trail` away, and the baseline makes one".to_owned(),
         false => format!("there is {}", others.join(", ")),
     };
-    let said = match trails.values().any(|trail| there(&trail)) {
+    let message = match trails.values().any(|trail| there(&trail)) {
         true => format!("the trail `{own}` is no organization trail: it logs one account"),
         false => format!("the management account has no trail `{own}` with home Region {home}"),
     };
     found.state(
         address,
-        format!("{said}, so there is none to adopt"),
+        format!("{message}, so there is none to adopt"),
         Some(hint),
     );
 }
@@ -226,15 +226,15 @@ fn adopted(
 /// baseline's needs is there: the less time without a trail.
 fn replace(
     ctx: &Context<'_>,
-    found: &mut Findings,
-    wanted: &WantedTrail,
+    found: &mut DiffBuilder,
+    desired: &WantedTrail,
     own: &str,
     arn: &str,
     trail: &TrailFacts,
 ) {
     let home = &ctx.plan.organization.home_region;
     let address = Address::Trail(trail.home_region.clone(), trail.name.clone());
-    let stack = wanted.address();
+    let stack = desired.address();
     let same = trail.name == own && trail.home_region == *home;
     if let Some(stack) = &stack
         && same
@@ -244,9 +244,9 @@ fn replace(
         return;
     }
     if let Some(tool) = tools::owner_of_stack(&trail.name) {
-        let said = format!("the trail `{}` belongs to {tool}", trail.name);
+        let message = format!("the trail `{}` belongs to {tool}", trail.name);
         let hint = format!("turn it off in the settings of {tool}, or name it in `keep_trails`");
-        found.state(address, said, Some(hint));
+        found.state(address, message, Some(hint));
         return;
     }
     let mut needs = BTreeSet::new();
@@ -270,10 +270,10 @@ fn replace(
     } else {
         "the baseline's trail takes its place, once that logs"
     };
-    let act = Act::DeleteTrail {
+    let act = Action::DeleteTrail {
         region: trail.home_region.clone(),
         arn: arn.to_owned(),
-        successor: (!same).then(|| wanted.name.clone()),
+        successor: (!same).then(|| desired.name.clone()),
     };
     found
         .change(address, Verb::Delete, reason, Vec::new(), act)

@@ -12,8 +12,8 @@ use crate::authorization::{
     Context as Keys, Policies, Principal, Request, Resource, Verdict, authorize,
 };
 use crate::baseline::handlers::{Asked, Handler, Handlers};
-use crate::baseline::{Known, Wanted, WantedStackSet};
-use crate::change::{Address, Attribute, Bindings, Part, Place, Target, Text};
+use crate::baseline::{Desired, DesiredStackSet, Known};
+use crate::change::{Address, Attribute, Bindings, Expr, Part, Place, Target};
 use crate::plan::{AccountKey, OrgPlan, PolicyType, Region, StackName, under_rcps};
 
 /// The id of an account that is to be made: no policy can name it yet.
@@ -252,21 +252,21 @@ fn request(scene: &Scene<'_>, work: &Work) -> Request {
 /// The plan's work, with templates read once.
 pub(super) struct Everything<'a> {
     plan: &'a OrgPlan,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     bindings: &'a Bindings,
-    sets: BTreeMap<&'a StackName, (&'a WantedStackSet, Handlers)>,
+    sets: BTreeMap<&'a StackName, (&'a DesiredStackSet, Handlers)>,
 }
 
 impl<'a> Everything<'a> {
-    pub(super) fn of(plan: &'a OrgPlan, wanted: &'a Wanted, bindings: &'a Bindings) -> Self {
-        let sets = wanted.stack_sets.iter();
+    pub(super) fn of(plan: &'a OrgPlan, desired: &'a Desired, bindings: &'a Bindings) -> Self {
+        let sets = desired.stack_sets.iter();
         let sets = sets.map(|(name, set)| {
             let given = parameters(&set.parameters, bindings);
             (name, (set, Handlers::of(&set.template, &given)))
         });
         Everything {
             plan,
-            wanted,
+            desired,
             bindings,
             sets: sets.collect(),
         }
@@ -295,7 +295,7 @@ impl<'a> Everything<'a> {
         let organization = &self.plan.organization;
         let regions = &organization.regions;
         let access = Who::Orgstrap(organization.access_role.clone());
-        let audit = self.wanted.audit_role.clone().map(Who::Orgstrap);
+        let audit = self.desired.audit_role.clone().map(Who::Orgstrap);
         let reads = audit.clone().unwrap_or_else(|| access.clone());
         let mut all = Vec::new();
         for role in [Some(&access), audit.as_ref()].into_iter().flatten() {
@@ -322,7 +322,7 @@ impl<'a> Everything<'a> {
         for action in READS_OF_IAM {
             all.push(Work::anything(access.clone(), action, GLOBAL_REGION));
         }
-        for service in &self.wanted.service_linked_roles {
+        for service in &self.desired.service_linked_roles {
             let begins = format!("arn:aws:iam::{id}:role/aws-service-role/{service}/");
             let mut work = Work::new(
                 access.clone(),
@@ -346,7 +346,7 @@ impl<'a> Everything<'a> {
             let action = "iam:UpdateAccountPasswordPolicy";
             all.push(Work::anything(access.clone(), action, GLOBAL_REGION));
         }
-        for ((place, _), stack) in &self.wanted.stacks {
+        for ((place, _), stack) in &self.desired.stacks {
             let Place::Member(account, region) = place else {
                 continue;
             };
@@ -365,7 +365,7 @@ impl<'a> Everything<'a> {
             all.extend(made.own(&["cloudformation:GetTemplate"], region));
             all.extend(made.handled(&calls, region, Handler::Make));
         }
-        let guardduty = self.wanted.guardduty.as_ref();
+        let guardduty = self.desired.guardduty.as_ref();
         if let Some(guardduty) = guardduty.filter(|it| it.administrator == *key) {
             for region in &guardduty.regions {
                 for action in GUARDDUTY {
@@ -448,7 +448,7 @@ impl<'a> Everything<'a> {
     /// Services put logs into the logging account's buckets. Service control policies do not bind them.
     fn deliveries(&self, key: &AccountKey) -> Vec<Work> {
         let mut all = Vec::new();
-        for ((place, name), stack) in &self.wanted.stacks {
+        for ((place, name), stack) in &self.desired.stacks {
             let service = match name.as_str() {
                 "cloudtrail-logs" => "cloudtrail.amazonaws.com",
                 "config-logs" => "config.amazonaws.com",
@@ -486,7 +486,7 @@ struct Made<'a> {
 impl<'a> Made<'a> {
     /// One that StackSets makes; its name ends in an id that nobody knows before.
     fn by_set(
-        set: &WantedStackSet,
+        set: &DesiredStackSet,
         id: &'a str,
         given: &'a BTreeMap<String, Option<String>>,
     ) -> Self {
@@ -535,7 +535,7 @@ impl<'a> Made<'a> {
 }
 
 /// What StackSets calls in an account to take a set's stacks away again.
-pub(super) fn deletions(set: &WantedStackSet, id: &str, bindings: &Bindings) -> Vec<Work> {
+pub(super) fn deletions(set: &DesiredStackSet, id: &str, bindings: &Bindings) -> Vec<Work> {
     let given = parameters(&set.parameters, bindings);
     let made = Made::by_set(set, id, &given);
     let calls = Handlers::of(&set.template, &given);
@@ -549,7 +549,7 @@ pub(super) fn deletions(set: &WantedStackSet, id: &str, bindings: &Bindings) -> 
 
 /// Parameters with what is known of them; an account that is to be made has the id that no account has.
 fn parameters(
-    given: &BTreeMap<String, Text>,
+    given: &BTreeMap<String, Expr>,
     bindings: &Bindings,
 ) -> BTreeMap<String, Option<String>> {
     let given = given.iter();
@@ -558,7 +558,7 @@ fn parameters(
         .collect()
 }
 
-fn filled(text: &Text, bindings: &Bindings) -> String {
+fn filled(text: &Expr, bindings: &Bindings) -> String {
     let resolved = text.resolved(bindings);
     let parts = resolved.parts().iter().map(|part| match part {
         Part::Literal(text) => text.as_str(),
@@ -641,9 +641,9 @@ const EMERGENCY: &[(&str, &str)] = &[
 ];
 
 /// Every action that the work of a plan takes in its accounts.
-pub fn actions(plan: &OrgPlan, wanted: &Wanted) -> BTreeSet<String> {
+pub fn actions(plan: &OrgPlan, desired: &Desired) -> BTreeSet<String> {
     let bindings = Bindings::default();
-    let everything = Everything::of(plan, wanted, &bindings);
+    let everything = Everything::of(plan, desired, &bindings);
     let keys = plan.accounts.keys();
     let all = keys.flat_map(|key| everything.inside(key, None, false));
     all.filter(|work| work.who.role().is_some())

@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 use super::FindingPlace;
 use super::foretold::Foretold;
 use crate::baseline::control::{Expected, Places, ResourceRef};
-use crate::baseline::{Known, Rendering, Wanted, WantedControl};
-use crate::change::{Address, Bindings, Place, Text};
+use crate::baseline::{Desired, Known, Rendering, WantedControl};
+use crate::change::{Address, Bindings, Expr, Place};
 use crate::diff::{Diff, Remains};
-use crate::inventory::{AccountRegion, AccountState, Inventory, Probe, Question, Seen, identify};
+use crate::inventory::{
+    AccountRegion, AccountState, Inventory, Observed, Probe, Question, identify,
+};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 
 /// One control in one place: what is asked, and what is expected.
@@ -70,7 +72,7 @@ impl Check<'_> {
 /// it is told as explained. Nothing is looked at in an account that is not in use.
 pub fn checks<'a>(
     plan: &OrgPlan,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     inventory: &Inventory,
     diff: &Diff,
 ) -> Vec<Check<'a>> {
@@ -82,15 +84,15 @@ pub fn checks<'a>(
         Some(accounts) => identify::identify(plan, accounts).accounts,
         None => BTreeMap::new(),
     };
-    let stacks = wanted
+    let stacks = desired
         .stacks
         .iter()
         .map(|((_, name), stack)| (name, stack.template.as_str()));
-    let sets = wanted
+    let sets = desired
         .stack_sets
         .iter()
         .map(|(name, set)| (name, set.template.as_str()));
-    let used: BTreeSet<&StackName> = wanted.controls.values().filter_map(stack).collect();
+    let used: BTreeSet<&StackName> = desired.controls.values().filter_map(stack).collect();
     let templates: BTreeMap<&StackName, &str> = stacks
         .chain(sets)
         .filter(|(name, _)| used.contains(name))
@@ -108,13 +110,13 @@ pub fn checks<'a>(
         Place::Member(key, _) => ids.get(key).cloned(),
     };
     let mut bindings = diff.bindings.clone();
-    let foretold = Foretold::bind(wanted, inventory, account, &mut bindings);
+    let foretold = Foretold::bind(desired, inventory, account, &mut bindings);
     let view = View {
         touched,
         bindings,
         foretold,
         plan,
-        wanted,
+        desired,
         inventory,
         diff,
         ids,
@@ -123,7 +125,7 @@ pub fn checks<'a>(
             .map(|(name, template)| (name, Rendering::parse(template)))
             .collect(),
     };
-    let controls = wanted.controls.iter();
+    let controls = desired.controls.iter();
     controls
         .filter(|(_, control)| control.probe != Probe::Comparison)
         .flat_map(|(id, control)| {
@@ -174,7 +176,7 @@ struct View<'a, 'w> {
     /// The stacks and stack sets that are to be made or changed, with what is to become of them.
     touched: BTreeMap<Touched, BTreeSet<Address>>,
     plan: &'a OrgPlan,
-    wanted: &'w Wanted,
+    desired: &'w Desired,
     inventory: &'a Inventory,
     diff: &'a Diff,
     ids: BTreeMap<AccountKey, AccountId>,
@@ -279,7 +281,7 @@ impl<'w> View<'_, 'w> {
                         let plain = (place.clone(), resource.stack.clone());
                         if matches!(pending.applied, Applied::Nothing)
                             && !control.properties.is_empty()
-                            && self.wanted.stacks.contains_key(&plain)
+                            && self.desired.stacks.contains_key(&plain)
                         {
                             unclear_if_there = Some(format!(
                                 "its stack {} is gone, and what it is to be cannot be told: {why}",
@@ -312,7 +314,7 @@ impl<'w> View<'_, 'w> {
             stack: control
                 .resource
                 .as_ref()
-                .and_then(|resource| self.wanted.stacks.get(&(place, resource.stack.clone())))
+                .and_then(|resource| self.desired.stacks.get(&(place, resource.stack.clone())))
                 .map(|stack| stack.full_name.clone()),
             unclear,
             unclear_if_there,
@@ -344,12 +346,12 @@ impl<'w> View<'_, 'w> {
         &self,
         resource: &ResourceRef,
         place: &Place,
-    ) -> Option<(&'w str, &'w BTreeMap<String, Text>)> {
+    ) -> Option<(&'w str, &'w BTreeMap<String, Expr>)> {
         let key = (place.clone(), resource.stack.clone());
-        if let Some(stack) = self.wanted.stacks.get(&key) {
+        if let Some(stack) = self.desired.stacks.get(&key) {
             return Some((&stack.full_name, &stack.parameters));
         }
-        let set = self.wanted.stack_sets.get(&resource.stack)?;
+        let set = self.desired.stack_sets.get(&resource.stack)?;
         Some((&set.full_name, &set.parameters))
     }
 
@@ -361,11 +363,11 @@ impl<'w> View<'_, 'w> {
         at: &AccountRegion,
     ) -> Option<Pending> {
         let name = &resource.stack;
-        if let Some(stack) = self.wanted.stacks.get(&(place.clone(), name.clone())) {
+        if let Some(stack) = self.desired.stacks.get(&(place.clone(), name.clone())) {
             let what = Touched::Stack(place.clone(), name.clone());
             let addresses = self.touched.get(&what)?.clone();
             let stacks = self.inventory.stacks.get(at);
-            let applied = match stacks.map(Seen::known) {
+            let applied = match stacks.map(Observed::known) {
                 Some(Some(stacks)) => match stacks.get(&stack.full_name) {
                     Some(facts) => match facts.template.known() {
                         Some(template) => {
@@ -384,7 +386,7 @@ impl<'w> View<'_, 'w> {
             let what = Touched::Set(name.clone());
             self.touched.get(&what).cloned().unwrap_or_default()
         };
-        let set = self.wanted.stack_sets.get(name);
+        let set = self.desired.stack_sets.get(name);
         let sets = self.inventory.stack_sets.known();
         let facts = set.and_then(|set| sets?.get(&set.full_name));
         let Some(facts) = facts else {
@@ -450,7 +452,7 @@ impl<'w> View<'_, 'w> {
             .inventory
             .stacks
             .get(at)
-            .and_then(Seen::known)
+            .and_then(Observed::known)
             .and_then(|stacks| stacks.get(name));
         let known = Known {
             account: at.account.to_string(),

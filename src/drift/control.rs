@@ -1,7 +1,7 @@
 //! The controls that need no descriptor: those of the organization and of stacks, one a kind of thing.
 
 use super::Severity;
-use crate::change::{Act, Address, Change, Verb};
+use crate::change::{Action, Address, Change, Verb};
 use crate::diff::{STACK_SETS_ADMINISTRATOR, Unmanaged};
 use crate::plan::FULL_AWS_ACCESS;
 
@@ -77,7 +77,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         // A hold is the first half of an update, and reaching an account is not a thing to keep.
         Address::RolloutHold(_) => return None,
         Address::Access(_) => match &change.act {
-            Act::PrepareAccount { .. } => return None,
+            Action::PrepareAccount { .. } => return None,
             _ => ("organization.access", Severity::Medium),
         },
     })

@@ -9,19 +9,19 @@ use super::deep::anew;
 use super::expected::{find, holds, shown};
 use super::{Cause, Finding, Findings, Fix, Kind, Severity};
 use crate::baseline::control::{ControlFix, Places};
-use crate::baseline::{Wanted, WantedControl};
-use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
-use crate::inventory::{Answer, Answers, Facts, Probe, Question, Seen};
+use crate::baseline::{Desired, WantedControl};
+use crate::change::{Action, Address, Change, Expr, FieldChange, Place, Verb};
+use crate::inventory::{Answer, Answers, Facts, Observed, Probe, Question};
 
 /// Adds what the answers come to, and gives the changes that put it back.
 pub fn judge_controls(
     found: &mut Findings,
-    wanted: &Wanted,
+    desired: &Desired,
     checks: &[Check<'_>],
     answers: &Answers,
 ) -> Vec<Change> {
     for finding in &mut found.findings {
-        if let Some(control) = wanted.controls.get(&finding.control)
+        if let Some(control) = desired.controls.get(&finding.control)
             && control.probe == Probe::Comparison
         {
             finding.references.clone_from(&control.references);
@@ -83,7 +83,7 @@ pub fn judge_controls(
                 let change = match by_stack {
                     // The stack brings it, or brings it up to date.
                     Some(_) => None,
-                    None => check.change(fields, facts, wanted, &bad),
+                    None => check.change(fields, facts, desired, &bad),
                 };
                 let mut finding = check.finding(fields, change.as_ref().map(|c| &c.address));
                 if let Some((cause, fix)) = by_stack {
@@ -91,7 +91,7 @@ pub fn judge_controls(
                     finding.fix = fix;
                 } else {
                     finding.cause = by_control;
-                    let hint = check.by_hand(facts, wanted);
+                    let hint = check.by_hand(facts, desired);
                     if let Some(hint) = hint {
                         finding.fix = Fix::Person { hint };
                     } else if finding.fix == Fix::Nothing && check.is_kept(facts) {
@@ -137,16 +137,16 @@ impl Check<'_> {
             return Outcome::Unread(why.clone());
         }
         let facts = match answer.map(|answer| &answer.facts) {
-            Some(Seen::Known(facts)) => facts,
-            Some(Seen::Unread(why)) => {
-                return Outcome::Unread(format!("{}: {}", why.operation, why.because));
+            Some(Observed::Known(facts)) => facts,
+            Some(Observed::Unread(why)) => {
+                return Outcome::Unread(format!("{}: {}", why.operation, why.reason));
             }
             None => return Outcome::Unread("it was not asked".to_owned()),
         };
         let field = |name: &str, live: &Value, expected: &Value| FieldChange {
             field: name.to_owned(),
             before: Some(shown(live)),
-            after: Some(Text::literal(shown(expected))),
+            after: Some(Expr::literal(shown(expected))),
         };
         let gone = facts.get("exists") == Some(&json!(false));
         if let Some(why) = self.unclear_if_there.as_ref().filter(|_| !gone) {
@@ -227,11 +227,11 @@ impl Check<'_> {
     }
 
     /// What a person does where what puts it back is not there either.
-    fn by_hand(&self, facts: &Facts, wanted: &Wanted) -> Option<String> {
+    fn by_hand(&self, facts: &Facts, desired: &Desired) -> Option<String> {
         // An unchanged stack set does not bring back what is gone from one of its stacks, or with it.
         let gone = facts.get("exists") == Some(&json!(false));
         if gone && self.control.fix == ControlFix::Person && self.pending.is_none() {
-            let set = wanted.stack_sets.get(stack(self.control)?)?;
+            let set = desired.stack_sets.get(stack(self.control)?)?;
             let at = &self.question.at;
             return Some(anew(&set.full_name, &at.account, &at.region));
         }
@@ -243,7 +243,7 @@ impl Check<'_> {
         let name = stack(self.control)?;
         let document = self.question.arguments.get("document")?;
         let at = &self.question.at;
-        let way = match wanted.stack_sets.get(name) {
+        let way = match desired.stack_sets.get(name) {
             Some(set) => anew(&set.full_name, &at.account, &at.region),
             None => "delete the stack, and `orgstrap apply` makes it anew".to_owned(),
         };
@@ -273,8 +273,8 @@ impl Check<'_> {
         }
     }
 
-    fn shared(&self, need: &str, wanted: &Wanted) -> bool {
-        let control = wanted.controls.get(need);
+    fn shared(&self, need: &str, desired: &Desired) -> bool {
+        let control = desired.controls.get(need);
         control.is_some_and(|control| matches!(control.places, Places::These(_)))
     }
 
@@ -341,7 +341,7 @@ impl Check<'_> {
         &self,
         fields: &[FieldChange],
         facts: &Facts,
-        wanted: &Wanted,
+        desired: &Desired,
         bad: &BTreeSet<(&str, &Place)>,
     ) -> Option<Change> {
         let in_doubt = |pending: &Pending| !matches!(pending.applied, Applied::As(_));
@@ -349,15 +349,15 @@ impl Check<'_> {
             // Whatever stands there is not the stack's, or may not be: the stack itself comes first.
             return None;
         }
-        if self.by_hand(facts, wanted).is_some() {
+        if self.by_hand(facts, desired).is_some() {
             return None;
         }
         let act = self.act(facts)?;
         let address_of_this = address(self.id, self.control, &self.place);
         let mut needs: BTreeSet<Address> = bad
             .iter()
-            .filter_map(|(id, place)| Some((*id, *place, wanted.controls.get(*id)?)))
-            .filter(|(id, place, other)| self.follows(id, place, other, wanted, bad))
+            .filter_map(|(id, place)| Some((*id, *place, desired.controls.get(*id)?)))
+            .filter(|(id, place, other)| self.follows(id, place, other, desired, bad))
             .map(|(id, place, other)| address(id, other, place))
             .filter(|other| *other != address_of_this)
             .collect();
@@ -385,7 +385,7 @@ impl Check<'_> {
         id: &str,
         place: &Place,
         other: &WantedControl,
-        wanted: &Wanted,
+        desired: &Desired,
         bad: &BTreeSet<(&str, &Place)>,
     ) -> bool {
         use ControlFix::{Person, PutResource, RevertDrift};
@@ -393,14 +393,14 @@ impl Check<'_> {
         if id == self.id || baseline(id) != baseline(self.id) || other.fix == Person {
             return false;
         }
-        match (self.shared(id, wanted), self.shared(self.id, wanted)) {
+        match (self.shared(id, desired), self.shared(self.id, desired)) {
             (true, false) => true,
             (false, true) => false,
             (false, false) => *place == self.place && rank(other.fix) < rank(self.control.fix),
             (true, true) => {
                 let same = stack(other) == stack(self.control);
                 let policies = bad.iter().any(|(id, _)| {
-                    let control = wanted.controls.get(*id);
+                    let control = desired.controls.get(*id);
                     control.is_some_and(|control| {
                         control.fix == PutResource && stack(control) == stack(self.control)
                     })
@@ -415,8 +415,8 @@ impl Check<'_> {
         }
     }
 
-    fn act(&self, facts: &Facts) -> Option<Act> {
-        let account = Text::literal(self.question.at.account.as_str());
+    fn act(&self, facts: &Facts) -> Option<Action> {
+        let account = Expr::literal(self.question.at.account.as_str());
         let region = self.place.region().clone();
         let argument = |name: &str| self.question.arguments.get(name).cloned();
         let template = || self.resource.clone().map(Value::Object);
@@ -427,39 +427,39 @@ impl Check<'_> {
             return None;
         }
         Some(match self.control.fix {
-            ControlFix::StartLogging => Act::StartLogging {
+            ControlFix::StartLogging => Action::StartLogging {
                 account,
                 region,
                 trail: argument("name")?,
             },
-            ControlFix::StartRecorder => Act::StartRecorder {
+            ControlFix::StartRecorder => Action::StartRecorder {
                 account,
                 region,
                 recorder: facts.get("name")?.as_str()?.to_owned(),
             },
-            ControlFix::PutRecorder => Act::PutRecorder {
+            ControlFix::PutRecorder => Action::PutRecorder {
                 account,
                 region,
                 settings: template()?,
             },
-            ControlFix::PutChannel => Act::PutChannel {
+            ControlFix::PutChannel => Action::PutChannel {
                 account,
                 region,
                 settings: template()?,
             },
-            ControlFix::RevertDrift => Act::RevertDrift {
+            ControlFix::RevertDrift => Action::RevertDrift {
                 account,
                 region,
                 stack: self.stack.clone()?,
             },
-            ControlFix::PutResource => Act::PutResource {
+            ControlFix::PutResource => Action::PutResource {
                 account,
                 region,
                 resource_type: argument("type")?,
                 identifier: argument("identifier")?,
                 properties: template()?,
             },
-            ControlFix::RunAutomation => Act::RunAutomation {
+            ControlFix::RunAutomation => Action::RunAutomation {
                 account,
                 region,
                 document: argument("document")?,

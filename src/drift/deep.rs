@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exempt::Exempt;
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity, rights};
-use crate::baseline::{Known, Wanted};
-use crate::change::{Act, Address, Change, FieldChange, Place, Text, Verb};
+use crate::baseline::{Desired, Known};
+use crate::change::{Action, Address, Change, Expr, FieldChange, Place, Verb};
 use crate::diff::tools;
 use crate::inventory::{
-    AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, ResourceDrift, Seen,
-    StackDrift, Unread, identify,
+    AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, Observed, ReadFailure,
+    ResourceDrift, StackDrift, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan, Region, StackName};
 
@@ -31,20 +31,20 @@ type Key = (AccountRegion, String);
 /// The stacks and stack sets of the baselines that are there, in accounts that are in use.
 pub struct Deep<'a> {
     plan: &'a OrgPlan,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     inventory: &'a Inventory,
     ids: BTreeMap<AccountKey, AccountId>,
 }
 
 /// Prepares to look deep.
-pub fn deep<'a>(plan: &'a OrgPlan, wanted: &'a Wanted, inventory: &'a Inventory) -> Deep<'a> {
+pub fn deep<'a>(plan: &'a OrgPlan, desired: &'a Desired, inventory: &'a Inventory) -> Deep<'a> {
     let ids = match inventory.accounts.known() {
         Some(accounts) => identify::identify(plan, accounts).accounts,
         None => BTreeMap::new(),
     };
     Deep {
         plan,
-        wanted,
+        desired,
         inventory,
         ids,
     }
@@ -54,7 +54,7 @@ impl Deep<'_> {
     /// What CloudFormation is to look at. What is missing, or could not be read, is a finding already.
     pub fn questions(&self) -> DriftQuestions {
         let there = self.inventory.stack_sets.known();
-        let sets = self.wanted.stack_sets.values().filter(|set| {
+        let sets = self.desired.stack_sets.values().filter(|set| {
             let facts = there.and_then(|sets| sets.get(&set.full_name));
             let instances = facts.and_then(|facts| facts.instances.known());
             instances.is_some_and(|instances| !instances.is_empty())
@@ -109,7 +109,7 @@ impl Deep<'_> {
                 })
             };
             let title = match roles {
-                Seen::Known(roles) => match roles.roles.get(role) {
+                Observed::Known(roles) => match roles.roles.get(role) {
                     None => format!("there is no role {role}"),
                     Some(facts)
                         if !facts
@@ -120,10 +120,10 @@ impl Deep<'_> {
                     }
                     Some(_) => continue,
                 },
-                Seen::Unread(why) if why.operation == ASSUME => {
-                    format!("the account cannot be entered: {}", why.because)
+                Observed::Unread(why) if why.operation == ASSUME => {
+                    format!("the account cannot be entered: {}", why.reason)
                 }
-                Seen::Unread(why) => {
+                Observed::Unread(why) => {
                     found.findings.push(Finding {
                         control: ACCESS_ROLE.to_owned(),
                         ..unread(place, subject, why)
@@ -171,7 +171,7 @@ impl Deep<'_> {
             access_role: &organization.access_role,
             prefix: &organization.prefix,
             repairs: self
-                .wanted
+                .desired
                 .stack_sets
                 .keys()
                 .any(|name| name.as_str() == "roles"),
@@ -179,7 +179,7 @@ impl Deep<'_> {
         };
         let mut checked = 0;
         for (key, id) in self.members() {
-            let Some(Seen::Known(roles)) = answers.roles.get(id) else {
+            let Some(Observed::Known(roles)) = answers.roles.get(id) else {
                 continue;
             };
             checked += 1;
@@ -225,12 +225,12 @@ impl Deep<'_> {
             }
         };
         for ((at, full_name), (_, name)) in self.stacks() {
-            let there = self.inventory.stacks.get(&at).and_then(Seen::known);
+            let there = self.inventory.stacks.get(&at).and_then(Observed::known);
             let Some(facts) = there.and_then(|stacks| stacks.get(&full_name)) else {
                 continue;
             };
             // A template that could not be read is told.
-            if let Seen::Known(template) = &facts.template {
+            if let Observed::Known(template) = &facts.template {
                 let stack = rights::Stack {
                     told: name.to_string(),
                     name: full_name.clone(),
@@ -247,7 +247,7 @@ impl Deep<'_> {
             }
         }
         let sets = self.inventory.stack_sets.known();
-        for (name, set) in &self.wanted.stack_sets {
+        for (name, set) in &self.desired.stack_sets {
             let facts = sets.and_then(|sets| sets.get(&set.full_name));
             let Some(instances) = facts.and_then(|facts| facts.instances.known()) else {
                 continue;
@@ -284,16 +284,16 @@ impl Deep<'_> {
             };
             let key = place.account.clone().unwrap_or_else(|| id.to_string());
             let roles = match roles {
-                Seen::Known(roles) => roles,
+                Observed::Known(roles) => roles,
                 // Of members it is told with the access role.
-                Seen::Unread(why) if *id == self.plan.organization.management_account => {
+                Observed::Unread(why) if *id == self.plan.organization.management_account => {
                     found.findings.push(Finding {
                         control: rights::CONTROL.to_owned(),
                         ..unread(place, format!("roles in {key}"), why)
                     });
                     continue;
                 }
-                Seen::Unread(_) => continue,
+                Observed::Unread(_) => continue,
             };
             let account = rights::Account {
                 key,
@@ -310,14 +310,14 @@ impl Deep<'_> {
 
     /// Plain stacks that are there, with the place and name that the plan gives them.
     fn stacks(&self) -> Vec<(Key, (&Place, &StackName))> {
-        let stacks = self.wanted.stacks.iter();
+        let stacks = self.desired.stacks.iter();
         stacks
             .filter_map(|((place, name), stack)| {
                 let at = AccountRegion {
                     account: self.account(place)?,
                     region: place.region().clone(),
                 };
-                let there = self.inventory.stacks.get(&at).and_then(Seen::known)?;
+                let there = self.inventory.stacks.get(&at).and_then(Observed::known)?;
                 let facts = there.get(&stack.full_name)?;
                 // While something is under way it cannot be looked at; that it is so is told elsewhere.
                 (!facts.status.ends_with("_IN_PROGRESS"))
@@ -374,8 +374,8 @@ impl Deep<'_> {
                         verb: Verb::Update,
                         reason: finding.title.clone(),
                         fields: Vec::new(),
-                        act: Act::RevertDrift {
-                            account: Text::literal(at.account.as_str()),
+                        act: Action::RevertDrift {
+                            account: Expr::literal(at.account.as_str()),
                             region: at.region.clone(),
                             stack: full_name.clone(),
                         },
@@ -386,7 +386,7 @@ impl Deep<'_> {
                 findings.push(finding);
             }
         }
-        for (name, set) in &self.wanted.stack_sets {
+        for (name, set) in &self.desired.stack_sets {
             let Some(drift) = answers.stack_sets.get(&set.full_name) else {
                 continue;
             };
@@ -430,7 +430,7 @@ impl Deep<'_> {
     fn told(&self, found: &Findings) -> BTreeSet<(AccountRegion, StackName, String)> {
         let told = found.findings.iter().filter_map(|finding| {
             let resource = self
-                .wanted
+                .desired
                 .controls
                 .get(&finding.control)?
                 .resource
@@ -489,7 +489,7 @@ impl Spot<'_> {
             let subject = format!("drift of stack {} in {}", self.name, self.subject);
             let mut finding = unread(self.place.clone(), subject, why);
             // Of a set that looked at its other instances: the set says CURRENT of a stack that is gone.
-            if address.is_none() && says_gone(&why.because) {
+            if address.is_none() && says_gone(&why.reason) {
                 finding.kind = Kind::Drift;
                 finding.severity = Severity::High;
                 finding.title = format!(
@@ -512,7 +512,7 @@ impl Spot<'_> {
             vec![FieldChange {
                 field: "exists".to_owned(),
                 before: Some("false".to_owned()),
-                after: Some(Text::literal("true")),
+                after: Some(Expr::literal("true")),
             }]
         } else {
             let properties = resource.properties.iter();
@@ -520,7 +520,7 @@ impl Spot<'_> {
                 .map(|property| FieldChange {
                     field: property.path.trim_start_matches('/').to_owned(),
                     before: property.actual.clone(),
-                    after: property.expected.clone().map(Text::literal),
+                    after: property.expected.clone().map(Expr::literal),
                 })
                 .collect()
         };
@@ -582,21 +582,21 @@ pub(super) fn anew(full_name: &str, account: &AccountId, region: &Region) -> Str
 }
 
 /// Whether a reason is that there is no such stack.
-fn says_gone(because: &str) -> bool {
-    let because = because.to_lowercase();
+fn says_gone(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
     ["does not exist", "was deleted", "delete_complete"]
         .iter()
-        .any(|word| because.contains(word))
+        .any(|word| reason.contains(word))
 }
 
-fn unread(place: FindingPlace, subject: String, why: &Unread) -> Finding {
+fn unread(place: FindingPlace, subject: String, why: &ReadFailure) -> Finding {
     Finding {
         control: CONTROL.to_owned(),
         kind: Kind::Unread,
         severity: Severity::Medium,
         place,
         subject,
-        title: format!("could not be read: {}: {}", why.operation, why.because),
+        title: format!("could not be read: {}: {}", why.operation, why.reason),
         fields: Vec::new(),
         fix: Fix::Nothing,
         references: Vec::new(),

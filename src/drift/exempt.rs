@@ -179,8 +179,8 @@ mod tests {
                 "32 hexadecimal",
             ),
         ] {
-            let said = told(name, principal).expect(name);
-            assert!(said.contains(who), "{name}: {said}");
+            let message = told(name, principal).expect(name);
+            assert!(message.contains(who), "{name}: {message}");
         }
     }
 

@@ -123,25 +123,25 @@ impl Filter {
                 .iter()
                 .any(|start| is_start(start, &finding.control));
         let account = all(&self.accounts)
-            || self.accounts.iter().any(|wanted| {
+            || self.accounts.iter().any(|desired| {
                 let id = finding.place.account_id.as_ref();
-                id.is_some_and(|id| id.as_str() == wanted)
+                id.is_some_and(|id| id.as_str() == desired)
                     || finding.all_accounts().any(|name| {
                         let id = found.accounts.get(name).and_then(Option::as_ref);
-                        name == wanted || id.is_some_and(|id| id.as_str() == wanted)
+                        name == desired || id.is_some_and(|id| id.as_str() == desired)
                     })
             });
         let ou = self.ous.is_empty()
-            || self.ous.iter().any(|wanted| {
+            || self.ous.iter().any(|desired| {
                 let own = finding.place.ou.as_ref();
                 let own = own.and_then(|path| path.parse::<OuPath>().ok());
                 let lies = |name: &str| found.lies_in.get(name).into_iter().flatten();
-                wanted.is_root()
-                    || own.is_some_and(|path| wanted.contains(&path))
+                desired.is_root()
+                    || own.is_some_and(|path| desired.contains(&path))
                     || finding
                         .all_accounts()
                         .flat_map(lies)
-                        .any(|path| wanted.contains(path))
+                        .any(|path| desired.contains(path))
             });
         control && account && ou && self.severity.is_none_or(|least| finding.severity >= least)
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::baseline::{Known, Rendering, Wanted};
+use crate::baseline::{Desired, Known, Rendering};
 use crate::change::{Address, Attribute, Bindings, Place};
-use crate::inventory::{AccountRegion, Inventory, Seen};
+use crate::inventory::{AccountRegion, Inventory, Observed};
 use crate::plan::{AccountId, StackName};
 
 /// A stack's place, and its name in the baselines.
@@ -21,13 +21,13 @@ pub(super) struct Foretold {
 impl Foretold {
     /// Binds the outputs of stacks that are not there, as far as their templates and what was kept tell them.
     pub(super) fn bind(
-        wanted: &Wanted,
+        desired: &Desired,
         inventory: &Inventory,
         account: impl Fn(&Place) -> Option<AccountId>,
         bindings: &mut Bindings,
     ) -> Self {
         let mut foretold = Self::default();
-        let missing: Vec<(&Key, AccountRegion)> = wanted
+        let missing: Vec<(&Key, AccountRegion)> = desired
             .stacks
             .iter()
             .filter_map(|(key, stack)| {
@@ -35,7 +35,7 @@ impl Foretold {
                     account: account(&key.0)?,
                     region: key.0.region().clone(),
                 };
-                let there = inventory.stacks.get(&at).and_then(Seen::known)?;
+                let there = inventory.stacks.get(&at).and_then(Observed::known)?;
                 (!there.contains_key(&stack.full_name)).then_some((key, at))
             })
             .collect();
@@ -43,7 +43,7 @@ impl Foretold {
         for _ in 0..missing.len() {
             let mut more = false;
             for (key, at) in &missing {
-                let Some(stack) = wanted.stacks.get(*key) else {
+                let Some(stack) = desired.stacks.get(*key) else {
                     continue;
                 };
                 let Ok(template) = Rendering::parse(&stack.template) else {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::FindingPlace;
-use crate::change::{Act, Address, Attribute, Bindings, Change, Target, Text, Wave};
+use crate::change::{
+    Action, Address, Attribute, Bindings, Change, DeploymentTargets, Expr, Target,
+};
 use crate::inventory::{AccountFacts, Inventory, OuId, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey};
 
@@ -107,18 +109,18 @@ impl<'a> Names<'a> {
     /// The accounts that a change is about, wherever its own place is.
     pub(super) fn about(&self, change: &Change) -> BTreeSet<String> {
         let mut about = self.about_address(&change.address);
-        let mut texts: Vec<&Text> = Vec::new();
-        if let Act::AddGuardDutyMembers { members, .. } = &change.act {
+        let mut texts: Vec<&Expr> = Vec::new();
+        if let Action::AddGuardDutyMembers { members, .. } = &change.act {
             texts.extend(members.iter().map(|member| &member.account));
         }
-        if let Act::UpdateStackInstances { wave, .. }
-        | Act::CreateStackInstances { wave, .. }
-        | Act::ForgetStackInstances { wave, .. } = &change.act
+        if let Action::UpdateStackInstances { wave, .. }
+        | Action::CreateStackInstances { wave, .. }
+        | Action::ForgetStackInstances { wave, .. } = &change.act
         {
             texts.extend(reached(wave));
         }
-        if let Act::RemoveGuardDutyAdministrator { account, .. }
-        | Act::DeregisterDelegatedAdministrator { account, .. } = &change.act
+        if let Action::RemoveGuardDutyAdministrator { account, .. }
+        | Action::DeregisterDelegatedAdministrator { account, .. } = &change.act
         {
             texts.push(account);
         }
@@ -127,7 +129,7 @@ impl<'a> Names<'a> {
     }
 
     /// The account whose id a text is.
-    fn of_text(&self, text: &Text) -> Option<String> {
+    fn of_text(&self, text: &Expr) -> Option<String> {
         if let Ok(id) = text.value(&Bindings::default()) {
             return Some(self.name(&id.parse().ok()?));
         }
@@ -237,6 +239,6 @@ impl<'a> Names<'a> {
 }
 
 /// The accounts whose instances an operation is about.
-fn reached(wave: &Wave) -> Vec<&Text> {
+fn reached(wave: &DeploymentTargets) -> Vec<&Expr> {
     wave.accounts.iter().chain(&wave.expect).collect()
 }

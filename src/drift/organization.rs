@@ -9,7 +9,9 @@ use super::{
     region_of,
 };
 use crate::change::{Address, Bindings, Change, FieldChange, Place, Target, Verb};
-use crate::diff::{Because, Blocked, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged};
+use crate::diff::{
+    Blocked, BlockedBy, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
+};
 use crate::inventory::{AccountState, Inventory};
 use crate::plan::{AccountKey, OrgPlan, StackName};
 
@@ -196,12 +198,12 @@ impl Judge<'_> {
     /// A difference that something in the way keeps from being mended. Where all that differs is what nobody can tell
     /// now, it may be no difference at all.
     fn withheld(&self, change: &Change) -> Option<Finding> {
-        let in_the_way = match self.blocked.get(&change.address).map(|one| &one.because) {
+        let in_the_way = match self.blocked.get(&change.address).map(|one| &one.reason) {
             // Told by itself, as what it is.
-            Some(Because::Unread(_) | Because::State { .. } | Because::Quota { .. }) => {
+            Some(BlockedBy::Unread(_) | BlockedBy::State { .. } | BlockedBy::Quota { .. }) => {
                 return None;
             }
-            Some(Because::Needs { address }) => self.first_in_the_way(address).to_string(),
+            Some(BlockedBy::Needs { address }) => self.first_in_the_way(address).to_string(),
             None => "what keeps plan and organization from being compared".to_owned(),
         };
         if account_of(&change.address).is_some_and(|key| self.is_idle(key)) {
@@ -232,8 +234,8 @@ impl Judge<'_> {
     fn first_in_the_way<'b>(&'b self, address: &'b Address) -> &'b Address {
         let mut first = address;
         for _ in 0..self.blocked.len() {
-            match self.blocked.get(first).map(|blocked| &blocked.because) {
-                Some(Because::Needs { address }) => first = address,
+            match self.blocked.get(first).map(|blocked| &blocked.reason) {
+                Some(BlockedBy::Needs { address }) => first = address,
                 _ => break,
             }
         }
@@ -296,7 +298,7 @@ impl Judge<'_> {
             },
             place,
             subject: left.name.clone(),
-            title: format!("{}: {}", left.text, left.because),
+            title: format!("{}: {}", left.text, left.reason),
             fields: Vec::new(),
             fix: match left.acknowledged {
                 true => Fix::Nothing,
@@ -353,7 +355,7 @@ impl Judge<'_> {
         };
         let (title, hint) = match (idle, duty) {
             (Some(state), Some(duty)) => (
-                format!("it is {}, and {}", state.word(), duty.lost),
+                format!("it is {}, and {}", state.as_str(), duty.lost),
                 Some(duty.way_out(state, self.hand_over(key))),
             ),
             _ => (notice.text.clone(), notice.hint.clone()),
@@ -383,30 +385,27 @@ impl Judge<'_> {
         if key.is_some_and(|key| self.is_idle(key)) {
             return None;
         }
-        let (kind, severity, title) = match &blocked.because {
-            Because::Unread(unread) => (
+        let (kind, severity, title) = match &blocked.reason {
+            BlockedBy::Unread(unread) => (
                 Kind::Unread,
                 Severity::Medium,
-                format!(
-                    "could not be read: {}: {}",
-                    unread.operation, unread.because
-                ),
+                format!("could not be read: {}: {}", unread.operation, unread.reason),
             ),
-            Because::State { said } if is_full_access(&blocked.address) => {
-                (Kind::Drift, FULL_ACCESS.1, said.clone())
+            BlockedBy::State { message } if is_full_access(&blocked.address) => {
+                (Kind::Drift, FULL_ACCESS.1, message.clone())
             }
-            Because::State { said } => {
+            BlockedBy::State { message } => {
                 let gravest = matches!(blocked.address, Address::Account(_))
                     && key.is_some_and(|key| self.duty(key).is_some());
                 let severity = match gravest {
                     true => Severity::Critical,
                     false => Severity::Medium,
                 };
-                (Kind::Drift, severity, said.clone())
+                (Kind::Drift, severity, message.clone())
             }
-            Because::Quota { said } => (Kind::Drift, Severity::Medium, said.clone()),
+            BlockedBy::Quota { message } => (Kind::Drift, Severity::Medium, message.clone()),
             // Its cause is a finding already, and so is it if it differs.
-            Because::Needs { .. } => return None,
+            BlockedBy::Needs { .. } => return None,
         };
         Some(Finding {
             control: match (kind, &blocked.address) {

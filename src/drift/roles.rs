@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, FindingPlace, Fix, Kind, Severity};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Attribute, Change, Text};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Attribute, Change, Expr};
 use crate::diff::{Diff, Remains};
 use crate::inventory::{AccountRegion, Inventory, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
@@ -17,14 +17,14 @@ const SET: &str = "roles";
 /// same. Where the stack is missing, that is told as such.
 pub fn without_audit_role(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
     fell_back: &BTreeSet<AccountId>,
 ) -> Vec<Finding> {
-    let (Some(audit), Ok(name)) = (&wanted.audit_role, SET.parse::<StackName>()) else {
+    let (Some(audit), Ok(name)) = (&desired.audit_role, SET.parse::<StackName>()) else {
         return Vec::new();
     };
-    let Some(set) = wanted.stack_sets.get(&name) else {
+    let Some(set) = desired.stack_sets.get(&name) else {
         return Vec::new();
     };
     let ids = match inventory.accounts.known() {
@@ -188,15 +188,15 @@ fn brings(change: &Change, key: &AccountKey, id: &AccountId) -> bool {
     if change.address.account() == Some(key) {
         return true;
     }
-    let (Act::UpdateStackInstances { wave, .. }
-    | Act::CreateStackInstances { wave, .. }
-    | Act::ImportStacks { wave, .. }) = &change.act
+    let (Action::UpdateStackInstances { wave, .. }
+    | Action::CreateStackInstances { wave, .. }
+    | Action::ImportStacks { wave, .. }) = &change.act
     else {
         return false;
     };
     let waits_for = &wave.expect;
-    let reference = Text::reference(Address::Account(key.clone()), Attribute::Id);
-    let literal = Text::literal(id.as_str());
+    let reference = Expr::reference(Address::Account(key.clone()), Attribute::Id);
+    let literal = Expr::literal(id.as_str());
     waits_for
         .iter()
         .any(|text| *text == reference || *text == literal)

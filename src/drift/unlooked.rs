@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity};
-use crate::baseline::{Wanted, WantedControl};
+use crate::baseline::{Desired, WantedControl};
 use crate::diff::Diff;
 use crate::inventory::{Inventory, Probe, identify};
 use crate::plan::{AccountKey, OrgPlan};
@@ -13,11 +13,11 @@ use crate::plan::{AccountKey, OrgPlan};
 pub fn tell_unlooked(
     findings: &mut Findings,
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
     found: &Diff,
 ) {
-    let asked = wanted.controls.iter();
+    let asked = desired.controls.iter();
     let asked: Vec<(&String, &WantedControl)> = asked
         .filter(|(_, control)| control.probe != Probe::Comparison)
         .collect();

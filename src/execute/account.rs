@@ -29,12 +29,14 @@ use aws_sdk_organizations::types::{
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::hints;
-use super::run::Made;
-use super::schedule::Lane;
+use super::run::Outputs;
+use super::schedule::ConcurrencyGroup;
 use super::tag::tags_of;
-use super::wait::{ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, READ_BACK, Wait};
+use super::wait::{
+    ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, Poller, READ_BACK,
+};
 use crate::aws::{ErrorKind, account_limit};
 use crate::change::{Attribute, KEY_TAG};
 use crate::event::Failure;
@@ -143,21 +145,21 @@ enum Asked {
 
 /// How a creation ended.
 enum Ended {
-    Made(Made),
+    Made(Outputs),
     OverQuota(Failure),
 }
 
 /// While waiting for one of the five places.
 const NEWER: Duration = Duration::from_secs(10);
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreateAccount, or the account that an earlier, interrupted one has made.
-    pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Made, Failure> {
+    pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Outputs, Failure> {
         if let Some(found) = self.find_account(new, OF_THIS_RUN).await? {
             return self.adopt(new, &found).await;
         }
         let _room = self.room_for_creation().await?;
-        let mut first_hour = Wait::new(self.ctx, FIRST_HOUR);
+        let mut first_hour = Poller::new(self.ctx, FIRST_HOUR);
         loop {
             let refused = match self.ask_for_account(new).await? {
                 Ended::Made(made) => return Ok(made),
@@ -197,7 +199,7 @@ impl Hand<'_> {
                 Asked::OverQuota(refused) => return Ok(Ended::OverQuota(refused)),
                 Asked::Lost if attempt == 1 => {
                     // The answer was lost. Look until the request could no longer be valid.
-                    let mut wait = Wait::new(self.ctx, LOST_CREATION);
+                    let mut wait = Poller::new(self.ctx, LOST_CREATION);
                     loop {
                         if let Some(found) = self.find_account(new, Duration::ZERO).await? {
                             return self.adopt(new, &found).await.map(Ended::Made);
@@ -221,8 +223,8 @@ impl Hand<'_> {
 
     /// Sends CreateAccount once.
     async fn request_account(&self, new: &NewAccount<'_>) -> Result<Asked, Failure> {
-        let doing = || creating(new);
-        let tags = tags_of(new.tags).doing(doing)?;
+        let context = || creating(new);
+        let tags = tags_of(new.tags).context(context)?;
         let client = self.shared.aws.organizations();
         let billing = if new.billing {
             IamUserAccessToBilling::Allow
@@ -274,9 +276,9 @@ impl Hand<'_> {
             }
             Err(error) if error.kind == ErrorKind::NoAnswer => Ok(Asked::Lost),
             Err(error) if account_limit(&error) => {
-                Ok(Asked::OverQuota(hints::failure(doing(), &error)))
+                Ok(Asked::OverQuota(hints::failure(context(), &error)))
             }
-            Err(error) => Err(error).doing(doing),
+            Err(error) => Err(error).context(context),
         }
     }
 
@@ -297,7 +299,7 @@ impl Hand<'_> {
         // Perhaps our own, made by a run that was killed and not listed until now; or a first request, whose answer was
         // lost, is under way: AWS says of the second that it was submitted already.
         if ["EMAIL_ALREADY_EXISTS", "CONCURRENT_ACCOUNT_MODIFICATION"].contains(&reason) {
-            let mut wait = Wait::new(self.ctx, READ_BACK);
+            let mut wait = Poller::new(self.ctx, READ_BACK);
             loop {
                 if let Some(found) = self.find_account(new, Duration::ZERO).await? {
                     return self.adopt(new, &found).await.map(Ended::Made);
@@ -325,16 +327,16 @@ impl Hand<'_> {
         new: &NewAccount<'_>,
         mut status: CreateAccountStatus,
     ) -> Result<CreateAccountStatus, Failure> {
-        let doing = || creating(new);
+        let context = || creating(new);
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, ACCOUNT_CREATION);
+        let mut wait = Poller::new(self.ctx, ACCOUNT_CREATION);
         while !matches!(
             status.state(),
             Some(CreateAccountState::Succeeded | CreateAccountState::Failed)
         ) {
             wait.pause("AWS is creating the account")
                 .await
-                .doing(doing)?;
+                .context(context)?;
             let id = status.id().unwrap_or_default().to_owned();
             let answer = self
                 .organizations("DescribeCreateAccountStatus", || {
@@ -352,7 +354,7 @@ impl Hand<'_> {
                 }
                 // Reads lag behind writes.
                 Err(error) if error.is("CreateAccountStatusNotFound") => {}
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             }
         }
         Ok(status)
@@ -366,9 +368,9 @@ impl Hand<'_> {
         at_most: Duration,
     ) -> Result<Option<Listed>, Failure> {
         let look = self.look(at_most).await?;
-        let wanted = new.email.folded();
-        let same = |account: &Listed| account.email.to_ascii_lowercase() == wanted;
-        if let Some(found) = look.accounts.get(&wanted) {
+        let desired = new.email.folded();
+        let same = |account: &Listed| account.email.to_ascii_lowercase() == desired;
+        if let Some(found) = look.accounts.get(&desired) {
             return Ok(Some(found.clone()));
         }
         for status in &look.creations {
@@ -411,14 +413,14 @@ impl Hand<'_> {
     }
 
     async fn describe_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Listed, Failure> {
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             if let Some(account) = self.describe_if_there(new, id).await? {
                 return Ok(account);
             }
             wait.pause("AWS does not show the account yet")
                 .await
-                .doing(|| describing(new, id))?;
+                .context(|| describing(new, id))?;
         }
     }
 
@@ -436,13 +438,13 @@ impl Hand<'_> {
         match answer {
             Ok(answer) => Ok(answer.account.map(listed)),
             Err(error) if error.is("AccountNotFound") => Ok(None),
-            Err(error) => Err(error).doing(|| describing(new, id)),
+            Err(error) => Err(error).context(|| describing(new, id)),
         }
     }
 
     /// ListAccounts and ListCreateAccountStatus, or what they said not longer than `at_most` ago.
     async fn look(&self, at_most: Duration) -> Result<Arc<Look>, Failure> {
-        let doing = || "looking for accounts and their creations".to_owned();
+        let context = || "looking for accounts and their creations".to_owned();
         let mut last = self.shared.creations.last.lock().await;
         if let Some(look) = last.as_ref()
             && !at_most.is_zero()
@@ -466,7 +468,7 @@ impl Hand<'_> {
                         .send()
                 })
                 .await
-                .doing(doing)?;
+                .context(context)?;
             creations.extend(page.create_account_statuses.unwrap_or_default());
             token = page.next_token;
             if token.is_none() {
@@ -480,7 +482,7 @@ impl Hand<'_> {
                     client.list_accounts().set_next_token(token.clone()).send()
                 })
                 .await
-                .doing(doing)?;
+                .context(context)?;
             for account in page.accounts.unwrap_or_default() {
                 let account = listed(account);
                 ids.insert(account.id.clone());
@@ -505,8 +507,8 @@ impl Hand<'_> {
     /// earlier run or somebody else began count too.
     async fn room_for_creation(&self) -> Result<Room<'_>, Failure> {
         let creations = &self.shared.creations;
-        let width = Lane::AccountCreation.width();
-        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let width = ConcurrencyGroup::AccountCreation.width();
+        let mut wait = Poller::new(self.ctx, OTHER_OPERATION);
         let mut at_most = OF_THIS_RUN;
         loop {
             let look = self.look(at_most).await?;
@@ -526,13 +528,13 @@ impl Hand<'_> {
             at_most = NEWER;
             wait.pause("AWS creates five accounts at a time, and others are before this one")
                 .await
-                .doing(|| self.change.address.to_string())?;
+                .context(|| self.change.address.to_string())?;
         }
     }
 
     /// An account of the email was there: taken if it can be used and is nobody else's.
-    async fn adopt(&self, new: &NewAccount<'_>, found: &Listed) -> Result<Made, Failure> {
-        let doing = || format!("taking over account {} ({})", found.id, found.name);
+    async fn adopt(&self, new: &NewAccount<'_>, found: &Listed) -> Result<Outputs, Failure> {
+        let context = || format!("taking over account {} ({})", found.id, found.name);
         if found.id == self.shared.management.as_str() {
             return Err(self.creation_failed(
                 new,
@@ -560,7 +562,7 @@ impl Hand<'_> {
                 Some("AWS never gives the address of a closed account free; write another into the plan, or have the account reinstated".to_owned()),
             ));
         }
-        let tags = self.read_tags(&found.id).await.doing(doing)?;
+        let tags = self.read_tags(&found.id).await.context(context)?;
         if let Some(key) = tags.get(KEY_TAG)
             && key != new.key.as_str()
         {
@@ -586,11 +588,11 @@ impl Hand<'_> {
             .filter(|(key, value)| tags.get(*key) != Some(*value))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        self.set_tags(&found.id, &missing).await.doing(doing)?;
+        self.set_tags(&found.id, &missing).await.context(context)?;
         Ok(self.bind_account(found))
     }
 
-    async fn made_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Made, Failure> {
+    async fn made_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Outputs, Failure> {
         if let Ok(id) = id.parse() {
             let aws = &self.shared.aws;
             aws.account_made(&id, aws.now());
@@ -599,7 +601,7 @@ impl Hand<'_> {
         Ok(self.bind_account(&account))
     }
 
-    fn bind_account(&self, account: &Listed) -> Made {
+    fn bind_account(&self, account: &Listed) -> Outputs {
         let address = &self.change.address;
         vec![
             (address.clone(), Attribute::Id, account.id.clone()),
@@ -607,10 +609,15 @@ impl Hand<'_> {
         ]
     }
 
-    fn creation_failed(&self, new: &NewAccount<'_>, said: &str, hint: Option<String>) -> Failure {
+    fn creation_failed(
+        &self,
+        new: &NewAccount<'_>,
+        message: &str,
+        hint: Option<String>,
+    ) -> Failure {
         Failure {
-            doing: creating(new),
-            said: said.to_owned(),
+            context: creating(new),
+            message: message.to_owned(),
             hint,
             request_id: None,
         }

@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::effects::{Doing, Hand, REPORT};
-use super::run::Made;
+use super::effects::{ActionContext, Doing, REPORT};
+use super::run::Outputs;
 use super::stack::cloudformation;
-use super::wait::{READ_BACK, STACK, Wait};
+use super::wait::{Poller, READ_BACK, STACK};
 use crate::aws::Operation;
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::Region;
@@ -46,63 +46,63 @@ fn flag(value: &Value, name: &str) -> bool {
     }
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     pub(super) async fn start_logging(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         trail: &str,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
-        let doing = || format!("starting trail {trail} in account {}, {region}", at.account);
-        let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+        let context = || format!("starting trail {trail} in account {}, {region}", at.account);
+        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
         call!(self, &at, "cloudtrail", "StartLogging", || client
             .start_logging()
             .name(trail)
             .send())
-        .doing(doing)?;
-        Ok(Made::new())
+        .context(context)?;
+        Ok(Outputs::new())
     }
 
     pub(super) async fn start_recorder(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         recorder: &str,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
         self.start(&at, recorder).await
     }
 
-    async fn start(&self, at: &AccountRegion, recorder: &str) -> Result<Made, Failure> {
-        let doing = || {
+    async fn start(&self, at: &AccountRegion, recorder: &str) -> Result<Outputs, Failure> {
+        let context = || {
             format!(
                 "starting recorder {recorder} in account {}, {}",
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.config(at).await.doing(doing)?;
+        let client = self.shared.aws.config(at).await.context(context)?;
         let started = call!(self, at, "config", "StartConfigurationRecorder", || client
             .start_configuration_recorder()
             .configuration_recorder_name(recorder)
             .send());
         match started {
             // A recorder of another name, or none yet: its own control tells.
-            Err(error) if error.is("NoSuchConfigurationRecorder") => Ok(Made::new()),
-            started => started.doing(doing).map(|_| Made::new()),
+            Err(error) if error.is("NoSuchConfigurationRecorder") => Ok(Outputs::new()),
+            started => started.context(context).map(|_| Outputs::new()),
         }
     }
 
     /// As the template says; then it records, if it has a channel.
     pub(super) async fn put_recorder(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         settings: &Value,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
         let name = text(settings, "Name").unwrap_or("default");
-        let doing = || {
+        let context = || {
             format!(
                 "setting recorder {name} in account {}, {region}",
                 at.account
@@ -138,26 +138,26 @@ impl Hand<'_> {
         let mode = RecordingMode::builder()
             .recording_frequency(RecordingFrequency::from(frequency))
             .build()
-            .doing(doing)?;
+            .context(context)?;
         let recorder = ConfigurationRecorder::builder()
             .name(name)
             .set_role_arn(text(settings, "RoleARN").map(str::to_owned))
             .recording_group(recording.build())
             .recording_mode(mode)
             .build();
-        let client = self.shared.aws.config(&at).await.doing(doing)?;
+        let client = self.shared.aws.config(&at).await.context(context)?;
         call!(self, &at, "config", "PutConfigurationRecorder", || client
             .put_configuration_recorder()
             .configuration_recorder(recorder.clone())
             .send())
-        .doing(doing)?;
+        .context(context)?;
         // Without a channel it cannot record; the channel's own change starts it.
         let channels = call!(self, &at, "config", "DescribeDeliveryChannels", || client
             .describe_delivery_channels()
             .send())
-        .doing(doing)?;
+        .context(context)?;
         if channels.delivery_channels().is_empty() {
-            return Ok(Made::new());
+            return Ok(Outputs::new());
         }
         self.start(&at, name).await
     }
@@ -165,13 +165,13 @@ impl Hand<'_> {
     /// As the template says; then the recorder records, which stops without a channel.
     pub(super) async fn put_channel(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         settings: &Value,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
         let name = text(settings, "Name").unwrap_or("default");
-        let doing = || {
+        let context = || {
             format!(
                 "setting delivery channel {name} in account {}, {region}",
                 at.account
@@ -192,12 +192,12 @@ impl Hand<'_> {
             );
         }
         let channel = channel.build();
-        let client = self.shared.aws.config(&at).await.doing(doing)?;
+        let client = self.shared.aws.config(&at).await.context(context)?;
         call!(self, &at, "config", "PutDeliveryChannel", || client
             .put_delivery_channel()
             .delivery_channel(channel.clone())
             .send())
-        .doing(doing)?;
+        .context(context)?;
         // Templates call recorder and channel by one name.
         self.start(&at, name).await
     }
@@ -205,10 +205,10 @@ impl Hand<'_> {
     /// A change set in REVERT_DRIFT mode, made, awaited and executed.
     pub(super) async fn revert_drift(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         stack: &str,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
         self.revert_drift_in(&at, stack).await
     }
@@ -217,16 +217,16 @@ impl Hand<'_> {
         &self,
         at: &AccountRegion,
         stack: &str,
-    ) -> Result<Made, Failure> {
-        let doing = || {
+    ) -> Result<Outputs, Failure> {
+        let context = || {
             format!(
                 "reverting the drift of stack {stack} in account {}, {}",
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let name = self.token("revert");
-        let there = self.describe_stack(at, stack).await.doing(doing)?;
+        let there = self.describe_stack(at, stack).await.context(context)?;
         let parameters: Vec<Parameter> = there
             .iter()
             .flat_map(|stack| stack.parameters())
@@ -252,34 +252,34 @@ impl Hand<'_> {
             // An attempt whose answer was lost has made it.
             Err(error) if error.is("AlreadyExists") => {}
             made => {
-                made.doing(doing)?;
+                made.context(context)?;
             }
         }
-        self.execute_change_set(at, stack, &name, doing).await?;
-        self.await_update(at, stack, doing).await
+        self.execute_change_set(at, stack, &name, context).await?;
+        self.await_update(at, stack, context).await
     }
 
     async fn await_update(
         &self,
         at: &AccountRegion,
         stack: &str,
-        doing: impl Fn() -> String,
-    ) -> Result<Made, Failure> {
-        let mut wait = Wait::new(self.ctx, STACK);
+        context: impl Fn() -> String,
+    ) -> Result<Outputs, Failure> {
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let there = self.describe_stack(at, stack).await.doing(&doing)?;
+            let there = self.describe_stack(at, stack).await.context(&context)?;
             let status = there
                 .as_ref()
                 .and_then(|stack| stack.stack_status())
                 .map_or("gone", |status| status.as_str())
                 .to_owned();
             match there {
-                Some(_) if status == "UPDATE_COMPLETE" => return Ok(Made::new()),
+                Some(_) if status == "UPDATE_COMPLETE" => return Ok(Outputs::new()),
                 Some(_) if status.ends_with("_IN_PROGRESS") => wait
                     .pause(format!("CloudFormation says {status}"))
                     .await
-                    .doing(&doing)?,
-                Some(there) => return Err(self.stack_failed(at, &there, doing()).await),
+                    .context(&context)?,
+                Some(there) => return Err(self.stack_failed(at, &there, context()).await),
                 None => return Err(self.fails("the stack is gone", Some("run plan again"))),
             }
         }
@@ -288,14 +288,14 @@ impl Hand<'_> {
     /// StartAutomationExecution, awaited: a run that did not succeed is this change's failure.
     pub(super) async fn run_automation(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         document: &str,
         parameters: &BTreeMap<String, Vec<String>>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
-        let doing = || format!("running {document} in account {}, {region}", at.account);
-        let client = self.shared.aws.ssm(&at).await.doing(doing)?;
+        let context = || format!("running {document} in account {}, {region}", at.account);
+        let client = self.shared.aws.ssm(&at).await.context(context)?;
         let token = uuid(&self.token("automation"));
         let started = call!(self, &at, "ssm", "StartAutomationExecution", || client
             .start_automation_execution()
@@ -303,28 +303,28 @@ impl Hand<'_> {
             .client_token(&token)
             .set_parameters(Some(parameters.clone().into_iter().collect()))
             .send())
-        .doing(doing)?;
+        .context(context)?;
         let Some(id) = started.automation_execution_id else {
             return Err(self.fails("AWS told of no execution", Some(REPORT)));
         };
-        let mut wait = Wait::new(self.ctx, STACK);
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
             let answer = call!(self, &at, "ssm", "GetAutomationExecution", || client
                 .get_automation_execution()
                 .automation_execution_id(&id)
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             let execution = answer.automation_execution;
             let status = execution
                 .as_ref()
                 .and_then(|execution| execution.automation_execution_status())
                 .map_or("Pending", |status| status.as_str());
             match status {
-                "Success" => return Ok(Made::new()),
+                "Success" => return Ok(Outputs::new()),
                 "Pending" | "InProgress" | "Waiting" => {
                     wait.pause(format!("Systems Manager runs {document}"))
                         .await
-                        .doing(doing)?;
+                        .context(context)?;
                 }
                 ended => {
                     let why = execution
@@ -332,8 +332,8 @@ impl Hand<'_> {
                         .and_then(|execution| execution.failure_message())
                         .unwrap_or("no reason given");
                     return Err(Failure {
-                        doing: doing(),
-                        said: format!("{ended}: {why}"),
+                        context: context(),
+                        message: format!("{ended}: {why}"),
                         hint: Some(format!(
                             "look at it: aws ssm get-automation-execution --automation-execution-id {id} --region {region}"
                         )),
@@ -347,20 +347,20 @@ impl Hand<'_> {
     /// Brings a resource to its properties, or makes it anew, through Cloud Control.
     pub(super) async fn put_resource(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         resource_type: &str,
         identifier: &str,
         properties: &Value,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
-        let doing = || {
+        let context = || {
             format!(
                 "setting {resource_type} {identifier} in account {}, {region}",
                 at.account
             )
         };
-        let client = self.shared.aws.cloudcontrol(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudcontrol(&at).await.context(context)?;
         let present = call!(self, &at, "cloudcontrol", "GetResource", || client
             .get_resource()
             .type_name(resource_type)
@@ -375,11 +375,11 @@ impl Hand<'_> {
                     .desired_state(&state)
                     .client_token(self.token("create"))
                     .send())
-                .doing(doing)?
+                .context(context)?
                 .progress_event
             }
             present => {
-                present.doing(doing)?;
+                present.context(context)?;
                 let patch = patch(properties).to_string();
                 call!(self, &at, "cloudcontrol", "UpdateResource", || client
                     .update_resource()
@@ -388,11 +388,11 @@ impl Hand<'_> {
                     .patch_document(&patch)
                     .client_token(self.token("update"))
                     .send())
-                .doing(doing)?
+                .context(context)?
                 .progress_event
             }
         };
-        self.await_resource(&at, event, doing).await
+        self.await_resource(&at, event, context).await
     }
 
     /// Waits until a request to Cloud Control has ended, by what its answer told of it.
@@ -400,37 +400,39 @@ impl Hand<'_> {
         &self,
         at: &AccountRegion,
         event: Option<ProgressEvent>,
-        doing: impl Fn() -> String,
-    ) -> Result<Made, Failure> {
+        context: impl Fn() -> String,
+    ) -> Result<Outputs, Failure> {
         let told = |event: Option<ProgressEvent>| {
             event.ok_or_else(|| self.fails("AWS told of no request", Some(REPORT)))
         };
         let mut event = told(event)?;
-        let client = self.shared.aws.cloudcontrol(at).await.doing(&doing)?;
+        let client = self.shared.aws.cloudcontrol(at).await.context(&context)?;
         let token = event.request_token().unwrap_or_default().to_owned();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             match event.operation_status() {
-                Some(OperationStatus::Success) => return Ok(Made::new()),
+                Some(OperationStatus::Success) => return Ok(Outputs::new()),
                 Some(OperationStatus::Failed | OperationStatus::CancelComplete) => {
-                    let said = event.status_message().unwrap_or("no reason given");
+                    let message = event.status_message().unwrap_or("no reason given");
                     return Err(Failure {
-                        doing: doing(),
-                        said: said.to_owned(),
+                        context: context(),
+                        message: message.to_owned(),
                         hint: None,
                         request_id: None,
                     });
                 }
                 _ => {}
             }
-            wait.pause("Cloud Control is at it").await.doing(&doing)?;
+            wait.pause("Cloud Control is at it")
+                .await
+                .context(&context)?;
             let status = call!(self, at, "cloudcontrol", "GetResourceRequestStatus", || {
                 client
                     .get_resource_request_status()
                     .request_token(&token)
                     .send()
             })
-            .doing(&doing)?;
+            .context(&context)?;
             event = told(status.progress_event)?;
         }
     }

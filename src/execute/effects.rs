@@ -16,11 +16,11 @@ use sha2::{Digest, Sha256};
 use super::account::Creations;
 use super::hints;
 use super::lock::Lock;
-use super::run::{Effects, Made};
+use super::run::{Effects, Outputs};
 use super::stop::Stop;
 use super::wait::{GaveUp, words};
-use crate::aws::{Aws, AwsError, Caller, Operation};
-use crate::change::{Act, Bindings, Change, Text};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::change::{Action, Bindings, Change, Expr};
 use crate::event::{Failure, Unseen};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -84,7 +84,7 @@ impl AwsEffects {
 
 impl Effects for AwsEffects {
     fn is_no_use(&self, change: &Change) -> Option<&'static str> {
-        let creates = matches!(change.act, Act::CreateAccount { .. });
+        let creates = matches!(change.act, Action::CreateAccount { .. });
         (creates && self.0.creations.is_full())
             .then_some("AWS refused another account: there are as many as the quota allows")
     }
@@ -93,7 +93,7 @@ impl Effects for AwsEffects {
         &self,
         changes: &[Arc<Change>],
         known: &Bindings,
-        ctx: &Caller,
+        ctx: &CallContext,
     ) -> Vec<Unseen> {
         self.0.read_back(changes, known, ctx).await
     }
@@ -107,15 +107,15 @@ impl Effects for AwsEffects {
         &self,
         change: &Change,
         known: &Bindings,
-        ctx: &Caller,
-    ) -> Result<Made, Failure> {
+        ctx: &CallContext,
+    ) -> Result<Outputs, Failure> {
         if let Some(lock) = &self.0.lock
             && let Err(lost) = lock.check(ctx).await
         {
             self.0.stop.finish();
             return Err(lost.failure(&change.address));
         }
-        Hand {
+        ActionContext {
             shared: &self.0,
             change,
             known,
@@ -127,35 +127,37 @@ impl Effects for AwsEffects {
 }
 
 /// One change in hand.
-pub(super) struct Hand<'a> {
+pub(super) struct ActionContext<'a> {
     pub(super) shared: &'a Shared,
     pub(super) change: &'a Change,
     pub(super) known: &'a Bindings,
-    pub(super) ctx: &'a Caller,
+    pub(super) ctx: &'a CallContext,
 }
 
-impl Hand<'_> {
-    async fn perform(&self) -> Result<Made, Failure> {
+impl ActionContext<'_> {
+    async fn perform(&self) -> Result<Outputs, Failure> {
         match &self.change.act {
-            Act::CreateOrganization { accounts } => self.create_organization(accounts).await,
-            Act::EnableAllFeatures => self.enable_all_features().await,
-            Act::EnablePolicyType { policy_type } => self.enable_policy_type(*policy_type).await,
-            Act::EnableTrustedAccess { principal } => self.enable_trusted_access(principal).await,
-            Act::ActivateStackSets => self.activate_stack_sets().await,
-            Act::CreateServiceLinkedRole { service } => {
+            Action::CreateOrganization { accounts } => self.create_organization(accounts).await,
+            Action::EnableAllFeatures => self.enable_all_features().await,
+            Action::EnablePolicyType { policy_type } => self.enable_policy_type(*policy_type).await,
+            Action::EnableTrustedAccess { principal } => {
+                self.enable_trusted_access(principal).await
+            }
+            Action::ActivateStackSets => self.activate_stack_sets().await,
+            Action::CreateServiceLinkedRole { service } => {
                 let management = self.shared.management.clone();
                 self.ensure_service_linked_role(&management, service, self.ctx)
                     .await?;
-                Ok(Made::new())
+                Ok(Outputs::new())
             }
-            Act::RegisterDelegatedAdministrator { principal, account } => {
+            Action::RegisterDelegatedAdministrator { principal, account } => {
                 self.register_delegated_administrator(principal, account)
                     .await
             }
-            Act::CreateOu { parent, name, tags } => self.create_ou(parent, name, tags).await,
-            Act::RenameOu { id, name } => self.rename_ou(id, name).await,
-            Act::DeleteOu { id } => self.delete_ou(id).await,
-            Act::CreateAccount {
+            Action::CreateOu { parent, name, tags } => self.create_ou(parent, name, tags).await,
+            Action::RenameOu { id, name } => self.rename_ou(id, name).await,
+            Action::DeleteOu { id } => self.delete_ou(id).await,
+            Action::CreateAccount {
                 key,
                 name,
                 email,
@@ -173,8 +175,8 @@ impl Hand<'_> {
                 })
                 .await
             }
-            Act::RenameAccount { account, name } => self.rename_account(account, name).await,
-            Act::PrepareAccount {
+            Action::RenameAccount { account, name } => self.rename_account(account, name).await,
+            Action::PrepareAccount {
                 account,
                 regions,
                 service_linked_roles,
@@ -182,24 +184,26 @@ impl Hand<'_> {
                 self.prepare_account(account, regions, service_linked_roles)
                     .await
             }
-            Act::MoveAccount { account, to } => self.move_account(account, to).await,
-            Act::Tag {
+            Action::MoveAccount { account, to } => self.move_account(account, to).await,
+            Action::Tag {
                 resource,
                 set,
                 remove,
             } => self.tag(resource, set, remove).await,
-            Act::PutAlternateContact {
+            Action::PutAlternateContact {
                 account,
                 contact_kind,
                 contact,
             } => self.put_contact(account, *contact_kind, contact).await,
-            Act::PutAccountAlias { account, alias } => self.put_alias(account, alias).await,
-            Act::PutPasswordPolicy { account, policy } => {
+            Action::PutAccountAlias { account, alias } => self.put_alias(account, alias).await,
+            Action::PutPasswordPolicy { account, policy } => {
                 self.put_password_policy(account, policy).await
             }
-            Act::EnableRegions { account, regions } => self.enable_regions(account, regions).await,
-            Act::CentralizeRootAccess => self.centralize_root_access().await,
-            Act::CreatePolicy {
+            Action::EnableRegions { account, regions } => {
+                self.enable_regions(account, regions).await
+            }
+            Action::CentralizeRootAccess => self.centralize_root_access().await,
+            Action::CreatePolicy {
                 name,
                 policy_type,
                 description,
@@ -210,7 +214,7 @@ impl Hand<'_> {
                 self.create_policy(name, *policy_type, description, &content, tags)
                     .await
             }
-            Act::UpdatePolicy {
+            Action::UpdatePolicy {
                 id,
                 name,
                 description,
@@ -219,10 +223,10 @@ impl Hand<'_> {
                 let content = self.text(content)?;
                 self.update_policy(id, name, description, &content).await
             }
-            Act::DeletePolicy { id, .. } => self.delete_policy(id).await,
-            Act::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
-            Act::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
-            Act::RemoveGuardDutyAdministrator {
+            Action::DeletePolicy { id, .. } => self.delete_policy(id).await,
+            Action::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
+            Action::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
+            Action::RemoveGuardDutyAdministrator {
                 region,
                 account,
                 in_use,
@@ -230,14 +234,14 @@ impl Hand<'_> {
                 self.remove_guardduty_administrator(region, account, *in_use)
                     .await
             }
-            Act::DeregisterDelegatedAdministrator { principal, account } => {
+            Action::DeregisterDelegatedAdministrator { principal, account } => {
                 self.deregister_delegated_administrator(principal, account)
                     .await
             }
-            Act::EnableGuardDutyAdministrator { region, account } => {
+            Action::EnableGuardDutyAdministrator { region, account } => {
                 self.enable_guardduty_administrator(region, account).await
             }
-            Act::ConfigureGuardDuty {
+            Action::ConfigureGuardDuty {
                 region,
                 account,
                 features,
@@ -246,7 +250,7 @@ impl Hand<'_> {
                 self.configure_guardduty(region, account, features, detector_features)
                     .await
             }
-            Act::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers {
                 region,
                 administrator,
                 members,
@@ -254,7 +258,7 @@ impl Hand<'_> {
                 self.add_guardduty_members(region, administrator, members)
                     .await
             }
-            Act::ExportGuardDutyFindings {
+            Action::ExportGuardDutyFindings {
                 region,
                 administrator,
                 bucket_arn,
@@ -270,15 +274,15 @@ impl Hand<'_> {
                 )
                 .await
             }
-            Act::CreateStack(stack) => self.create_stack(stack).await,
-            Act::UpdateStack(stack) => self.update_stack(stack).await,
-            Act::DeleteTrail {
+            Action::CreateStack(stack) => self.create_stack(stack).await,
+            Action::UpdateStack(stack) => self.update_stack(stack).await,
+            Action::DeleteTrail {
                 region,
                 arn,
                 successor,
             } => self.delete_trail(region, arn, successor.as_ref()).await,
-            Act::CreateStackSet(set) => self.create_stack_set(set).await,
-            Act::UpdateStackSetSettings {
+            Action::CreateStackSet(set) => self.create_stack_set(set).await,
+            Action::UpdateStackSetSettings {
                 name,
                 auto_deployment,
                 depends_on,
@@ -290,30 +294,32 @@ impl Hand<'_> {
                 self.update_stack_set_settings(name, auto, *managed_execution)
                     .await
             }
-            Act::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
-            Act::ImportStacks { set, wave, stacks } => self.import_stacks(set, wave, stacks).await,
-            Act::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
-            Act::RemoveStackInstances {
+            Action::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
+            Action::ImportStacks { set, wave, stacks } => {
+                self.import_stacks(set, wave, stacks).await
+            }
+            Action::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
+            Action::RemoveStackInstances {
                 name,
                 account,
                 retain,
                 left,
             } => self.remove_instances(name, account, *retain, *left).await,
-            Act::DeleteStackInstances(left) => self.delete_instances(left).await,
-            Act::DeleteStackSet { name } => self.delete_stack_set(name).await,
-            Act::DeleteStack {
+            Action::DeleteStackInstances(left) => self.delete_instances(left).await,
+            Action::DeleteStackSet { name } => self.delete_stack_set(name).await,
+            Action::DeleteStack {
                 account,
                 region,
                 name,
             } => self.delete_stack(account, region, name).await,
-            Act::CloseAccount { account } => self.close_account(account).await,
-            Act::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
-            Act::StartLogging {
+            Action::CloseAccount { account } => self.close_account(account).await,
+            Action::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
+            Action::StartLogging {
                 account,
                 region,
                 trail,
             } => self.start_logging(account, region, trail).await,
-            Act::RemoveRecorder {
+            Action::RemoveRecorder {
                 account,
                 region,
                 recorder,
@@ -329,27 +335,27 @@ impl Hand<'_> {
                 )
                 .await
             }
-            Act::StartRecorder {
+            Action::StartRecorder {
                 account,
                 region,
                 recorder,
             } => self.start_recorder(account, region, recorder).await,
-            Act::PutRecorder {
+            Action::PutRecorder {
                 account,
                 region,
                 settings,
             } => self.put_recorder(account, region, settings).await,
-            Act::PutChannel {
+            Action::PutChannel {
                 account,
                 region,
                 settings,
             } => self.put_channel(account, region, settings).await,
-            Act::RevertDrift {
+            Action::RevertDrift {
                 account,
                 region,
                 stack,
             } => self.revert_drift(account, region, stack).await,
-            Act::RunAutomation {
+            Action::RunAutomation {
                 account,
                 region,
                 document,
@@ -358,7 +364,7 @@ impl Hand<'_> {
                 self.run_automation(account, region, document, parameters)
                     .await
             }
-            Act::PutResource {
+            Action::PutResource {
                 account,
                 region,
                 resource_type,
@@ -384,13 +390,13 @@ impl Hand<'_> {
     }
 
     /// The text with its references filled in.
-    pub(super) fn text(&self, text: &Text) -> Result<String, Failure> {
+    pub(super) fn text(&self, text: &Expr) -> Result<String, Failure> {
         text.value(self.known)
             .map_err(|unbound| self.fails(unbound.to_string(), Some(REPORT)))
     }
 
     /// The text as an account id.
-    pub(super) fn account(&self, text: &Text) -> Result<AccountId, Failure> {
+    pub(super) fn account(&self, text: &Expr) -> Result<AccountId, Failure> {
         let id = self.text(text)?;
         id.parse()
             .map_err(|wrong| self.fails(format!("`{id}` is no account id: {wrong}"), Some(REPORT)))
@@ -466,10 +472,10 @@ impl Hand<'_> {
     }
 
     /// The change fails with what orgstrap found.
-    pub(super) fn fails(&self, said: impl Into<String>, hint: Option<&str>) -> Failure {
+    pub(super) fn fails(&self, message: impl Into<String>, hint: Option<&str>) -> Failure {
         Failure {
-            doing: self.change.address.to_string(),
-            said: said.into(),
+            context: self.change.address.to_string(),
+            message: message.into(),
             hint: hint.map(str::to_owned),
             request_id: None,
         }
@@ -481,21 +487,21 @@ pub(super) const REPORT: &str = "this is an error in orgstrap; please report it"
 
 /// Turns an error into a failure by saying what was being done.
 pub(super) trait Doing<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
 impl<T> Doing<T> for Result<T, AwsError> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| hints::failure(what(), &error))
     }
 }
 
 /// The SDK's builders refuse a request that lacks a required field.
 impl<T> Doing<T> for Result<T, aws_smithy_types::error::operation::BuildError> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| Failure {
-            doing: what(),
-            said: error.to_string(),
+            context: what(),
+            message: error.to_string(),
             hint: Some(REPORT.to_owned()),
             request_id: None,
         })
@@ -503,10 +509,10 @@ impl<T> Doing<T> for Result<T, aws_smithy_types::error::operation::BuildError> {
 }
 
 impl<T> Doing<T> for Result<T, GaveUp> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
+    fn context(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|gave_up| Failure {
-            doing: what(),
-            said: format!("still not finished after {}", words(gave_up.after)),
+            context: what(),
+            message: format!("still not finished after {}", words(gave_up.after)),
             hint: Some("AWS may finish it yet; run apply again, it goes on from there".to_owned()),
             request_id: None,
         })

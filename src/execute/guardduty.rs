@@ -12,12 +12,14 @@ use aws_sdk_guardduty::types::{
     OrgFeatureStatus, OrganizationFeatureConfiguration, PublishingStatus,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::hints;
-use super::run::Made;
-use super::wait::{GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, Patience, READ_BACK, VERIFY, Wait};
+use super::run::Outputs;
+use super::wait::{
+    GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, PollSchedule, Poller, READ_BACK, VERIFY,
+};
 use crate::aws::{AwsError, Operation, is_already, not_yet_administrator, not_yet_known};
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{Principal, Region};
@@ -28,9 +30,9 @@ pub(super) const MEMBERS_A_CALL: usize = 50;
 /// Patience while AWS is still making the account the administrator everywhere.
 pub(super) struct NotYet<'a> {
     /// Where GuardDuty says just that.
-    administrator: Wait<'a>,
+    administrator: Poller<'a>,
     /// Where it says what it says of something truly wrong too.
-    unknown: Wait<'a>,
+    unknown: Poller<'a>,
 }
 
 impl NotYet<'_> {
@@ -41,18 +43,18 @@ impl NotYet<'_> {
     pub(super) async fn pause(
         &mut self,
         error: AwsError,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<(), Failure> {
         let wait = if not_yet_administrator(&error) {
             &mut self.administrator
         } else if not_yet_known(&error) {
             &mut self.unknown
         } else {
-            return Err(error).doing(doing);
+            return Err(error).context(context);
         };
         wait.pause("GuardDuty does not know the account as its administrator yet")
             .await
-            .map_err(|_| hints::failure(doing(), &error))
+            .map_err(|_| hints::failure(context(), &error))
     }
 }
 
@@ -67,31 +69,31 @@ macro_rules! guardduty {
 }
 pub(super) use guardduty;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// EnableOrganizationAdminAccount, from the management account. Its service-linked role comes
     /// first: without it GuardDuty cannot manage the management account.
     pub(super) async fn enable_guardduty_administrator(
         &self,
         region: &Region,
-        account: &Text,
-    ) -> Result<Made, Failure> {
+        account: &Expr,
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
-        let doing = || format!("making account {account} GuardDuty's administrator in {region}");
+        let context = || format!("making account {account} GuardDuty's administrator in {region}");
         if let Ok(principal) = "guardduty.amazonaws.com".parse::<Principal>() {
             let management = self.shared.management.clone();
             self.ensure_service_linked_role(&management, &principal, self.ctx)
                 .await?;
         }
         let at = self.place(&self.shared.management, region);
-        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(&at).await.context(context)?;
         let mut asked: Option<Result<(), AwsError>> = None;
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
-        let mut refused = Wait::new(self.ctx, self.until_known());
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
+        let mut refused = Poller::new(self.ctx, self.until_known());
         loop {
             let listed = guardduty!(self, &at, "ListOrganizationAdminAccounts", || client
                 .list_organization_admin_accounts()
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             for admin in listed.admin_accounts() {
                 let id = admin.admin_account_id().unwrap_or_default();
                 let enabled = admin.admin_status() != Some(&AdminStatus::DisableInProgress);
@@ -99,7 +101,7 @@ impl Hand<'_> {
                     if asked.is_some() {
                         self.shared.guardduty_begun(region);
                     }
-                    return Ok(Made::new());
+                    return Ok(Outputs::new());
                 }
                 if enabled {
                     return Err(self.fails(
@@ -113,18 +115,18 @@ impl Hand<'_> {
                 // refused. A new organization's accounts and trusted access are not known at once.
                 Some(Err(error)) => {
                     if !not_yet_known(&error) {
-                        return Err(error).doing(doing);
+                        return Err(error).context(context);
                     }
                     refused
                         .pause("GuardDuty does not know the account, or its own access to the organization, yet")
                         .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
+                        .map_err(|_| hints::failure(context(), &error))?;
                 }
                 Some(Ok(())) => {
                     asked = Some(Ok(()));
                     wait.pause("GuardDuty is making the account its administrator")
                         .await
-                        .doing(doing)?;
+                        .context(context)?;
                     continue;
                 }
                 None => {}
@@ -141,7 +143,7 @@ impl Hand<'_> {
 
     /// How long GuardDuty may not know what Organizations has just told it. It says the same of what is truly wrong, so
     /// that is not waited for long, other than in an organization's first hour.
-    fn until_known(&self) -> Patience {
+    fn until_known(&self) -> PollSchedule {
         match self.shared.aws.is_new_organization() {
             true => NEW_ORGANIZATION,
             false => READ_BACK,
@@ -150,8 +152,8 @@ impl Hand<'_> {
 
     pub(super) fn not_yet(&self) -> NotYet<'_> {
         NotYet {
-            administrator: Wait::new(self.ctx, GUARDDUTY),
-            unknown: Wait::new(self.ctx, self.until_known()),
+            administrator: Poller::new(self.ctx, GUARDDUTY),
+            unknown: Poller::new(self.ctx, self.until_known()),
         }
     }
 
@@ -160,19 +162,19 @@ impl Hand<'_> {
     pub(super) async fn configure_guardduty(
         &self,
         region: &Region,
-        account: &Text,
+        account: &Expr,
         features: &BTreeMap<String, bool>,
         detector_features: &BTreeMap<String, bool>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         let at = self.place(&account, region);
-        let doing = || format!("configuring GuardDuty in account {account}, {region}");
-        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let context = || format!("configuring GuardDuty in account {account}, {region}");
+        let client = self.shared.aws.guardduty(&at).await.context(context)?;
         let mut of_detector = features.clone();
         of_detector.extend(detector_features.clone());
         let mut features = features.clone();
         // GuardDuty makes the new administrator's by itself, some time after.
-        let detector = match self.own_detector(&at).await.doing(doing)? {
+        let detector = match self.own_detector(&at).await.context(context)? {
             Some(detector) => detector,
             None => self.create_detector(&at).await?,
         };
@@ -189,10 +191,10 @@ impl Hand<'_> {
                 .send());
             match updated {
                 Ok(_) => break,
-                Err(error) => not_yet.pause(error, doing).await?,
+                Err(error) => not_yet.pause(error, context).await?,
             }
         }
-        self.bring_members(&at, &detector, &features, doing).await
+        self.bring_members(&at, &detector, &features, context).await
     }
 
     /// Turns on in members what the organization has on for all: GuardDuty takes up to a day for it, and leaves what
@@ -202,9 +204,9 @@ impl Hand<'_> {
         at: &AccountRegion,
         detector: &str,
         features: &BTreeMap<String, bool>,
-        doing: impl Fn() -> String + Copy,
-    ) -> Result<Made, Failure> {
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        context: impl Fn() -> String + Copy,
+    ) -> Result<Outputs, Failure> {
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
         let on: Vec<&String> = features
             .iter()
             .filter(|(_, on)| **on)
@@ -218,7 +220,7 @@ impl Hand<'_> {
                 .max_results(50)
                 .set_next_token(token.clone())
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             let enabled = page.members().iter().filter(|member| {
                 let status = member.relationship_status().unwrap_or_default();
                 status.eq_ignore_ascii_case("enabled")
@@ -227,11 +229,11 @@ impl Hand<'_> {
                 .filter_map(|member| member.account_id().map(str::to_owned))
                 .collect();
             if !ids.is_empty() && !on.is_empty() {
-                self.bring_these(at, detector, &ids, &on, doing).await?;
+                self.bring_these(at, detector, &ids, &on, context).await?;
             }
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(Made::new());
+                return Ok(Outputs::new());
             }
         }
     }
@@ -242,15 +244,15 @@ impl Hand<'_> {
         detector: &str,
         ids: &[String],
         on: &[&String],
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
         let have = guardduty!(self, at, "GetMemberDetectors", || client
             .get_member_detectors()
             .detector_id(detector)
             .set_account_ids(Some(ids.to_vec()))
             .send())
-        .doing(doing)?;
+        .context(context)?;
         // What is off, by the accounts that lack the same.
         let mut lacking: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         for member in have.member_data_source_configurations() {
@@ -283,7 +285,7 @@ impl Hand<'_> {
                 .set_account_ids(Some(accounts.clone()))
                 .set_features(Some(features.clone()))
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             if let Some(refused) = updated.unprocessed_accounts().first() {
                 return Err(self.fails(
                     format!(
@@ -320,7 +322,7 @@ impl Hand<'_> {
     /// The detector, waited for where GuardDuty is about to make it: in the account that this run has made its
     /// administrator.
     async fn own_detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
-        let mut wait = Wait::new(self.ctx, OWN_DETECTOR);
+        let mut wait = Poller::new(self.ctx, OWN_DETECTOR);
         loop {
             let detector = self.detector(at).await?;
             if detector.is_some() || !self.shared.has_begun_guardduty(&at.region) {
@@ -341,14 +343,14 @@ impl Hand<'_> {
         detector: &str,
         features: &BTreeMap<String, bool>,
     ) -> Result<BTreeSet<String>, Failure> {
-        let doing = || {
+        let context = || {
             format!(
                 "setting the detector of account {}, {}",
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
-        let offered = self.offered(at, detector).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
+        let offered = self.offered(at, detector).await.context(context)?;
         let mut named = features.clone();
         named.retain(|feature, on| *on || offered.contains(feature));
         guardduty!(self, at, "UpdateDetector", || client
@@ -357,20 +359,20 @@ impl Hand<'_> {
             .enable(true)
             .set_features(Some(detector_settings(&named)))
             .send())
-        .doing(doing)?;
+        .context(context)?;
         Ok(offered)
     }
 
     /// CreateDetector without features, since nothing tells before which the Region has; [`Self::set_detector`] sets
     /// them. AWS may make one by itself for a new administrator: that one is taken.
     pub(super) async fn create_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
-        let doing = || {
+        let context = || {
             format!(
                 "creating the detector in account {}, {}",
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
         let token = self.token("detector");
         let created = guardduty!(self, at, "CreateDetector", || client
             .create_detector()
@@ -383,19 +385,19 @@ impl Hand<'_> {
                 None => None,
             },
             Err(error) if is_already(&error) => Some(error),
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         };
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
         loop {
-            if let Some(detector) = self.detector(at).await.doing(doing)? {
+            if let Some(detector) = self.detector(at).await.context(context)? {
                 return Ok(detector);
             }
             wait.pause("GuardDuty does not list the detector yet")
                 .await
                 .map_err(|gave_up| match &refused {
-                    Some(error) => hints::failure(doing(), error),
+                    Some(error) => hints::failure(context(), error),
                     None => Err::<(), _>(gave_up)
-                        .doing(doing)
+                        .context(context)
                         .err()
                         .unwrap_or_else(|| self.fails("GuardDuty made no detector", None)),
                 })?;
@@ -412,7 +414,7 @@ impl Hand<'_> {
     pub(super) async fn existing_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
         self.detector(at)
             .await
-            .doing(|| {
+            .context(|| {
                 format!(
                     "reading the detector of account {}, {}",
                     at.account, at.region
@@ -430,18 +432,18 @@ impl Hand<'_> {
     pub(super) async fn export_guardduty_findings(
         &self,
         region: &Region,
-        administrator: &Text,
-        bucket_arn: &Text,
-        key_arn: &Text,
+        administrator: &Expr,
+        bucket_arn: &Expr,
+        key_arn: &Expr,
         replace: Option<&str>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let administrator = self.account(administrator)?;
         let bucket = self.text(bucket_arn)?;
         let key = self.text(key_arn)?;
         let at = self.place(&administrator, region);
-        let doing = || format!("exporting GuardDuty findings of {region} to {bucket}");
+        let context = || format!("exporting GuardDuty findings of {region} to {bucket}");
         let detector = self.existing_detector(&at).await?;
-        let client = self.shared.aws.guardduty(&at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(&at).await.context(context)?;
         let properties = DestinationProperties::builder()
             .destination_arn(&bucket)
             .kms_key_arn(&key)
@@ -449,7 +451,7 @@ impl Hand<'_> {
         let there = self
             .destination(&at, &detector, &bucket, &key)
             .await
-            .doing(doing)?;
+            .context(context)?;
         let destination = match (there, replace) {
             (Some(same), _) => same,
             (None, Some(other)) => {
@@ -459,7 +461,7 @@ impl Hand<'_> {
                     .destination_id(other)
                     .destination_properties(properties.clone())
                     .send())
-                .doing(doing)?;
+                .context(context)?;
                 other.to_owned()
             }
             (None, None) => {
@@ -476,27 +478,27 @@ impl Hand<'_> {
                     // An answer was lost, and it was made all the same.
                     Err(error) if is_already(&error) => {
                         let there = self.destination(&at, &detector, &bucket, &key).await;
-                        match there.doing(doing)? {
+                        match there.context(context)? {
                             Some(same) => same,
-                            None => return Err(error).doing(doing),
+                            None => return Err(error).context(context),
                         }
                     }
-                    Err(error) => return Err(error).doing(doing),
+                    Err(error) => return Err(error).context(context),
                 }
             }
         };
         let mut verified_again = false;
-        let mut verifying = Wait::new(self.ctx, VERIFY);
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut verifying = Poller::new(self.ctx, VERIFY);
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
         loop {
             let described = guardduty!(self, &at, "DescribePublishingDestination", || client
                 .describe_publishing_destination()
                 .detector_id(&detector)
                 .destination_id(&destination)
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             match described.status() {
-                Some(PublishingStatus::Publishing) => return Ok(Made::new()),
+                Some(PublishingStatus::Publishing) => return Ok(Outputs::new()),
                 // What was wrong may be mended by now, but GuardDuty looks again only when it is told
                 // the destination anew.
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty)
@@ -507,18 +509,18 @@ impl Hand<'_> {
                     verifying
                         .pause("for the bucket's and the key's policies to be in force")
                         .await
-                        .doing(doing)?;
+                        .context(context)?;
                     guardduty!(self, &at, "UpdatePublishingDestination", || client
                         .update_publishing_destination()
                         .detector_id(&detector)
                         .destination_id(&destination)
                         .destination_properties(properties.clone())
                         .send())
-                    .doing(doing)?;
+                    .context(context)?;
                     verifying
                         .pause("for GuardDuty to verify the destination")
                         .await
-                        .doing(doing)?;
+                        .context(context)?;
                     continue;
                 }
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty) => {
@@ -531,7 +533,7 @@ impl Hand<'_> {
             }
             wait.pause("for GuardDuty to publish to the bucket")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 

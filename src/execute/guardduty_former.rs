@@ -11,13 +11,13 @@ use aws_sdk_guardduty::types::{
     AdminStatus, AutoEnableMembers, OrgFeature, OrgFeatureStatus, OrganizationFeatureConfiguration,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::guardduty::{MEMBERS_A_CALL, guardduty};
 use super::hints;
-use super::run::Made;
-use super::wait::{GUARDDUTY, Wait};
+use super::run::Outputs;
+use super::wait::{GUARDDUTY, Poller};
 use crate::aws::{AwsError, Operation};
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Principal, Region};
@@ -26,19 +26,19 @@ use crate::plan::{AccountId, Principal, Region};
 const OUT_OF_USE: &str = "the account is closed or suspended, so nobody can let its members go in it; ask AWS Support to take \
                           GuardDuty's administration from it, or to reopen it, then run apply again";
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// One Region. What an earlier run did of it is not done again.
     pub(super) async fn remove_guardduty_administrator(
         &self,
         region: &Region,
-        account: &Text,
+        account: &Expr,
         in_use: bool,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
-        let doing =
+        let context =
             || format!("taking GuardDuty's administration from account {account} in {region}");
         let own = self.place(&self.shared.management, region);
-        match self.guardduty_administrator(&own).await.doing(doing)? {
+        match self.guardduty_administrator(&own).await.context(context)? {
             Some((there, _)) if there != account => {
                 return Err(self.fails(
                     format!("account {there} administers GuardDuty in {region} by now"),
@@ -48,10 +48,10 @@ impl Hand<'_> {
             Some((_, true)) => {
                 // Where nobody can work in the account, GuardDuty lets its members go with it.
                 if in_use {
-                    self.let_members_go(&self.place(&account, region), doing)
+                    self.let_members_go(&self.place(&account, region), context)
                         .await?;
                 }
-                let client = self.shared.aws.guardduty(&own).await.doing(doing)?;
+                let client = self.shared.aws.guardduty(&own).await.context(context)?;
                 let disabled = guardduty!(self, &own, "DisableOrganizationAdminAccount", || client
                     .disable_organization_admin_account()
                     .admin_account_id(account.as_str())
@@ -59,11 +59,11 @@ impl Hand<'_> {
                 // Nearly every refusal is a BadRequestException: what AWS lists afterwards decides.
                 if let Err(error) = disabled
                     && matches!(
-                        self.guardduty_administrator(&own).await.doing(doing)?,
+                        self.guardduty_administrator(&own).await.context(context)?,
                         Some((_, true))
                     )
                 {
-                    let mut failure = hints::failure(doing(), &error);
+                    let mut failure = hints::failure(context(), &error);
                     if !in_use {
                         failure.hint = Some(OUT_OF_USE.to_owned());
                     }
@@ -72,18 +72,18 @@ impl Hand<'_> {
             }
             Some((_, false)) | None => {}
         }
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
         while self
             .guardduty_administrator(&own)
             .await
-            .doing(doing)?
+            .context(context)?
             .is_some()
         {
             wait.pause("GuardDuty is letting its administrator go")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// The administrator that the management account sees in a Region, and whether it is one in full.
@@ -109,17 +109,17 @@ impl Hand<'_> {
     async fn let_members_go(
         &self,
         at: &AccountRegion,
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
-        let Some(detector) = self.detector(at).await.doing(doing)? else {
+        let Some(detector) = self.detector(at).await.context(context)? else {
             return Ok(());
         };
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
         let settings = guardduty!(self, at, "DescribeOrganizationConfiguration", || client
             .describe_organization_configuration()
             .detector_id(&detector)
             .send())
-        .doing(doing)?;
+        .context(context)?;
         let features: Vec<OrganizationFeatureConfiguration> = settings
             .features()
             .iter()
@@ -140,12 +140,12 @@ impl Hand<'_> {
                 .auto_enable_organization_members(AutoEnableMembers::None)
                 .set_features((!features.is_empty()).then(|| features.clone()))
                 .send())
-            .doing(doing)?;
+            .context(context)?;
         }
         let members: Vec<String> = self
             .guardduty_members(at, &detector)
             .await
-            .doing(doing)?
+            .context(context)?
             .into_keys()
             .collect();
         for batch in members.chunks(MEMBERS_A_CALL) {
@@ -154,18 +154,21 @@ impl Hand<'_> {
                 .detector_id(&detector)
                 .set_account_ids(Some(batch.to_vec()))
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             guardduty!(self, at, "DeleteMembers", || client
                 .delete_members()
                 .detector_id(&detector)
                 .set_account_ids(Some(batch.to_vec()))
                 .send())
-            .doing(doing)?;
+            .context(context)?;
         }
         // Accounts that could not be processed are only listed in the answers: what is left tells.
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
         loop {
-            let left = self.guardduty_members(at, &detector).await.doing(doing)?;
+            let left = self
+                .guardduty_members(at, &detector)
+                .await
+                .context(context)?;
             if left.is_empty() {
                 return Ok(());
             }
@@ -189,8 +192,8 @@ impl Hand<'_> {
     pub(super) async fn deregister_delegated_administrator(
         &self,
         principal: &Principal,
-        account: &Text,
-    ) -> Result<Made, Failure> {
+        account: &Expr,
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         let client = self.shared.aws.organizations();
         let deregistered = self
@@ -203,12 +206,12 @@ impl Hand<'_> {
             })
             .await;
         match deregistered {
-            Err(error) if error.is("AccountNotRegistered") => Ok(Made::new()),
+            Err(error) if error.is("AccountNotRegistered") => Ok(Outputs::new()),
             deregistered => deregistered
-                .doing(|| {
+                .context(|| {
                     format!("deregistering account {account} as administrator of {principal}")
                 })
-                .map(|_| Made::new()),
+                .map(|_| Outputs::new()),
         }
     }
 }

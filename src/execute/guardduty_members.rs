@@ -4,27 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_guardduty::types::{AccountDetail, OrgFeatureStatus};
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::guardduty::{MEMBERS_A_CALL, guardduty};
-use super::run::Made;
-use super::wait::{GUARDDUTY, READ_BACK, Wait};
+use super::run::Outputs;
+use super::wait::{GUARDDUTY, Poller, READ_BACK};
 use crate::aws::{AwsError, Operation, is_member_already, management_first};
-use crate::change::{GuardDutyMember, Text};
+use crate::change::{Expr, GuardDutyMember};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreateMembers, and then what AWS says of each.
     pub(super) async fn add_guardduty_members(
         &self,
         region: &Region,
-        administrator: &Text,
+        administrator: &Expr,
         members: &[GuardDutyMember],
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let administrator = self.account(administrator)?;
         let at = self.place(&administrator, region);
-        let doing = || {
+        let context = || {
             format!(
                 "making {} accounts GuardDuty members in {region}",
                 members.len()
@@ -42,11 +42,11 @@ impl Hand<'_> {
         let mut left = details.clone();
         let mut asked: BTreeSet<String> = BTreeSet::new();
         let mut management_is_on = false;
-        let mut late = Wait::new(self.ctx, READ_BACK);
+        let mut late = Poller::new(self.ctx, READ_BACK);
         loop {
             let mut refused: BTreeMap<String, String> = BTreeMap::new();
             for batch in left.chunks(MEMBERS_A_CALL) {
-                refused.extend(self.create_members(&at, &detector, batch, doing).await?);
+                refused.extend(self.create_members(&at, &detector, batch, context).await?);
             }
             let unasked: Vec<&String> = refused
                 .keys()
@@ -81,7 +81,7 @@ impl Hand<'_> {
                     refused.len()
                 ))
                 .await
-                .map_err(|_| self.members_failed(doing(), &refused))?;
+                .map_err(|_| self.members_failed(context(), &refused))?;
             }
             left.retain(|detail| {
                 detail
@@ -89,25 +89,28 @@ impl Hand<'_> {
                     .is_some_and(|id| refused.contains_key(id))
             });
         }
-        let wanted: BTreeSet<String> = details
+        let desired: BTreeSet<String> = details
             .iter()
             .filter_map(|detail| detail.account_id().map(str::to_owned))
             .collect();
-        let mut wait = Wait::new(self.ctx, GUARDDUTY);
+        let mut wait = Poller::new(self.ctx, GUARDDUTY);
         loop {
-            let states = self.guardduty_members(&at, &detector).await.doing(doing)?;
-            let open: BTreeMap<String, String> = wanted
+            let states = self
+                .guardduty_members(&at, &detector)
+                .await
+                .context(context)?;
+            let open: BTreeMap<String, String> = desired
                 .iter()
                 .map(|id| (id, states.get(id).map_or("not a member", String::as_str)))
                 .filter(|(_, state)| !state.eq_ignore_ascii_case("enabled"))
                 .map(|(id, state)| (id.clone(), state.to_owned()))
                 .collect();
             if open.is_empty() {
-                return Ok(Made::new());
+                return Ok(Outputs::new());
             }
             wait.pause(format!("for GuardDuty to enable {} members", open.len()))
                 .await
-                .map_err(|_| self.members_failed(doing(), &open))?;
+                .map_err(|_| self.members_failed(context(), &open))?;
         }
     }
 
@@ -146,9 +149,9 @@ impl Hand<'_> {
         at: &AccountRegion,
         detector: &str,
         batch: &[AccountDetail],
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<BTreeMap<String, String>, Failure> {
-        let client = self.shared.aws.guardduty(at).await.doing(doing)?;
+        let client = self.shared.aws.guardduty(at).await.context(context)?;
         let mut not_yet = self.not_yet();
         let answer = loop {
             let made = guardduty!(self, at, "CreateMembers", || client
@@ -158,7 +161,7 @@ impl Hand<'_> {
                 .send());
             match made {
                 Ok(answer) => break answer,
-                Err(error) => not_yet.pause(error, doing).await?,
+                Err(error) => not_yet.pause(error, context).await?,
             }
         };
         Ok(answer
@@ -218,7 +221,7 @@ impl Hand<'_> {
         detector: &str,
     ) -> Result<(), Failure> {
         let at = self.place(&self.shared.management, &administrator.region);
-        let doing = || {
+        let context = || {
             format!(
                 "turning GuardDuty on in the management account, {}",
                 at.region
@@ -230,7 +233,7 @@ impl Hand<'_> {
             .aws
             .guardduty(administrator)
             .await
-            .doing(doing)?;
+            .context(context)?;
         let settings = guardduty!(
             self,
             administrator,
@@ -240,7 +243,7 @@ impl Hand<'_> {
                 .detector_id(detector)
                 .send()
         )
-        .doing(doing)?;
+        .context(context)?;
         let features: BTreeMap<String, bool> = settings
             .features()
             .iter()
@@ -249,21 +252,21 @@ impl Hand<'_> {
                 Some((feature.name()?.as_str().to_owned(), on))
             })
             .collect();
-        if self.detector(&at).await.doing(doing)?.is_none() {
+        if self.detector(&at).await.context(context)?.is_none() {
             let own = self.create_detector(&at).await?;
             self.set_detector(&at, &own, &features).await?;
         }
         Ok(())
     }
 
-    fn members_failed(&self, doing: String, states: &BTreeMap<String, String>) -> Failure {
+    fn members_failed(&self, context: String, states: &BTreeMap<String, String>) -> Failure {
         let list: Vec<String> = states
             .iter()
             .map(|(id, state)| format!("account {id}: {state}"))
             .collect();
         Failure {
-            doing,
-            said: list.join("; "),
+            context,
+            message: list.join("; "),
             hint: Some("an account with a GuardDuty of its own, or another administrator, must leave that one first; a suspended account cannot be a member".to_owned()),
             request_id: None,
         }

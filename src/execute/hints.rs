@@ -385,10 +385,10 @@ pub(super) fn for_creation(reason: &str) -> Option<String> {
 }
 
 /// A failed call as the failure of a change.
-pub(super) fn failure(doing: String, error: &AwsError) -> Failure {
+pub(super) fn failure(context: String, error: &AwsError) -> Failure {
     Failure {
-        doing,
-        said: error.to_string(),
+        context,
+        message: error.to_string(),
         hint: for_error(error),
         request_id: error.request_id.clone(),
     }

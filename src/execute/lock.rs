@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::hints;
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::change::Address;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
@@ -107,8 +107,8 @@ impl LockError {
     /// As the failure of a change.
     pub(super) fn failure(&self, address: &Address) -> Failure {
         Failure {
-            doing: format!("making sure of the lock before {address}"),
-            said: self.to_string(),
+            context: format!("making sure of the lock before {address}"),
+            message: self.to_string(),
             hint: self.hint(),
             request_id: match self {
                 LockError::Aws(error) => error.request_id.clone(),
@@ -136,7 +136,7 @@ pub async fn acquire(
     host: Option<String>,
     started: Timestamp,
 ) -> Result<Lock, LockError> {
-    let ctx = Caller::quiet();
+    let ctx = CallContext::quiet();
     let at = place(aws).await?;
     let sts = aws.sts(&at).await?;
     let identity = aws
@@ -190,12 +190,12 @@ pub async fn acquire(
 /// Who holds the lock, if anybody.
 pub async fn holder(aws: &Aws) -> Result<Option<Holder>, LockError> {
     let at = place(aws).await?;
-    read(aws, &at, &Caller::quiet()).await
+    read(aws, &at, &CallContext::quiet()).await
 }
 
 /// Takes the lock of `run` away; another run's is left alone.
 pub async fn unlock(aws: &Aws, run: &str) -> Result<Holder, LockError> {
-    let ctx = Caller::quiet();
+    let ctx = CallContext::quiet();
     let at = place(aws).await?;
     match read(aws, &at, &ctx).await? {
         None => Err(LockError::Free),
@@ -214,7 +214,7 @@ impl Lock {
     }
 
     /// Makes sure that the lock is still this run's, by a look that is at most seconds old.
-    pub(super) async fn check(&self, ctx: &Caller) -> Result<(), LockError> {
+    pub(super) async fn check(&self, ctx: &CallContext) -> Result<(), LockError> {
         let mut seen = self.seen.lock().await;
         if seen.elapsed() < FRESH {
             return Ok(());
@@ -237,7 +237,7 @@ impl Lock {
     /// Gives the lock back, at the end of a run however it ended. One that was taken over meanwhile
     /// is left alone.
     pub async fn release(self) -> Result<(), LockError> {
-        let ctx = Caller::quiet();
+        let ctx = CallContext::quiet();
         match read(&self.aws, &self.at, &ctx).await? {
             Some(holder) if holder.run == self.run => {
                 delete(&self.aws, &self.at, &ctx).await?;
@@ -255,7 +255,11 @@ async fn place(aws: &Aws) -> Result<AccountRegion, LockError> {
     })
 }
 
-async fn read(aws: &Aws, at: &AccountRegion, ctx: &Caller) -> Result<Option<Holder>, LockError> {
+async fn read(
+    aws: &Aws,
+    at: &AccountRegion,
+    ctx: &CallContext,
+) -> Result<Option<Holder>, LockError> {
     let ssm = aws.ssm(at).await?;
     let answer = aws
         .call(ctx, Operation("ssm", "GetParameter"), at, || {
@@ -277,7 +281,7 @@ async fn read(aws: &Aws, at: &AccountRegion, ctx: &Caller) -> Result<Option<Hold
     }
 }
 
-async fn delete(aws: &Aws, at: &AccountRegion, ctx: &Caller) -> Result<(), LockError> {
+async fn delete(aws: &Aws, at: &AccountRegion, ctx: &CallContext) -> Result<(), LockError> {
     let ssm = aws.ssm(at).await?;
     let deleted = aws
         .call(ctx, Operation("ssm", "DeleteParameter"), at, || {

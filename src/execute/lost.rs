@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{
-    AccountFilterType, DeploymentTargets, Stack, StackResourceSummary, TemplateStage,
+    AccountFilterType, DeploymentTargets as SdkDeploymentTargets, Stack, StackResourceSummary,
+    TemplateStage,
 };
 use serde_json::{Map, Value, json};
 
 use super::control::call;
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::operation::{Goal, Instance, Spot, begun};
 use super::stack::{cloudformation, status};
 use crate::aws::{Operation, not_begun};
@@ -89,16 +90,16 @@ impl Template {
     }
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Puts back what is gone of a plain stack whose update failed; whether the update may be tried again.
     pub(super) async fn mend_stack(&self, at: &AccountRegion, name: &str) -> Result<bool, Failure> {
-        let doing = || {
+        let context = || {
             format!(
                 "looking for what is gone of stack {name} in account {}",
                 at.account
             )
         };
-        let Some(stack) = self.settled_stack(at, name, doing).await? else {
+        let Some(stack) = self.settled_stack(at, name, context).await? else {
             return Ok(false);
         };
         let mended = self.mend(at, &stack).await?;
@@ -142,8 +143,8 @@ impl Hand<'_> {
         set: &str,
         failed: &BTreeMap<Spot, String>,
     ) -> Result<bool, Failure> {
-        let doing = || format!("looking for what is gone of the stacks of {set}");
-        let there = self.instances(set).await.doing(doing)?;
+        let context = || format!("looking for what is gone of the stacks of {set}");
+        let there = self.instances(set).await.context(context)?;
         let mut mended = false;
         for (spot, why) in failed {
             // Nothing was tried there.
@@ -187,12 +188,12 @@ impl Hand<'_> {
     /// Looks at every resource of a stack and puts back what is gone.
     async fn mend(&self, at: &AccountRegion, stack: &Stack) -> Result<Mended, Failure> {
         let id = stack.stack_id().unwrap_or_default();
-        let doing = || format!("putting back what is gone of stack {id}");
-        let listed = self.resources_of(at, id, doing).await?;
-        let Some(made) = self.made(at, stack, &listed, doing).await? else {
+        let context = || format!("putting back what is gone of stack {id}");
+        let listed = self.resources_of(at, id, context).await?;
+        let Some(made) = self.made(at, stack, &listed, context).await? else {
             return Ok(Mended::default());
         };
-        let events = self.stack_events(at, id).await.doing(doing)?;
+        let events = self.stack_events(at, id).await.context(context)?;
         let failed: BTreeSet<&str> = events
             .iter()
             .filter(|event| {
@@ -219,7 +220,7 @@ impl Hand<'_> {
                     .is_some_and(|status| status.as_str() == "UPDATE_FAILED"),
             };
             let told = failed.contains(one.logical_id.as_str());
-            if !one.physical_id.is_empty() && self.is_gone(at, &made, &one, told, doing).await? {
+            if !one.physical_id.is_empty() && self.is_gone(at, &made, &one, told, context).await? {
                 gone.push(one);
             }
         }
@@ -227,7 +228,7 @@ impl Hand<'_> {
             return Ok(Mended::default());
         }
         let mended = self.put_back(at, &made, gone).await;
-        self.attach(at, &made, &listed, &mended.put_back, doing)
+        self.attach(at, &made, &listed, &mended.put_back, context)
             .await?;
         if !mended.put_back.is_empty() {
             let names: Vec<String> = mended.put_back.iter().map(Gone::shown).collect();
@@ -240,7 +241,8 @@ impl Hand<'_> {
             ));
         }
         if status(stack) == "UPDATE_ROLLBACK_FAILED" {
-            self.continue_rollback(at, id, &mended.left, doing).await?;
+            self.continue_rollback(at, id, &mended.left, context)
+                .await?;
         }
         Ok(mended)
     }
@@ -249,9 +251,9 @@ impl Hand<'_> {
         &self,
         at: &AccountRegion,
         stack: &str,
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<Vec<StackResourceSummary>, Failure> {
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let mut all = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -260,7 +262,7 @@ impl Hand<'_> {
                 .stack_name(stack)
                 .set_next_token(token.clone())
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             all.extend(page.stack_resource_summaries.unwrap_or_default());
             token = page.next_token;
             if token.is_none() {
@@ -280,15 +282,15 @@ impl Hand<'_> {
         at: &AccountRegion,
         stack: &Stack,
         listed: &[StackResourceSummary],
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<Option<Template>, Failure> {
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let template = cloudformation!(self, at, "GetTemplate", || client
             .get_template()
             .stack_name(stack.stack_id().unwrap_or_default())
             .template_stage(TemplateStage::Original)
             .send())
-        .doing(doing)?
+        .context(context)?
         .template_body
         .unwrap_or_default();
         let Ok(rendering) = Rendering::parse(&template) else {
@@ -331,14 +333,14 @@ impl Hand<'_> {
         made: &Template,
         one: &Gone,
         told: bool,
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<bool, Failure> {
         let properties = made.properties(&one.logical_id);
         let place = (made.known.account.as_str(), made.known.region.as_str());
         let Some(id) = identifier(&one.kind, &one.physical_id, properties.as_ref(), place) else {
             return Ok(told);
         };
-        let client = self.shared.aws.cloudcontrol(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
         let found = call!(self, at, "cloudcontrol", "GetResource", || client
             .get_resource()
             .type_name(&one.kind)
@@ -369,7 +371,7 @@ impl Hand<'_> {
                     Some(state) => match self.create_again(at, &one, state, round).await {
                         Ok(()) => mended.put_back.push(one),
                         Err(failure) => {
-                            self.tell(format!("{}: {}", one.shown(), failure.said));
+                            self.tell(format!("{}: {}", one.shown(), failure.message));
                             next.push(one);
                         }
                     },
@@ -391,8 +393,8 @@ impl Hand<'_> {
         state: Map<String, Value>,
         round: usize,
     ) -> Result<(), Failure> {
-        let doing = || format!("putting back {} in account {}", one.shown(), at.account);
-        let client = self.shared.aws.cloudcontrol(at).await.doing(doing)?;
+        let context = || format!("putting back {} in account {}", one.shown(), at.account);
+        let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
         let state = Value::Object(state).to_string();
         let token = self.token(&format!(
             "again {round} {} {} {}",
@@ -404,9 +406,9 @@ impl Hand<'_> {
             .desired_state(&state)
             .client_token(&token)
             .send())
-        .doing(doing)?
+        .context(context)?
         .progress_event;
-        self.await_resource(at, event, doing).await?;
+        self.await_resource(at, event, context).await?;
         Ok(())
     }
 
@@ -417,7 +419,7 @@ impl Hand<'_> {
         made: &Template,
         listed: &[StackResourceSummary],
         put_back: &[Gone],
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
         let names: BTreeSet<&str> = put_back
             .iter()
@@ -450,7 +452,7 @@ impl Hand<'_> {
             }
             let patch = json!([{ "op": "add", "path": format!("/{property}"), "value": value }]);
             let patch = patch.to_string();
-            let client = self.shared.aws.cloudcontrol(at).await.doing(doing)?;
+            let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
             let token = self.token(&format!("attach {} {} {logical_id}", at.account, at.region));
             let event = call!(self, at, "cloudcontrol", "UpdateResource", || client
                 .update_resource()
@@ -459,9 +461,9 @@ impl Hand<'_> {
                 .patch_document(&patch)
                 .client_token(&token)
                 .send())
-            .doing(doing)?
+            .context(context)?
             .progress_event;
-            self.await_resource(at, event, doing).await?;
+            self.await_resource(at, event, context).await?;
         }
         Ok(())
     }
@@ -473,9 +475,9 @@ impl Hand<'_> {
         at: &AccountRegion,
         stack: &str,
         left: &[Gone],
-        doing: impl Fn() -> String + Copy,
+        context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let skip: Vec<String> = left
             .iter()
             .filter(|gone| gone.failed)
@@ -486,10 +488,10 @@ impl Hand<'_> {
             .stack_name(stack)
             .set_resources_to_skip((!skip.is_empty()).then(|| skip.clone()))
             .send())
-        .doing(doing)?;
-        match self.settled_stack(at, stack, doing).await? {
+        .context(context)?;
+        match self.settled_stack(at, stack, context).await? {
             Some(now) if status(&now) == "UPDATE_ROLLBACK_FAILED" => {
-                Err(self.stack_failed(at, &now, doing()).await)
+                Err(self.stack_failed(at, &now, context()).await)
             }
             _ => Ok(()),
         }
@@ -505,9 +507,9 @@ impl Hand<'_> {
         left: &[Gone],
     ) -> Result<(), Failure> {
         let (account, region) = (&instance.account, &instance.region);
-        let doing = || format!("making the stack of {set} anew in account {account}, {region}");
+        let context = || format!("making the stack of {set} anew in account {account}, {region}");
         let listed: Vec<StackResourceSummary> = Vec::new();
-        let Some(made) = self.made(at, stack, &listed, doing).await? else {
+        let Some(made) = self.made(at, stack, &listed, context).await? else {
             return Ok(());
         };
         let names: Vec<String> = left.iter().map(Gone::shown).collect();
@@ -548,10 +550,15 @@ impl Hand<'_> {
     /// delete, and StackSets takes it out only if the stack is to be kept.
     async fn renew(&self, set: &str, instance: &Instance, retain: bool) -> Result<(), Failure> {
         let (account, region) = (&instance.account, &instance.region);
-        let doing = || format!("making the stack of {set} anew in account {account}, {region}");
+        let context = || format!("making the stack of {set} anew in account {account}, {region}");
         let home = self.home();
-        let client = self.shared.aws.cloudformation(&home).await.doing(doing)?;
-        let targets = DeploymentTargets::builder()
+        let client = self
+            .shared
+            .aws
+            .cloudformation(&home)
+            .await
+            .context(context)?;
+        let targets = SdkDeploymentTargets::builder()
             .organizational_unit_ids(&instance.ou)
             .accounts(account)
             .account_filter_type(AccountFilterType::Intersection)
@@ -565,8 +572,8 @@ impl Hand<'_> {
             .retain_stacks(retain)
             .operation_id(&token)
             .send());
-        let operation = begun(deleted.map(|answer| answer.operation_id), token).doing(doing)?;
-        self.finish_operation(set, &operation, &Goal::default(), doing)
+        let operation = begun(deleted.map(|answer| answer.operation_id), token).context(context)?;
+        self.finish_operation(set, &operation, &Goal::default(), context)
             .await?;
         let token = self.token(&format!("anew {account} {region}"));
         let created = cloudformation!(self, &home, "CreateStackInstances", || client
@@ -576,12 +583,12 @@ impl Hand<'_> {
             .regions(region)
             .operation_id(&token)
             .send());
-        let operation = begun(created.map(|answer| answer.operation_id), token).doing(doing)?;
+        let operation = begun(created.map(|answer| answer.operation_id), token).context(context)?;
         let goal = Goal {
             accounts: BTreeSet::from([account.clone()]),
             regions: BTreeSet::from([region.clone()]),
             ..Goal::default()
         };
-        self.finish_operation(set, &operation, &goal, doing).await
+        self.finish_operation(set, &operation, &goal, context).await
     }
 }

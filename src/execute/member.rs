@@ -6,25 +6,25 @@ use std::time::SystemTime;
 use aws_sdk_account::types::AlternateContactType;
 use aws_sdk_organizations::types::{AccountJoinedMethod, AccountState};
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
-use super::wait::{ACCOUNT_CLOSURE, READ_BACK, Wait};
-use crate::aws::{AwsError, Caller, Operation};
-use crate::change::Text;
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
+use super::wait::{ACCOUNT_CLOSURE, Poller, READ_BACK};
+use crate::aws::{AwsError, CallContext, Operation};
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Waits until the access role works in every Region, then ensures the service-linked roles. A
     /// new account's role and services take up to ten minutes to be known everywhere; an invited
     /// account has no such role unless somebody made it, so it is not waited for.
     pub(super) async fn prepare_account(
         &self,
-        account: &Text,
+        account: &Expr,
         regions: &BTreeSet<Region>,
         service_linked_roles: &BTreeSet<Principal>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         self.note_age(&account).await?;
         let ctx = self.ctx;
@@ -38,31 +38,31 @@ impl Hand<'_> {
             self.ensure_service_linked_role(&account, service, ctx)
                 .await?;
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// A session, and one cheap call each to STS and CloudFormation: sessions work before services
     /// know the account (OptInRequired, SubscriptionRequired). The call layer waits that out.
-    async fn probe(&self, at: &AccountRegion, ctx: &Caller) -> Result<(), Failure> {
+    async fn probe(&self, at: &AccountRegion, ctx: &CallContext) -> Result<(), Failure> {
         let aws = &self.shared.aws;
-        let doing = || format!("reaching account {} in {}", at.account, at.region);
+        let context = || format!("reaching account {} in {}", at.account, at.region);
         self.tell(format!(
             "for the access role in account {} to answer in {}",
             at.account, at.region
         ));
-        let sts = aws.sts(at).await.doing(doing)?;
+        let sts = aws.sts(at).await.context(context)?;
         aws.call(ctx, Operation("sts", "GetCallerIdentity"), at, || {
             sts.get_caller_identity().send()
         })
         .await
-        .doing(doing)?;
-        let cloudformation = aws.cloudformation(at).await.doing(doing)?;
+        .context(context)?;
+        let cloudformation = aws.cloudformation(at).await.context(context)?;
         let operation = Operation("cloudformation", "DescribeStacks");
         aws.call(ctx, operation, at, || {
             cloudformation.describe_stacks().send()
         })
         .await
-        .doing(doing)?;
+        .context(context)?;
         Ok(())
     }
 
@@ -81,7 +81,7 @@ impl Hand<'_> {
                     .send()
             })
             .await
-            .doing(|| format!("reading how account {account} joined"))?;
+            .context(|| format!("reading how account {account} joined"))?;
         let described = answer.account();
         let created = described.is_some_and(|described| {
             described.joined_method() != Some(&AccountJoinedMethod::Invited)
@@ -96,16 +96,16 @@ impl Hand<'_> {
 
     /// MoveAccount from wherever the account lies. It is asked first: the inventory may be old, and
     /// a killed run may have moved it.
-    pub(super) async fn move_account(&self, account: &Text, to: &Text) -> Result<Made, Failure> {
+    pub(super) async fn move_account(&self, account: &Expr, to: &Expr) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         let to = self.text(to)?;
-        let doing = || format!("moving account {account} to {to}");
+        let context = || format!("moving account {account} to {to}");
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            if let Some(from) = self.parent_of(&account).await.doing(doing)? {
+            if let Some(from) = self.parent_of(&account).await.context(context)? {
                 if from == to {
-                    return Ok(Made::new());
+                    return Ok(Outputs::new());
                 }
                 let moved = self
                     .organizations("MoveAccount", || {
@@ -118,7 +118,7 @@ impl Hand<'_> {
                     })
                     .await;
                 match moved {
-                    Ok(_) => return Ok(Made::new()),
+                    Ok(_) => return Ok(Outputs::new()),
                     // It has moved meanwhile, perhaps by our own request whose answer was lost, or
                     // it or its OU is not known everywhere yet.
                     Err(error)
@@ -133,15 +133,15 @@ impl Hand<'_> {
                     {
                         wait.pause(format!("AWS answered {}: looking again", error.code))
                             .await
-                            .map_err(|_| super::hints::failure(doing(), &error))?;
+                            .map_err(|_| super::hints::failure(context(), &error))?;
                         continue;
                     }
-                    Err(error) => return Err(error).doing(doing),
+                    Err(error) => return Err(error).context(context),
                 }
             }
             wait.pause("AWS does not show where the account lies yet")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
@@ -176,12 +176,12 @@ impl Hand<'_> {
     }
 
     /// organizations:CloseAccount, and the wait until AWS says that the account is closed.
-    pub(super) async fn close_account(&self, account: &Text) -> Result<Made, Failure> {
+    pub(super) async fn close_account(&self, account: &Expr) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
-        let doing = || format!("closing account {account}");
+        let context = || format!("closing account {account}");
         let client = self.shared.aws.organizations();
         let mut asked = false;
-        let mut wait = Wait::new(self.ctx, ACCOUNT_CLOSURE);
+        let mut wait = Poller::new(self.ctx, ACCOUNT_CLOSURE);
         loop {
             let answer = self
                 .organizations("DescribeAccount", || {
@@ -194,11 +194,11 @@ impl Hand<'_> {
             let state = match answer {
                 Ok(answer) => answer.account.and_then(|account| account.state),
                 // Forgotten by AWS: closed long ago.
-                Err(error) if error.is("AccountNotFound") => return Ok(Made::new()),
-                Err(error) => return Err(error).doing(doing),
+                Err(error) if error.is("AccountNotFound") => return Ok(Outputs::new()),
+                Err(error) => return Err(error).context(context),
             };
             match state {
-                Some(AccountState::Closed | AccountState::Suspended) => return Ok(Made::new()),
+                Some(AccountState::Closed | AccountState::Suspended) => return Ok(Outputs::new()),
                 Some(AccountState::PendingClosure) => asked = true,
                 _ => {}
             }
@@ -216,20 +216,24 @@ impl Hand<'_> {
                     Err(error) if error.is("Conflict") => {
                         wait.pause(format!("AWS answered {}: looking again", error.code))
                             .await
-                            .map_err(|_| super::hints::failure(doing(), &error))?;
+                            .map_err(|_| super::hints::failure(context(), &error))?;
                         continue;
                     }
-                    Err(error) => return Err(error).doing(doing),
+                    Err(error) => return Err(error).context(context),
                 }
             }
             wait.pause("AWS is closing the account")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
     /// account:PutAccountName.
-    pub(super) async fn rename_account(&self, account: &Text, name: &str) -> Result<Made, Failure> {
+    pub(super) async fn rename_account(
+        &self,
+        account: &Expr,
+        name: &str,
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         let client = self.shared.aws.account_management();
         self.shared
@@ -247,17 +251,17 @@ impl Hand<'_> {
                 },
             )
             .await
-            .doing(|| format!("renaming account {account} to `{name}`"))?;
-        Ok(Made::new())
+            .context(|| format!("renaming account {account} to `{name}`"))?;
+        Ok(Outputs::new())
     }
 
     /// account:PutAlternateContact.
     pub(super) async fn put_contact(
         &self,
-        account: &Text,
+        account: &Expr,
         kind: ContactKind,
         contact: &Contact,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
         let client = self.shared.aws.account_management();
         let sdk_kind = match kind {
@@ -284,7 +288,7 @@ impl Hand<'_> {
                 },
             )
             .await
-            .doing(|| format!("setting the {} contact of account {account}", kind.word()))?;
+            .context(|| format!("setting the {} contact of account {account}", kind.as_str()))?;
         self.see_contact(&account, &sdk_kind, contact).await
     }
 
@@ -295,11 +299,11 @@ impl Hand<'_> {
         account: &AccountId,
         kind: &AlternateContactType,
         contact: &Contact,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("reading the contact of account {account} that was set");
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("reading the contact of account {account} that was set");
         let client = self.shared.aws.account_management();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
-        let mut wanted = 1;
+        let mut wait = Poller::new(self.ctx, READ_BACK);
+        let mut desired = 1;
         loop {
             let operation = Operation("account", "GetAlternateContact");
             let answer = self
@@ -316,7 +320,7 @@ impl Hand<'_> {
             let there = match answer {
                 Ok(answer) => answer.alternate_contact,
                 Err(error) if error.is("ResourceNotFound") => None,
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             };
             let same = there.is_some_and(|there| {
                 there.name() == Some(&contact.name)
@@ -324,13 +328,13 @@ impl Hand<'_> {
                     && there.email_address() == Some(&contact.email)
                     && there.phone_number() == Some(&contact.phone)
             });
-            wanted = if same { wanted - 1 } else { 2 };
-            if wanted == 0 {
-                return Ok(Made::new());
+            desired = if same { desired - 1 } else { 2 };
+            if desired == 0 {
+                return Ok(Outputs::new());
             }
             wait.pause("for AWS to tell of the contact that was set")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 

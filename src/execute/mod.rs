@@ -41,6 +41,6 @@ mod wait;
 
 pub use effects::AwsEffects;
 pub use quota::{Raised, open_quota_request, raise_quota};
-pub use run::{Effects, Made, Summary, execute};
-pub use schedule::{Lane, NotTried, Outcome, Schedule, Task};
+pub use run::{Effects, Outputs, Summary, execute};
+pub use schedule::{ConcurrencyGroup, NotTried, Outcome, Schedule, Task};
 pub use stop::{Stop, StopLevel};

@@ -8,9 +8,9 @@ use aws_sdk_cloudformation::types::{
     StackSetOperationStatus,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::stack::{cloudformation, hint_for_resource};
-use super::wait::{READ_BACK, STACK_SET_OPERATION, Wait};
+use super::wait::{Poller, READ_BACK, STACK_SET_OPERATION};
 use crate::aws::{AwsError, Operation};
 use crate::event::Failure;
 use crate::plan::Portion;
@@ -81,8 +81,8 @@ pub(super) struct Bad {
 }
 
 impl Bad {
-    pub(super) fn failure(&self, doing: String) -> Failure {
-        rollout_failed(doing, &self.how, &self.places)
+    pub(super) fn failure(&self, context: String) -> Failure {
+        rollout_failed(context, &self.how, &self.places)
     }
 }
 
@@ -162,18 +162,18 @@ pub(super) fn begun(
     }
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Waits for an operation to end, and then judges it by the goal.
     pub(super) async fn finish_operation(
         &self,
         name: &str,
         operation: &str,
         goal: &Goal,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<(), Failure> {
-        match self.end_of(name, operation, goal, &doing).await? {
+        match self.end_of(name, operation, goal, &context).await? {
             None => Ok(()),
-            Some(bad) => Err(bad.failure(doing())),
+            Some(bad) => Err(bad.failure(context())),
         }
     }
 
@@ -183,14 +183,14 @@ impl Hand<'_> {
         name: &str,
         operation: &str,
         goal: &Goal,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<Option<Bad>, Failure> {
-        let mut wait = Wait::new(self.ctx, STACK_SET_OPERATION);
+        let mut wait = Poller::new(self.ctx, STACK_SET_OPERATION);
         let ended = loop {
             let described = self
                 .describe_operation(name, operation)
                 .await
-                .doing(&doing)?;
+                .context(&context)?;
             let why = match &described {
                 None => "StackSets does not know the operation yet".to_owned(),
                 Some(described) => match described.status() {
@@ -208,9 +208,9 @@ impl Hand<'_> {
                     ),
                 },
             };
-            wait.pause(why).await.doing(&doing)?;
+            wait.pause(why).await.context(&context)?;
         };
-        self.judged(name, Some(&ended), goal, doing).await
+        self.judged(name, Some(&ended), goal, context).await
     }
 
     /// Every account and Region of the goal must have a current stack.
@@ -219,11 +219,11 @@ impl Hand<'_> {
         name: &str,
         operation: Option<&StackSetOperation>,
         goal: &Goal,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<(), Failure> {
-        match self.judged(name, operation, goal, &doing).await? {
+        match self.judged(name, operation, goal, &context).await? {
             None => Ok(()),
-            Some(bad) => Err(bad.failure(doing())),
+            Some(bad) => Err(bad.failure(context())),
         }
     }
 
@@ -232,7 +232,7 @@ impl Hand<'_> {
         name: &str,
         operation: Option<&StackSetOperation>,
         goal: &Goal,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<Option<Bad>, Failure> {
         let succeeded =
             operation.is_none_or(|op| op.status() == Some(&StackSetOperationStatus::Succeeded));
@@ -242,9 +242,9 @@ impl Hand<'_> {
                 details.failed_stack_instances_count().unwrap_or(0)
             });
         // Lists lag behind the operation that has ended: what is not good is looked at again.
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         let there = loop {
-            let there = self.instances(name).await.doing(&doing)?;
+            let there = self.instances(name).await.context(&context)?;
             if !succeeded || failed_count > 0 || goal.missing(&there).is_empty() {
                 break there;
             }
@@ -282,7 +282,7 @@ impl Hand<'_> {
             && (!succeeded || failed_count > 0)
         {
             let id = operation.operation_id().unwrap_or_default();
-            for (spot, why) in self.failed_results(name, id).await.doing(&doing)? {
+            for (spot, why) in self.failed_results(name, id).await.context(&context)? {
                 bad.insert(spot, why);
             }
         }
@@ -436,13 +436,13 @@ impl Hand<'_> {
 /// How many accounts and Regions a failure names before it counts the rest.
 const NAMED: usize = 10;
 
-fn rollout_failed(doing: String, how: &str, bad: &BTreeMap<Spot, String>) -> Failure {
-    let mut said = how.to_owned();
+fn rollout_failed(context: String, how: &str, bad: &BTreeMap<Spot, String>) -> Failure {
+    let mut message = how.to_owned();
     for ((account, region), why) in bad.iter().take(NAMED) {
-        said.push_str(&format!("\naccount {account} in {region}: {why}"));
+        message.push_str(&format!("\naccount {account} in {region}: {why}"));
     }
     if bad.len() > NAMED {
-        said.push_str(&format!("\nand {} more", bad.len() - NAMED));
+        message.push_str(&format!("\nand {} more", bad.len() - NAMED));
     }
     let hint = bad
         .values()
@@ -451,8 +451,8 @@ fn rollout_failed(doing: String, how: &str, bad: &BTreeMap<Spot, String>) -> Fai
             "mend what the accounts say and run apply again: only what is missing is rolled out",
         );
     Failure {
-        doing,
-        said,
+        context,
+        message,
         hint: Some(hint.to_owned()),
         request_id: None,
     }

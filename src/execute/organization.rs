@@ -8,23 +8,23 @@ use aws_sdk_organizations::types::{
     PolicyType as SdkPolicyType, PolicyTypeStatus, Root,
 };
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
-use super::wait::{POLICY_TYPE, READ_BACK, Wait};
-use crate::aws::{AwsError, Caller, Operation, is_already};
-use crate::change::{Address, Attribute, Text};
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
+use super::wait::{POLICY_TYPE, Poller, READ_BACK};
+use crate::aws::{AwsError, CallContext, Operation, is_already};
+use crate::change::{Address, Attribute, Expr};
 use crate::event::Failure;
 use crate::plan::{AccountId, AccountKey, PolicyType, Principal};
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreateOrganization with all features. Where there is one already (an answer was lost, or a
     /// killed run made it) it is taken if it is this account's own. Everything else waits for it, so nothing more is changed
     /// where an account of the plan turns out to have the management account's address.
     pub(super) async fn create_organization(
         &self,
         accounts: &BTreeMap<String, AccountKey>,
-    ) -> Result<Made, Failure> {
-        let doing = || "creating the organization".to_owned();
+    ) -> Result<Outputs, Failure> {
+        let context = || "creating the organization".to_owned();
         let client = self.shared.aws.organizations();
         let created = self
             .organizations("CreateOrganization", || {
@@ -37,12 +37,12 @@ impl Hand<'_> {
         let organization = match created {
             Ok(answer) => match answer.organization {
                 Some(organization) => organization,
-                None => self.describe_organization().await.doing(doing)?,
+                None => self.describe_organization().await.context(context)?,
             },
             Err(error) if error.is("AlreadyInOrganization") => {
-                self.describe_organization().await.doing(doing)?
+                self.describe_organization().await.context(context)?
             }
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         };
         let master = organization.master_account_id().unwrap_or_default();
         if master != self.shared.management.as_str() {
@@ -82,10 +82,10 @@ impl Hand<'_> {
     /// Starts the way to all features, and ends it where nobody has to be asked. Created accounts
     /// agree by themselves; each invited one must accept a handshake within 90 days, and then the
     /// management account's own acceptance makes it so.
-    pub(super) async fn enable_all_features(&self) -> Result<Made, Failure> {
-        let doing = || "enabling all features".to_owned();
-        if self.has_all_features().await.doing(doing)? {
-            return Ok(Made::new());
+    pub(super) async fn enable_all_features(&self) -> Result<Outputs, Failure> {
+        let context = || "enabling all features".to_owned();
+        if self.has_all_features().await.context(context)? {
+            return Ok(Outputs::new());
         }
         let client = self.shared.aws.organizations();
         let begun = self
@@ -95,17 +95,17 @@ impl Hand<'_> {
             Ok(answer) => (answer.handshake.and_then(|handshake| handshake.id), None),
             // Begun before, by hand or by an earlier run, or for one of AWS's other reasons.
             Err(error) if error.is("HandshakeConstraintViolation") => (None, Some(error)),
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         };
         if handshake.is_none() {
-            handshake = self.open_feature_handshake().await.doing(doing)?;
+            handshake = self.open_feature_handshake().await.context(context)?;
         }
         let Some(id) = handshake else {
-            if self.has_all_features().await.doing(doing)? {
-                return Ok(Made::new());
+            if self.has_all_features().await.context(context)? {
+                return Ok(Outputs::new());
             }
             if let Some(refused) = refused {
-                return Err(refused).doing(doing);
+                return Err(refused).context(context);
             }
             return Err(self.fails(
                 "AWS neither has all features on nor a request for them open",
@@ -121,7 +121,7 @@ impl Hand<'_> {
             && !error.is("HandshakeAlreadyInState")
         {
             return Err(Failure {
-                said: format!("requested, and waiting for invited accounts to agree ({error})"),
+                message: format!("requested, and waiting for invited accounts to agree ({error})"),
                 hint: Some(
                     "every invited account must accept the request within 90 days (Organizations console, Invitations); then run apply again"
                         .to_owned(),
@@ -129,13 +129,13 @@ impl Hand<'_> {
                 ..self.fails("", None)
             });
         }
-        let mut wait = Wait::new(self.ctx, READ_BACK);
-        while !self.has_all_features().await.doing(doing)? {
+        let mut wait = Poller::new(self.ctx, READ_BACK);
+        while !self.has_all_features().await.context(context)? {
             wait.pause("AWS is turning all features on")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     async fn open_feature_handshake(&self) -> Result<Option<String>, AwsError> {
@@ -194,9 +194,9 @@ impl Hand<'_> {
 
     /// The root, waited for: a new organization's may not be listed at once.
     async fn root(&self) -> Result<Root, Failure> {
-        let doing = || "reading the organization's root".to_owned();
+        let context = || "reading the organization's root".to_owned();
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let mut token: Option<String> = None;
             loop {
@@ -205,7 +205,7 @@ impl Hand<'_> {
                         client.list_roots().set_next_token(token.clone()).send()
                     })
                     .await
-                    .doing(doing)?;
+                    .context(context)?;
                 if let Some(root) = page.roots.unwrap_or_default().into_iter().next() {
                     return Ok(root);
                 }
@@ -216,26 +216,26 @@ impl Hand<'_> {
             }
             wait.pause("AWS does not list the organization's root yet")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
     /// EnablePolicyType, which AWS finishes later.
-    pub(super) async fn enable_policy_type(&self, kind: PolicyType) -> Result<Made, Failure> {
-        let doing = || format!("enabling policy type {}", kind.aws_name());
+    pub(super) async fn enable_policy_type(&self, kind: PolicyType) -> Result<Outputs, Failure> {
+        let context = || format!("enabling policy type {}", kind.aws_name());
         let client = self.shared.aws.organizations();
-        let wanted = SdkPolicyType::from(kind.aws_name());
+        let desired = SdkPolicyType::from(kind.aws_name());
         let mut asked = false;
-        let mut wait = Wait::new(self.ctx, POLICY_TYPE);
+        let mut wait = Poller::new(self.ctx, POLICY_TYPE);
         loop {
             let root = self.root().await?;
             let status = root
                 .policy_types()
                 .iter()
-                .find(|summary| summary.r#type() == Some(&wanted))
+                .find(|summary| summary.r#type() == Some(&desired))
                 .and_then(|summary| summary.status());
             match status {
-                Some(PolicyTypeStatus::Enabled) => return Ok(Made::new()),
+                Some(PolicyTypeStatus::Enabled) => return Ok(Outputs::new()),
                 Some(PolicyTypeStatus::PendingEnable) => {}
                 _ if asked => {}
                 _ => {
@@ -245,14 +245,14 @@ impl Hand<'_> {
                             client
                                 .enable_policy_type()
                                 .root_id(id)
-                                .policy_type(wanted.clone())
+                                .policy_type(desired.clone())
                                 .send()
                         })
                         .await;
                     match enabled {
                         Ok(_) => {}
                         Err(error) if error.is("PolicyTypeAlreadyEnabled") => {}
-                        Err(error) => return Err(error).doing(doing),
+                        Err(error) => return Err(error).context(context),
                     }
                     asked = true;
                     continue;
@@ -260,7 +260,7 @@ impl Hand<'_> {
             }
             wait.pause("AWS is enabling the policy type")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
@@ -268,7 +268,7 @@ impl Hand<'_> {
     pub(super) async fn enable_trusted_access(
         &self,
         principal: &Principal,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let client = self.shared.aws.organizations();
         self.organizations("EnableAWSServiceAccess", || {
             client
@@ -277,8 +277,8 @@ impl Hand<'_> {
                 .send()
         })
         .await
-        .doing(|| format!("enabling trusted access for {principal}"))?;
-        Ok(Made::new())
+        .context(|| format!("enabling trusted access for {principal}"))?;
+        Ok(Outputs::new())
     }
 
     /// iam:CreateServiceLinkedRole in an account, where the role is not there.
@@ -286,13 +286,13 @@ impl Hand<'_> {
         &self,
         account: &AccountId,
         service: &Principal,
-        ctx: &Caller,
+        ctx: &CallContext,
     ) -> Result<(), Failure> {
-        let doing =
+        let context =
             || format!("ensuring the service-linked role of {service} in account {account}");
         let at = self.place(account, self.shared.aws.global_region());
         let aws = &self.shared.aws;
-        let client = aws.iam(&at).await.doing(doing)?;
+        let client = aws.iam(&at).await.context(context)?;
         let path = format!("/aws-service-role/{service}/");
         let is_there = async || {
             let roles = aws
@@ -300,7 +300,7 @@ impl Hand<'_> {
                     client.list_roles().path_prefix(&path).send()
                 })
                 .await
-                .doing(doing)?;
+                .context(context)?;
             Ok::<bool, Failure>(!roles.roles().is_empty())
         };
         if is_there().await? {
@@ -322,15 +322,15 @@ impl Hand<'_> {
         match created {
             Ok(_) => {}
             Err(error) if is_already(&error) => return Ok(()),
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         }
         // Services may not see it for some seconds more, which no call tells: what they say then is borne where they
         // say it, so that nothing waits here that need not.
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         while !is_there().await? {
             wait.pause("for IAM to list the service-linked role")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
         Ok(())
     }
@@ -340,13 +340,13 @@ impl Hand<'_> {
     pub(super) async fn register_delegated_administrator(
         &self,
         principal: &Principal,
-        account: &Text,
-    ) -> Result<Made, Failure> {
+        account: &Expr,
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
-        let doing = || format!("making account {account} the administrator of {principal}");
+        let context = || format!("making account {account} the administrator of {principal}");
         let registered = if principal.as_str() == "cloudtrail.amazonaws.com" {
             let at = self.home();
-            let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+            let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
             let operation = Operation("cloudtrail", "RegisterOrganizationDelegatedAdmin");
             self.shared
                 .aws
@@ -371,14 +371,17 @@ impl Hand<'_> {
             .map(|_| ())
         };
         match registered {
-            Ok(()) => Ok(Made::new()),
+            Ok(()) => Ok(Outputs::new()),
             Err(error)
                 if (error.is("AccountAlreadyRegistered") || error.is("AccountRegistered"))
-                    && self.is_delegated(&account, principal).await.doing(doing)? =>
+                    && self
+                        .is_delegated(&account, principal)
+                        .await
+                        .context(context)? =>
             {
-                Ok(Made::new())
+                Ok(Outputs::new())
             }
-            Err(error) => Err(error).doing(doing),
+            Err(error) => Err(error).context(context),
         }
     }
 

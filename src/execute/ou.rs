@@ -1,25 +1,25 @@
 //! Organizational units: created, renamed, deleted.
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
 use super::tag::tags_of;
-use super::wait::{READ_BACK, Wait};
+use super::wait::{Poller, READ_BACK};
 use crate::aws::AwsError;
-use crate::change::{Attribute, Text};
+use crate::change::{Attribute, Expr};
 use crate::event::Failure;
 use crate::plan::Tags;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreateOrganizationalUnit. One of the name that is there already is taken.
     pub(super) async fn create_ou(
         &self,
-        parent: &Text,
+        parent: &Expr,
         name: &str,
         tags: &Tags,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let parent = self.text(parent)?;
-        let doing = || format!("creating OU `{name}` in {parent}");
-        let sdk_tags = tags_of(tags).doing(doing)?;
+        let context = || format!("creating OU `{name}` in {parent}");
+        let sdk_tags = tags_of(tags).context(context)?;
         let client = self.shared.aws.organizations();
         let created = self
             .organizations("CreateOrganizationalUnit", || {
@@ -43,11 +43,11 @@ impl Hand<'_> {
                 let (id, arn) = self.find_ou(&parent, name).await?;
                 // Whoever made it may not have tagged it.
                 if let Some(id) = &id {
-                    self.set_tags(id, tags).await.doing(doing)?;
+                    self.set_tags(id, tags).await.context(context)?;
                 }
                 (id, arn)
             }
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         };
         let address = &self.change.address;
         Ok([(Attribute::Id, id), (Attribute::Arn, arn)]
@@ -62,9 +62,9 @@ impl Hand<'_> {
         parent: &str,
         name: &str,
     ) -> Result<(Option<String>, Option<String>), Failure> {
-        let doing = || format!("looking for OU `{name}` in {parent}");
+        let context = || format!("looking for OU `{name}` in {parent}");
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let mut token: Option<String> = None;
             loop {
@@ -77,7 +77,7 @@ impl Hand<'_> {
                             .send()
                     })
                     .await
-                    .doing(doing)?;
+                    .context(context)?;
                 let found = page
                     .organizational_units
                     .unwrap_or_default()
@@ -93,13 +93,13 @@ impl Hand<'_> {
             }
             wait.pause("AWS says that the OU exists but does not list it yet")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
     /// UpdateOrganizationalUnit.
-    pub(super) async fn rename_ou(&self, id: &str, name: &str) -> Result<Made, Failure> {
-        let doing = || format!("renaming OU {id} to `{name}`");
+    pub(super) async fn rename_ou(&self, id: &str, name: &str) -> Result<Outputs, Failure> {
+        let context = || format!("renaming OU {id} to `{name}`");
         let client = self.shared.aws.organizations();
         let renamed = self
             .organizations("UpdateOrganizationalUnit", || {
@@ -114,9 +114,9 @@ impl Hand<'_> {
             // The name may be this OU's own already, after a lost answer.
             Err(error)
                 if error.is("DuplicateOrganizationalUnit")
-                    && self.ou_is_named(id, name).await.doing(doing)? => {}
+                    && self.ou_is_named(id, name).await.context(context)? => {}
             renamed => {
-                renamed.doing(doing)?;
+                renamed.context(context)?;
             }
         }
         Ok(vec![(
@@ -142,7 +142,7 @@ impl Hand<'_> {
     }
 
     /// DeleteOrganizationalUnit; one that is gone is done.
-    pub(super) async fn delete_ou(&self, id: &str) -> Result<Made, Failure> {
+    pub(super) async fn delete_ou(&self, id: &str) -> Result<Outputs, Failure> {
         let client = self.shared.aws.organizations();
         let deleted = self
             .organizations("DeleteOrganizationalUnit", || {
@@ -153,9 +153,9 @@ impl Hand<'_> {
             })
             .await;
         match deleted {
-            Ok(_) => Ok(Made::new()),
-            Err(error) if error.is("OrganizationalUnitNotFound") => Ok(Made::new()),
-            Err(error) => Err(error).doing(|| format!("deleting OU {id}")),
+            Ok(_) => Ok(Outputs::new()),
+            Err(error) if error.is("OrganizationalUnitNotFound") => Ok(Outputs::new()),
+            Err(error) => Err(error).context(|| format!("deleting OU {id}")),
         }
     }
 }

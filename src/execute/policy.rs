@@ -2,13 +2,13 @@
 
 use aws_sdk_organizations::types::PolicyType as SdkPolicyType;
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::hints;
-use super::run::Made;
+use super::run::Outputs;
 use super::tag::tags_of;
-use super::wait::{POLICY_TYPE, READ_BACK, Wait};
+use super::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::aws::AwsError;
-use crate::change::{Attribute, Text};
+use crate::change::{Attribute, Expr};
 use crate::event::Failure;
 use crate::plan::{PolicyType, Tags};
 
@@ -18,7 +18,7 @@ struct Found {
     arn: Option<String>,
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreatePolicy, after a look by name and type: a killed run may have made it.
     pub(super) async fn create_policy(
         &self,
@@ -27,14 +27,14 @@ impl Hand<'_> {
         description: &str,
         content: &str,
         tags: &Tags,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("creating policy `{name}` ({})", kind.aws_name());
-        if let Some(found) = self.find_policy(name, kind).await.doing(doing)? {
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("creating policy `{name}` ({})", kind.aws_name());
+        if let Some(found) = self.find_policy(name, kind).await.context(context)? {
             return self.take_policy(found, content, tags).await;
         }
-        let sdk_tags = tags_of(tags).doing(doing)?;
+        let sdk_tags = tags_of(tags).context(context)?;
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, POLICY_TYPE);
+        let mut wait = Poller::new(self.ctx, POLICY_TYPE);
         loop {
             let created = self
                 .organizations("CreatePolicy", || {
@@ -56,35 +56,40 @@ impl Hand<'_> {
                     return Ok(self.bind_policy(id, arn));
                 }
                 Err(error) if error.is("DuplicatePolicy") => {
-                    if let Some(found) = self.find_policy(name, kind).await.doing(doing)? {
+                    if let Some(found) = self.find_policy(name, kind).await.context(context)? {
                         return self.take_policy(found, content, tags).await;
                     }
                     wait.pause("AWS says that the policy exists but does not list it yet")
                         .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
+                        .map_err(|_| hints::failure(context(), &error))?;
                 }
                 // ListRoots may say ENABLED before every part of Organizations knows it.
                 Err(error) if error.is("PolicyTypeNotEnabled") => {
                     wait.pause("the policy type is not on everywhere yet")
                         .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
+                        .map_err(|_| hints::failure(context(), &error))?;
                 }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             }
         }
     }
 
     /// A policy of the name that appeared since the inventory was read: taken when it says the same.
-    async fn take_policy(&self, found: Found, content: &str, tags: &Tags) -> Result<Made, Failure> {
+    async fn take_policy(
+        &self,
+        found: Found,
+        content: &str,
+        tags: &Tags,
+    ) -> Result<Outputs, Failure> {
         let id = &found.id;
-        let doing = || format!("taking over policy {id}");
+        let context = || format!("taking over policy {id}");
         let client = self.shared.aws.organizations();
         let described = self
             .organizations("DescribePolicy", || {
                 client.describe_policy().policy_id(id).send()
             })
             .await
-            .doing(doing)?;
+            .context(context)?;
         let there = described.policy.and_then(|policy| policy.content);
         if !same_json(there.as_deref().unwrap_or_default(), content) {
             return Err(self.fails(
@@ -92,11 +97,11 @@ impl Hand<'_> {
                 Some("run plan again to see what would change"),
             ));
         }
-        self.set_tags(id, tags).await.doing(doing)?;
+        self.set_tags(id, tags).await.context(context)?;
         Ok(self.bind_policy(Some(found.id), found.arn))
     }
 
-    fn bind_policy(&self, id: Option<String>, arn: Option<String>) -> Made {
+    fn bind_policy(&self, id: Option<String>, arn: Option<String>) -> Outputs {
         let address = &self.change.address;
         [(Attribute::Id, id), (Attribute::Arn, arn)]
             .into_iter()
@@ -142,7 +147,7 @@ impl Hand<'_> {
         name: &str,
         description: &str,
         content: &str,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let client = self.shared.aws.organizations();
         self.organizations("UpdatePolicy", || {
             client
@@ -154,25 +159,25 @@ impl Hand<'_> {
                 .send()
         })
         .await
-        .doing(|| format!("updating policy `{name}` ({id})"))?;
-        Ok(Made::new())
+        .context(|| format!("updating policy `{name}` ({id})"))?;
+        Ok(Outputs::new())
     }
 
     /// DeletePolicy, detached from everything first.
-    pub(super) async fn delete_policy(&self, id: &str) -> Result<Made, Failure> {
-        let doing = || format!("deleting policy {id}");
+    pub(super) async fn delete_policy(&self, id: &str) -> Result<Outputs, Failure> {
+        let context = || format!("deleting policy {id}");
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let targets = match self.policy_targets(id).await {
                 Ok(targets) => targets,
-                Err(error) if error.is("PolicyNotFound") => return Ok(Made::new()),
-                Err(error) => return Err(error).doing(doing),
+                Err(error) if error.is("PolicyNotFound") => return Ok(Outputs::new()),
+                Err(error) => return Err(error).context(context),
             };
             for target in targets {
                 self.detach(id, &target)
                     .await
-                    .doing(|| format!("detaching policy {id} from {target}"))?;
+                    .context(|| format!("detaching policy {id} from {target}"))?;
             }
             let deleted = self
                 .organizations("DeletePolicy", || {
@@ -180,14 +185,14 @@ impl Hand<'_> {
                 })
                 .await;
             match deleted {
-                Ok(_) => return Ok(Made::new()),
-                Err(error) if error.is("PolicyNotFound") => return Ok(Made::new()),
+                Ok(_) => return Ok(Outputs::new()),
+                Err(error) if error.is("PolicyNotFound") => return Ok(Outputs::new()),
                 Err(error) if error.is("PolicyInUse") => {
                     wait.pause("AWS still counts the policy as attached")
                         .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
+                        .map_err(|_| hints::failure(context(), &error))?;
                 }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             }
         }
     }
@@ -222,14 +227,14 @@ impl Hand<'_> {
     /// AttachPolicy; what is attached already is done.
     pub(super) async fn attach_policy(
         &self,
-        policy: &Text,
-        target: &Text,
-    ) -> Result<Made, Failure> {
+        policy: &Expr,
+        target: &Expr,
+    ) -> Result<Outputs, Failure> {
         let policy = self.text(policy)?;
         let target = self.text(target)?;
-        let doing = || format!("attaching policy {policy} to {target}");
+        let context = || format!("attaching policy {policy} to {target}");
         let client = self.shared.aws.organizations();
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let attached = self
                 .organizations("AttachPolicy", || {
@@ -241,8 +246,8 @@ impl Hand<'_> {
                 })
                 .await;
             match attached {
-                Ok(_) => return Ok(Made::new()),
-                Err(error) if error.is("DuplicatePolicyAttachment") => return Ok(Made::new()),
+                Ok(_) => return Ok(Outputs::new()),
+                Err(error) if error.is("DuplicatePolicyAttachment") => return Ok(Outputs::new()),
                 // Made a moment ago, or a type turned on a moment ago.
                 Err(error)
                     if ["PolicyNotFound", "TargetNotFound", "PolicyTypeNotEnabled"]
@@ -251,9 +256,9 @@ impl Hand<'_> {
                 {
                     wait.pause(format!("AWS answered {}: trying again", error.code))
                         .await
-                        .map_err(|_| hints::failure(doing(), &error))?;
+                        .map_err(|_| hints::failure(context(), &error))?;
                 }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             }
         }
     }
@@ -261,15 +266,15 @@ impl Hand<'_> {
     /// DetachPolicy; what is not attached is done.
     pub(super) async fn detach_policy(
         &self,
-        policy: &Text,
-        target: &Text,
-    ) -> Result<Made, Failure> {
+        policy: &Expr,
+        target: &Expr,
+    ) -> Result<Outputs, Failure> {
         let policy = self.text(policy)?;
         let target = self.text(target)?;
         self.detach(&policy, &target)
             .await
-            .doing(|| format!("detaching policy {policy} from {target}"))?;
-        Ok(Made::new())
+            .context(|| format!("detaching policy {policy} from {target}"))?;
+        Ok(Outputs::new())
     }
 
     async fn detach(&self, policy: &str, target: &str) -> Result<(), AwsError> {

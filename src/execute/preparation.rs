@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use aws_sdk_account::types::RegionOptStatus;
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
-use super::wait::{READ_BACK, REGION, Wait};
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
+use super::wait::{Poller, READ_BACK, REGION};
 use crate::aws::{AwsError, Operation};
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, PasswordPolicy, Region};
@@ -16,13 +16,13 @@ use crate::plan::{AccountId, PasswordPolicy, Region};
 /// How many Regions AWS turns on at a time in one account.
 const AT_ONCE: usize = 6;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// CreateAccountAlias, which overwrites the one there is. One that exists already is the account's own,
     /// made by a request whose answer was lost, or somebody else's: aliases are unique in all of AWS.
-    pub(super) async fn put_alias(&self, account: &Text, alias: &str) -> Result<Made, Failure> {
+    pub(super) async fn put_alias(&self, account: &Expr, alias: &str) -> Result<Outputs, Failure> {
         let at = self.inside(account)?;
-        let doing = || format!("giving account {} the alias `{alias}`", at.account);
-        let client = self.shared.aws.iam(&at).await.doing(doing)?;
+        let context = || format!("giving account {} the alias `{alias}`", at.account);
+        let client = self.shared.aws.iam(&at).await.context(context)?;
         let created = self
             .iam(&at, "CreateAccountAlias", || {
                 client.create_account_alias().account_alias(alias).send()
@@ -35,30 +35,30 @@ impl Hand<'_> {
                         client.list_account_aliases().send()
                     })
                     .await
-                    .doing(doing)?;
+                    .context(context)?;
                 if listed.account_aliases().iter().any(|own| own == alias) {
-                    return Ok(Made::new());
+                    return Ok(Outputs::new());
                 }
-                let mut failure = super::hints::failure(doing(), &error);
+                let mut failure = super::hints::failure(context(), &error);
                 failure.hint = Some(
                     "an alias is unique in all of AWS: choose another in the plan's `preparation`"
                         .to_owned(),
                 );
                 Err(failure)
             }
-            created => created.doing(doing).map(|_| Made::new()),
+            created => created.context(context).map(|_| Outputs::new()),
         }
     }
 
     /// UpdateAccountPasswordPolicy, which sets the whole of it.
     pub(super) async fn put_password_policy(
         &self,
-        account: &Text,
+        account: &Expr,
         policy: &PasswordPolicy,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.inside(account)?;
-        let doing = || format!("setting the password policy of account {}", at.account);
-        let client = self.shared.aws.iam(&at).await.doing(doing)?;
+        let context = || format!("setting the password policy of account {}", at.account);
+        let client = self.shared.aws.iam(&at).await.context(context)?;
         let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
         self.iam(&at, "UpdateAccountPasswordPolicy", || {
             client
@@ -75,38 +75,44 @@ impl Hand<'_> {
                 .send()
         })
         .await
-        .doing(doing)?;
-        Ok(Made::new())
+        .context(context)?;
+        Ok(Outputs::new())
     }
 
     /// EnableRegion for each that is off, six at a time, until all are on.
     pub(super) async fn enable_regions(
         &self,
-        account: &Text,
+        account: &Expr,
         regions: &BTreeSet<Region>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.account(account)?;
-        let doing = || {
+        let context = || {
             let names: Vec<&str> = regions.iter().map(Region::as_str).collect();
             format!("turning on {} in account {account}", names.join(", "))
         };
-        let mut wait = Wait::new(self.ctx, REGION);
+        let mut wait = Poller::new(self.ctx, REGION);
         loop {
             let mut under_way = Vec::new();
             let mut off = Vec::new();
             for region in regions {
-                match self.region_status(&account, region).await.doing(doing)? {
+                match self
+                    .region_status(&account, region)
+                    .await
+                    .context(context)?
+                {
                     Some(RegionOptStatus::Enabled | RegionOptStatus::EnabledByDefault) => {}
                     Some(RegionOptStatus::Disabled) => off.push(region),
                     _ => under_way.push(region.as_str()),
                 }
             }
             if off.is_empty() && under_way.is_empty() {
-                return Ok(Made::new());
+                return Ok(Outputs::new());
             }
             for region in off {
                 if under_way.len() < AT_ONCE {
-                    self.enable_region(&account, region).await.doing(doing)?;
+                    self.enable_region(&account, region)
+                        .await
+                        .context(context)?;
                 }
                 under_way.push(region.as_str());
             }
@@ -115,7 +121,7 @@ impl Hand<'_> {
                 under_way.join(", ")
             ))
             .await
-            .doing(doing)?;
+            .context(context)?;
         }
     }
 
@@ -164,11 +170,11 @@ impl Hand<'_> {
 
     /// Both features; turning on what is on changes nothing. IAM learns of its trusted access a moment
     /// after Organizations does.
-    pub(super) async fn centralize_root_access(&self) -> Result<Made, Failure> {
-        let doing = || "centralizing root access".to_owned();
+    pub(super) async fn centralize_root_access(&self) -> Result<Outputs, Failure> {
+        let context = || "centralizing root access".to_owned();
         let at = self.global();
-        let client = self.shared.aws.iam(&at).await.doing(doing)?;
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let client = self.shared.aws.iam(&at).await.context(context)?;
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let managed = self
                 .iam(&at, "EnableOrganizationsRootCredentialsManagement", || {
@@ -182,10 +188,10 @@ impl Hand<'_> {
                     let waited = wait
                         .pause("IAM does not know of its trusted access yet")
                         .await;
-                    waited.map_err(|_| super::hints::failure(doing(), &error))?;
+                    waited.map_err(|_| super::hints::failure(context(), &error))?;
                 }
                 managed => {
-                    managed.doing(doing)?;
+                    managed.context(context)?;
                     break;
                 }
             }
@@ -194,11 +200,11 @@ impl Hand<'_> {
             client.enable_organizations_root_sessions().send()
         })
         .await
-        .doing(doing)?;
-        Ok(Made::new())
+        .context(context)?;
+        Ok(Outputs::new())
     }
 
-    fn inside(&self, account: &Text) -> Result<AccountRegion, Failure> {
+    fn inside(&self, account: &Expr) -> Result<AccountRegion, Failure> {
         Ok(self.place(&self.account(account)?, self.shared.aws.global_region()))
     }
 }

@@ -1,6 +1,6 @@
 //! Asks AWS to raise a quota: never twice.
 
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::{AccountRegion, QuotaKind, QuotaRequest};
 use crate::observe::{open_request, quota_request};
 
@@ -19,7 +19,7 @@ pub struct Raised {
 /// AWS does not tell: then nothing must be asked for either.
 pub async fn open_quota_request(
     aws: &Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     quota: QuotaKind,
 ) -> Result<Option<QuotaRequest>, AwsError> {
     open_request(aws, ctx, quota, &place(aws, quota).await?).await
@@ -31,7 +31,7 @@ pub async fn open_quota_request(
 /// AWS refuses it, or does not tell which requests there are.
 pub async fn raise_quota(
     aws: &Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     quota: QuotaKind,
     desired: usize,
 ) -> Result<Raised, AwsError> {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::effects::Shared;
 use super::stop::StopLevel;
-use super::wait::{SHOWN, Wait, words};
-use crate::aws::Caller;
+use super::wait::{Poller, SHOWN, words};
+use crate::aws::CallContext;
 use crate::change::{Address, Attribute, Bindings, Change, Item, List, Shown};
 use crate::event::Unseen;
 use crate::observe::{WantedItems, not_shown, side_by_side};
@@ -58,25 +58,25 @@ impl Open {
         format!("for {}", each.collect::<Vec<_>>().join(", and "))
     }
 
-    fn into_unseen(self, because: &str) -> impl Iterator<Item = Unseen> {
-        let because = because.to_owned();
+    fn into_unseen(self, reason: &str) -> impl Iterator<Item = Unseen> {
+        let reason = reason.to_owned();
         self.0
             .into_iter()
-            .flat_map(move |(list, items)| unseen(&list, &items, &because))
+            .flat_map(move |(list, items)| unseen(&list, &items, &reason))
     }
 }
 
 fn unseen(
     list: &List,
     items: &BTreeMap<Item, (Option<String>, Address)>,
-    because: &str,
+    reason: &str,
 ) -> Vec<Unseen> {
     Open::addresses(items)
         .into_iter()
         .map(|address| Unseen {
             address: address.clone(),
             operation: list.operation(),
-            because: because.to_owned(),
+            reason: reason.to_owned(),
         })
         .collect()
 }
@@ -87,13 +87,13 @@ impl Shared {
         &self,
         changes: &[Arc<Change>],
         known: &Bindings,
-        ctx: &Caller,
+        ctx: &CallContext,
     ) -> Vec<Unseen> {
         let mut open = Open::after(changes, known);
         let root = known.get(&Address::Organization, &Attribute::RootId);
         let root = root.unwrap_or_default();
         let mut found = Vec::new();
-        let mut wait = Wait::new(ctx, SHOWN);
+        let mut wait = Poller::new(ctx, SHOWN);
         while !open.0.is_empty() {
             let looked = tokio::select! {
                 biased;
@@ -115,8 +115,8 @@ impl Shared {
                     paused.map_err(|gave_up| format!("not there after {}", words(gave_up.after)))
                 }
             };
-            if let Err(because) = paused {
-                found.extend(std::mem::take(&mut open).into_unseen(&because));
+            if let Err(reason) = paused {
+                found.extend(std::mem::take(&mut open).into_unseen(&reason));
             }
         }
         found.sort_by(|one, other| {
@@ -129,22 +129,22 @@ impl Shared {
     /// One look at every list that is open, side by side; what is open then. A list that cannot be read will not be
     /// read by `plan` either, and is given up.
     async fn look(&self, open: Open, root: &str, given_up: &mut Vec<Unseen>) -> Open {
-        let quiet = &Caller::quiet();
+        let quiet = &CallContext::quiet();
         let looks = side_by_side(open.0, |(list, mut items)| async move {
-            let wanted: WantedItems = items
+            let desired: WantedItems = items
                 .iter()
                 .map(|(item, (value, _))| (item.clone(), value.clone()))
                 .collect();
             let not_shown =
-                not_shown(&self.aws, quiet, &self.management, root, &list, &wanted).await;
+                not_shown(&self.aws, quiet, &self.management, root, &list, &desired).await;
             match not_shown {
                 Ok(left) => {
                     items.retain(|item, _| left.contains(item));
                     Ok((list, items))
                 }
                 Err(why) => {
-                    let because = format!("{} could not be read: {}", why.operation, why.because);
-                    Err(unseen(&list, &items, &because))
+                    let reason = format!("{} could not be read: {}", why.operation, why.reason);
+                    Err(unseen(&list, &items, &reason))
                 }
             }
         })

@@ -2,12 +2,12 @@
 //! its own. What Config has recorded stays: "This operation does not delete the configuration information that was
 //! previously recorded" (AWS Config API reference, DeleteConfigurationRecorder).
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
 use super::stack::cloudformation;
-use super::wait::{READ_BACK, Wait};
+use super::wait::{Poller, READ_BACK};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Successor, Text};
+use crate::change::{Expr, Successor};
 use crate::event::Failure;
 use crate::inventory::{AccountRegion, is_customers_recorder};
 use crate::plan::Region;
@@ -27,18 +27,18 @@ macro_rules! config {
     };
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Stops the recorder, then deletes the channel and the recorder: a channel cannot go while the recorder runs.
     pub(super) async fn remove_recorder(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         recorder: Option<&str>,
         channel: Option<&str>,
         successor: &Successor,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
-        let doing = || {
+        let context = || {
             format!(
                 "removing the recorder that is there in account {}, {region}",
                 at.account
@@ -46,13 +46,13 @@ impl Hand<'_> {
         };
         if self.has_successor(&at, successor).await? {
             self.tell("the baseline's stack is there already: its recorder stays");
-            return Ok(Made::new());
+            return Ok(Outputs::new());
         }
-        let client = self.shared.aws.config(&at).await.doing(doing)?;
+        let client = self.shared.aws.config(&at).await.context(context)?;
         let there = config!(self, &at, "DescribeConfigurationRecorders", || client
             .describe_configuration_recorders()
             .send())
-        .doing(doing)?
+        .context(context)?
         .configuration_recorders
         .unwrap_or_default()
         .into_iter()
@@ -73,10 +73,10 @@ impl Hand<'_> {
                 .map(|_| ()),
                 "NoSuchConfigurationRecorder",
             )
-            .doing(doing)?;
+            .context(context)?;
         }
         if let Some(name) = channel {
-            let mut wait = Wait::new(self.ctx, READ_BACK);
+            let mut wait = Poller::new(self.ctx, READ_BACK);
             loop {
                 let deleted = config!(self, &at, "DeleteDeliveryChannel", || client
                     .delete_delivery_channel()
@@ -88,9 +88,9 @@ impl Hand<'_> {
                     Err(error) if error.is("LastDeliveryChannelDeleteFailed") => {
                         wait.pause("for Config to see that the recorder has stopped")
                             .await
-                            .map_err(|_| super::hints::failure(doing(), &error))?;
+                            .map_err(|_| super::hints::failure(context(), &error))?;
                     }
-                    deleted => break deleted.doing(doing)?,
+                    deleted => break deleted.context(context)?,
                 }
             }
         }
@@ -103,10 +103,10 @@ impl Hand<'_> {
                 .map(|_| ()),
                 "NoSuchConfigurationRecorder",
             )
-            .doing(doing)?;
+            .context(context)?;
         }
         self.tell("what it recorded stays in AWS Config");
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// Whether the stack that brings the next recorder is there, or on its way: a run that was killed left it to
@@ -116,7 +116,7 @@ impl Hand<'_> {
         at: &AccountRegion,
         successor: &Successor,
     ) -> Result<bool, Failure> {
-        let doing = || {
+        let context = || {
             format!(
                 "looking for the stack in account {}, {}",
                 at.account, at.region
@@ -130,14 +130,14 @@ impl Hand<'_> {
                 .and_then(|rest| rest.strip_prefix(set.as_str()))
                 .is_some_and(|rest| rest.starts_with('-') && rest.len() == 1 + UUID),
         };
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let mut token: Option<String> = None;
         loop {
             let page = cloudformation!(self, at, "DescribeStacks", || client
                 .describe_stacks()
                 .set_next_token(token.clone())
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             let found = page.stacks().iter().any(|stack| {
                 let status = stack.stack_status().map_or("", |status| status.as_str());
                 is_it(stack.stack_name().unwrap_or_default())

@@ -2,36 +2,36 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets};
+use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets as SdkDeploymentTargets};
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::operation::{Goal, Instance, begun, preferences};
-use super::run::Made;
+use super::run::Outputs;
 use super::stack::{cloudformation, is_ours};
 use super::stack_set::{OUS_PER_OPERATION, numbered};
-use super::wait::{READ_BACK, STACK, Wait};
+use super::wait::{Poller, READ_BACK, STACK};
 use crate::aws::{Operation, is_no_target};
-use crate::change::{InstancesLeft, Text};
+use crate::change::{Expr, InstancesLeft};
 use crate::event::Failure;
 use crate::plan::Region;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// DeleteStackInstances, and its end. What is gone already is well.
-    pub(super) async fn delete_instances(&self, left: &InstancesLeft) -> Result<Made, Failure> {
+    pub(super) async fn delete_instances(&self, left: &InstancesLeft) -> Result<Outputs, Failure> {
         let name = &left.set;
-        let doing = || format!("taking stacks of {name} away");
-        if self.describe_set(name).await.doing(doing)?.is_none() {
-            return Ok(Made::new());
+        let context = || format!("taking stacks of {name} away");
+        if self.describe_set(name).await.context(context)?.is_none() {
+            return Ok(Outputs::new());
         }
         self.await_other_operations(name).await?;
-        let there = self.instances(name).await.doing(doing)?;
+        let there = self.instances(name).await.context(context)?;
         let concerned = there.iter().any(|instance| left.wants(instance));
         // A target without any stack is a target still; accounts alone are not.
         if !concerned && !left.accounts.is_empty() {
-            return Ok(Made::new());
+            return Ok(Outputs::new());
         }
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let targets: Vec<String> = left.targets.iter().cloned().collect();
         let regions: Vec<String> = left.regions.iter().map(ToString::to_string).collect();
         let accounts: Vec<String> = left.accounts.iter().map(ToString::to_string).collect();
@@ -40,7 +40,7 @@ impl Hand<'_> {
             false => AccountFilterType::Intersection,
         };
         for (batch, ous) in targets.chunks(OUS_PER_OPERATION).enumerate() {
-            let targets = DeploymentTargets::builder()
+            let targets = SdkDeploymentTargets::builder()
                 .set_organizational_unit_ids(Some(ous.to_vec()))
                 .set_accounts((!accounts.is_empty()).then(|| accounts.clone()))
                 .account_filter_type(filter.clone())
@@ -73,9 +73,9 @@ impl Hand<'_> {
                     ));
                     continue;
                 }
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             };
-            self.finish_operation(name, &operation, &Goal::default(), doing)
+            self.finish_operation(name, &operation, &Goal::default(), context)
                 .await?;
         }
         if left.retain {
@@ -95,16 +95,16 @@ impl Hand<'_> {
             }
         }
         // Lists lag behind the operation that has ended.
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let there = self.instances(name).await.doing(doing)?;
+            let there = self.instances(name).await.context(context)?;
             let still: BTreeSet<String> = there
                 .iter()
                 .filter(|instance| left.wants(instance))
                 .map(|instance| format!("account {} in {}", instance.account, instance.region))
                 .collect();
             if still.is_empty() {
-                return Ok(Made::new());
+                return Ok(Outputs::new());
             }
             if wait
                 .pause("for StackSets to forget the stacks")
@@ -124,10 +124,10 @@ impl Hand<'_> {
     }
 
     /// DeleteStackSet. One that is gone is well.
-    pub(super) async fn delete_stack_set(&self, name: &str) -> Result<Made, Failure> {
-        let doing = || format!("deleting stack set {name}");
-        let Some(there) = self.describe_set(name).await.doing(doing)? else {
-            return Ok(Made::new());
+    pub(super) async fn delete_stack_set(&self, name: &str) -> Result<Outputs, Failure> {
+        let context = || format!("deleting stack set {name}");
+        let Some(there) = self.describe_set(name).await.context(context)? else {
+            return Ok(Outputs::new());
         };
         if !is_ours(there.tags()) {
             return Err(self.fails(
@@ -137,29 +137,29 @@ impl Hand<'_> {
         }
         self.await_other_operations(name).await?;
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let deleted = cloudformation!(self, &at, "DeleteStackSet", || client
             .delete_stack_set()
             .stack_set_name(name)
             .send());
         match deleted {
-            Ok(_) => Ok(Made::new()),
-            Err(error) if error.is("StackSetNotFound") => Ok(Made::new()),
-            Err(error) => Err(error).doing(doing),
+            Ok(_) => Ok(Outputs::new()),
+            Err(error) if error.is("StackSetNotFound") => Ok(Outputs::new()),
+            Err(error) => Err(error).context(context),
         }
     }
 
     /// DeleteStack and its end; termination protection is switched off for it. What its template keeps stays.
     pub(super) async fn delete_stack(
         &self,
-        account: &Text,
+        account: &Expr,
         region: &Region,
         name: &str,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(account)?, region);
-        let doing = || format!("deleting stack {name} in account {}, {region}", at.account);
-        let Some(there) = self.settled_stack(&at, name, doing).await? else {
-            return Ok(Made::new());
+        let context = || format!("deleting stack {name} in account {}, {region}", at.account);
+        let Some(there) = self.settled_stack(&at, name, context).await? else {
+            return Ok(Outputs::new());
         };
         if !is_ours(there.tags()) {
             return Err(self.fails(
@@ -167,14 +167,14 @@ impl Hand<'_> {
                 Some("delete it by hand if it is to go"),
             ));
         }
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         if there.enable_termination_protection() != Some(false) {
             cloudformation!(self, &at, "UpdateTerminationProtection", || client
                 .update_termination_protection()
                 .stack_name(name)
                 .enable_termination_protection(false)
                 .send())
-            .doing(doing)?;
+            .context(context)?;
         }
         // By id: the name alone would not be found any more once it is deleted.
         let id = there.stack_id().unwrap_or(name);
@@ -187,16 +187,16 @@ impl Hand<'_> {
         match deleted {
             Ok(_) => {}
             Err(error) if error.is("TokenAlreadyExists") => {}
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         }
-        let mut wait = Wait::new(self.ctx, STACK);
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let now = self.describe_stack(&at, id).await.doing(doing)?;
+            let now = self.describe_stack(&at, id).await.context(context)?;
             let status = now.as_ref().and_then(|now| now.stack_status());
             match (now.as_ref(), status.map(|status| status.as_str())) {
-                (None, _) | (_, Some("DELETE_COMPLETE")) => return Ok(Made::new()),
+                (None, _) | (_, Some("DELETE_COMPLETE")) => return Ok(Outputs::new()),
                 (Some(now), Some("DELETE_FAILED")) => {
-                    return Err(self.stack_failed(&at, now, doing()).await);
+                    return Err(self.stack_failed(&at, now, context()).await);
                 }
                 (_, status) => {
                     wait.pause(format!(
@@ -204,7 +204,7 @@ impl Hand<'_> {
                         status.unwrap_or_default()
                     ))
                     .await
-                    .doing(doing)?;
+                    .context(context)?;
                 }
             }
         }

@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::str::FromStr;
 
-use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets, StackSet};
+use aws_sdk_cloudformation::types::{
+    AccountFilterType, DeploymentTargets as SdkDeploymentTargets, StackSet,
+};
 use tokio::time::sleep;
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::operation::{Bad, Goal, Spot, begun};
-use super::wait::{ROUND, Wait, words};
+use super::wait::{Poller, ROUND, words};
 use crate::aws::{AwsError, instance_passes, not_begun, opens_later};
 use crate::event::Failure;
 use crate::plan::AccountId;
@@ -53,7 +55,7 @@ fn groups(spots: &BTreeSet<Spot>) -> BTreeMap<BTreeSet<String>, BTreeSet<String>
     groups
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Tries what an operation left again where it passes by itself; what is bad afterwards, if anything is. `ous` are
     /// the operation's targets, and `send` sends it anew with other targets, Regions and id.
     pub(super) async fn again<S, F>(
@@ -66,11 +68,11 @@ impl Hand<'_> {
         send: S,
     ) -> Result<Option<Bad>, Failure>
     where
-        S: Fn(DeploymentTargets, Vec<String>, String) -> F,
+        S: Fn(SdkDeploymentTargets, Vec<String>, String) -> F,
         F: Future<Output = Result<Option<String>, AwsError>>,
     {
-        let doing = || format!("trying stacks of {name} again that failed");
-        let mut wait = Wait::new(self.ctx, ROUND);
+        let context = || format!("trying stacks of {name} again that failed");
+        let mut wait = Poller::new(self.ctx, ROUND);
         let mut before: Option<StackSet> = None;
         for round in 1..=ROUNDS {
             let spots = bad.passing();
@@ -91,14 +93,14 @@ impl Hand<'_> {
                 spots.len()
             ))
             .await
-            .doing(doing)?;
+            .context(context)?;
             if round == ROUNDS {
                 self.until_open(name, &bad, &spots).await;
             }
             self.await_other_operations(name).await?;
             bad.places.retain(|spot, _| !spots.contains(spot));
             for (group, (accounts, regions)) in groups(&spots).into_iter().enumerate() {
-                let targets = DeploymentTargets::builder()
+                let targets = SdkDeploymentTargets::builder()
                     .set_organizational_unit_ids(Some(ous.to_vec()))
                     .set_accounts(Some(accounts.iter().cloned().collect()))
                     .account_filter_type(AccountFilterType::Intersection)
@@ -106,14 +108,14 @@ impl Hand<'_> {
                 let token = self.token(&format!("{part} round {round} group {}", group + 1));
                 let in_regions = regions.iter().cloned().collect();
                 let sent = send(targets, in_regions, token.clone()).await;
-                let operation = begun(sent, token).doing(doing)?;
-                let wanted = Goal {
+                let operation = begun(sent, token).context(context)?;
+                let desired = Goal {
                     accounts,
                     regions,
                     leaving: goal.leaving.clone(),
                     lacking: goal.lacking.clone(),
                 };
-                if let Some(still) = self.end_of(name, &operation, &wanted, doing).await? {
+                if let Some(still) = self.end_of(name, &operation, &desired, context).await? {
                     bad.how = still.how;
                     bad.places.extend(still.places);
                 }

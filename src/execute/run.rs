@@ -14,15 +14,15 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::schedule::{Lane, NotTried, Outcome, Schedule, Task};
+use super::schedule::{ConcurrencyGroup, NotTried, Outcome, Schedule, Task};
 use super::stop::{Stop, StopLevel};
-use crate::aws::Caller;
+use crate::aws::CallContext;
 use crate::change::{Address, Attribute, Bindings, Change};
 use crate::event::{Event, Failure, Unseen};
 use crate::graph::ChangeGraph;
 
 /// What a change made known: attributes for the references of later changes.
-pub type Made = Vec<(Address, Attribute, String)>;
+pub type Outputs = Vec<(Address, Attribute, String)>;
 
 /// That which changes AWS. Clones share everything.
 pub trait Effects: Clone + Send + Sync + 'static {
@@ -33,8 +33,8 @@ pub trait Effects: Clone + Send + Sync + 'static {
         &self,
         change: &Change,
         known: &Bindings,
-        ctx: &Caller,
-    ) -> impl Future<Output = Result<Made, Failure>> + Send;
+        ctx: &CallContext,
+    ) -> impl Future<Output = Result<Outputs, Failure>> + Send;
 
     /// What was done besides the changes and everybody is to read, since it was asked last.
     fn take_notices(&self) -> Vec<String> {
@@ -47,7 +47,7 @@ pub trait Effects: Clone + Send + Sync + 'static {
         &self,
         _changes: &[Arc<Change>],
         _known: &Bindings,
-        _ctx: &Caller,
+        _ctx: &CallContext,
     ) -> impl Future<Output = Vec<Unseen>> {
         std::future::ready(Vec::new())
     }
@@ -126,7 +126,7 @@ pub(super) async fn run<E: Effects>(
         address: step.change.address.clone(),
         needs: step.needs.clone(),
         rank: step.rank,
-        lane: Lane::of(&step.change.act),
+        group: ConcurrencyGroup::of(&step.change.act),
     }));
     let (told, mut hear) = mpsc::unbounded_channel();
     let mut run = Run {
@@ -154,7 +154,7 @@ pub(super) async fn run<E: Effects>(
         if level == StopLevel::Go {
             while let Some(address) = run.schedule.start_next() {
                 match run.no_use(&address) {
-                    Some(because) => run.pass_over(address, because),
+                    Some(reason) => run.pass_over(address, reason),
                     None => run.start(address),
                 }
             }
@@ -199,7 +199,7 @@ struct Run<'a, E> {
     effects: &'a E,
     tell: &'a dyn Fn(Event),
     told: mpsc::UnboundedSender<(Address, String)>,
-    tasks: JoinSet<(Address, Result<Made, Failure>)>,
+    tasks: JoinSet<(Address, Result<Outputs, Failure>)>,
     started: BTreeMap<Address, (Instant, AbortHandle)>,
     summary: Summary,
 }
@@ -211,14 +211,14 @@ impl<E: Effects> Run<'_, E> {
     }
 
     /// Leaves a change whose turn came, and what needs it.
-    fn pass_over(&mut self, address: Address, because: &'static str) {
+    fn pass_over(&mut self, address: Address, reason: &'static str) {
         let mut lost = vec![NotTried {
             address: address.clone(),
-            because: because.to_owned(),
+            reason: reason.to_owned(),
         }];
         let dependents = self.schedule.ended(&address, Outcome::Failed);
         lost.extend(dependents.into_iter().map(|lost| NotTried {
-            because: format!("{address} was not tried"),
+            reason: format!("{address} was not tried"),
             ..lost
         }));
         self.not_tried(lost);
@@ -236,7 +236,7 @@ impl<E: Effects> Run<'_, E> {
         let effects = self.effects.clone();
         let told = self.told.clone();
         let about = address.clone();
-        let ctx = Caller::new(*rank, move |why| {
+        let ctx = CallContext::new(*rank, move |why| {
             // The loop is gone only when nobody listens any more.
             let _ = told.send((about.clone(), why));
         });
@@ -274,7 +274,7 @@ impl<E: Effects> Run<'_, E> {
             .map(|(change, _)| Arc::clone(change))
             .collect();
         let (told, mut hear) = mpsc::unbounded_channel();
-        let ctx = Caller::new(0, move |why| {
+        let ctx = CallContext::new(0, move |why| {
             let _ = told.send(why);
         });
         let looking = self.effects.read_back(&changes, &self.bindings, &ctx);
@@ -288,7 +288,7 @@ impl<E: Effects> Run<'_, E> {
         };
     }
 
-    fn ended(&mut self, ended: Result<(Address, Result<Made, Failure>), JoinError>) {
+    fn ended(&mut self, ended: Result<(Address, Result<Outputs, Failure>), JoinError>) {
         let (address, result) = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -358,12 +358,12 @@ impl<E: Effects> Run<'_, E> {
     }
 
     fn not_tried(&mut self, lost: Vec<NotTried>) {
-        for NotTried { address, because } in lost {
+        for NotTried { address, reason } in lost {
             (self.tell)(Event::NotTried {
                 change: address.clone(),
-                because: because.clone(),
+                reason: reason.clone(),
             });
-            self.summary.not_tried.push((address, because));
+            self.summary.not_tried.push((address, reason));
         }
     }
 }
@@ -373,8 +373,8 @@ const CUT_OFF: &str = "cut off while it ran; the next run finds out how far it c
 
 fn broken(address: &Address) -> Failure {
     Failure {
-        doing: address.to_string(),
-        said: "orgstrap itself broke while working on this; please report it".to_owned(),
+        context: address.to_string(),
+        message: "orgstrap itself broke while working on this; please report it".to_owned(),
         hint: Some("run it again: what was done is found and not done twice".to_owned()),
         request_id: None,
     }

@@ -1,18 +1,18 @@
 //! The schedule: which change may start now. Pure: no tokio, no clock, no AWS.
 //!
-//! A change starts as soon as everything it needs is done and its lane has room; among those the
-//! one with the longest remaining chain (rank) goes first, then the smallest address. Lanes are the
+//! A change starts as soon as everything it needs is done and its concurrency group has room; among those the
+//! one with the longest remaining chain (rank) goes first, then the smallest address. Concurrency groups are the
 //! limits AWS puts on work that goes on after the call that asked for it: a rate limit on calls
 //! would not keep them. A failed change takes exactly its dependents with it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Act, Address};
+use crate::change::{Action, Address};
 
 /// A limit on work that goes on at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
+pub enum ConcurrencyGroup {
     /// Account creations: AWS works on five at a time in an organization.
     AccountCreation,
     /// Account closures: three at a time.
@@ -27,30 +27,32 @@ pub enum Lane {
 }
 
 /// The limit in words.
-impl std::fmt::Display for Lane {
+impl std::fmt::Display for ConcurrencyGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let width = self.width();
         match self {
-            Lane::AccountCreation => {
+            ConcurrencyGroup::AccountCreation => {
                 write!(
                     f,
                     "AWS creates {width} accounts at a time in an organization"
                 )
             }
-            Lane::AccountClosure => {
+            ConcurrencyGroup::AccountClosure => {
                 write!(
                     f,
                     "AWS closes {width} accounts at a time in an organization"
                 )
             }
-            Lane::RegionOptIn => {
+            ConcurrencyGroup::RegionOptIn => {
                 write!(
                     f,
                     "AWS turns on 50 Regions at a time in an organization, 6 in an account"
                 )
             }
-            Lane::StackSet(name) => write!(f, "stack set {name} has one operation at a time"),
-            Lane::GuardDutyAdministrator => {
+            ConcurrencyGroup::StackSet(name) => {
+                write!(f, "stack set {name} has one operation at a time")
+            }
+            ConcurrencyGroup::GuardDutyAdministrator => {
                 write!(
                     f,
                     "GuardDuty learns its administrator in one Region at a time"
@@ -60,34 +62,40 @@ impl std::fmt::Display for Lane {
     }
 }
 
-impl Lane {
-    /// How many changes of this lane AWS takes at once (Organizations quotas; StackSets).
+impl ConcurrencyGroup {
+    /// How many changes of this group AWS takes at once (Organizations quotas; StackSets).
     pub fn width(&self) -> usize {
         match self {
-            Lane::AccountCreation => 5,
-            Lane::AccountClosure => 3,
+            ConcurrencyGroup::AccountCreation => 5,
+            ConcurrencyGroup::AccountClosure => 3,
             // Eight accounts with six Regions each.
-            Lane::RegionOptIn => 8,
-            Lane::StackSet(_) | Lane::GuardDutyAdministrator => 1,
+            ConcurrencyGroup::RegionOptIn => 8,
+            ConcurrencyGroup::StackSet(_) | ConcurrencyGroup::GuardDutyAdministrator => 1,
         }
     }
 
-    /// The lane of an act, if it has one.
-    pub fn of(act: &Act) -> Option<Lane> {
+    /// The concurrency group of an action, if it has one.
+    pub fn of(act: &Action) -> Option<ConcurrencyGroup> {
         match act {
-            Act::CreateAccount { .. } => Some(Lane::AccountCreation),
-            Act::EnableRegions { .. } => Some(Lane::RegionOptIn),
-            Act::CreateStackSet(set)
-            | Act::UpdateStackInstances { set, .. }
-            | Act::ImportStacks { set, .. } => Some(Lane::StackSet(set.name.clone())),
-            Act::UpdateStackSetSettings { name, .. }
-            | Act::CreateStackInstances { name, .. }
-            | Act::RemoveStackInstances { name, .. }
-            | Act::ForgetStackInstances { name, .. }
-            | Act::DeleteStackSet { name } => Some(Lane::StackSet(name.clone())),
-            Act::DeleteStackInstances(left) => Some(Lane::StackSet(left.set.clone())),
-            Act::CloseAccount { .. } => Some(Lane::AccountClosure),
-            Act::EnableGuardDutyAdministrator { .. } => Some(Lane::GuardDutyAdministrator),
+            Action::CreateAccount { .. } => Some(ConcurrencyGroup::AccountCreation),
+            Action::EnableRegions { .. } => Some(ConcurrencyGroup::RegionOptIn),
+            Action::CreateStackSet(set)
+            | Action::UpdateStackInstances { set, .. }
+            | Action::ImportStacks { set, .. } => {
+                Some(ConcurrencyGroup::StackSet(set.name.clone()))
+            }
+            Action::UpdateStackSetSettings { name, .. }
+            | Action::CreateStackInstances { name, .. }
+            | Action::RemoveStackInstances { name, .. }
+            | Action::ForgetStackInstances { name, .. }
+            | Action::DeleteStackSet { name } => Some(ConcurrencyGroup::StackSet(name.clone())),
+            Action::DeleteStackInstances(left) => {
+                Some(ConcurrencyGroup::StackSet(left.set.clone()))
+            }
+            Action::CloseAccount { .. } => Some(ConcurrencyGroup::AccountClosure),
+            Action::EnableGuardDutyAdministrator { .. } => {
+                Some(ConcurrencyGroup::GuardDutyAdministrator)
+            }
             _ => None,
         }
     }
@@ -101,7 +109,7 @@ pub struct Task {
     pub needs: BTreeSet<Address>,
     /// The longest remaining chain; higher goes first.
     pub rank: u64,
-    pub lane: Option<Lane>,
+    pub group: Option<ConcurrencyGroup>,
 }
 
 /// How a change ended.
@@ -115,19 +123,19 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTried {
     pub address: Address,
-    pub because: String,
+    pub reason: String,
 }
 
 #[derive(Debug)]
 struct Node {
     rank: u64,
-    lane: Option<Lane>,
+    group: Option<ConcurrencyGroup>,
     /// Needs that are not done yet.
     open: BTreeSet<Address>,
     dependents: BTreeSet<Address>,
 }
 
-/// The order within a lane: longest remaining chain first, then the address.
+/// The order within a concurrency group: longest remaining chain first, then the address.
 type Turn = (Reverse<u64>, Address);
 
 /// Which changes wait, are ready and run.
@@ -135,9 +143,9 @@ type Turn = (Reverse<u64>, Address);
 pub struct Schedule {
     /// Everything that has not ended.
     nodes: BTreeMap<Address, Node>,
-    ready: BTreeMap<Option<Lane>, BTreeSet<Turn>>,
+    ready: BTreeMap<Option<ConcurrencyGroup>, BTreeSet<Turn>>,
     running: BTreeSet<Address>,
-    in_lane: BTreeMap<Lane, usize>,
+    in_group: BTreeMap<ConcurrencyGroup, usize>,
 }
 
 impl Schedule {
@@ -162,7 +170,7 @@ impl Schedule {
             .map(|(address, task)| {
                 let node = Node {
                     rank: task.rank,
-                    lane: task.lane,
+                    group: task.group,
                     open: task.needs.intersection(&names).cloned().collect(),
                     dependents: dependents.remove(&address).unwrap_or_default(),
                 };
@@ -173,7 +181,7 @@ impl Schedule {
             nodes,
             ready: BTreeMap::new(),
             running: BTreeSet::new(),
-            in_lane: BTreeMap::new(),
+            in_group: BTreeMap::new(),
         };
         let ready: Vec<Address> = schedule
             .nodes
@@ -192,14 +200,14 @@ impl Schedule {
         let (_, address) = self
             .ready
             .iter()
-            .filter(|(lane, _)| self.has_room(lane.as_ref()))
+            .filter(|(group, _)| self.has_room(group.as_ref()))
             .filter_map(|(_, turns)| turns.first())
             .min()
             .cloned()?;
-        let lane = self.nodes.get(&address)?.lane.clone();
+        let group = self.nodes.get(&address)?.group.clone();
         self.take_from_ready(&address);
-        if let Some(lane) = lane {
-            *self.in_lane.entry(lane).or_default() += 1;
+        if let Some(group) = group {
+            *self.in_group.entry(group).or_default() += 1;
         }
         self.running.insert(address.clone());
         Some(address)
@@ -213,8 +221,8 @@ impl Schedule {
         let Some(node) = self.nodes.remove(address) else {
             return Vec::new();
         };
-        if let Some(lane) = &node.lane
-            && let Some(count) = self.in_lane.get_mut(lane)
+        if let Some(group) = &node.group
+            && let Some(count) = self.in_group.get_mut(group)
         {
             *count = count.saturating_sub(1);
         }
@@ -232,7 +240,7 @@ impl Schedule {
                 Vec::new()
             }
             Outcome::Failed => {
-                let because = format!("{address} failed");
+                let reason = format!("{address} failed");
                 let mut lost = BTreeSet::new();
                 let mut next: Vec<Address> = node.dependents.into_iter().collect();
                 while let Some(dependent) = next.pop() {
@@ -244,7 +252,7 @@ impl Schedule {
                 lost.into_iter()
                     .map(|address| NotTried {
                         address,
-                        because: because.clone(),
+                        reason: reason.clone(),
                     })
                     .collect()
             }
@@ -252,7 +260,7 @@ impl Schedule {
     }
 
     /// Gives up everything that has not started. What runs goes on.
-    pub fn give_up(&mut self, because: &str) -> Vec<NotTried> {
+    pub fn give_up(&mut self, reason: &str) -> Vec<NotTried> {
         self.ready.clear();
         let all = std::mem::take(&mut self.nodes);
         let (running, waiting): (BTreeMap<_, _>, BTreeMap<_, _>) = all
@@ -263,7 +271,7 @@ impl Schedule {
             .into_keys()
             .map(|address| NotTried {
                 address,
-                because: because.to_owned(),
+                reason: reason.to_owned(),
             })
             .collect()
     }
@@ -278,14 +286,14 @@ impl Schedule {
         self.nodes.len() - self.running.len()
     }
 
-    fn has_room(&self, lane: Option<&Lane>) -> bool {
-        lane.is_none_or(|lane| self.in_lane.get(lane).copied().unwrap_or(0) < lane.width())
+    fn has_room(&self, group: Option<&ConcurrencyGroup>) -> bool {
+        group.is_none_or(|group| self.in_group.get(group).copied().unwrap_or(0) < group.width())
     }
 
     fn make_ready(&mut self, address: &Address) {
         if let Some(node) = self.nodes.get(address) {
             self.ready
-                .entry(node.lane.clone())
+                .entry(node.group.clone())
                 .or_default()
                 .insert((Reverse(node.rank), address.clone()));
         }
@@ -293,11 +301,11 @@ impl Schedule {
 
     fn take_from_ready(&mut self, address: &Address) {
         if let Some(node) = self.nodes.get(address)
-            && let Some(turns) = self.ready.get_mut(&node.lane)
+            && let Some(turns) = self.ready.get_mut(&node.group)
         {
             turns.remove(&(Reverse(node.rank), address.clone()));
             if turns.is_empty() {
-                self.ready.remove(&node.lane);
+                self.ready.remove(&node.group);
             }
         }
     }
@@ -313,12 +321,12 @@ mod tests {
         Address::Account(format!("a{number:03}").parse().unwrap())
     }
 
-    fn lane(number: u8) -> Option<Lane> {
+    fn group(number: u8) -> Option<ConcurrencyGroup> {
         match number {
-            0 => Some(Lane::AccountCreation),
-            1 => Some(Lane::AccountClosure),
-            2 => Some(Lane::StackSet("one".to_owned())),
-            3 => Some(Lane::StackSet("two".to_owned())),
+            0 => Some(ConcurrencyGroup::AccountCreation),
+            1 => Some(ConcurrencyGroup::AccountClosure),
+            2 => Some(ConcurrencyGroup::StackSet("one".to_owned())),
+            3 => Some(ConcurrencyGroup::StackSet("two".to_owned())),
             _ => None,
         }
     }
@@ -344,7 +352,7 @@ mod tests {
                 let tasks = tasks
                     .into_iter()
                     .enumerate()
-                    .map(|(number, (needs, rank, lane_number))| Task {
+                    .map(|(number, (needs, rank, group_number))| Task {
                         address: address(number),
                         needs: needs
                             .into_iter()
@@ -352,7 +360,7 @@ mod tests {
                             .map(|need| address(need % number.max(1)))
                             .collect(),
                         rank,
-                        lane: lane(lane_number),
+                        group: group(group_number),
                     })
                     .collect();
                 (tasks, failing.into_iter().map(address).collect(), picks)
@@ -376,7 +384,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn respects_edges_lanes_and_failures((tasks, failing, picks) in graphs()) {
+        fn respects_edges_groups_and_failures((tasks, failing, picks) in graphs()) {
             let by_address: BTreeMap<_, _> =
                 tasks.iter().map(|task| (task.address.clone(), task.clone())).collect();
             let mut schedule = Schedule::new(tasks.clone());
@@ -391,12 +399,12 @@ mod tests {
                         prop_assert!(done.contains(need), "{address} started before {need}");
                     }
                     running.push(address);
-                    let mut used: BTreeMap<Lane, usize> = BTreeMap::new();
-                    for lane in running.iter().filter_map(|a| by_address[a].lane.clone()) {
-                        *used.entry(lane).or_default() += 1;
+                    let mut used: BTreeMap<ConcurrencyGroup, usize> = BTreeMap::new();
+                    for group in running.iter().filter_map(|a| by_address[a].group.clone()) {
+                        *used.entry(group).or_default() += 1;
                     }
-                    for (lane, count) in used {
-                        prop_assert!(count <= lane.width(), "{lane:?} holds {count}");
+                    for (group, count) in used {
+                        prop_assert!(count <= group.width(), "{group:?} holds {count}");
                     }
                 }
                 if running.is_empty() {
@@ -446,7 +454,7 @@ mod tests {
             address: address(number),
             needs: BTreeSet::new(),
             rank,
-            lane: None,
+            group: None,
         };
         let mut schedule = Schedule::new([task(1, 0), task(3, 9), task(2, 9)]);
         let order: Vec<Address> = std::iter::from_fn(|| schedule.start_next()).collect();
@@ -454,14 +462,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_lane_lets_others_pass() {
-        let task = |number, lane| Task {
+    fn a_full_group_lets_others_pass() {
+        let task = |number, group| Task {
             address: address(number),
             needs: BTreeSet::new(),
             rank: 0,
-            lane,
+            group,
         };
-        let mut schedule = Schedule::new([task(1, lane(2)), task(2, lane(2)), task(3, None)]);
+        let mut schedule = Schedule::new([task(1, group(2)), task(2, group(2)), task(3, None)]);
         let order: Vec<Address> = std::iter::from_fn(|| schedule.start_next()).collect();
         assert_eq!(order, [address(1), address(3)]);
         schedule.ended(&address(1), Outcome::Done);

@@ -5,16 +5,16 @@ use aws_sdk_cloudformation::types::{
     StackEvent, Tag,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::hints;
 use super::lost;
-use super::run::Made;
+use super::run::Outputs;
 use super::stack_set::numbered;
-use super::wait::{OPENING, PROPAGATION, STACK, Wait};
+use super::wait::{OPENING, PROPAGATION, Poller, STACK};
 use crate::aws::{
     AwsError, Operation, is_already, is_busy, is_not_there, opens_later, resource_passes,
 };
-use crate::change::{Attribute, OWNERSHIP_TAG, StackAct, Text};
+use crate::change::{Attribute, Expr, OWNERSHIP_TAG, StackDefinition};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::Tags;
@@ -32,29 +32,29 @@ pub(super) use cloudformation;
 
 /// The patience with a stack that fails for what passes by itself.
 struct Lag<'a> {
-    hand: &'a Hand<'a>,
+    hand: &'a ActionContext<'a>,
     at: &'a AccountRegion,
-    policies: Wait<'a>,
-    opening: Wait<'a>,
+    policies: Poller<'a>,
+    opening: Poller<'a>,
 }
 
 impl<'a> Lag<'a> {
-    fn new(hand: &'a Hand<'a>, at: &'a AccountRegion) -> Self {
+    fn new(hand: &'a ActionContext<'a>, at: &'a AccountRegion) -> Self {
         Self {
             hand,
             at,
-            policies: Wait::new(hand.ctx, PROPAGATION),
-            opening: Wait::new(hand.ctx, OPENING),
+            policies: Poller::new(hand.ctx, PROPAGATION),
+            opening: Poller::new(hand.ctx, OPENING),
         }
     }
 
     /// Pauses where it may pass by another attempt; not where it doesn't pass by itself, or patience has ended.
     async fn passes(&mut self, failure: &Failure) -> bool {
-        if !resource_passes(&failure.said) {
+        if !resource_passes(&failure.message) {
             return false;
         }
         let aws = &self.hand.shared.aws;
-        if opens_later(&failure.said) && aws.is_new_account(&self.at.account) {
+        if opens_later(&failure.message) && aws.is_new_account(&self.at.account) {
             let why =
                 "a service is not open yet in the new account: working on the stack once more";
             return aws.bears(&self.at.account, self.opening.next())
@@ -86,11 +86,11 @@ pub(super) fn is_ours(tags: &[Tag]) -> bool {
         .any(|tag| tag.key() == Some(OWNERSHIP_TAG.0) && tag.value() == Some(OWNERSHIP_TAG.1))
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Parameters as CloudFormation takes them, references filled in.
     pub(super) fn parameters<'a>(
         &self,
-        parameters: impl IntoIterator<Item = (&'a String, &'a Text)>,
+        parameters: impl IntoIterator<Item = (&'a String, &'a Expr)>,
     ) -> Result<Vec<Parameter>, Failure> {
         parameters
             .into_iter()
@@ -105,7 +105,7 @@ impl Hand<'_> {
 
     /// CreateStack and its end. A stack that is there is finished or taken if it is ours; one that
     /// a failed creation left is deleted first.
-    pub(super) async fn create_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
+    pub(super) async fn create_stack(&self, stack: &StackDefinition) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
         match self.settled(&at, stack).await? {
             None => {}
@@ -157,12 +157,12 @@ impl Hand<'_> {
     async fn try_to_create(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
         attempt: u32,
-    ) -> Result<Made, Failure> {
-        let doing = || doing("creating", stack, at);
+    ) -> Result<Outputs, Failure> {
+        let context = || context("creating", stack, at);
         let parameters = self.parameters(&stack.parameters)?;
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         let token = self.token(&format!("create {attempt}"));
         let created = cloudformation!(self, at, "CreateStack", || client
             .create_stack()
@@ -179,13 +179,14 @@ impl Hand<'_> {
             Ok(_) => {}
             // The answer to an earlier attempt was lost.
             Err(error) if error.is("AlreadyExists") || error.is("TokenAlreadyExists") => {}
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         }
-        self.finish_stack(at, stack, "CREATE_COMPLETE", doing).await
+        self.finish_stack(at, stack, "CREATE_COMPLETE", context)
+            .await
     }
 
     /// UpdateStack and its end.
-    pub(super) async fn update_stack(&self, stack: &StackAct) -> Result<Made, Failure> {
+    pub(super) async fn update_stack(&self, stack: &StackDefinition) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
         match self.settled(&at, stack).await? {
             Some(there) => {
@@ -193,8 +194,8 @@ impl Hand<'_> {
                 self.update_settled(&at, stack, &there).await
             }
             None => Err(Failure {
-                doing: doing("updating", stack, &at),
-                said: "the stack is gone".to_owned(),
+                context: context("updating", stack, &at),
+                message: "the stack is gone".to_owned(),
                 hint: Some("run plan again: it makes it anew".to_owned()),
                 request_id: None,
             }),
@@ -206,26 +207,29 @@ impl Hand<'_> {
     async fn take_in(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
     ) -> Result<Option<Stack>, Failure> {
-        let Some(wanted) = &stack.take_in else {
+        let Some(desired) = &stack.take_in else {
             return Ok(None);
         };
-        let doing = || doing("taking what is there into", stack, at);
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
-        let there = self.describe_stack(at, &stack.name).await.doing(doing)?;
+        let context = || context("taking what is there into", stack, at);
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let there = self
+            .describe_stack(at, &stack.name)
+            .await
+            .context(context)?;
         // A run before may have done it: AWS refuses to take in what is in a stack.
         if there.is_some() {
             let listed = cloudformation!(self, at, "DescribeStackResources", || client
                 .describe_stack_resources()
                 .stack_name(&stack.name)
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             let has = |id: &str| {
                 let mut resources = listed.stack_resources().iter();
                 resources.any(|resource| resource.logical_resource_id() == Some(id))
             };
-            if wanted.resources.iter().all(|one| has(&one.logical_id)) {
+            if desired.resources.iter().all(|one| has(&one.logical_id)) {
                 return Ok(there);
             }
         }
@@ -243,7 +247,7 @@ impl Hand<'_> {
                 .collect(),
             None => self.parameters(&stack.parameters)?,
         };
-        let resources: Vec<ResourceToImport> = wanted
+        let resources: Vec<ResourceToImport> = desired
             .resources
             .iter()
             .map(|one| {
@@ -264,7 +268,7 @@ impl Hand<'_> {
             .stack_name(&stack.name)
             .change_set_name(&name)
             .change_set_type(ChangeSetType::Import)
-            .template_body(&wanted.template)
+            .template_body(&desired.template)
             .set_parameters(Some(parameters.clone()))
             .set_capabilities(Some(capabilities(&stack.capabilities)))
             .set_resources_to_import(Some(resources.clone()))
@@ -274,15 +278,15 @@ impl Hand<'_> {
             // An attempt whose answer was lost has made it.
             Err(error) if error.is("AlreadyExists") => {}
             made => {
-                made.doing(doing)?;
+                made.context(context)?;
             }
         }
-        self.execute_change_set(at, &stack.name, &name, doing)
+        self.execute_change_set(at, &stack.name, &name, context)
             .await?;
         let there = self
-            .finished_stack(at, &stack.name, "IMPORT_COMPLETE", doing)
+            .finished_stack(at, &stack.name, "IMPORT_COMPLETE", context)
             .await?;
-        let names: Vec<&str> = wanted
+        let names: Vec<&str> = desired
             .resources
             .iter()
             .map(|one| one.logical_id.as_str())
@@ -297,23 +301,23 @@ impl Hand<'_> {
         at: &AccountRegion,
         stack: &str,
         name: &str,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.cloudformation(at).await.doing(&doing)?;
-        let mut wait = Wait::new(self.ctx, STACK);
+        let client = self.shared.aws.cloudformation(at).await.context(&context)?;
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
             let set = cloudformation!(self, at, "DescribeChangeSet", || client
                 .describe_change_set()
                 .stack_name(stack)
                 .change_set_name(name)
                 .send())
-            .doing(&doing)?;
+            .context(&context)?;
             match set.status() {
                 Some(ChangeSetStatus::CreateComplete) => break,
                 Some(ChangeSetStatus::Failed) => {
                     return Err(Failure {
-                        doing: doing(),
-                        said: set.status_reason().unwrap_or("no reason given").to_owned(),
+                        context: context(),
+                        message: set.status_reason().unwrap_or("no reason given").to_owned(),
                         hint: Some(format!(
                             "look at what drifted: aws cloudformation detect-stack-drift --stack-name {stack} --region {}",
                             at.region
@@ -324,7 +328,7 @@ impl Hand<'_> {
                 _ => wait
                     .pause("CloudFormation makes the change set")
                     .await
-                    .doing(&doing)?,
+                    .context(&context)?,
             }
         }
         cloudformation!(self, at, "ExecuteChangeSet", || client
@@ -332,7 +336,7 @@ impl Hand<'_> {
             .stack_name(stack)
             .change_set_name(name)
             .send())
-        .doing(&doing)?;
+        .context(&context)?;
         Ok(())
     }
 
@@ -341,14 +345,14 @@ impl Hand<'_> {
     async fn update_settled(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
         there: &Stack,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let mended;
         let there = match status(there) {
             "UPDATE_ROLLBACK_FAILED" if self.mend_stack(at, &stack.name).await? => {
-                let doing = || doing("updating", stack, at);
-                mended = self.settled_stack(at, &stack.name, doing).await?;
+                let context = || context("updating", stack, at);
+                mended = self.settled_stack(at, &stack.name, context).await?;
                 mended.as_ref().unwrap_or(there)
             }
             _ => there,
@@ -367,22 +371,22 @@ impl Hand<'_> {
                 return Err(failure);
             }
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     async fn try_to_update(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
         there: &Stack,
         attempt: usize,
-    ) -> Result<Made, Failure> {
-        let doing = || doing("updating", stack, at);
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+    ) -> Result<Outputs, Failure> {
+        let context = || context("updating", stack, at);
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         if status(there) == "UPDATE_ROLLBACK_FAILED" {
             return Err(Failure {
-                doing: doing(),
-                said:
+                context: context(),
+                message:
                     "an earlier update failed and could not be rolled back (UPDATE_ROLLBACK_FAILED)"
                         .to_owned(),
                 hint: Some(format!(
@@ -398,7 +402,7 @@ impl Hand<'_> {
                 .stack_name(&stack.name)
                 .enable_termination_protection(true)
                 .send())
-            .doing(doing)?;
+            .context(context)?;
         }
         let parameters = self.parameters(&stack.parameters)?;
         let token = self.token(&numbered("update", attempt - 1));
@@ -417,9 +421,10 @@ impl Hand<'_> {
             Err(error) if error.is("TokenAlreadyExists") => {}
             // The update of an attempt whose answer was lost is under way.
             Err(error) if is_busy(&error) => {}
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         }
-        self.finish_stack(at, stack, "UPDATE_COMPLETE", doing).await
+        self.finish_stack(at, stack, "UPDATE_COMPLETE", context)
+            .await
     }
 
     /// Waits for the operation under way and says how it ended. After a creation that was taken over
@@ -427,11 +432,13 @@ impl Hand<'_> {
     async fn finish_stack(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
         success: &str,
-        doing: impl Fn() -> String,
-    ) -> Result<Made, Failure> {
-        let there = self.finished_stack(at, &stack.name, success, doing).await?;
+        context: impl Fn() -> String,
+    ) -> Result<Outputs, Failure> {
+        let there = self
+            .finished_stack(at, &stack.name, success, context)
+            .await?;
         Ok(self.bind_stack(&there))
     }
 
@@ -441,22 +448,22 @@ impl Hand<'_> {
         at: &AccountRegion,
         name: &str,
         success: &str,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<Stack, Failure> {
-        let mut wait = Wait::new(self.ctx, STACK);
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let there = self.describe_stack(at, name).await.doing(&doing)?;
+            let there = self.describe_stack(at, name).await.context(&context)?;
             match there {
                 // A new stack may not be listed at once.
                 None => {
                     wait.pause("CloudFormation does not list the stack yet")
                         .await
-                        .doing(&doing)?;
+                        .context(&context)?;
                 }
                 Some(there) if in_progress(&there) => {
                     wait.pause(format!("CloudFormation says {}", status(&there)))
                         .await
-                        .doing(&doing)?;
+                        .context(&context)?;
                 }
                 Some(there)
                     if [success, "CREATE_COMPLETE", "UPDATE_COMPLETE"]
@@ -464,7 +471,7 @@ impl Hand<'_> {
                 {
                     return Ok(there);
                 }
-                Some(there) => return Err(self.stack_failed(at, &there, doing()).await),
+                Some(there) => return Err(self.stack_failed(at, &there, context()).await),
             }
         }
     }
@@ -473,9 +480,9 @@ impl Hand<'_> {
     async fn settled(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
     ) -> Result<Option<Stack>, Failure> {
-        self.settled_stack(at, &stack.name, || doing("looking at", stack, at))
+        self.settled_stack(at, &stack.name, || context("looking at", stack, at))
             .await
     }
 
@@ -484,11 +491,11 @@ impl Hand<'_> {
         &self,
         at: &AccountRegion,
         name: &str,
-        doing: impl Fn() -> String,
+        context: impl Fn() -> String,
     ) -> Result<Option<Stack>, Failure> {
-        let mut wait = Wait::new(self.ctx, STACK);
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            match self.describe_stack(at, name).await.doing(&doing)? {
+            match self.describe_stack(at, name).await.context(&context)? {
                 Some(there) if status(&there) == "DELETE_COMPLETE" => return Ok(None),
                 Some(there) if in_progress(&there) => {
                     wait.pause(format!(
@@ -496,7 +503,7 @@ impl Hand<'_> {
                         status(&there)
                     ))
                     .await
-                    .doing(&doing)?;
+                    .context(&context)?;
                 }
                 there => return Ok(there),
             }
@@ -525,10 +532,10 @@ impl Hand<'_> {
     async fn remove_failed(
         &self,
         at: &AccountRegion,
-        stack: &StackAct,
+        stack: &StackDefinition,
         there: &Stack,
     ) -> Result<(), Failure> {
-        let doing = || doing("deleting the failed creation of", stack, at);
+        let context = || context("deleting the failed creation of", stack, at);
         if !stack.replaces_failed {
             self.tell("an earlier creation of the stack failed: deleting what it left");
         }
@@ -542,33 +549,33 @@ impl Hand<'_> {
                 Some("delete it, or choose another prefix in the plan"),
             ));
         }
-        let client = self.shared.aws.cloudformation(at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(at).await.context(context)?;
         cloudformation!(self, at, "UpdateTerminationProtection", || client
             .update_termination_protection()
             .stack_name(&stack.name)
             .enable_termination_protection(false)
             .send())
-        .doing(doing)?;
+        .context(context)?;
         // By id: the name alone would not be found any more once it is deleted.
         let id = there.stack_id().unwrap_or(&stack.name);
         cloudformation!(self, at, "DeleteStack", || client
             .delete_stack()
             .stack_name(id)
             .send())
-        .doing(doing)?;
-        let mut wait = Wait::new(self.ctx, STACK);
+        .context(context)?;
+        let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let now = self.describe_stack(at, id).await.doing(doing)?;
+            let now = self.describe_stack(at, id).await.context(context)?;
             match now {
                 None => break,
                 Some(now) if status(&now) == "DELETE_COMPLETE" => break,
                 Some(now) if status(&now) == "DELETE_FAILED" => {
-                    return Err(self.stack_failed(at, &now, doing()).await);
+                    return Err(self.stack_failed(at, &now, context()).await);
                 }
                 Some(now) => {
                     wait.pause(format!("CloudFormation says {}", status(&now)))
                         .await
-                        .doing(doing)?;
+                        .context(context)?;
                 }
             }
         }
@@ -598,11 +605,11 @@ impl Hand<'_> {
         &self,
         at: &AccountRegion,
         stack: &Stack,
-        doing: String,
+        context: String,
     ) -> Failure {
         let name = stack.stack_id().or(stack.stack_name()).unwrap_or_default();
         let events = self.stack_events(at, name).await.unwrap_or_default();
-        let said = match first_failure(&events) {
+        let message = match first_failure(&events) {
             Some(first) => format!("{}: {first}", status(stack)),
             None => format!(
                 "{}: {}",
@@ -610,12 +617,12 @@ impl Hand<'_> {
                 stack.stack_status_reason().unwrap_or("no reason given")
             ),
         };
-        let hint = hint_for_resource(&said).unwrap_or(
+        let hint = hint_for_resource(&message).unwrap_or(
             "mend what it names and run apply again; a stack that failed to be created is deleted and made anew",
         );
         Failure {
-            doing,
-            said,
+            context,
+            message,
             hint: Some(hint.to_owned()),
             request_id: None,
         }
@@ -658,7 +665,7 @@ impl Hand<'_> {
         }
     }
 
-    fn bind_stack(&self, stack: &Stack) -> Made {
+    fn bind_stack(&self, stack: &Stack) -> Outputs {
         let address = &self.change.address;
         let id = stack
             .stack_id()
@@ -671,7 +678,7 @@ impl Hand<'_> {
     }
 }
 
-fn doing(what: &str, stack: &StackAct, at: &AccountRegion) -> String {
+fn context(what: &str, stack: &StackDefinition, at: &AccountRegion) -> String {
     format!(
         "{what} stack {} in account {}, {}",
         stack.name, at.account, at.region

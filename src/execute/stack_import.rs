@@ -9,33 +9,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::StackInstance;
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::operation::{FAILED_IMPORT, Goal, Instance, begun, preferences};
-use super::run::Made;
+use super::run::Outputs;
 use super::stack::{capabilities, cloudformation, stack_tags};
 use super::stack_set::numbered;
-use super::wait::{READ_BACK, Wait};
+use super::wait::{Poller, READ_BACK};
 use crate::aws::{AwsError, Operation, is_already, is_busy};
 use crate::baseline::template::lost_resources;
-use crate::change::{StackSetAct, Wave};
+use crate::change::{DeploymentTargets, StackSetDefinition};
 use crate::event::Failure;
 use crate::plan::{Region, StackId};
 
 /// How many stacks one call may name (ImportStacksToStackSet in CloudFormation's API reference).
 const STACKS_PER_IMPORT: usize = 10;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Takes one account's stacks into a set, each Region's where the set has none there.
     pub(super) async fn import_stacks(
         &self,
-        set: &StackSetAct,
-        wave: &Wave,
+        set: &StackSetDefinition,
+        wave: &DeploymentTargets,
         stacks: &BTreeMap<Region, StackId>,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("importing stacks into {}", set.name);
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("importing stacks into {}", set.name);
         let goal = self.goal(wave)?;
         self.await_other_operations(&set.name).await?;
-        let there = self.instances(&set.name).await.doing(doing)?;
+        let there = self.instances(&set.name).await.context(context)?;
         let lacking: Vec<&StackId> = stacks
             .values()
             .filter(|id| !there.iter().any(|instance| is_of(instance, id)))
@@ -50,14 +50,14 @@ impl Hand<'_> {
             self.tell("every stack is in the stack set already");
         }
         self.settle_instances(set, wave, stacks, &goal).await?;
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// UpdateStack in the account, so that the stack is as the set would have made it. A stack that would lose
     /// resources by it is left alone: it may have changed since the plan was made.
-    async fn fit_for_import(&self, set: &StackSetAct, id: &StackId) -> Result<(), Failure> {
+    async fn fit_for_import(&self, set: &StackSetDefinition, id: &StackId) -> Result<(), Failure> {
         let at = self.place(id.account(), id.region());
-        let doing = || {
+        let context = || {
             format!(
                 "bringing stack {} in account {}, {} to the template of {}",
                 id.name(),
@@ -66,25 +66,25 @@ impl Hand<'_> {
                 set.name
             )
         };
-        let fails = |said: String, hint: &str| Failure {
-            doing: doing(),
-            said,
+        let fails = |message: String, hint: &str| Failure {
+            context: context(),
+            message,
             hint: Some(hint.to_owned()),
             request_id: None,
         };
         let name = id.to_string();
-        if self.settled_stack(&at, &name, doing).await?.is_none() {
+        if self.settled_stack(&at, &name, context).await?.is_none() {
             return Err(fails(
                 "the stack is gone".to_owned(),
                 "take it out of `existing_stacks` in the plan: the stack set makes one of its own",
             ));
         }
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let template = cloudformation!(self, &at, "GetTemplate", || client
             .get_template()
             .stack_name(&name)
             .send())
-        .doing(doing)?;
+        .context(context)?;
         let lost = lost_resources(template.template_body().unwrap_or_default(), &set.template)
             .map_err(|why| fails(format!("its template cannot be read: {why}"), LEAVE_OUT))?;
         if !lost.is_empty() {
@@ -113,23 +113,23 @@ impl Hand<'_> {
             Err(error) if error.is("TokenAlreadyExists") => {}
             // The update of an attempt whose answer was lost is under way.
             Err(error) if is_busy(&error) => {}
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         }
-        self.finished_stack(&at, &name, "UPDATE_COMPLETE", doing)
+        self.finished_stack(&at, &name, "UPDATE_COMPLETE", context)
             .await
             .map(drop)
     }
 
     async fn import_batch(
         &self,
-        set: &StackSetAct,
-        wave: &Wave,
+        set: &StackSetDefinition,
+        wave: &DeploymentTargets,
         ids: &[&StackId],
         batch: usize,
     ) -> Result<(), Failure> {
-        let doing = || format!("importing stacks into {}", set.name);
+        let context = || format!("importing stacks into {}", set.name);
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let arns: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let ous = wave
             .ous
@@ -145,9 +145,10 @@ impl Hand<'_> {
             .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
             .operation_id(&token)
             .send());
-        let operation = begun(imported.map(|answer| answer.operation_id), token).doing(doing)?;
+        let operation =
+            begun(imported.map(|answer| answer.operation_id), token).context(context)?;
         // Whether every instance is as it should be is judged once they have been settled.
-        self.finish_operation(&set.name, &operation, &Goal::default(), doing)
+        self.finish_operation(&set.name, &operation, &Goal::default(), context)
             .await
     }
 
@@ -155,12 +156,12 @@ impl Hand<'_> {
     /// follow the set's updates.
     async fn settle_instances(
         &self,
-        set: &StackSetAct,
-        wave: &Wave,
+        set: &StackSetDefinition,
+        wave: &DeploymentTargets,
         stacks: &BTreeMap<Region, StackId>,
         goal: &Goal,
     ) -> Result<(), Failure> {
-        let doing = || format!("bringing imported stacks to {}", set.name);
+        let context = || format!("bringing imported stacks to {}", set.name);
         let mut unsettled = BTreeSet::new();
         for id in stacks.values() {
             let instance = self.imported_instance(set, id).await?;
@@ -173,7 +174,7 @@ impl Hand<'_> {
         }
         if !unsettled.is_empty() {
             let at = self.home();
-            let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+            let client = self.shared.aws.cloudformation(&at).await.context(context)?;
             let regions: Vec<String> = unsettled.iter().map(|id| id.region().to_string()).collect();
             for (batch, targets) in self.batches(wave)?.iter().enumerate() {
                 let token = self.token(&numbered("settle", batch));
@@ -189,8 +190,8 @@ impl Hand<'_> {
                     .operation_id(&token)
                     .send());
                 let operation =
-                    begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
-                self.finish_operation(&set.name, &operation, goal, doing)
+                    begun(updated.map(|answer| answer.operation_id), token).context(context)?;
+                self.finish_operation(&set.name, &operation, goal, context)
                     .await?;
             }
         }
@@ -217,25 +218,25 @@ impl Hand<'_> {
                 ));
             }
         }
-        self.judge(&set.name, None, goal, doing).await
+        self.judge(&set.name, None, goal, context).await
     }
 
     /// The instance that a stack has become. What was imported a moment ago may not be told at once.
     async fn imported_instance(
         &self,
-        set: &StackSetAct,
+        set: &StackSetDefinition,
         id: &StackId,
     ) -> Result<StackInstance, Failure> {
-        let doing = || {
+        let context = || {
             format!(
                 "looking at the imported stack {} of {}",
                 id.name(),
                 set.name
             )
         };
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            match self.describe_instance(set, id).await.doing(doing)? {
+            match self.describe_instance(set, id).await.context(context)? {
                 Some(instance) => {
                     let stack = instance.stack_id().unwrap_or_default();
                     if stack == id.to_string() {
@@ -253,14 +254,14 @@ impl Hand<'_> {
                 None => wait
                     .pause("for StackSets to list the imported stack")
                     .await
-                    .doing(doing)?,
+                    .context(context)?,
             }
         }
     }
 
     async fn describe_instance(
         &self,
-        set: &StackSetAct,
+        set: &StackSetDefinition,
         id: &StackId,
     ) -> Result<Option<StackInstance>, AwsError> {
         let at = self.home();

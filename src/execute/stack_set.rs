@@ -7,19 +7,20 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{
-    AccountFilterType, AutoDeployment as SdkAutoDeployment, DeploymentTargets, ManagedExecution,
-    OrganizationStatus, Parameter, PermissionModels, StackSet,
+    AccountFilterType, AutoDeployment as SdkAutoDeployment,
+    DeploymentTargets as SdkDeploymentTargets, ManagedExecution, OrganizationStatus, Parameter,
+    PermissionModels, StackSet,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::lost;
 use super::operation::{Goal, Instance, begun, preferences};
-use super::run::Made;
+use super::run::Outputs;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::targets::targets_of;
-use super::wait::{OTHER_OPERATION, READ_BACK, Wait};
+use super::wait::{OTHER_OPERATION, Poller, READ_BACK};
 use crate::aws::{AwsError, Operation, is_no_target};
-use crate::change::{Address, Attribute, Leaving, StackSetAct, Text, Wave};
+use crate::change::{Address, Attribute, DeploymentTargets, Expr, Leaving, StackSetDefinition};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
 
@@ -35,21 +36,21 @@ const LOOKS_FOR_REMOVAL: u32 = 48;
 /// API reference, which advises batches).
 pub(super) const OUS_PER_OPERATION: usize = 50;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// ActivateOrganizationsAccess: enabling trusted access through Organizations would not do.
-    pub(super) async fn activate_stack_sets(&self) -> Result<Made, Failure> {
-        let doing = || "giving StackSets access to the organization".to_owned();
+    pub(super) async fn activate_stack_sets(&self) -> Result<Outputs, Failure> {
+        let context = || "giving StackSets access to the organization".to_owned();
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let mut asked = false;
-        let mut wait = Wait::new(self.ctx, READ_BACK);
+        let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let described = cloudformation!(self, &at, "DescribeOrganizationsAccess", || client
                 .describe_organizations_access()
                 .send())
-            .doing(doing)?;
+            .context(context)?;
             match described.status() {
-                Some(OrganizationStatus::Enabled) => return Ok(Made::new()),
+                Some(OrganizationStatus::Enabled) => return Ok(Outputs::new()),
                 Some(OrganizationStatus::DisabledPermanently) => {
                     return Err(self.fails(
                         "AWS says that StackSets' access to the organization is disabled permanently",
@@ -62,21 +63,24 @@ impl Hand<'_> {
                 cloudformation!(self, &at, "ActivateOrganizationsAccess", || client
                     .activate_organizations_access()
                     .send())
-                .doing(doing)?;
+                .context(context)?;
                 asked = true;
                 continue;
             }
             wait.pause("AWS is giving StackSets access to the organization")
                 .await
-                .doing(doing)?;
+                .context(context)?;
         }
     }
 
     /// CreateStackSet. One of the name that is there is taken if orgstrap made it.
-    pub(super) async fn create_stack_set(&self, set: &StackSetAct) -> Result<Made, Failure> {
-        let doing = || format!("creating stack set {}", set.name);
+    pub(super) async fn create_stack_set(
+        &self,
+        set: &StackSetDefinition,
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("creating stack set {}", set.name);
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let parameters = self.parameters(&set.parameters)?;
         let auto = self.auto_deployment(set.auto_deployment, &set.depends_on)?;
         let token = self.token("create");
@@ -96,7 +100,7 @@ impl Hand<'_> {
         let id = match created {
             Ok(answer) => answer.stack_set_id.unwrap_or_default(),
             Err(error) if error.is("NameAlreadyExists") || error.is("CreatedButModified") => {
-                match self.describe_set(&set.name).await.doing(doing)? {
+                match self.describe_set(&set.name).await.context(context)? {
                     Some(there) if is_ours(there.tags()) => there.stack_set_id.unwrap_or_default(),
                     Some(_) => {
                         return Err(self.fails(
@@ -107,10 +111,10 @@ impl Hand<'_> {
                             Some("delete or rename it, or choose another prefix in the plan"),
                         ));
                     }
-                    None => return Err(error).doing(doing),
+                    None => return Err(error).context(context),
                 }
             }
-            Err(error) => return Err(error).doing(doing),
+            Err(error) => return Err(error).context(context),
         };
         let address = &self.change.address;
         let arn = stack_set_arn(&at, &id);
@@ -124,7 +128,7 @@ impl Hand<'_> {
     pub(super) fn auto_deployment(
         &self,
         auto: AutoDeployment,
-        depends_on: &[Text],
+        depends_on: &[Expr],
     ) -> Result<SdkAutoDeployment, Failure> {
         let builder = SdkAutoDeployment::builder().enabled(auto.enabled);
         // AWS refuses the retention flag where auto-deployment is off, and where it is off nothing comes after
@@ -144,13 +148,13 @@ impl Hand<'_> {
     /// sent together with targets.
     pub(super) async fn update_instances(
         &self,
-        set: &StackSetAct,
-        wave: &Wave,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("updating the stacks of {}", set.name);
+        set: &StackSetDefinition,
+        wave: &DeploymentTargets,
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("updating the stacks of {}", set.name);
         let at = self.home();
         self.await_other_operations(&set.name).await?;
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let parameters = self.parameters(&set.parameters)?;
         let goal = self.goal(wave)?;
         // Neither targets nor Regions mean the whole set; empty ones are refused.
@@ -189,8 +193,8 @@ impl Hand<'_> {
                     .operation_id(&token)
                     .send());
                 let operation =
-                    begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
-                let ended = self.end_of(&set.name, &operation, &goal, doing).await?;
+                    begun(updated.map(|answer| answer.operation_id), token).context(context)?;
+                let ended = self.end_of(&set.name, &operation, &goal, context).await?;
                 let Some(bad) = ended else { break };
                 let ous = match targets {
                     Some(targets) => targets.organizational_unit_ids().to_vec(),
@@ -199,47 +203,52 @@ impl Hand<'_> {
                 let part = format!("update {batch} attempt {attempt}");
                 // The template is in the set by now; naming it once more would call every other instance OUTDATED.
                 let previous = previous_values(&parameters);
-                let send =
-                    async |targets: DeploymentTargets, in_regions: Vec<String>, token: String| {
-                        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                            .update_stack_set()
-                            .stack_set_name(&set.name)
-                            .description(&set.description)
-                            .use_previous_template(true)
-                            .set_parameters(Some(previous.clone()))
-                            .set_capabilities(Some(capabilities(&set.capabilities)))
-                            .set_tags(Some(stack_tags(&set.tags)))
-                            .permission_model(PermissionModels::ServiceManaged)
-                            .set_administration_role_arn(set.administration_role.clone())
-                            .set_execution_role_name(set.execution_role.clone())
-                            .deployment_targets(targets.clone())
-                            .set_regions(Some(in_regions.clone()))
-                            .operation_preferences(preferences(
-                                wave.max_concurrent,
-                                wave.failure_tolerance
-                            ))
-                            .operation_id(&token)
-                            .send());
-                        updated.map(|answer| answer.operation_id)
-                    };
+                let send = async |targets: SdkDeploymentTargets,
+                                  in_regions: Vec<String>,
+                                  token: String| {
+                    let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                        .update_stack_set()
+                        .stack_set_name(&set.name)
+                        .description(&set.description)
+                        .use_previous_template(true)
+                        .set_parameters(Some(previous.clone()))
+                        .set_capabilities(Some(capabilities(&set.capabilities)))
+                        .set_tags(Some(stack_tags(&set.tags)))
+                        .permission_model(PermissionModels::ServiceManaged)
+                        .set_administration_role_arn(set.administration_role.clone())
+                        .set_execution_role_name(set.execution_role.clone())
+                        .deployment_targets(targets.clone())
+                        .set_regions(Some(in_regions.clone()))
+                        .operation_preferences(preferences(
+                            wave.max_concurrent,
+                            wave.failure_tolerance
+                        ))
+                        .operation_id(&token)
+                        .send());
+                    updated.map(|answer| answer.operation_id)
+                };
                 let again = self
                     .again(&set.name, &part, bad, &ous, &goal, &send)
                     .await?;
                 let Some(bad) = again else { break };
                 if attempt >= lost::TRIES || !self.mend_instances(&set.name, &bad.places).await? {
-                    return Err(bad.failure(doing()));
+                    return Err(bad.failure(context()));
                 }
             }
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// CreateStackInstances for what is missing.
     ///
     /// An account that joined by a move may get its stacks from auto-deployment, by itself: that is
     /// looked for and waited out first, and only what is missing then is created.
-    pub(super) async fn create_instances(&self, name: &str, wave: &Wave) -> Result<Made, Failure> {
-        let doing = || format!("rolling out {name}");
+    pub(super) async fn create_instances(
+        &self,
+        name: &str,
+        wave: &DeploymentTargets,
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("rolling out {name}");
         let goal = self.goal(wave)?;
         self.await_other_operations(name).await?;
         // Whole OUs are no targets yet, so auto-deployment does not reach them; it may yet take away what
@@ -250,7 +259,7 @@ impl Hand<'_> {
         }
         let mut batches = self.batches(wave)?;
         let set = self.existing_set(name).await?;
-        let there = self.instances(name).await.doing(doing)?;
+        let there = self.instances(name).await.context(context)?;
         let targets = targets_of(&set, &there);
         let mut ous = batches
             .iter()
@@ -260,8 +269,8 @@ impl Hand<'_> {
         // An OU becomes a target by an operation on it, also where all that lies in it has its stacks.
         if !goal.is_empty() && missing.is_empty() && (joins || are_targets) {
             self.tell("every stack is there already");
-            self.judge(name, None, &goal, doing).await?;
-            return Ok(Made::new());
+            self.judge(name, None, &goal, context).await?;
+            return Ok(Outputs::new());
         }
         // Where OUs are to become targets they are named whole. Else only those accounts and Regions where
         // something is missing.
@@ -279,8 +288,8 @@ impl Hand<'_> {
             wanted_regions = in_regions.into_iter().collect();
         }
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
-        let send = async |targets: DeploymentTargets, in_regions: Vec<String>, token: String| {
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let send = async |targets: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
             let created = cloudformation!(self, &at, "CreateStackInstances", || client
                 .create_stack_instances()
                 .stack_set_name(name)
@@ -295,25 +304,29 @@ impl Hand<'_> {
             let part = numbered("create", batch);
             let token = self.token(&part);
             let sent = send(targets.clone(), wanted_regions.clone(), token.clone()).await;
-            let operation = begun(sent, token).doing(doing)?;
+            let operation = begun(sent, token).context(context)?;
             let goal = after(batch, batches.len(), &goal);
-            let Some(bad) = self.end_of(name, &operation, &goal, doing).await? else {
+            let Some(bad) = self.end_of(name, &operation, &goal, context).await? else {
                 continue;
             };
             let ous = targets.organizational_unit_ids();
             if let Some(bad) = self.again(name, &part, bad, ous, &goal, &send).await? {
-                return Err(bad.failure(doing()));
+                return Err(bad.failure(context()));
             }
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// DeleteStackInstances with the stacks retained: the set forgets what it cannot work on.
-    pub(super) async fn forget_instances(&self, name: &str, wave: &Wave) -> Result<Made, Failure> {
-        let doing = || format!("taking inoperable stacks out of {name}");
+    pub(super) async fn forget_instances(
+        &self,
+        name: &str,
+        wave: &DeploymentTargets,
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("taking inoperable stacks out of {name}");
         self.await_other_operations(name).await?;
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let batches = self.batches(wave)?;
         let batches = self
             .through_targets(name, batches, &self.goal(wave)?)
@@ -332,12 +345,12 @@ impl Hand<'_> {
             let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => operation,
                 Err(error) if error.is("StackInstanceNotFound") || is_no_target(&error) => continue,
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             };
-            self.finish_operation(name, &operation, &Goal::default(), doing)
+            self.finish_operation(name, &operation, &Goal::default(), context)
                 .await?;
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// Waits until auto-deployment has taken away the stacks of an account that left every target, and
@@ -345,28 +358,32 @@ impl Hand<'_> {
     pub(super) async fn remove_instances(
         &self,
         name: &str,
-        account: &Text,
+        account: &Expr,
         retain: bool,
         left: bool,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let account = self.text(account)?;
-        let doing = || format!("taking the stacks of {name} away from account {account}");
+        let context = || format!("taking the stacks of {name} away from account {account}");
         let set = self.existing_set(name).await?;
         let auto = set.auto_deployment();
         let enabled = left && auto.is_some_and(|auto| auto.enabled() == Some(true));
-        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut wait = Poller::new(self.ctx, OTHER_OPERATION);
         let mut quiet = 0;
         let left = loop {
-            let there = self.instances(name).await.doing(doing)?;
+            let there = self.instances(name).await.context(context)?;
             let left: Vec<_> = there
                 .into_iter()
                 .filter(|instance| instance.account == account)
                 .collect();
             if left.is_empty() {
-                return Ok(Made::new());
+                return Ok(Outputs::new());
             }
             let at_work = left.iter().any(|instance| instance.is_at_work())
-                || self.operation_under_way(name).await.doing(doing)?.is_some();
+                || self
+                    .operation_under_way(name)
+                    .await
+                    .context(context)?
+                    .is_some();
             quiet = if at_work { 0 } else { quiet + 1 };
             // AWS has tried, and does not try again.
             let given_up = left.iter().all(|instance| instance.status == "INOPERABLE");
@@ -377,11 +394,11 @@ impl Hand<'_> {
                 true => "for auto-deployment to take the stacks away",
                 false => "for what works on the stack set",
             };
-            wait.pause(why).await.doing(doing)?;
+            wait.pause(why).await.context(context)?;
         };
         let left: Vec<&Instance> = left.iter().collect();
         self.delete_former(name, &left, retain).await?;
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// DeleteStackInstances of what auto-deployment was to take away, and a look that it is gone.
@@ -394,12 +411,12 @@ impl Hand<'_> {
         let accounts: BTreeSet<&String> = left.iter().map(|instance| &instance.account).collect();
         let named = accounts.iter().map(|id| id.as_str()).collect::<Vec<_>>();
         let named = named.join(", ");
-        let doing = || format!("taking the stacks of {name} away from account {named}");
+        let context = || format!("taking the stacks of {name} away from account {named}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let ous: BTreeSet<&String> = left.iter().map(|instance| &instance.ou).collect();
         let regions: BTreeSet<&String> = left.iter().map(|instance| &instance.region).collect();
-        let root = Text::reference(Address::Organization, Attribute::RootId);
+        let root = Expr::reference(Address::Organization, Attribute::RootId);
         // An account that has left an OU is not found through it, but through the root.
         let through = [ous.into_iter().cloned().collect(), vec![self.text(&root)?]];
         let still = |instance: &Instance| {
@@ -407,7 +424,7 @@ impl Hand<'_> {
             left.iter().any(same)
         };
         for (attempt, ous) in through.into_iter().enumerate() {
-            let targets = DeploymentTargets::builder()
+            let targets = SdkDeploymentTargets::builder()
                 .set_organizational_unit_ids(Some(ous))
                 .set_accounts(Some(accounts.iter().copied().cloned().collect()))
                 .account_filter_type(AccountFilterType::Intersection)
@@ -423,15 +440,15 @@ impl Hand<'_> {
                 .send());
             match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => {
-                    self.finish_operation(name, &operation, &Goal::default(), doing)
+                    self.finish_operation(name, &operation, &Goal::default(), context)
                         .await?;
                 }
                 Err(error) if error.is("StackInstanceNotFound") => {}
                 // The root is no target of the set, and StackSets refuses it by name.
                 Err(error) if is_no_target(&error) => {}
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             }
-            let there = self.instances(name).await.doing(doing)?;
+            let there = self.instances(name).await.context(context)?;
             if !there.iter().any(still) {
                 return Ok(());
             }
@@ -451,17 +468,17 @@ impl Hand<'_> {
         goal: &Goal,
         joins: bool,
     ) -> Result<(), Failure> {
-        let doing = || format!("waiting for auto-deployment of {name}");
+        let context = || format!("waiting for auto-deployment of {name}");
         let set = self.existing_set(name).await?;
         let auto = set.auto_deployment();
         if auto.is_none_or(|auto| auto.enabled() != Some(true)) {
             return Ok(());
         }
         let retain = auto.is_some_and(|auto| auto.retain_stacks_on_account_removal() == Some(true));
-        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
+        let mut wait = Poller::new(self.ctx, OTHER_OPERATION);
         let mut quiet = 0;
         loop {
-            let there = self.instances(name).await.doing(doing)?;
+            let there = self.instances(name).await.context(context)?;
             let left: Vec<&Instance> = there.iter().filter(|i| goal.is_left_by(i)).collect();
             if left.is_empty() && (!joins || goal.missing(&there).is_empty()) {
                 return Ok(());
@@ -469,7 +486,11 @@ impl Hand<'_> {
             let at_work = there
                 .iter()
                 .any(|instance| goal.wants(instance) && instance.is_at_work())
-                || self.operation_under_way(name).await.doing(doing)?.is_some();
+                || self
+                    .operation_under_way(name)
+                    .await
+                    .context(context)?
+                    .is_some();
             if at_work {
                 quiet = 0;
             } else {
@@ -486,7 +507,7 @@ impl Hand<'_> {
                 true => "for auto-deployment to reach the account",
                 false => "for auto-deployment to take away the stacks of the former OU",
             };
-            wait.pause(why).await.doing(doing)?;
+            wait.pause(why).await.context(context)?;
         }
     }
 
@@ -495,9 +516,9 @@ impl Hand<'_> {
         if all.is_empty() {
             return Ok(());
         }
-        let doing = || format!("looking at the stacks of {name}");
+        let context = || format!("looking at the stacks of {name}");
         let leaving = self.leaving(all)?;
-        let there = self.instances(name).await.doing(doing)?;
+        let there = self.instances(name).await.context(context)?;
         let goal = Goal {
             accounts: leaving.keys().cloned().collect(),
             regions: there.into_iter().map(|instance| instance.region).collect(),
@@ -509,14 +530,14 @@ impl Hand<'_> {
 
     /// Waits until no other operation works on the set: auto-deployment, a person, an earlier run.
     pub(super) async fn await_other_operations(&self, name: &str) -> Result<(), Failure> {
-        let doing = || format!("waiting for other operations on {name}");
-        let mut wait = Wait::new(self.ctx, OTHER_OPERATION);
-        while let Some(action) = self.operation_under_way(name).await.doing(doing)? {
+        let context = || format!("waiting for other operations on {name}");
+        let mut wait = Poller::new(self.ctx, OTHER_OPERATION);
+        while let Some(action) = self.operation_under_way(name).await.context(context)? {
             wait.pause(format!(
                 "another operation ({action}) on the stack set is under way"
             ))
             .await
-            .doing(doing)?;
+            .context(context)?;
         }
         Ok(())
     }
@@ -538,7 +559,7 @@ impl Hand<'_> {
     pub(super) async fn existing_set(&self, name: &str) -> Result<StackSet, Failure> {
         self.describe_set(name)
             .await
-            .doing(|| format!("reading stack set {name}"))?
+            .context(|| format!("reading stack set {name}"))?
             .ok_or_else(|| {
                 self.fails(
                     format!("the stack set {name} is gone"),
@@ -549,8 +570,11 @@ impl Hand<'_> {
 
     /// What a wave works on, as many OUs at a time as one operation may name. An account that is
     /// in none of a batch's OUs is not touched by it, so each batch may name all accounts.
-    pub(super) fn batches(&self, wave: &Wave) -> Result<Vec<DeploymentTargets>, Failure> {
-        let texts = |texts: &[crate::change::Text]| {
+    pub(super) fn batches(
+        &self,
+        wave: &DeploymentTargets,
+    ) -> Result<Vec<SdkDeploymentTargets>, Failure> {
+        let texts = |texts: &[crate::change::Expr]| {
             texts
                 .iter()
                 .map(|text| self.text(text))
@@ -564,7 +588,7 @@ impl Hand<'_> {
         };
         let ous = texts(&wave.ous)?;
         let batches = ous.chunks(OUS_PER_OPERATION).map(|ous| {
-            DeploymentTargets::builder()
+            SdkDeploymentTargets::builder()
                 .set_organizational_unit_ids(Some(ous.to_vec()))
                 .set_accounts((!accounts.is_empty()).then(|| accounts.clone()))
                 .account_filter_type(filter.clone())
@@ -580,7 +604,7 @@ impl Hand<'_> {
             .collect()
     }
 
-    pub(super) fn goal(&self, wave: &Wave) -> Result<Goal, Failure> {
+    pub(super) fn goal(&self, wave: &DeploymentTargets) -> Result<Goal, Failure> {
         let accounts = wave
             .expect
             .iter()
@@ -633,6 +657,6 @@ fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
     }
 }
 
-fn regions(wave: &Wave) -> Vec<String> {
+fn regions(wave: &DeploymentTargets) -> Vec<String> {
     wave.regions.iter().map(ToString::to_string).collect()
 }

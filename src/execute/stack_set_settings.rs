@@ -5,26 +5,26 @@ use aws_sdk_cloudformation::types::{
     StackSetOperationPreferences,
 };
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::lost;
 use super::operation::{Goal, begun, preferences};
-use super::run::Made;
+use super::run::Outputs;
 use super::stack::cloudformation;
 use super::stack_set::{numbered, previous_values};
 use crate::aws::Operation;
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
 use crate::plan::Portion;
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// UpdateStackSet without a template: managed execution and auto-deployment, each by a request of its own.
     pub(super) async fn update_stack_set_settings(
         &self,
         name: &str,
-        auto: Option<(AutoDeployment, &[Text])>,
+        auto: Option<(AutoDeployment, &[Expr])>,
         managed: Option<bool>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let auto = match auto {
             Some((auto, depends_on)) => Some(self.auto_deployment(auto, depends_on)?),
             None => None,
@@ -42,7 +42,7 @@ impl Hand<'_> {
         let kept =
             now.parameters() == there.parameters() && now.description() == there.description();
         if auto.is_none() && kept {
-            return Ok(Made::new());
+            return Ok(Outputs::new());
         }
         self.set_auto_deployment(name, &there, auto, kept).await
     }
@@ -55,9 +55,9 @@ impl Hand<'_> {
         there: &StackSet,
         active: bool,
     ) -> Result<(), Failure> {
-        let doing = || format!("changing the managed execution of stack set {name}");
+        let context = || format!("changing the managed execution of stack set {name}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         for attempt in 1.. {
             let token = self.token(&numbered("managed execution", attempt - 1));
             let updated = cloudformation!(self, &at, "UpdateStackSet", || client
@@ -72,13 +72,14 @@ impl Hand<'_> {
                 .operation_preferences(at_once())
                 .operation_id(&token)
                 .send());
-            let operation = begun(updated.map(|answer| answer.operation_id), token).doing(doing)?;
+            let operation =
+                begun(updated.map(|answer| answer.operation_id), token).context(context)?;
             let ended = self
-                .end_of(name, &operation, &Goal::default(), doing)
+                .end_of(name, &operation, &Goal::default(), context)
                 .await?;
             let Some(bad) = ended else { break };
             if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
-                return Err(bad.failure(doing()));
+                return Err(bad.failure(context()));
             }
         }
         Ok(())
@@ -92,10 +93,10 @@ impl Hand<'_> {
         there: &StackSet,
         auto: Option<SdkAutoDeployment>,
         kept: bool,
-    ) -> Result<Made, Failure> {
-        let doing = || format!("changing the settings of stack set {name}");
+    ) -> Result<Outputs, Failure> {
+        let context = || format!("changing the settings of stack set {name}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.doing(doing)?;
+        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let parameters = match kept {
             true => previous_values(there.parameters()),
             false => there.parameters().to_vec(),
@@ -120,11 +121,11 @@ impl Hand<'_> {
             let operation = match updated {
                 Ok(answer) => answer.operation_id,
                 Err(error) if error.is("OperationIdAlreadyExists") => Some(token),
-                Err(error) => return Err(error).doing(doing),
+                Err(error) => return Err(error).context(context),
             };
             let Some(operation) = operation else { break };
             let ended = self
-                .end_of(name, &operation, &Goal::default(), doing)
+                .end_of(name, &operation, &Goal::default(), context)
                 .await?;
             let Some(bad) = ended else { break };
             // A staged update comes after a hold, and brings every stack that this left behind.
@@ -136,10 +137,10 @@ impl Hand<'_> {
                 break;
             }
             if attempt >= lost::TRIES || !self.mend_instances(name, &bad.places).await? {
-                return Err(bad.failure(doing()));
+                return Err(bad.failure(context()));
             }
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     async fn is_held(&self, name: &str) -> Result<bool, Failure> {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use aws_sdk_organizations::types::Tag;
 use aws_smithy_types::error::operation::BuildError;
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
 use crate::aws::AwsError;
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::plan::Tags;
 
@@ -19,17 +19,17 @@ pub(super) fn tags_of(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
         .collect()
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Sets and removes tags; both may be repeated.
     pub(super) async fn tag(
         &self,
-        resource: &Text,
+        resource: &Expr,
         set: &Tags,
         remove: &BTreeSet<String>,
-    ) -> Result<Made, Failure> {
+    ) -> Result<Outputs, Failure> {
         let id = self.text(resource)?;
-        let doing = || format!("tagging {id}");
-        self.set_tags(&id, set).await.doing(doing)?;
+        let context = || format!("tagging {id}");
+        self.set_tags(&id, set).await.context(context)?;
         if !remove.is_empty() {
             let client = self.shared.aws.organizations();
             let keys: Vec<String> = remove.iter().cloned().collect();
@@ -41,9 +41,9 @@ impl Hand<'_> {
                     .send()
             })
             .await
-            .doing(|| format!("removing tags of {id}"))?;
+            .context(|| format!("removing tags of {id}"))?;
         }
-        Ok(Made::new())
+        Ok(Outputs::new())
     }
 
     /// TagResource, where there is anything to set.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets, StackSet};
+use aws_sdk_cloudformation::types::{
+    AccountFilterType, DeploymentTargets as SdkDeploymentTargets, StackSet,
+};
 
-use super::effects::{Doing, Hand};
+use super::effects::{ActionContext, Doing};
 use super::operation::{Goal, Instance};
 use crate::event::Failure;
 
@@ -17,7 +19,7 @@ pub(super) fn targets_of(set: &StackSet, instances: &[Instance]) -> BTreeSet<Str
     all.filter(|ou| !ou.is_empty()).cloned().collect()
 }
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// What the set targets; see [`targets_of`].
     pub(super) async fn targets(&self, name: &str) -> Result<BTreeSet<String>, Failure> {
         let set = self.existing_set(name).await?;
@@ -30,7 +32,7 @@ impl Hand<'_> {
         name: &str,
     ) -> Result<BTreeSet<String>, Failure> {
         let instances = self.instances(name).await;
-        let instances = instances.doing(|| format!("looking at the stacks of {name}"))?;
+        let instances = instances.context(|| format!("looking at the stacks of {name}"))?;
         Ok(targets_of(set, &instances))
     }
 
@@ -40,13 +42,13 @@ impl Hand<'_> {
     pub(super) async fn through_targets(
         &self,
         name: &str,
-        batches: Vec<DeploymentTargets>,
+        batches: Vec<SdkDeploymentTargets>,
         goal: &Goal,
-    ) -> Result<Vec<DeploymentTargets>, Failure> {
+    ) -> Result<Vec<SdkDeploymentTargets>, Failure> {
         let set = self.existing_set(name).await?;
         let all_listed = batches
             .iter()
-            .flat_map(DeploymentTargets::organizational_unit_ids)
+            .flat_map(SdkDeploymentTargets::organizational_unit_ids)
             .all(|ou| set.organizational_unit_ids().contains(ou));
         if all_listed {
             return Ok(batches);
@@ -84,7 +86,7 @@ impl Hand<'_> {
             }
             if !above.is_empty() && !accounts.is_empty() {
                 through.push(
-                    DeploymentTargets::builder()
+                    SdkDeploymentTargets::builder()
                         .set_organizational_unit_ids(Some(above.into_iter().collect()))
                         .set_accounts(Some(accounts))
                         .account_filter_type(AccountFilterType::Intersection)
@@ -114,7 +116,7 @@ impl Hand<'_> {
             let page = self
                 .organizations("ListParents", || client.list_parents().child_id(&at).send())
                 .await
-                .doing(|| format!("looking what lies above {ou}"))?;
+                .context(|| format!("looking what lies above {ou}"))?;
             match page.parents().first().and_then(|parent| parent.id()) {
                 Some(parent) => at = parent.to_owned(),
                 None => return Ok(None),

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::aws::Caller;
+use crate::aws::CallContext;
 use crate::aws::testing::{Answer, Asked, aws};
 use crate::change::{
-    Act, Address, Attribute, Bindings, Change, GuardDutyMember, StackSetAct, Successor, Verb, Wave,
+    Action, Address, Attribute, Bindings, Change, DeploymentTargets, GuardDutyMember,
+    StackSetDefinition, Successor, Verb,
 };
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
@@ -26,9 +27,9 @@ type Log = Arc<Mutex<Vec<(String, String)>>>;
 
 async fn perform(
     address: Address,
-    act: Act,
+    act: Action,
     play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
-) -> (Result<Made, Failure>, Vec<(String, String)>) {
+) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
     perform_in(|_| {}, address, act, play).await
 }
 
@@ -36,9 +37,9 @@ async fn perform(
 async fn perform_in(
     prepare: impl FnOnce(&crate::aws::Aws),
     address: Address,
-    act: Act,
+    act: Action,
     play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
-) -> (Result<Made, Failure>, Vec<(String, String)>) {
+) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
     let log = Log::default();
     let kept = log.clone();
     let mut play = play;
@@ -61,7 +62,11 @@ async fn perform_in(
     (result, asked)
 }
 
-async fn performed(effects: &AwsEffects, address: Address, act: Act) -> Result<Made, Failure> {
+async fn performed(
+    effects: &AwsEffects,
+    address: Address,
+    act: Action,
+) -> Result<Outputs, Failure> {
     let change = Change {
         address,
         verb: Verb::Ensure,
@@ -71,7 +76,7 @@ async fn performed(effects: &AwsEffects, address: Address, act: Act) -> Result<M
         needs: BTreeSet::new(),
     };
     effects
-        .perform(&change, &Bindings::default(), &Caller::quiet())
+        .perform(&change, &Bindings::default(), &CallContext::quiet())
         .await
 }
 
@@ -88,8 +93,8 @@ fn xml(operation: &str, result: &str) -> Option<Answer> {
     ))
 }
 
-fn set() -> StackSetAct {
-    StackSetAct {
+fn set() -> StackSetDefinition {
+    StackSetDefinition {
         name: "orgstrap-config-recorder".to_owned(),
         description: "Recorder".to_owned(),
         template: "Resources: {}".to_owned(),
@@ -111,9 +116,9 @@ fn set() -> StackSetAct {
 #[tokio::test(start_paused = true)]
 async fn an_update_of_a_whole_set_names_no_targets() {
     let name = "config-recorder".parse().unwrap();
-    let act = Act::UpdateStackInstances {
+    let act = Action::UpdateStackInstances {
         set: set(),
-        wave: Wave {
+        wave: DeploymentTargets {
             leaving: Default::default(),
             lacking: Default::default(),
             ous: vec![],
@@ -146,9 +151,9 @@ async fn an_update_of_a_whole_set_names_no_targets() {
     assert!(!update.1.contains("&Regions"), "{}", update.1);
 }
 
-fn create_account() -> (Address, Act) {
+fn create_account() -> (Address, Action) {
     let key: crate::plan::AccountKey = "playground".parse().unwrap();
-    let act = Act::CreateAccount {
+    let act = Action::CreateAccount {
         key: key.clone(),
         name: "playground".to_owned(),
         email: "aws+new@example.com".parse().unwrap(),
@@ -233,9 +238,9 @@ async fn an_account_made_a_moment_ago_is_waited_for() {
     assert_eq!(count(&asked, "CreateAccount"), 0);
 }
 
-fn members(ids: &[&str]) -> (Address, Act) {
+fn members(ids: &[&str]) -> (Address, Action) {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let act = Act::AddGuardDutyMembers {
+    let act = Action::AddGuardDutyMembers {
         region: region.clone(),
         administrator: "999999999999".into(),
         members: ids
@@ -344,7 +349,7 @@ async fn features_that_a_region_does_not_have_are_not_turned_off_there() {
         ("EKS_AUDIT_LOGS", false),
         ("AI_PROTECTION", false),
     ];
-    let act = Act::ConfigureGuardDuty {
+    let act = Action::ConfigureGuardDuty {
         region: region.clone(),
         account: "999999999999".into(),
         features: features.map(|(name, on)| (name.to_owned(), on)).into(),
@@ -393,14 +398,14 @@ fn refuses_an_administrator(asked: &Asked, _: SystemTime) -> Option<Answer> {
 #[tokio::test(start_paused = true)]
 async fn a_refused_administrator_is_asked_for_again_and_then_told() {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let act = Act::EnableGuardDutyAdministrator {
+    let act = Action::EnableGuardDutyAdministrator {
         region: region.clone(),
         account: "999999999999".into(),
     };
     let address = Address::GuardDutyAdministrator(region);
     let (result, asked) = perform(address, act, refuses_an_administrator).await;
     let failure = result.unwrap_err();
-    assert!(failure.said.contains("out-of-range"), "{failure:?}");
+    assert!(failure.message.contains("out-of-range"), "{failure:?}");
     assert!(count(&asked, "POST /admin/enable") > 5);
 }
 
@@ -454,8 +459,8 @@ fn region() -> crate::plan::Region {
     "eu-west-1".parse().unwrap()
 }
 
-fn trail() -> (Address, Act) {
-    let act = Act::CreateStack(crate::change::StackAct {
+fn trail() -> (Address, Action) {
+    let act = Action::CreateStack(crate::change::StackDefinition {
         name: "orgstrap-trail".to_owned(),
         account: MANAGEMENT.into(),
         region: region(),
@@ -471,7 +476,7 @@ fn trail() -> (Address, Act) {
 }
 
 /// Makes a stack whose first creation fails for a reason; what was asked.
-async fn created(reason: &str) -> (Result<Made, Failure>, Vec<(String, String)>) {
+async fn created(reason: &str) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
     let (address, act) = trail();
     let mut status: Option<&str> = None;
     let mut creations = 0;
@@ -524,10 +529,10 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
     assert_eq!(tokens.len(), 2, "{tokens:?}");
 }
 
-fn remove_recorder() -> (Address, Act) {
+fn remove_recorder() -> (Address, Action) {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
     let place = crate::change::Place::Member("shop".parse().unwrap(), region.clone());
-    let act = Act::RemoveRecorder {
+    let act = Action::RemoveRecorder {
         account: "222222222222".into(),
         region,
         recorder: Some("mine".to_owned()),
@@ -599,7 +604,7 @@ async fn a_recorder_that_was_not_shown_is_not_removed() {
     let mut answers = config("another", OTHER);
     let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
     let failed = result.unwrap_err();
-    assert!(failed.said.contains("`another`"), "{}", failed.said);
+    assert!(failed.message.contains("`another`"), "{}", failed.message);
     assert_eq!(count(&asked, "StopConfigurationRecorder"), 0);
     assert_eq!(count(&asked, "DeleteDeliveryChannel"), 0);
 }

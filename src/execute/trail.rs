@@ -1,30 +1,30 @@
 //! Trails that the baseline's takes the place of.
 
-use super::effects::{Doing, Hand};
-use super::run::Made;
+use super::effects::{ActionContext, Doing};
+use super::run::Outputs;
 use crate::aws::Operation;
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Failure;
 use crate::plan::Region;
 
 const STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
 const DELETE: Operation = Operation("cloudtrail", "DeleteTrail");
 
-impl Hand<'_> {
+impl ActionContext<'_> {
     /// Deletes a trail of the management account, in its home Region. What comes in its place must log and
     /// deliver by then, or the organization would be without one.
     pub(super) async fn delete_trail(
         &self,
         region: &Region,
         arn: &str,
-        successor: Option<&Text>,
-    ) -> Result<Made, Failure> {
+        successor: Option<&Expr>,
+    ) -> Result<Outputs, Failure> {
         if let Some(successor) = successor {
             self.logs(&self.text(successor)?).await?;
         }
         let at = self.place(&self.shared.management, region);
-        let doing = || format!("deleting the trail {arn}");
-        let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+        let context = || format!("deleting the trail {arn}");
+        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
         let deleted = self
             .shared
             .aws
@@ -34,15 +34,15 @@ impl Hand<'_> {
             .await;
         match deleted {
             // The answer to an earlier attempt was lost, or somebody else was faster.
-            Err(error) if error.is("TrailNotFoundException") => Ok(Made::new()),
-            deleted => deleted.doing(doing).map(|_| Made::new()),
+            Err(error) if error.is("TrailNotFoundException") => Ok(Outputs::new()),
+            deleted => deleted.context(context).map(|_| Outputs::new()),
         }
     }
 
     async fn logs(&self, trail: &str) -> Result<(), Failure> {
         let at = self.home();
-        let doing = || format!("looking whether the trail {trail} logs");
-        let client = self.shared.aws.cloudtrail(&at).await.doing(doing)?;
+        let context = || format!("looking whether the trail {trail} logs");
+        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
         let status = self
             .shared
             .aws
@@ -50,7 +50,7 @@ impl Hand<'_> {
                 client.get_trail_status().name(trail).send()
             })
             .await
-            .doing(doing)?;
+            .context(context)?;
         let hint = "nothing was deleted; mend that trail (`orgstrap drift` says how), then run apply again";
         if status.is_logging() != Some(true) {
             return Err(self.fails(format!("the trail {trail} does not log yet"), Some(hint)));

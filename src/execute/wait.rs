@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::aws::Caller;
+use crate::aws::CallContext;
 
 /// How often to look and how long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience {
+pub(super) struct PollSchedule {
     /// Intervals in seconds with the age in seconds from which they hold, oldest last. Never empty
     /// in practice; without entries it looks every five seconds.
     pub(super) intervals: &'static [(u64, u64)],
@@ -17,7 +17,7 @@ pub(super) struct Patience {
     pub(super) limit: u64,
 }
 
-impl Patience {
+impl PollSchedule {
     fn interval(&self, age: Duration) -> Duration {
         let seconds = self
             .intervals
@@ -32,93 +32,93 @@ impl Patience {
 
 /// An account's creation: DescribeCreateAccountStatus has 2 calls a second for all creations, and
 /// Terraform's users waited for up to 10 minutes.
-pub(super) const ACCOUNT_CREATION: Patience = Patience {
+pub(super) const ACCOUNT_CREATION: PollSchedule = PollSchedule {
     intervals: &[(0, 5), (10, 10)],
     limit: 30 * 60,
 };
 /// An account's closure: a few minutes, and AWS says nothing of how long.
-pub(super) const ACCOUNT_CLOSURE: Patience = Patience {
+pub(super) const ACCOUNT_CLOSURE: PollSchedule = PollSchedule {
     intervals: &[(0, 5), (30, 15)],
     limit: 30 * 60,
 };
 /// After a lost answer: six minutes, because a request is void five minutes after it was signed.
-pub(super) const LOST_CREATION: Patience = Patience {
+pub(super) const LOST_CREATION: PollSchedule = PollSchedule {
     intervals: &[(0, 2), (10, 5), (60, 15)],
     limit: 6 * 60,
 };
 /// Until reads show what a write has done (Organizations is eventually consistent).
-pub(super) const READ_BACK: Patience = Patience {
+pub(super) const READ_BACK: PollSchedule = PollSchedule {
     intervals: &[(0, 1), (5, 3), (30, 10)],
     limit: 2 * 60,
 };
 /// Until the lists that the next `plan` reads show everything that a run has changed.
-pub(super) const SHOWN: Patience = Patience {
+pub(super) const SHOWN: PollSchedule = PollSchedule {
     intervals: &[(0, 1), (5, 3), (30, 10)],
     limit: 5 * 60,
 };
 /// What GuardDuty says of accounts and organizations that it does not know: in an organization's first hour longer, as
 /// the Landing Zone Accelerator tries for some five minutes.
-pub(super) const NEW_ORGANIZATION: Patience = Patience {
+pub(super) const NEW_ORGANIZATION: PollSchedule = PollSchedule {
     intervals: &[(0, 1), (5, 3), (30, 10), (120, 20)],
     limit: 10 * 60,
 };
 /// The account limit that AWS reports in an organization's first hour.
-pub(super) const FIRST_HOUR: Patience = Patience {
+pub(super) const FIRST_HOUR: PollSchedule = PollSchedule {
     intervals: &[(0, 15), (60, 30), (300, 60)],
     limit: 65 * 60,
 };
 /// The rounds in which a stack set's instances are tried again.
-pub(super) const ROUND: Patience = Patience {
+pub(super) const ROUND: PollSchedule = PollSchedule {
     intervals: &[(0, 30), (30, 60)],
     limit: 12 * 60 * 60,
 };
 /// Before a destination is verified again, and until the verification counts.
-pub(super) const VERIFY: Patience = Patience {
+pub(super) const VERIFY: PollSchedule = PollSchedule {
     intervals: &[(0, 60)],
     limit: 60 * 60,
 };
 /// GuardDuty's own detector in the account that has just become its administrator.
-pub(super) const OWN_DETECTOR: Patience = Patience {
+pub(super) const OWN_DETECTOR: PollSchedule = PollSchedule {
     intervals: &[(0, 2), (10, 5)],
     limit: 2 * 60,
 };
 /// A policy type that is being enabled.
-pub(super) const POLICY_TYPE: Patience = Patience {
+pub(super) const POLICY_TYPE: PollSchedule = PollSchedule {
     intervals: &[(0, 2), (10, 5)],
     limit: 10 * 60,
 };
 /// A Region that is being turned on: minutes for most, hours for some (account:EnableRegion).
-pub(super) const REGION: Patience = Patience {
+pub(super) const REGION: PollSchedule = PollSchedule {
     intervals: &[(0, 15), (120, 30), (1_200, 60)],
     limit: 6 * 60 * 60,
 };
 /// A stack. The Config recorder was seen to stay in progress for 45 minutes.
-pub(super) const STACK: Patience = Patience {
+pub(super) const STACK: PollSchedule = PollSchedule {
     intervals: &[(0, 3), (30, 5), (180, 15)],
     limit: 90 * 60,
 };
 /// Until policies that a stack's resources need are seen everywhere, told by stacks that failed.
-pub(super) const PROPAGATION: Patience = Patience {
+pub(super) const PROPAGATION: PollSchedule = PollSchedule {
     intervals: &[(0, 30), (60, 60)],
     limit: 5 * 60,
 };
 /// The same where a service is not open yet in a new account.
-pub(super) const OPENING: Patience = Patience {
+pub(super) const OPENING: PollSchedule = PollSchedule {
     intervals: &[(0, 30), (60, 60)],
     limit: 15 * 60,
 };
 /// A stack-set operation, which may reach thousands of instances.
-pub(super) const STACK_SET_OPERATION: Patience = Patience {
+pub(super) const STACK_SET_OPERATION: PollSchedule = PollSchedule {
     intervals: &[(0, 5), (60, 10), (300, 30)],
     limit: 12 * 60 * 60,
 };
 /// Other operations of the same stack set, and auto-deployment to an account that joined.
-pub(super) const OTHER_OPERATION: Patience = Patience {
+pub(super) const OTHER_OPERATION: PollSchedule = PollSchedule {
     intervals: &[(0, 5), (60, 15), (600, 30)],
     limit: 2 * 60 * 60,
 };
 /// GuardDuty's delegation, detectors and publishing destinations.
-pub(super) const GUARDDUTY: Patience = Patience {
+pub(super) const GUARDDUTY: PollSchedule = PollSchedule {
     intervals: &[(0, 3), (15, 5), (60, 15)],
     limit: 15 * 60,
 };
@@ -130,16 +130,16 @@ pub(super) struct GaveUp {
 }
 
 /// One wait, from its first look on.
-pub(super) struct Wait<'a> {
-    ctx: &'a Caller,
-    patience: Patience,
+pub(super) struct Poller<'a> {
+    ctx: &'a CallContext,
+    patience: PollSchedule,
     since: Instant,
     told: Option<String>,
 }
 
-impl<'a> Wait<'a> {
+impl<'a> Poller<'a> {
     /// Starts the clock.
-    pub(super) fn new(ctx: &'a Caller, patience: Patience) -> Self {
+    pub(super) fn new(ctx: &'a CallContext, patience: PollSchedule) -> Self {
         Self {
             ctx,
             patience,

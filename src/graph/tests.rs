@@ -1,21 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::change::{Act, Text, Verb};
+use crate::change::{Action, Expr, Verb};
 
 fn region(text: &str) -> Address {
     Address::GuardDutyMembers(text.parse().unwrap())
 }
 
-fn tag() -> Act {
-    Act::Tag {
-        resource: Text::literal("r"),
+fn tag() -> Action {
+    Action::Tag {
+        resource: Expr::literal("r"),
         set: Default::default(),
         remove: BTreeSet::new(),
     }
 }
 
-fn change(address: Address, act: Act, needs: &[Address]) -> Change {
+fn change(address: Address, act: Action, needs: &[Address]) -> Change {
     Change {
         address,
         verb: Verb::Update,
@@ -33,7 +33,7 @@ fn names() -> [Address; 3] {
 #[test]
 fn the_longest_chain_goes_first() {
     let [a, b, c] = names();
-    let slow = Act::CreateOrganization {
+    let slow = Action::CreateOrganization {
         accounts: BTreeMap::new(),
     };
     let changes = vec![
@@ -60,8 +60,8 @@ fn the_longest_chain_goes_first() {
 #[test]
 fn what_a_text_refers_to_is_a_need() {
     let [a, b, _] = names();
-    let refers = Act::Tag {
-        resource: Text::reference(b.clone(), crate::change::Attribute::Id),
+    let refers = Action::Tag {
+        resource: Expr::reference(b.clone(), crate::change::Attribute::Id),
         set: Default::default(),
         remove: BTreeSet::new(),
     };

@@ -49,11 +49,11 @@ pub(super) fn duties(
     let mut logging = told(&choices.logging, "logging")?;
     let mut secops = told(&choices.secops, "secops")?;
     let mut guess = |duty: &str, flag: &str, found: Option<(&Member<'_>, String)>| match found {
-        Some((member, because)) => {
+        Some((member, reason)) => {
             remarks.push(Remark {
                 kind: RemarkKind::Guess,
                 text: format!(
-                    "`{duty}` is account `{}` ({}), because {because}; `--{flag} ACCOUNT` says otherwise",
+                    "`{duty}` is account `{}` ({}), because {reason}; `--{flag} ACCOUNT` says otherwise",
                     member.key, member.facts.id
                 ),
             });
@@ -124,7 +124,7 @@ fn named(
         [one] if one.facts.state != AccountState::Active => Err(ImportError::UnfitAccount {
             duty,
             which: called(one),
-            because: "it is not active",
+            reason: "it is not active",
         }),
         [one] => Ok(one.key.clone()),
         many => Err(ImportError::ManyAccounts {
@@ -158,8 +158,8 @@ fn by_name<'a, 'f>(
                 && Some(&member.key) != but
         });
         if let (Some(one), None) = (found.next(), found.next()) {
-            let because = format!("its name is \"{}\"", one.facts.name);
-            return Some((one, because));
+            let reason = format!("its name is \"{}\"", one.facts.name);
+            return Some((one, reason));
         }
     }
     None

@@ -16,11 +16,11 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::baseline::{self, Wanted};
+use crate::baseline::{self, Desired};
 use crate::change::KEY_TAG;
 use crate::diff::tools;
 use crate::inventory::{
-    AccountFacts, AccountState, Inventory, OrganizationFacts, OuFacts, Seen, Unread,
+    AccountFacts, AccountState, Inventory, Observed, OrganizationFacts, OuFacts, ReadFailure,
 };
 use crate::plan::{
     AccountId, AccountKey, BaselineChoice, Email, OrgPlan, OuPath, PolicyType, Principal, Region,
@@ -89,7 +89,7 @@ pub enum RemarkKind {
 
 impl RemarkKind {
     /// The word before the sentence.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             RemarkKind::Guess => "guessed",
             RemarkKind::Adopted => "adopted",
@@ -107,11 +107,11 @@ impl RemarkKind {
 pub enum ImportError {
     #[error("account {0} is in no organization")]
     NoOrganization(AccountId),
-    #[error("{what} could not be read ({operation}): {because}")]
+    #[error("{what} could not be read ({operation}): {reason}")]
     Unread {
         what: &'static str,
         operation: String,
-        because: String,
+        reason: String,
     },
     #[error(
         "account {caller} is a member of the organization; its management account is {management}"
@@ -130,22 +130,22 @@ pub enum ImportError {
         text: String,
         which: String,
     },
-    #[error("{which} cannot be `{duty}`: {because}")]
+    #[error("{which} cannot be `{duty}`: {reason}")]
     UnfitAccount {
         duty: &'static str,
         which: String,
-        because: &'static str,
+        reason: &'static str,
     },
 }
 
 /// Makes the plan that describes an inventory.
 pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, ImportError> {
     let organization = match &inventory.organization {
-        Seen::Known(Some(organization)) => organization,
-        Seen::Known(None) => {
+        Observed::Known(Some(organization)) => organization,
+        Observed::Known(None) => {
             return Err(ImportError::NoOrganization(inventory.caller.clone()));
         }
-        Seen::Unread(_) => return Err(unread("the organization", &inventory.organization)),
+        Observed::Unread(_) => return Err(unread("the organization", &inventory.organization)),
     };
     if inventory.caller != organization.management_account {
         return Err(ImportError::NotManagement {
@@ -153,10 +153,11 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
             management: organization.management_account.clone(),
         });
     }
-    let (Seen::Known(accounts), Seen::Known(ous)) = (&inventory.accounts, &inventory.ous) else {
+    let (Observed::Known(accounts), Observed::Known(ous)) = (&inventory.accounts, &inventory.ous)
+    else {
         return Err(match &inventory.accounts {
-            Seen::Unread(_) => unread("the accounts", &inventory.accounts),
-            Seen::Known(_) => unread("the OUs", &inventory.ous),
+            Observed::Unread(_) => unread("the accounts", &inventory.accounts),
+            Observed::Known(_) => unread("the OUs", &inventory.ous),
         });
     };
     let home_region = choices
@@ -241,7 +242,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
     let root_tags = tags(&organization.root_tags, "the root", &mut remarks);
     remarks.sort();
     remarks.dedup();
-    let picture = Picture {
+    let picture = PlanDraft {
         organization,
         home_region,
         choices,
@@ -274,10 +275,10 @@ pub type Options = BTreeMap<String, serde_json::Value>;
 /// these. The inventory must have been taken for this plan.
 pub fn present(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
 ) -> BTreeMap<String, Options> {
-    let mut options = options::recovered(plan, wanted, inventory);
+    let mut options = options::recovered(plan, desired, inventory);
     let sets = inventory.stack_sets.known();
     let there = |name: &str, choice: &BaselineChoice| {
         let mut alone = plan.clone();
@@ -288,16 +289,16 @@ pub fn present(
             .into_iter()
             .collect();
         // One that needs another's stacks comes with it.
-        let Ok(wanted) = baseline::expand(&alone) else {
+        let Ok(desired) = baseline::expand(&alone) else {
             return false;
         };
-        let stack_set = wanted
+        let stack_set = desired
             .stack_sets
             .values()
             .any(|set| sets.is_some_and(|sets| sets.contains_key(&set.full_name)));
-        let stack = wanted.stacks.values().any(|wanted| {
-            let mut places = inventory.stacks.values().filter_map(Seen::known);
-            places.any(|stacks| stacks.contains_key(&wanted.full_name))
+        let stack = desired.stacks.values().any(|desired| {
+            let mut places = inventory.stacks.values().filter_map(Observed::known);
+            places.any(|stacks| stacks.contains_key(&desired.full_name))
         });
         stack_set || stack
     };
@@ -337,12 +338,12 @@ fn other_stack_sets(inventory: &Inventory, home_region: &Region) -> Option<Remar
     })
 }
 
-fn unread<T>(what: &'static str, seen: &Seen<T>) -> ImportError {
+fn unread<T>(what: &'static str, seen: &Observed<T>) -> ImportError {
     let why = seen.unread();
     ImportError::Unread {
         what,
         operation: why.map(|why| why.operation.clone()).unwrap_or_default(),
-        because: why.map(|why| why.because.clone()).unwrap_or_default(),
+        reason: why.map(|why| why.reason.clone()).unwrap_or_default(),
     }
 }
 
@@ -356,8 +357,8 @@ fn allow_lists(
     remarks: &mut Vec<Remark>,
 ) -> BTreeSet<String> {
     let attached = match &inventory.full_aws_access {
-        Some(Seen::Known(attached)) => attached,
-        Some(Seen::Unread(why)) => {
+        Some(Observed::Known(attached)) => attached,
+        Some(Observed::Unread(why)) => {
             remarks.push(not_read("where FullAWSAccess is attached", why));
             return BTreeSet::new();
         }
@@ -405,7 +406,7 @@ fn allow_lists(
 }
 
 /// Everything that the plan says.
-struct Picture<'a> {
+struct PlanDraft<'a> {
     organization: &'a OrganizationFacts,
     home_region: Region,
     choices: &'a Choices,
@@ -520,10 +521,10 @@ fn members<'a>(
 }
 
 /// The tags that a plan can say: orgstrap's own and AWS's are nobody else's to set.
-fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
+fn tags(seen: &Observed<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
     let found = match seen {
-        Seen::Known(found) => found,
-        Seen::Unread(why) => {
+        Observed::Known(found) => found,
+        Observed::Unread(why) => {
             remarks.push(not_read(&format!("the tags of {whose}"), why));
             return Tags::new();
         }
@@ -538,19 +539,19 @@ fn tags(seen: &Seen<Tags>, whose: &str, remarks: &mut Vec<Remark>) -> Tags {
             kept.insert(key.clone(), value.clone());
             continue;
         }
-        let because = "its key or value is none that AWS takes";
+        let reason = "its key or value is none that AWS takes";
         remarks.push(Remark {
             kind: RemarkKind::LeftOut,
-            text: format!("the tag `{key}` of {whose}: {because}"),
+            text: format!("the tag `{key}` of {whose}: {reason}"),
         });
     }
     kept
 }
 
-fn not_read(what: &str, why: &Unread) -> Remark {
+fn not_read(what: &str, why: &ReadFailure) -> Remark {
     Remark {
         kind: RemarkKind::Unread,
-        text: format!("{what} ({}): {}", why.operation, why.because),
+        text: format!("{what} ({}): {}", why.operation, why.reason),
     }
 }
 
@@ -583,8 +584,8 @@ fn services(
     BTreeMap<Principal, BTreeSet<AccountKey>>,
 ) {
     let on = match &inventory.trusted_access {
-        Seen::Known(on) => on.clone(),
-        Seen::Unread(why) => {
+        Observed::Known(on) => on.clone(),
+        Observed::Unread(why) => {
             remarks.push(not_read("trusted access", why));
             BTreeSet::new()
         }
@@ -595,28 +596,28 @@ fn services(
             None => {
                 trusted.insert(principal.clone());
             }
-            Some(because) => remarks.push(Remark {
+            Some(reason) => remarks.push(Remark {
                 kind: RemarkKind::LeftOut,
-                text: format!("trusted access for {principal}: {because}"),
+                text: format!("trusted access for {principal}: {reason}"),
             }),
         }
     }
     let mut delegated: BTreeMap<Principal, BTreeSet<AccountKey>> = BTreeMap::new();
     let found = match &inventory.delegated_administrators {
-        Seen::Known(found) => Some(found),
-        Seen::Unread(why) => {
+        Observed::Known(found) => Some(found),
+        Observed::Unread(why) => {
             remarks.push(not_read("delegated administrators", why));
             None
         }
     };
     for (id, principals) in found.into_iter().flatten() {
         for principal in principals {
-            let because = match keys.get(id) {
+            let reason = match keys.get(id) {
                 None => "that account is not in the plan",
                 // The plan would turn on trusted access for it.
                 Some(_) if !on.contains(principal) => "trusted access for it is off",
                 Some(key) => match check::administrator_is_not_named(principal) {
-                    Some(because) => because,
+                    Some(reason) => reason,
                     None => {
                         let admins = delegated.entry(principal.clone()).or_default();
                         admins.insert((*key).clone());
@@ -626,7 +627,7 @@ fn services(
             };
             remarks.push(Remark {
                 kind: RemarkKind::LeftOut,
-                text: format!("account {id} as delegated administrator of {principal}: {because}"),
+                text: format!("account {id} as delegated administrator of {principal}: {reason}"),
             });
         }
     }

@@ -32,9 +32,9 @@ impl Keys {
                 keys.insert(only.id.clone(), key.clone());
             }
         }
-        let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
+        let mut desired: BTreeMap<String, usize> = BTreeMap::new();
         for facts in &accounts {
-            *wanted.entry(slug(facts).to_lowercase()).or_default() += 1;
+            *desired.entry(slug(facts).to_lowercase()).or_default() += 1;
         }
         for facts in &accounts {
             if keys.contains_key(&facts.id) {
@@ -42,7 +42,7 @@ impl Keys {
             }
             let plain = slug(facts);
             let folded = plain.to_lowercase();
-            let alone = wanted.get(&folded).copied() == Some(1) && !taken.contains(&folded);
+            let alone = desired.get(&folded).copied() == Some(1) && !taken.contains(&folded);
             let key = if alone {
                 plain
             } else {

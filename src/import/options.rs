@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::Options;
 use crate::baseline::descriptor::Descriptor;
 use crate::baseline::option::OptionKind;
-use crate::baseline::words::{Piece, Words};
-use crate::baseline::{Wanted, builtin};
+use crate::baseline::words::{Interpolated, Piece};
+use crate::baseline::{Desired, builtin};
 use crate::change::{Address, Change};
 use crate::diff::{DiffOptions, diff};
 use crate::inventory::Inventory;
@@ -19,10 +19,10 @@ use crate::plan::{BaselineKey, OrgPlan, StackName};
 /// one option and nothing else tells which it was.
 pub(super) fn recovered(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
 ) -> BTreeMap<BaselineKey, Options> {
-    let changes = diff(plan, wanted, inventory, &DiffOptions::default()).changes;
+    let changes = diff(plan, desired, inventory, &DiffOptions::default()).changes;
     plan.baselines
         .keys()
         .filter_map(|key| {
@@ -44,7 +44,8 @@ fn of_parameters(descriptor: &Descriptor, changes: &[Change]) -> Options {
         .stack_sets
         .iter()
         .map(|one| (&one.name, &one.parameters));
-    let parameters: BTreeMap<&StackName, &BTreeMap<String, Words>> = stacks.chain(sets).collect();
+    let parameters: BTreeMap<&StackName, &BTreeMap<String, Interpolated>> =
+        stacks.chain(sets).collect();
     let mut options = Options::new();
     for change in changes {
         let (Address::Stack(_, name) | Address::StackSet(name) | Address::RolloutUpdate(name, _)) =
@@ -58,7 +59,7 @@ fn of_parameters(descriptor: &Descriptor, changes: &[Change]) -> Options {
                 .strip_prefix("parameter ")
                 .and_then(|parameter| parameters.get(name)?.get(parameter));
             let (Some([Piece::Option(option)]), Some(before)) =
-                (words.map(Words::pieces), &field.before)
+                (words.map(Interpolated::pieces), &field.before)
             else {
                 continue;
             };

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Choices;
 use crate::baseline::descriptor::{AccountRef, Descriptor};
 use crate::baseline::option::{OptionSpec, OptionValue};
-use crate::baseline::words::{Piece, Words};
-use crate::baseline::{WantedStack, builtin, names};
+use crate::baseline::words::{Interpolated, Piece};
+use crate::baseline::{DesiredStack, builtin, names};
 use crate::change::Place;
-use crate::inventory::{AccountState, Inventory, Seen};
+use crate::inventory::{AccountState, Inventory, Observed};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 
 /// What stacks say of one duty: accounts, each with why.
@@ -38,10 +38,10 @@ pub(super) fn evidence(inventory: &Inventory) -> (Evidence, Evidence) {
                         continue;
                     }
                     there = true;
-                    let because = format!("the stack {} is there", stack.name);
+                    let reason = format!("the stack {} is there", stack.name);
                     match spec.account {
-                        AccountRef::Logging => found.logging(&at.account, because),
-                        AccountRef::SecOps => found.secops(&at.account, because),
+                        AccountRef::Logging => found.logging(&at.account, reason),
+                        AccountRef::SecOps => found.secops(&at.account, reason),
                         AccountRef::Management | AccountRef::Key(_) => {
                             found.parameters(
                                 &descriptor,
@@ -73,7 +73,7 @@ pub(super) fn evidence(inventory: &Inventory) -> (Evidence, Evidence) {
 /// them does not say which.
 pub fn duties_lie_open(inventory: &Inventory, choices: &Choices) -> bool {
     let sets = inventory.stack_sets.known();
-    let mut stacks = inventory.stacks.values().filter_map(Seen::known);
+    let mut stacks = inventory.stacks.values().filter_map(Observed::known);
     let there =
         sets.is_some_and(|sets| !sets.is_empty()) || stacks.any(|stacks| !stacks.is_empty());
     let (logging, secops) = evidence(inventory);
@@ -82,12 +82,12 @@ pub fn duties_lie_open(inventory: &Inventory, choices: &Choices) -> bool {
 }
 
 /// Every account of a plan as a place of a duty's stacks, for a reading that looks for them.
-pub fn everywhere(plan: &OrgPlan) -> BTreeMap<(Place, StackName), WantedStack> {
+pub fn everywhere(plan: &OrgPlan) -> BTreeMap<(Place, StackName), DesiredStack> {
     let Ok(name) = "duty".parse::<StackName>() else {
         return BTreeMap::new();
     };
     let home = &plan.organization.home_region;
-    let stack = WantedStack {
+    let stack = DesiredStack {
         full_name: format!("{}-{name}", plan.organization.prefix),
         template: String::new(),
         parameters: BTreeMap::new(),
@@ -121,15 +121,15 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn logging(&mut self, id: &AccountId, because: String) {
+    fn logging(&mut self, id: &AccountId, reason: String) {
         if self.members.contains(id) {
-            self.logging.entry(id.clone()).or_insert(because);
+            self.logging.entry(id.clone()).or_insert(reason);
         }
     }
 
-    fn secops(&mut self, id: &AccountId, because: String) {
+    fn secops(&mut self, id: &AccountId, reason: String) {
         if self.members.contains(id) {
-            self.secops.entry(id.clone()).or_insert(because);
+            self.secops.entry(id.clone()).or_insert(reason);
         }
     }
 
@@ -154,7 +154,7 @@ impl Found<'_> {
     fn parameters(
         &mut self,
         descriptor: &Descriptor,
-        specs: &BTreeMap<String, Words>,
+        specs: &BTreeMap<String, Interpolated>,
         values: &BTreeMap<String, String>,
         whose: &str,
     ) {
@@ -171,11 +171,11 @@ impl Found<'_> {
             let [id] = ids.as_slice() else {
                 continue;
             };
-            let because = format!("{whose} has the parameter {name} = {value}");
+            let reason = format!("{whose} has the parameter {name} = {value}");
             let (logging, secops) = made_of(descriptor, words);
             match (logging, secops) {
-                (true, false) => self.logging(id, because),
-                (false, true) => self.secops(id, because),
+                (true, false) => self.logging(id, reason),
+                (false, true) => self.secops(id, reason),
                 _ => {}
             }
         }
@@ -189,7 +189,7 @@ fn holds(text: &str, id: &AccountId) -> bool {
 }
 
 /// Whether words speak of the logging account and of SecOps, themselves or by a stack or an option.
-fn made_of(descriptor: &Descriptor, words: &Words) -> (bool, bool) {
+fn made_of(descriptor: &Descriptor, words: &Interpolated) -> (bool, bool) {
     let mut found = (false, false);
     for piece in words.pieces() {
         let of = match piece {
@@ -221,7 +221,7 @@ fn made_of(descriptor: &Descriptor, words: &Words) -> (bool, bool) {
     found
 }
 
-fn default_of(spec: &OptionSpec) -> Option<&Words> {
+fn default_of(spec: &OptionSpec) -> Option<&Interpolated> {
     match &spec.default {
         Some(OptionValue::String(words)) => Some(words),
         _ => None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::names::Files;
 use super::{Remark, RemarkKind};
 use crate::diff::{is_ours, tools};
-use crate::inventory::{Inventory, OrganizationFacts, OuFacts, PolicyFacts, Seen};
+use crate::inventory::{Inventory, Observed, OrganizationFacts, OuFacts, PolicyFacts};
 use crate::plan::{AccountId, AccountKey, OuPath, PolicyKey, PolicyType, Tags, check};
 
 /// A policy of the plan.
@@ -32,8 +32,8 @@ pub(super) fn policies<'a>(
     remarks: &mut Vec<Remark>,
 ) -> Vec<ImportedPolicy<'a>> {
     let found = match &inventory.policies {
-        Seen::Known(found) => found,
-        Seen::Unread(why) => {
+        Observed::Known(found) => found,
+        Observed::Unread(why) => {
             remarks.push(super::not_read("the policies", why));
             return Vec::new();
         }
@@ -50,7 +50,7 @@ pub(super) fn policies<'a>(
     for facts in in_order {
         let called = format!(
             "{} \"{}\" ({})",
-            facts.kind.word().replace('_', " "),
+            facts.kind.as_str().replace('_', " "),
             facts.name,
             facts.id
         );
@@ -79,22 +79,22 @@ pub(super) fn policies<'a>(
             continue;
         }
         let content = match &facts.content {
-            Seen::Known(content) => content.as_str(),
-            Seen::Unread(why) => {
-                let text = format!("its document ({}): {}", why.operation, why.because);
+            Observed::Known(content) => content.as_str(),
+            Observed::Unread(why) => {
+                let text = format!("its document ({}): {}", why.operation, why.reason);
                 remark(RemarkKind::Unread, text);
                 continue;
             }
         };
-        if let Err(because) = check::document(facts.kind, content) {
-            remark(RemarkKind::LeftOut, because);
+        if let Err(reason) = check::document(facts.kind, content) {
+            remark(RemarkKind::LeftOut, reason);
             continue;
         }
         let key = if names.get(facts.name.as_str()).copied() == Some(1) {
             facts.name.parse().ok()
         } else {
             // Another type has a policy of this name.
-            format!("{} ({})", facts.name, facts.kind.word())
+            format!("{} ({})", facts.name, facts.kind.as_str())
                 .parse()
                 .ok()
         };
@@ -114,11 +114,11 @@ pub(super) fn policies<'a>(
             on_accounts: BTreeSet::new(),
         };
         match &facts.targets {
-            Seen::Unread(why) => {
-                let text = format!("where it is attached ({}): {}", why.operation, why.because);
+            Observed::Unread(why) => {
+                let text = format!("where it is attached ({}): {}", why.operation, why.reason);
                 remark(RemarkKind::Unread, text);
             }
-            Seen::Known(targets) => {
+            Observed::Known(targets) => {
                 for target in targets {
                     let account = target.parse::<AccountId>().ok();
                     if *target == organization.root_id {

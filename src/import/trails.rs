@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Options, Remark, RemarkKind, not_read};
-use crate::baseline::{self, Wanted};
+use crate::baseline::{self, Desired};
 use crate::diff::tools;
-use crate::inventory::{Inventory, Seen, TrailFacts, visible};
+use crate::inventory::{Inventory, Observed, TrailFacts, visible};
 use crate::plan::{BaselineChoice, OrgPlan, Region};
 
 /// The baseline that a trail belongs to.
@@ -13,7 +13,7 @@ pub(super) const BASELINE: &str = "cloudtrail";
 
 /// What to ask AWS for before anything is known of an organization's baselines: its trails, beside what is
 /// always read.
-pub fn looked_for(plan: &OrgPlan) -> Wanted {
+pub fn looked_for(plan: &OrgPlan) -> Desired {
     let mut watching = plan.clone();
     let options = Options::from([("adopt_trail".to_owned(), json!(true))]);
     let choice = BaselineChoice {
@@ -26,9 +26,9 @@ pub fn looked_for(plan: &OrgPlan) -> Wanted {
         .map(|key| (key, choice))
         .into_iter()
         .collect();
-    Wanted {
+    Desired {
         trail: baseline::expand(&watching).ok().and_then(|all| all.trail),
-        ..Wanted::default()
+        ..Desired::default()
     }
 }
 
@@ -41,8 +41,8 @@ pub(super) fn adopted(
     remarks: &mut Vec<Remark>,
 ) -> Option<Options> {
     let trails = match inventory.trails.as_ref()? {
-        Seen::Known(trails) => trails,
-        Seen::Unread(why) => {
+        Observed::Known(trails) => trails,
+        Observed::Unread(why) => {
             remarks.push(not_read("the organization's trails", why));
             return None;
         }

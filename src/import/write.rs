@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::{Picture, Remark};
+use super::{PlanDraft, Remark};
 use crate::inventory::{AccountState, visible};
 use crate::plan::{OuPath, Tags};
 
-pub(super) fn plan(picture: &Picture<'_>, remarks: &[Remark]) -> String {
+pub(super) fn plan(picture: &PlanDraft<'_>, remarks: &[Remark]) -> String {
     let mut document = DocumentMut::new();
     let root = document.as_table_mut();
     root.insert("organization", Item::Table(organization(picture)));
@@ -37,7 +37,7 @@ pub(super) fn plan(picture: &Picture<'_>, remarks: &[Remark]) -> String {
 }
 
 /// What the file is, and what it does not say.
-fn head(picture: &Picture<'_>, remarks: &[Remark]) -> String {
+fn head(picture: &PlanDraft<'_>, remarks: &[Remark]) -> String {
     let mut text = String::from("#:schema ./orgstrap.schema.json\n");
     let organization = picture.organization;
     let _ = writeln!(
@@ -47,13 +47,18 @@ fn head(picture: &Picture<'_>, remarks: &[Remark]) -> String {
         organization.management_account
     );
     for remark in remarks {
-        let _ = writeln!(text, "# {}: {}.", remark.kind.word(), visible(&remark.text));
+        let _ = writeln!(
+            text,
+            "# {}: {}.",
+            remark.kind.as_str(),
+            visible(&remark.text)
+        );
     }
     text.push('\n');
     text
 }
 
-fn organization(picture: &Picture<'_>) -> Table {
+fn organization(picture: &PlanDraft<'_>) -> Table {
     let mut table = Table::new();
     let management = picture.organization.management_account.as_str();
     table.insert("management_account", value(management));
@@ -86,13 +91,13 @@ fn organization(picture: &Picture<'_>) -> Table {
 }
 
 /// An allow list in the place of FullAWSAccess.
-fn put_full_access(table: &mut Table, picture: &Picture<'_>, id: &str) {
+fn put_full_access(table: &mut Table, picture: &PlanDraft<'_>, id: &str) {
     if picture.allow_lists.contains(id) {
         table.insert("full_aws_access", value(false));
     }
 }
 
-fn ous(picture: &Picture<'_>) -> Vec<(String, Table)> {
+fn ous(picture: &PlanDraft<'_>) -> Vec<(String, Table)> {
     let entry = |(path, ou): (&OuPath, &super::OuTable<'_>)| {
         let mut table = Table::new();
         debug_assert_eq!(path, &ou.facts.path);
@@ -112,13 +117,13 @@ fn ous(picture: &Picture<'_>) -> Vec<(String, Table)> {
     picture.ous.iter().map(entry).collect()
 }
 
-fn accounts(picture: &Picture<'_>) -> Vec<(String, Table)> {
+fn accounts(picture: &PlanDraft<'_>) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
     for member in &picture.members {
         let mut table = Table::new();
         let facts = member.facts;
         if facts.state != AccountState::Active {
-            let comment = format!("\n# It is {}.\n", facts.state.word());
+            let comment = format!("\n# It is {}.\n", facts.state.as_str());
             table.decor_mut().set_prefix(comment);
         }
         table.insert("id", value(facts.id.as_str()));
@@ -143,14 +148,14 @@ fn accounts(picture: &Picture<'_>) -> Vec<(String, Table)> {
     tables
 }
 
-fn policies(picture: &Picture<'_>) -> Vec<(String, Table)> {
+fn policies(picture: &PlanDraft<'_>) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
     for policy in &picture.policies {
         let mut table = Table::new();
         if policy.facts.name != policy.key.as_str() {
             table.insert("name", value(&policy.facts.name));
         }
-        table.insert("type", value(policy.facts.kind.word()));
+        table.insert("type", value(policy.facts.kind.as_str()));
         table.insert("file", value(&policy.file));
         if !policy.facts.description.is_empty() {
             table.insert("description", value(&policy.facts.description));
@@ -164,7 +169,7 @@ fn policies(picture: &Picture<'_>) -> Vec<(String, Table)> {
     tables
 }
 
-fn baselines(picture: &Picture<'_>) -> Vec<(String, Table)> {
+fn baselines(picture: &PlanDraft<'_>) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
     for (name, options) in &picture.baselines {
         let mut table = Table::new();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Inventory, Kind, SavedInventory, Seen};
+use super::{Inventory, Kind, Observed, SavedInventory};
 use crate::plan::FULL_AWS_ACCESS;
 
 /// What is different.
@@ -56,7 +56,7 @@ pub struct Unclear {
     pub kind: Kind,
     /// `None` for all of the kind.
     pub name: Option<String>,
-    pub because: String,
+    pub reason: String,
 }
 
 impl Differences {
@@ -76,10 +76,10 @@ pub fn compare(before: &SavedInventory, after: &SavedInventory) -> Differences {
     for kind in Kind::OF_INVENTORY.into_iter().chain([Kind::Controls]) {
         match (things(kind, before, &names), things(kind, after, &names)) {
             (Ok(before), Ok(after)) => pair(kind, before, after, &mut found),
-            (Err(because), _) | (_, Err(because)) => found.unclear.push(Unclear {
+            (Err(reason), _) | (_, Err(reason)) => found.unclear.push(Unclear {
                 kind,
                 name: None,
-                because: format!("was not read: {because}"),
+                reason: format!("was not read: {reason}"),
             }),
         }
     }
@@ -111,11 +111,11 @@ fn pair(kind: Kind, before: Things, mut after: Things, found: &mut Differences) 
         (Some(asked), Some(place)) => asked.contains(place),
         _ => true,
     };
-    let mut unclear = |name: &str, because: String| {
+    let mut unclear = |name: &str, reason: String| {
         found.unclear.push(Unclear {
             kind,
             name: Some(name.to_owned()),
-            because,
+            reason,
         });
     };
     let one_only = || "was asked about in one of the two only".to_owned();
@@ -244,7 +244,7 @@ fn reading<'a>(value: &'a Value, word: &str) -> Option<&'a Value> {
 
 fn unread(value: &Value) -> Option<String> {
     let why = reading(value, "unread")?;
-    Some(why.get("because")?.as_str()?.to_owned())
+    Some(why.get("reason")?.as_str()?.to_owned())
 }
 
 fn inside(value: &Value) -> &Value {
@@ -326,10 +326,10 @@ fn json(facts: &impl Serialize) -> Value {
     serde_json::to_value(facts).unwrap_or(Value::Null)
 }
 
-fn known<T>(seen: &Seen<T>) -> Result<&T, String> {
+fn known<T>(seen: &Observed<T>) -> Result<&T, String> {
     match seen {
-        Seen::Known(known) => Ok(known),
-        Seen::Unread(why) => Err(format!("{}: {}", why.operation, why.because)),
+        Observed::Known(known) => Ok(known),
+        Observed::Unread(why) => Err(format!("{}: {}", why.operation, why.reason)),
     }
 }
 
@@ -401,7 +401,11 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
         }
         Kind::StackSetsAccess => {
             let access = known(&inventory.stack_sets_access)?;
-            put(String::new(), kind.word().to_owned(), Value::Bool(*access));
+            put(
+                String::new(),
+                kind.as_str().to_owned(),
+                Value::Bool(*access),
+            );
         }
         Kind::ServiceLinkedRoles => {
             for service in known(&inventory.service_linked_roles)? {
@@ -569,7 +573,7 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
             let root_access = inventory.root_access.iter();
             asked = Some(placed(
                 &mut by_key,
-                root_access.map(|facts| (String::new(), kind.word().to_owned(), json(facts))),
+                root_access.map(|facts| (String::new(), kind.as_str().to_owned(), json(facts))),
             ));
         }
         Kind::Controls => {
@@ -579,7 +583,7 @@ fn things(kind: Kind, saved: &SavedInventory, names: &Names<'_>) -> Result<Thing
                     let arguments: Vec<&str> =
                         question.arguments.values().map(String::as_str).collect();
                     let account = names.account(question.at.account.as_str());
-                    let what = format!("{} {}", question.probe.word(), arguments.join(" "));
+                    let what = format!("{} {}", question.probe.as_str(), arguments.join(" "));
                     let at = &question.at;
                     let name = format!("{} in {account}/{}", what.trim_end(), at.region);
                     let key = format!("{what} {}/{}", at.account, at.region);

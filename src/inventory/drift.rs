@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccountRegion, Seen, Unread};
+use super::{AccountRegion, Observed, ReadFailure};
 use crate::plan::AccountId;
 
 /// What is to be looked at.
@@ -25,7 +25,7 @@ pub struct DriftAnswers {
     pub stack_sets: BTreeMap<String, SetDrift>,
     pub stacks: BTreeMap<(AccountRegion, String), StackDrift>,
     /// The roles of accounts.
-    pub roles: BTreeMap<AccountId, Seen<AccountRoles>>,
+    pub roles: BTreeMap<AccountId, Observed<AccountRoles>>,
 }
 
 /// The roles of an account, and the policies of its own that it may give them.
@@ -74,7 +74,7 @@ pub struct SetDrift {
     /// Instances that drifted or could not be looked at.
     pub instances: BTreeMap<AccountRegion, StackDrift>,
     /// Why the set could not be told, whole or in part.
-    pub unread: Option<Unread>,
+    pub unread: Option<ReadFailure>,
 }
 
 /// What was found in a stack.
@@ -83,7 +83,7 @@ pub struct StackDrift {
     /// Resources that differ.
     pub resources: Vec<ResourceDrift>,
     /// Why it could not be told, whole or in part.
-    pub unread: Option<Unread>,
+    pub unread: Option<ReadFailure>,
 }
 
 /// A resource that is not as its stack's template and parameters set it.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountRegion, PolicyFacts, PolicyId, RecorderFacts, Seen};
+use super::{AccountRegion, Observed, PolicyFacts, PolicyId, RecorderFacts};
 use crate::plan::{AccountId, OrgPlan, Region};
 
 /// Only what was asked about: nothing while all is where the plan says.
@@ -13,15 +13,15 @@ use crate::plan::{AccountId, OrgPlan, Region};
 #[serde(default)]
 pub struct FormerFacts {
     /// Stack sets with orgstrap's tag that are not under the plan's prefix in its home Region, by Region.
-    pub stack_sets: BTreeMap<Region, Seen<BTreeSet<String>>>,
+    pub stack_sets: BTreeMap<Region, Observed<BTreeSet<String>>>,
     /// Plain stacks with orgstrap's tag where the plan looks for none, by place.
-    pub stacks: BTreeMap<AccountRegion, Seen<BTreeSet<String>>>,
+    pub stacks: BTreeMap<AccountRegion, Observed<BTreeSet<String>>>,
     /// Member accounts, and whether the plan's access role opens them. Asked where it seems to be a new one.
-    pub access: BTreeMap<AccountId, Seen<()>>,
+    pub access: BTreeMap<AccountId, Observed<()>>,
     /// Buckets that are there, though the stack that is to make them has none of the kind: kept by one before. By name.
-    pub buckets: BTreeMap<AccountRegion, BTreeMap<String, Seen<KeptBucket>>>,
+    pub buckets: BTreeMap<AccountRegion, BTreeMap<String, Observed<KeptBucket>>>,
     /// What Config has where a stack that made a recorder is to be changed: somebody may have deleted it since.
-    pub recorders: BTreeMap<AccountRegion, Seen<RecorderFacts>>,
+    pub recorders: BTreeMap<AccountRegion, Observed<RecorderFacts>>,
     /// The role that opens accounts which the plan's does not, where one of those that are usual does.
     pub access_role: Option<String>,
 }
@@ -52,9 +52,9 @@ pub fn former_access_roles(
         let (Some((_, planned)), Some(content)) = (planned, facts.content.known()) else {
             continue;
         };
-        let (wanted, there) = (roles(&planned.content), roles(content));
-        if wanted.contains(own.as_str()) && !there.contains(own.as_str()) {
-            former.extend(there.difference(&wanted).map(|role| (*role).to_owned()));
+        let (desired, there) = (roles(&planned.content), roles(content));
+        if desired.contains(own.as_str()) && !there.contains(own.as_str()) {
+            former.extend(there.difference(&desired).map(|role| (*role).to_owned()));
         }
     }
     former

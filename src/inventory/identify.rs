@@ -38,7 +38,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccountFacts, AccountState, Unread};
+use super::{AccountFacts, AccountState, ReadFailure};
 use crate::change::KEY_TAG;
 use crate::plan::{Account, AccountId, AccountKey, OrgPlan};
 
@@ -52,7 +52,7 @@ pub struct Identified {
     pub conflicts: Vec<Conflict>,
     /// Accounts that match nothing, while tags that could name them could not be read: they must
     /// not be taken for absent.
-    pub undecided: BTreeMap<AccountKey, Unread>,
+    pub undecided: BTreeMap<AccountKey, ReadFailure>,
 }
 
 /// Accounts of the plan and of the organization that cannot be matched with certainty.
@@ -124,7 +124,7 @@ struct Index<'a> {
     by_tag: BTreeMap<&'a str, Vec<&'a AccountFacts>>,
     by_email: BTreeMap<String, &'a AccountFacts>,
     /// Why the tags of some account are not known.
-    unread: Option<Unread>,
+    unread: Option<ReadFailure>,
 }
 
 impl<'a> Index<'a> {
@@ -440,7 +440,7 @@ fn in_use(facts: &AccountFacts) -> bool {
 pub fn named(facts: &AccountFacts) -> String {
     match facts.state {
         AccountState::Active => format!("\"{}\" ({})", facts.name, facts.id),
-        state => format!("\"{}\" ({}, {})", facts.name, facts.id, state.word()),
+        state => format!("\"{}\" ({}, {})", facts.name, facts.id, state.as_str()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingStack, Inventory, PreparationFacts, Seen, Unread};
+use super::{ExistingStack, Inventory, Observed, PreparationFacts, ReadFailure};
 
 /// A field of [`Inventory`], or what the services said for controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Kind {
     ];
 
     /// What it is called.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Kind::Organization => "organization",
             Kind::Accounts => "accounts",
@@ -82,7 +82,7 @@ impl Kind {
 
 impl Inventory {
     /// Everything of one kind that could not be read, at any depth.
-    pub fn unread(&self, kind: Kind) -> Vec<&Unread> {
+    pub fn unread(&self, kind: Kind) -> Vec<&ReadFailure> {
         // Whole, so that a new field cannot be forgotten.
         let Inventory {
             taken_at: _,
@@ -110,22 +110,22 @@ impl Inventory {
             quotas: _,
             former,
         } = self;
-        fn one<T>(seen: &Seen<T>) -> Vec<&Unread> {
+        fn one<T>(seen: &Observed<T>) -> Vec<&ReadFailure> {
             seen.unread().into_iter().collect()
         }
         fn with<'a, T>(
-            seen: &'a Seen<T>,
-            inside: impl FnOnce(&'a T) -> Vec<&'a Unread>,
-        ) -> Vec<&'a Unread> {
+            seen: &'a Observed<T>,
+            inside: impl FnOnce(&'a T) -> Vec<&'a ReadFailure>,
+        ) -> Vec<&'a ReadFailure> {
             match seen {
-                Seen::Known(known) => inside(known),
-                Seen::Unread(why) => vec![why],
+                Observed::Known(known) => inside(known),
+                Observed::Unread(why) => vec![why],
             }
         }
         match kind {
             Kind::Organization => with(organization, |found| {
                 let tags = found.iter().map(|found| &found.root_tags);
-                tags.filter_map(Seen::unread).collect()
+                tags.filter_map(Observed::unread).collect()
             }),
             Kind::Accounts => with(accounts, |all| {
                 all.values().filter_map(|one| one.tags.unread()).collect()
@@ -144,7 +144,7 @@ impl Inventory {
                     });
                     parts.flatten().collect()
                 });
-                parts.extend(full_aws_access.iter().filter_map(Seen::unread));
+                parts.extend(full_aws_access.iter().filter_map(Observed::unread));
                 parts
             }
             Kind::TrustedAccess => one(trusted_access),
@@ -172,7 +172,7 @@ impl Inventory {
                     .flat_map(|one| [one.administrator.unread(), one.detector.unread()]);
                 parts.flatten().collect()
             }
-            Kind::Contacts => contacts.values().filter_map(Seen::unread).collect(),
+            Kind::Contacts => contacts.values().filter_map(Observed::unread).collect(),
             Kind::Preparation => {
                 let parts = preparation.values().flat_map(|one| {
                     let PreparationFacts {
@@ -181,29 +181,29 @@ impl Inventory {
                         regions,
                     } = one;
                     [
-                        alias.as_ref().and_then(Seen::unread),
-                        password_policy.as_ref().and_then(Seen::unread),
-                        regions.as_ref().and_then(Seen::unread),
+                        alias.as_ref().and_then(Observed::unread),
+                        password_policy.as_ref().and_then(Observed::unread),
+                        regions.as_ref().and_then(Observed::unread),
                     ]
                 });
                 parts.flatten().collect()
             }
-            Kind::Recorders => recorders.values().filter_map(Seen::unread).collect(),
+            Kind::Recorders => recorders.values().filter_map(Observed::unread).collect(),
             Kind::ExistingStacks => existing_stacks
                 .values()
                 .filter_map(ExistingStack::unread)
                 .collect(),
-            Kind::Trails => trails.iter().filter_map(Seen::unread).collect(),
+            Kind::Trails => trails.iter().filter_map(Observed::unread).collect(),
             // An account that the access role does not open is an answer, and told as one.
             Kind::Former => {
-                let sets = former.stack_sets.values().filter_map(Seen::unread);
+                let sets = former.stack_sets.values().filter_map(Observed::unread);
                 let buckets = former.buckets.values().flat_map(|all| all.values());
-                sets.chain(former.stacks.values().filter_map(Seen::unread))
-                    .chain(buckets.filter_map(Seen::unread))
-                    .chain(former.recorders.values().filter_map(Seen::unread))
+                sets.chain(former.stacks.values().filter_map(Observed::unread))
+                    .chain(buckets.filter_map(Observed::unread))
+                    .chain(former.recorders.values().filter_map(Observed::unread))
                     .collect()
             }
-            Kind::RootAccess => root_access.iter().filter_map(Seen::unread).collect(),
+            Kind::RootAccess => root_access.iter().filter_map(Observed::unread).collect(),
             Kind::Controls => Vec::new(),
         }
     }

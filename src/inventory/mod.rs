@@ -43,42 +43,42 @@ pub struct Inventory {
     /// The account whose credentials were used, which must be the management account.
     pub caller: AccountId,
     /// `Known(None)`: the caller's account is in no organization.
-    pub organization: Seen<Option<OrganizationFacts>>,
+    pub organization: Observed<Option<OrganizationFacts>>,
     /// Every account of the organization, closed ones included while AWS lists them.
-    pub accounts: Seen<BTreeMap<AccountId, AccountFacts>>,
+    pub accounts: Observed<BTreeMap<AccountId, AccountFacts>>,
     /// OUs by id.
-    pub ous: Seen<BTreeMap<OuId, OuFacts>>,
+    pub ous: Observed<BTreeMap<OuId, OuFacts>>,
     /// Customer-managed policies by id, those of types that are not enabled too.
-    pub policies: Seen<BTreeMap<PolicyId, PolicyFacts>>,
+    pub policies: Observed<BTreeMap<PolicyId, PolicyFacts>>,
     /// Ids of the root, OUs and accounts that AWS's own FullAWSAccess is attached to; without it, or another
     /// policy that allows, every call there is denied. `None` where service control policies are not enabled.
     #[serde(default)]
-    pub full_aws_access: Option<Seen<BTreeSet<String>>>,
-    pub trusted_access: Seen<BTreeSet<Principal>>,
+    pub full_aws_access: Option<Observed<BTreeSet<String>>>,
+    pub trusted_access: Observed<BTreeSet<Principal>>,
     /// Services by the account that administers them.
-    pub delegated_administrators: Seen<BTreeMap<AccountId, BTreeSet<Principal>>>,
+    pub delegated_administrators: Observed<BTreeMap<AccountId, BTreeSet<Principal>>>,
     /// Whether StackSets may act for the organization (`DescribeOrganizationsAccess`).
-    pub stack_sets_access: Seen<bool>,
+    pub stack_sets_access: Observed<bool>,
     /// Service-linked roles of the management account, by service principal.
-    pub service_linked_roles: Seen<BTreeSet<Principal>>,
+    pub service_linked_roles: Observed<BTreeSet<Principal>>,
     /// Stack sets of the home Region under the plan's prefix, by full name.
-    pub stack_sets: Seen<BTreeMap<String, StackSetFacts>>,
+    pub stack_sets: Observed<BTreeMap<String, StackSetFacts>>,
     /// Stacks under the plan's prefix, by place and full name. Only places that were asked about.
-    pub stacks: BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+    pub stacks: BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>,
     /// GuardDuty's organization settings by Region. Only Regions that were asked about.
     pub guardduty: BTreeMap<Region, GuardDutyFacts>,
     /// Alternate contacts by account. Only accounts that were asked about.
-    pub contacts: BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>,
+    pub contacts: BTreeMap<AccountId, Observed<BTreeMap<ContactKind, Contact>>>,
     /// What accounts are given inside. Only accounts and settings that were asked about.
     #[serde(default)]
     pub preparation: BTreeMap<AccountId, PreparationFacts>,
     /// Which features of centralized root access are on, in IAM's words. Only where it was asked about.
     #[serde(default)]
-    pub root_access: Option<Seen<BTreeSet<String>>>,
+    pub root_access: Option<Observed<BTreeSet<String>>>,
     /// What Config has already where a stack that brings a recorder is to be and is not. Only places that
     /// were asked about.
     #[serde(default)]
-    pub recorders: BTreeMap<AccountRegion, Seen<RecorderFacts>>,
+    pub recorders: BTreeMap<AccountRegion, Observed<RecorderFacts>>,
     /// Stacks that a plan names for its stack sets to take in. Only those that were asked about.
     #[serde(default)]
     pub existing_stacks: BTreeMap<StackId, ExistingStack>,
@@ -87,7 +87,7 @@ pub struct Inventory {
     pub other_stack_sets: BTreeSet<String>,
     /// Trails of the management account by ARN, as the home Region shows them. Only where it was asked about.
     #[serde(default)]
-    pub trails: Option<Seen<BTreeMap<String, TrailFacts>>>,
+    pub trails: Option<Observed<BTreeMap<String, TrailFacts>>>,
     /// Quotas that the plan comes near. Read anew each time: a request may be decided at any moment.
     #[serde(default)]
     pub quotas: Quotas,
@@ -102,16 +102,16 @@ impl Inventory {
         Inventory {
             taken_at,
             caller,
-            organization: Seen::Known(None),
-            accounts: Seen::Known(BTreeMap::new()),
-            ous: Seen::Known(BTreeMap::new()),
-            policies: Seen::Known(BTreeMap::new()),
+            organization: Observed::Known(None),
+            accounts: Observed::Known(BTreeMap::new()),
+            ous: Observed::Known(BTreeMap::new()),
+            policies: Observed::Known(BTreeMap::new()),
             full_aws_access: None,
-            trusted_access: Seen::Known(BTreeSet::new()),
-            delegated_administrators: Seen::Known(BTreeMap::new()),
-            stack_sets_access: Seen::Known(false),
-            service_linked_roles: Seen::Known(BTreeSet::new()),
-            stack_sets: Seen::Known(BTreeMap::new()),
+            trusted_access: Observed::Known(BTreeSet::new()),
+            delegated_administrators: Observed::Known(BTreeMap::new()),
+            stack_sets_access: Observed::Known(false),
+            service_linked_roles: Observed::Known(BTreeSet::new()),
+            stack_sets: Observed::Known(BTreeMap::new()),
             stacks: BTreeMap::new(),
             guardduty: BTreeMap::new(),
             contacts: BTreeMap::new(),
@@ -130,34 +130,34 @@ impl Inventory {
 /// A reading that may have failed. Nothing is changed on the strength of what is not `Known`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Seen<T> {
+pub enum Observed<T> {
     Known(T),
-    Unread(Unread),
+    Unread(ReadFailure),
 }
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread {
+pub struct ReadFailure {
     /// The service and operation, such as `organizations:ListAccounts`.
     pub operation: String,
     /// What AWS said, or why it was not asked.
-    pub because: String,
+    pub reason: String,
 }
 
-impl<T> Seen<T> {
+impl<T> Observed<T> {
     /// The value, if it was read.
     pub fn known(&self) -> Option<&T> {
         match self {
-            Seen::Known(value) => Some(value),
-            Seen::Unread(_) => None,
+            Observed::Known(value) => Some(value),
+            Observed::Unread(_) => None,
         }
     }
 
     /// Why it was not read, if so.
-    pub fn unread(&self) -> Option<&Unread> {
+    pub fn unread(&self) -> Option<&ReadFailure> {
         match self {
-            Seen::Known(_) => None,
-            Seen::Unread(why) => Some(why),
+            Observed::Known(_) => None,
+            Observed::Unread(why) => Some(why),
         }
     }
 }
@@ -204,7 +204,7 @@ pub struct OrganizationFacts {
     /// Policy types by status, from ListRoots: `ENABLED`, `PENDING_ENABLE`, `PENDING_DISABLE`.
     pub policy_types: BTreeMap<PolicyType, String>,
     /// Tags of the root.
-    pub root_tags: Seen<Tags>,
+    pub root_tags: Observed<Tags>,
 }
 
 /// One account as Organizations lists it.
@@ -220,7 +220,7 @@ pub struct AccountFacts {
     pub created_here: bool,
     /// The OU or root it lies in.
     pub parent: OuId,
-    pub tags: Seen<Tags>,
+    pub tags: Observed<Tags>,
 }
 
 impl AccountFacts {
@@ -255,7 +255,7 @@ impl AccountState {
     ];
 
     /// The word for messages.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             AccountState::PendingActivation => "pending activation",
             AccountState::Active => "active",
@@ -274,7 +274,7 @@ pub struct OuFacts {
     pub arn: String,
     pub parent: OuId,
     pub path: OuPath,
-    pub tags: Seen<Tags>,
+    pub tags: Observed<Tags>,
 }
 
 /// One customer-managed policy.
@@ -285,10 +285,10 @@ pub struct PolicyFacts {
     pub name: String,
     pub kind: PolicyType,
     pub description: String,
-    pub content: Seen<String>,
+    pub content: Observed<String>,
     /// Ids of the root, OUs and accounts it is attached to.
-    pub targets: Seen<BTreeSet<String>>,
-    pub tags: Seen<Tags>,
+    pub targets: Observed<BTreeSet<String>>,
+    pub tags: Observed<Tags>,
 }
 
 /// One stack set with its instances.
@@ -313,7 +313,7 @@ pub struct StackSetFacts {
     pub managed_execution: bool,
     /// OU ids that the set is deployed to.
     pub targets: BTreeSet<OuId>,
-    pub instances: Seen<BTreeMap<AccountRegion, InstanceFacts>>,
+    pub instances: Observed<BTreeMap<AccountRegion, InstanceFacts>>,
 }
 
 /// The ARN of a stack set by its id (`name:uuid`) and where it lies (the service authorization reference for
@@ -332,18 +332,18 @@ pub const ACCOUNT_SERVICE: &str = "account.amazonaws.com";
 #[serde(default)]
 pub struct PreparationFacts {
     /// `Known(None)`: the account has no alias.
-    pub alias: Option<Seen<Option<String>>>,
+    pub alias: Option<Observed<Option<String>>>,
     /// `Known(None)`: the account has no password policy of its own.
-    pub password_policy: Option<Seen<Option<PasswordPolicy>>>,
+    pub password_policy: Option<Observed<Option<PasswordPolicy>>>,
     /// Regions by their status, in the account service's words.
-    pub regions: Option<Seen<BTreeMap<Region, String>>>,
+    pub regions: Option<Observed<BTreeMap<Region, String>>>,
 }
 
 impl PreparationFacts {
     /// Whether the account is yet to be given a Region: nothing can be there, and nothing answers. Where its Regions
     /// were not read nobody knows.
     pub fn is_off(&self, region: &Region) -> bool {
-        let regions = self.regions.as_ref().and_then(Seen::known);
+        let regions = self.regions.as_ref().and_then(Observed::known);
         let status = regions.and_then(|regions| regions.get(region));
         status.is_some_and(|status| !status.starts_with("ENABLED"))
     }
@@ -396,7 +396,7 @@ pub struct StackFacts {
     pub id: String,
     /// AWS's own word, such as `CREATE_COMPLETE`.
     pub status: String,
-    pub template: Seen<String>,
+    pub template: Observed<String>,
     pub parameters: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
     pub tags: Tags,
@@ -408,9 +408,9 @@ pub struct StackFacts {
 #[serde(rename_all = "kebab-case")]
 pub enum ExistingStack {
     /// The set has no instance where the stack is: the stack itself. `Known(None)`: there is no such stack.
-    Apart(Seen<Option<StackFacts>>),
+    Apart(Observed<Option<StackFacts>>),
     /// The set has an instance there.
-    Instance(Seen<InstanceStack>),
+    Instance(Observed<InstanceStack>),
 }
 
 /// What DescribeStackInstance tells of an instance that may have been imported.
@@ -426,7 +426,7 @@ pub struct InstanceStack {
 
 impl ExistingStack {
     /// Why it was not read, if so.
-    pub fn unread(&self) -> Option<&Unread> {
+    pub fn unread(&self) -> Option<&ReadFailure> {
         match self {
             ExistingStack::Apart(seen) => seen.unread().or_else(|| {
                 let stack = seen.known().and_then(Option::as_ref);
@@ -480,9 +480,9 @@ impl StackFacts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GuardDutyFacts {
     /// The delegated administrator (`ListOrganizationAdminAccounts`).
-    pub administrator: Seen<Option<AccountId>>,
+    pub administrator: Observed<Option<AccountId>>,
     /// The administrator's detector and its organization settings; `None` where it has no detector.
-    pub detector: Seen<Option<DetectorFacts>>,
+    pub detector: Observed<Option<DetectorFacts>>,
     /// Accounts of the plan that an account other than the administrator administers, by invitation: by that
     /// other. Asked only of those that are no members where others are.
     #[serde(default)]

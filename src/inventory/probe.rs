@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AccountRegion, Seen};
+use super::{AccountRegion, Observed};
 
 /// A named function that reads a service and returns facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Probe {
     ];
 
     /// Its name in descriptors.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Probe::CloudtrailTrail => "cloudtrail-trail",
             Probe::ConfigRecorder => "config-recorder",
@@ -116,7 +116,7 @@ pub type Facts = BTreeMap<String, Value>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     pub read_at: Timestamp,
-    pub facts: Seen<Facts>,
+    pub facts: Observed<Facts>,
 }
 
 /// The answers to all questions.

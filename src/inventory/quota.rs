@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Seen;
+use super::Observed;
 
 /// A quota that Service Quotas shows and that AWS raises on request.
 ///
@@ -45,7 +45,7 @@ impl QuotaKind {
     }
 
     /// What it is a number of.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accounts => "accounts in an organization",
             Self::StackSets => "stack sets in an account",
@@ -72,9 +72,9 @@ impl QuotaKind {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Quotas {
-    pub found: BTreeMap<QuotaKind, Seen<QuotaFacts>>,
+    pub found: BTreeMap<QuotaKind, Observed<QuotaFacts>>,
     /// Open invitations, which count as accounts.
-    pub invitations: Option<Seen<usize>>,
+    pub invitations: Option<Observed<usize>>,
 }
 
 /// One quota.

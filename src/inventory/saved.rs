@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answers, Inventory, Kind};
 
 const FORMAT: &str = "orgstrap-inventory";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// An inventory as a file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,9 +150,10 @@ mod tests {
         assert!(of("[organization]").starts_with("it is not an inventory"));
         assert!(of(r#"{"format": "orgstrap-changes", "version": 1}"#).starts_with("it is not"));
         assert!(of(r#"{"format": "orgstrap-findings", "version": 1}"#).contains("a check"));
-        assert!(of(r#"{"format": "orgstrap-inventory", "version": 2}"#).contains("version 2"));
+        assert!(of(r#"{"format": "orgstrap-inventory", "version": 1}"#).contains("version 1"));
+        assert!(of(r#"{"format": "orgstrap-inventory", "version": 3}"#).contains("version 3"));
         assert!(
-            of(r#"{"format": "orgstrap-inventory", "version": 1}"#).starts_with("it is damaged")
+            of(r#"{"format": "orgstrap-inventory", "version": 2}"#).starts_with("it is damaged")
         );
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_organizations::types::Account;
 
 use super::{Door, not_asked, pages, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountFacts, AccountState, OuFacts, OuId, Seen, Unread};
+use crate::inventory::{AccountFacts, AccountState, Observed, OuFacts, OuId, ReadFailure};
 use crate::plan::AccountId;
 
 const LIST: Operation = Operation("organizations", "ListAccounts");
@@ -62,9 +62,9 @@ pub(super) async fn list(r: Door<'_>) -> Result<Listed, AwsError> {
 pub(super) async fn placed(
     r: Door<'_>,
     listed: Result<Listed, AwsError>,
-    root: Result<&str, &Unread>,
-    ous: &Seen<BTreeMap<OuId, OuFacts>>,
-) -> Seen<BTreeMap<AccountId, AccountFacts>> {
+    root: Result<&str, &ReadFailure>,
+    ous: &Observed<BTreeMap<OuId, OuFacts>>,
+) -> Observed<BTreeMap<AccountId, AccountFacts>> {
     let accounts = match listed {
         Err(failed) => Err(unread(&failed)),
         Ok(Listed::Placed(accounts)) => accounts
@@ -77,8 +77,8 @@ pub(super) async fn placed(
             .map_err(|failed| unread(&failed)),
         Ok(Listed::WithoutPaths) => match (root, ous) {
             (Err(why), _) => Err(why.clone()),
-            (_, Seen::Unread(why)) => Err(why.clone()),
-            (Ok(root), Seen::Known(ous)) => {
+            (_, Observed::Unread(why)) => Err(why.clone()),
+            (Ok(root), Observed::Known(ous)) => {
                 let parents = std::iter::once(root).chain(ous.keys().map(String::as_str));
                 side_by_side(parents, |parent| of_parent(r, parent))
                     .await
@@ -90,13 +90,13 @@ pub(super) async fn placed(
         },
     };
     match accounts {
-        Ok(accounts) => Seen::Known(
+        Ok(accounts) => Observed::Known(
             accounts
                 .into_iter()
                 .map(|account| (account.id.clone(), account))
                 .collect(),
         ),
-        Err(why) => Seen::Unread(why),
+        Err(why) => Observed::Unread(why),
     }
 }
 
@@ -174,7 +174,7 @@ fn facts(
         state,
         created_here,
         parent,
-        tags: Seen::Unread(not_asked(
+        tags: Observed::Unread(not_asked(
             "organizations:ListTagsForResource",
             "not read yet",
         )),

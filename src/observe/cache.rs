@@ -22,8 +22,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::baseline::Wanted;
-use crate::inventory::{Answer, Answers, CacheNote, Inventory, Kind, SavedInventory, Seen};
+use crate::baseline::Desired;
+use crate::inventory::{Answer, Answers, CacheNote, Inventory, Kind, Observed, SavedInventory};
 use crate::plan::{AccountId, OrgPlan};
 
 /// Ten thousand accounts in all Regions stay below it; what is larger is not ours.
@@ -71,13 +71,13 @@ impl MaxAge {
 
 /// What need not be read again: an inventory, the kinds of it that count, and when each was read.
 #[derive(Debug)]
-pub struct Kept {
+pub struct CachedInventory {
     pub inventory: Inventory,
     pub read_at: BTreeMap<Kind, Timestamp>,
     pub answers: Answers,
 }
 
-impl Kept {
+impl CachedInventory {
     /// Whether nothing of the inventory is left to be read.
     pub fn is_whole(&self) -> bool {
         Kind::OF_INVENTORY
@@ -88,19 +88,22 @@ impl Kept {
 
 /// What each kind is read for, beside AWS itself: where the plan decides what is asked, another plan
 /// must not get this one's answers.
-pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
+pub fn scopes(plan: &OrgPlan, desired: &Desired) -> BTreeMap<Kind, String> {
     let organization = &plan.organization;
     let narrow = digest(&[
         organization.home_region.as_str(),
         &organization.prefix,
         &organization.access_role,
     ]);
-    let places: BTreeSet<String> = wanted
+    let places: BTreeSet<String> = desired
         .stacks
         .keys()
         .map(|(place, _)| format!("{place:?}"))
         .collect();
-    let regions = wanted.guardduty.iter().flat_map(|wanted| &wanted.regions);
+    let regions = desired
+        .guardduty
+        .iter()
+        .flat_map(|desired| &desired.regions);
     let wide = digest(&[
         &narrow,
         // Nothing but texts, numbers and maps of texts: these always have their JSON.
@@ -110,18 +113,18 @@ pub fn scopes(plan: &OrgPlan, wanted: &Wanted) -> BTreeMap<Kind, String> {
         &format!("{places:?}"),
         &format!("{:?}", regions.collect::<Vec<_>>()),
     ]);
-    let named: Vec<_> = wanted
+    let named: Vec<_> = desired
         .stack_sets
         .values()
         .map(|set| (&set.full_name, &set.existing_stacks))
         .collect();
     let named = digest(&[&narrow, &format!("{named:?}")]);
-    let trails = digest(&[&wide, &format!("{:?}", wanted.trail)]);
-    let names: Vec<&String> = wanted
+    let trails = digest(&[&wide, &format!("{:?}", desired.trail)]);
+    let names: Vec<&String> = desired
         .stacks
         .values()
         .map(|stack| &stack.full_name)
-        .chain(wanted.stack_sets.values().map(|set| &set.full_name))
+        .chain(desired.stack_sets.values().map(|set| &set.full_name))
         .collect();
     let former = digest(&[&wide, &format!("{names:?}")]);
     Kind::OF_INVENTORY
@@ -250,7 +253,7 @@ impl Cache {
         now: Timestamp,
         max_age: MaxAge,
         scopes: &BTreeMap<Kind, String>,
-    ) -> Result<Option<Kept>, CacheWarning> {
+    ) -> Result<Option<CachedInventory>, CacheWarning> {
         if max_age.is_none() {
             return Ok(None);
         }
@@ -283,7 +286,7 @@ impl Cache {
         }
         let mut answers = saved.answers;
         answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));
-        Ok(Some(Kept {
+        Ok(Some(CachedInventory {
             inventory: saved.inventory,
             read_at,
             answers,
@@ -333,7 +336,7 @@ impl Cache {
     ) -> Result<(), CacheWarning> {
         read_at.retain(|kind, _| inventory.unread(*kind).is_empty());
         // No organization is no answer to keep: one is about to be made.
-        if inventory.organization == Seen::Known(None) {
+        if inventory.organization == Observed::Known(None) {
             read_at.clear();
         }
         let mut fresh = SavedInventory::new(inventory);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Reader, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::Seen;
+use crate::inventory::Observed;
 use crate::plan::{AccountId, AccountKey, Contact, ContactKind};
 
 const GET: Operation = Operation("account", "GetAlternateContact");
@@ -14,7 +14,7 @@ pub(super) async fn read(
     r: &Reader<'_>,
     accounts: &BTreeMap<AccountKey, AccountId>,
     trusted: bool,
-) -> BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>> {
+) -> BTreeMap<AccountId, Observed<BTreeMap<ContactKind, Contact>>> {
     let asked = accounts.iter().filter_map(|(key, account)| {
         let kinds = &r.plan.accounts.get(key)?.contacts;
         let asked = !kinds.is_empty() && (trusted || *account == r.caller);
@@ -31,7 +31,7 @@ pub(super) async fn read(
                 Err(failed) => return (account.clone(), seen(Err(failed))),
             }
         }
-        (account.clone(), Seen::Known(contacts))
+        (account.clone(), Observed::Known(contacts))
     })
     .await
     .into_iter()
@@ -47,7 +47,7 @@ async fn one(
     let client = r.aws.account_management();
     // The management account must not name itself.
     let named = (*account != r.caller).then(|| account.to_string());
-    let word = kind.word().to_ascii_uppercase();
+    let word = kind.as_str().to_ascii_uppercase();
     let answer = r
         .aws
         .call(r.ctx, GET, &at, || {

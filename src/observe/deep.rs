@@ -14,10 +14,10 @@ use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use tokio::time::{Instant, sleep};
 
 use super::{not_asked, pages, seen, side_by_side, unread};
-use crate::aws::{Aws, AwsError, Caller, Operation, is_busy};
+use crate::aws::{Aws, AwsError, CallContext, Operation, is_busy};
 use crate::inventory::{
     AccountRegion, AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift,
-    ResourceDrift, RoleFacts, SetDrift, StackDrift, Unread,
+    ReadFailure, ResourceDrift, RoleFacts, SetDrift, StackDrift,
 };
 
 const DETECT: Operation = Operation("cloudformation", "DetectStackDrift");
@@ -38,7 +38,7 @@ const SET_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 const UNKNOWN_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Has CloudFormation look, and waits for what it finds.
-pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &Caller) -> DriftAnswers {
+pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &CallContext) -> DriftAnswers {
     let admin = &questions.admin;
     let (stack_sets, stacks, roles) = tokio::join!(
         side_by_side(questions.stack_sets, |name| async move {
@@ -105,7 +105,7 @@ fn policy(detail: &ManagedPolicyDetail) -> Option<(String, ManagedPolicyFacts)> 
 
 struct Detecting<'a> {
     aws: &'a Aws,
-    ctx: &'a Caller,
+    ctx: &'a CallContext,
     at: AccountRegion,
 }
 
@@ -144,7 +144,7 @@ impl Looks {
 }
 
 impl<'a> Detecting<'a> {
-    fn of(aws: &'a Aws, ctx: &'a Caller, at: &AccountRegion) -> Self {
+    fn of(aws: &'a Aws, ctx: &'a CallContext, at: &AccountRegion) -> Self {
         Self {
             aws,
             ctx,
@@ -234,7 +234,7 @@ impl<'a> Detecting<'a> {
                     client
                         .describe_stack_resource_drifts()
                         .stack_name(name)
-                        .set_stack_resource_drift_status_filters(Some(wanted()))
+                        .set_stack_resource_drift_status_filters(Some(desired()))
                         .set_next_token(token.clone())
                         .send()
                 })
@@ -315,8 +315,8 @@ impl<'a> Detecting<'a> {
             let told = in_sync + drifted + others.len();
             found.instances.extend(others);
             if told < total {
-                let because = format!("{} of {total} instances were not checked", total - told);
-                found.unread = Some(not_asked(&DETECT_SET.to_string(), &because));
+                let reason = format!("{} of {total} instances were not checked", total - told);
+                found.unread = Some(not_asked(&DETECT_SET.to_string(), &reason));
             }
         }
         Ok(found)
@@ -425,7 +425,7 @@ impl<'a> Detecting<'a> {
                         .operation_id(operation)
                         .stack_instance_account(place.account.as_str())
                         .stack_instance_region(place.region.as_str())
-                        .set_stack_instance_resource_drift_statuses(Some(wanted()))
+                        .set_stack_instance_resource_drift_statuses(Some(desired()))
                         .set_next_token(token.clone())
                         .send()
                 })
@@ -510,7 +510,7 @@ impl<'a> Detecting<'a> {
 }
 
 /// The statuses that are worth telling of.
-fn wanted() -> Vec<StackResourceDriftStatus> {
+fn desired() -> Vec<StackResourceDriftStatus> {
     vec![
         StackResourceDriftStatus::Modified,
         StackResourceDriftStatus::Deleted,
@@ -562,15 +562,15 @@ impl StackDrift {
             }),
             Some(StackResourceDriftStatus::InSync | StackResourceDriftStatus::NotChecked) => {}
             _ => {
-                let because = format!(
+                let reason = format!(
                     "{} {}: {}",
                     resource.kind,
                     resource.logical_id,
                     reason.unwrap_or("CloudFormation could not look at it")
                 );
-                self.unread = Some(Unread {
+                self.unread = Some(ReadFailure {
                     operation: DETECT.to_string(),
-                    because,
+                    reason,
                 });
             }
         }
@@ -616,7 +616,7 @@ mod live {
             account: "111111111111".parse().unwrap(),
             region: "eu-west-1".parse().unwrap(),
         };
-        let caller = Caller::quiet();
+        let caller = CallContext::quiet();
         let found = Detecting::of(&aws, &caller, &at)
             .set("orgstrap-config")
             .await;

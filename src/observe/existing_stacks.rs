@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::{Reader, seen, side_by_side, stack_sets, stacks};
 use crate::aws::{AwsError, Operation, is_not_there};
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack, Seen,
-    StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack,
+    Observed, StackFacts, StackSetFacts,
 };
 use crate::plan::{AccountId, StackId};
 
@@ -16,24 +16,24 @@ const INSTANCE: Operation = Operation("cloudformation", "DescribeStackInstance")
 /// The stacks by id; those of accounts that are not in the organization or not in use are not asked for.
 pub(super) async fn read(
     r: &Reader<'_>,
-    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
-    sets: &Seen<BTreeMap<String, StackSetFacts>>,
+    accounts: &Observed<BTreeMap<AccountId, AccountFacts>>,
+    sets: &Observed<BTreeMap<String, StackSetFacts>>,
 ) -> BTreeMap<StackId, ExistingStack> {
     let (Some(accounts), Some(sets)) = (accounts.known(), sets.known()) else {
         return BTreeMap::new();
     };
     let mut asked: Vec<(&StackId, &str, Option<&InstanceFacts>)> = Vec::new();
-    for wanted in r.wanted.stack_sets.values() {
-        let Ok(instances) = stack_sets::instances_of(sets, &wanted.full_name) else {
+    for desired in r.desired.stack_sets.values() {
+        let Ok(instances) = stack_sets::instances_of(sets, &desired.full_name) else {
             continue;
         };
-        for id in &wanted.existing_stacks {
+        for id in &desired.existing_stacks {
             let active = accounts
                 .get(id.account())
                 .is_some_and(|facts| facts.state == AccountState::Active);
             if active && *id.account() != r.caller {
                 let instance = instances.and_then(|instances| instances.get(&place(id)));
-                asked.push((id, &wanted.full_name, instance));
+                asked.push((id, &desired.full_name, instance));
             }
         }
     }

@@ -12,21 +12,21 @@ use crate::change::Place;
 use crate::diff::{buckets_to_be, recorders_touched};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Facts, FormerFacts, GuardDutyFacts, Inventory,
-    KeptBucket, PolicyFacts, PolicyId, RecorderFacts, Seen, StackFacts, StackSetFacts,
+    KeptBucket, Observed, PolicyFacts, PolicyId, RecorderFacts, StackFacts, StackSetFacts,
     former_access_roles,
 };
 use crate::plan::{AccountId, AccountKey, Principal, Region, regions};
 
 /// What is read before.
 pub(super) struct Known<'k> {
-    pub(super) accounts: &'k Seen<BTreeMap<AccountId, AccountFacts>>,
+    pub(super) accounts: &'k Observed<BTreeMap<AccountId, AccountFacts>>,
     pub(super) ids: &'k BTreeMap<AccountKey, AccountId>,
-    pub(super) policies: &'k Seen<BTreeMap<PolicyId, PolicyFacts>>,
-    pub(super) trusted_access: &'k Seen<BTreeSet<Principal>>,
-    pub(super) administrators: &'k Seen<BTreeMap<AccountId, BTreeSet<Principal>>>,
-    pub(super) stack_sets: &'k Seen<BTreeMap<String, StackSetFacts>>,
+    pub(super) policies: &'k Observed<BTreeMap<PolicyId, PolicyFacts>>,
+    pub(super) trusted_access: &'k Observed<BTreeSet<Principal>>,
+    pub(super) administrators: &'k Observed<BTreeMap<AccountId, BTreeSet<Principal>>>,
+    pub(super) stack_sets: &'k Observed<BTreeMap<String, StackSetFacts>>,
     pub(super) other_stack_sets: &'k BTreeSet<String>,
-    pub(super) stacks: &'k BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+    pub(super) stacks: &'k BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>,
     pub(super) guardduty: &'k BTreeMap<Region, GuardDutyFacts>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Known<'k> {
 const USUAL_ROLES: [&str; 2] = ["OrganizationAccountAccessRole", "AWSControlTowerExecution"];
 
 pub(super) async fn read(r: &Reader<'_>, known: Known<'_>) -> FormerFacts {
-    let names = StackNames::of(r.wanted);
+    let names = StackNames::of(r.desired);
     let mut former = FormerFacts::default();
     let own_names = |all: &mut dyn Iterator<Item = &String>| -> BTreeSet<String> {
         let split = all.filter(|name| names.split(name).is_some());
@@ -67,7 +67,7 @@ pub(super) async fn read(r: &Reader<'_>, known: Known<'_>) -> FormerFacts {
     });
     let (sets, found) = tokio::join!(sets, found);
     let anything =
-        |found: &Seen<BTreeSet<String>>| found.known().is_none_or(|names| !names.is_empty());
+        |found: &Observed<BTreeSet<String>>| found.known().is_none_or(|names| !names.is_empty());
     let sets = sets.into_iter().filter(|(_, found)| anything(found));
     former.stack_sets.extend(sets);
     let found = found.into_iter().filter(|(_, found)| anything(found));
@@ -80,8 +80,8 @@ pub(super) async fn read(r: &Reader<'_>, known: Known<'_>) -> FormerFacts {
 pub(super) async fn buckets(
     r: &Reader<'_>,
     inventory: &Inventory,
-) -> BTreeMap<AccountRegion, BTreeMap<String, Seen<KeptBucket>>> {
-    let places = buckets_to_be(r.plan, r.wanted, inventory);
+) -> BTreeMap<AccountRegion, BTreeMap<String, Observed<KeptBucket>>> {
+    let places = buckets_to_be(r.plan, r.desired, inventory);
     let asked = places
         .iter()
         .flat_map(|(at, names)| names.iter().map(move |name| (at, name)));
@@ -89,12 +89,13 @@ pub(super) async fn buckets(
         (at, name, bucket(r, at, name).await)
     })
     .await;
-    let mut found: BTreeMap<AccountRegion, BTreeMap<String, Seen<KeptBucket>>> = BTreeMap::new();
+    let mut found: BTreeMap<AccountRegion, BTreeMap<String, Observed<KeptBucket>>> =
+        BTreeMap::new();
     for (at, name, answer) in answers {
         let answer = match answer {
             Ok(None) => continue,
-            Ok(Some(bucket)) => Seen::Known(bucket),
-            Err(error) => Seen::Unread(unread(&error)),
+            Ok(Some(bucket)) => Observed::Known(bucket),
+            Err(error) => Observed::Unread(unread(&error)),
         };
         let there = found.entry(at.clone()).or_default();
         there.insert(name.clone(), answer);
@@ -106,11 +107,11 @@ pub(super) async fn buckets(
 pub(super) async fn recorders(
     r: &Reader<'_>,
     inventory: &Inventory,
-) -> BTreeMap<AccountRegion, Seen<RecorderFacts>> {
-    let places = recorders_touched(r.plan, r.wanted, inventory);
-    let sets = r.wanted.stack_sets.values();
+) -> BTreeMap<AccountRegion, Observed<RecorderFacts>> {
+    let places = recorders_touched(r.plan, r.desired, inventory);
+    let sets = r.desired.stack_sets.values();
     let sets = sets.map(|set| (&set.full_name, &set.template));
-    let stacks = r.wanted.stacks.values();
+    let stacks = r.desired.stacks.values();
     let stacks = stacks.map(|stack| (&stack.full_name, &stack.template));
     let makers: BTreeSet<&str> = sets
         .chain(stacks)
@@ -176,7 +177,7 @@ impl Known<'_> {
     /// Whether baselines were brought up here before: a first one has nothing that could lie elsewhere.
     fn brought_before(&self, r: &Reader<'_>) -> bool {
         let trusted = self.trusted_access.known();
-        let asked = &r.wanted.trusted_access;
+        let asked = &r.desired.trusted_access;
         trusted.is_some_and(|trusted| !trusted.is_disjoint(asked))
             || self.stack_sets.known().is_some_and(|sets| !sets.is_empty())
             || !self.other_stack_sets.is_empty()
@@ -186,11 +187,11 @@ impl Known<'_> {
     fn missing<'r>(&self, r: &Reader<'r>) -> Vec<(Option<AccountId>, &'r Place)> {
         let home = &r.plan.organization.home_region;
         let only_at_home = |name| {
-            let mut places = r.wanted.stacks.keys().filter(|(_, other)| other == name);
+            let mut places = r.desired.stacks.keys().filter(|(_, other)| other == name);
             places.all(|(place, _)| place.region() == home)
         };
         let mut missing = Vec::new();
-        for ((place, name), wanted) in &r.wanted.stacks {
+        for ((place, name), desired) in &r.desired.stacks {
             let account = match place {
                 Place::Management(_) => Some(r.caller.clone()),
                 Place::Member(key, _) => self.ids.get(key).cloned(),
@@ -204,7 +205,7 @@ impl Known<'_> {
                 self.stacks.get(&at).is_some_and(|stacks| {
                     stacks
                         .known()
-                        .is_none_or(|stacks| stacks.contains_key(&wanted.full_name))
+                        .is_none_or(|stacks| stacks.contains_key(&desired.full_name))
                 })
             });
             if !there && only_at_home(name) {
@@ -218,10 +219,10 @@ impl Known<'_> {
     fn regions(&self, r: &Reader<'_>) -> BTreeSet<Region> {
         let sets = self.stack_sets.known();
         let lacks = r
-            .wanted
+            .desired
             .stack_sets
             .values()
-            .any(|wanted| sets.is_some_and(|sets| !sets.contains_key(&wanted.full_name)));
+            .any(|desired| sets.is_some_and(|sets| !sets.contains_key(&desired.full_name)));
         if !self.brought_before(r) || (!lacks && self.missing(r).is_empty()) {
             return BTreeSet::new();
         }
@@ -262,8 +263,8 @@ impl Known<'_> {
         let administrators = self.administrators.known().into_iter().flatten();
         for (account, services) in administrators {
             let duty = |service| {
-                let mut wanted = r.wanted.delegated_administrators.iter();
-                wanted.any(|(principal, _)| principal == service)
+                let mut desired = r.desired.delegated_administrators.iter();
+                desired.any(|(principal, _)| principal == service)
             };
             if services.iter().any(duty) {
                 places.insert(AccountRegion {
@@ -324,10 +325,10 @@ impl Known<'_> {
         let policies = self.policies.known();
         let exempt = policies.map(|policies| former_access_roles(r.plan, policies));
         let renamed = exempt.is_some_and(|roles| !roles.is_empty());
-        let refused = |stacks: &Seen<BTreeMap<String, StackFacts>>| {
+        let refused = |stacks: &Observed<BTreeMap<String, StackFacts>>| {
             let why = stacks.unread();
             why.is_some_and(|why| {
-                why.operation == "sts:AssumeRole" && why.because.contains("AccessDenied")
+                why.operation == "sts:AssumeRole" && why.reason.contains("AccessDenied")
             })
         };
         let locked = self.stacks.iter().filter(|(_, stacks)| refused(stacks));
@@ -344,8 +345,8 @@ impl Known<'_> {
         let answers = side_by_side(asked, |account| async move {
             let opened = r.aws.opens(r.ctx, account, role).await;
             let opened = match opened {
-                Ok(()) => Seen::Known(()),
-                Err(error) => Seen::Unread(unread(&error)),
+                Ok(()) => Observed::Known(()),
+                Err(error) => Observed::Unread(unread(&error)),
             };
             (account.clone(), opened)
         })

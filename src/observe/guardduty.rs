@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Seen};
+use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Observed};
 use crate::plan::{AccountId, Region};
 
 const ADMINISTRATORS: Operation = Operation("guardduty", "ListOrganizationAdminAccounts");
@@ -29,10 +29,10 @@ pub(super) async fn read(
     preparation: &Prepared,
 ) -> BTreeMap<Region, GuardDutyFacts> {
     let regions = r
-        .wanted
+        .desired
         .guardduty
         .iter()
-        .flat_map(|wanted| wanted.regions.iter());
+        .flat_map(|desired| desired.regions.iter());
     side_by_side(regions, |region| async move {
         // It answers in no Region that is yet to be turned on in the management account.
         let is_on = !is_off(preparation, &r.own(region));
@@ -40,8 +40,8 @@ pub(super) async fn read(
             of_region(r, region, accounts).await
         } else {
             GuardDutyFacts {
-                administrator: Seen::Known(None),
-                detector: Seen::Known(None),
+                administrator: Observed::Known(None),
+                detector: Observed::Known(None),
                 elsewhere: BTreeMap::new(),
             }
         };
@@ -59,18 +59,18 @@ async fn of_region(
 ) -> GuardDutyFacts {
     let administrator = seen(administrator(r, region).await);
     let detector = match &administrator {
-        Seen::Known(None) => Seen::Known(None),
-        Seen::Known(Some(account)) => {
+        Observed::Known(None) => Observed::Known(None),
+        Observed::Known(Some(account)) => {
             let at = AccountRegion {
                 account: account.clone(),
                 region: region.clone(),
             };
             seen(detector(r, &at).await)
         }
-        Seen::Unread(why) => Seen::Unread(why.clone()),
+        Observed::Unread(why) => Observed::Unread(why.clone()),
     };
     let elsewhere = match (&administrator, &detector) {
-        (Seen::Known(Some(administrator)), Seen::Known(Some(detector))) => {
+        (Observed::Known(Some(administrator)), Observed::Known(Some(detector))) => {
             elsewhere(r, region, administrator, detector, accounts).await
         }
         _ => BTreeMap::new(),

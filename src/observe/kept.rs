@@ -6,34 +6,34 @@ use std::pin::Pin;
 use super::stack_sets::StackSets;
 use crate::inventory::{
     AccountFacts, AccountRegion, ExistingStack, FormerFacts, GuardDutyFacts, Inventory, Kind,
-    OrganizationFacts, OuFacts, OuId, PreparationFacts, RecorderFacts, Seen, StackFacts,
+    Observed, OrganizationFacts, OuFacts, OuId, PreparationFacts, RecorderFacts, StackFacts,
     TrailFacts,
 };
 use crate::plan::{AccountId, Contact, ContactKind, Principal, Region, StackId};
 
-pub(super) type Accounts = Seen<BTreeMap<AccountId, AccountFacts>>;
-pub(super) type Ous = Seen<BTreeMap<OuId, OuFacts>>;
+pub(super) type Accounts = Observed<BTreeMap<AccountId, AccountFacts>>;
+pub(super) type Ous = Observed<BTreeMap<OuId, OuFacts>>;
 
 /// The parts that are kept; what is `None` is read.
 #[derive(Default)]
 pub(super) struct Parts {
-    pub(super) organization: Option<Seen<Option<OrganizationFacts>>>,
+    pub(super) organization: Option<Observed<Option<OrganizationFacts>>>,
     pub(super) accounts: Option<Accounts>,
     pub(super) ous: Option<Ous>,
     pub(super) policies: Option<super::policies::Policies>,
-    pub(super) trusted_access: Option<Seen<BTreeSet<Principal>>>,
-    pub(super) delegated_administrators: Option<Seen<BTreeMap<AccountId, BTreeSet<Principal>>>>,
-    pub(super) stack_sets_access: Option<Seen<bool>>,
-    pub(super) service_linked_roles: Option<Seen<BTreeSet<Principal>>>,
+    pub(super) trusted_access: Option<Observed<BTreeSet<Principal>>>,
+    pub(super) delegated_administrators: Option<Observed<BTreeMap<AccountId, BTreeSet<Principal>>>>,
+    pub(super) stack_sets_access: Option<Observed<bool>>,
+    pub(super) service_linked_roles: Option<Observed<BTreeSet<Principal>>>,
     pub(super) stack_sets: Option<StackSets>,
-    pub(super) stacks: Option<BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>>,
+    pub(super) stacks: Option<BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>>,
     pub(super) guardduty: Option<BTreeMap<Region, GuardDutyFacts>>,
-    pub(super) contacts: Option<BTreeMap<AccountId, Seen<BTreeMap<ContactKind, Contact>>>>,
+    pub(super) contacts: Option<BTreeMap<AccountId, Observed<BTreeMap<ContactKind, Contact>>>>,
     pub(super) preparation: Option<BTreeMap<AccountId, PreparationFacts>>,
-    pub(super) root_access: Option<Option<Seen<BTreeSet<String>>>>,
-    pub(super) recorders: Option<BTreeMap<AccountRegion, Seen<RecorderFacts>>>,
+    pub(super) root_access: Option<Option<Observed<BTreeSet<String>>>>,
+    pub(super) recorders: Option<BTreeMap<AccountRegion, Observed<RecorderFacts>>>,
     pub(super) existing_stacks: Option<BTreeMap<StackId, ExistingStack>>,
-    pub(super) trails: Option<Option<Seen<BTreeMap<String, TrailFacts>>>>,
+    pub(super) trails: Option<Option<Observed<BTreeMap<String, TrailFacts>>>>,
     pub(super) former: Option<FormerFacts>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::side_by_side;
-use crate::aws::{Aws, Caller};
+use crate::aws::{Aws, CallContext};
 use crate::plan::AccountId;
 
 /// Seconds between tries. Changes of IAM are not always visible at once (IAM User Guide, Troubleshoot IAM).
@@ -17,7 +17,7 @@ pub async fn opened_late(
     aws: &Aws,
     role: &str,
     accounts: BTreeSet<AccountId>,
-    ctx: &Caller,
+    ctx: &CallContext,
 ) -> BTreeSet<AccountId> {
     let mut opened = BTreeSet::new();
     let mut shut = accounts;

@@ -3,7 +3,7 @@
 //! Calls are few: lists are read page by page at AWS's greatest page size, organization-wide
 //! answers come before questions about single accounts, and nothing is asked twice. The number of
 //! calls is a formula, in `docs/calls.md`. Reads that do not depend on each other run side by
-//! side; the pacer keeps them to AWS's rates. A read that fails is [`Seen::Unread`] with what AWS
+//! side; the pacer keeps them to AWS's rates. A read that fails is [`Observed::ReadFailure`] with what AWS
 //! said: never an abort, and never a default.
 
 mod accounts;
@@ -40,16 +40,16 @@ pub use deep::detect_drift;
 pub use late_roles::opened_late;
 pub use probe::probe;
 pub(crate) use quotas::{applied_quota, open_request, quota_request};
-pub(crate) use shown::{Wanted as WantedItems, not_shown};
+pub(crate) use shown::{Desired as WantedItems, not_shown};
 pub use simulation::{Question, Simulated, simulate};
 
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, Caller, Operation};
-use crate::baseline::Wanted;
+use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::baseline::Desired;
 use crate::inventory::{
-    ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, OrganizationFacts,
-    Seen, Unread, identify,
+    ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, Observed,
+    OrganizationFacts, ReadFailure, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -58,29 +58,29 @@ use crate::plan::{AccountId, AccountKey, OrgPlan};
 pub async fn observe(
     aws: &Aws,
     plan: &OrgPlan,
-    wanted: &Wanted,
-    ctx: &Caller,
+    desired: &Desired,
+    ctx: &CallContext,
 ) -> Result<Inventory, AwsError> {
-    observe_rest(aws, plan, wanted, ctx, kept::Parts::default()).await
+    observe_rest(aws, plan, desired, ctx, kept::Parts::default()).await
 }
 
 /// Reads what is missing in `kept`: of its inventory, the given kinds count.
 pub async fn observe_beside(
     aws: &Aws,
     plan: &OrgPlan,
-    wanted: &Wanted,
-    ctx: &Caller,
+    desired: &Desired,
+    ctx: &CallContext,
     kept: Inventory,
     kinds: &BTreeSet<Kind>,
 ) -> Result<Inventory, AwsError> {
-    observe_rest(aws, plan, wanted, ctx, kept::Parts::of(kept, kinds)).await
+    observe_rest(aws, plan, desired, ctx, kept::Parts::of(kept, kinds)).await
 }
 
 async fn observe_rest(
     aws: &Aws,
     plan: &OrgPlan,
-    wanted: &Wanted,
-    ctx: &Caller,
+    desired: &Desired,
+    ctx: &CallContext,
     mut kept: kept::Parts,
 ) -> Result<Inventory, AwsError> {
     let reader = Reader {
@@ -88,7 +88,7 @@ async fn observe_rest(
         aws,
         ctx,
         plan,
-        wanted,
+        desired,
     };
     let taken_at = Timestamp::try_from(aws.now()).unwrap_or_default();
     let organization = match kept.organization.take() {
@@ -96,9 +96,9 @@ async fn observe_rest(
         None => seen(organization::read(&reader).await),
     };
     let root = match &organization {
-        Seen::Known(None) => return Ok(reader.without_organization(taken_at).await),
-        Seen::Known(Some(found)) => Ok(found.root_id.clone()),
-        Seen::Unread(why) => Err(why.clone()),
+        Observed::Known(None) => return Ok(reader.without_organization(taken_at).await),
+        Observed::Known(Some(found)) => Ok(found.root_id.clone()),
+        Observed::Unread(why) => Err(why.clone()),
     };
     Ok(reader
         .with_organization(taken_at, organization, root, kept)
@@ -108,9 +108,9 @@ async fn observe_rest(
 /// What every read needs.
 struct Reader<'a> {
     aws: &'a Aws,
-    ctx: &'a Caller,
+    ctx: &'a CallContext,
     plan: &'a OrgPlan,
-    wanted: &'a Wanted,
+    desired: &'a Desired,
     caller: AccountId,
 }
 
@@ -118,7 +118,7 @@ struct Reader<'a> {
 #[derive(Clone, Copy)]
 struct Door<'a> {
     aws: &'a Aws,
-    ctx: &'a Caller,
+    ctx: &'a CallContext,
     caller: &'a AccountId,
 }
 
@@ -169,15 +169,17 @@ impl Reader<'_> {
     async fn with_organization(
         &self,
         taken_at: Timestamp,
-        organization: Seen<Option<OrganizationFacts>>,
-        root: Result<String, Unread>,
+        organization: Observed<Option<OrganizationFacts>>,
+        root: Result<String, ReadFailure>,
         kept: kept::Parts,
     ) -> Inventory {
         use kept::or_read;
         let types = match &organization {
-            Seen::Known(Some(found)) => Ok(&found.policy_types),
-            Seen::Known(None) => Err(not_asked("organizations:ListPolicies", "no organization")),
-            Seen::Unread(why) => Err(why.clone()),
+            Observed::Known(Some(found)) => Ok(&found.policy_types),
+            Observed::Known(None) => {
+                Err(not_asked("organizations:ListPolicies", "no organization"))
+            }
+            Observed::Unread(why) => Err(why.clone()),
         };
         let tree = async {
             let (trusted_access, (accounts, ous)) = tokio::join!(
@@ -251,7 +253,7 @@ impl Reader<'_> {
             preparation: &preparation,
         };
         let near = quotas::Known {
-            organization: matches!(organization, Seen::Known(Some(_))),
+            organization: matches!(organization, Observed::Known(Some(_))),
             accounts: accounts.known().map(BTreeMap::len),
             ids: &ids,
             stack_sets: &stack_sets,
@@ -318,7 +320,7 @@ impl Reader<'_> {
     /// The tree: one of the two may be kept.
     async fn accounts_and_ous(
         &self,
-        root: &Result<String, Unread>,
+        root: &Result<String, ReadFailure>,
         accounts: Option<kept::Accounts>,
         ous: Option<kept::Ous>,
     ) -> (kept::Accounts, kept::Ous) {
@@ -396,39 +398,39 @@ impl Reader<'_> {
     /// The plan's accounts that are there already.
     fn identified(
         &self,
-        accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
+        accounts: &Observed<BTreeMap<AccountId, AccountFacts>>,
     ) -> BTreeMap<AccountKey, AccountId> {
         match accounts {
-            Seen::Known(accounts) => identify::identify(self.plan, accounts).accounts,
-            Seen::Unread(_) => BTreeMap::new(),
+            Observed::Known(accounts) => identify::identify(self.plan, accounts).accounts,
+            Observed::Unread(_) => BTreeMap::new(),
         }
     }
 }
 
 /// A result as the inventory keeps it.
-fn seen<T>(result: Result<T, AwsError>) -> Seen<T> {
-    result.map_or_else(|failed| Seen::Unread(unread(&failed)), Seen::Known)
+fn seen<T>(result: Result<T, AwsError>) -> Observed<T> {
+    result.map_or_else(|failed| Observed::Unread(unread(&failed)), Observed::Known)
 }
 
 /// Why something was not read, from the failed call.
-fn unread(failed: &AwsError) -> Unread {
+fn unread(failed: &AwsError) -> ReadFailure {
     let place = match &failed.at {
         Some(at) => format!(" (in {}/{})", at.account, at.region),
         None => String::new(),
     };
-    Unread {
+    ReadFailure {
         operation: failed.operation.to_string(),
-        because: match failed.message.is_empty() {
+        reason: match failed.message.is_empty() {
             true => format!("{}{place}", failed.code),
             false => format!("{}: {}{place}", failed.code, failed.message),
         },
     }
 }
 
-fn not_asked(operation: &str, because: &str) -> Unread {
-    Unread {
+fn not_asked(operation: &str, reason: &str) -> ReadFailure {
+    ReadFailure {
         operation: operation.to_owned(),
-        because: because.to_owned(),
+        reason: reason.to_owned(),
     }
 }
 

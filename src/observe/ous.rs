@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Door, not_asked, pages, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{OuFacts, OuId, Seen, Unread};
+use crate::inventory::{Observed, OuFacts, OuId, ReadFailure};
 use crate::plan::OuPath;
 
 const LIST: Operation = Operation("organizations", "ListOrganizationalUnitsForParent");
@@ -12,11 +12,11 @@ const LIST: Operation = Operation("organizations", "ListOrganizationalUnitsForPa
 /// All OUs by id, their tags not yet read.
 pub(super) async fn read(
     r: Door<'_>,
-    root: Result<&str, &Unread>,
-) -> Seen<BTreeMap<OuId, OuFacts>> {
+    root: Result<&str, &ReadFailure>,
+) -> Observed<BTreeMap<OuId, OuFacts>> {
     let root = match root {
         Ok(root) => root,
-        Err(why) => return Seen::Unread(why.clone()),
+        Err(why) => return Observed::Unread(why.clone()),
     };
     let mut found = BTreeMap::new();
     let mut level: Vec<(OuId, Option<OuPath>)> = vec![(root.to_owned(), None)];
@@ -28,7 +28,7 @@ pub(super) async fn read(
             let below = match answer {
                 Ok(below) => below,
                 // Half a tree would make the other half look absent.
-                Err(failed) => return Seen::Unread(unread(&failed)),
+                Err(failed) => return Observed::Unread(unread(&failed)),
             };
             for ou in below {
                 level.push((ou.id.clone(), Some(ou.path.clone())));
@@ -36,7 +36,7 @@ pub(super) async fn read(
             }
         }
     }
-    Seen::Known(found)
+    Observed::Known(found)
 }
 
 pub(super) async fn children(
@@ -79,7 +79,7 @@ pub(super) async fn children(
                     .map_err(|why| bad(format!("the OU {id} is named `{name}`: {why}")))?,
                 arn: ou.arn.unwrap_or_default(),
                 parent: parent.to_owned(),
-                tags: Seen::Unread(not_asked(
+                tags: Observed::Unread(not_asked(
                     "organizations:ListTagsForResource",
                     "not read yet",
                 )),

@@ -6,7 +6,7 @@ use aws_sdk_organizations::types::PolicySummary;
 
 use super::{Door, Reader, pages, seen, side_by_side, tags, unread};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{PolicyFacts, PolicyId, Seen, Unread};
+use crate::inventory::{Observed, PolicyFacts, PolicyId, ReadFailure};
 use crate::plan::PolicyType;
 
 const LIST: Operation = Operation("organizations", "ListPolicies");
@@ -18,8 +18,8 @@ const FULL_AWS_ACCESS: &str = "p-FullAWSAccess";
 
 /// Policies by id, and what FullAWSAccess is attached to, where service control policies are enabled.
 pub(super) type Policies = (
-    Seen<BTreeMap<PolicyId, PolicyFacts>>,
-    Option<Seen<BTreeSet<String>>>,
+    Observed<BTreeMap<PolicyId, PolicyFacts>>,
+    Option<Observed<BTreeSet<String>>>,
 );
 
 /// Policies by id. A type that is switched off has its policies still, attached to nothing: those are listed
@@ -27,11 +27,11 @@ pub(super) type Policies = (
 /// `FullAWSAccess` counts, and of it only where it is attached.
 pub(super) async fn read(
     r: &Reader<'_>,
-    types: Result<&BTreeMap<PolicyType, String>, Unread>,
+    types: Result<&BTreeMap<PolicyType, String>, ReadFailure>,
 ) -> Policies {
     let types = match types {
         Ok(types) => types,
-        Err(why) => return (Seen::Unread(why), None),
+        Err(why) => return (Observed::Unread(why), None),
     };
     let enabled = |kind: PolicyType| types.get(&kind).is_some_and(|status| status == "ENABLED");
     let planned: BTreeSet<PolicyType> = r.plan.policies.values().map(|p| p.kind).collect();
@@ -58,14 +58,14 @@ pub(super) async fn read(
         full_access
     );
     let policies = match lists.into_iter().collect::<Result<Vec<_>, AwsError>>() {
-        Ok(lists) => Seen::Known(
+        Ok(lists) => Observed::Known(
             lists
                 .into_iter()
                 .flatten()
                 .map(|policy| (policy.id.clone(), policy))
                 .collect(),
         ),
-        Err(failed) => Seen::Unread(unread(&failed)),
+        Err(failed) => Observed::Unread(unread(&failed)),
     };
     (policies, full_access)
 }

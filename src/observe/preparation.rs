@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountFacts, AccountRegion, AccountState, PreparationFacts, Seen};
+use crate::inventory::{AccountFacts, AccountRegion, AccountState, Observed, PreparationFacts};
 use crate::plan::{AccountId, AccountKey, PasswordPolicy, Preparation, Region};
 
 const ALIASES: Operation = Operation("iam", "ListAccountAliases");
@@ -25,7 +25,7 @@ pub(super) fn is_off(preparation: &Prepared, at: &AccountRegion) -> bool {
 /// yet, it does not tell of the Regions of others.
 pub(super) async fn read(
     r: &Reader<'_>,
-    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
+    accounts: &Observed<BTreeMap<AccountId, AccountFacts>>,
     ids: &BTreeMap<AccountKey, AccountId>,
     trusted: bool,
 ) -> BTreeMap<AccountId, PreparationFacts> {
@@ -82,7 +82,7 @@ pub(super) async fn of_management(r: &Reader<'_>) -> BTreeMap<AccountId, Prepara
 }
 
 /// Which features of centralized root access are on.
-pub(super) async fn root_access(r: &Reader<'_>) -> Option<Seen<BTreeSet<String>>> {
+pub(super) async fn root_access(r: &Reader<'_>) -> Option<Observed<BTreeSet<String>>> {
     if !r.plan.organization.centralized_root_access {
         return None;
     }

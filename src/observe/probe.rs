@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{pages, seen, side_by_side};
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::{
     AccountRegion, Answer, Answers, Facts, Probe, Question, is_customers_recorder,
 };
@@ -30,7 +30,7 @@ const EXECUTION: Operation = Operation("ssm", "GetAutomationExecution");
 const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
 
 /// Asks every question once.
-pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &Caller) -> Answers {
+pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &CallContext) -> Answers {
     side_by_side(questions, |question| async move {
         let read_at = Timestamp::try_from(aws.now()).unwrap_or_default();
         let facts = seen(ask(aws, &question, ctx).await);
@@ -41,7 +41,7 @@ pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &Caller) -> An
     .collect()
 }
 
-async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsError> {
+async fn ask(aws: &Aws, question: &Question, ctx: &CallContext) -> Result<Facts, AwsError> {
     let place = Asking {
         aws,
         ctx,
@@ -71,7 +71,7 @@ async fn ask(aws: &Aws, question: &Question, ctx: &Caller) -> Result<Facts, AwsE
 /// What Cloud Control says of one resource.
 pub(super) async fn resource(
     aws: &Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     at: &AccountRegion,
     kind: &str,
     identifier: &str,
@@ -81,7 +81,7 @@ pub(super) async fn resource(
 
 struct Asking<'a> {
     aws: &'a Aws,
-    ctx: &'a Caller,
+    ctx: &'a CallContext,
     at: &'a AccountRegion,
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_organizations::types::{ActionType, HandshakeFilter, HandshakeState};
 
 use super::{Reader, pages, seen};
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::{
-    AccountRegion, QuotaFacts, QuotaKind, QuotaRequest, Quotas, Seen, StackSetFacts,
+    AccountRegion, Observed, QuotaFacts, QuotaKind, QuotaRequest, Quotas, StackSetFacts,
 };
 use crate::plan::{AccountId, AccountKey};
 
@@ -25,7 +25,7 @@ pub(super) struct Known<'a> {
     pub(super) organization: bool,
     pub(super) accounts: Option<usize>,
     pub(super) ids: &'a BTreeMap<AccountKey, AccountId>,
-    pub(super) stack_sets: &'a Seen<BTreeMap<String, StackSetFacts>>,
+    pub(super) stack_sets: &'a Observed<BTreeMap<String, StackSetFacts>>,
     pub(super) other_stack_sets: &'a BTreeSet<String>,
 }
 
@@ -41,7 +41,7 @@ struct Need {
 /// What AWS said, or that an answer has no value.
 pub(crate) async fn applied_quota(
     aws: &Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<QuotaFacts, AwsError> {
@@ -107,7 +107,7 @@ impl Reader<'_> {
     async fn accounts_quota(
         &self,
         known: &Known<'_>,
-    ) -> (Option<Seen<usize>>, Option<Seen<QuotaFacts>>) {
+    ) -> (Option<Observed<usize>>, Option<Observed<QuotaFacts>>) {
         let Some(there) = known.accounts else {
             return (None, None);
         };
@@ -125,7 +125,7 @@ impl Reader<'_> {
             true => Some(seen(self.open_invitations().await)),
             false => None,
         };
-        let invited = invitations.as_ref().and_then(Seen::known);
+        let invited = invitations.as_ref().and_then(Observed::known);
         let need = Need {
             there: there + invited.copied().unwrap_or_default(),
             added,
@@ -137,17 +137,17 @@ impl Reader<'_> {
     async fn stack_set_quotas(
         &self,
         known: &Known<'_>,
-    ) -> (Option<Seen<QuotaFacts>>, Option<Seen<QuotaFacts>>) {
-        let Seen::Known(sets) = known.stack_sets else {
+    ) -> (Option<Observed<QuotaFacts>>, Option<Observed<QuotaFacts>>) {
+        let Observed::Known(sets) = known.stack_sets else {
             return (None, None);
         };
         let (mut missing, mut most) = (0, None::<Need>);
-        for wanted in self.wanted.stack_sets.values() {
-            let facts = sets.get(&wanted.full_name);
+        for desired in self.desired.stack_sets.values() {
+            let facts = sets.get(&desired.full_name);
             missing += usize::from(facts.is_none());
             let instances = facts.and_then(|facts| facts.instances.known());
             let there = instances.map_or(0, |instances| instances.len());
-            let planned = self.plan.accounts.len() * wanted.regions.len();
+            let planned = self.plan.accounts.len() * desired.regions.len();
             let added = planned.saturating_sub(there);
             if added > 0
                 && most
@@ -176,7 +176,7 @@ impl Reader<'_> {
         tokio::join!(sets, instances)
     }
 
-    async fn quota(&self, kind: QuotaKind, need: &Need) -> Seen<QuotaFacts> {
+    async fn quota(&self, kind: QuotaKind, need: &Need) -> Observed<QuotaFacts> {
         let at = match kind.is_global() {
             true => self.global(),
             false => self.home(),
@@ -192,7 +192,7 @@ impl Reader<'_> {
                 .ok()
                 .flatten();
         }
-        Seen::Known(facts)
+        Observed::Known(facts)
     }
 
     /// How many accounts are asked to join and have not answered.
@@ -244,7 +244,7 @@ fn whole(value: f64) -> Option<usize> {
 /// The newest request to raise a quota that AWS has not decided.
 pub(crate) async fn open_request(
     aws: &crate::aws::Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<Option<QuotaRequest>, AwsError> {

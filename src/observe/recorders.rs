@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
 use crate::aws::{AwsError, Operation};
-use crate::baseline::{WantedStackSet, makes_recorder};
+use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::change::Place;
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, OuFacts, OuId, RecorderFacts, Seen, StackFacts,
+    AccountFacts, AccountRegion, AccountState, Observed, OuFacts, OuId, RecorderFacts, StackFacts,
     StackSetFacts, is_customers_recorder,
 };
 use crate::plan::{Account, AccountId, AccountKey};
@@ -19,11 +19,11 @@ const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
 
 /// What is read before, by which the places are chosen.
 pub(super) struct Known<'k> {
-    pub(super) accounts: &'k Seen<BTreeMap<AccountId, AccountFacts>>,
-    pub(super) ous: &'k Seen<BTreeMap<OuId, OuFacts>>,
+    pub(super) accounts: &'k Observed<BTreeMap<AccountId, AccountFacts>>,
+    pub(super) ous: &'k Observed<BTreeMap<OuId, OuFacts>>,
     pub(super) ids: &'k BTreeMap<AccountKey, AccountId>,
-    pub(super) stack_sets: &'k Seen<BTreeMap<String, StackSetFacts>>,
-    pub(super) stacks: &'k BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
+    pub(super) stack_sets: &'k Observed<BTreeMap<String, StackSetFacts>>,
+    pub(super) stacks: &'k BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>,
     pub(super) preparation: &'k Prepared,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Known<'k> {
 pub(super) async fn read(
     r: &Reader<'_>,
     known: Known<'_>,
-) -> BTreeMap<AccountRegion, Seen<RecorderFacts>> {
+) -> BTreeMap<AccountRegion, Observed<RecorderFacts>> {
     let mut places = known.to_be(r);
     places.extend(known.plain(r));
     places.retain(|at| !is_off(known.preparation, at) && !known.is_turned_on(r, at));
@@ -53,12 +53,12 @@ impl Known<'_> {
         };
         let keys: BTreeMap<&AccountId, &AccountKey> =
             self.ids.iter().map(|(key, id)| (id, key)).collect();
-        for wanted in r.wanted.stack_sets.values() {
-            if !makes_recorder(&wanted.template) {
+        for desired in r.desired.stack_sets.values() {
+            if !makes_recorder(&desired.template) {
                 continue;
             }
-            let set = sets.get(&wanted.full_name);
-            let Ok(instances) = stack_sets::instances_of(sets, &wanted.full_name) else {
+            let set = sets.get(&desired.full_name);
+            let Ok(instances) = stack_sets::instances_of(sets, &desired.full_name) else {
                 continue;
             };
             for (id, facts) in accounts {
@@ -67,14 +67,15 @@ impl Known<'_> {
                 }
                 let reached = match keys.get(id).and_then(|key| r.plan.accounts.get(*key)) {
                     Some(planned) => {
-                        r.plan.ous.contains_key(&planned.ou) && !wanted.except.contains(&planned.ou)
+                        r.plan.ous.contains_key(&planned.ou)
+                            && !desired.except.contains(&planned.ou)
                     }
-                    None => self.reaches_stranger(r, wanted, set, facts),
+                    None => self.reaches_stranger(r, desired, set, facts),
                 };
                 if !reached {
                     continue;
                 }
-                let missing = wanted.regions.iter().map(|region| AccountRegion {
+                let missing = desired.regions.iter().map(|region| AccountRegion {
                     account: id.clone(),
                     region: region.clone(),
                 });
@@ -91,7 +92,7 @@ impl Known<'_> {
     fn reaches_stranger(
         &self,
         r: &Reader<'_>,
-        wanted: &WantedStackSet,
+        desired: &DesiredStackSet,
         set: Option<&StackSetFacts>,
         facts: &AccountFacts,
     ) -> bool {
@@ -104,15 +105,15 @@ impl Known<'_> {
             .iter()
             .any(|ou| set.is_some_and(|set| set.targets.contains(&ou.id)));
         let planned = above.iter().find(|ou| r.plan.ous.contains_key(&ou.path));
-        !targeted && planned.is_some_and(|ou| !wanted.except.contains(&ou.path))
+        !targeted && planned.is_some_and(|ou| !desired.except.contains(&ou.path))
     }
 
     /// Places that are to have a plain stack and have none, or one whose creation was rolled back.
     fn plain(&self, r: &Reader<'_>) -> BTreeSet<AccountRegion> {
-        let wanted = r.wanted.stacks.iter();
-        wanted
-            .filter(|(_, wanted)| makes_recorder(&wanted.template))
-            .filter_map(|((place, _), wanted)| {
+        let desired = r.desired.stacks.iter();
+        desired
+            .filter(|(_, desired)| makes_recorder(&desired.template))
+            .filter_map(|((place, _), desired)| {
                 let at = match place {
                     Place::Management(region) => r.own(region),
                     Place::Member(key, region) => AccountRegion {
@@ -120,7 +121,7 @@ impl Known<'_> {
                         region: region.clone(),
                     },
                 };
-                let there = self.stacks.get(&at)?.known()?.get(&wanted.full_name);
+                let there = self.stacks.get(&at)?.known()?.get(&desired.full_name);
                 there.is_none_or(StackFacts::is_rolled_back).then_some(at)
             })
             .collect()

@@ -3,38 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Door, accounts, ous, policies, settings, side_by_side, stack_sets, tags, unread};
-use crate::aws::{Aws, AwsError, Caller};
+use crate::aws::{Aws, AwsError, CallContext};
 use crate::change::{Item, List, THERE};
-use crate::inventory::{AccountState, Seen, Unread};
+use crate::inventory::{AccountState, Observed, ReadFailure};
 use crate::plan::{AccountId, Tags};
 
 /// What a list is to show: the value of each item, `None` where it is to be gone.
-pub(crate) type Wanted = BTreeMap<Item, Option<String>>;
+pub(crate) type Desired = BTreeMap<Item, Option<String>>;
 
 /// What a list shows: the value of each item.
 type Found = BTreeMap<Item, String>;
 
-/// What of `wanted` a list does not show. `caller` is the management account, and `root` the organization's root.
+/// What of `desired` a list does not show. `caller` is the management account, and `root` the organization's root.
 pub(crate) async fn not_shown(
     aws: &Aws,
-    ctx: &Caller,
+    ctx: &CallContext,
     caller: &AccountId,
     root: &str,
     list: &List,
-    wanted: &Wanted,
-) -> Result<Vec<Item>, Unread> {
-    let found = found(Door { aws, ctx, caller }, root, list, wanted).await?;
-    let differs = |item: &&Item| found.get(*item) != wanted.get(*item).and_then(Option::as_ref);
-    Ok(wanted.keys().filter(differs).cloned().collect())
+    desired: &Desired,
+) -> Result<Vec<Item>, ReadFailure> {
+    let found = found(Door { aws, ctx, caller }, root, list, desired).await?;
+    let differs = |item: &&Item| found.get(*item) != desired.get(*item).and_then(Option::as_ref);
+    Ok(desired.keys().filter(differs).cloned().collect())
 }
 
-async fn found(door: Door<'_>, root: &str, list: &List, wanted: &Wanted) -> Result<Found, Unread> {
+async fn found(
+    door: Door<'_>,
+    root: &str,
+    list: &List,
+    desired: &Desired,
+) -> Result<Found, ReadFailure> {
     match list {
         List::Accounts => found_accounts(door, root).await,
-        List::AccountTags => account_tags(door, wanted).await,
+        List::AccountTags => account_tags(door, desired).await,
         List::Tags(id) => match tags::of(door, id).await {
-            Seen::Known(tags) => Ok(of_tags(id, tags).collect()),
-            Seen::Unread(why) => Err(why),
+            Observed::Known(tags) => Ok(of_tags(id, tags).collect()),
+            Observed::Unread(why) => Err(why),
         },
         List::Ous(parent) => {
             let below = none_where_gone(ous::children(door, parent, None).await)?;
@@ -75,7 +80,7 @@ async fn found(door: Door<'_>, root: &str, list: &List, wanted: &Wanted) -> Resu
         }
         List::StackSetTargets(name) => {
             let enough = |targets: &BTreeSet<String>| {
-                wanted.iter().all(|(item, value)| match item {
+                desired.iter().all(|(item, value)| match item {
                     Item::Is(ou) => targets.contains(ou) == value.is_some(),
                     _ => true,
                 })
@@ -92,7 +97,7 @@ fn are(ids: impl IntoIterator<Item = String>) -> Found {
 }
 
 /// What lies in, or belongs to, what is gone is gone too.
-fn none_where_gone<T: Default>(result: Result<T, AwsError>) -> Result<T, Unread> {
+fn none_where_gone<T: Default>(result: Result<T, AwsError>) -> Result<T, ReadFailure> {
     match result {
         Err(error)
             if ["ParentNotFound", "PolicyNotFound", "StackSetNotFound"]
@@ -105,16 +110,16 @@ fn none_where_gone<T: Default>(result: Result<T, AwsError>) -> Result<T, Unread>
     }
 }
 
-async fn found_accounts(door: Door<'_>, root: &str) -> Result<Found, Unread> {
+async fn found_accounts(door: Door<'_>, root: &str) -> Result<Found, ReadFailure> {
     let listed = accounts::list(door).await;
     // Where the list tells no places the OUs are asked, one by one.
     let ous = match &listed {
         Ok(accounts::Listed::WithoutPaths) => ous::read(door, Ok(root)).await,
-        _ => Seen::Known(BTreeMap::new()),
+        _ => Observed::Known(BTreeMap::new()),
     };
     let accounts = match accounts::placed(door, listed, Ok(root), &ous).await {
-        Seen::Known(accounts) => accounts,
-        Seen::Unread(why) => return Err(why),
+        Observed::Known(accounts) => accounts,
+        Observed::Unread(why) => return Err(why),
     };
     let mut found = Found::new();
     for (id, facts) in accounts {
@@ -134,10 +139,10 @@ async fn found_accounts(door: Door<'_>, root: &str) -> Result<Found, Unread> {
 
 /// The tags of accounts, of whose the tagging service tells many at once. It lags, so who lacks there what was set is
 /// asked of Organizations itself, as a plan does too.
-async fn account_tags(door: Door<'_>, wanted: &Wanted) -> Result<Found, Unread> {
+async fn account_tags(door: Door<'_>, desired: &Desired) -> Result<Found, ReadFailure> {
     let told = tags::of_accounts(door).await.unwrap_or_default();
     let mut by_account: BTreeMap<&str, bool> = BTreeMap::new();
-    for (item, value) in wanted {
+    for (item, value) in desired {
         let Item::Tag(id, key) = item else { continue };
         let has = id.parse().ok().and_then(|id: AccountId| told.get(&id));
         let lacks = value.is_some() && has.and_then(|tags| tags.get(key)) != value.as_ref();
@@ -147,10 +152,10 @@ async fn account_tags(door: Door<'_>, wanted: &Wanted) -> Result<Found, Unread> 
         let told = id.parse().ok().and_then(|id: AccountId| told.get(&id));
         async move {
             match (told, lacks) {
-                (Some(tags), false) => Seen::Known((id, tags.clone())),
+                (Some(tags), false) => Observed::Known((id, tags.clone())),
                 _ => match tags::of(door, id).await {
-                    Seen::Known(tags) => Seen::Known((id, tags)),
-                    Seen::Unread(why) => Seen::Unread(why),
+                    Observed::Known(tags) => Observed::Known((id, tags)),
+                    Observed::Unread(why) => Observed::Unread(why),
                 },
             }
         }
@@ -159,8 +164,8 @@ async fn account_tags(door: Door<'_>, wanted: &Wanted) -> Result<Found, Unread> 
     let mut found = Found::new();
     for seen in each {
         match seen {
-            Seen::Known((id, tags)) => found.extend(of_tags(id, tags)),
-            Seen::Unread(why) => return Err(why),
+            Observed::Known((id, tags)) => found.extend(of_tags(id, tags)),
+            Observed::Unread(why) => return Err(why),
         }
     }
     Ok(found)

@@ -6,7 +6,7 @@ use aws_sdk_iam::types::{
     ContextEntry, ContextKeyTypeEnum, OrderedOrganizationPolicyType, PolicyEvaluationDecisionType,
 };
 
-use crate::aws::{Aws, AwsError, Caller, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
 
@@ -70,7 +70,7 @@ pub async fn simulate(
         .collect();
     let boundary = question.boundary.clone().map(|document| vec![document]);
     let answer = aws
-        .call(&Caller::quiet(), SIMULATE, at, || {
+        .call(&CallContext::quiet(), SIMULATE, at, || {
             client
                 .simulate_custom_policy()
                 .action_names(&question.action)

@@ -8,7 +8,7 @@ use super::{Door, Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
 use crate::change::OWNERSHIP_TAG;
 use crate::inventory::{
-    AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, Unread,
+    AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, ReadFailure, StackSetFacts,
 };
 
 const LIST: Operation = Operation("cloudformation", "ListStackSets");
@@ -16,7 +16,7 @@ const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
 const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
 
 /// Stack sets by full name, and the names of others'.
-pub(super) type StackSets = (Seen<BTreeMap<String, StackSetFacts>>, BTreeSet<String>);
+pub(super) type StackSets = (Observed<BTreeMap<String, StackSetFacts>>, BTreeSet<String>);
 
 pub(super) async fn read(r: &Reader<'_>) -> StackSets {
     match listed(r).await {
@@ -30,10 +30,10 @@ pub(super) async fn read(r: &Reader<'_>) -> StackSets {
 pub(super) fn instances_of<'s>(
     sets: &'s BTreeMap<String, StackSetFacts>,
     name: &str,
-) -> Result<Option<&'s BTreeMap<AccountRegion, InstanceFacts>>, &'s Unread> {
+) -> Result<Option<&'s BTreeMap<AccountRegion, InstanceFacts>>, &'s ReadFailure> {
     match sets.get(name).map(|set| &set.instances) {
-        Some(Seen::Unread(why)) => Err(why),
-        Some(Seen::Known(instances)) => Ok(Some(instances)),
+        Some(Observed::Unread(why)) => Err(why),
+        Some(Observed::Known(instances)) => Ok(Some(instances)),
         None => Ok(None),
     }
 }

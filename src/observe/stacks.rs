@@ -8,10 +8,10 @@ use aws_sdk_cloudformation::types::{Stack, Tag};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
 use crate::aws::{AwsError, Operation};
-use crate::baseline::{StackNames, WantedStackSet, WantedTrail};
+use crate::baseline::{DesiredStackSet, StackNames, WantedTrail};
 use crate::change::{OWNERSHIP_TAG, Place};
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, Seen, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, AccountState, Observed, StackFacts, StackSetFacts,
 };
 use crate::plan::{AccountId, AccountKey};
 
@@ -19,7 +19,7 @@ pub(super) const DESCRIBE: Operation = Operation("cloudformation", "DescribeStac
 const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
 
 /// Stacks by place and full name.
-pub(super) type Stacks = BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>;
+pub(super) type Stacks = BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>;
 
 /// Stacks by place and full name. A place in an account that is not there yet is not asked about. Where a trail
 /// is adopted, the one that could have made it is: a baseline's own trail is not somebody else's.
@@ -29,9 +29,9 @@ pub(super) async fn read(
     preparation: &Prepared,
 ) -> Stacks {
     let adopts = |trail: &WantedTrail| trail.stack.is_none();
-    let adopted = r.wanted.trail.as_ref().filter(|trail| adopts(trail));
+    let adopted = r.desired.trail.as_ref().filter(|trail| adopts(trail));
     let places: BTreeSet<AccountRegion> = r
-        .wanted
+        .desired
         .stacks
         .keys()
         .filter_map(|(place, _)| match place {
@@ -54,7 +54,7 @@ async fn of_places(
     side_by_side(places, |at| async move {
         // Nothing can be in a Region that is yet to be turned on.
         let stacks = match is_off(preparation, &at) {
-            true => Seen::Known(BTreeMap::new()),
+            true => Observed::Known(BTreeMap::new()),
             false => seen(of_place(r, &at).await),
         };
         (at, stacks)
@@ -68,9 +68,9 @@ async fn of_places(
 /// duties would have them, and in the Regions of what is left of stack sets. What was read already is not read again.
 pub(super) async fn left_over(
     r: &Reader<'_>,
-    accounts: &Seen<BTreeMap<AccountId, AccountFacts>>,
+    accounts: &Observed<BTreeMap<AccountId, AccountFacts>>,
     ids: &BTreeMap<AccountKey, AccountId>,
-    sets: &Seen<BTreeMap<String, StackSetFacts>>,
+    sets: &Observed<BTreeMap<String, StackSetFacts>>,
     preparation: &Prepared,
     read: &Stacks,
 ) -> Stacks {
@@ -81,22 +81,22 @@ pub(super) async fn left_over(
         facts.is_some_and(|facts| facts.state == AccountState::Active)
     };
     // Who handed over keeps what was made for the duty.
-    let handed_over = r.wanted.guardduty.as_ref();
+    let handed_over = r.desired.guardduty.as_ref();
     let handed_over = handed_over.and_then(|guardduty| guardduty.replaced.as_ref());
     let members: BTreeSet<&AccountId> = duties
         .filter_map(|key| ids.get(key))
         .chain(handed_over)
         .filter(active)
         .collect();
-    let wanted: BTreeMap<&str, &WantedStackSet> = r
-        .wanted
+    let desired: BTreeMap<&str, &DesiredStackSet> = r
+        .desired
         .stack_sets
         .values()
         .map(|set| (set.full_name.as_str(), set))
         .collect();
     let mut regions = BTreeSet::from([organization.home_region.clone()]);
     for (name, facts) in sets.known().into_iter().flatten() {
-        let asked = wanted.get(name.as_str());
+        let asked = desired.get(name.as_str());
         let instances = facts.instances.known().into_iter().flat_map(BTreeMap::keys);
         let left = instances
             .map(|at| &at.region)
@@ -124,7 +124,7 @@ async fn of_place(
 ) -> Result<BTreeMap<String, StackFacts>, AwsError> {
     let client = &r.aws.cloudformation(at).await?;
     let listed = list(r, at).await?;
-    let names = StackNames::of(r.wanted);
+    let names = StackNames::of(r.desired);
     let ours = listed.into_iter().filter(|stack| {
         let name = stack.stack_name().unwrap_or_default();
         let deleted = stack
@@ -232,7 +232,7 @@ pub(super) async fn template(
 }
 
 /// A stack as DescribeStacks tells it.
-pub(super) fn facts(stack: &Stack, template: Seen<String>) -> StackFacts {
+pub(super) fn facts(stack: &Stack, template: Observed<String>) -> StackFacts {
     StackFacts {
         name: stack.stack_name().unwrap_or_default().to_owned(),
         id: stack.stack_id().unwrap_or_default().to_owned(),

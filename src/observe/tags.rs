@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use super::{Door, Reader, pages, seen, side_by_side, unread};
 use crate::aws::{AwsError, Operation};
 use crate::change::KEY_TAG;
-use crate::inventory::{AccountFacts, OuFacts, OuId, Seen};
+use crate::inventory::{AccountFacts, Observed, OuFacts, OuId};
 use crate::plan::{AccountId, Tags};
 
 const ONE: Operation = Operation("organizations", "ListTagsForResource");
 const MANY: Operation = Operation("tag", "GetResources");
 
 /// The tags of a root, OU, account or policy.
-pub(super) async fn of(r: Door<'_>, id: &str) -> Seen<Tags> {
+pub(super) async fn of(r: Door<'_>, id: &str) -> Observed<Tags> {
     let at = &r.global();
     let client = &r.aws.organizations();
     let listed = pages::all(ONE, at, |token| async move {
@@ -74,17 +74,17 @@ pub(super) async fn of_accounts(r: Door<'_>) -> Result<BTreeMap<AccountId, Tags>
 /// Fills in the accounts' tags.
 pub(super) async fn tag_accounts(
     r: &Reader<'_>,
-    accounts: Seen<BTreeMap<AccountId, AccountFacts>>,
+    accounts: Observed<BTreeMap<AccountId, AccountFacts>>,
     tagged: Result<BTreeMap<AccountId, Tags>, AwsError>,
-) -> Seen<BTreeMap<AccountId, AccountFacts>> {
-    let Seen::Known(accounts) = accounts else {
+) -> Observed<BTreeMap<AccountId, AccountFacts>> {
+    let Observed::Known(accounts) = accounts else {
         return accounts;
     };
     let mut tagged = tagged.unwrap_or_else(|failed| {
         (r.ctx.tell)(format!(
             "the tags of accounts are asked one by one, because {}: {}",
             failed.operation,
-            unread(&failed).because
+            unread(&failed).reason
         ));
         BTreeMap::new()
     });
@@ -94,14 +94,14 @@ pub(super) async fn tag_accounts(
             .filter(|told| as_planned(r, &account, told));
         async move {
             account.tags = match told {
-                Some(tags) => Seen::Known(tags),
+                Some(tags) => Observed::Known(tags),
                 None => of(r.door(), account.id.as_str()).await,
             };
             (account.id.clone(), account)
         }
     })
     .await;
-    Seen::Known(accounts.into_iter().collect())
+    Observed::Known(accounts.into_iter().collect())
 }
 
 /// Whether the tagging service's answer for an account can be taken as it is: a difference from
@@ -124,9 +124,9 @@ fn as_planned(r: &Reader<'_>, account: &AccountFacts, told: &Tags) -> bool {
 /// Fills in the OUs' tags.
 pub(super) async fn tag_ous(
     r: &Reader<'_>,
-    ous: Seen<BTreeMap<OuId, OuFacts>>,
-) -> Seen<BTreeMap<OuId, OuFacts>> {
-    let Seen::Known(ous) = ous else {
+    ous: Observed<BTreeMap<OuId, OuFacts>>,
+) -> Observed<BTreeMap<OuId, OuFacts>> {
+    let Observed::Known(ous) = ous else {
         return ous;
     };
     let ous = side_by_side(ous.into_values(), |mut ou| async move {
@@ -134,5 +134,5 @@ pub(super) async fn tag_ous(
         (ou.id.clone(), ou)
     })
     .await;
-    Seen::Known(ous.into_iter().collect())
+    Observed::Known(ous.into_iter().collect())
 }

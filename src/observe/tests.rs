@@ -164,11 +164,11 @@ fn world(asked: &Asked) -> Option<Answer> {
 }
 
 /// The inventory, and what the caller was told.
-async fn observed(aws: &Aws, wanted: &Wanted) -> (Inventory, Vec<String>) {
+async fn observed(aws: &Aws, desired: &Desired) -> (Inventory, Vec<String>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let heard = told.clone();
-    let ctx = Caller::new(0, move |text| heard.lock().unwrap().push(text));
-    let inventory = observe(aws, &plan(), wanted, &ctx).await.unwrap();
+    let ctx = CallContext::new(0, move |text| heard.lock().unwrap().push(text));
+    let inventory = observe(aws, &plan(), desired, &ctx).await.unwrap();
     let told = told.lock().unwrap().clone();
     (inventory, told)
 }
@@ -180,7 +180,7 @@ fn id(text: &str) -> AccountId {
 #[tokio::test(start_paused = true)]
 async fn paths_tell_the_place_and_no_parent_is_asked() {
     let aws = aws(|asked, _| world(asked));
-    let (inventory, told) = observed(&aws, &Wanted::default()).await;
+    let (inventory, told) = observed(&aws, &Desired::default()).await;
     let accounts = inventory.accounts.known().unwrap();
     let parents: Vec<&str> = accounts.values().map(|a| a.parent.as_str()).collect();
     assert_eq!(parents, ["r-1", "ou-1-sec", "ou-1-core", "r-1"]);
@@ -223,13 +223,13 @@ async fn paths_tell_the_place_and_no_parent_is_asked() {
         calls.get(&Operation("organizations", "ListPolicies")),
         Some(&15)
     );
-    assert_eq!(inventory.policies, Seen::Known(BTreeMap::new()));
+    assert_eq!(inventory.policies, Observed::Known(BTreeMap::new()));
     let attached = ["r-1", "222222222222"].map(str::to_owned);
     assert_eq!(
         inventory.full_aws_access,
-        Some(Seen::Known(attached.into()))
+        Some(Observed::Known(attached.into()))
     );
-    assert_eq!(inventory.stack_sets_access, Seen::Known(true));
+    assert_eq!(inventory.stack_sets_access, Observed::Known(true));
     let config = "config.amazonaws.com".parse().unwrap();
     assert!(
         inventory
@@ -245,7 +245,7 @@ async fn paths_tell_the_place_and_no_parent_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn tags_are_asked_one_by_one_only_where_the_tagging_service_may_be_behind() {
     let aws = aws(|asked, _| world(asked));
-    let (inventory, _) = observed(&aws, &Wanted::default()).await;
+    let (inventory, _) = observed(&aws, &Desired::default()).await;
     let accounts = inventory.accounts.known().unwrap();
     let tag = |account: &str, key: &str| {
         accounts[&id(account)]
@@ -271,12 +271,12 @@ async fn what_is_refused_is_unread_and_the_rest_is_read() {
         }
         _ => world(asked),
     });
-    let (inventory, _) = observed(&aws, &Wanted::default()).await;
+    let (inventory, _) = observed(&aws, &Desired::default()).await;
     assert_eq!(
         inventory.accounts.unread(),
-        Some(&Unread {
+        Some(&ReadFailure {
             operation: "organizations:ListAccounts".into(),
-            because: "AccessDeniedException: not you (in 111111111111/us-east-1)".into(),
+            reason: "AccessDeniedException: not you (in 111111111111/us-east-1)".into(),
         })
     );
     assert!(inventory.trusted_access.unread().is_some());
@@ -290,7 +290,7 @@ async fn without_the_organization_itself_everything_of_it_is_unread() {
         "DescribeOrganization" => Some(Answer::error("AccessDeniedException", "no")),
         _ => world(asked),
     });
-    let (inventory, _) = observed(&aws, &Wanted::default()).await;
+    let (inventory, _) = observed(&aws, &Desired::default()).await;
     assert!(inventory.organization.unread().is_some());
     assert!(inventory.ous.unread().is_some());
     assert!(inventory.policies.unread().is_some());
@@ -304,7 +304,7 @@ async fn where_there_is_no_state_the_status_counts() {
         ]}))),
         _ => world(asked),
     });
-    let (inventory, _) = observed(&aws, &Wanted::default()).await;
+    let (inventory, _) = observed(&aws, &Desired::default()).await;
     let accounts = inventory.accounts.known().unwrap();
     assert_eq!(accounts[&id("222222222222")].state, AccountState::Suspended);
 }
@@ -315,9 +315,9 @@ async fn no_organization_is_known_as_such() {
         "DescribeOrganization" => Some(Answer::error("AWSOrganizationsNotInUseException", "none")),
         _ => world(asked),
     });
-    let (inventory, _) = observed(&aws, &Wanted::default()).await;
-    assert_eq!(inventory.organization, Seen::Known(None));
-    assert_eq!(inventory.accounts, Seen::Known(BTreeMap::new()));
+    let (inventory, _) = observed(&aws, &Desired::default()).await;
+    assert_eq!(inventory.organization, Observed::Known(None));
+    assert_eq!(inventory.accounts, Observed::Known(BTreeMap::new()));
     assert!(
         aws.calls()
             .keys()
@@ -363,7 +363,7 @@ async fn guardduty_is_read_from_its_administrator() {
         })
     });
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let wanted = Wanted {
+    let desired = Desired {
         guardduty: Some(WantedGuardDuty {
             unmanaged_features: BTreeSet::new(),
             replaced: None,
@@ -373,11 +373,14 @@ async fn guardduty_is_read_from_its_administrator() {
             detector_features: Default::default(),
             export: None,
         }),
-        ..Wanted::default()
+        ..Desired::default()
     };
-    let (inventory, _) = observed(&aws, &wanted).await;
+    let (inventory, _) = observed(&aws, &desired).await;
     let facts = &inventory.guardduty[&region];
-    assert_eq!(facts.administrator, Seen::Known(Some(id("222222222222"))));
+    assert_eq!(
+        facts.administrator,
+        Observed::Known(Some(id("222222222222")))
+    );
     let detector = facts.detector.known().unwrap().as_ref().unwrap();
     assert!(detector.enabled && detector.auto_enable == "ALL");
     assert_eq!(

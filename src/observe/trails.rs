@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Reader, seen};
 use crate::aws::{AwsError, Operation};
-use crate::inventory::{AccountRegion, Seen, StackFacts, TrailFacts};
+use crate::inventory::{AccountRegion, Observed, StackFacts, TrailFacts};
 
 const DESCRIBE: Operation = Operation("cloudtrail", "DescribeTrails");
 
@@ -12,15 +12,15 @@ const DESCRIBE: Operation = Operation("cloudtrail", "DescribeTrails");
 /// instead, or where some are to go.
 pub(super) async fn read(
     r: &Reader<'_>,
-    stacks: &BTreeMap<AccountRegion, Seen<BTreeMap<String, StackFacts>>>,
-) -> Option<Seen<BTreeMap<String, TrailFacts>>> {
-    let wanted = r.wanted.trail.as_ref()?;
-    let own = wanted.stack.as_ref().and_then(|key| {
-        let full_name = &r.wanted.stacks.get(key)?.full_name;
+    stacks: &BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>,
+) -> Option<Observed<BTreeMap<String, TrailFacts>>> {
+    let desired = r.desired.trail.as_ref()?;
+    let own = desired.stack.as_ref().and_then(|key| {
+        let full_name = &r.desired.stacks.get(key)?.full_name;
         stacks.get(&r.home())?.known()?.get(full_name)
     });
     let made = own.is_some_and(|stack| !stack.is_rolled_back());
-    if made && wanted.replaced.is_empty() {
+    if made && desired.replaced.is_empty() {
         return None;
     }
     Some(seen(describe(r).await))

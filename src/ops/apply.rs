@@ -4,9 +4,9 @@ use super::compare::{Comparison, compare, refuse_losses};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
-use super::perform::{Holding, refuse_while_held};
+use super::perform::{LockedRun, refuse_while_held};
 use super::session::Session;
-use super::{Confirm, Output, Subject, quotas};
+use super::{Confirm, LoadedPlan, Output, quotas};
 use crate::change::SavedChanges;
 use crate::change::saved::Moved;
 use crate::diff::{Blocked, DiffOptions, ProblemKind};
@@ -15,7 +15,7 @@ use crate::report::{Printer, json, left as report, plan as preview, summary, wor
 
 /// What is applied, and how.
 pub struct Apply<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a LoadedPlan,
     /// The file that the plan or the changes are from, as messages name it.
     pub source: String,
     pub options: DiffOptions,
@@ -93,7 +93,7 @@ pub async fn apply(
         printer.say("Nothing was changed.");
         return Ok(Applied::nothing(Exit::Stopped, found));
     }
-    let holding = Holding::take(session, stop).await?;
+    let holding = LockedRun::take(session, stop).await?;
     match Box::pin(still(found, job, &options, session, printer)).await {
         Ok(Err(nothing)) => {
             give_back(holding, session, printer).await;

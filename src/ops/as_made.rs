@@ -1,7 +1,7 @@
 //! A check of an organization whose `[organization]` was edited, and nothing follows yet: it is judged by the settings
 //! by which it was made, beside the finding about the edit. So an edit hides nothing that is broken.
 
-use super::Subject;
+use super::LoadedPlan;
 use super::cached::Reading;
 use super::error::CommandError;
 use super::session::Session;
@@ -18,7 +18,7 @@ const TIMES: usize = 5;
 /// What a check judges by, where it is not the plan as given.
 #[derive(Debug, Default)]
 pub struct AsMade {
-    subject: Option<Subject>,
+    subject: Option<LoadedPlan>,
     edits: Vec<Problem>,
     times: usize,
 }
@@ -26,7 +26,7 @@ pub struct AsMade {
 impl AsMade {
     /// Puts back the settings that a comparison found edited; whether it could, and so what is there is to be judged
     /// anew.
-    pub fn put_back(&mut self, given: &Subject, inventory: &Inventory, found: &Diff) -> bool {
+    pub fn put_back(&mut self, given: &LoadedPlan, inventory: &Inventory, found: &Diff) -> bool {
         let Some(accounts) = inventory.accounts.known() else {
             return false;
         };
@@ -34,7 +34,7 @@ impl AsMade {
         let Some(plan) = as_made(plan, &found.former, accounts) else {
             return false;
         };
-        let Ok(wanted) = baseline::expand(&plan) else {
+        let Ok(desired) = baseline::expand(&plan) else {
             return false;
         };
         if self.times >= TIMES {
@@ -46,7 +46,7 @@ impl AsMade {
                 self.edits.push(edit.clone());
             }
         }
-        self.subject = Some(Subject { plan, wanted });
+        self.subject = Some(LoadedPlan { plan, desired });
         true
     }
 
@@ -57,11 +57,11 @@ impl AsMade {
     /// AWS could not be read.
     pub async fn put_all_back(
         &mut self,
-        given: &Subject,
+        given: &LoadedPlan,
         reading: &mut Reading,
         mut found: Diff,
         (session, printer): (&Session, &Printer),
-        enter: impl Fn(&Subject),
+        enter: impl Fn(&LoadedPlan),
     ) -> Result<Diff, CommandError> {
         while self.put_back(given, reading.inventory(), &found) {
             let former = self.subject(given);
@@ -73,7 +73,7 @@ impl AsMade {
     }
 
     /// What is judged by.
-    pub fn subject<'s>(&'s self, given: &'s Subject) -> &'s Subject {
+    pub fn subject<'s>(&'s self, given: &'s LoadedPlan) -> &'s LoadedPlan {
         self.subject.as_ref().unwrap_or(given)
     }
 

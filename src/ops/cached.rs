@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::error::CommandError;
 use super::session::Session;
-use super::{Subject, compare};
-use crate::aws::Caller;
+use super::{LoadedPlan, compare};
+use crate::aws::CallContext;
 use crate::inventory::{Answers, Inventory, Kind, Question, SavedInventory};
-use crate::observe::cache::{self, Cache, Kept, MaxAge, Turn};
+use crate::observe::cache::{self, Cache, CachedInventory, MaxAge, Turn};
 use crate::observe::{observe_beside, probe};
 use crate::report::Printer;
 
@@ -54,7 +54,7 @@ impl Reading {
     pub async fn read_again(
         &mut self,
         session: &Session,
-        subject: &Subject,
+        subject: &LoadedPlan,
         printer: &Printer,
     ) -> Result<(), CommandError> {
         self.saved = SavedInventory::new(compare::read(session, subject, printer).await?);
@@ -66,7 +66,7 @@ impl Reading {
     pub async fn read_for(
         &mut self,
         session: &Session,
-        other: &Subject,
+        other: &LoadedPlan,
         printer: &Printer,
     ) -> Result<(), CommandError> {
         self.cache = None;
@@ -152,19 +152,19 @@ async fn asked(
 ) -> Result<Answers, CommandError> {
     session.guard().await?;
     let teller = printer.clone();
-    let ctx = Caller::new(0, move |text| teller.detail(&text));
+    let ctx = CallContext::new(0, move |text| teller.detail(&text));
     Ok(probe(&session.aws, questions, &ctx).await)
 }
 
 /// Reads what is not kept, or too old.
 pub async fn read(
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     max_age: MaxAge,
     printer: &Printer,
 ) -> Result<Reading, CommandError> {
     let mut cache = session.cache.clone();
-    let scopes = cache::scopes(&subject.plan, &subject.wanted);
+    let scopes = cache::scopes(&subject.plan, &subject.desired);
     let look = |cache: &Cache| {
         let usable = cache.usable(now(session), max_age, &scopes);
         usable.unwrap_or_else(|warning| {
@@ -207,9 +207,9 @@ pub async fn read(
 
 /// Reads what is missing beside what is kept.
 async fn rest(
-    kept: Kept,
+    kept: CachedInventory,
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     printer: &Printer,
 ) -> Result<(Inventory, BTreeMap<Kind, Timestamp>, Answers), CommandError> {
     if kept.is_whole() {
@@ -220,12 +220,12 @@ async fn rest(
     session.guard().await?;
     printer.detail("Reading AWS…");
     let teller = printer.clone();
-    let ctx = Caller::new(0, move |text| teller.detail(&text));
+    let ctx = CallContext::new(0, move |text| teller.detail(&text));
     let kinds: BTreeSet<Kind> = kept.read_at.keys().copied().collect();
     let inventory = observe_beside(
         &session.aws,
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &ctx,
         kept.inventory,
         &kinds,

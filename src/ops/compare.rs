@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Subject;
+use super::LoadedPlan;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
-use crate::aws::Caller;
+use crate::aws::CallContext;
 use crate::change::Bindings;
 use crate::diff::{
     Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, guards, judge, scope,
 };
 use crate::graph::{ChangeGraph, graph};
-use crate::inventory::{Inventory, Kind, Unread};
+use crate::inventory::{Inventory, Kind, ReadFailure};
 use crate::observe::observe;
 use crate::plan::{AccountKey, OrgPlan};
 use crate::report::plan::Preview;
@@ -74,18 +74,18 @@ pub fn refuse_losses(losses: &[Loss], delete_data: bool) -> Result<(), CommandEr
 /// them.
 pub async fn compare_accounts(
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     source: &str,
     accounts: &BTreeSet<AccountKey>,
     on_quota: OnQuota,
     printer: &Printer,
 ) -> Result<(Comparison, Beside), CommandError> {
     let inventory = read(session, subject, printer).await?;
-    let wanted = &subject.wanted;
-    let plan = &guards::in_force(&subject.plan, wanted, Some(&inventory));
+    let desired = &subject.desired;
+    let plan = &guards::in_force(&subject.plan, desired, Some(&inventory));
     let compared = |plan: &OrgPlan| {
-        let found = diff(plan, wanted, &inventory, &DiffOptions::default());
-        scope(found, plan, wanted, accounts)
+        let found = diff(plan, desired, &inventory, &DiffOptions::default());
+        scope(found, plan, desired, accounts)
     };
     let mut scoped = compared(plan);
     scoped.diff = match on_quota {
@@ -94,7 +94,7 @@ pub async fn compare_accounts(
                 quotas: on_quota,
                 ..DiffOptions::default()
             };
-            fit(plan, wanted, &inventory, &options, |smaller| {
+            fit(plan, desired, &inventory, &options, |smaller| {
                 compared(smaller).diff
             })
         }
@@ -124,7 +124,7 @@ pub struct Beside {
 /// Reads AWS and compares.
 pub async fn compare(
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     source: &str,
     options: &DiffOptions,
     printer: &Printer,
@@ -136,12 +136,12 @@ pub async fn compare(
 /// Compares what was read.
 pub fn compared(
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     source: &str,
     options: &DiffOptions,
     inventory: &Inventory,
 ) -> Result<Comparison, CommandError> {
-    let found = diff(&subject.plan, &subject.wanted, inventory, options);
+    let found = diff(&subject.plan, &subject.desired, inventory, options);
     ordered(found, inventory, session, source)
 }
 
@@ -183,21 +183,21 @@ fn ordered(
 /// Reads AWS for a plan and its baselines, all of it now.
 pub async fn read(
     session: &Session,
-    subject: &Subject,
+    subject: &LoadedPlan,
     printer: &Printer,
 ) -> Result<Inventory, CommandError> {
     session.guard().await?;
     printer.detail("Reading AWS…");
     let teller = printer.clone();
-    let ctx = Caller::new(0, move |text| teller.detail(&text));
-    observe(&session.aws, &subject.plan, &subject.wanted, &ctx)
+    let ctx = CallContext::new(0, move |text| teller.detail(&text));
+    observe(&session.aws, &subject.plan, &subject.desired, &ctx)
         .await
         .map_err(|error| CommandError::caused("could not read the organization", &error))
 }
 
 /// Everything of the inventory that could not be read, once each.
-fn unread(inventory: &Inventory) -> Vec<Unread> {
-    let mut found: Vec<Unread> = Vec::new();
+fn unread(inventory: &Inventory) -> Vec<ReadFailure> {
+    let mut found: Vec<ReadFailure> = Vec::new();
     for unread in Kind::OF_INVENTORY
         .into_iter()
         .flat_map(|kind| inventory.unread(kind))

@@ -9,10 +9,10 @@ use super::compare::refuse_losses;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
-use super::perform::{Holding, refuse_while_held};
+use super::perform::{LockedRun, refuse_while_held};
 use super::session::Session;
-use super::{Confirm, Output, Subject};
-use crate::aws::Caller;
+use super::{Confirm, LoadedPlan, Output};
+use crate::aws::CallContext;
 use crate::change::{Address, Bindings, Change};
 use crate::diff::{Diff, Loss, OnQuota, Problem, judge as judge_quotas};
 pub use crate::drift::Filter;
@@ -30,7 +30,7 @@ pub type Show<'a> = &'a dyn Fn(&Findings) -> Result<(), CommandError>;
 
 /// What is checked, and how.
 pub struct Drift<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a LoadedPlan,
     /// The plan's file, as messages name it.
     pub source: String,
     pub filter: Filter,
@@ -85,7 +85,7 @@ pub struct Check {
 }
 
 /// The comparison, and what it finds in organization and stacks.
-pub fn judge(subject: &Subject, saved: &SavedInventory) -> (Diff, Findings) {
+pub fn judge(subject: &LoadedPlan, saved: &SavedInventory) -> (Diff, Findings) {
     let inventory = &saved.inventory;
     let found = subject.diff(inventory);
     let findings = drift::judge(&subject.plan, inventory, &found);
@@ -149,7 +149,7 @@ async fn round(
         printer.say("Nothing was changed.");
         return Ok(ControlFlow::Break(first.unmade(Exit::Stopped)));
     }
-    let holding = Holding::take(session, stop).await?;
+    let holding = LockedRun::take(session, stop).await?;
     let first = match Box::pin(still(first, job, session, printer)).await {
         Ok(Ok(first)) => first,
         Ok(Err(nothing)) => {
@@ -276,13 +276,13 @@ impl Fixing {
     }
 
     /// An error where a quota leaves no room for the fixes.
-    fn refuse_over_quota(&self, subject: &Subject) -> Result<(), CommandError> {
+    fn refuse_over_quota(&self, subject: &LoadedPlan) -> Result<(), CommandError> {
         let problems = over_quota(&self.changes, &self.check, subject);
         let Some(first) = problems.first() else {
             return Ok(());
         };
-        let said: Vec<&str> = problems.iter().map(|it| it.message.as_str()).collect();
-        let wrong = CommandError::new(format!("{}; nothing was changed", said.join("; ")));
+        let message: Vec<&str> = problems.iter().map(|it| it.message.as_str()).collect();
+        let wrong = CommandError::new(format!("{}; nothing was changed", message.join("; ")));
         Err(match &first.hint {
             Some(_) => wrong.hint(
                 "`orgstrap apply` makes what fits with `--on-quota fit`, and asks AWS for more with `--raise-quotas`; `--only`, `--account` and `--ou` put back the rest",
@@ -312,7 +312,7 @@ impl Fixing {
 }
 
 /// The quotas that leave no room for changes.
-fn over_quota(changes: &[Change], check: &Check, subject: &Subject) -> Vec<Problem> {
+fn over_quota(changes: &[Change], check: &Check, subject: &LoadedPlan) -> Vec<Problem> {
     let found = Diff {
         changes: changes.to_vec(),
         bindings: check.bindings.clone(),
@@ -324,7 +324,7 @@ fn over_quota(changes: &[Change], check: &Check, subject: &Subject) -> Vec<Probl
 
 /// Says where what is missing is more than a quota allows: it is no drift, and nobody can put it back before AWS
 /// has raised the quota.
-fn tell_quotas(check: &Check, subject: &Subject, printer: &Printer) {
+fn tell_quotas(check: &Check, subject: &LoadedPlan, printer: &Printer) {
     let told = check.changes.iter();
     let told = told.filter(|change| check.told.contains(&change.address));
     let told: Vec<Change> = told.cloned().collect();
@@ -399,7 +399,7 @@ pub async fn check(
         (found, findings) = judge(subject, &reading.saved);
     }
     let mut made = AsMade::default();
-    let enter = |former: &Subject| enter(job, former, session);
+    let enter = |former: &LoadedPlan| enter(job, former, session);
     let found = made
         .put_all_back(subject, &mut reading, found, (session, printer), enter)
         .await?;
@@ -407,7 +407,7 @@ pub async fn check(
     if made.is_edited() {
         findings = drift::judge(&subject.plan, reading.inventory(), &found);
     }
-    let checks = drift::checks(&subject.plan, &subject.wanted, reading.inventory(), &found);
+    let checks = drift::checks(&subject.plan, &subject.desired, reading.inventory(), &found);
     reading
         .ask(drift::questions(&checks), session, printer)
         .await?;
@@ -419,14 +419,14 @@ pub async fn check(
     let mut fell_back = session.aws.fell_back();
     let mut gone = drift::without_audit_role(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         reading.inventory(),
         &fell_back,
     );
-    if let (Some(role), false) = (&subject.wanted.audit_role, gone.is_empty()) {
+    if let (Some(role), false) = (&subject.desired.audit_role, gone.is_empty()) {
         let accounts = gone.iter().filter_map(|it| it.place.account_id.clone());
         let teller = printer.clone();
-        let ctx = Caller::new(0, move |text| teller.detail(&text));
+        let ctx = CallContext::new(0, move |text| teller.detail(&text));
         let opened = opened_late(&session.aws, role, accounts.collect(), &ctx).await;
         let shut = |id: &AccountId| !opened.contains(id);
         gone.retain(|finding| finding.place.account_id.as_ref().is_none_or(shut));
@@ -441,7 +441,7 @@ pub async fn check(
         made.is_edited(),
     );
     findings.findings.extend(gone);
-    let fixes = drift::judge_controls(&mut findings, &subject.wanted, &checks, answers);
+    let fixes = drift::judge_controls(&mut findings, &subject.desired, &checks, answers);
     let mut fixes: BTreeMap<Address, Change> = fixes
         .into_iter()
         .map(|change| (change.address.clone(), change))
@@ -449,16 +449,16 @@ pub async fn check(
     drift::tell_unlooked(
         &mut findings,
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         reading.inventory(),
         &found,
     );
     if job.deep {
         session.guard().await?;
-        let deep = drift::deep(&subject.plan, &subject.wanted, reading.inventory());
+        let deep = drift::deep(&subject.plan, &subject.desired, reading.inventory());
         printer.detail("CloudFormation looks for drift…");
         let teller = printer.clone();
-        let ctx = Caller::new(0, move |text| teller.detail(&text));
+        let ctx = CallContext::new(0, move |text| teller.detail(&text));
         let answers = detect_drift(&session.aws, deep.questions(), &ctx).await;
         deep.judge(&mut findings, &answers, &mut fixes);
     }
@@ -478,7 +478,7 @@ pub async fn check(
         changes,
         without_role,
         roles: (
-            subject.wanted.audit_role.clone(),
+            subject.desired.audit_role.clone(),
             subject.plan.organization.access_role.clone(),
         ),
         losses: found.losses,
@@ -488,12 +488,12 @@ pub async fn check(
 }
 
 /// By which roles accounts are entered to look.
-fn enter(job: &Drift<'_>, subject: &Subject, session: &Session) {
+fn enter(job: &Drift<'_>, subject: &LoadedPlan, session: &Session) {
     session.aws.enter_by(match &job.role {
         Some(role) => vec![role.clone()],
         None => {
             let access = subject.plan.organization.access_role.clone();
-            let audit = subject.wanted.audit_role.clone();
+            let audit = subject.desired.audit_role.clone();
             audit.into_iter().chain([access]).collect()
         }
     });
@@ -535,8 +535,8 @@ pub fn asked_for(filter: &Filter, found: &Findings) -> Result<Findings, CommandE
 }
 
 /// Whether every control that is asked for exists, which is known before anything is read.
-pub fn check_controls(filter: &Filter, subject: &Subject) -> Result<(), CommandError> {
-    let baselines = subject.wanted.controls.keys();
+pub fn check_controls(filter: &Filter, subject: &LoadedPlan) -> Result<(), CommandError> {
+    let baselines = subject.desired.controls.keys();
     filter
         .check_controls(&Controls::builtin(), baselines)
         .map_err(no_such)
@@ -573,36 +573,36 @@ fn named(findings: &Findings) -> impl Iterator<Item = &Address> {
 /// from them without being a finding of its own. A staged update holds auto-deployment back before
 /// it and lets it go after it, so those go together.
 fn fixes(check: &Check) -> Vec<Change> {
-    let mut wanted: BTreeSet<&Address> = named(&check.findings).collect();
+    let mut desired: BTreeSet<&Address> = named(&check.findings).collect();
     loop {
-        let before = wanted.len();
+        let before = desired.len();
         let mut more: Vec<&Address> = Vec::new();
         for change in &check.changes {
             let needs = change.all_needs();
             if !check.told.contains(&change.address)
-                && needs.iter().any(|need| wanted.contains(need))
+                && needs.iter().any(|need| desired.contains(need))
             {
                 more.push(&change.address);
             }
-            if wanted.contains(&change.address) {
+            if desired.contains(&change.address) {
                 let there = check.changes.iter().map(|change| &change.address);
                 more.extend(there.filter(|address| needs.contains(address)));
             }
             if let Address::RolloutRelease(set) = &change.address
-                && wanted.contains(&Address::RolloutHold(set.clone()))
+                && desired.contains(&Address::RolloutHold(set.clone()))
             {
                 more.push(&change.address);
             }
         }
-        wanted.extend(more);
-        if wanted.len() == before {
+        desired.extend(more);
+        if desired.len() == before {
             break;
         }
     }
     check
         .changes
         .iter()
-        .filter(|change| wanted.contains(&change.address))
+        .filter(|change| desired.contains(&change.address))
         .cloned()
         .collect()
 }

@@ -26,8 +26,8 @@ impl CommandError {
     }
 
     /// An error whose text is that of `error` and of everything that caused it.
-    pub fn caused(doing: impl Into<String>, error: &dyn Error) -> Self {
-        let mut message = doing.into();
+    pub fn caused(context: impl Into<String>, error: &dyn Error) -> Self {
+        let mut message = context.into();
         let mut cause = Some(error);
         while let Some(error) = cause {
             let text = error.to_string();

@@ -17,13 +17,13 @@ const LEAST: f64 = 60.0;
 
 /// Virtual time at a multiple of real time.
 #[derive(Debug)]
-pub struct Governor {
+pub struct Playback {
     speed: f64,
     virtual_start: Instant,
     real_start: std::time::Instant,
 }
 
-impl Governor {
+impl Playback {
     /// From now on, `speed` virtual seconds pass in a real one.
     pub fn starting(speed: f64) -> Self {
         Self {
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn real_time_passes_with_virtual_time() {
-        let governor = Governor::starting(3_600.0);
+        let governor = Playback::starting(3_600.0);
         let start = real_now();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(720) {
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_long_run_is_faster_to_watch() {
         let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
-        assert_eq!(Governor::watchable(None), 60.0);
-        assert_eq!(Governor::watchable(minutes(4)), 60.0);
-        assert_eq!(Governor::watchable(minutes(80)), 600.0);
+        assert_eq!(Playback::watchable(None), 60.0);
+        assert_eq!(Playback::watchable(minutes(4)), 60.0);
+        assert_eq!(Playback::watchable(minutes(80)), 600.0);
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::exit::Exit;
-use super::governor::Governor;
-use super::perform::{Holding, unlock_command};
+use super::governor::Playback;
+use super::perform::{LockedRun, unlock_command};
 use super::session::Session;
 use super::{Output, cached};
 use crate::change::Bindings;
@@ -59,7 +59,7 @@ pub struct Work<'a> {
 /// Makes the changes under the lock, gives it back, and reports.
 pub async fn make(
     work: Work<'_>,
-    holding: Holding,
+    holding: LockedRun,
     session: &Session,
     output: Output,
     printer: &Printer,
@@ -68,7 +68,7 @@ pub async fn make(
     let speed = match work.speed {
         Some(speed) => Some(f64::from(speed)),
         None if session.sandbox && output == Output::Text && printer.draws_bars() => {
-            Some(Governor::watchable(work.expected))
+            Some(Playback::watchable(work.expected))
         }
         None => None,
     };
@@ -122,7 +122,7 @@ pub async fn make(
 }
 
 /// Gives the lock back where nothing was done under it.
-pub async fn give_back(holding: Holding, session: &Session, printer: &Printer) {
+pub async fn give_back(holding: LockedRun, session: &Session, printer: &Printer) {
     tell_kept(holding.release().await, session, printer);
 }
 
@@ -140,7 +140,7 @@ async fn watched(
     speed: f64,
 ) -> Summary {
     let mut running = std::pin::pin!(running);
-    let governor = Governor::starting(speed);
+    let governor = Playback::starting(speed);
     loop {
         tokio::select! {
             biased;

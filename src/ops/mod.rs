@@ -33,7 +33,7 @@ pub mod quotas;
 pub mod remove;
 pub mod session;
 
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::diff::{Diff, DiffOptions, diff};
 use crate::inventory::Inventory;
 use crate::plan::OrgPlan;
@@ -41,15 +41,20 @@ use error::CommandError;
 
 /// What a verb works on: a plan that was checked, and what its baselines come to.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct LoadedPlan {
     pub plan: OrgPlan,
-    pub wanted: Wanted,
+    pub desired: Desired,
 }
 
-impl Subject {
+impl LoadedPlan {
     /// How an organization differs from it, with nothing asked for besides.
     pub fn diff(&self, inventory: &Inventory) -> Diff {
-        diff(&self.plan, &self.wanted, inventory, &DiffOptions::default())
+        diff(
+            &self.plan,
+            &self.desired,
+            inventory,
+            &DiffOptions::default(),
+        )
     }
 }
 

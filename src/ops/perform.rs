@@ -10,7 +10,7 @@ use crate::execute::{self, AwsEffects, Stop, Summary};
 use crate::graph::ChangeGraph;
 
 /// The lock, held, and that which changes AWS under it.
-pub struct Holding {
+pub struct LockedRun {
     lock: Lock,
     effects: AwsEffects,
 }
@@ -33,7 +33,7 @@ pub fn unlock_command(run: &str, session: &Session) -> String {
     format!("orgstrap unlock {run}{}", session.same_place)
 }
 
-impl Holding {
+impl LockedRun {
     /// Takes the lock.
     pub async fn take(session: &Session, stop: &Stop) -> Result<Self, CommandError> {
         let host = std::env::var("HOSTNAME")

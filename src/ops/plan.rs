@@ -5,14 +5,14 @@ use super::compare::{Comparison, compared};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
-use super::{Output, Subject};
+use super::{LoadedPlan, Output};
 use crate::diff::{Blocked, DiffOptions, ProblemKind};
 use crate::observe::cache::MaxAge;
 use crate::report::{Printer, json, plan as preview};
 
 /// What is compared, and how.
 pub struct Plan<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a LoadedPlan,
     /// The plan's file, as messages name it.
     pub source: String,
     pub options: DiffOptions,

@@ -4,7 +4,7 @@ use super::compare::Comparison;
 use super::error::CommandError;
 use super::session::Session;
 use super::{Confirm, Output};
-use crate::aws::{AwsError, Caller};
+use crate::aws::{AwsError, CallContext};
 use crate::diff::{ProblemKind, Raise};
 use crate::execute::{Raised, open_quota_request, raise_quota};
 use crate::report::{Printer, quota};
@@ -48,7 +48,7 @@ pub async fn raise(
     for raise in raises {
         let what = format!(
             "the quota of {} ({} {})",
-            raise.quota.word(),
+            raise.quota.as_str(),
             raise.quota.service_code(),
             raise.quota.quota_code()
         );
@@ -56,7 +56,7 @@ pub async fn raise(
             CommandError::caused(format!("could not ask AWS to raise {what}"), error)
                 .hint("it takes servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota and RequestServiceQuotaIncrease; the Service Quotas console does the same")
         };
-        let ctx = Caller::quiet();
+        let ctx = CallContext::quiet();
         let open = open_quota_request(&session.aws, &ctx, raise.quota)
             .await
             .map_err(|error| failed(&error))?;

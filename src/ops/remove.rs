@@ -4,9 +4,9 @@ use super::compare::{read, refuse_losses};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::make::{self, Work, give_back, make};
-use super::perform::{Holding, refuse_while_held};
+use super::perform::{LockedRun, refuse_while_held};
 use super::session::Session;
-use super::{Confirm, Output, Subject};
+use super::{Confirm, LoadedPlan, Output};
 use crate::change::{Address, Bindings, Change};
 use crate::diff::Left;
 use crate::diff::removal::{Fortune, Removal, removal};
@@ -17,7 +17,7 @@ use crate::report::{Printer, left as report, words};
 
 /// What is taken away, and how.
 pub struct Remove<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a LoadedPlan,
     /// The plan's file, as messages name it.
     pub source: String,
     /// Only what is called so; all that the plan does not leave where there are none.
@@ -93,7 +93,7 @@ pub async fn remove(
         printer.say("Nothing was changed.");
         return Ok(Removed::nothing(Exit::Stopped, left));
     }
-    let holding = Holding::take(session, stop).await?;
+    let holding = LockedRun::take(session, stop).await?;
     if make::is_old(inventory.taken_at, session) {
         let again = Box::pin(read(session, job.subject, printer)).await?;
         let now = look(job, &again).map(|left| removal(plan, &again, &left, fortune).changes);
@@ -191,7 +191,7 @@ fn look(job: &Remove<'_>, inventory: &Inventory) -> Result<Vec<Left>, CommandErr
     if let Some(unread) = inventory.stack_sets.unread() {
         return Err(CommandError::new(format!(
             "the stack sets could not be read ({}: {}); nothing was changed",
-            unread.operation, unread.because
+            unread.operation, unread.reason
         )));
     }
     let all: Vec<Left> = found.left.into_iter().filter(Left::is_removable).collect();

@@ -107,8 +107,8 @@ impl Session {
             Ok(caller) => caller,
             Err(error) => return Err(no_credentials(&error, &self.aws, self.sandbox).await),
         };
-        let wanted = &self.management;
-        if caller == *wanted {
+        let desired = &self.management;
+        if caller == *desired {
             return Ok(());
         }
         let whose = if self.sandbox {
@@ -117,7 +117,7 @@ impl Session {
             "these credentials are"
         };
         Err(CommandError::new(format!(
-            "the plan is for the organization of {wanted}, but {whose} those of account {caller}"
+            "the plan is for the organization of {desired}, but {whose} those of account {caller}"
         ))
         .hint(if self.sandbox {
             "use another `--world`, or correct `management_account` in the plan"

@@ -15,9 +15,9 @@ use super::PolicyType;
 use super::at::At;
 
 /// Text with its place.
-pub type Text = At<String>;
+pub type SpannedString = At<String>;
 /// Tags as written.
-pub type TagTable = BTreeMap<Text, Text>;
+pub type TagTable = BTreeMap<SpannedString, SpannedString>;
 
 /// An orgstrap org plan: which accounts, organizational units, policies and security baselines an
 /// AWS organization is to have.
@@ -31,22 +31,22 @@ pub struct PlanFile {
     /// Why accounts are apart: each tag key with the values it may take, or `"any"`. Checked
     /// offline against the tags of every account, and kept by drift.
     #[serde(default)]
-    pub segregation: BTreeMap<Text, At<AllowedTable>>,
+    pub segregation: BTreeMap<SpannedString, At<AllowedTable>>,
     /// Organizational units by path from the root, such as `[ou."Workloads/Prod"]`. Every level is
     /// written; at most five levels below the root. A `/` inside of a name is written `\/`.
     #[serde(default)]
-    pub ou: BTreeMap<Text, At<OuTable>>,
+    pub ou: BTreeMap<SpannedString, At<OuTable>>,
     /// Member accounts by a name of your choice, which is also the account's name in AWS unless
     /// `name` says otherwise. The management account is not among them.
     #[serde(default)]
-    pub account: BTreeMap<Text, At<AccountTable>>,
+    pub account: BTreeMap<SpannedString, At<AccountTable>>,
     /// Organizations policies by name, which is also the one in AWS unless `name` says otherwise.
     #[serde(default)]
-    pub policy: BTreeMap<Text, At<PolicyTable>>,
+    pub policy: BTreeMap<SpannedString, At<PolicyTable>>,
     /// Security baselines by name: `cloudtrail`, `config`, `guardduty`, or one of your own in a
     /// `folder`. An empty table takes the baseline with its defaults.
     #[serde(default)]
-    pub baseline: BTreeMap<Text, At<BaselineTable>>,
+    pub baseline: BTreeMap<SpannedString, At<BaselineTable>>,
     /// Alternate contacts for every account that names none of that kind itself.
     #[serde(default)]
     pub contact: ContactsTable,
@@ -61,11 +61,11 @@ pub struct PlanFile {
     /// `"access-analyzer.amazonaws.com" = ["security"]`, beyond those that the baselines need.
     /// Trusted access for the service is implied.
     #[serde(default)]
-    pub delegated_administrator: BTreeMap<Text, At<Vec<Text>>>,
+    pub delegated_administrator: BTreeMap<SpannedString, At<Vec<SpannedString>>>,
     /// Rates of AWS calls by `service:Operation`, such as `[pace."organizations:CreateAccount"]`,
     /// for organizations whose quotas AWS has raised.
     #[serde(default)]
-    pub pace: BTreeMap<Text, At<PaceTable>>,
+    pub pace: BTreeMap<SpannedString, At<PaceTable>>,
 }
 
 /// The organization as a whole.
@@ -75,34 +75,34 @@ pub struct OrganizationTable {
     /// The 12-digit id of the management account, in quotes. orgstrap refuses to work in any other
     /// organization.
     #[schemars(required, regex(pattern = r"^[0-9]{12}$"))]
-    pub management_account: Option<Text>,
+    pub management_account: Option<SpannedString>,
     /// The Region where trails, aggregators and log buckets live: one that is enabled by default.
     #[schemars(required)]
-    pub home_region: Option<Text>,
+    pub home_region: Option<SpannedString>,
     /// The governed Regions: those in which the baselines are to be. The home Region and us-east-1
     /// (where IAM, Organizations and Account events arrive) are always among them.
     #[serde(default)]
-    pub regions: Vec<Text>,
+    pub regions: Vec<SpannedString>,
     /// The account that keeps the logs, by its name in this plan. Baselines need one.
-    pub logging: Option<Text>,
+    pub logging: Option<SpannedString>,
     /// The account from which security is watched, by its name in this plan. Baselines need one.
-    pub secops: Option<Text>,
+    pub secops: Option<SpannedString>,
     /// Says that one account may be both `logging` and `secops`. Without it that is an error: who
     /// investigates should not be able to change the evidence.
     pub allow_shared_duties: Option<At<bool>>,
     /// The address of accounts that name none, with `{account}` where the account's name goes,
     /// such as `aws+{account}@example.com`.
-    pub email: Option<Text>,
+    pub email: Option<SpannedString>,
     /// The role by which the management account enters member accounts; AWS makes it in the
     /// accounts it creates. `OrganizationAccountAccessRole` when left out.
-    pub access_role: Option<Text>,
+    pub access_role: Option<SpannedString>,
     /// The break-glass role: the role of this name in every member account, by which people get in when nothing else
     /// does; with its path where it has one, such as `emergency/BreakGlass`. orgstrap neither makes nor exempts it:
     /// `plan` warns where a policy would refuse it what it is there for.
-    pub break_glass_role: Option<Text>,
+    pub break_glass_role: Option<SpannedString>,
     /// What the names of stacks, stack sets and buckets that orgstrap makes begin with.
     /// `orgstrap` when left out.
-    pub prefix: Option<Text>,
+    pub prefix: Option<SpannedString>,
     /// Whether IAM manages the root users of member accounts centrally: their credentials can be taken
     /// away, and new accounts have none. `false` when left out, and then left as it is.
     pub centralized_root_access: Option<bool>,
@@ -110,10 +110,10 @@ pub struct OrganizationTable {
     /// orgstrap's own that the plan does not ask for any more, and accounts that no stack set reaches. It is
     /// not told as different then.
     #[serde(default)]
-    pub leave: Vec<Text>,
+    pub leave: Vec<SpannedString>,
     /// Policies attached to the root, so that they hold for every account.
     #[serde(default)]
-    pub policies: Vec<Text>,
+    pub policies: Vec<SpannedString>,
     /// Whether AWS's own FullAWSAccess is attached to the root, as AWS does it. `false` says that the root's
     /// policies are an allow list in its place. See `full_aws_access` of an OU.
     pub full_aws_access: Option<At<bool>>,
@@ -128,7 +128,7 @@ pub struct OrganizationTable {
 pub struct OuTable {
     /// Policies attached to this OU, by their names in this plan.
     #[serde(default)]
-    pub policies: Vec<Text>,
+    pub policies: Vec<SpannedString>,
     /// Whether AWS's own FullAWSAccess is attached to this OU, as AWS does it. `false` says that this OU's
     /// service control policies are an allow list in its place; orgstrap never detaches it itself, and says
     /// where it is attached still. Where it is missing and nothing here says `false`, it is attached again,
@@ -136,16 +136,16 @@ pub struct OuTable {
     pub full_aws_access: Option<At<bool>>,
     /// For segregation tags, the values that accounts in this OU or below it may have.
     #[serde(default)]
-    pub require: BTreeMap<Text, At<Vec<Text>>>,
+    pub require: BTreeMap<SpannedString, At<Vec<SpannedString>>>,
     /// Tags of the OU.
     #[serde(default)]
     pub tags: TagTable,
     /// The baselines whose stacks accounts in this OU and below it have: a list of names, empty for none.
     /// What the OU above says when left out, and all baselines at the top. What a baseline does for the
     /// organization as a whole, such as a trail or GuardDuty's members, reaches every account all the same.
-    pub baselines: Option<At<Vec<Text>>>,
+    pub baselines: Option<At<Vec<SpannedString>>>,
     /// The path this OU had before, when only its own name has changed.
-    pub renamed_from: Option<Text>,
+    pub renamed_from: Option<SpannedString>,
 }
 
 /// A member account.
@@ -154,23 +154,23 @@ pub struct OuTable {
 pub struct AccountTable {
     /// The 12-digit id, in quotes, of an account that already exists.
     #[schemars(regex(pattern = r"^[0-9]{12}$"))]
-    pub id: Option<Text>,
+    pub id: Option<SpannedString>,
     /// The name that this table had before, when only that has changed: the account stays the same.
-    pub renamed_from: Option<Text>,
+    pub renamed_from: Option<SpannedString>,
     /// The account's name in AWS; the name of this table when left out. At most 50 characters.
-    pub name: Option<Text>,
+    pub name: Option<SpannedString>,
     /// The address of the account's root user, unique across all of AWS. Made from
     /// `organization.email` when left out.
-    pub email: Option<Text>,
+    pub email: Option<SpannedString>,
     /// The OU the account is in, by its path in this plan; `/` for the root.
     #[schemars(required)]
-    pub ou: Option<Text>,
+    pub ou: Option<SpannedString>,
     /// Tags of the account. Only keys that are named here are ever touched.
     #[serde(default)]
     pub tags: TagTable,
     /// Policies attached to this account, by their names in this plan.
     #[serde(default)]
-    pub policies: Vec<Text>,
+    pub policies: Vec<SpannedString>,
     /// Whether AWS's own FullAWSAccess is attached to this account, as AWS does it. `false` says that the
     /// account's policies are an allow list in its place. See `full_aws_access` of an OU.
     pub full_aws_access: Option<At<bool>>,
@@ -191,14 +191,14 @@ pub struct AccountTable {
 pub struct PreparationTable {
     /// The account alias, the name in its sign-in address: unique in all of AWS. `{account}` stands
     /// for the account's name in this plan, in lower case, such as `acme-{account}`.
-    pub alias: Option<Text>,
+    pub alias: Option<SpannedString>,
     /// The password policy for the account's IAM users, whole: what is left out of it is as IAM has
     /// it by default.
     pub password_policy: Option<At<PasswordPolicyTable>>,
     /// Regions that accounts do not have from the start and are to have, such as `eu-central-2`. They
     /// are turned on before stack sets reach the account, in the management account too if they are
     /// said for all accounts, and never turned off.
-    pub opt_in_regions: Option<Vec<Text>>,
+    pub opt_in_regions: Option<Vec<SpannedString>>,
 }
 
 /// A password policy for IAM users.
@@ -246,16 +246,16 @@ pub struct ContactsTable {
 pub struct ContactTable {
     /// The name; at most 64 characters.
     #[schemars(required)]
-    pub name: Option<Text>,
+    pub name: Option<SpannedString>,
     /// The title, such as `Head of Security`; at most 50 characters.
     #[schemars(required)]
-    pub title: Option<Text>,
+    pub title: Option<SpannedString>,
     /// The address; at most 254 characters.
     #[schemars(required)]
-    pub email: Option<Text>,
+    pub email: Option<SpannedString>,
     /// The phone number, such as `+1 555 0100`; at most 25 characters.
     #[schemars(required)]
-    pub phone: Option<Text>,
+    pub phone: Option<SpannedString>,
 }
 
 /// An Organizations policy. Its document comes from exactly one of `file`, `builtin` and `content`.
@@ -263,24 +263,24 @@ pub struct ContactTable {
 #[serde(deny_unknown_fields)]
 pub struct PolicyTable {
     /// The policy's name in AWS; the name of this table when left out. At most 128 characters.
-    pub name: Option<Text>,
+    pub name: Option<SpannedString>,
     /// The type, such as `service_control_policy`.
     #[schemars(required)]
     pub r#type: Option<At<PolicyType>>,
     /// The document's file, relative to this plan.
-    pub file: Option<Text>,
+    pub file: Option<SpannedString>,
     /// One of the documents that come with orgstrap.
     #[schemars(with = "Option<super::builtin::Builtin>")]
-    pub builtin: Option<Text>,
+    pub builtin: Option<SpannedString>,
     /// The document itself, as JSON text.
-    pub content: Option<Text>,
+    pub content: Option<SpannedString>,
     /// What the policy is for; at most 512 characters.
-    pub description: Option<Text>,
+    pub description: Option<SpannedString>,
     /// Tags of the policy.
     #[serde(default)]
     pub tags: TagTable,
     /// The name this policy had before.
-    pub renamed_from: Option<Text>,
+    pub renamed_from: Option<SpannedString>,
     /// Whether a policy of this name and type that orgstrap did not make is this one, so that its document,
     /// description and tags are made what is said here, wherever it is attached. `false` when left out.
     pub adopt: Option<bool>,
@@ -293,7 +293,7 @@ pub struct RolloutTable {
     /// Which OUs get a baseline together, before the next set: `[["Sandbox"], ["*"]]`. An OU
     /// stands for those below it too; `"*"` is the OUs that no other stage names, and comes last
     /// when left out.
-    pub stages: Option<At<Vec<At<Vec<Text>>>>>,
+    pub stages: Option<At<Vec<At<Vec<SpannedString>>>>>,
     /// How many accounts are worked on at a time in each Region: a count, or a share such as
     /// `"100%"`, which is the default.
     pub max_concurrent: Option<At<PortionTable>>,
@@ -308,7 +308,7 @@ pub struct RolloutTable {
 pub struct TrustedAccessTable {
     /// Service principals, such as `sso.amazonaws.com`.
     #[schemars(required)]
-    pub services: Option<Vec<Text>>,
+    pub services: Option<Vec<SpannedString>>,
 }
 
 /// A rate.
@@ -329,7 +329,7 @@ pub enum AllowedTable {
     /// A word: only `any` is one.
     Word(String),
     /// The values.
-    OneOf(Vec<Text>),
+    OneOf(Vec<SpannedString>),
 }
 
 impl<'de> Deserialize<'de> for AllowedTable {
@@ -419,11 +419,11 @@ impl JsonSchema for PortionTable {
 #[derive(Debug, Clone, Default)]
 pub struct BaselineTable {
     /// The folder of an own baseline, relative to the plan.
-    pub folder: Option<Text>,
+    pub folder: Option<SpannedString>,
     /// ARNs of stacks by the stack set that takes them in.
-    pub existing_stacks: BTreeMap<Text, Vec<Text>>,
+    pub existing_stacks: BTreeMap<SpannedString, Vec<SpannedString>>,
     /// Options as written.
-    pub options: BTreeMap<Text, At<OptionValue>>,
+    pub options: BTreeMap<SpannedString, At<OptionValue>>,
 }
 
 impl<'de> Deserialize<'de> for BaselineTable {
@@ -436,7 +436,7 @@ impl<'de> Deserialize<'de> for BaselineTable {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BaselineTable, A::Error> {
                 let mut table = BaselineTable::default();
-                while let Some(key) = map.next_key::<Text>()? {
+                while let Some(key) = map.next_key::<SpannedString>()? {
                     if *key == "folder" {
                         table.folder = Some(map.next_value()?);
                     } else if *key == "existing_stacks" {

@@ -229,7 +229,7 @@ pub enum ContactKind {
 
 impl ContactKind {
     /// The word for messages.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ContactKind::Billing => "billing",
             ContactKind::Operations => "operations",
@@ -294,7 +294,7 @@ impl PolicyType {
     ];
 
     /// The word in the plan, such as `service_control_policy`.
-    pub fn word(self) -> String {
+    pub fn as_str(self) -> String {
         self.aws_name().to_ascii_lowercase()
     }
 

@@ -341,7 +341,7 @@ fn value_error(message: &str, location: Location, path: &[String]) -> Diagnostic
         .get(location.span.clone())
         .unwrap_or("")
         .to_owned();
-    let wanted = match expected {
+    let desired = match expected {
         "a string" => "text in quotes",
         "a map" | "a table of options" => "a table",
         "a sequence" => "a list",
@@ -362,8 +362,8 @@ fn value_error(message: &str, location: Location, path: &[String]) -> Diagnostic
     };
     let name = dotted(path);
     let diagnostic =
-        Diagnostic::error(format!("`{name}` takes {wanted}, but here is {seen}")).at(location);
-    match (wanted, seen.as_str()) {
+        Diagnostic::error(format!("`{name}` takes {desired}, but here is {seen}")).at(location);
+    match (desired, seen.as_str()) {
         ("text in quotes", s) if s.starts_with("the number") || s.starts_with('`') => {
             diagnostic.help(format!("write it in quotes: \"{text}\""))
         }
@@ -374,7 +374,7 @@ fn value_error(message: &str, location: Location, path: &[String]) -> Diagnostic
         }
         ("a table", _) => diagnostic.help(format!("a table starts with a line [{name}]")),
         ("`true` or `false`" | "a number" | "a whole number", "text") => {
-            diagnostic.help(format!("write {wanted}, without quotes"))
+            diagnostic.help(format!("write {desired}, without quotes"))
         }
         _ => diagnostic,
     }

@@ -1,6 +1,6 @@
 //! Did-you-mean.
 
-/// The candidate that a person who wrote `word` most likely meant.
+/// The candidate that a person who wrote `as_str` most likely meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
     // A guess needs something to go by: two letters are near everything.

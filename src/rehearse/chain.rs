@@ -2,7 +2,7 @@
 //! what it waited for, and what of all that holds the whole back.
 //!
 //! A change starts when the last of what it needs has ended, or, where AWS works on so many at a time
-//! only (a lane), when another of its lane has. So the link before a change is the one of these that
+//! only (a concurrency group), when another of its group has. So the link before a change is the one of these that
 //! ended last. Pure.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::timeline::{Span, Timeline};
 use crate::aws::TURN;
 use crate::change::Address;
 use crate::event::essence;
-use crate::execute::Lane;
+use crate::execute::ConcurrencyGroup;
 use crate::graph::ChangeGraph;
 
 /// The chain, first link first, and what holds it back most.
@@ -51,8 +51,8 @@ pub enum Bound {
     Begin,
     /// What it needs ended.
     Need(Address),
-    /// It was ready, and its lane was full until this one ended.
-    Lane(Lane, Address),
+    /// It was ready, and its group was full until this one ended.
+    ConcurrencyGroup(ConcurrencyGroup, Address),
 }
 
 /// Time spent waiting for one thing.
@@ -73,7 +73,7 @@ pub struct Hold {
 
 /// Finds the longest chain of a run of `graph`.
 pub fn chain(graph: &ChangeGraph, timeline: &Timeline) -> Chain {
-    let lanes = lanes(graph, timeline);
+    let groups = groups(graph, timeline);
     let last = timeline
         .spans
         .iter()
@@ -81,10 +81,10 @@ pub fn chain(graph: &ChangeGraph, timeline: &Timeline) -> Chain {
     let mut links = Vec::new();
     let mut at = last.map(|(address, span)| (address.clone(), span));
     while let Some((address, span)) = at {
-        let bound = bound(graph, timeline, &lanes, &address, span);
+        let bound = bound(graph, timeline, &groups, &address, span);
         at = match &bound {
             Bound::Begin => None,
-            Bound::Need(before) | Bound::Lane(_, before) => timeline
+            Bound::Need(before) | Bound::ConcurrencyGroup(_, before) => timeline
                 .spans
                 .get(before)
                 .map(|span| (before.clone(), span)),
@@ -102,21 +102,25 @@ pub fn chain(graph: &ChangeGraph, timeline: &Timeline) -> Chain {
     Chain { links, holds }
 }
 
-/// The changes of each lane in the order of their ends.
-fn lanes(graph: &ChangeGraph, timeline: &Timeline) -> BTreeMap<Lane, Vec<(Duration, Address)>> {
-    let mut lanes: BTreeMap<Lane, Vec<(Duration, Address)>> = BTreeMap::new();
+/// The changes of each group in the order of their ends.
+fn groups(
+    graph: &ChangeGraph,
+    timeline: &Timeline,
+) -> BTreeMap<ConcurrencyGroup, Vec<(Duration, Address)>> {
+    let mut groups: BTreeMap<ConcurrencyGroup, Vec<(Duration, Address)>> = BTreeMap::new();
     for change in graph.changes() {
-        if let (Some(lane), Some(span)) =
-            (Lane::of(&change.act), timeline.spans.get(&change.address))
-        {
+        if let (Some(group), Some(span)) = (
+            ConcurrencyGroup::of(&change.act),
+            timeline.spans.get(&change.address),
+        ) {
             let ended = (span.ended, change.address.clone());
-            lanes.entry(lane).or_default().push(ended);
+            groups.entry(group).or_default().push(ended);
         }
     }
-    for changes in lanes.values_mut() {
+    for changes in groups.values_mut() {
         changes.sort();
     }
-    lanes
+    groups
 }
 
 /// When the last of what a change needs had ended, and which that was.
@@ -134,14 +138,16 @@ fn ready<'a>(
 fn bound(
     graph: &ChangeGraph,
     timeline: &Timeline,
-    lanes: &BTreeMap<Lane, Vec<(Duration, Address)>>,
+    groups: &BTreeMap<ConcurrencyGroup, Vec<(Duration, Address)>>,
     address: &Address,
     span: &Span,
 ) -> Bound {
     let ready = ready(graph, timeline, address);
-    let lane = graph.get(address).and_then(|change| Lane::of(&change.act));
-    if let Some(lane) = lane
-        && let Some(changes) = lanes.get(&lane)
+    let group = graph
+        .get(address)
+        .and_then(|change| ConcurrencyGroup::of(&change.act));
+    if let Some(group) = group
+        && let Some(changes) = groups.get(&group)
     {
         let number = changes.partition_point(|(ended, _)| *ended <= span.started);
         let before = number.checked_sub(1).and_then(|place| changes.get(place));
@@ -149,7 +155,7 @@ fn bound(
             && before != address
             && ready.is_none_or(|(ready, _)| *ended > ready)
         {
-            return Bound::Lane(lane, before.clone());
+            return Bound::ConcurrencyGroup(group, before.clone());
         }
     }
     match ready {
@@ -185,10 +191,10 @@ fn holds(graph: &ChangeGraph, timeline: &Timeline, links: &[Link]) -> Vec<Hold> 
     let mut queue_behind = false;
     for link in links.iter().rev() {
         let in_queue = queue_behind;
-        queue_behind = matches!(link.bound, Bound::Lane(..));
-        if let (Bound::Lane(lane, _), false) = (&link.bound, in_queue) {
+        queue_behind = matches!(link.bound, Bound::ConcurrencyGroup(..));
+        if let (Bound::ConcurrencyGroup(group, _), false) = (&link.bound, in_queue) {
             let ready = ready(graph, timeline, &link.address).map_or(Duration::ZERO, |(at, _)| at);
-            let entry = total.entry((lane.to_string(), true)).or_default();
+            let entry = total.entry((group.to_string(), true)).or_default();
             *entry += link.started.saturating_sub(ready);
         }
         if in_queue {
@@ -215,7 +221,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::change::{Act, Change, Verb};
+    use crate::change::{Action, Change, Verb};
     use crate::event::Event;
     use crate::graph::graph;
 
@@ -227,7 +233,7 @@ mod tests {
         Address::Placement(format!("team-{number}").parse().unwrap())
     }
 
-    fn change(address: Address, act: Act, needs: &[Address]) -> Change {
+    fn change(address: Address, act: Action, needs: &[Address]) -> Change {
         Change {
             address,
             verb: Verb::Create,
@@ -239,7 +245,7 @@ mod tests {
     }
 
     fn create(number: usize) -> Change {
-        let act = Act::CreateAccount {
+        let act = Action::CreateAccount {
             key: format!("team-{number}").parse().unwrap(),
             name: format!("team-{number}"),
             email: format!("aws+{number}@example.com").parse().unwrap(),
@@ -282,13 +288,13 @@ mod tests {
     fn a_full_lane_is_part_of_the_chain() {
         let mut changes = vec![change(
             Address::Organization,
-            Act::CreateOrganization {
+            Action::CreateOrganization {
                 accounts: BTreeMap::new(),
             },
             &[],
         )];
         changes.extend((0..6).map(create));
-        let moved = Act::RenameOu {
+        let moved = Action::RenameOu {
             id: String::new(),
             name: String::new(),
         };
@@ -319,7 +325,10 @@ mod tests {
             [
                 (&Address::Organization, &Bound::Begin),
                 (&account(0), &Bound::Need(Address::Organization)),
-                (&account(5), &Bound::Lane(Lane::AccountCreation, account(0))),
+                (
+                    &account(5),
+                    &Bound::ConcurrencyGroup(ConcurrencyGroup::AccountCreation, account(0))
+                ),
                 (&placement(5), &Bound::Need(account(5))),
             ]
         );
@@ -341,7 +350,7 @@ mod tests {
         let graph = graph(vec![
             change(
                 Address::Organization,
-                Act::CreateOrganization {
+                Action::CreateOrganization {
                     accounts: BTreeMap::new(),
                 },
                 &[],
@@ -357,8 +366,8 @@ mod tests {
             change: account(0),
             took: seconds(3),
             failure: crate::event::Failure {
-                doing: String::new(),
-                said: String::new(),
+                context: String::new(),
+                message: String::new(),
                 hint: None,
                 request_id: None,
             },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Kind,
-    OrganizationFacts, QuotaKind, Seen, StackFacts, StackSetFacts,
+    Observed, OrganizationFacts, QuotaKind, StackFacts, StackSetFacts,
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
@@ -39,7 +39,7 @@ pub fn copy(
     seed: u64,
 ) -> Result<Copied, AwsError> {
     let management = match &inventory.organization {
-        Seen::Known(Some(found)) => &found.management_account,
+        Observed::Known(Some(found)) => &found.management_account,
         _ => &inventory.caller,
     };
     let now = Time(inventory.taken_at.as_millisecond());
@@ -56,7 +56,7 @@ pub fn copy(
             "{operation} could not be read, or not everywhere; the copy lacks the rest"
         ));
     }
-    if let Seen::Known(Some(found)) = &inventory.organization {
+    if let Observed::Known(Some(found)) = &inventory.organization {
         copy.organization(found)?;
     }
     copy.stacks();
@@ -65,7 +65,7 @@ pub fn copy(
     copy.trails()?;
     copy.recorders()?;
     // Last: what is there is there, whether or not a policy that came later would let it be made.
-    if let Seen::Known(Some(found)) = &inventory.organization {
+    if let Observed::Known(Some(found)) = &inventory.organization {
         copy.policies(found);
     }
     copy.builder.reseed(seed);
@@ -164,15 +164,15 @@ impl Copy<'_> {
         for (kind, word, there) in there {
             let found = inventory.quotas.found.get(&kind);
             let value = match found {
-                Some(Seen::Known(facts)) => facts.value,
+                Some(Observed::Known(facts)) => facts.value,
                 _ if there > kind.default_value() => NO_QUOTA,
                 _ => kind.default_value(),
             };
-            if let Some(Seen::Unread(unread)) = found {
+            if let Some(Observed::Unread(unread)) = found {
                 self.missing.push(format!(
                     "the quota of {word} could not be read ({}: {}); the copy has {}",
                     unread.operation,
-                    unread.because,
+                    unread.reason,
                     match value {
                         NO_QUOTA => "none".to_owned(),
                         value => format!("AWS's default, {value}"),
@@ -205,7 +205,7 @@ impl Copy<'_> {
         everything.extend(accounts.map(|facts| facts.id.to_string()));
         self.builder.full_aws_access(&everything);
         let invitations = self.inventory.quotas.invitations.as_ref();
-        if let Some(number) = invitations.and_then(Seen::known) {
+        if let Some(number) = invitations.and_then(Observed::known) {
             self.builder.invitations(*number);
         }
         self.services();
@@ -253,19 +253,19 @@ impl Copy<'_> {
     fn preparation(&mut self) {
         for (account, facts) in &self.inventory.preparation {
             let id = account.as_str();
-            if let Some(Seen::Known(Some(alias))) = &facts.alias {
+            if let Some(Observed::Known(Some(alias))) = &facts.alias {
                 self.builder.alias(id, alias);
             }
-            if let Some(Seen::Known(Some(policy))) = &facts.password_policy {
+            if let Some(Observed::Known(Some(policy))) = &facts.password_policy {
                 self.builder.password_policy(id, password_policy(policy));
             }
-            if let Some(Seen::Known(regions)) = &facts.regions {
+            if let Some(Observed::Known(regions)) = &facts.regions {
                 for (region, status) in regions {
                     self.builder.region(id, region.as_str(), status);
                 }
             }
         }
-        if let Some(Seen::Known(features)) = &self.inventory.root_access {
+        if let Some(Observed::Known(features)) = &self.inventory.root_access {
             self.builder.root_features(features);
         }
     }
@@ -306,8 +306,8 @@ impl Copy<'_> {
     /// AWS attaches FullAWSAccess to everything; where somebody took it away, every call is denied here too.
     fn full_aws_access(&mut self) {
         match &self.inventory.full_aws_access {
-            Some(Seen::Known(targets)) => self.builder.full_aws_access(targets),
-            Some(Seen::Unread(_)) => self.missing.push(
+            Some(Observed::Known(targets)) => self.builder.full_aws_access(targets),
+            Some(Observed::Unread(_)) => self.missing.push(
                 "what FullAWSAccess is attached to was not read; in the copy it is attached to everything".to_owned(),
             ),
             None => {}
@@ -364,7 +364,7 @@ impl Copy<'_> {
             }
         }
         for (id, found) in &self.inventory.existing_stacks {
-            let ExistingStack::Apart(Seen::Known(Some(facts))) = found else {
+            let ExistingStack::Apart(Observed::Known(Some(facts))) = found else {
                 continue;
             };
             match stack(id.account().as_str(), id.region().as_str(), facts) {
@@ -458,7 +458,7 @@ impl Copy<'_> {
     }
 
     fn trails(&mut self) -> Result<(), AwsError> {
-        let known = self.inventory.trails.iter().filter_map(Seen::known);
+        let known = self.inventory.trails.iter().filter_map(Observed::known);
         for trail in known.flat_map(BTreeMap::values) {
             self.builder.trail(&NewTrail {
                 region: trail.home_region.to_string(),
@@ -560,7 +560,7 @@ impl Copy<'_> {
 fn imported(inventory: &Inventory) -> BTreeMap<(&str, AccountRegion), &InstanceStack> {
     let mut known = BTreeMap::new();
     for (id, found) in &inventory.existing_stacks {
-        if let ExistingStack::Instance(Seen::Known(facts)) = found {
+        if let ExistingStack::Instance(Observed::Known(facts)) = found {
             let at = AccountRegion {
                 account: id.account().clone(),
                 region: id.region().clone(),

@@ -49,7 +49,7 @@ impl Timeline {
             Event::Failed {
                 change, failure, ..
             } => self.end(change, at, Some(failure)),
-            Event::NotTried { change, because } => self.not_tried.push((change, because)),
+            Event::NotTried { change, reason } => self.not_tried.push((change, reason)),
             Event::Notice { text } => self.notices.push(text),
             Event::Stopping | Event::ReadingBack { .. } => {}
         }

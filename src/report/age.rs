@@ -16,12 +16,12 @@ pub fn line(now: Timestamp, from_cache: &BTreeMap<Kind, Timestamp>) -> Option<St
     let newly: Vec<&str> = Kind::OF_INVENTORY
         .into_iter()
         .filter(|kind| !from_cache.contains_key(kind))
-        .map(Kind::word)
+        .map(Kind::as_str)
         .collect();
     let what = if newly.is_empty() {
         "This is".to_owned()
     } else if from_cache.len() <= newly.len() {
-        let kinds: Vec<&str> = from_cache.keys().map(|kind| kind.word()).collect();
+        let kinds: Vec<&str> = from_cache.keys().map(|kind| kind.as_str()).collect();
         format!("Of this, {} are", words::list(&kinds))
     } else {
         format!("This, but for {}, is", words::list(&newly))
@@ -56,7 +56,7 @@ mod tests {
             )
         );
         let [most @ .., last] = &Kind::OF_INVENTORY;
-        let begins = format!("This, but for {}, is", last.word());
+        let begins = format!("This, but for {}, is", last.as_str());
         assert!(of(most).is_some_and(|line| line.starts_with(&begins)));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::change::{Act, Change, Text};
+use crate::change::{Action, Change, Expr};
 
 /// One thing that AWS will charge for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,13 +72,13 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
     let mut guardduty = false;
     for change in changes {
         match &change.act {
-            Act::CreateStack(stack) | Act::UpdateStack(stack) => {
+            Action::CreateStack(stack) | Action::UpdateStack(stack) => {
                 from_template(&stack.template, &stack.parameters, &mut note);
             }
-            Act::CreateStackSet(set) | Act::UpdateStackInstances { set, .. } => {
+            Action::CreateStackSet(set) | Action::UpdateStackInstances { set, .. } => {
                 from_template(&set.template, &set.parameters, &mut note);
             }
-            Act::ConfigureGuardDuty { features: all, .. } => {
+            Action::ConfigureGuardDuty { features: all, .. } => {
                 guardduty = true;
                 features.extend(
                     all.iter()
@@ -119,7 +119,7 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
 
 fn from_template(
     template: &str,
-    parameters: &BTreeMap<String, Text>,
+    parameters: &BTreeMap<String, Expr>,
     note: &mut dyn FnMut(&str, String),
 ) {
     for (kind, what, why) in CHARGED {
@@ -136,7 +136,7 @@ fn from_template(
         note("CloudTrail", "a charge for each data event".to_owned());
     }
     // Conditions are not evaluated; the one of the built-in trail is known by its parameter.
-    let off = parameters.get("Insights") == Some(&Text::literal("false"));
+    let off = parameters.get("Insights") == Some(&Expr::literal("false"));
     if mentions("InsightSelectors") && !off {
         note(
             "CloudTrail",
@@ -177,7 +177,7 @@ mod tests {
         let template = "Type: AWS::CloudTrail::Trail\nInsightSelectors: !If [Insights, [], []]\n";
         for (on, expected) in [("true", true), ("false", false)] {
             let mut charged = false;
-            let parameters = BTreeMap::from([("Insights".to_owned(), Text::literal(on))]);
+            let parameters = BTreeMap::from([("Insights".to_owned(), Expr::literal(on))]);
             from_template(template, &parameters, &mut |_, why| {
                 charged |= why.contains("Insights");
             });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::json::VERSION;
 use super::style::{self, paint};
 use super::{fields, words};
-use crate::change::{FieldChange, Text, Verb};
+use crate::change::{Expr, FieldChange, Verb};
 use crate::inventory::difference::{Difference, Differences, What};
 use crate::plan::AccountId;
 
@@ -47,7 +47,7 @@ pub fn text(
         if kind != Some(difference.kind) {
             kind = Some(difference.kind);
             line(String::new());
-            line(paint(style::BOLD, difference.kind.word()));
+            line(paint(style::BOLD, difference.kind.as_str()));
         }
         one(difference, &mut line);
     }
@@ -56,10 +56,10 @@ pub fn text(
         line("Not compared:".to_owned());
         for unclear in found.unclear.iter().take(UNCLEAR) {
             let name = match &unclear.name {
-                Some(name) => format!("{}, {name}", unclear.kind.word()),
-                None => unclear.kind.word().to_owned(),
+                Some(name) => format!("{}, {name}", unclear.kind.as_str()),
+                None => unclear.kind.as_str().to_owned(),
             };
-            line(format!("  {name}: {}", unclear.because));
+            line(format!("  {name}: {}", unclear.reason));
         }
         let more = found.unclear.len().saturating_sub(UNCLEAR);
         if more > 0 {
@@ -89,7 +89,7 @@ fn one(difference: &Difference, line: &mut dyn FnMut(String)) {
         .map(|field| FieldChange {
             field: field.field.clone(),
             before: field.before.clone(),
-            after: field.after.clone().map(Text::literal),
+            after: field.after.clone().map(Expr::literal),
         })
         .collect();
     for field in fields::lines(&changes, Verb::Update) {

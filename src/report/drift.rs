@@ -277,7 +277,7 @@ fn one(finding: &Finding, width: usize, line: &mut dyn FnMut(String)) {
         "  {}  {:width$}  {}: {}",
         paint(
             color(finding.severity),
-            format!("{:8}", finding.severity.word())
+            format!("{:8}", finding.severity.as_str())
         ),
         finding.control,
         finding.subject,
@@ -304,7 +304,7 @@ fn one(finding: &Finding, width: usize, line: &mut dyn FnMut(String)) {
 pub fn json(findings: &Findings, source: &str) -> Value {
     let by_severity: BTreeMap<&str, usize> = counts(findings)
         .into_iter()
-        .map(|(severity, number)| (severity.word(), number))
+        .map(|(severity, number)| (severity.as_str(), number))
         .collect();
     let of = |kind: Kind| findings.findings.iter().filter(|f| f.kind == kind).count();
     json!({
@@ -438,7 +438,7 @@ pub fn outcome(before: &Findings, after: &Findings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Address, FieldChange, Text};
+    use crate::change::{Address, Expr, FieldChange};
 
     fn finding(control: &str, kind: Kind, severity: Severity, account: Option<&str>) -> Finding {
         Finding {
@@ -454,7 +454,7 @@ mod tests {
             fields: vec![FieldChange {
                 field: "logging".to_owned(),
                 before: Some("false".to_owned()),
-                after: Some(Text::literal("true")),
+                after: Some(Expr::literal("true")),
             }],
             fix: Fix::Nothing,
             references: Vec::new(),

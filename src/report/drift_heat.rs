@@ -119,8 +119,12 @@ fn legend(rows: &[&Row<'_>], width: usize) -> Vec<String> {
     };
     let mut lines: Vec<(String, usize)> = Vec::new();
     for status in Status::ALL.into_iter().rev().filter(|&s| used(s)) {
-        let plain = status.word().len() + 2;
-        let item = format!("{} {}", paint(color(status), status.sign()), status.word());
+        let plain = status.as_str().len() + 2;
+        let item = format!(
+            "{} {}",
+            paint(color(status), status.sign()),
+            status.as_str()
+        );
         match lines.last_mut() {
             Some((line, taken)) if *taken + 3 + plain <= width => {
                 line.push_str("   ");

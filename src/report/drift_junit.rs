@@ -73,7 +73,7 @@ fn suites(view: &DriftView<'_>, xml: &mut Xml) -> std::io::Result<()> {
 }
 
 fn counts(element: &mut BytesStart<'_>, tests: usize, ends: &[End]) {
-    let count = |wanted: End| ends.iter().filter(|&&end| end == wanted).count();
+    let count = |desired: End| ends.iter().filter(|&&end| end == desired).count();
     for (name, number) in [
         ("tests", tests),
         ("failures", count(End::Failed)),
@@ -167,7 +167,7 @@ fn case(finding: &Finding, end: End, view: &DriftView<'_>, xml: &mut Xml) -> std
         inner.push_attribute(("message", title.as_ref()));
     }
     if matches!(end, End::Failed | End::Error) {
-        inner.push_attribute(("type", finding.severity.word()));
+        inner.push_attribute(("type", finding.severity.as_str()));
     }
     xml.write_event(Event::Start(inner))?;
     xml.write_event(Event::Text(BytesText::new(&text(finding, view, &title))))?;

@@ -79,7 +79,7 @@ fn summary(grid: &Grid<'_>, findings: &[Finding], text: &mut String) {
         .collect();
     text.push_str("| control |");
     for status in &columns {
-        let _ = write!(text, " {} |", status.word());
+        let _ = write!(text, " {} |", status.as_str());
     }
     text.push_str("\n| --- |");
     text.push_str(&" ---: |".repeat(columns.len()));
@@ -118,7 +118,7 @@ fn account(row: &Row<'_>, view: &DriftView<'_>) -> String {
         "<details>\n<summary>{} <b>{name}</b>{id}: {}, worst {}</summary>\n\n",
         mark(row.status),
         words::count(findings.len(), "finding", "findings"),
-        row.status.word()
+        row.status.as_str()
     );
     for finding in findings {
         one(finding, view, &mut text);

@@ -117,12 +117,12 @@ impl Status {
     }
 
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Status::Clear => "nothing found",
             Status::Skipped => "skipped",
             Status::Unread => "not read",
-            Status::Found(severity) => severity.word(),
+            Status::Found(severity) => severity.as_str(),
         }
     }
 
@@ -309,7 +309,7 @@ pub fn counted(findings: &[Finding]) -> String {
         .rev()
         .filter_map(|&status| {
             let number = findings.iter().filter(|f| Status::of(f) == status).count();
-            (number > 0).then(|| format!("{} {}", words::grouped(number), status.word()))
+            (number > 0).then(|| format!("{} {}", words::grouped(number), status.as_str()))
         })
         .collect();
     match parts.is_empty() {

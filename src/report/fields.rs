@@ -132,7 +132,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::change::{Address, Attribute, Text};
+    use crate::change::{Address, Attribute, Expr};
 
     fn shown(fields: &[FieldChange], verb: Verb) -> String {
         strip_str(&lines(fields, verb).join("\n")).to_string()
@@ -142,7 +142,7 @@ mod tests {
         FieldChange {
             field: name.to_owned(),
             before: before.map(str::to_owned),
-            after: after.map(Text::from),
+            after: after.map(Expr::from),
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let waits = FieldChange {
             field: "bucket".to_owned(),
             before: None,
-            after: Some(Text::reference(
+            after: Some(Expr::reference(
                 Address::Account("log-archive".parse().expect("a key")),
                 Attribute::Id,
             )),

@@ -22,7 +22,7 @@ pub fn text(imported: &Imported, out: &Path, left: &[String]) -> String {
         let _ = writeln!(
             text,
             "{}: {}",
-            paint(style, remark.kind.word()),
+            paint(style, remark.kind.as_str()),
             visible(&remark.text)
         );
     }
@@ -48,7 +48,7 @@ pub fn json(imported: &Imported, out: &Path, left: &[String]) -> Value {
     let remarks: Vec<Value> = imported
         .remarks
         .iter()
-        .map(|remark| json!({"kind": remark.kind.word(), "text": remark.text}))
+        .map(|remark| json!({"kind": remark.kind.as_str(), "text": remark.text}))
         .collect();
     json!({
         "plan": out.display().to_string(),

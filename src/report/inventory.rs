@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{age, words};
-use crate::inventory::{Inventory, Kind, Seen};
+use crate::inventory::{Inventory, Kind, Observed};
 
 /// The whole text, ending in a line end.
 pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Kind, Timestamp>) -> String {
     let mut rows: Vec<(String, String)> = vec![(
         String::from("organization"),
         match &inventory.organization {
-            Seen::Known(Some(found)) => found.id.clone(),
-            Seen::Known(None) => String::from("none yet"),
-            Seen::Unread(why) => unread(&why.because),
+            Observed::Known(Some(found)) => found.id.clone(),
+            Observed::Known(None) => String::from("none yet"),
+            Observed::Unread(why) => unread(&why.reason),
         },
     )];
     let mut number = |what: &str, count: Result<usize, String>| {
         let text = match count {
             Ok(count) => words::grouped(count),
-            Err(because) => unread(&because),
+            Err(reason) => unread(&reason),
         };
         rows.push((what.to_owned(), text));
     };
@@ -37,7 +37,10 @@ pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Kind, Timestamp>) -> St
     );
     number("stack sets", length(&inventory.stack_sets, |all| all.len()));
     let stacks = inventory.stacks.values();
-    let stacks: usize = stacks.filter_map(Seen::known).map(|all| all.len()).sum();
+    let stacks: usize = stacks
+        .filter_map(Observed::known)
+        .map(|all| all.len())
+        .sum();
     number("stacks", Ok(stacks));
     let mut text = format!(
         "Account {} as of {}:\n",
@@ -57,13 +60,13 @@ pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Kind, Timestamp>) -> St
     text
 }
 
-fn length<T>(seen: &Seen<T>, count: impl Fn(&T) -> usize) -> Result<usize, String> {
+fn length<T>(seen: &Observed<T>, count: impl Fn(&T) -> usize) -> Result<usize, String> {
     match seen {
-        Seen::Known(all) => Ok(count(all)),
-        Seen::Unread(why) => Err(why.because.clone()),
+        Observed::Known(all) => Ok(count(all)),
+        Observed::Unread(why) => Err(why.reason.clone()),
     }
 }
 
-fn unread(because: &str) -> String {
-    format!("not read: {because}")
+fn unread(reason: &str) -> String {
+    format!("not read: {reason}")
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::plan::{Preview, because, counts};
+use super::plan::{Preview, counts, reason};
 use crate::change::{Address, Change, Verb};
 use crate::diff::Notice;
 use crate::event::{Event, Failure};
-use crate::inventory::Unread;
+use crate::inventory::ReadFailure;
 
 /// The number that changes when a shape changes incompatibly.
 pub const VERSION: u32 = 1;
@@ -40,8 +40,8 @@ fn seconds(took: Duration) -> Value {
     json!(took.as_millis() as f64 / 1000.0)
 }
 
-fn unread(unread: &Unread) -> Value {
-    json!({ "operation": unread.operation, "because": unread.because })
+fn unread(unread: &ReadFailure) -> Value {
+    json!({ "operation": unread.operation, "reason": unread.reason })
 }
 
 fn change(change: &Change) -> Value {
@@ -98,7 +98,7 @@ pub fn plan(preview: &Preview) -> Value {
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "blocked": preview.blocked.iter().map(|blocked| json!({
             "address": address(&blocked.address),
-            "because": because(&blocked.because),
+            "reason": reason(&blocked.reason),
             "hint": blocked.hint,
         })).collect::<Vec<_>>(),
         "unread": preview.unread.iter().map(unread).collect::<Vec<_>>(),
@@ -129,8 +129,8 @@ pub fn warnings(warnings: &[Notice]) -> Vec<Value> {
 /// Why a change failed.
 pub fn failure(failure: &Failure) -> Value {
     json!({
-        "doing": failure.doing,
-        "said": failure.said,
+        "context": failure.context,
+        "message": failure.message,
         "hint": failure.hint,
         "request_id": failure.request_id,
     })
@@ -154,8 +154,8 @@ pub fn event(event: &Event, elapsed: Duration, ended: usize, total: usize) -> Va
             "event": "failed", "address": address(change), "took_seconds": seconds(*took),
             "failure": failure(why),
         }),
-        Event::NotTried { change, because } => {
-            json!({ "event": "not-tried", "address": address(change), "because": because })
+        Event::NotTried { change, reason } => {
+            json!({ "event": "not-tried", "address": address(change), "reason": reason })
         }
         Event::ReadingBack { why } => json!({ "event": "reading-back", "why": why }),
         Event::Stopping => json!({ "event": "stopping" }),

@@ -20,7 +20,7 @@ pub fn open(left: &[Left]) -> impl Iterator<Item = &Left> + Clone {
 pub fn items<'a>(left: impl Iterator<Item = &'a Left>) -> impl Iterator<Item = String> {
     left.map(|one| {
         let name = paint(style::BOLD, &one.name);
-        let told = format!("{name}: {}{}; {}", one.text, place(one), one.because);
+        let told = format!("{name}: {}{}; {}", one.text, place(one), one.reason);
         match &one.what {
             Remains::ByHand { hint, .. } => format!("{told}; {hint}"),
             Remains::NotReached { .. }
@@ -122,7 +122,7 @@ pub fn removal(removal: &Removal) -> String {
             left.text,
             place(left)
         ));
-        line(format!("  {}", paint(style::DIM, &left.because)));
+        line(format!("  {}", paint(style::DIM, &left.reason)));
         if let Some(why) = &item.stays {
             line(format!("  {} {why}", paint(style::DIM, "=")));
         }

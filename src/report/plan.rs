@@ -11,8 +11,8 @@ use super::cost::Cost;
 use super::style::{self, paint};
 use super::{age, beside, fields, left, loss, words};
 use crate::change::{Address, Change, Verb};
-use crate::diff::{Because, Blocked, Left, Loss, Notice, Problem, Unmanaged};
-use crate::inventory::{Kind, Unread};
+use crate::diff::{Blocked, BlockedBy, Left, Loss, Notice, Problem, Unmanaged};
+use crate::inventory::{Kind, ReadFailure};
 
 /// Everything there is to show before anything is changed.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Preview {
     /// What may differ but is not changed now, and why not.
     pub blocked: Vec<Blocked>,
     /// What could not be read at all, whatever it would have shown.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<ReadFailure>,
     /// What is in AWS and not in the plan, and is left alone.
     pub unmanaged: Vec<Unmanaged>,
     /// Differences that orgstrap tells and does not mend.
@@ -252,7 +252,7 @@ pub fn text(preview: &Preview) -> String {
         preview
             .unread
             .iter()
-            .map(|unread| format!("{}: {}", unread.operation, unread.because)),
+            .map(|unread| format!("{}: {}", unread.operation, unread.reason)),
     );
     section(
         &mut line,
@@ -283,7 +283,7 @@ pub(super) fn blocked(all: &[Blocked]) -> Vec<String> {
     let mut over: Vec<(String, &Blocked, Vec<String>)> = Vec::new();
     let mut items = Vec::new();
     for blocked in all {
-        let why = because(&blocked.because);
+        let why = reason(&blocked.reason);
         if !blocked.is_over_quota() {
             let text = format!("{}: {why}", blocked.address);
             items.push(with_hint(text, blocked.hint.as_deref()));
@@ -312,14 +312,14 @@ pub(super) fn blocked(all: &[Blocked]) -> Vec<String> {
 const OVER_QUOTA_SHOWN: usize = 5;
 
 /// Why something is not changed now, in words.
-pub fn because(because: &Because) -> String {
-    match because {
-        Because::Unread(unread) => format!(
+pub fn reason(reason: &BlockedBy) -> String {
+    match reason {
+        BlockedBy::Unread(unread) => format!(
             "could not be read ({}: {})",
-            unread.operation, unread.because
+            unread.operation, unread.reason
         ),
-        Because::State { said } | Because::Quota { said } => said.clone(),
-        Because::Needs { address } => format!("waits for {address}, which is not changed now"),
+        BlockedBy::State { message } | BlockedBy::Quota { message } => message.clone(),
+        BlockedBy::Needs { address } => format!("waits for {address}, which is not changed now"),
     }
 }
 
@@ -445,13 +445,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::change::{Act, Attribute, FieldChange, Text};
+    use crate::change::{Action, Attribute, Expr, FieldChange};
 
     fn change(
         address: Address,
         verb: Verb,
         reason: &str,
-        fields: &[(&str, Option<&str>, Option<Text>)],
+        fields: &[(&str, Option<&str>, Option<Expr>)],
     ) -> Change {
         Change {
             address,
@@ -465,7 +465,7 @@ mod tests {
                     after: after.clone(),
                 })
                 .collect(),
-            act: Act::CreateOrganization {
+            act: Action::CreateOrganization {
                 accounts: BTreeMap::new(),
             },
             needs: BTreeSet::new(),
@@ -487,18 +487,18 @@ mod tests {
                     Address::Ou(prod.clone()),
                     Verb::Create,
                     "not in the organization",
-                    &[("parent", None, Some(Text::from("Workloads")))],
+                    &[("parent", None, Some(Expr::from("Workloads")))],
                 ),
                 change(
                     Address::Account(payments.clone()),
                     Verb::Create,
                     "no account has its id, tag or email",
                     &[
-                        ("name", None, Some(Text::from("payments-prod"))),
+                        ("name", None, Some(Expr::from("payments-prod"))),
                         (
                             "email",
                             None,
-                            Some(Text::from("aws+payments-prod@example.com")),
+                            Some(Expr::from("aws+payments-prod@example.com")),
                         ),
                     ],
                 ),
@@ -515,7 +515,7 @@ mod tests {
                     &[(
                         "ou",
                         Some("root"),
-                        Some(Text::reference(Address::Ou(prod), Attribute::Id)),
+                        Some(Expr::reference(Address::Ou(prod), Attribute::Id)),
                     )],
                 ),
             ],
@@ -531,15 +531,15 @@ mod tests {
 
     #[test]
     fn everything_beside_the_changes_is_said() {
-        let unread = Unread {
+        let unread = ReadFailure {
             operation: "organizations:ListPolicies".to_owned(),
-            because: "AccessDeniedException: not allowed".to_owned(),
+            reason: "AccessDeniedException: not allowed".to_owned(),
         };
         let preview = Preview {
             blocked: vec![
                 Blocked {
                     address: Address::Policy("protect-baseline".parse().expect("a key")),
-                    because: Because::Unread(unread.clone()),
+                    reason: BlockedBy::Unread(unread.clone()),
                     hint: Some("allow organizations:ListPolicies".to_owned()),
                 },
                 Blocked {
@@ -547,7 +547,7 @@ mod tests {
                         "protect-baseline".parse().expect("a key"),
                         crate::change::Target::Root,
                     ),
-                    because: Because::Needs {
+                    reason: BlockedBy::Needs {
                         address: Address::Policy("protect-baseline".parse().expect("a key")),
                     },
                     hint: None,
@@ -587,9 +587,9 @@ mod tests {
     fn nothing_to_do_does_not_claim_what_was_not_read() {
         let preview = Preview {
             changes: Vec::new(),
-            unread: vec![Unread {
+            unread: vec![ReadFailure {
                 operation: "organizations:ListPolicies".to_owned(),
-                because: "AccessDeniedException".to_owned(),
+                reason: "AccessDeniedException".to_owned(),
             }],
             ..preview()
         };

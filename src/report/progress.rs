@@ -96,12 +96,12 @@ impl Progress {
                 let bars = state.total.is_some();
                 let quiet_for = at.saturating_sub(state.last_line);
                 if let Some(line) = line(event, &state.record, at) {
-                    let wanted = match event {
+                    let desired = match event {
                         Event::Started { .. } => verbose,
                         Event::Waiting { .. } => verbose || (!bars && quiet_for >= SILENCE),
                         _ => true,
                     };
-                    if wanted {
+                    if desired {
                         self.printer.say(&line);
                         state.last_line = at;
                     }
@@ -270,7 +270,7 @@ fn line(event: &Event, record: &Record, at: Duration) -> Option<String> {
             named(change),
             paint(style::ERROR, "failed"),
             words::duration(*took),
-            failure.said
+            failure.message
         )),
         Event::ReadingBack { why } => Some(format!(
             "{counter} {}",
@@ -322,8 +322,8 @@ mod tests {
                 change: security.clone(),
                 took: Duration::from_secs(185),
                 failure: Failure {
-                    doing: "creating account security".to_owned(),
-                    said: "EMAIL_ALREADY_EXISTS".to_owned(),
+                    context: "creating account security".to_owned(),
+                    message: "EMAIL_ALREADY_EXISTS".to_owned(),
                     hint: None,
                     request_id: None,
                 },
@@ -334,7 +334,7 @@ mod tests {
             },
             Event::NotTried {
                 change: logs.clone(),
-                because: "the run was stopped".to_owned(),
+                reason: "the run was stopped".to_owned(),
             },
             Event::Notice {
                 text: "the lock was held by run a1".to_owned(),

@@ -8,7 +8,7 @@ use crate::execute::Raised;
 /// One or two lines, ending in a line end.
 pub fn text(what: &str, raise: &Raise, raised: &Raised) -> String {
     let request = &raised.request;
-    let said = match raised.sent {
+    let message = match raised.sent {
         true => format!(
             "Asked AWS to raise {what}: request {}.\n",
             request.describe()
@@ -19,10 +19,10 @@ pub fn text(what: &str, raise: &Raise, raised: &Raised) -> String {
         ),
     };
     if request.desired >= raise.needed {
-        return said;
+        return message;
     }
     format!(
-        "{said}  The plan needs {}, more than was asked for: AWS takes another request once this one is decided.\n",
+        "{message}  The plan needs {}, more than was asked for: AWS takes another request once this one is decided.\n",
         raise.needed
     )
 }

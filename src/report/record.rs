@@ -23,7 +23,7 @@ pub enum Standing {
         failure: Failure,
     },
     NotTried {
-        because: String,
+        reason: String,
     },
 }
 
@@ -132,10 +132,10 @@ impl Record {
                     failure: failure.clone(),
                 },
             ),
-            Event::NotTried { change, because } => self.set(
+            Event::NotTried { change, reason } => self.set(
                 change,
                 Standing::NotTried {
-                    because: because.clone(),
+                    reason: reason.clone(),
                 },
             ),
             Event::Stopping => self.stopping = true,

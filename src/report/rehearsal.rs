@@ -111,19 +111,24 @@ fn outcome(rehearsal: &Rehearsal, lines: &mut Vec<String>) {
     lines.push(format!("  {}", totals(&rehearsal.preview.changes)));
     for (address, failure) in failed {
         lines.push(format!("  {} {address}", paint(style::ERROR, "x")));
-        lines.push(format!("      while {}", failure.doing));
-        lines.extend(failure.said.lines().map(|said| format!("      {said}")));
+        lines.push(format!("      while {}", failure.context));
+        lines.extend(
+            failure
+                .message
+                .lines()
+                .map(|message| format!("      {message}")),
+        );
         if let Some(hint) = &failure.hint {
             lines.push(format!("      {}: {hint}", paint(style::HINT, "hint")));
         }
     }
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, because) in &rehearsal.timeline.not_tried {
-        *reasons.entry(because).or_default() += 1;
+    for (_, reason) in &rehearsal.timeline.not_tried {
+        *reasons.entry(reason).or_default() += 1;
     }
-    for (because, number) in reasons {
+    for (reason, number) in reasons {
         lines.push(format!(
-            "  {}, because {because}",
+            "  {}, because {reason}",
             words::count(number, "change not tried", "changes not tried")
         ));
     }
@@ -191,7 +196,7 @@ pub(super) fn longest_chain(chain: &Chain, lines: &mut Vec<String>) {
 /// Why a link took so long, or began so late.
 fn why(link: &Link) -> String {
     match (&link.bound, link.waits.first()) {
-        (Bound::Lane(_, before), _) => format!("  had to wait for {before} to end"),
+        (Bound::ConcurrencyGroup(_, before), _) => format!("  had to wait for {before} to end"),
         (_, Some(wait)) => format!("  {}", wait.why),
         (_, None) => String::new(),
     }
@@ -361,8 +366,8 @@ pub fn json(rehearsal: &Rehearsal) -> Value {
         "warnings": super::json::warnings(&rehearsal.preview.warnings),
         "refused": rehearsal.refused,
         "not_judged": rehearsal.not_judged,
-        "not_tried": timeline.not_tried.iter().map(|(address, because)| json!({
-            "address": json::address(address), "because": because,
+        "not_tried": timeline.not_tried.iter().map(|(address, reason)| json!({
+            "address": json::address(address), "reason": reason,
         })).collect::<Vec<_>>(),
         "over_quota": rehearsal.preview.blocked.iter().filter(|it| it.is_over_quota())
             .map(|it| json::address(&it.address)).collect::<Vec<_>>(),
@@ -387,10 +392,10 @@ pub(super) fn hold(hold: &Hold) -> Value {
 pub(super) fn link(link: &Link) -> Value {
     let after = match &link.bound {
         Bound::Begin => Value::Null,
-        Bound::Need(address) | Bound::Lane(_, address) => json::address(address),
+        Bound::Need(address) | Bound::ConcurrencyGroup(_, address) => json::address(address),
     };
-    let lane = match &link.bound {
-        Bound::Lane(lane, _) => Some(lane.to_string()),
+    let group = match &link.bound {
+        Bound::ConcurrencyGroup(group, _) => Some(group.to_string()),
         _ => None,
     };
     json!({
@@ -398,7 +403,7 @@ pub(super) fn link(link: &Link) -> Value {
         "start_seconds": seconds(link.started),
         "end_seconds": seconds(link.ended),
         "after": after,
-        "limit": lane,
+        "limit": group,
         "waits": link.waits.iter().map(|wait| json!({
             "why": wait.why, "seconds": seconds(wait.time),
         })).collect::<Vec<_>>(),

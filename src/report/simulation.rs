@@ -16,7 +16,7 @@ pub struct Simulation {
     /// Who judged.
     pub by: String,
     /// The policy, statement and condition that decide.
-    pub because: String,
+    pub reason: String,
     /// Which organization was asked about.
     pub of: String,
     /// What the answer leaves out.
@@ -33,7 +33,7 @@ pub enum Answer {
 
 impl Answer {
     /// For people and for JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Answer::Allowed => "allowed",
             Answer::Denied => "denied",
@@ -55,12 +55,12 @@ pub fn text(simulation: &Simulation) -> String {
     };
     let mut lines = vec![format!(
         "{}: {} by {}{on}",
-        paint(color, simulation.answer.word()),
+        paint(color, simulation.answer.as_str()),
         simulation.action,
         simulation.who
     )];
     if simulation.answer != Answer::Allowed {
-        lines.push(format!("  {}", simulation.because));
+        lines.push(format!("  {}", simulation.reason));
     }
     lines.push(format!(
         "Judged by {}, of {}.",
@@ -78,8 +78,8 @@ pub fn json(simulation: &Simulation) -> Value {
         "principal": simulation.who,
         "action": simulation.action,
         "resource": simulation.resource,
-        "answer": simulation.answer.word(),
-        "because": simulation.because,
+        "answer": simulation.answer.as_str(),
+        "reason": simulation.reason,
         "of": simulation.of,
         "by": simulation.by,
         "notes": simulation.notes,

@@ -131,9 +131,9 @@ pub fn text(ended: &Ended) -> String {
         line(&paint(style::ERROR, "Failed"));
         for (address, failure) in failures {
             line(&format!("  {} {address}", paint(style::ERROR, "x")));
-            line(&format!("      while {}", failure.doing));
-            for said in failure.said.lines() {
-                line(&format!("      {said}"));
+            line(&format!("      while {}", failure.context));
+            for message in failure.message.lines() {
+                line(&format!("      {message}"));
             }
             if let Some(id) = &failure.request_id {
                 line(&format!(
@@ -150,8 +150,8 @@ pub fn text(ended: &Ended) -> String {
     let waiting = not_tried(record);
     if !waiting.is_empty() {
         line(&paint(style::WARN, "Not tried"));
-        for (because, addresses) in waiting {
-            line(&format!("  {because}:"));
+        for (reason, addresses) in waiting {
+            line(&format!("  {reason}:"));
             for address in addresses {
                 line(&format!("    {address}"));
             }
@@ -163,7 +163,7 @@ pub fn text(ended: &Ended) -> String {
         for one in &ended.unseen {
             line(&format!(
                 "  {}: {}, {}",
-                one.address, one.operation, one.because
+                one.address, one.operation, one.reason
             ));
         }
         line("");
@@ -207,8 +207,8 @@ pub fn text(ended: &Ended) -> String {
 fn not_tried(record: &Record) -> BTreeMap<String, BTreeSet<String>> {
     let mut reasons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (address, _, standing) in &record.changes {
-        let because = match standing {
-            Standing::NotTried { because } => because.clone(),
+        let reason = match standing {
+            Standing::NotTried { reason } => reason.clone(),
             Standing::Due => "its turn had not come".to_owned(),
             Standing::Running { .. } => {
                 "cut off while it ran; the next run finds out how far it came".to_owned()
@@ -216,7 +216,7 @@ fn not_tried(record: &Record) -> BTreeMap<String, BTreeSet<String>> {
             _ => continue,
         };
         reasons
-            .entry(because)
+            .entry(reason)
             .or_default()
             .insert(address.to_string());
     }
@@ -318,7 +318,7 @@ pub fn json(ended: &Ended) -> Value {
         "unseen": ended.unseen.iter().map(|one| json!({
             "address": one.address.to_string(),
             "operation": one.operation,
-            "because": one.because,
+            "reason": one.reason,
         })).collect::<Vec<_>>(),
         "took_seconds": ended.took.as_millis() as f64 / 1000.0,
         "sandbox": ended.sandbox,
@@ -397,8 +397,8 @@ mod tests {
                 change: account("security"),
                 took: Duration::from_secs(3),
                 failure: Failure {
-                    doing: "creating account security (aws+security@example.com)".to_owned(),
-                    said:
+                    context: "creating account security (aws+security@example.com)".to_owned(),
+                    message:
                         "organizations:CreateAccount: EMAIL_ALREADY_EXISTS: the address is in use"
                             .to_owned(),
                     hint: Some(
@@ -410,7 +410,7 @@ mod tests {
             },
             Event::NotTried {
                 change: policy,
-                because: "account security failed".to_owned(),
+                reason: "account security failed".to_owned(),
             },
         ]));
         insta::assert_snapshot!(strip_str(&text).to_string());
@@ -455,7 +455,7 @@ mod tests {
         ended.unseen = vec![Unseen {
             address: account("security"),
             operation: "organizations:ListAccounts",
-            because: "not there after 5 min".to_owned(),
+            reason: "not there after 5 min".to_owned(),
         }];
         insta::assert_snapshot!(strip_str(&text(&ended)).to_string());
         assert_eq!(json(&ended)["unseen"][0]["address"], "account security");

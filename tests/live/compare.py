@@ -33,7 +33,7 @@ def predicted(rehearsal):
         "calls": collections.Counter({one["operation"]: one["number"] for one in rehearsal["calls"]}),
         "messages": {alike(why) for why in waits + [hold["what"] for hold in rehearsal["holds"]]}
         | {alike(text) for text in rehearsal["notices"]}
-        | {alike(one["failure"]["said"]) for one in rehearsal["failed"]},
+        | {alike(one["failure"]["message"]) for one in rehearsal["failed"]},
     }
 
 
@@ -49,7 +49,7 @@ def real(events, log):
         elif kind == "notice":
             messages[alike(event["text"])] = event["text"]
         elif kind == "failed":
-            messages[alike(event["failure"]["said"])] = event["failure"]["said"]
+            messages[alike(event["failure"]["message"])] = event["failure"]["message"]
         elif kind == "summary":
             seconds += event["took_seconds"]
     return {"seconds": seconds, "changes": changes, "calls": log, "messages": messages}

@@ -131,7 +131,7 @@ class Orgstrap:
         elif kind == "waiting":
             say(f"  waits   {what}: {event['why']}")
         elif kind == "failed":
-            say(f"  FAILED  {what}: {event['failure']['said']}")
+            say(f"  FAILED  {what}: {event['failure']['message']}")
 
     def unlock(self, name):
         """A run that was cut off leaves its lock; a person says whether it is over."""

@@ -533,7 +533,7 @@ class Recordings(Case):
         events = [
             {"event": "done", "address": address, "took_seconds": 4.25},
             {"event": "waiting", "address": address, "why": "account 210987654321 is not ready"},
-            {"event": "failed", "address": address, "failure": {"said": "a pipe | in it"}},
+            {"event": "failed", "address": address, "failure": {"message": "a pipe | in it"}},
             {"event": "summary", "took_seconds": 30},
         ]
         log = self.folder.parent / "log"

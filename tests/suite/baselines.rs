@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use orgstrap::baseline::{self, BaselineProblem, Wanted};
-use orgstrap::change::{Address, Attribute, Part, Place, Text};
+use orgstrap::baseline::{self, BaselineProblem, Desired};
+use orgstrap::change::{Address, Attribute, Expr, Part, Place};
 use orgstrap::plan::{
     Account, AccountKey, BaselineChoice, OrgPlan, Organization, Ou, Portion, Rollout, Stage,
 };
@@ -90,22 +90,22 @@ fn told(problems: &[BaselineProblem]) -> String {
     lines.join("\n")
 }
 
-/// `Wanted` without the text of the templates.
-fn shown(wanted: &Wanted) -> String {
-    let mut wanted = wanted.clone();
+/// `Desired` without the text of the templates.
+fn shown(desired: &Desired) -> String {
+    let mut desired = desired.clone();
     let name = |template: &mut String| {
         let description = template.lines().nth(2).unwrap_or_default().trim();
         *template = format!("[{description}]");
     };
-    wanted
+    desired
         .stacks
         .values_mut()
         .for_each(|stack| name(&mut stack.template));
-    wanted
+    desired
         .stack_sets
         .values_mut()
         .for_each(|set| name(&mut set.template));
-    let text = |text: &Text| -> String {
+    let text = |text: &Expr| -> String {
         text.parts()
             .iter()
             .map(|part| match part {
@@ -115,21 +115,21 @@ fn shown(wanted: &Wanted) -> String {
             .collect()
     };
     let mut lines = vec![
-        format!("trusted access: {:#?}", strings(&wanted.trusted_access)),
-        format!("stack sets access: {}", wanted.stack_sets_access),
+        format!("trusted access: {:#?}", strings(&desired.trusted_access)),
+        format!("stack sets access: {}", desired.stack_sets_access),
         format!(
             "service-linked roles: {:?}",
-            strings(&wanted.service_linked_roles)
+            strings(&desired.service_linked_roles)
         ),
         format!(
             "in the management account: {:?}",
-            strings(&wanted.management_service_linked_roles)
+            strings(&desired.management_service_linked_roles)
         ),
     ];
-    for (principal, key) in &wanted.delegated_administrators {
+    for (principal, key) in &desired.delegated_administrators {
         lines.push(format!("delegated administrator: {principal} {key}"));
     }
-    for ((place, name), stack) in &wanted.stacks {
+    for ((place, name), stack) in &desired.stacks {
         lines.push(format!(
             "\nstack {name} in {place}: {} {}",
             stack.full_name, stack.template
@@ -143,7 +143,7 @@ fn shown(wanted: &Wanted) -> String {
         }
         lines.extend(stack.needs.iter().map(|need| format!("  needs {need}")));
     }
-    for (name, set) in &wanted.stack_sets {
+    for (name, set) in &desired.stack_sets {
         lines.push(format!(
             "\nstack set {name}: {} {}",
             set.full_name, set.template
@@ -161,7 +161,7 @@ fn shown(wanted: &Wanted) -> String {
         }
         lines.extend(set.needs.iter().map(|need| format!("  needs {need}")));
     }
-    if let Some(guardduty) = &wanted.guardduty {
+    if let Some(guardduty) = &desired.guardduty {
         lines.push(format!(
             "\nguardduty: {} in {:?}",
             guardduty.administrator,
@@ -186,8 +186,8 @@ fn strings<T: ToString>(items: &BTreeSet<T>) -> Vec<String> {
 
 #[test]
 fn the_three_baselines_for_an_empty_organization() {
-    let wanted = baseline::expand(&startup()).unwrap();
-    insta::assert_snapshot!(shown(&wanted));
+    let desired = baseline::expand(&startup()).unwrap();
+    insta::assert_snapshot!(shown(&desired));
 }
 
 /// The example's own choices over the defaults; the rest is as for any plan.
@@ -195,17 +195,17 @@ fn the_three_baselines_for_an_empty_organization() {
 fn the_startup_example_has_what_its_comments_promise() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/startup.toml");
     let plan = orgstrap::plan::load(&path).unwrap();
-    let wanted = baseline::expand(&plan).unwrap();
+    let desired = baseline::expand(&plan).unwrap();
     let usual = baseline::expand(&startup()).unwrap();
-    let names = |wanted: &Wanted| -> BTreeSet<(String, String)> {
-        let stacks = wanted.stacks.keys();
+    let names = |desired: &Desired| -> BTreeSet<(String, String)> {
+        let stacks = desired.stacks.keys();
         stacks
             .map(|(place, name)| (place.to_string(), name.to_string()))
             .collect()
     };
-    assert_eq!(names(&wanted), names(&usual));
-    assert_eq!(wanted.stack_sets, usual.stack_sets);
-    let guardduty = wanted.guardduty.unwrap();
+    assert_eq!(names(&desired), names(&usual));
+    assert_eq!(desired.stack_sets, usual.stack_sets);
+    let guardduty = desired.guardduty.unwrap();
     let on: Vec<&String> = guardduty
         .features
         .iter()
@@ -219,12 +219,12 @@ fn ids_that_the_plan_gives_are_filled_in() {
     let mut plan = startup();
     let key: AccountKey = "log-archive".parse().unwrap();
     plan.accounts.get_mut(&key).unwrap().id = Some("222222222222".parse().unwrap());
-    let wanted = baseline::expand(&plan).unwrap();
+    let desired = baseline::expand(&plan).unwrap();
     let place = Place::Member(key, "eu-west-1".parse().unwrap());
-    let stack = &wanted.stacks[&(place, "cloudtrail-logs".parse().unwrap())];
+    let stack = &desired.stacks[&(place, "cloudtrail-logs".parse().unwrap())];
     assert_eq!(
         stack.parameters["BucketName"],
-        Text::literal("orgstrap-cloudtrail-222222222222-eu-west-1")
+        Expr::literal("orgstrap-cloudtrail-222222222222-eu-west-1")
     );
 }
 
@@ -246,32 +246,32 @@ fn options_reach_templates_and_switch_parts_on_and_off() {
         "guardduty",
         json!({"export": false, "features": ["S3_DATA_EVENTS"], "unmanaged_features": ["AI_PROTECTION", "AI_ANALYST"]}),
     );
-    let wanted = baseline::expand(&plan).unwrap();
-    let delegates = &wanted.delegated_administrators;
+    let desired = baseline::expand(&plan).unwrap();
+    let delegates = &desired.delegated_administrators;
     assert!(delegates.contains(&(
         "cloudtrail.amazonaws.com".parse().unwrap(),
         "security".parse().unwrap()
     )));
-    let trail = wanted
+    let trail = desired
         .stacks
         .iter()
         .find(|((_, name), _)| name.as_str() == "cloudtrail-trail")
         .unwrap()
         .1;
-    assert_eq!(trail.parameters["Insights"], Text::literal("true"));
-    assert_eq!(trail.parameters["TrailName"], Text::literal("audit"));
-    let recorder = &wanted.stack_sets[&"config-recorder".parse().unwrap()];
+    assert_eq!(trail.parameters["Insights"], Expr::literal("true"));
+    assert_eq!(trail.parameters["TrailName"], Expr::literal("audit"));
+    let recorder = &desired.stack_sets[&"config-recorder".parse().unwrap()];
     assert_eq!(
         recorder.parameters["ExcludedResourceTypes"],
-        Text::literal("AWS::EC2::Volume,AWS::EC2::NetworkInterface")
+        Expr::literal("AWS::EC2::Volume,AWS::EC2::NetworkInterface")
     );
     assert!(
-        !wanted
+        !desired
             .stacks
             .keys()
             .any(|(_, name)| name.as_str() == "guardduty-findings")
     );
-    let guardduty = wanted.guardduty.unwrap();
+    let guardduty = desired.guardduty.unwrap();
     assert_eq!(guardduty.export, None);
     assert_eq!(guardduty.features.get("S3_DATA_EVENTS"), Some(&true));
     assert_eq!(guardduty.features.get("RUNTIME_MONITORING"), Some(&false));
@@ -293,8 +293,8 @@ fn the_governed_regions_decide_under_which_names_guardduty_delivers() {
                 json!({"service_principals": chosen}),
             );
         }
-        let wanted = baseline::expand(&plan).unwrap();
-        let mut stacks = wanted.stacks.into_iter();
+        let desired = baseline::expand(&plan).unwrap();
+        let mut stacks = desired.stacks.into_iter();
         let findings = stacks.find(|((_, name), _)| name.as_str() == "guardduty-findings");
         findings.unwrap().1.parameters["ServicePrincipals"].to_string()
     };
@@ -426,18 +426,18 @@ when = "everywhere"
 parameters = { Topic = "{prefix}-{regions}" }
 "#,
     );
-    let wanted = baseline::expand(&plan).unwrap();
+    let desired = baseline::expand(&plan).unwrap();
     assert_eq!(
         baseline::check_choice("alarms", &plan.baselines[&"alarms".parse().unwrap()]),
         []
     );
     let region = |name: &str| name.parse().unwrap();
     let alarms = |name: &str| (Place::Management(region(name)), "alarms".parse().unwrap());
-    let stack = &wanted.stacks[&alarms("us-east-1")];
+    let stack = &desired.stacks[&alarms("us-east-1")];
     assert_eq!(stack.full_name, "orgstrap-alarms");
     assert_eq!(
         stack.parameters["Topic"],
-        Text::literal("alarms-eu-west-1-us-east-1")
+        Expr::literal("alarms-eu-west-1-us-east-1")
     );
     let trail = (
         Place::Management(region("eu-west-1")),
@@ -456,25 +456,25 @@ parameters = { Topic = "{prefix}-{regions}" }
     );
     let (place, name) = alarms("us-east-1");
     assert_eq!(
-        wanted.stacks[&payments].parameters["Topic"],
-        Text::reference(
+        desired.stacks[&payments].parameters["Topic"],
+        Expr::reference(
             Address::Stack(place, name),
             Attribute::Output("TopicArn".into())
         )
     );
     assert!(
-        wanted.stacks[&payments]
+        desired.stacks[&payments]
             .needs
             .contains(&Address::Access("payments".parse().unwrap()))
     );
-    let set = &wanted.stack_sets[&"alarms-members".parse().unwrap()];
+    let set = &desired.stack_sets[&"alarms-members".parse().unwrap()];
     assert_eq!(
         set.parameters["Topic"],
-        Text::literal("orgstrap-eu-west-1,us-east-1")
+        Expr::literal("orgstrap-eu-west-1,us-east-1")
     );
     assert!(set.retain_on_removal);
     assert!(
-        wanted
+        desired
             .trusted_access
             .contains(&"health.amazonaws.com".parse().unwrap())
     );
@@ -505,13 +505,13 @@ fn stack_sets_come_after_those_that_they_need_also_by_themselves() {
         "Resources:\n  R:\n    Type: AWS::Config::ConfigRule\n    Properties: {Source: {Owner: AWS, SourceIdentifier: S3_BUCKET_LEVEL_PUBLIC_ACCESS_PROHIBITED}}\n",
     )
     .unwrap();
-    let wanted = baseline::expand(&plan).unwrap();
-    let after = |name: &str| strings(&wanted.stack_sets[&name.parse().unwrap()].depends_on);
+    let desired = baseline::expand(&plan).unwrap();
+    let after = |name: &str| strings(&desired.stack_sets[&name.parse().unwrap()].depends_on);
     assert_eq!(after("topics"), [""; 0]);
     assert_eq!(after("alarms"), ["topics"]);
     // A rule of AWS Config fails in an account without a recorder, whatever the descriptor says.
     assert_eq!(after("rules"), ["config-recorder"]);
-    let rules = &wanted.stack_sets[&"rules".parse().unwrap()];
+    let rules = &desired.stack_sets[&"rules".parse().unwrap()];
     let recorded = Address::Rollout("config-recorder".parse().unwrap(), 1);
     assert!(rules.needs.contains(&recorded));
 }
@@ -595,22 +595,23 @@ fn a_folder_that_holds_no_baseline_says_so() {
 }
 
 /// Everything that a text or a need may point at: what is wanted, or what the plan makes.
-fn exists(plan: &OrgPlan, wanted: &Wanted, address: &Address) -> bool {
+fn exists(plan: &OrgPlan, desired: &Desired, address: &Address) -> bool {
     match address {
         Address::Organization => true,
         Address::Account(key) | Address::Access(key) => plan.accounts.contains_key(key),
-        Address::StackSetsAccess => wanted.stack_sets_access,
-        Address::TrustedAccess(principal) => wanted.trusted_access.contains(principal),
+        Address::StackSetsAccess => desired.stack_sets_access,
+        Address::TrustedAccess(principal) => desired.trusted_access.contains(principal),
         Address::ServiceLinkedRole(principal) => {
-            wanted.service_linked_roles.contains(principal)
-                || wanted.management_service_linked_roles.contains(principal)
+            desired.service_linked_roles.contains(principal)
+                || desired.management_service_linked_roles.contains(principal)
         }
-        Address::DelegatedAdministrator(principal, key) => wanted
+        Address::DelegatedAdministrator(principal, key) => desired
             .delegated_administrators
             .contains(&(principal.clone(), key.clone())),
-        Address::Stack(place, name) => wanted.stacks.contains_key(&(place.clone(), name.clone())),
+        Address::Stack(place, name) => desired.stacks.contains_key(&(place.clone(), name.clone())),
         Address::Rollout(name, stage) => {
-            wanted.stack_sets.contains_key(name) && usize::from(*stage) <= plan.rollout.stages.len()
+            desired.stack_sets.contains_key(name)
+                && usize::from(*stage) <= plan.rollout.stages.len()
         }
         _ => false,
     }
@@ -646,23 +647,23 @@ proptest! {
         if chosen.contains(&"cloudtrail") {
             choose(&mut plan, "cloudtrail", json!({"delegated_administrator": delegate}));
         }
-        let wanted = baseline::expand(&plan).unwrap();
-        prop_assert_eq!(&wanted, &baseline::expand(&plan).unwrap());
+        let desired = baseline::expand(&plan).unwrap();
+        prop_assert_eq!(&desired, &baseline::expand(&plan).unwrap());
 
-        let mut texts: Vec<&Text> = Vec::new();
+        let mut texts: Vec<&Expr> = Vec::new();
         let mut needs: Vec<&Address> = Vec::new();
-        for stack in wanted.stacks.values() {
+        for stack in desired.stacks.values() {
             texts.extend(stack.parameters.values());
             needs.extend(&stack.needs);
             prop_assert_eq!(stack.tags.get("orgstrap:managed").map(String::as_str), Some("true"));
         }
-        for set in wanted.stack_sets.values() {
+        for set in desired.stack_sets.values() {
             texts.extend(set.parameters.values());
             needs.extend(&set.needs);
             prop_assert_eq!(&set.regions, &plan.organization.regions);
             prop_assert_eq!(set.tags.get("orgstrap:managed").map(String::as_str), Some("true"));
         }
-        if let Some(guardduty) = &wanted.guardduty {
+        if let Some(guardduty) = &desired.guardduty {
             prop_assert_eq!(guardduty.export.is_some(), export);
             prop_assert_eq!(guardduty.features.len(), 7);
             prop_assert_eq!(guardduty.features.values().filter(|on| **on).count(), features.len());
@@ -670,9 +671,9 @@ proptest! {
         }
         needs.extend(texts.iter().flat_map(|text| text.references().map(|(address, _)| address)));
         for address in needs {
-            prop_assert!(exists(&plan, &wanted, address), "{}", address);
+            prop_assert!(exists(&plan, &desired, address), "{}", address);
         }
-        for ((place, _), stack) in &wanted.stacks {
+        for ((place, _), stack) in &desired.stacks {
             // What the stack set of the same name ships, the management account gets too.
             prop_assert!(plan.organization.regions.contains(place.region()));
             prop_assert!(stack.full_name.starts_with("orgstrap-"));
@@ -685,7 +686,7 @@ proptest! {
 #[test]
 fn types_that_are_excluded_anyway_are_named_once() {
     let plan = |excluded: &str| {
-        inside::Subject::of_text(format!(
+        inside::LoadedPlan::of_text(format!(
             "[organization]\nmanagement_account = \"111111111111\"\nhome_region = \"eu-west-1\"\n\
              regions = [\"eu-west-1\", \"us-east-1\"]\nlogging = \"log-archive\"\nsecops = \"security\"\n\
              email = \"aws+{{account}}@example.com\"\n[ou.Work]\n[account.log-archive]\nou = \"Work\"\n\

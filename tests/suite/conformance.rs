@@ -17,7 +17,7 @@ fn script(name: &str, arguments: &[&str]) -> Option<Output> {
     Some(command.output().expect("Python starts"))
 }
 
-fn said(output: &Output) -> String {
+fn message(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -42,7 +42,7 @@ fn the_sandbox_and_moto_differ_only_where_a_source_says_why() {
     let list = list.to_str().expect("a path in UTF-8");
     let output = script("conform.py", &[endpoint(&sandbox), endpoint(&moto), list])
         .expect("moto came from Python");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_page_of_differences_is_made_from_the_list() {
     let Some(output) = script("conform_page.py", &[]) else {
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     let page = root().join("docs/conformance.md");
     if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
         std::fs::write(&page, &output.stdout).expect("writes");
@@ -68,7 +68,7 @@ fn the_models_of_the_sandbox_are_botocores_less_the_documentation() {
     let Some(output) = script("models.py", &[]) else {
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_judge_finds_what_is_wrong() {
     let Some(output) = script("judge_judged.py", &[]) else {
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
 }
 
 /// The startup example brought up over a port, as a user would try it, with botocore as the judge of every
@@ -99,7 +99,7 @@ fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
         .args(["--yes", "--create-organization", "--pace", "off"])
         .output()
         .expect("Python starts");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report: serde_json::Value =
         serde_json::from_str(text.lines().last().expect("a report")).expect("JSON");
@@ -126,7 +126,7 @@ fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
         .arg(&tour)
         .output()
         .expect("Python starts");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     let got = normal(&String::from_utf8_lossy(&output.stdout));
     if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
         std::fs::write(&tour, &got).expect("writes");

@@ -4,17 +4,17 @@
 use std::collections::BTreeSet;
 
 use orgstrap::change::Address;
-use orgstrap::diff::{Because, DiffOptions, diff};
+use orgstrap::diff::{BlockedBy, DiffOptions, diff};
 use orgstrap::ops::exit::Exit;
 use orgstrap::plan::{BaselineChoice, Region};
 use orgstrap::sandbox::poke::Poke;
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 /// A plan with every baseline, its Regions and whatever comes after them.
-fn plan(regions: &str, more: &str) -> Subject {
-    Subject::of_text(format!(
+fn plan(regions: &str, more: &str) -> LoadedPlan {
+    LoadedPlan::of_text(format!(
         r#"
 [organization]
 management_account = "111111111111"
@@ -45,7 +45,7 @@ fn settled(mut world: World) -> World {
     world
 }
 
-fn applied(subject: &Subject, world: World, case: &str) -> World {
+fn applied(subject: &LoadedPlan, world: World, case: &str) -> World {
     let run = inside::apply(subject, world, Connection::default());
     let summary = run.ended.unwrap_or_else(|why| panic!("{case}: {why}"));
     assert!(summary.is_success(), "{case}: {:?}", summary.failed);
@@ -53,7 +53,7 @@ fn applied(subject: &Subject, world: World, case: &str) -> World {
 }
 
 /// Applies a plan once, and sees that nothing is left.
-fn once(subject: &Subject, world: World, case: &str) -> World {
+fn once(subject: &LoadedPlan, world: World, case: &str) -> World {
     let world = applied(subject, world, case);
     let again = inside::apply(subject, world, Connection::default());
     assert!(!again.changed(), "{case}, at once: {:?}", again.ended);
@@ -157,7 +157,7 @@ fn a_recorder_is_not_renamed() {
     let (world, inventory) = inside::look(&after, living);
     let found = diff(
         &after.plan,
-        &after.wanted,
+        &after.desired,
         &inventory,
         &DiffOptions::default(),
     );
@@ -176,12 +176,12 @@ fn a_recorder_is_not_renamed() {
         ]
     );
     for blocked in &found.blocked {
-        let Because::State { said } = &blocked.because else {
+        let BlockedBy::State { message } = &blocked.reason else {
             panic!("{blocked:?}")
         };
         assert!(
-            said.contains("RecorderName from `default` to `rec`"),
-            "{said}"
+            message.contains("RecorderName from `default` to `rec`"),
+            "{message}"
         );
         let hint = blocked.hint.as_deref().unwrap_or_default();
         assert!(hint.contains("the former value"), "{hint}");
@@ -261,7 +261,7 @@ needs = [{ stack-set = "config-recorder" }]
         };
         let name = "topics".parse().expect("a name");
         subject.plan.baselines.insert(name, choice);
-        Subject::of(subject.plan)
+        LoadedPlan::of(subject.plan)
     };
     // The baseline comes to an organization that has the other one, then an account comes to both.
     let recorders = plan("", "[baseline.config]\n");
@@ -281,7 +281,7 @@ needs = [{ stack-set = "config-recorder" }]
 }
 
 /// A plan whose recorders are updated in three stages.
-fn staged(config: &str) -> Subject {
+fn staged(config: &str) -> LoadedPlan {
     let baselines = BASELINES.replace(
         "[baseline.config]\n",
         &format!("[baseline.config]\n{config}"),

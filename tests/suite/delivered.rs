@@ -15,7 +15,7 @@ use orgstrap::sandbox::{Call, Connection, World, kms, table};
 use serde_json::{Value, json};
 
 use super::guardrails::{organization, perimeter};
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const MANAGEMENT: &str = "111111111111";
 const HOME: &str = "eu-west-1";
@@ -70,7 +70,7 @@ access_logs = true
 [baseline.ec2-defaults]
 "#
         );
-        let run = inside::apply(&Subject::of_text(text), world, Connection::default());
+        let run = inside::apply(&LoadedPlan::of_text(text), world, Connection::default());
         let summary = run.ended.expect("applied");
         assert!(summary.is_success(), "{:?}", summary.failed);
         let mut world = run.world;
@@ -424,16 +424,16 @@ fn an_instance_writes_the_logs_of_its_sessions() {
         ("kms:Decrypt", key.as_str()),
         ("kms:GenerateDataKey", key.as_str()),
     ] {
-        let said = asked(&world, &shop, "Instance", action, resource);
-        assert_eq!(said, Verdict::Allowed, "{action}");
+        let message = asked(&world, &shop, "Instance", action, resource);
+        assert_eq!(message, Verdict::Allowed, "{action}");
     }
     // Nothing more than its own policy says, and nothing of the baselines.
     let elsewhere = "arn:aws:s3:::orgstrap-data/other";
-    let said = asked(&world, &shop, "Instance", "s3:PutObject", elsewhere);
-    assert!(matches!(said, Verdict::NotAllowed { .. }), "{said:?}");
+    let message = asked(&world, &shop, "Instance", "s3:PutObject", elsewhere);
+    assert!(matches!(message, Verdict::NotAllowed { .. }), "{message:?}");
     let log = format!("arn:aws:s3:::orgstrap-cloudtrail-{logs}-{HOME}/AWSLogs/x");
-    let said = asked(&world, &logs, "Instance", "s3:PutObject", &log);
-    assert!(said.told().contains("KeepLogs"), "{said:?}");
+    let message = asked(&world, &logs, "Instance", "s3:PutObject", &log);
+    assert!(message.told().contains("KeepLogs"), "{message:?}");
 }
 
 /// A bucket of the same prefix is the company's own, for whoever works there.
@@ -444,22 +444,22 @@ fn a_bucket_of_the_same_prefix_is_written_to() {
         let account = id_of(&world, name);
         for action in ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"] {
             let object = "arn:aws:s3:::orgstrap-data/orders/1.json";
-            let said = asked(&world, &account, "Administrator", action, object);
-            assert_eq!(said, Verdict::Allowed, "{name} {action}");
+            let message = asked(&world, &account, "Administrator", action, object);
+            assert_eq!(message, Verdict::Allowed, "{name} {action}");
         }
         for action in [
             "s3:PutBucketPolicy",
             "s3:PutLifecycleConfiguration",
             "s3:DeleteBucket",
         ] {
-            let said = asked(
+            let message = asked(
                 &world,
                 &account,
                 "Administrator",
                 action,
                 "arn:aws:s3:::orgstrap-data",
             );
-            assert_eq!(said, Verdict::Allowed, "{name} {action}");
+            assert_eq!(message, Verdict::Allowed, "{name} {action}");
         }
     }
 }

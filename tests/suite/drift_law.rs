@@ -15,7 +15,7 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::poke::{self, Poke};
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 pub(crate) const PLAN: &str = r#"
 [organization]
@@ -283,8 +283,8 @@ impl Dice {
     }
 }
 
-pub(crate) fn unedited() -> Subject {
-    Subject::of_text(PLAN.to_owned())
+pub(crate) fn unedited() -> LoadedPlan {
+    LoadedPlan::of_text(PLAN.to_owned())
 }
 
 /// The organization as applied, a day later, when everything has settled and been delivered.
@@ -395,16 +395,16 @@ impl Case {
     /// Whether an edit of the plan asks for what a poke did.
     fn is_asked_for(&self, line: &str) -> bool {
         let attached = line == "attach-policy protect-baseline Sandbox";
-        let wanted = "[ou.Sandbox]\npolicies = [\"protect-baseline\"]";
-        attached && self.edits.iter().any(|(_, edit)| edit.contains(wanted))
+        let desired = "[ou.Sandbox]\npolicies = [\"protect-baseline\"]";
+        attached && self.edits.iter().any(|(_, edit)| edit.contains(desired))
     }
 
-    fn subject(&self) -> Subject {
+    fn subject(&self) -> LoadedPlan {
         let mut text = PLAN.to_owned();
         for (from, to) in &self.edits {
             text = text.replacen(from, to, 1);
         }
-        Subject::of_text(text)
+        LoadedPlan::of_text(text)
     }
 
     /// What of the law does not hold.

@@ -29,7 +29,7 @@ fn written(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn said(output: &Output) -> String {
+fn message(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -87,8 +87,8 @@ fn sarif_is_valid_by_the_official_schema() {
         let Some(output) = judged("sarif_valid.py", &path) else {
             return;
         };
-        assert!(output.status.success(), "{name}: {}", said(&output));
-        assert_eq!(said(&output), "valid SARIF 2.1.0\n");
+        assert!(output.status.success(), "{name}: {}", message(&output));
+        assert_eq!(message(&output), "valid SARIF 2.1.0\n");
     }
     // A judge that takes everything proves nothing.
     let mut broken = sarif(&sample());
@@ -96,7 +96,7 @@ fn sarif_is_valid_by_the_official_schema() {
     let path = written(&folder, "broken", &broken.to_string());
     let output = judged("sarif_valid.py", &path).expect("Python is there");
     assert!(!output.status.success());
-    assert!(said(&output).contains("fatal"), "{}", said(&output));
+    assert!(message(&output).contains("fatal"), "{}", message(&output));
 }
 
 /// SARIF 2.1.0 §3.27.9 and §3.27.10: kinds, and levels only for what failed.
@@ -173,7 +173,7 @@ fn junit_is_read_by_junitparser() {
     let Some(output) = judged("junit_read.py", &path) else {
         return;
     };
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     let counts: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
     // Of the sample: 7 of drift and not in the plan at or above low, 1 not read, 1 skipped; 1 of
     // severity info passes, and so do 4 controls' other checks.
@@ -409,13 +409,13 @@ fn html_works_in_chromium() {
         .output()
         .expect("Python starts");
     if output.status.code() == Some(77) && std::env::var_os("CI").is_none() {
-        eprintln!("skipped: {}", said(&output));
+        eprintln!("skipped: {}", message(&output));
         return;
     }
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     assert!(
-        said(&output).ends_with("the report works in Chromium\n"),
+        message(&output).ends_with("the report works in Chromium\n"),
         "{}",
-        said(&output)
+        message(&output)
     );
 }

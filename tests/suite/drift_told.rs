@@ -7,11 +7,11 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, World};
 
 use crate::drift_law::{PLAN, broken, clean, later, unedited};
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
-fn edited(from: &str, to: &str) -> Subject {
+fn edited(from: &str, to: &str) -> LoadedPlan {
     assert!(PLAN.contains(from));
-    Subject::of_text(PLAN.replacen(from, to, 1))
+    LoadedPlan::of_text(PLAN.replacen(from, to, 1))
 }
 
 fn of<'a>(found: &'a Findings, control: &str) -> Vec<&'a Finding> {
@@ -291,8 +291,8 @@ fn a_filter_that_names_nothing_is_a_mistake_with_a_suggestion() {
         (ou("Prod"), "did you mean `Workloads/Prod`?"),
     ] {
         let (found, _) = inside::drift_of(&unedited(), clean(), &filter, false);
-        let said = found.expect_err("it names nothing");
-        assert!(said.contains(meant), "{said}");
+        let message = found.expect_err("it names nothing");
+        assert!(message.contains(meant), "{message}");
     }
     for filter in [
         control("config"),
@@ -370,7 +370,7 @@ fn what_an_edit_keeps_from_being_looked_at_is_never_as_if_it_were_healthy() {
         .replace("[account.log-archive]\nou = \"Security\"\n", "");
     let mut world = clean();
     broken(&mut world, "stop-trail");
-    let (found, _) = inside::drift(&Subject::of_text(text), world);
+    let (found, _) = inside::drift(&LoadedPlan::of_text(text), world);
     let trail = of(&found, "cloudtrail.logging");
     assert_eq!(trail.len(), 1);
     assert_eq!(

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use orgstrap::sandbox::lags::Lag;
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 /// Organizations' quotas: five creations in flight, CreateAccount 0.1 a second with a burst of 3.
 const IN_FLIGHT: usize = 5;
@@ -15,7 +15,7 @@ const BURST: usize = 3;
 const PERIOD_MS: i64 = 10_000;
 
 /// An organization of so many new accounts with the Config baseline.
-fn subject(accounts: usize) -> Subject {
+fn subject(accounts: usize) -> LoadedPlan {
     let mut text = String::from(
         "[organization]\n\
          management_account = \"111111111111\"\n\
@@ -34,7 +34,7 @@ fn subject(accounts: usize) -> Subject {
     for n in 0..accounts {
         writeln!(text, "[account.a{n:04}]\nou = \"Work\"").expect("a string takes it");
     }
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// When an ideal client is done, in milliseconds: it asks for each account as soon as the rate and the five

@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex};
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
 use serde_json::Value;
 
-use crate::support::inside::{self, Run, Subject};
+use crate::support::inside::{self, LoadedPlan, Run};
 use crate::support::likeness::{differences, likeness};
 use crate::support::organizations::Organization;
 
 /// An organization brought up without any fault: its calls, the world after those where it can be killed, and the end.
 struct Faultless {
-    subject: Subject,
+    subject: LoadedPlan,
     start: World,
     calls: Vec<(Met, Option<World>)>,
     end: Value,
@@ -29,7 +29,7 @@ fn chosen() -> String {
 }
 
 impl Faultless {
-    fn run(subject: Subject) -> Faultless {
+    fn run(subject: LoadedPlan) -> Faultless {
         let start = inside::roomy(inside::empty_world(&subject));
         let every = !chosen().is_empty();
         let calls = Arc::new(Mutex::new(Vec::new()));
@@ -67,7 +67,7 @@ impl Faultless {
                     }
                     _ => true,
                 };
-                let wanted = match chosen.as_str() {
+                let desired = match chosen.as_str() {
                     "all" => true,
                     "" => match fault {
                         Fault::Kill => changes(operation),
@@ -81,7 +81,7 @@ impl Faultless {
                         .split(',')
                         .any(|part| format!("{fault}@{call}").starts_with(part)),
                 };
-                if happens && wanted {
+                if happens && desired {
                     cases.push(FaultAt { fault, call });
                 }
             }
@@ -151,7 +151,7 @@ fn changes(operation: &str) -> bool {
 /// What Organizations does now and then is waited out and read through: the same world in the end.
 #[test]
 fn a_finalizing_organization_and_empty_pages_change_nothing_but_the_time() {
-    let subject = Subject::example("startup");
+    let subject = LoadedPlan::example("startup");
     let plain = inside::apply(
         &subject,
         inside::empty_world(&subject),
@@ -222,7 +222,7 @@ fn try_all(faultless: &Faultless, cases: &[FaultAt]) {
 
 #[test]
 fn apply_and_apply_again_end_in_the_same_world_whatever_happens_once() {
-    let faultless = Faultless::run(Subject::example("startup"));
+    let faultless = Faultless::run(LoadedPlan::example("startup"));
     let cases = faultless.cases();
     try_all(&faultless, &cases);
 }
@@ -234,7 +234,7 @@ fn larger_random_organizations_bear_faults_as_well() {
     const TRIED: usize = 15;
     for seed in [3, 8] {
         let text = Organization::sound(seed, 9);
-        let faultless = Faultless::run(Subject::of_text(text));
+        let faultless = Faultless::run(LoadedPlan::of_text(text));
         let cases = faultless.cases();
         let every = match chosen().as_str() {
             "" => (cases.len() / TRIED).max(1),

@@ -8,7 +8,7 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::poke::Poke;
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const PLAN: &str = r#"
 [organization]
@@ -36,24 +36,24 @@ builtin = "protect-baseline"
 "#;
 
 /// The plan after these replacements, each of which finds its text.
-fn edited(edits: &[(&str, &str)]) -> Subject {
+fn edited(edits: &[(&str, &str)]) -> LoadedPlan {
     let mut text = PLAN.to_owned();
     for (before, after) in edits {
         assert!(text.contains(before), "{before}");
         text = text.replace(before, after);
     }
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 fn made() -> World {
     inside::applied(&edited(&[]), 0)
 }
 
-fn compared(subject: &Subject, world: World) -> (Diff, World) {
+fn compared(subject: &LoadedPlan, world: World) -> (Diff, World) {
     let (world, inventory) = inside::look(subject, world);
     let found = diff(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &inventory,
         &DiffOptions::default(),
     );

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use orgstrap::inventory::visible;
-use orgstrap::picture::{By, Group, Picture, of_plan};
+use orgstrap::picture::{By, Group, OrgChart, of_plan};
 use orgstrap::plan;
 use orgstrap::report::graph::{dot, mermaid, svg, text};
 
 use serde_json::{Value, json};
 
-use crate::support::inside::Subject;
+use crate::support::inside::LoadedPlan;
 use crate::support::{python, root};
 
 /// Names that each form could take for its own words.
@@ -41,13 +41,13 @@ email = "c@example.com"
 ou = "new\nline ${x} #quot; %% --> |a|"
 "#;
 
-fn hostile() -> Picture {
+fn hostile() -> OrgChart {
     let loaded = plan::read_text("hostile", HOSTILE.to_owned(), Path::new("")).expect("a plan");
     of_plan(&loaded.plan, &By::Ou, None)
 }
 
-fn startup() -> Picture {
-    of_plan(&Subject::example("startup").plan, &By::Ou, None)
+fn startup() -> OrgChart {
+    of_plan(&LoadedPlan::example("startup").plan, &By::Ou, None)
 }
 
 #[test]

@@ -12,7 +12,7 @@ use orgstrap::sandbox::sts::Credential;
 use orgstrap::sandbox::{Call, Connection, World, front, iam, permissions, table};
 use serde_json::{Value, json};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::root;
 
 const MANAGEMENT: &str = "111111111111";
@@ -72,12 +72,12 @@ pub(crate) fn perimeter(organization: &str) -> [(&'static str, &'static str, Val
 }
 
 /// The startup example, with the perimeter on its root where one is wanted.
-fn plan(perimeter: &[(&str, &str, Value)]) -> Subject {
+fn plan(perimeter: &[(&str, &str, Value)]) -> LoadedPlan {
     let text = std::fs::read_to_string(root().join("examples/startup.toml")).expect("reads");
     with_perimeter(text, perimeter)
 }
 
-fn with_perimeter(text: String, perimeter: &[(&str, &str, Value)]) -> Subject {
+fn with_perimeter(text: String, perimeter: &[(&str, &str, Value)]) -> LoadedPlan {
     let names: String = perimeter
         .iter()
         .map(|(name, _, _)| format!(", \"{name}\""))
@@ -92,11 +92,11 @@ fn with_perimeter(text: String, perimeter: &[(&str, &str, Value)]) -> Subject {
             "\n[policy.{name}]\ntype = \"{kind}\"\ncontent = '{document}'\n"
         ));
     }
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// The startup example applied under the perimeter, and the organization's id.
-fn guarded() -> (World, String, Subject) {
+fn guarded() -> (World, String, LoadedPlan) {
     static APPLIED: OnceLock<(World, String)> = OnceLock::new();
     let (world, id) = APPLIED.get_or_init(|| {
         let (world, id) = organization();
@@ -182,7 +182,7 @@ fn the_built_in_policies_are_not_warned_of() {
     };
     let text = text + &own("deny-root") + &own("deny-leave");
     assert!(text.contains("break_glass_role") && text.contains("\"deny-root\", \"deny-leave\"]"));
-    let subject = Subject::of_text(text);
+    let subject = LoadedPlan::of_text(text);
     let (planned, _) = inside::plan(&subject, inside::empty_world(&subject));
     assert!(planned.text.contains("deny-root"), "{}", planned.text);
     assert!(
@@ -227,8 +227,8 @@ fn a_rehearsal_under_a_data_perimeter_is_as_without_it() {
 /// made, and checked, as elsewhere.
 #[test]
 fn what_is_asked_for_warnings_is_all_that_is_called_in_accounts() {
-    let subject = Subject::example("startup");
-    let known = orgstrap::diff::work::actions(&subject.plan, &subject.wanted);
+    let subject = LoadedPlan::example("startup");
+    let known = orgstrap::diff::work::actions(&subject.plan, &subject.desired);
     let all: Vec<&String> = known.iter().collect();
     let only = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "Nothing", "Effect": "Deny", "NotAction": all, "Resource": "*"}]});
@@ -366,7 +366,7 @@ fn startup() -> (World, Vec<Asked>) {
             list.lock().expect("whole").push(Asked { request, account });
         }
     });
-    let subject = Subject::example("startup");
+    let subject = LoadedPlan::example("startup");
     let run = inside::apply(&subject, inside::empty_world(&subject), connection);
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);

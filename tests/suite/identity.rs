@@ -56,9 +56,9 @@ fn the_management_account_is_nobody_elses_in_a_new_organization_too() {
     );
     let place = Place::new(&before, &[("guard.json", GUARD)]);
     for _ in 0..2 {
-        let said = place.output(&["apply", "org.toml", "--yes", "--create-organization"]);
-        assert_eq!(said.code, Some(1), "{}{}", said.data, said.told);
-        let all = format!("{}{}", said.data, said.told);
+        let message = place.output(&["apply", "org.toml", "--yes", "--create-organization"]);
+        assert_eq!(message.code, Some(1), "{}{}", message.data, message.told);
+        let all = format!("{}{}", message.data, message.told);
         assert!(all.contains("management"), "{all}");
         assert!(!all.contains("as the plan says"), "{all}");
         let organization = organization(&place);
@@ -120,8 +120,8 @@ fn what_nobody_but_a_person_can_say_stops_before_anything_is_changed() {
     let shop = id_of(&place, "shop");
     let renamed = text.replace("[account.shop]\n", "[account.store]\n");
     place.write(&renamed);
-    let said = ["is it one that was renamed?", "renamed_from = \"shop\""];
-    refuses(&place, &["apply", "org.toml", "--yes"], &said);
+    let message = ["is it one that was renamed?", "renamed_from = \"shop\""];
+    refuses(&place, &["apply", "org.toml", "--yes"], &message);
     assert_eq!(place.output(&["plan", "org.toml"]).code, Some(1));
     place.write(&renamed.replace(
         "[account.store]\n",
@@ -254,8 +254,8 @@ fn a_policy_made_by_hand_is_adopted_by_a_word() {
     place.run(&["plan", "org.toml"], 0);
     let other = GUARD.replace("organizations:LeaveOrganization", "iam:CreateUser");
     std::fs::write(place.path("guard.json"), other).expect("writes");
-    let said = place.output(&["apply", "org.toml", "--yes"]);
-    let all = format!("{}{}", said.data, said.told);
+    let message = place.output(&["apply", "org.toml", "--yes"]);
+    let all = format!("{}{}", message.data, message.told);
     assert!(all.contains("`adopt = true` to [policy.guard]"), "{all}");
     assert_eq!(content(&place), before);
     place.write(&format!("{}adopt = true\n", place.text()));
@@ -332,8 +332,8 @@ fn a_byte_order_mark_is_no_part_of_any_file() {
         }
         let loaded = orgstrap::plan::read(&folder.path().join("org.toml"));
         let loaded = loaded.unwrap_or_else(|wrong| panic!("{:?}", wrong.diagnostics));
-        let wanted = orgstrap::baseline::expand(&loaded.plan);
-        (loaded.plan.policies, wanted.expect("sound"))
+        let desired = orgstrap::baseline::expand(&loaded.plan);
+        (loaded.plan.policies, desired.expect("sound"))
     };
     let plain = expanded(&|text| text.as_bytes().to_vec());
     assert_eq!(plain.1.stack_sets.len(), 1);
@@ -361,9 +361,9 @@ fn an_import_tells_of_baselines_that_it_does_not_know() {
             ("ours/topic.yaml", template),
         ],
     );
-    let said = place.output(&["import", "--out", "imported.toml", "--region", "us-east-1"]);
-    assert_eq!(said.code, Some(2), "{}{}", said.data, said.told);
-    assert!(said.data.contains("topics"), "{}", said.data);
-    assert!(!said.data.contains("has no changes"), "{}", said.data);
+    let message = place.output(&["import", "--out", "imported.toml", "--region", "us-east-1"]);
+    assert_eq!(message.code, Some(2), "{}{}", message.data, message.told);
+    assert!(message.data.contains("topics"), "{}", message.data);
+    assert!(!message.data.contains("has no changes"), "{}", message.data);
     assert_eq!(place.output(&["plan", "imported.toml"]).code, Some(2));
 }

@@ -12,7 +12,7 @@ use orgstrap::sandbox::build::{
 };
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{self, Subject, apply, empty_world, look};
+use crate::support::inside::{self, LoadedPlan, apply, empty_world, look};
 use crate::support::{orgstrap, root};
 use crate::trails::TEMPLATE as TRAIL;
 
@@ -132,8 +132,8 @@ fn survives(world: World) -> (OrgPlan, Imported) {
 
 fn survives_with(world: World, choices: &Choices) -> (OrgPlan, Imported) {
     let plan = empty_plan();
-    let wanted = looked_for(&plan);
-    let (world, found) = look(&Subject { plan, wanted }, world);
+    let desired = looked_for(&plan);
+    let (world, found) = look(&LoadedPlan { plan, desired }, world);
     let imported = import(&found, choices).expect("a plan");
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -149,14 +149,14 @@ fn survives_with(world: World, choices: &Choices) -> (OrgPlan, Imported) {
         Err(wrong) => panic!("{wrong}\n{}", imported.plan),
     };
 
-    let subject = Subject::of(plan);
+    let subject = LoadedPlan::of(plan);
     let run = apply(&subject, world, Connection::default());
     assert!(!run.changed(), "{:?}\n{}", run.ended, imported.plan);
 
     let (world, again) = look(&subject, run.world);
     let compared = diff(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &again,
         &DiffOptions::default(),
     );
@@ -390,7 +390,7 @@ fn stack_sets_of_others() {
     plan.organization.secops = Some("security".parse().expect("a key"));
     plan.baselines
         .insert("config".parse().expect("a name"), BaselineChoice::default());
-    let run = apply(&Subject::of(plan), world.clone(), Connection::default());
+    let run = apply(&LoadedPlan::of(plan), world.clone(), Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
     let (before, after) = (sets(&world), sets(&run.world));
@@ -541,21 +541,21 @@ fn a_recorder_that_was_there_is_told_of_before_a_stack_fails() {
         plan.organization.secops = Some("security".parse().expect("a key"));
         plan.baselines
             .insert("config".parse().expect("a name"), choice);
-        Subject::of(plan)
+        LoadedPlan::of(plan)
     };
 
     let subject = with_config(&[]);
     let (world, found) = look(&subject, world);
     let compared = diff(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &found,
         &DiffOptions::default(),
     );
     let [blocked] = compared.blocked.as_slice() else {
         panic!("{:?}", compared.blocked);
     };
-    let told = format!("{:?}", blocked.because);
+    let told = format!("{:?}", blocked.reason);
     for part in ["`shop`", &shop, "the Config recorder `mine`", "eu-west-1"] {
         assert!(told.contains(part), "no {part} in {told}");
     }
@@ -868,7 +868,7 @@ fn one_with_baselines() {
     );
     let asked = folder.path().join("asked.toml");
     std::fs::write(&asked, example).expect("writes");
-    let subject = Subject::of(plan::read(&asked).expect("a sound plan").plan);
+    let subject = LoadedPlan::of(plan::read(&asked).expect("a sound plan").plan);
     let applied = apply(&subject, empty_world(&subject), Connection::default());
     assert!(applied.ended.is_ok(), "{:?}", applied.ended);
     let file = folder.path().join("world.json");

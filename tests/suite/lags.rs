@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use orgstrap::change::{Act, Address, Change};
+use orgstrap::change::{Action, Address, Change};
 use orgstrap::graph::ChangeGraph;
 use orgstrap::ops::exit::Exit;
 use orgstrap::rehearse::Timeline;
 use orgstrap::sandbox::World;
 use orgstrap::sandbox::lags::{Lag, Mode, TABLE};
 
-use crate::support::inside::{self, Subject, Timed};
+use crate::support::inside::{self, LoadedPlan, Timed};
 use crate::support::organizations::Organization;
 use crate::support::root;
 
@@ -22,53 +22,53 @@ fn seeds() -> u64 {
     std::env::var("ORGSTRAP_LAG_SEEDS").map_or(2, |seeds| seeds.parse().expect("a number"))
 }
 
-fn world(subject: &Subject, mode: Mode) -> World {
+fn world(subject: &LoadedPlan, mode: Mode) -> World {
     let mut world = inside::roomy(inside::empty_world(subject));
     world.lags.mode = mode;
     world
 }
 
 /// What may be late for a change: what the changes that it needs, and it itself, have just begun.
-fn lags_of(act: &Act) -> &'static [Lag] {
+fn lags_of(act: &Action) -> &'static [Lag] {
     use Lag::*;
     match act {
-        Act::CreateOrganization { .. }
-        | Act::EnableAllFeatures
-        | Act::EnableTrustedAccess { .. }
-        | Act::ActivateStackSets
-        | Act::CreateServiceLinkedRole { .. }
-        | Act::CreateOu { .. }
-        | Act::RenameOu { .. }
-        | Act::DeleteOu { .. }
-        | Act::CloseAccount { .. }
-        | Act::CreatePolicy { .. }
-        | Act::UpdatePolicy { .. }
-        | Act::DeletePolicy { .. }
-        | Act::RemoveGuardDutyAdministrator { .. }
-        | Act::DeregisterDelegatedAdministrator { .. } => &[],
-        Act::EnablePolicyType { .. } => &[PolicyType],
-        Act::CreateAccount { .. } => &[AccountLimit, Finalizing, AccountList],
-        Act::PrepareAccount { .. } => &[AccessRole, NewCloudFormation, NewServices, Gate],
-        Act::MoveAccount { .. } => &[AccountList],
-        Act::Tag { .. } => &[Tags],
-        Act::AttachPolicy { .. } | Act::DetachPolicy { .. } => &[PolicyTargets],
-        Act::RegisterDelegatedAdministrator { .. } => &[TrustedAccess, ServiceLinkedRole],
-        Act::RenameAccount { .. }
-        | Act::PutAlternateContact { .. }
-        | Act::EnableRegions { .. }
-        | Act::CentralizeRootAccess => &[TrustedAccess],
-        Act::PutAccountAlias { .. } | Act::PutPasswordPolicy { .. } => &[AccessRole],
-        Act::EnableGuardDutyAdministrator { .. } => {
+        Action::CreateOrganization { .. }
+        | Action::EnableAllFeatures
+        | Action::EnableTrustedAccess { .. }
+        | Action::ActivateStackSets
+        | Action::CreateServiceLinkedRole { .. }
+        | Action::CreateOu { .. }
+        | Action::RenameOu { .. }
+        | Action::DeleteOu { .. }
+        | Action::CloseAccount { .. }
+        | Action::CreatePolicy { .. }
+        | Action::UpdatePolicy { .. }
+        | Action::DeletePolicy { .. }
+        | Action::RemoveGuardDutyAdministrator { .. }
+        | Action::DeregisterDelegatedAdministrator { .. } => &[],
+        Action::EnablePolicyType { .. } => &[PolicyType],
+        Action::CreateAccount { .. } => &[AccountLimit, Finalizing, AccountList],
+        Action::PrepareAccount { .. } => &[AccessRole, NewCloudFormation, NewServices, Gate],
+        Action::MoveAccount { .. } => &[AccountList],
+        Action::Tag { .. } => &[Tags],
+        Action::AttachPolicy { .. } | Action::DetachPolicy { .. } => &[PolicyTargets],
+        Action::RegisterDelegatedAdministrator { .. } => &[TrustedAccess, ServiceLinkedRole],
+        Action::RenameAccount { .. }
+        | Action::PutAlternateContact { .. }
+        | Action::EnableRegions { .. }
+        | Action::CentralizeRootAccess => &[TrustedAccess],
+        Action::PutAccountAlias { .. } | Action::PutPasswordPolicy { .. } => &[AccessRole],
+        Action::EnableGuardDutyAdministrator { .. } => {
             &[TrustedAccess, ServiceLinkedRole, NewServices, AccountKnown]
         }
-        Act::ConfigureGuardDuty { .. } => &[AdministratorKnown, OwnDetector, NewServices],
-        Act::AddGuardDutyMembers { .. } => &[AdministratorKnown, AccountKnown, NewServices],
-        Act::ExportGuardDutyFindings { .. } => {
+        Action::ConfigureGuardDuty { .. } => &[AdministratorKnown, OwnDetector, NewServices],
+        Action::AddGuardDutyMembers { .. } => &[AdministratorKnown, AccountKnown, NewServices],
+        Action::ExportGuardDutyFindings { .. } => {
             &[AdministratorKnown, BucketPolicy, KeyPolicy, Destination]
         }
-        Act::CreateStackSet(_)
-        | Act::UpdateStackSetSettings { .. }
-        | Act::DeleteStackSet { .. } => &[TrustedAccess],
+        Action::CreateStackSet(_)
+        | Action::UpdateStackSetSettings { .. }
+        | Action::DeleteStackSet { .. } => &[TrustedAccess],
         _ => &[
             TrustedAccess,
             ServiceLinkedRole,
@@ -149,7 +149,7 @@ fn bound(without: &Timed) -> Duration {
 }
 
 /// One first apply under lags; what is wrong, if anything.
-fn bears(subject: &Subject, mode: Mode, most: Duration) -> Result<(), String> {
+fn bears(subject: &LoadedPlan, mode: Mode, most: Duration) -> Result<(), String> {
     let run = inside::timed(subject, world(subject, mode));
     if !run.summary.is_success() {
         return Err(format!("{mode}: {:?}", run.summary.failed));
@@ -183,7 +183,7 @@ fn bears(subject: &Subject, mode: Mode, most: Duration) -> Result<(), String> {
     Ok(())
 }
 
-fn bears_all(subject: &Subject, modes: impl Iterator<Item = Mode>) {
+fn bears_all(subject: &LoadedPlan, modes: impl Iterator<Item = Mode>) {
     let without = inside::timed(subject, world(subject, Mode::None));
     assert!(without.summary.is_success(), "{:?}", without.summary.failed);
     let most = bound(&without);
@@ -200,13 +200,13 @@ fn modes(draws: u64, first: u64) -> impl Iterator<Item = Mode> {
 
 #[test]
 fn the_first_apply_of_the_startup_example_ends_green_whatever_is_late() {
-    bears_all(&Subject::example("startup"), modes(seeds(), 1));
+    bears_all(&LoadedPlan::example("startup"), modes(seeds(), 1));
 }
 
 #[test]
 fn the_first_apply_of_generated_organizations_ends_green_whatever_is_late() {
     for seed in 1..=seeds().clamp(3, 20) {
-        let subject = Subject::of_text(Organization::sound(seed, 6));
+        let subject = LoadedPlan::of_text(Organization::sound(seed, 6));
         bears_all(&subject, modes(seeds().div_ceil(20), seed * 1000));
     }
 }
@@ -236,10 +236,10 @@ fn the_documentation_has_the_table() {
     let text = std::fs::read_to_string(&path).expect("reads");
     let (before, rest) = text.split_once(BEGIN).expect("the mark");
     let (_, after) = rest.split_once("\n\n").expect("what follows");
-    let wanted = format!("{before}{BEGIN}{table}\n{after}");
+    let desired = format!("{before}{BEGIN}{table}\n{after}");
     if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&path, &wanted).expect("writes");
+        std::fs::write(&path, &desired).expect("writes");
         return;
     }
-    assert_eq!(text, wanted, "INSTA_UPDATE=always writes it anew");
+    assert_eq!(text, desired, "INSTA_UPDATE=always writes it anew");
 }

@@ -20,7 +20,7 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::world::Due;
 use orgstrap::sandbox::{Time, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::organizations::{Organization, mistakes};
 use crate::support::orgstrap;
 
@@ -56,7 +56,7 @@ impl Said {
     }
 }
 
-fn said(exit: u8, text: String) -> Said {
+fn message(exit: u8, text: String) -> Said {
     let found = Vec::new();
     Said { exit, text, found }
 }
@@ -84,14 +84,14 @@ trait Place {
 struct Inside {
     world: Option<World>,
     /// The plan that was used last, for its baselines are the same for every verb.
-    subject: Option<(String, Subject)>,
+    subject: Option<(String, LoadedPlan)>,
 }
 
 impl Inside {
-    fn with<T>(&mut self, plan: &str, work: impl FnOnce(&Subject, World) -> (T, World)) -> T {
+    fn with<T>(&mut self, plan: &str, work: impl FnOnce(&LoadedPlan, World) -> (T, World)) -> T {
         let known = self.subject.take().filter(|(text, _)| text == plan);
         let (text, subject) =
-            known.unwrap_or_else(|| (plan.to_owned(), Subject::of_text(plan.to_owned())));
+            known.unwrap_or_else(|| (plan.to_owned(), LoadedPlan::of_text(plan.to_owned())));
         let world = self.world.take();
         let world = world.unwrap_or_else(|| inside::roomy(inside::empty_world(&subject)));
         let (result, world) = work(&subject, world);
@@ -110,7 +110,7 @@ impl Place for Inside {
                 let _ = write!(text, "\nerror: {why}");
             }
             let exit = run.exit.code();
-            (said(exit, text), run.world)
+            (message(exit, text), run.world)
         })
     }
 
@@ -118,7 +118,7 @@ impl Place for Inside {
         self.with(plan, |subject, world| {
             let (found, world) = inside::plan(subject, world);
             let exit = found.exit.code();
-            (said(exit, found.text), world)
+            (message(exit, found.text), world)
         })
     }
 
@@ -181,7 +181,7 @@ impl Processes {
             .code()
             .and_then(|code| u8::try_from(code).ok());
         let exit = exit.unwrap_or_else(|| panic!("{verb:?} died: {text}"));
-        said(exit, text)
+        message(exit, text)
     }
 }
 
@@ -195,15 +195,15 @@ impl Place for Processes {
     }
 
     fn drift(&mut self, plan: &str) -> Said {
-        let mut said = self.run(&["drift"], plan);
+        let mut message = self.run(&["drift"], plan);
         let json = self.run(&["drift", "--output", "json", "--quiet"], plan);
         let json: serde_json::Value = serde_json::from_str(&json.text).expect("JSON");
         let found = json["findings"].as_array().expect("a list");
-        said.found = found
+        message.found = found
             .iter()
             .filter_map(|finding| Some(finding["control"].as_str()?.to_owned()))
             .collect();
-        said
+        message
     }
 
     fn settle(&mut self) -> bool {
@@ -256,12 +256,12 @@ fn lawful(place: &mut dyn Place, plan: &str) -> Result<Kept, String> {
         };
     }
     for when in ["at once", "a day later"] {
-        for (verb, said) in [("plan", place.plan(plan)), ("drift", place.drift(plan))] {
-            if said.exit != Exit::Done.code() && !said.is_only_of_others(&done.text) {
+        for (verb, message) in [("plan", place.plan(plan)), ("drift", place.drift(plan))] {
+            if message.exit != Exit::Done.code() && !message.is_only_of_others(&done.text) {
                 return Err(format!(
                     "apply exits 0 and {verb} exits {} {when}:\n{}\n--- apply said\n{}",
-                    said.exit,
-                    tail(&said.text),
+                    message.exit,
+                    tail(&message.text),
                     tail(&done.text)
                 ));
             }
@@ -356,16 +356,16 @@ fn try_one(one: &Try, place: &mut dyn Place, tally: &Mutex<Tally>) -> Result<(),
         lawful(place, &before).map_err(|why| format!("seed {seed}, new:\n{before}\n--- {why}"))?;
     count(0, first);
     for step in 1..=edits {
-        let mut said = String::new();
+        let mut message = String::new();
         let (edited, after) = drawn(rng, |rng| {
             let mut edited = organization.clone();
-            said = edited.edit(rng)?;
+            message = edited.edit(rng)?;
             let text = edited.toml();
             (text != before).then_some((edited, text))
         });
         let kept = lawful(place, &after).map_err(|why| {
             format!(
-                "seed {seed}, edit {step}: {said}\n--- plan before\n{before}\n--- plan after\n{}\n--- {why}",
+                "seed {seed}, edit {step}: {message}\n--- plan before\n{before}\n--- plan after\n{}\n--- {why}",
                 similar::TextDiff::from_lines(&before, &after).unified_diff().context_radius(0)
             )
         })?;

@@ -8,7 +8,7 @@ use orgstrap::diff::removal::Fortune;
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, Time, World};
 
-use crate::support::inside::{self, Subject, taken};
+use crate::support::inside::{self, LoadedPlan, taken};
 
 const PLAN: &str = r#"
 [organization]
@@ -43,7 +43,7 @@ ou = "Workloads/Dev"
 
 /// The plan applied, and everything settled.
 static APPLIED: LazyLock<World> = LazyLock::new(|| {
-    let subject = Subject::of_text(PLAN.to_owned());
+    let subject = LoadedPlan::of_text(PLAN.to_owned());
     let run = inside::apply(
         &subject,
         inside::empty_world(&subject),
@@ -84,8 +84,8 @@ fn last_line(text: &str) -> &str {
 }
 
 /// Applies an edited plan in the applied world, and checks that all three verbs tell of `left`.
-fn left_after(edited: &str, left: &[&str]) -> (Subject, World) {
-    let subject = Subject::of_text(edited.to_owned());
+fn left_after(edited: &str, left: &[&str]) -> (LoadedPlan, World) {
+    let subject = LoadedPlan::of_text(edited.to_owned());
     let run = inside::apply_what_can_be(&subject, APPLIED.clone(), Connection::default());
     assert_eq!(run.exit, Exit::Differs, "{}", run.text);
     let world = later(run.world);
@@ -124,7 +124,7 @@ fn left_after(edited: &str, left: &[&str]) -> (Subject, World) {
 }
 
 /// Nothing is left: all three exit 0, at once and later.
-fn is_clean(subject: &Subject, world: World) -> World {
+fn is_clean(subject: &LoadedPlan, world: World) -> World {
     let world = later(world);
     let (planned, world) = inside::plan(subject, world);
     assert_eq!(planned.exit, Exit::Done, "{}", planned.text);
@@ -189,7 +189,7 @@ fn an_ou_taken_out_of_a_baseline() {
         "[baseline.config]",
         &format!("[baseline.config.existing_stacks]\n{line}"),
     );
-    let subject = Subject::of_text(again);
+    let subject = LoadedPlan::of_text(again);
     let run = inside::apply(&subject, world, Connection::default());
     assert_eq!(run.exit, Exit::Done, "{}", run.text);
     let world = is_clean(&subject, run.world);
@@ -304,7 +304,7 @@ fn all_baselines_taken_out() {
         "[baseline.guardduty]",
     ];
     let edited = without(PLAN, &gone);
-    let subject = Subject::of_text(edited);
+    let subject = LoadedPlan::of_text(edited);
     let (planned, world) = inside::plan(&subject, APPLIED.clone());
     assert_eq!(planned.exit, Exit::Differs, "{}", planned.text);
     let world = taken(&subject, world, Fortune::Delete);
@@ -321,7 +321,7 @@ fn what_is_to_stay_is_left() {
     let edited = PLAN.replace("[ou.Sandbox]", "[ou.Sandbox]\nbaselines = []");
     let leave = "secops = \"security\"\nleave = [\"config-recorder/Sandbox\"]";
     let edited = edited.replace("secops = \"security\"", leave);
-    let subject = Subject::of_text(edited);
+    let subject = LoadedPlan::of_text(edited);
     let (planned, world) = inside::plan(&subject, APPLIED.clone());
     assert!(
         planned.text.contains("Left as the plan says"),
@@ -364,7 +364,7 @@ fn what_is_to_stay_is_left() {
 #[test]
 fn an_account_in_the_root() {
     let edited = PLAN.replace("ou = \"Sandbox\"", "ou = \"/\"");
-    let subject = Subject::of_text(edited.clone());
+    let subject = LoadedPlan::of_text(edited.clone());
     let run = inside::apply_what_can_be(&subject, APPLIED.clone(), Connection::default());
     assert_eq!(run.exit, Exit::Differs, "{}", run.text);
     assert!(run.text.contains("root/playground"), "{}", run.text);
@@ -382,7 +382,7 @@ fn an_account_in_the_root() {
     );
     // Unless that is meant.
     let leave = "secops = \"security\"\nleave = [\"root\"]";
-    let meant = Subject::of_text(edited.replace("secops = \"security\"", leave));
+    let meant = LoadedPlan::of_text(edited.replace("secops = \"security\"", leave));
     is_clean(&meant, world);
 }
 
@@ -391,7 +391,7 @@ fn an_account_in_the_root() {
 fn a_removal_is_gone_on_with_whatever_kills_it() {
     use std::sync::{Arc, Mutex};
     let edited = without(PLAN, &["[baseline.config]"]);
-    let subject = Subject::of_text(edited);
+    let subject = LoadedPlan::of_text(edited);
     let moments: Arc<Mutex<Vec<(String, World)>>> = Arc::default();
     let seen = Arc::clone(&moments);
     let connection =
@@ -456,7 +456,7 @@ fn without_sandbox() -> String {
 /// AWS takes no target away whose OU is gone, so a stack set gives it up before.
 #[test]
 fn an_ou_that_is_pruned_is_given_up_by_stack_sets_first() {
-    let subject = Subject::of_text(without_sandbox());
+    let subject = LoadedPlan::of_text(without_sandbox());
     let sandbox = ou_id(&APPLIED, "Sandbox");
     assert!(targets(&APPLIED, "orgstrap-config-recorder").contains(&sandbox));
     let run = inside::apply_with(&subject, APPLIED.clone(), &|job| job.options.prune = true);
@@ -481,10 +481,10 @@ fn an_ou_is_pruned_after_the_stacks_that_came_through_it_are_gone() {
         "[account.playground]\nou = \"Sandbox\"",
         "[account.playground]\nou = \"Workloads/Dev\"",
     );
-    let emptied = Subject::of_text(emptied);
+    let emptied = LoadedPlan::of_text(emptied);
     let run = inside::apply(&emptied, APPLIED.clone(), Connection::default());
     assert_eq!(run.exit, Exit::Done, "{}", run.text);
-    let subject = Subject::of_text(without_sandbox());
+    let subject = LoadedPlan::of_text(without_sandbox());
     let run = inside::apply_with(&subject, run.world, &|job| job.options.prune = true);
     assert_eq!(run.exit, Exit::Done, "{}", run.text);
     is_clean(&subject, run.world);
@@ -494,7 +494,7 @@ fn an_ou_is_pruned_after_the_stacks_that_came_through_it_are_gone() {
 /// person is told, until the plan says that it stays or the stack set goes.
 #[test]
 fn a_target_whose_ou_was_deleted_by_hand() {
-    let subject = Subject::of_text(without_sandbox());
+    let subject = LoadedPlan::of_text(without_sandbox());
     let run = inside::apply_what_can_be(&subject, APPLIED.clone(), Connection::default());
     let mut world = later(run.world);
     let sandbox = ou_id(&world, "Sandbox");
@@ -534,11 +534,11 @@ fn a_target_whose_ou_was_deleted_by_hand() {
 
     let leave = format!("email = \"aws+{{account}}@example.com\"\nleave = [{name:?}]");
     let text = without_sandbox().replace("email = \"aws+{account}@example.com\"", &leave);
-    let world = is_clean(&Subject::of_text(text), taken.world);
+    let world = is_clean(&LoadedPlan::of_text(text), taken.world);
 
     // It does not stand in the way when the stack set goes.
     let text = without(&without_sandbox(), &["[baseline.config]\n"]);
-    let subject = Subject::of_text(text);
+    let subject = LoadedPlan::of_text(text);
     let run = inside::apply_what_can_be(&subject, world, Connection::default());
     let taken = inside::remove(
         &subject,

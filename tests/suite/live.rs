@@ -24,9 +24,9 @@ fn the_script_holds_what_it_promises() {
         .args(["-B", "-m", "unittest", "-q", "test_live"])
         .current_dir(root().join("tests/live"));
     let done = command.output().expect("Python starts");
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
-    assert!(said.contains("\nOK"), "{said}");
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{message}");
+    assert!(message.contains("\nOK"), "{message}");
 }
 
 /// Killed in the middle of `apply`, gone on with, taken down; and nothing of it touches an account that somebody else made.
@@ -60,16 +60,16 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
     assert_eq!(live.state()["running"], "apply");
 
     // The lock is taken away after a word of the person, and no account is made twice.
-    let (code, said) = live.run("resume", &["unlock"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("left its lock. It is over?"), "{said}");
+    let (code, message) = live.run("resume", &["unlock"]);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(message.contains("left its lock. It is over?"), "{message}");
     let member = live.account("live-member");
     assert!(
-        said.contains(&format!("Type `break {member}` to go on:")),
-        "{said}"
+        message.contains(&format!("Type `break {member}` to go on:")),
+        "{message}"
     );
-    let (code, said) = live.run("resume", &[&format!("break {member}")]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, message) = live.run("resume", &[&format!("break {member}")]);
+    assert_eq!(code, Some(0), "{message}");
     let report = live.file("report.md");
     assert!(
         report.contains("A command was cut off: calls may be missing"),
@@ -92,11 +92,11 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
         );
     };
     act(&["create-account", "others", "others@example.org"]);
-    let (code, said) = live.run("down", &["down 999999999999"]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("nothing was done"), "{said}");
-    let (code, said) = live.run("down", &["down 123456789012"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, message) = live.run("down", &["down 999999999999"]);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(message.contains("nothing was done"), "{message}");
+    let (code, message) = live.run("down", &["down 123456789012"]);
+    assert_eq!(code, Some(0), "{message}");
     let mut command = world.client(Command::new(python().expect("it is there")));
     command.args(["-c", STATES]);
     let states = String::from_utf8(command.output().expect("Python starts").stdout).expect("text");
@@ -115,11 +115,11 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
     let second = tempfile::tempdir().expect("a folder");
     let second =
         Live::new(&world, second.path(), "organization-only.toml").expect("Python is there");
-    let (code, said) = second.run("begin", &begin);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, message) = second.run("begin", &begin);
+    assert_eq!(code, Some(1), "{message}");
     assert!(
-        said.contains("Refused: account 123456789012 manages organization o-"),
-        "{said}"
+        message.contains("Refused: account 123456789012 manages organization o-"),
+        "{message}"
     );
     assert!(!fs::exists(&second.folder).expect("looks"));
 }

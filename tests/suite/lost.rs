@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const PLAN: &str = r#"
 [organization]
@@ -51,14 +51,14 @@ const MORE: &str = r#"
         source: [aws.health]
 "#;
 
-fn subject() -> Subject {
-    let mut subject = Subject::of_text(PLAN.to_owned());
+fn subject() -> LoadedPlan {
+    let mut subject = LoadedPlan::of_text(PLAN.to_owned());
     more(&mut subject);
     subject
 }
 
-fn more(subject: &mut Subject) {
-    for ((_, name), stack) in &mut subject.wanted.stacks {
+fn more(subject: &mut LoadedPlan) {
+    for ((_, name), stack) in &mut subject.desired.stacks {
         if name.as_str() == "config-aggregator" {
             stack.template =
                 stack
@@ -80,13 +80,13 @@ static APPLIED: LazyLock<World> = LazyLock::new(|| {
 });
 
 /// The plan of another release: every stack has a tag more, which touches all that it made.
-fn edited() -> Subject {
+fn edited() -> LoadedPlan {
     let mut subject = subject();
     let tag = || ("cost-center".to_owned(), "7".to_owned());
-    for stack in subject.wanted.stacks.values_mut() {
+    for stack in subject.desired.stacks.values_mut() {
         stack.tags.extend([tag()]);
     }
-    for set in subject.wanted.stack_sets.values_mut() {
+    for set in subject.desired.stack_sets.values_mut() {
         set.tags.extend([tag()]);
     }
     subject
@@ -117,7 +117,7 @@ fn has_role(world: &World, account: &str, role: &str) -> bool {
 }
 
 /// Both later runs have nothing to say.
-fn is_clean(subject: &Subject, world: World) -> World {
+fn is_clean(subject: &LoadedPlan, world: World) -> World {
     let (planned, world) = inside::plan(subject, world);
     assert_eq!(planned.exit, Exit::Done, "{}", planned.text);
     let (findings, world) = inside::drift_deep(subject, world);
@@ -210,8 +210,8 @@ fn an_instance_without_data_is_made_anew() {
 /// The same where the stack has a bucket: a person decides, with the commands for it.
 #[test]
 fn an_instance_with_data_is_left_to_a_person() {
-    let with_bucket = |subject: &mut Subject| {
-        for (name, set) in &mut subject.wanted.stack_sets {
+    let with_bucket = |subject: &mut LoadedPlan| {
+        for (name, set) in &mut subject.desired.stack_sets {
             if name.as_str() == "ec2-defaults" {
                 let bucket = "\nResources:\n  Records:\n    Type: AWS::S3::Bucket\n";
                 set.template = set.template.replacen("\nResources:\n", bucket, 1);
@@ -332,7 +332,7 @@ fn a_recorder_that_is_gone_converges_with_an_edit_of_its_stacks() {
         "[baseline.config]",
         "[baseline.config]\nsnapshot_frequency = \"Six_Hours\"",
     );
-    let mut subject = Subject::of_text(edited);
+    let mut subject = LoadedPlan::of_text(edited);
     more(&mut subject);
     let (fixed, fixed_world) = inside::fix(&subject, world.clone());
     assert_eq!(fixed.exit, Exit::Done, "{:#?}", fixed.findings.findings);
@@ -354,7 +354,7 @@ fn a_bucket_that_was_kept_is_taken_up_again() {
         ("[baseline.cloudtrail]", "access_logs = false"),
         ("[baseline.guardduty]", "export = false"),
     ] {
-        let mut without = Subject::of_text(PLAN.replace(table, &format!("{table}\n{off}")));
+        let mut without = LoadedPlan::of_text(PLAN.replace(table, &format!("{table}\n{off}")));
         more(&mut without);
         let run = inside::apply_what_can_be(&without, APPLIED.clone(), Connection::default());
         let buckets = run.world.s3.buckets.len();
@@ -373,7 +373,7 @@ fn a_member_that_has_other_features_is_told() {
         "[baseline.guardduty]",
         "[baseline.guardduty]\nfeatures = [\"S3_DATA_EVENTS\"]",
     );
-    let mut subject = Subject::of_text(with);
+    let mut subject = LoadedPlan::of_text(with);
     more(&mut subject);
     let run = inside::apply(&subject, APPLIED.clone(), Connection::default());
     assert_eq!(run.exit, Exit::Done, "{}", run.text);
@@ -441,7 +441,7 @@ fn a_stack_set_keeps_a_role_of_its_own() {
 fn an_address_that_differs_is_told_until_a_person_has_decided() {
     let own = "[account.shop]\nemail = \"shop@example.com\"";
     let text = PLAN.replace("[account.shop]", own);
-    let mut subject = Subject::of_text(text.clone());
+    let mut subject = LoadedPlan::of_text(text.clone());
     more(&mut subject);
     let (planned, world) = inside::plan(&subject, APPLIED.clone());
     assert_eq!((planned.exit, planned.changes.len()), (Exit::Differs, 0));
@@ -457,7 +457,7 @@ fn an_address_that_differs_is_told_until_a_person_has_decided() {
     let (drifted, world) = inside::look_for_drift(&subject, run.world);
     assert_eq!(drifted.exit, Exit::Differs);
     let leave = "secops = \"security\"\nleave = [\"email/shop\"]";
-    let mut subject = Subject::of_text(text.replace("secops = \"security\"", leave));
+    let mut subject = LoadedPlan::of_text(text.replace("secops = \"security\"", leave));
     more(&mut subject);
     let (planned, _) = inside::plan(&subject, world);
     assert_eq!(planned.exit, Exit::Done, "{}", planned.text);

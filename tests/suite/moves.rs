@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use orgstrap::sandbox::{Connection, Met, Time, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::likeness::{differences, likeness};
 
 /// Each of `First` and `Second` is a target of its own, for they are stages of their own; the two OUs below
 /// `Shared` have one target.
-fn subject(ou: &str) -> Subject {
+fn subject(ou: &str) -> LoadedPlan {
     let text = format!(
         r#"
 [organization]
@@ -40,7 +40,7 @@ ou = "{ou}"
 stages = [["First"], ["Second"], ["*"]]
 "#
     );
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// Where the account moves, and whether its stacks are the same ones afterwards.
@@ -54,8 +54,8 @@ const MOVES: [(&str, &str, bool); 6] = [
 ];
 
 /// A plan whose parts a case edits: OUs, the mover's OU, options of the baseline, stages.
-fn edited(ous: &str, security: &str, mover: &str, config: &str, stages: &str) -> Subject {
-    Subject::of_text(format!(
+fn edited(ous: &str, security: &str, mover: &str, config: &str, stages: &str) -> LoadedPlan {
+    LoadedPlan::of_text(format!(
         r#"
 [organization]
 management_account = "111111111111"
@@ -80,7 +80,7 @@ stages = {stages}
 
 /// Edits of a living organization by which an account goes to where the stack set is still to go, each with the
 /// plan before and after.
-fn edits() -> Vec<(&'static str, Subject, Subject)> {
+fn edits() -> Vec<(&'static str, LoadedPlan, LoadedPlan)> {
     let ous = "[ou.Security]\n[ou.First]\n[ou.Second]\n";
     let apart = "[ou.Shared]\n[ou.\"Shared/One\"]\n[ou.\"Shared/Two\"]\n";
     let halved = apart.replace("Two\"]", "Two\"]\nbaselines = []");
@@ -174,7 +174,7 @@ fn edits() -> Vec<(&'static str, Subject, Subject)> {
 }
 
 /// What is wrong with a world in which every account is to have its recorder and nothing is to be changed.
-fn not_done(subject: &Subject, world: World) -> (World, Option<String>) {
+fn not_done(subject: &LoadedPlan, world: World) -> (World, Option<String>) {
     let run = inside::apply(subject, world, Connection::default());
     if run.changed() {
         let why = format!("a second apply changes something: {:?}", run.ended);
@@ -271,12 +271,12 @@ fn stacks(world: &World) -> (Vec<(String, String)>, BTreeSet<String>) {
 
 fn has_what_its_ou_calls_for(ou: &str, world: &World) -> Result<(), String> {
     let (stacks, instances) = stacks(world);
-    let wanted: BTreeSet<String> = match ou {
+    let desired: BTreeSet<String> = match ou {
         "Without" => BTreeSet::new(),
         _ => ["us-east-1".to_owned()].into(),
     };
     let regions: Vec<&String> = stacks.iter().map(|(region, _)| region).collect();
-    if regions != wanted.iter().collect::<Vec<_>>() || instances != wanted {
+    if regions != desired.iter().collect::<Vec<_>>() || instances != desired {
         return Err(format!("stacks in {regions:?}, instances in {instances:?}"));
     }
     let recorders = world
@@ -288,7 +288,7 @@ fn has_what_its_ou_calls_for(ou: &str, world: &World) -> Result<(), String> {
         .values()
         .filter(|region| region.config.recorder.is_some())
         .count();
-    if recorders != wanted.len() {
+    if recorders != desired.len() {
         return Err(format!("{recorders} recorders"));
     }
     Ok(())

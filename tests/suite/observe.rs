@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orgstrap::aws::{Aws, Caller, Operation};
-use orgstrap::baseline::Wanted;
-use orgstrap::inventory::{Inventory, Seen};
+use orgstrap::aws::{Aws, CallContext, Operation};
+use orgstrap::baseline::Desired;
+use orgstrap::inventory::{Inventory, Observed};
 use orgstrap::observe::observe;
 use orgstrap::plan::{
     Account, AllowedValues, OrgPlan, Organization, Ou, OuPath, Policy, PolicyKey, PolicyType,
@@ -258,7 +258,7 @@ fn empty_plan(management: &str) -> OrgPlan {
 }
 
 async fn inventory(aws: &Aws, plan: &OrgPlan) -> Inventory {
-    observe(aws, plan, &Wanted::default(), &Caller::quiet())
+    observe(aws, plan, &Desired::default(), &CallContext::quiet())
         .await
         .expect("a caller")
 }
@@ -293,7 +293,7 @@ async fn an_organization_in_moto_is_read_whole() {
     let policies = seen.policies.known().expect("policies");
     let policy = policies.values().next().expect("a policy");
     assert_eq!((policies.len(), policy.name.as_str()), (1, "deny-iam"));
-    assert_eq!(policy.content, Seen::Known(SCP.to_owned()));
+    assert_eq!(policy.content, Observed::Known(SCP.to_owned()));
     assert_eq!(policy.targets.known().map(|targets| targets.len()), Some(1));
 
     // What moto lacks is said, and spoils nothing else.
@@ -307,7 +307,7 @@ async fn an_organization_in_moto_is_read_whole() {
     );
     assert!(
         lacking
-            .because
+            .reason
             .contains("answered HTTP 500 that is not AWS's format")
     );
 }
@@ -316,8 +316,8 @@ async fn an_organization_in_moto_is_read_whole() {
 async fn an_account_in_no_organization_is_no_failure() {
     let moto = Moto::start();
     let seen = inventory(&moto.aws(), &empty_plan("123456789012")).await;
-    assert_eq!(seen.organization, Seen::Known(None));
-    assert_eq!(seen.accounts, Seen::Known(BTreeMap::new()));
+    assert_eq!(seen.organization, Observed::Known(None));
+    assert_eq!(seen.accounts, Observed::Known(BTreeMap::new()));
 }
 
 /// Runs `orgstrap plan` on the plan's file: its exit code, its output and the most memory it took, in KiB.

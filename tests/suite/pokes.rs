@@ -7,7 +7,7 @@ use orgstrap::drift::Findings;
 use orgstrap::report::drift as report;
 use orgstrap::sandbox::{World, poke};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::{python, root, worlds};
 
 const PLAN: &str = r#"
@@ -306,9 +306,9 @@ const HARMLESS: &[Row] = &[
     Row("wait", &["5"], ""),
 ];
 
-fn subject() -> &'static Subject {
-    static SUBJECT: OnceLock<Subject> = OnceLock::new();
-    SUBJECT.get_or_init(|| Subject::of_text(PLAN.to_owned()))
+fn subject() -> &'static LoadedPlan {
+    static SUBJECT: OnceLock<LoadedPlan> = OnceLock::new();
+    SUBJECT.get_or_init(|| LoadedPlan::of_text(PLAN.to_owned()))
 }
 
 /// The organization as the plan says, with nothing still to come.

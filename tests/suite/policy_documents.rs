@@ -10,7 +10,7 @@ use orgstrap::plan::{self, Diagnostic, PolicyType, Severity};
 use orgstrap::sandbox::{Call, Time, World, table};
 use serde_json::{Map, Value, json};
 
-use crate::support::inside::Subject;
+use crate::support::inside::LoadedPlan;
 
 const VALID: &str = include_str!("../policy-documents/valid.txt");
 const MALFORMED: &str = include_str!("../policy-documents/malformed.txt");
@@ -170,7 +170,7 @@ fn every_malformed_document_is_refused_at_its_place() {
             ));
         }
         match sandbox.takes(row.kind, &row.document) {
-            Err(said) if said.starts_with("MalformedPolicyDocumentException") => {}
+            Err(message) if message.starts_with("MalformedPolicyDocumentException") => {}
             taken => wrong.push(format!("{document}\n  the sandbox: {taken:?}")),
         }
     }
@@ -189,8 +189,8 @@ fn every_valid_document_is_taken() {
         for (diagnostic, _) in errors(&validate(kind, document)) {
             wrong.push(format!("{kind} {document}\n  {diagnostic}"));
         }
-        if let Err(said) = sandbox.takes(kind, document) {
-            wrong.push(format!("{kind} {document}\n  the sandbox: {said}"));
+        if let Err(message) = sandbox.takes(kind, document) {
+            wrong.push(format!("{kind} {document}\n  the sandbox: {message}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -472,10 +472,10 @@ fn an_action_that_aws_has_is_not_told_of() {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split(' ').next().map(str::to_owned))
         .collect();
-    let subject = Subject::example("startup");
+    let subject = LoadedPlan::example("startup");
     actions.extend(orgstrap::diff::work::actions(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
     ));
     assert!(actions.len() > 1_000, "{}", actions.len());
     for some in actions.chunks(100) {
@@ -578,10 +578,13 @@ fn sizes_and_numbers_are_those_of_today() {
         );
         let padded = |length: usize| format!("{document}{}", " ".repeat(length - document.len()));
         sandbox.takes(kind, &padded(size)).expect("it fits");
-        let said = sandbox
+        let message = sandbox
             .takes(kind, &padded(size + 1))
             .expect_err("too long");
-        assert!(said.starts_with("ConstraintViolationException"), "{said}");
+        assert!(
+            message.starts_with("ConstraintViolationException"),
+            "{message}"
+        );
 
         let enabled = json!({"RootId": root, "PolicyType": kind.to_uppercase()});
         // Service control policies are on from the start.
@@ -629,11 +632,11 @@ fn the_page_says_the_sizes_and_numbers_of_every_type() {
         .collect();
     assert_eq!(rows.len(), 6);
     for kind in PolicyType::ALL {
-        let said = rows
-            .get(kind.word().as_str())
+        let message = rows
+            .get(kind.as_str().as_str())
             .or_else(|| rows.get("all others"));
         assert_eq!(
-            said,
+            message,
             Some(&(kind.max_size(), kind.max_attached())),
             "{kind:?}"
         );
@@ -838,11 +841,11 @@ fn sandbox_and_validate_agree_on_a_generated_corpus() {
         let (kind, valid) = documents[rng.usize(..documents.len())];
         let document = mutate::document(&mut rng, valid);
         let told = check::document(kind_of(kind), &document);
-        let said = sandbox.takes(kind, &document);
+        let message = sandbox.takes(kind, &document);
         verdicts.entry(kind).or_default()[usize::from(told.is_ok())] += 1;
-        if told.is_ok() != said.is_ok() {
+        if told.is_ok() != message.is_ok() {
             apart.push(format!(
-                "ORGSTRAP_SEED={seed} {kind} {document}\n  validate: {told:?}\n  sandbox: {said:?}"
+                "ORGSTRAP_SEED={seed} {kind} {document}\n  validate: {told:?}\n  sandbox: {message:?}"
             ));
         }
     }

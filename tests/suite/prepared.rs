@@ -8,22 +8,22 @@ use orgstrap::plan::{self, OrgPlan};
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World, poke};
 use serde_json::json;
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::likeness::{differences, likeness};
 use crate::support::{orgstrap, root};
 
 const MANAGEMENT: &str = "111111111111";
 
 /// The example without its baselines: everything else is tested elsewhere.
-fn subject() -> Subject {
+fn subject() -> LoadedPlan {
     let mut plan = plan::read(&root().join("examples/prepared.toml"))
         .expect("sound")
         .plan;
     plan.baselines.clear();
-    Subject::of(plan)
+    LoadedPlan::of(plan)
 }
 
-fn applied(subject: &Subject, world: World) -> World {
+fn applied(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply(subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
@@ -200,12 +200,12 @@ fn a_saved_plan_without_preparation_still_loads() {
 }
 
 /// The example with the one baseline that works by an automation.
-fn with_ec2_defaults() -> Subject {
+fn with_ec2_defaults() -> LoadedPlan {
     let path = root().join("examples/prepared.toml");
     let mut plan = plan::read(&path).expect("sound").plan;
     plan.baselines
         .retain(|name, _| name.as_str() == "ec2-defaults");
-    Subject::of(plan)
+    LoadedPlan::of(plan)
 }
 
 fn region_of<'w>(
@@ -360,8 +360,8 @@ fn a_copy_of_a_prepared_organization_needs_no_preparing() {
             .current_dir(folder.path())
             .output()
             .expect("starts");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {message}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let world = ["--sandbox", "--world", "world.json"];
@@ -394,7 +394,7 @@ fn an_account_that_joins_is_prepared_at_once() {
     late.email = "aws+late@example.com".parse().expect("an email");
     late.preparation.alias = Some("acme-late".to_owned());
     plan.accounts.insert("late".parse().expect("a key"), late);
-    let subject = Subject::of(plan);
+    let subject = LoadedPlan::of(plan);
     let world = applied(&subject, world);
     let (found, _) = inside::drift(&subject, world);
     assert_eq!(found.findings, vec![]);

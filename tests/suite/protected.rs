@@ -14,7 +14,7 @@ use orgstrap::sandbox::organizations::{Ou, Policy};
 use orgstrap::sandbox::{Call, Connection, Met, World, kms, permissions, poke};
 use serde_json::Value;
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const ACTIONS: &str = include_str!("../guardrails/actions.txt");
 const JUDGED: &str = include_str!("../guardrails/judged.txt");
@@ -65,8 +65,8 @@ fn with_analysts() -> String {
 /// The plan with its policies whole.
 fn whole(text: String) -> OrgPlan {
     let plan = read_text("org.toml", text, Path::new("")).unwrap().plan;
-    let wanted = baseline::expand(&plan).unwrap();
-    guards::in_force(&plan, &wanted, None)
+    let desired = baseline::expand(&plan).unwrap();
+    guards::in_force(&plan, &desired, None)
 }
 
 /// Statements by the account and the action that they are about.
@@ -345,9 +345,9 @@ fn judged() -> BTreeMap<(&'static str, &'static str), Judged> {
     for line in lines(JUDGED) {
         let mut words = line.splitn(3, ' ');
         let (action, label) = (words.next().unwrap(), words.next().unwrap());
-        let said = words.next().unwrap();
-        let verdict = match said.split_once(": ") {
-            None if said == "denied" => Judged::Denied,
+        let message = words.next().unwrap();
+        let verdict = match message.split_once(": ") {
+            None if message == "denied" => Judged::Denied,
             Some(("secops", why)) if !why.is_empty() => Judged::InSecOps,
             Some(("allowed", why)) if !why.is_empty() => Judged::Allowed,
             _ => panic!("no verdict with its reason: {line}"),
@@ -600,7 +600,7 @@ fn a_grant_for_a_resource_of_aws_is_no_way_out() {
 /// A new resource in a template fails here until it is judged.
 #[test]
 fn every_resource_of_the_templates_is_judged() {
-    let said: BTreeSet<String> = lines(RESOURCES)
+    let message: BTreeSet<String> = lines(RESOURCES)
         .map(|line| {
             let [resource, kind, label] = line.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("{line}");
@@ -633,7 +633,7 @@ fn every_resource_of_the_templates_is_judged() {
             }
         }
     }
-    assert_eq!(there, said);
+    assert_eq!(there, message);
 }
 
 /// AWS took 5,120 characters before May 2026, and not every organization takes more.
@@ -817,8 +817,8 @@ fn unprotected(world: &World) -> Vec<String> {
         .collect()
 }
 
-fn small() -> Subject {
-    Subject::of_text(text("").replace("[baseline.roles]\n[baseline.ec2-defaults]\n", ""))
+fn small() -> LoadedPlan {
+    LoadedPlan::of_text(text("").replace("[baseline.roles]\n[baseline.ec2-defaults]\n", ""))
 }
 
 fn made() -> World {
@@ -1096,7 +1096,7 @@ fn document(world: &World, name: &str) -> String {
 /// each is refused by the statement that is there for it. `SELF` is the account, `KEY` the trail's key.
 #[test]
 fn each_way_is_refused_by_its_statement_to_administrators_and_root_users() {
-    let subject = Subject::of_text(text(""));
+    let subject = LoadedPlan::of_text(text(""));
     let run = inside::apply(
         &subject,
         inside::empty_world(&subject),
@@ -1137,13 +1137,13 @@ fn each_way_is_refused_by_its_statement_to_administrators_and_root_users() {
                 let principal = permissions::principal(who, &account);
                 let call =
                     Call::internal(&account, "eu-west-1", &principal, world.now, input.clone());
-                let said = permissions::judge(&world, service, operation, &call);
-                let denied = said.iter().any(|(_, verdict)| {
+                let message = permissions::judge(&world, service, operation, &call);
+                let denied = message.iter().any(|(_, verdict)| {
                     matches!(verdict, Verdict::Denied(_)) && verdict.told().contains(sid)
                 });
                 if !denied {
                     wrong.push(format!(
-                        "{who} of {name}: {service}:{operation} {input}: {said:?}"
+                        "{who} of {name}: {service}:{operation} {input}: {message:?}"
                     ));
                 }
             }

@@ -9,11 +9,11 @@ use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::service_quotas::QUOTAS;
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 /// OUs beside each other, more than the 50 that a stack set's operation may name, and accounts in the
 /// first, the last and one between.
-fn subject(recording: &str) -> Subject {
+fn subject(recording: &str) -> LoadedPlan {
     let mut text = format!(
         "[organization]\n\
          management_account = \"111111111111\"\n\
@@ -33,10 +33,10 @@ fn subject(recording: &str) -> Subject {
     for n in 0..60 {
         writeln!(text, "[ou.\"Unit {n:02}\"]").expect("a string takes it");
     }
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
-fn applied(subject: &Subject, world: World) -> World {
+fn applied(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply(subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
@@ -73,7 +73,7 @@ fn more_ous_than_one_operation_may_name_are_rolled_out_in_batches() {
 }
 
 /// Two accounts with duties, and as many others as are asked for.
-fn with_accounts(others: usize) -> Subject {
+fn with_accounts(others: usize) -> LoadedPlan {
     let mut text = String::from(
         "[organization]\n\
          management_account = \"111111111111\"\n\
@@ -90,7 +90,7 @@ fn with_accounts(others: usize) -> Subject {
     for n in 0..others {
         write!(text, "[account.w{n:02}]\nou = \"Work\"\n").expect("a string takes it");
     }
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 fn members(world: &World) -> usize {

@@ -6,7 +6,7 @@ use orgstrap::sandbox::World;
 use orgstrap::sandbox::lags::{Lag, Mode};
 use serde_json::json;
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const PLAN: &str = r#"
 [organization]
@@ -54,12 +54,12 @@ const EDITS: [(&str, &str); 6] = [
     ),
 ];
 
-fn edited(edits: &[(&str, &str)]) -> Subject {
+fn edited(edits: &[(&str, &str)]) -> LoadedPlan {
     let text = edits.iter().fold(PLAN.to_owned(), |text, (before, after)| {
         assert!(text.contains(before), "{before}");
         text.replace(before, after)
     });
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// An organization as the first plan has it, made long ago.

@@ -40,17 +40,17 @@ fn recorded(folder: &Path) -> Option<Recorded> {
     let live = Live::new(&served, folder, "org.toml")?;
 
     // Nobody answers the question whether to break something: what is done so far is kept.
-    let (code, said) = live.run("begin", &BEGIN);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.ends_with("`live.py down`.\n"), "{said}");
+    let (code, message) = live.run("begin", &BEGIN);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(message.ends_with("`live.py down`.\n"), "{message}");
     let member = live.account("live-member");
     for (act, word, last) in [
         ("resume", format!("break {member}"), "`live.py down`."),
         ("down", "down 123456789012".to_owned(), "Taken down."),
     ] {
-        let (code, said) = live.run(act, &[&word]);
-        assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains(last), "{said}");
+        let (code, message) = live.run(act, &[&word]);
+        assert_eq!(code, Some(0), "{message}");
+        assert!(message.contains(last), "{message}");
     }
     assert_eq!(live.state()["unexpected"], Value::Null);
     let found = Recorded {
@@ -343,7 +343,7 @@ fn what_is_no_recording_is_refused() {
         .args(["sandbox", "replay", "x.jsonl"])
         .output()
         .expect("runs");
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert_eq!(done.status.code(), Some(1), "{said}");
-    assert!(said.contains("x.jsonl is no recording"), "{said}");
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    assert!(message.contains("x.jsonl is no recording"), "{message}");
 }

@@ -11,7 +11,7 @@ use orgstrap::sandbox::identity_policy::action;
 use orgstrap::sandbox::{Call, Connection, World, poke, table};
 use serde_json::{Value, json};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::{orgstrap, root};
 
 const MANAGEMENT: &str = "111111111111";
@@ -22,7 +22,7 @@ const AUDIT: &str = "orgstrap-audit";
 fn applied() -> World {
     static APPLIED: OnceLock<World> = OnceLock::new();
     let world = APPLIED.get_or_init(|| {
-        let subject = Subject::example("prepared");
+        let subject = LoadedPlan::example("prepared");
         let run = inside::apply(
             &subject,
             inside::empty_world(&subject),
@@ -63,7 +63,7 @@ fn drift(world: &World, arguments: &[&str]) -> (Output, World) {
     (output, World::load(&file).expect("loads"))
 }
 
-fn said(output: &Output) -> String {
+fn message(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
@@ -73,7 +73,7 @@ fn a_check_needs_only_the_role_that_reads() {
     let mut world = applied();
     without_role(&mut world, ACCESS);
     let (output, _) = drift(&world, &["-q"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
 }
 
 /// The sandbox denies what the policy does not name: a role with less cannot check.
@@ -89,9 +89,12 @@ fn a_role_with_less_does_not_do() {
             .replace("config:DescribeDeliveryChannels\"", "config:Nothing\"");
     }
     let (output, _) = drift(&world, &["-q"]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let said = said(&output);
-    assert!(said.contains("config:DescribeDeliveryChannels"), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+    let message = message(&output);
+    assert!(
+        message.contains("config:DescribeDeliveryChannels"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -101,34 +104,37 @@ fn where_the_reading_role_is_missing_the_access_role_does_and_that_is_said_once(
     let roles = &mut world.account_mut(&shop).expect("there").iam.roles;
     roles.remove(AUDIT).expect("the role is there");
     let (output, _) = drift(&world, &[]);
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let message = message(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
     let line = format!("No role {AUDIT} opens account {shop}: read by {ACCESS}.");
-    assert_eq!(said.matches(&line).count(), 1, "{said}");
+    assert_eq!(message.matches(&line).count(), 1, "{message}");
     // Its stack is up to date, as far as CloudFormation knows: apply would do nothing, and says so itself.
     let why = format!(
         "{line} CloudFormation counts its stack as up to date, so `orgstrap apply` does not bring it there: the finding roles.audit-role says what does."
     );
-    assert!(said.contains(&why), "{said}");
+    assert!(message.contains(&why), "{message}");
     assert!(
-        said.contains("aws cloudformation delete-stack-instances"),
-        "{said}"
+        message.contains("aws cloudformation delete-stack-instances"),
+        "{message}"
     );
     assert!(
-        !said.contains("`orgstrap apply` brings it there."),
-        "{said}"
+        !message.contains("`orgstrap apply` brings it there."),
+        "{message}"
     );
-    assert!(said.contains("roles.audit-role"), "{said}");
+    assert!(message.contains("roles.audit-role"), "{message}");
     // Where the stack itself is missing, apply does bring it.
-    let home = Subject::example("prepared").plan.organization.home_region;
+    let home = LoadedPlan::example("prepared")
+        .plan
+        .organization
+        .home_region;
     let arguments = ["orgstrap-roles", "shop", home.as_str()].map(str::to_owned);
     let poke = poke::Poke::named("delete-stack-instance").expect("there");
     poke.run(&mut world, &arguments).expect("poked");
     let (output, _) = drift(&world, &[]);
-    let said = self::said(&output);
+    let message = self::message(&output);
     assert!(
-        said.contains(&format!("{line} `orgstrap apply` brings it there.")),
-        "{said}"
+        message.contains(&format!("{line} `orgstrap apply` brings it there.")),
+        "{message}"
     );
 }
 
@@ -136,8 +142,12 @@ fn where_the_reading_role_is_missing_the_access_role_does_and_that_is_said_once(
 fn a_role_that_is_chosen_is_the_only_one() {
     let world = applied();
     let (output, _) = drift(&world, &["-q", "--role", "nobody"]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("role/nobody"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+    assert!(
+        message(&output).contains("role/nobody"),
+        "{}",
+        message(&output)
+    );
 }
 
 /// What is broken in the services is put back by the repairing role alone.
@@ -182,7 +192,7 @@ fn fixes_need_only_the_role_that_repairs() {
         "ec2-defaults",
     ];
     let (output, world) = drift(&world, &only);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     let (output, _) = drift(
         &world,
         &[
@@ -195,7 +205,7 @@ fn fixes_need_only_the_role_that_repairs() {
             "ec2-defaults",
         ],
     );
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
 }
 
 /// SecOps takes the management account's reading role, and by it the members': no administrator anywhere.
@@ -225,9 +235,9 @@ fn secops_can_check_from_its_own_account() {
     let key = orgstrap::sandbox::sts::MANAGEMENT_ACCESS_KEY.to_owned();
     world.credentials.insert(key, session);
     let (output, _) = drift(&world, &["-q"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     let (output, _) = drift(&world, &["-q", "--role", "orgstrap-exec"]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
 }
 
 /// Actions of one of the template's managed policies.
@@ -302,7 +312,7 @@ fn the_reading_role_has_nothing_that_a_check_does_not_call() {
                 .insert(action(service, operation));
         }
     });
-    inside::check(&Subject::example("prepared"), applied(), connection);
+    inside::check(&LoadedPlan::example("prepared"), applied(), connection);
     let called = called.lock().expect("whole").clone();
     let granted: BTreeSet<String> = [
         granted("orgstrap-reads"),
@@ -348,7 +358,7 @@ fn the_reading_role_only_reads() {
             .expect("python starts")
     };
     let output = judged(&actions);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", message(&output));
     // A judge that lets everything pass is none.
     assert!(!judged(&["iam:CreateRole".to_owned()]).status.success());
 }
@@ -380,7 +390,7 @@ pub(crate) fn as_bootstrap(mut world: World) -> World {
 
 #[test]
 fn the_bootstrap_policy_suffices_to_apply_and_to_repair() {
-    let subject = Subject::example("prepared");
+    let subject = LoadedPlan::example("prepared");
     let world = as_bootstrap(inside::empty_world(&subject));
     let run = inside::apply(&subject, world, Connection::default());
     let summary = run.ended.expect("applied");
@@ -393,7 +403,7 @@ fn the_bootstrap_policy_suffices_to_apply_and_to_repair() {
     table::invoke(&mut world, "cloudtrail", "StopLogging", &call).expect("stopped");
     world.account_mut(&shop).expect("there").iam.alias = None;
     let (output, world) = drift(&world, &["-q", "--yes", "--fix"]);
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     assert_eq!(
         world.account(&shop).expect("there").iam.alias.as_deref(),
         Some("acme-store")
@@ -495,9 +505,9 @@ fn what_becomes_of_a_missing_role_is_said_as_it_is() {
     let text = crate::drift_law::PLAN
         .replace("[ou.Sandbox]\n", "[ou.Sandbox]\nbaselines = [\"config\"]\n")
         .replace("[baseline.guardduty]\n", "[baseline.roles]\n");
-    let subject = Subject::of_text(text.clone());
+    let subject = LoadedPlan::of_text(text.clone());
     let mut world = inside::applied(&subject, 0);
-    let (_, after, said) = inside::look_and_tell(&subject, world);
+    let (_, after, message) = inside::look_and_tell(&subject, world);
     let line = |account: &str, world: &World| {
         let account = id(world, account);
         format!("No role {AUDIT} opens account {account}: read by {ACCESS}.")
@@ -507,26 +517,26 @@ fn what_becomes_of_a_missing_role_is_said_as_it_is() {
         "{} The `baselines` of its OU leave out `roles`, so nothing brings it there.",
         line("play", &world)
     );
-    assert!(said.contains(&left_out), "{said}");
+    assert!(message.contains(&left_out), "{message}");
     assert!(
-        !said.contains("`orgstrap apply` brings it there."),
-        "{said}"
+        !message.contains("`orgstrap apply` brings it there."),
+        "{message}"
     );
     let arguments = ["orgstrap-roles", "shop-dev", "eu-west-1"].map(str::to_owned);
     let poke = poke::Poke::named("delete-stack-instance").expect("there");
     poke.run(&mut world, &arguments).expect("poked");
-    let edited = Subject::of_text(text.replace("secops =", "prefix = \"acme\"\nsecops ="));
-    let (_, world, said) = inside::look_and_tell(&edited, world);
-    assert!(said.contains(&left_out), "{said}");
+    let edited = LoadedPlan::of_text(text.replace("secops =", "prefix = \"acme\"\nsecops ="));
+    let (_, world, message) = inside::look_and_tell(&edited, world);
+    assert!(message.contains(&left_out), "{message}");
     assert!(
-        said.contains(&format!(
+        message.contains(&format!(
             "{} The role is that of the settings by which accounts were set up",
             line("shop-dev", &world)
         )),
-        "{said}"
+        "{message}"
     );
     assert!(
-        !said.contains("`orgstrap apply` brings it there."),
-        "{said}"
+        !message.contains("`orgstrap apply` brings it there."),
+        "{message}"
     );
 }

@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::change::Act;
-use orgstrap::diff::{Because, Diff, DiffOptions, diff};
+use orgstrap::change::Action;
+use orgstrap::diff::{BlockedBy, Diff, DiffOptions, diff};
 use orgstrap::drift::{Finding, Kind};
 use orgstrap::rehearse::copy;
 use orgstrap::sandbox::cloudformation::CloudFormationState;
 use orgstrap::sandbox::cloudformation::stack::{Source, Stack, template_text};
 use orgstrap::sandbox::{Connection, Met, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::likeness::{differences, likeness};
 
 const REGION: &str = "us-east-1";
 
-fn subject(options: &str, named: &[String]) -> Subject {
+fn subject(options: &str, named: &[String]) -> LoadedPlan {
     let text = format!(
         r#"
 [organization]
@@ -42,7 +42,7 @@ config-recorder = {named:?}
 stages = [["Work"], ["*"]]
 "#
     );
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// An organization whose recorders AWS no longer counts to any stack set, as after a move that retains stacks.
@@ -52,7 +52,7 @@ struct Orphaned {
     stacks: BTreeMap<String, String>,
 }
 
-fn apply(subject: &Subject, world: World) -> World {
+fn apply(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply(subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
@@ -133,10 +133,10 @@ fn is_taken_in(world: &World, named: &BTreeMap<String, String>) -> Result<(), St
     Ok(())
 }
 
-fn compare(subject: &Subject, world: World) -> (World, Diff) {
+fn compare(subject: &LoadedPlan, world: World) -> (World, Diff) {
     let (world, found) = inside::look(subject, world);
     let options = DiffOptions::default();
-    let compared = diff(&subject.plan, &subject.wanted, &found, &options);
+    let compared = diff(&subject.plan, &subject.desired, &found, &options);
     (world, compared)
 }
 
@@ -186,7 +186,7 @@ fn orphaned_stacks_become_instances_as_the_set_would_have_made_them() {
     let made: Vec<String> = compared
         .changes
         .iter()
-        .filter(|change| matches!(change.act, Act::CreateStackInstances { .. }))
+        .filter(|change| matches!(change.act, Action::CreateStackInstances { .. }))
         .map(|change| format!("{:?}", change.fields))
         .collect();
     assert_eq!(made.len(), 1, "{made:?}");
@@ -307,8 +307,8 @@ fn a_stack_that_would_lose_something_is_left_alone() {
     let told: Vec<String> = compared
         .blocked
         .iter()
-        .map(|blocked| match &blocked.because {
-            Because::State { said } => format!("{}: {said}", blocked.address),
+        .map(|blocked| match &blocked.reason {
+            BlockedBy::State { message } => format!("{}: {message}", blocked.address),
             other => format!("{other:?}"),
         })
         .collect();

@@ -345,9 +345,9 @@ fn the_recorder_takes_global_types_in_the_home_region_only() {
     let types = &excluding["ExclusionByResourceTypes"]["ResourceTypes"];
     assert_eq!(types[0], "IsHome");
     for kind in ["User", "Group", "Role", "Policy"] {
-        let wanted = format!("AWS::IAM::{kind}");
-        assert!(!types[1].to_string().contains(&wanted), "at home");
-        assert!(types[2].to_string().contains(&wanted), "elsewhere");
+        let desired = format!("AWS::IAM::{kind}");
+        assert!(!types[1].to_string().contains(&desired), "at home");
+        assert!(types[2].to_string().contains(&desired), "elsewhere");
     }
     assert_eq!(
         template["Parameters"]["RecordingFrequency"]["AllowedValues"],
@@ -474,11 +474,11 @@ fn the_script_for_ec2_defaults_removes_only_a_default_vpc_that_nobody_uses() {
         .arg(folder().join("ec2-defaults.yaml"))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let message = String::from_utf8_lossy(&output.stdout);
     let why = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && said.trim() == "ok",
-        "{said}{why}"
+        output.status.success() && message.trim() == "ok",
+        "{message}{why}"
     );
 }
 

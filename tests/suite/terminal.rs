@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use orgstrap::sandbox::{Connection, World};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::{orgstrap, python, root};
 
 const PLAN: &str = r#"
@@ -312,13 +312,13 @@ fn no_bar_stays_on_the_screen_however_a_run_ends() {
 #[test]
 fn account_verbs_tell_of_a_held_lock_before_they_show_or_ask() {
     let place = place();
-    let subject = Subject::of_text(PLAN.to_owned());
+    let subject = LoadedPlan::of_text(PLAN.to_owned());
     let run = inside::apply(
         &subject,
         inside::empty_world(&subject),
         Connection::default(),
     );
-    let more = Subject::of_text(format!("{PLAN}[account.more]\nou = \"Security\"\n"));
+    let more = LoadedPlan::of_text(format!("{PLAN}[account.more]\nou = \"Security\"\n"));
     let held = inside::held(&more, run.world);
     held.save(&place.path().join("world.json")).expect("saves");
     let verbs: [&[&str]; 3] = [

@@ -11,7 +11,7 @@ use orgstrap::sandbox::{Call, Connection, Met, World, table};
 use serde_json::{Value, json};
 
 use crate::roles::as_bootstrap;
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 use crate::support::likeness::{differences, likeness};
 
 const MANAGEMENT: &str = "111111111111";
@@ -19,12 +19,12 @@ const REGION: &str = "us-east-1";
 /// An administrator outside of the organization.
 const ABROAD: &str = "999999999999";
 
-fn subject(baselines: &str) -> Subject {
+fn subject(baselines: &str) -> LoadedPlan {
     planned(&["shop", "office"], baselines)
 }
 
 /// A plan with these accounts in `Work`.
-fn planned(workers: &[&str], baselines: &str) -> Subject {
+fn planned(workers: &[&str], baselines: &str) -> LoadedPlan {
     let table = |name: &&str| format!("[account.{name}]\nou = \"Work\"\n");
     let workers: String = workers.iter().map(table).collect();
     let text = format!(
@@ -44,7 +44,7 @@ ou = "Security"
 {workers}{baselines}
 "#
     );
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 /// The organization without baselines.
@@ -117,14 +117,14 @@ fn instances(world: &World) -> BTreeSet<String> {
     accounts.collect()
 }
 
-fn applied(subject: &Subject, world: World) -> World {
+fn applied(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply_what_can_be(subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
     run.world
 }
 
-fn changes_nothing(subject: &Subject, world: World) -> World {
+fn changes_nothing(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply_what_can_be(subject, world, Connection::default());
     assert!(!run.changed(), "{:?}", run.ended);
     run.world
@@ -204,7 +204,7 @@ fn those_of_the_name_are_adopted_where_the_plan_says_so() {
 }
 
 /// Every call that changes AWS, and every one to the services that are looked at, with the world after it.
-fn calls_of(subject: &Subject, world: World, services: &[&str]) -> (World, Vec<(Met, World)>) {
+fn calls_of(subject: &LoadedPlan, world: World, services: &[&str]) -> (World, Vec<(Met, World)>) {
     let calls: Arc<Mutex<Vec<(Met, World)>>> = Arc::default();
     let seen = Arc::clone(&calls);
     let services: Vec<String> = services.iter().map(|name| format!("{name}:")).collect();
@@ -230,7 +230,7 @@ fn calls_of(subject: &Subject, world: World, services: &[&str]) -> (World, Vec<(
 }
 
 /// Killed after any of the calls and applied again, the world is the same.
-fn ends_the_same(subject: &Subject, end: &World, calls: Vec<(Met, World)>) {
+fn ends_the_same(subject: &LoadedPlan, end: &World, calls: Vec<(Met, World)>) {
     let end = likeness(end);
     let mut wrong = Vec::new();
     assert!(calls.len() > 20, "{}", calls.len());
@@ -379,11 +379,11 @@ fn detectors_that_were_there_become_members_unless_another_administers_them() {
 
     let (world, found) = inside::look(&subject, world);
     let options = DiffOptions::default();
-    let compared = diff(&subject.plan, &subject.wanted, &found, &options);
+    let compared = diff(&subject.plan, &subject.desired, &found, &options);
     let [left] = compared.left.as_slice() else {
         panic!("{:?}", compared.left)
     };
-    let told_of = format!("{} {}", left.text, left.because);
+    let told_of = format!("{} {}", left.text, left.reason);
     assert!(
         told_of.contains("`office`") && told_of.contains(ABROAD),
         "{left:?}"
@@ -414,7 +414,7 @@ fn delegated_administrators_that_are_not_in_the_plan_stay() {
     let (world, found) = inside::look(&subject, world);
     let compared = diff(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &found,
         &DiffOptions::default(),
     );

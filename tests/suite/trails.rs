@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::diff::{Because, Diff, DiffOptions, diff};
+use orgstrap::diff::{BlockedBy, Diff, DiffOptions, diff};
 use orgstrap::drift::{Findings, Fix, Kind};
 use orgstrap::import::{Choices, RemarkKind, import, looked_for};
 use orgstrap::rehearse::copy;
 use orgstrap::sandbox::{Call, Connection, Met, World, table};
 use serde_json::{Value, json};
 
-use crate::support::inside::{self, Run, Subject};
+use crate::support::inside::{self, LoadedPlan, Run};
 
 const MANAGEMENT: &str = "111111111111";
 const HOME: &str = "us-east-1";
@@ -63,7 +63,7 @@ Resources:
 "#;
 
 /// The plan, with these lines in its `[baseline.cloudtrail]`; without the baseline for `None`.
-fn subject(options: Option<&str>) -> Subject {
+fn subject(options: Option<&str>) -> LoadedPlan {
     let baseline = options.map_or(String::new(), |options| {
         format!("[baseline.cloudtrail]\n{options}\n")
     });
@@ -84,7 +84,7 @@ ou = "Security"
 services = ["cloudtrail.amazonaws.com"]
 {baseline}"#
     );
-    Subject::of_text(text)
+    LoadedPlan::of_text(text)
 }
 
 fn call(world: &mut World, region: &str, service: &str, operation: &str, input: Value) -> Value {
@@ -155,11 +155,11 @@ fn names(world: &World) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn compared(subject: &Subject, world: World) -> Diff {
+fn compared(subject: &LoadedPlan, world: World) -> Diff {
     let (_, inventory) = inside::look(subject, world);
     diff(
         &subject.plan,
-        &subject.wanted,
+        &subject.desired,
         &inventory,
         &DiffOptions::default(),
     )
@@ -170,17 +170,17 @@ fn kept_back(diff: &Diff) -> (String, String, String) {
     let mut told = diff
         .blocked
         .iter()
-        .filter_map(|blocked| match &blocked.because {
-            Because::State { said } => Some((blocked, said)),
+        .filter_map(|blocked| match &blocked.reason {
+            BlockedBy::State { message } => Some((blocked, message)),
             _ => None,
         });
-    let (blocked, said) = told.next().expect("something is kept back");
+    let (blocked, message) = told.next().expect("something is kept back");
     assert!(told.next().is_none(), "{:?}", diff.blocked);
     let hint = blocked.hint.clone().unwrap_or_default();
-    (blocked.address.to_string(), said.clone(), hint)
+    (blocked.address.to_string(), message.clone(), hint)
 }
 
-fn applied(subject: &Subject, world: World) -> World {
+fn applied(subject: &LoadedPlan, world: World) -> World {
     let run = inside::apply(subject, world, Connection::default());
     let summary = run.ended.expect("applied");
     assert!(summary.is_success(), "{:?}", summary.failed);
@@ -202,13 +202,13 @@ fn no_second_trail_is_made_without_a_word() {
     let world = with_trails(&[("company", HOME, true)]);
     let subject = subject(Some(""));
     let found = compared(&subject, world.clone());
-    let (address, said, hint) = kept_back(&found);
+    let (address, message, hint) = kept_back(&found);
     assert_eq!(address, "stack cloudtrail-trail in management/us-east-1");
     assert!(
-        said.starts_with(
+        message.starts_with(
             "the organization trail `company` (home Region us-east-1, bucket logs-of-company)"
         ),
-        "{said}"
+        "{message}"
     );
     for choice in [
         "adopt_trail = true",
@@ -268,8 +268,11 @@ fn each_word_does_what_it_says() {
     let replace = subject(Some(
         "replace_trails = [\"aws-controltower-BaselineCloudTrail\"]",
     ));
-    let (_, said, _) = kept_back(&compared(&replace, theirs));
-    assert!(said.ends_with("belongs to AWS Control Tower"), "{said}");
+    let (_, message, _) = kept_back(&compared(&replace, theirs));
+    assert!(
+        message.ends_with("belongs to AWS Control Tower"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -311,26 +314,26 @@ fn an_adopted_trail_is_watched_and_started_but_not_changed() {
     }
 
     // There must be one to adopt, of the organization and in the home Region, and not the baseline's own.
-    let (_, said, hint) = kept_back(&compared(
+    let (_, message, hint) = kept_back(&compared(
         &subject(Some("trail_name = \"other\"\nadopt_trail = true")),
         world,
     ));
     assert!(
-        said.contains("no trail `other`") && hint.contains("`company`"),
-        "{said}: {hint}"
+        message.contains("no trail `other`") && hint.contains("`company`"),
+        "{message}: {hint}"
     );
     let alone = with_trails(&[("own", HOME, false), ("far", ELSEWHERE, true)]);
-    let (_, said, _) = kept_back(&compared(
+    let (_, message, _) = kept_back(&compared(
         &subject(Some("trail_name = \"own\"\nadopt_trail = true")),
         alone,
     ));
-    assert!(said.contains("it logs one account"), "{said}");
+    assert!(message.contains("it logs one account"), "{message}");
     let ours = applied(&subject(Some("")), with_trails(&[]));
     let adopt_ours = format!("trail_name = \"{OWN}\"\nadopt_trail = true");
-    let (_, said, _) = kept_back(&compared(&subject(Some(&adopt_ours)), ours));
+    let (_, message, _) = kept_back(&compared(&subject(Some(&adopt_ours)), ours));
     assert!(
-        said.contains("made by the stack orgstrap-cloudtrail-trail"),
-        "{said}"
+        message.contains("made by the stack orgstrap-cloudtrail-trail"),
+        "{message}"
     );
 }
 
@@ -340,14 +343,14 @@ fn the_name_and_the_number_of_trails_are_minded() {
     let taken = with_trails(&[(OWN, HOME, false)]);
     let keep = format!("keep_trails = [\"{OWN}\"]");
     for options in ["", keep.as_str()] {
-        let (_, said, hint) = kept_back(&compared(&subject(Some(options)), taken.clone()));
-        assert!(said.contains("has the name"), "{said}");
+        let (_, message, hint) = kept_back(&compared(&subject(Some(options)), taken.clone()));
+        assert!(message.contains("has the name"), "{message}");
         assert!(hint.contains("another `trail_name`"), "{hint}");
     }
     let five = ["one", "two", "three", "four", "five"].map(|name| (name, HOME, false));
     let world = with_trails(&five);
-    let (_, said, _) = kept_back(&compared(&subject(Some("")), world.clone()));
-    assert!(said.contains("has 5 trails"), "{said}");
+    let (_, message, _) = kept_back(&compared(&subject(Some("")), world.clone()));
+    assert!(message.contains("has 5 trails"), "{message}");
     // One that goes after the baseline's is there leaves no room for it.
     let late = compared(&subject(Some("replace_trails = [\"one\"]")), world);
     assert!(kept_back(&late).1.contains("has 5 trails"));
@@ -372,8 +375,8 @@ fn no_trail_goes_before_the_baselines_logs() {
     let replace = subject(Some("replace_trails = [\"company\"]"));
     let run = inside::apply(&replace, world, Connection::default());
     let failed = run.ended.expect("applied").failed;
-    let said: Vec<&str> = failed.iter().map(|(_, why)| why.said.as_str()).collect();
-    assert_eq!(said, [format!("the trail {OWN} does not log yet")]);
+    let message: Vec<&str> = failed.iter().map(|(_, why)| why.message.as_str()).collect();
+    assert_eq!(message, [format!("the trail {OWN} does not log yet")]);
     assert!(names(&run.world).contains(&owned(("company", HOME))));
 }
 
@@ -439,8 +442,8 @@ fn a_rehearsal_has_the_trails_that_are_there() {
 #[test]
 fn import_adopts_the_organization_trail() {
     let bare = subject(None);
-    let asked = Subject {
-        wanted: looked_for(&bare.plan),
+    let asked = LoadedPlan {
+        desired: looked_for(&bare.plan),
         plan: bare.plan,
     };
     let choices = Choices {
@@ -449,29 +452,29 @@ fn import_adopts_the_organization_trail() {
         secops: Some("security".to_owned()),
         ..Choices::default()
     };
-    let said = |trails: &[(&str, &str, bool)], choices: &Choices| {
+    let message = |trails: &[(&str, &str, bool)], choices: &Choices| {
         let (_, inventory) = inside::look(&asked, with_trails(trails));
         let imported = import(&inventory, choices).expect("a plan");
         let about: Vec<String> = imported
             .remarks
             .iter()
             .filter(|remark| remark.text.contains("trail"))
-            .map(|remark| format!("{}: {}", remark.kind.word(), remark.text))
+            .map(|remark| format!("{}: {}", remark.kind.as_str(), remark.text))
             .collect();
         (imported.plan, about)
     };
-    let (plan, about) = said(&[("company", HOME, true), ("own", HOME, false)], &choices);
+    let (plan, about) = message(&[("company", HOME, true), ("own", HOME, false)], &choices);
     assert!(
         plan.contains("[baseline.cloudtrail]\nadopt_trail = true\ntrail_name = \"company\"\n"),
         "{plan}"
     );
     assert_eq!(about.len(), 1);
     assert!(
-        about[0].starts_with(RemarkKind::Adopted.word()),
+        about[0].starts_with(RemarkKind::Adopted.as_str()),
         "{about:?}"
     );
     // What cannot be adopted is said and left out.
-    for (trails, because) in [
+    for (trails, reason) in [
         (
             &[("far", ELSEWHERE, true)][..],
             "its home Region is eu-west-1, not us-east-1",
@@ -481,9 +484,9 @@ fn import_adopts_the_organization_trail() {
             "there are several",
         ),
     ] {
-        let (plan, about) = said(trails, &choices);
+        let (plan, about) = message(trails, &choices);
         assert!(!plan.contains("[baseline."), "{plan}");
         assert_eq!(about.len(), trails.len());
-        assert!(about.iter().all(|text| text.contains(because)), "{about:?}");
+        assert!(about.iter().all(|text| text.contains(reason)), "{about:?}");
     }
 }

@@ -8,7 +8,7 @@ use orgstrap::ops::error::CommandError;
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World, poke};
 
-use crate::support::inside::{self, Subject};
+use crate::support::inside::{self, LoadedPlan};
 
 const PLAN: &str = r#"
 [organization]
@@ -32,8 +32,8 @@ type = "service_control_policy"
 builtin = "deny-leave"
 "#;
 
-fn subject() -> Subject {
-    Subject::of_text(PLAN.to_owned())
+fn subject() -> LoadedPlan {
+    LoadedPlan::of_text(PLAN.to_owned())
 }
 
 /// The organization as the plan says.
@@ -232,7 +232,7 @@ fn a_fix_that_a_quota_has_no_room_for_is_refused_and_a_check_says_so() {
     for n in 0..12 {
         text.push_str(&format!("[account.more-{n:02}]\nou = \"Work\"\n"));
     }
-    let more = Subject::of_text(text);
+    let more = LoadedPlan::of_text(text);
     let (_, world, told) = inside::look_and_tell(&more, world());
     assert!(
         told.contains("needs 16 accounts and the quota is 10"),
@@ -240,10 +240,10 @@ fn a_fix_that_a_quota_has_no_room_for_is_refused_and_a_check_says_so() {
     );
     let run = inside::fix_over(&more, world, Connection::default(), None);
     assert_eq!(run.exit, Exit::Failed);
-    let said = run.ended.expect_err("refused");
+    let message = run.ended.expect_err("refused");
     assert!(
-        said.contains("needs 16 accounts and the quota is 10"),
-        "{said}"
+        message.contains("needs 16 accounts and the quota is 10"),
+        "{message}"
     );
     let organization = run.world.organization.as_ref().expect("one");
     assert_eq!(organization.members.len(), 4);
@@ -255,7 +255,7 @@ fn a_fix_that_a_quota_has_no_room_for_is_refused_and_a_check_says_so() {
 /// Quotas are asked for where something planned is missing, and nowhere else.
 #[test]
 fn drift_reads_quotas_only_where_something_planned_is_missing() {
-    let asks = |subject: &Subject, world: World| {
+    let asks = |subject: &LoadedPlan, world: World| {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
         let connection = Connection::default().watched(move |met: &Met, _: &World| {
@@ -274,7 +274,7 @@ fn drift_reads_quotas_only_where_something_planned_is_missing() {
     assert_eq!(asks(&subject(), world()), Vec::<String>::new());
     let broken = poked(world(), &["detach-policy", "guard", "Work"]);
     assert_eq!(asks(&subject(), broken), Vec::<String>::new());
-    let more = Subject::of_text(format!("{PLAN}[account.more]\nou = \"Work\"\n"));
+    let more = LoadedPlan::of_text(format!("{PLAN}[account.more]\nou = \"Work\"\n"));
     let asked = asks(&more, world());
     assert_eq!(asked.len(), 2, "{asked:?}");
 }

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::super::control::{ControlFix, ControlSpec, ExpectedSpec, ResourceRef, Scope};
 use super::super::reader::{Found, Table, did_you_mean};
-use super::super::words::Words;
+use super::super::words::Interpolated;
 use super::parser::{Parser, json};
 use super::{AccountRef, StackSetSpec, StackSpec};
 use crate::drift::Severity;
@@ -116,11 +116,11 @@ impl<'s> Parser<'s, '_> {
         templates: &BTreeMap<&str, &str>,
     ) -> Option<ControlSpec> {
         let title = self.reader.required_text(table, "title");
-        let scope = self.word(table, "scope", &Scope::ALL, Scope::word);
-        let probe = self.word(table, "probe", &Probe::ALL, Probe::word);
-        let severity = self.word(table, "severity", &Severity::ALL, Severity::word);
+        let scope = self.word(table, "scope", &Scope::ALL, Scope::as_str);
+        let probe = self.word(table, "probe", &Probe::ALL, Probe::as_str);
+        let severity = self.word(table, "severity", &Severity::ALL, Severity::as_str);
         let fix = match table.value("fix") {
-            Some(_) => self.word(table, "fix", &ControlFix::ALL, ControlFix::word),
+            Some(_) => self.word(table, "fix", &ControlFix::ALL, ControlFix::as_str),
             None => Some(ControlFix::Person),
         };
         let account = match table.value("account") {
@@ -196,7 +196,7 @@ impl<'s> Parser<'s, '_> {
         &mut self,
         table: &Table<'_, 's>,
         probe: Option<Probe>,
-    ) -> BTreeMap<String, Words> {
+    ) -> BTreeMap<String, Interpolated> {
         let what = "`arguments` of `[[control]]`";
         let mut found = BTreeMap::new();
         let known = probe.map_or(&[][..], Probe::arguments);

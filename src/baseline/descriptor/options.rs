@@ -71,8 +71,11 @@ impl<'s> Parser<'s, '_> {
         let max = self.reader.integer(table, "max");
         let below = self.reader.text(table, "below");
         let kind = kind?;
-        let words = OptionKind::ALL.map(OptionKind::word);
-        let Some(found) = OptionKind::ALL.into_iter().find(|k| k.word() == kind.value) else {
+        let words = OptionKind::ALL.map(OptionKind::as_str);
+        let Some(found) = OptionKind::ALL
+            .into_iter()
+            .find(|k| k.as_str() == kind.value)
+        else {
             let suggestion = did_you_mean(&kind.value, words.into_iter());
             let message = format!("there is no option type `{}`", kind.value);
             self.reader.problem(&kind.span, message, suggestion);
@@ -87,7 +90,7 @@ impl<'s> Parser<'s, '_> {
             ("below", found == OptionKind::Integer),
         ] {
             if !fits && table.value(key).is_some() {
-                let message = format!("`{key}` means nothing for the type `{}`", found.word());
+                let message = format!("`{key}` means nothing for the type `{}`", found.as_str());
                 self.reader.problem(&table.span_of(key), message, None);
             }
         }

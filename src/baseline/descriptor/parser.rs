@@ -10,7 +10,7 @@ use super::{AccountRef, Delegation, Descriptor, Need, RegionRef, StackSetSpec, S
 use crate::baseline::option::{OptionKind, OptionSpec};
 use crate::baseline::reader::{Found, Reader, Table, as_integer, did_you_mean};
 use crate::baseline::template::Template;
-use crate::baseline::words::{Piece, Words};
+use crate::baseline::words::{Interpolated, Piece};
 use crate::baseline::{BaselineProblem, ExistingRecorders};
 use crate::plan::{BaselineKey, Principal, StackName};
 
@@ -80,7 +80,7 @@ pub(super) struct Parser<'s, 'f> {
 struct Common {
     name: StackName,
     template: String,
-    parameters: BTreeMap<String, Words>,
+    parameters: BTreeMap<String, Interpolated>,
     needs: Vec<Need>,
     when: Option<When>,
     existing_recorders: Option<String>,
@@ -269,7 +269,7 @@ impl<'s, 'f> Parser<'s, 'f> {
     /// The option that says what becomes of recorders: one that takes no other words.
     fn existing_recorders(&mut self, table: &Table<'_, 's>) -> Option<String> {
         let name = self.option_name(table, "existing_recorders", OptionKind::String)?;
-        let words = ExistingRecorders::ALL.map(ExistingRecorders::word);
+        let words = ExistingRecorders::ALL.map(ExistingRecorders::as_str);
         if let Some(spec) = self.options.get(&name)
             && (spec.values.is_empty() || !spec.values.iter().all(|v| words.contains(&v.as_str())))
         {
@@ -301,7 +301,11 @@ impl<'s, 'f> Parser<'s, 'f> {
         }
     }
 
-    fn parameters(&mut self, table: &Table<'_, 's>, each_region: bool) -> BTreeMap<String, Words> {
+    fn parameters(
+        &mut self,
+        table: &Table<'_, 's>,
+        each_region: bool,
+    ) -> BTreeMap<String, Interpolated> {
         let what = format!("`parameters` of {}", table.what);
         let Some(parameters) = self.reader.subtable(table, "parameters", &what, &[]) else {
             return BTreeMap::new();
@@ -318,8 +322,12 @@ impl<'s, 'f> Parser<'s, 'f> {
     }
 
     /// A text with placeholders, its options looked up.
-    pub(super) fn words(&mut self, text: &Found<String>, each_region: bool) -> Option<Words> {
-        let words = match Words::parse(&text.value) {
+    pub(super) fn words(
+        &mut self,
+        text: &Found<String>,
+        each_region: bool,
+    ) -> Option<Interpolated> {
+        let words = match Interpolated::parse(&text.value) {
             Ok(words) => words,
             Err(error) => {
                 self.reader.problem(&text.span, error.to_string(), None);
@@ -353,10 +361,10 @@ impl<'s, 'f> Parser<'s, 'f> {
         match self.options.get(name).map(|spec| spec.kind) {
             Some(found) if kind.is_none_or(|kind| kind == found) => {}
             Some(found) => {
-                let wanted = kind.map_or("", OptionKind::word);
+                let desired = kind.map_or("", OptionKind::as_str);
                 let message = format!(
-                    "the option `{name}` is of the type `{}`, not `{wanted}`",
-                    found.word()
+                    "the option `{name}` is of the type `{}`, not `{desired}`",
+                    found.as_str()
                 );
                 self.reader.problem(&at.span, message, None);
             }
@@ -373,7 +381,7 @@ impl<'s, 'f> Parser<'s, 'f> {
         &mut self,
         table: &Table<'_, 's>,
         template: &Found<String>,
-        given: &BTreeMap<String, Words>,
+        given: &BTreeMap<String, Interpolated>,
     ) {
         let Some(declared) = self
             .templates

@@ -74,7 +74,7 @@ impl Expansion<'_> {
                     (fact.clone(), expected)
                 })
                 .collect();
-            let wanted = WantedControl {
+            let desired = WantedControl {
                 title: control.title.clone(),
                 places,
                 probe: control.probe,
@@ -88,7 +88,7 @@ impl Expansion<'_> {
                 needs: control.needs.clone(),
                 references: control.references.clone(),
             };
-            self.wanted.controls.insert(control.id.clone(), wanted);
+            self.desired.controls.insert(control.id.clone(), desired);
         }
     }
 }

@@ -13,20 +13,20 @@ impl Expansion<'_> {
         if let Some(words) = &descriptor.audit_role {
             let role = self.fill(baseline, words, None);
             match role.value(&Bindings::default()) {
-                Ok(role) => self.wanted.audit_role = Some(role),
+                Ok(role) => self.desired.audit_role = Some(role),
                 Err(_) => {
                     let message = "`audit_role` must be known before anything is made".to_owned();
                     self.problem(baseline, message, None);
                 }
             }
         }
-        self.wanted
+        self.desired
             .trusted_access
             .extend(descriptor.trusted_access.iter().cloned());
-        self.wanted
+        self.desired
             .service_linked_roles
             .extend(descriptor.service_linked_roles.iter().cloned());
-        self.wanted
+        self.desired
             .management_service_linked_roles
             .extend(descriptor.management_service_linked_roles.iter().cloned());
         for delegation in &descriptor.delegated_administrators {
@@ -36,7 +36,7 @@ impl Expansion<'_> {
             if let Some(key) =
                 self.member(baseline, &delegation.account, "a delegated administrator")
             {
-                self.wanted
+                self.desired
                     .delegated_administrators
                     .insert((delegation.principal.clone(), key));
             }
@@ -47,7 +47,7 @@ impl Expansion<'_> {
         let Some(spec) = &baseline.descriptor.guardduty else {
             return;
         };
-        if self.wanted.guardduty.is_some() {
+        if self.desired.guardduty.is_some() {
             let message = "another baseline of the plan has GuardDuty settings too".to_owned();
             self.problem(baseline, message, None);
             return;
@@ -98,7 +98,7 @@ impl Expansion<'_> {
             }
             _ => None,
         };
-        self.wanted.guardduty = Some(WantedGuardDuty {
+        self.desired.guardduty = Some(WantedGuardDuty {
             replaced,
             regions: self.regions(baseline, &spec.region),
             administrator,
@@ -113,7 +113,7 @@ impl Expansion<'_> {
         let Some(spec) = &baseline.descriptor.trail else {
             return;
         };
-        if self.wanted.trail.is_some() {
+        if self.desired.trail.is_some() {
             let message = "another baseline of the plan has an organization trail too".to_owned();
             self.problem(baseline, message, None);
             return;
@@ -144,7 +144,7 @@ impl Expansion<'_> {
             .get(&spec.stack)
             .and_then(|(places, _)| places.first())
             .map(|place| (place.clone(), spec.stack.clone()));
-        self.wanted.trail = Some(WantedTrail {
+        self.desired.trail = Some(WantedTrail {
             name,
             stack,
             kept,
@@ -154,10 +154,10 @@ impl Expansion<'_> {
 
     /// An account has one detector a Region, and auto-enable makes it: a second creation fails.
     pub(super) fn no_detectors_beside_guardduty(&mut self) {
-        if self.wanted.guardduty.is_none() {
+        if self.desired.guardduty.is_none() {
             return;
         }
-        for (name, set) in &self.wanted.stack_sets {
+        for (name, set) in &self.desired.stack_sets {
             if set.template.contains("AWS::GuardDuty::Detector") {
                 let message = format!(
                     "the stack set `{name}` ships detectors, which GuardDuty's auto-enable makes itself"

@@ -6,11 +6,11 @@ use super::{Chosen, Expansion, about};
 use crate::baseline::descriptor::Need;
 use crate::baseline::reader::did_you_mean;
 use crate::baseline::template::Template;
-use crate::baseline::words::Words;
+use crate::baseline::words::Interpolated;
 use crate::baseline::{
-    ExistingRecorders, WantedStack, WantedStackSet, makes_recorder, needs_recorder,
+    DesiredStack, DesiredStackSet, ExistingRecorders, makes_recorder, needs_recorder,
 };
-use crate::change::{Address, OWNERSHIP_TAG, Place, Text};
+use crate::change::{Address, Expr, OWNERSHIP_TAG, Place};
 use crate::plan::{Region, StackId, StackName, Tags};
 
 /// How many stack sets one may come after (AutoDeployment in CloudFormation's API reference).
@@ -54,7 +54,7 @@ impl Expansion<'_> {
         place: Place,
         name: &StackName,
         template: &Template,
-        parameters: &BTreeMap<String, Words>,
+        parameters: &BTreeMap<String, Interpolated>,
         needs: &[Need],
         existing_recorders: ExistingRecorders,
     ) {
@@ -62,7 +62,7 @@ impl Expansion<'_> {
         if let Place::Member(key, _) = &place {
             needs.insert(Address::Access(key.clone()));
         }
-        let stack = WantedStack {
+        let stack = DesiredStack {
             full_name: self.full_name(name),
             template: template.body.clone(),
             parameters: self.parameters(baseline, parameters, Some(place.region())),
@@ -71,7 +71,7 @@ impl Expansion<'_> {
             existing_recorders,
             needs,
         };
-        self.wanted.stacks.insert((place, name.clone()), stack);
+        self.desired.stacks.insert((place, name.clone()), stack);
     }
 
     pub(super) fn stack_sets(&mut self, baseline: &Chosen<'_>) {
@@ -91,7 +91,7 @@ impl Expansion<'_> {
             let mut needs = self.needs(baseline, &set.needs);
             needs.insert(Address::StackSetsAccess);
             let existing = baseline.existing_recorders(set.existing_recorders.as_ref());
-            let wanted = WantedStackSet {
+            let desired = DesiredStackSet {
                 full_name: self.full_name(&set.name),
                 description: set.description.clone(),
                 template: template.body.clone(),
@@ -116,8 +116,8 @@ impl Expansion<'_> {
                     .collect(),
                 needs,
             };
-            self.wanted.stack_sets_access = true;
-            self.wanted.stack_sets.insert(set.name.clone(), wanted);
+            self.desired.stack_sets_access = true;
+            self.desired.stack_sets.insert(set.name.clone(), desired);
             if set.management_too {
                 for region in regions {
                     let place = Place::Management(region);
@@ -164,9 +164,9 @@ impl Expansion<'_> {
     pub(super) fn parameters(
         &mut self,
         baseline: &Chosen<'_>,
-        parameters: &BTreeMap<String, Words>,
+        parameters: &BTreeMap<String, Interpolated>,
         region: Option<&Region>,
-    ) -> BTreeMap<String, Text> {
+    ) -> BTreeMap<String, Expr> {
         parameters
             .iter()
             .map(|(name, words)| (name.clone(), self.fill(baseline, words, region)))
@@ -185,7 +185,7 @@ impl Expansion<'_> {
                     addresses.insert(Address::ServiceLinkedRole(principal.clone()));
                 }
                 Need::DelegatedAdministrator(principal) => {
-                    let delegates = self.wanted.delegated_administrators.iter();
+                    let delegates = self.desired.delegated_administrators.iter();
                     let found: Vec<Address> = delegates
                         .filter(|(service, _)| service == principal)
                         .map(|(service, key)| {
@@ -237,7 +237,7 @@ impl Expansion<'_> {
 
     /// Rules of AWS Config come to an account after its recorder, whatever the descriptors say.
     pub(super) fn recorders_before_rules(&mut self) {
-        let sets = &self.wanted.stack_sets;
+        let sets = &self.desired.stack_sets;
         let recorders: Vec<StackName> = sets
             .iter()
             .filter(|(_, set)| makes_recorder(&set.template))
@@ -245,7 +245,7 @@ impl Expansion<'_> {
             .collect();
         let rollouts: Vec<BTreeSet<Address>> =
             recorders.iter().map(|name| self.rollouts(name)).collect();
-        for set in self.wanted.stack_sets.values_mut() {
+        for set in self.desired.stack_sets.values_mut() {
             if needs_recorder(&set.template) && !makes_recorder(&set.template) {
                 set.depends_on.extend(recorders.iter().cloned());
                 set.needs.extend(rollouts.iter().flatten().cloned());
@@ -259,7 +259,7 @@ impl Expansion<'_> {
             let sets = baseline.descriptor.stack_sets.iter();
             for name in sets.map(|set| &set.name) {
                 let number = self
-                    .wanted
+                    .desired
                     .stack_sets
                     .get(name)
                     .map_or(0, |set| set.depends_on.len());

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{Chosen, Expansion, about};
 use crate::baseline::option::OptionValue;
 use crate::baseline::reader::did_you_mean;
-use crate::baseline::words::{Piece, Words};
-use crate::change::{Address, Attribute, Part, Text};
+use crate::baseline::words::{Interpolated, Piece};
+use crate::change::{Address, Attribute, Expr, Part};
 use crate::plan::{Region, StackName, regions};
 
 impl Expansion<'_> {
@@ -31,7 +31,7 @@ impl Expansion<'_> {
         }
     }
 
-    pub(super) fn sample(&self, words: &Words) -> String {
+    pub(super) fn sample(&self, words: &Interpolated) -> String {
         let mut text = String::new();
         for piece in words.pieces() {
             let part = self.plain(piece).unwrap_or_default();
@@ -47,21 +47,21 @@ impl Expansion<'_> {
     }
 
     /// What a piece comes to that depends on the plan alone.
-    pub(super) fn plain(&self, piece: &Piece) -> Option<Text> {
+    pub(super) fn plain(&self, piece: &Piece) -> Option<Expr> {
         let organization = &self.plan.organization;
         Some(match piece {
-            Piece::Literal(text) => Text::literal(text),
-            Piece::Prefix => Text::literal(&organization.prefix),
-            Piece::HomeRegion => Text::literal(organization.home_region.as_str()),
+            Piece::Literal(text) => Expr::literal(text),
+            Piece::Prefix => Expr::literal(&organization.prefix),
+            Piece::HomeRegion => Expr::literal(organization.home_region.as_str()),
             Piece::Regions => {
                 let regions: Vec<&str> = organization.regions.iter().map(Region::as_str).collect();
-                Text::literal(regions.join(","))
+                Expr::literal(regions.join(","))
             }
             Piece::Principals(service) => {
-                Text::literal(principals(service, &organization.regions).join(","))
+                Expr::literal(principals(service, &organization.regions).join(","))
             }
-            Piece::OrganizationId => Text::reference(Address::Organization, Attribute::Id),
-            Piece::ManagementId => Text::literal(organization.management_account.as_str()),
+            Piece::OrganizationId => Expr::reference(Address::Organization, Attribute::Id),
+            Piece::ManagementId => Expr::literal(organization.management_account.as_str()),
             Piece::LoggingId => self.account_id(organization.logging.as_ref()?),
             Piece::SecOpsId => self.account_id(organization.secops.as_ref()?),
             Piece::Region | Piece::Option(_) | Piece::Output { .. } => return None,
@@ -72,25 +72,25 @@ impl Expansion<'_> {
     pub(super) fn fill(
         &mut self,
         baseline: &Chosen<'_>,
-        words: &Words,
+        words: &Interpolated,
         region: Option<&Region>,
-    ) -> Text {
+    ) -> Expr {
         let mut parts: Vec<Part> = Vec::new();
         for piece in words.pieces() {
             let text = match piece {
-                Piece::Region => region.map(|region| Text::literal(region.as_str())),
+                Piece::Region => region.map(|region| Expr::literal(region.as_str())),
                 Piece::Option(name) => baseline.options.get(name).map(|value| self.option(value)),
                 Piece::Output { stack, output } => self.output(baseline, stack, output, region),
                 piece => self.plain(piece),
             };
             parts.extend(text.iter().flat_map(|text| text.parts().iter().cloned()));
         }
-        Text::join(parts)
+        Expr::join(parts)
     }
 
     /// An option's value as a template takes it.
-    pub(super) fn option(&self, value: &OptionValue) -> Text {
-        let fill = |words: &Words| -> Vec<Part> {
+    pub(super) fn option(&self, value: &OptionValue) -> Expr {
+        let fill = |words: &Interpolated| -> Vec<Part> {
             words
                 .pieces()
                 .iter()
@@ -99,13 +99,13 @@ impl Expansion<'_> {
                 .collect()
         };
         match value {
-            OptionValue::Integer(number) => Text::literal(number.to_string()),
-            OptionValue::Boolean(flag) => Text::literal(flag.to_string()),
-            OptionValue::String(words) => Text::join(fill(words)),
+            OptionValue::Integer(number) => Expr::literal(number.to_string()),
+            OptionValue::Boolean(flag) => Expr::literal(flag.to_string()),
+            OptionValue::String(words) => Expr::join(fill(words)),
             OptionValue::List(items) => {
                 let comma = || vec![Part::Literal(",".to_owned())];
                 let filled = items.iter().map(fill);
-                Text::join(
+                Expr::join(
                     filled
                         .enumerate()
                         .flat_map(|(at, item)| [if at == 0 { Vec::new() } else { comma() }, item])
@@ -122,7 +122,7 @@ impl Expansion<'_> {
         stack: &StackName,
         output: &str,
         region: Option<&Region>,
-    ) -> Option<Text> {
+    ) -> Option<Expr> {
         let Some((places, outputs)) = self.places.get(stack) else {
             let (message, suggestion) = if self.left_out.contains(stack) {
                 (
@@ -154,7 +154,7 @@ impl Expansion<'_> {
             places => places.iter().find(|place| Some(place.region()) == region),
         };
         match place {
-            Some(place) => Some(Text::reference(
+            Some(place) => Some(Expr::reference(
                 Address::Stack(place.clone(), stack.clone()),
                 Attribute::Output(output.to_owned()),
             )),

@@ -230,7 +230,7 @@ pub(super) fn differences(entry: &Entry, there: &Account) -> Vec<String> {
         let words = |contact: &Contact| format!("{} <{}>", contact.name, contact.email);
         if there.contacts.get(kind) != Some(contact) {
             let has = there.contacts.get(kind).map_or("not set".to_owned(), words);
-            let what = format!("the {} contact", kind.word());
+            let what = format!("the {} contact", kind.as_str());
             differ(&what, words(contact), format!("{has} "));
         }
     }

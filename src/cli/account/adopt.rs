@@ -5,7 +5,7 @@ use super::bring::{Edited, Job, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::diff::OnQuota;
-use crate::inventory::{AccountFacts, AccountState, Inventory, Seen};
+use crate::inventory::{AccountFacts, AccountState, Inventory, Observed};
 use crate::plan::edit::{Edit, Entry, edit};
 use crate::plan::{AccountKey, OrgPlan, OuPath, Tags};
 use crate::report::Printer;
@@ -77,12 +77,12 @@ fn adopted(
     inventory: &Inventory,
 ) -> Result<AccountKey, CommandError> {
     // The name that was asked for goes before an account whose key in the plan is the other's name in AWS.
-    let wanted = verb.key.as_ref().filter(|key| {
+    let desired = verb.key.as_ref().filter(|key| {
         plan.accounts.contains_key(key)
             && super::find::in_aws(key, plan, inventory)
                 .is_ok_and(|facts| super::find::is_named(facts, &verb.account))
     });
-    if let Some(key) = wanted {
+    if let Some(key) = desired {
         return Ok(key.clone());
     }
     let found = super::find::one(&verb.account, plan, inventory)?;
@@ -91,7 +91,7 @@ fn adopted(
             "the org plan has `{key}`, and which account of AWS that is cannot be said, or it is not there"
         ))
         .hint("`orgstrap plan` says more; another account of AWS is named by its id")),
-        (Some(key), _) if verb.key.as_ref().is_some_and(|wanted| *wanted != key) => {
+        (Some(key), _) if verb.key.as_ref().is_some_and(|desired| *desired != key) => {
             Err(CommandError::new(format!(
                 "account {} is in the org plan already, as `{key}`",
                 verb.account
@@ -119,7 +119,7 @@ fn entry(
     if facts.state != AccountState::Active {
         return Err(CommandError::new(format!(
             "{who} is {}; only active accounts are adopted",
-            facts.state.word()
+            facts.state.as_str()
         )));
     }
     let key = match &verb.key {
@@ -137,15 +137,15 @@ fn entry(
     }
     let ou = ou_of(&who, facts, plan, inventory)?;
     let tags = match &facts.tags {
-        Seen::Known(tags) => tags
+        Observed::Known(tags) => tags
             .iter()
             .filter(|(key, _)| !key.starts_with("orgstrap:") && !key.starts_with("aws:"))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect::<Tags>(),
-        Seen::Unread(unread) => {
+        Observed::Unread(unread) => {
             return Err(CommandError::new(format!(
                 "the tags of {who} could not be read: {}: {}",
-                unread.operation, unread.because
+                unread.operation, unread.reason
             )));
         }
     };

@@ -31,10 +31,10 @@ pub(super) struct Row {
 }
 
 /// What is said of an account that its line alone does not point out.
-pub(super) fn of_account(number: Option<usize>, said: String) -> String {
+pub(super) fn of_account(number: Option<usize>, message: String) -> String {
     match number {
-        Some(number) => format!("account {number} of the list: {said}"),
-        None => said,
+        Some(number) => format!("account {number} of the list: {message}"),
+        None => message,
     }
 }
 
@@ -65,8 +65,9 @@ pub(super) fn read(file: &Path) -> Result<Batch, CommandError> {
     let bytes = std::fs::read(file).map_err(|error| {
         CommandError::caused(format!("could not read {}", file.display()), &error)
     })?;
-    let text = decoded(bytes)
-        .map_err(|said| CommandError::new(format!("could not read {}: {said}", file.display())))?;
+    let text = decoded(bytes).map_err(|message| {
+        CommandError::new(format!("could not read {}: {message}", file.display()))
+    })?;
     let ending = file.extension().and_then(|ending| ending.to_str());
     let rows = match ending.map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => rows_of_csv(&text),
@@ -83,8 +84,8 @@ pub(super) fn read(file: &Path) -> Result<Batch, CommandError> {
 
 impl Batch {
     /// Notes what is wrong in a line.
-    pub(super) fn say(&mut self, line: usize, said: String) {
-        self.wrong.push((line, said));
+    pub(super) fn say(&mut self, line: usize, message: String) {
+        self.wrong.push((line, message));
     }
 
     /// Notes where the accounts are in the plan already and otherwise, and what the plan has to say of them once
@@ -99,7 +100,7 @@ impl Batch {
         file: &Path,
     ) -> Result<(), CommandError> {
         let mut after = before.to_owned();
-        let mut said = Vec::new();
+        let mut message = Vec::new();
         for placed in &self.entries {
             match plan.accounts.get(&placed.entry.key) {
                 None => {
@@ -109,13 +110,14 @@ impl Batch {
                 Some(there) => {
                     let differences = super::add::differences(&placed.entry, there);
                     let differences = differences.into_iter();
-                    said.extend(
-                        differences.map(|said| (placed.line, of_account(placed.number, said))),
+                    message.extend(
+                        differences
+                            .map(|message| (placed.line, of_account(placed.number, message))),
                     );
                 }
             }
         }
-        self.wrong.extend(said);
+        self.wrong.extend(message);
         let folder = file.parent().unwrap_or(Path::new(""));
         if let Err(invalid) = plan::read_text(&file.display().to_string(), after, folder) {
             self.judged(&invalid.diagnostics, &file.display().to_string());
@@ -140,7 +142,7 @@ impl Batch {
             };
             let location = diagnostic.location.as_ref();
             let placed = location.and_then(|location| own(location.span.start));
-            let mut said = diagnostic.message.clone();
+            let mut message = diagnostic.message.clone();
             let mut more: Vec<String> = Vec::new();
             if let Some((location, label)) = &diagnostic.related {
                 let place = match own(location.span.start) {
@@ -151,17 +153,17 @@ impl Batch {
             }
             more.extend(diagnostic.help.iter().cloned());
             if !more.is_empty() {
-                said = format!("{said} ({})", more.join("; "));
+                message = format!("{message} ({})", more.join("; "));
             }
             for placed in &self.entries {
                 let key = placed.entry.key.as_str();
                 match placed.written.as_deref() {
                     None => {}
                     Some("") => {
-                        said = said.replace(&format!("`{key}`"), "without a name");
-                        said = said.replace(key, "without-a-name");
+                        message = message.replace(&format!("`{key}`"), "without a name");
+                        message = message.replace(key, "without-a-name");
                     }
-                    Some(written) => said = said.replace(key, written),
+                    Some(written) => message = message.replace(key, written),
                 }
             }
             let (line, number) = match placed {
@@ -169,7 +171,7 @@ impl Batch {
                 // Of the plan as a whole.
                 None => (0, None),
             };
-            self.wrong.push((line, of_account(number, said)));
+            self.wrong.push((line, of_account(number, message)));
         }
     }
 
@@ -187,9 +189,9 @@ impl Batch {
         let lines: Vec<String> = self
             .wrong
             .iter()
-            .map(|(line, said)| match line {
-                0 => format!("  {file}: {said}"),
-                _ => format!("  {file}:{line}: {said}"),
+            .map(|(line, message)| match line {
+                0 => format!("  {file}: {message}"),
+                _ => format!("  {file}:{line}: {message}"),
             })
             .collect();
         Err(CommandError::new(format!(
@@ -215,7 +217,7 @@ fn rows_of_csv(text: &str) -> Rows {
         Err(error) => return vec![(head_line, Err(error.to_string()))],
     };
     let mut rows: Rows = Vec::new();
-    let mut wrong = |said: String| rows.push((head_line, Err(said)));
+    let mut wrong = |message: String| rows.push((head_line, Err(message)));
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for column in &header {
         let tag = column
@@ -250,7 +252,7 @@ fn rows_of_csv(text: &str) -> Rows {
             }
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                rows.push((line as usize, Err(said(&error))));
+                rows.push((line as usize, Err(message(&error))));
             }
         }
     }
@@ -293,7 +295,7 @@ fn row(header: &csv::StringRecord, record: &csv::StringRecord) -> Row {
     row
 }
 
-fn said(error: &csv::Error) -> String {
+fn message(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
@@ -315,13 +317,13 @@ fn entries(file: &Path, rows: Rows) -> Batch {
     for (at, (line, row)) in rows.into_iter().enumerate() {
         let row = match row {
             Ok(row) => row,
-            Err(said) => {
-                batch.say(line, said);
+            Err(message) => {
+                batch.say(line, message);
                 continue;
             }
         };
         let number = row.number;
-        let mut say = |said: String| batch.wrong.push((line, of_account(number, said)));
+        let mut say = |message: String| batch.wrong.push((line, of_account(number, message)));
         let whole = |column: &str| !row.broken.contains(column);
         let mut key = match whole("name") {
             true => parsed::<AccountKey>("name", &row.name, &mut say),
@@ -473,11 +475,11 @@ mod tests {
             ("a.Json", list.as_bytes().to_vec()),
             ("a.json", wide(list)),
         ] {
-            let entries = of(name, &bytes).unwrap_or_else(|said| panic!("{name}: {said}"));
+            let entries = of(name, &bytes).unwrap_or_else(|message| panic!("{name}: {message}"));
             assert_eq!(names(&entries), ["shop"], "{name}");
         }
-        let said = of("a.csv", b"name,ou\nK\xf6ln,Sandbox\n").expect_err("Latin-1");
-        assert!(said.contains("not UTF-8 text (line 2)"), "{said}");
+        let message = of("a.csv", b"name,ou\nK\xf6ln,Sandbox\n").expect_err("Latin-1");
+        assert!(message.contains("not UTF-8 text (line 2)"), "{message}");
     }
 
     #[test]

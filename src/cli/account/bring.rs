@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::change::{Act, Address};
+use crate::change::{Action, Address};
 use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, give_back, make};
-use crate::cli::perform::{Holding, refuse_while_held};
+use crate::cli::perform::{LockedRun, refuse_while_held};
 use crate::cli::session::{self, Session};
-use crate::cli::subject::{self, Subject};
+use crate::cli::subject::{self, LoadedPlan};
 use crate::cli::{Global, Output, files, prompt, stop};
 use crate::diff::{DiffOptions, OnQuota};
 use crate::execute::{Stop, Summary};
@@ -65,13 +65,13 @@ pub(super) struct Job<'a> {
 
 /// What a comparison showed before anything is done.
 pub(super) struct Shown<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) subject: &'a LoadedPlan,
     pub(super) inventory: &'a Inventory,
 }
 
 /// What came of it.
 struct Brought<'a> {
-    subject: &'a Subject,
+    subject: &'a LoadedPlan,
     chain: Chain,
     /// How long reading took, and everything from the first change to the end of the check.
     took: Duration,
@@ -135,7 +135,7 @@ pub(super) fn bring(
 
 struct Run<'a> {
     job: &'a Job<'a>,
-    subject: &'a Subject,
+    subject: &'a LoadedPlan,
     session: &'a Session,
     global: &'a Global,
     printer: &'a Printer,
@@ -186,7 +186,7 @@ impl Run<'_> {
         if number == 0 {
             self.job.edited.write()?;
         } else {
-            let holding = Holding::take(self.session, self.stop).await?;
+            let holding = LockedRun::take(self.session, self.stop).await?;
             let found = match self.still(found).await {
                 Ok(found) => self.job.edited.write().map(|()| found),
                 Err(error) => Err(error),
@@ -255,7 +255,7 @@ impl Run<'_> {
     /// An account is made by being asked for, never on the way to something else.
     fn refuse_creations(&self, found: &Comparison) -> Result<(), CommandError> {
         let mut changes = found.preview.changes.iter();
-        let creation = changes.find(|change| matches!(change.act, Act::CreateAccount { .. }));
+        let creation = changes.find(|change| matches!(change.act, Action::CreateAccount { .. }));
         match creation {
             Some(creation) if !self.job.makes_accounts => Err(CommandError::new(format!(
                 "{} is not in AWS; nothing was changed",
@@ -301,7 +301,7 @@ impl Run<'_> {
         let lines: Vec<String> = beside
             .missing
             .iter()
-            .map(|missing| format!("  {}: {}", missing.address, missing.because))
+            .map(|missing| format!("  {}: {}", missing.address, missing.reason))
             .collect();
         CommandError::new(format!(
             "this rests on what is not there yet; nothing was changed:\n{}",
@@ -358,7 +358,7 @@ impl Run<'_> {
         }
     }
 
-    async fn make(&self, found: Comparison, holding: Holding) -> (Summary, Chain) {
+    async fn make(&self, found: Comparison, holding: LockedRun) -> (Summary, Chain) {
         let graph: ChangeGraph = found.graph.clone();
         let timeline = RefCell::new(Timeline::default());
         let again = format!("`{}` again goes on from here", self.job.again);

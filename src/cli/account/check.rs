@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::Caller;
-use crate::change::{Act, Address, Attribute, Bindings, Change, Text};
+use crate::aws::CallContext;
+use crate::change::{Action, Address, Attribute, Bindings, Change, Expr};
 use crate::cli::compare;
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::cli::subject::Subject;
+use crate::cli::subject::LoadedPlan;
 use crate::diff::{Diff, scope};
 use crate::drift::{self, Findings};
 use crate::inventory::{Inventory, identify};
@@ -30,7 +30,7 @@ pub(super) struct Checked {
 
 /// Reads AWS anew and asks the accounts themselves.
 pub(super) async fn check(
-    subject: &Subject,
+    subject: &LoadedPlan,
     keys: &BTreeSet<AccountKey>,
     session: &Session,
     printer: &Printer,
@@ -51,7 +51,7 @@ pub(super) async fn check(
 /// The same of what was read already: findings, and what is not as the plan says. Where `[organization]` was edited and
 /// nothing follows yet, the accounts are judged by the settings by which they were made, beside the finding of the edit.
 pub(super) async fn judged(
-    subject: &Subject,
+    subject: &LoadedPlan,
     inventory: &Inventory,
     keys: &BTreeSet<AccountKey>,
     session: &Session,
@@ -79,13 +79,13 @@ pub(super) async fn judged(
 
 /// What of a comparison is still to be changed of the accounts.
 fn left(
-    subject: &Subject,
+    subject: &LoadedPlan,
     inventory: &Inventory,
     found: Diff,
     keys: &BTreeSet<AccountKey>,
 ) -> (Vec<Change>, Bindings) {
     let behind = behind(subject, inventory, &found, keys);
-    let scoped = scope(found, &subject.plan, &subject.wanted, keys);
+    let scoped = scope(found, &subject.plan, &subject.desired, keys);
     let mut left = scoped.diff.changes;
     for update in behind {
         if left.iter().all(|change| change.address != update.address) {
@@ -98,7 +98,7 @@ fn left(
 /// Updates of whole stack sets of which one of the accounts has an outdated instance: only they bring it up to
 /// date, and it is not ready before.
 fn behind(
-    subject: &Subject,
+    subject: &LoadedPlan,
     inventory: &Inventory,
     found: &Diff,
     keys: &BTreeSet<AccountKey>,
@@ -113,7 +113,7 @@ fn behind(
         .collect();
     let sets = inventory.stack_sets.known();
     let is_behind = |name: &StackName| {
-        let set = subject.wanted.stack_sets.get(name);
+        let set = subject.desired.stack_sets.get(name);
         let there = set.and_then(|set| sets?.get(&set.full_name));
         let instances = there.and_then(|there| there.instances.known());
         instances
@@ -121,15 +121,15 @@ fn behind(
             .flatten()
             .any(|(at, instance)| own.contains(&at.account) && instance.status == "OUTDATED")
     };
-    let keys: Vec<Text> = keys
+    let keys: Vec<Expr> = keys
         .iter()
-        .map(|key| Text::reference(Address::Account(key.clone()), Attribute::Id))
+        .map(|key| Expr::reference(Address::Account(key.clone()), Attribute::Id))
         .collect();
     let updates = found
         .changes
         .iter()
         .filter(|change| match (&change.address, &change.act) {
-            (Address::RolloutUpdate(name, _), Act::UpdateStackInstances { wave, .. }) => {
+            (Address::RolloutUpdate(name, _), Action::UpdateStackInstances { wave, .. }) => {
                 is_behind(name) && keys.iter().any(|key| wave.expect.contains(key))
             }
             _ => false,
@@ -138,7 +138,7 @@ fn behind(
 }
 
 async fn judge(
-    subject: &Subject,
+    subject: &LoadedPlan,
     inventory: &Inventory,
     found: &Diff,
     keys: &BTreeSet<AccountKey>,
@@ -146,11 +146,11 @@ async fn judge(
     printer: &Printer,
 ) -> Findings {
     let mut findings = drift::judge(&subject.plan, inventory, found);
-    let mut checks = drift::checks(&subject.plan, &subject.wanted, inventory, found);
+    let mut checks = drift::checks(&subject.plan, &subject.desired, inventory, found);
     checks.retain(|check| check.account().is_some_and(|key| keys.contains(key)));
     let teller = printer.clone();
-    let ctx = Caller::new(0, move |text| teller.detail(&text));
+    let ctx = CallContext::new(0, move |text| teller.detail(&text));
     let answers = probe(&session.aws, drift::questions(&checks), &ctx).await;
-    drift::judge_controls(&mut findings, &subject.wanted, &checks, &answers);
+    drift::judge_controls(&mut findings, &subject.desired, &checks, &answers);
     findings.only(|finding| keys.iter().any(|key| finding.is_about(key.as_str())))
 }

@@ -4,15 +4,15 @@ use clap::Args;
 
 use super::PlanFile;
 use super::bring::{Edited, moved};
-use crate::change::{Act, Address, Change, Text, Verb};
+use crate::change::{Action, Address, Change, Expr, Verb};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, make};
-use crate::cli::perform::{Holding, refuse_while_held};
+use crate::cli::perform::{LockedRun, refuse_while_held};
 use crate::cli::session::{self, Session};
-use crate::cli::subject::{self, Subject};
+use crate::cli::subject::{self, LoadedPlan};
 use crate::cli::{Global, Output, compare, files, prompt, stop};
-use crate::diff::{Because, DiffOptions, Scoped, diff, scope};
+use crate::diff::{BlockedBy, DiffOptions, Scoped, diff, scope};
 use crate::execute::Stop;
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{AccountFacts, AccountState, Inventory};
@@ -131,7 +131,7 @@ fn is_closed(facts: &AccountFacts) -> bool {
 struct Closing<'a> {
     verb: &'a Close,
     edited: &'a Edited<'a>,
-    subject: &'a Subject,
+    subject: &'a LoadedPlan,
     session: &'a Session,
     global: &'a Global,
     printer: &'a Printer,
@@ -162,7 +162,7 @@ impl Closing<'_> {
             return Ok(Exit::Stopped);
         }
         if !order.is_empty() {
-            let holding = Holding::take(self.session, self.stop).await?;
+            let holding = LockedRun::take(self.session, self.stop).await?;
             if let Err(error) = self.still(&order, &inventory).await {
                 make::give_back(holding, self.session, self.printer).await;
                 return Err(error);
@@ -236,9 +236,9 @@ impl Closing<'_> {
     /// Takes the entry out of the plan as its file is now: somebody may have edited it while AWS was at work.
     fn take_out(&self, facts: &AccountFacts) -> Result<(), CommandError> {
         let (key, file) = (&self.verb.name, self.edited.file);
-        let told = |said: String| {
+        let told = |message: String| {
             CommandError::new(format!(
-                "account {key} ({}) is closed, and its entry is still in {}: {said}",
+                "account {key} ({}) is closed, and its entry is still in {}: {message}",
                 facts.id,
                 file.display()
             ))
@@ -309,8 +309,8 @@ impl Closing<'_> {
             verb: Verb::Delete,
             reason: reason.to_owned(),
             fields: Vec::new(),
-            act: Act::CloseAccount {
-                account: Text::literal(facts.id.as_str()),
+            act: Action::CloseAccount {
+                account: Expr::literal(facts.id.as_str()),
             },
             needs,
         };
@@ -325,7 +325,7 @@ impl Closing<'_> {
                 return Err(CommandError::new(format!(
                     "account {key} ({}) is {}; AWS closes only active accounts",
                     facts.id,
-                    state.word()
+                    state.as_str()
                 )));
             }
         }
@@ -335,12 +335,12 @@ impl Closing<'_> {
             planned.ou = ou.clone();
         }
         let options = DiffOptions::default();
-        let found = diff(&plan, &self.subject.wanted, inventory, &options);
+        let found = diff(&plan, &self.subject.desired, inventory, &options);
         if let Some(problem) = found.problems.first() {
             return Err(CommandError::new(problem.message.clone()));
         }
         let keys = BTreeSet::from([key.clone()]);
-        let scoped = scope(found, &plan, &self.subject.wanted, &keys);
+        let scoped = scope(found, &plan, &self.subject.desired, &keys);
         let mut changes: Vec<Change> = match quarantine {
             Some(_) => scoped
                 .diff
@@ -360,18 +360,18 @@ impl Closing<'_> {
             let Address::RolloutFrom(name, _) = &blocked.address else {
                 return None;
             };
-            let Because::State { said } = &blocked.because else {
+            let BlockedBy::State { message } = &blocked.reason else {
                 return None;
             };
             // What nobody can take away any more ends with the account; the set forgets it.
             Some(Change {
                 address: blocked.address.clone(),
                 verb: Verb::Delete,
-                reason: format!("{said}; they stay in it and end with it"),
+                reason: format!("{message}; they stay in it and end with it"),
                 fields: Vec::new(),
-                act: Act::RemoveStackInstances {
-                    name: self.subject.wanted.stack_sets.get(name)?.full_name.clone(),
-                    account: Text::literal(facts.id.as_str()),
+                act: Action::RemoveStackInstances {
+                    name: self.subject.desired.stack_sets.get(name)?.full_name.clone(),
+                    account: Expr::literal(facts.id.as_str()),
                     retain: true,
                     left: false,
                 },

@@ -57,7 +57,7 @@ pub(super) fn in_aws<'a>(
     })
 }
 
-/// The account that only AWS has and that `word` names; one in use goes before those that are not. `None`
+/// The account that only AWS has and that `as_str` names; one in use goes before those that are not. `None`
 /// where no such account is named so.
 ///
 /// # Errors
@@ -82,7 +82,7 @@ pub(super) fn unplanned<'a>(
     }
 }
 
-/// The one account that `word` names.
+/// The one account that `as_str` names.
 ///
 /// # Errors
 /// None is named so, or several are.

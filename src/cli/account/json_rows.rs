@@ -44,7 +44,7 @@ pub(super) fn rows_of_json(text: &str) -> Rows {
         let row = reading.row(raw);
         let line = reading.line(raw);
         let wrong = reading.wrong.into_iter();
-        rows.extend(wrong.map(|(line, said)| (line, Err(of_account(number, said)))));
+        rows.extend(wrong.map(|(line, message)| (line, Err(of_account(number, message)))));
         rows.extend(row.map(|row| (line, Ok(Row { number, ..row }))));
     }
     rows
@@ -88,8 +88,8 @@ impl<'t> Reading<'t> {
         lines.matches('\n').count() + 1
     }
 
-    fn say(&mut self, at: &RawValue, said: String) {
-        self.wrong.push((self.line(at), said));
+    fn say(&mut self, at: &RawValue, message: String) {
+        self.wrong.push((self.line(at), message));
     }
 
     /// The members of an object; `None`, and said, where it is none. A member that is said twice is said to be, and
@@ -173,12 +173,12 @@ impl<'t> Reading<'t> {
     fn contacts(&mut self, raw: &'t RawValue) -> BTreeMap<ContactKind, Contact> {
         let mut contacts = BTreeMap::new();
         for (name, value) in self.members(raw, "`contacts`").unwrap_or_default() {
-            match KINDS.into_iter().find(|kind| kind.word() == name) {
+            match KINDS.into_iter().find(|kind| kind.as_str() == name) {
                 Some(kind) => {
                     let contact = self.contact(value, &format!("contacts.{name}"));
                     contacts.extend(contact.map(|contact| (kind, contact)));
                 }
-                None => self.unknown(value, &name, KINDS.into_iter().map(ContactKind::word)),
+                None => self.unknown(value, &name, KINDS.into_iter().map(ContactKind::as_str)),
             }
         }
         contacts

@@ -46,7 +46,7 @@ enum Role {
 }
 
 impl Role {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Role::Management => "management",
             Role::Logging => "logging",
@@ -114,10 +114,10 @@ fn known(
         unknown("OU", &ou.to_string(), known);
     }
     let segregation = &plan.segregation;
-    for wanted in &verb.tag {
-        let (key, value) = match wanted.split_once('=') {
+    for desired in &verb.tag {
+        let (key, value) = match desired.split_once('=') {
             Some((key, value)) => (key, Some(value)),
-            None => (wanted.as_str(), None),
+            None => (desired.as_str(), None),
         };
         let mut keys: BTreeSet<String> = segregation.keys().cloned().collect();
         keys.extend(rows.iter().flat_map(|row| row.tags.keys().cloned()));
@@ -134,11 +134,11 @@ fn known(
             unknown(&format!("account with tag {key} ="), value, values);
         }
     }
-    let states = AccountState::ALL.map(AccountState::word);
+    let states = AccountState::ALL.map(AccountState::as_str);
     let states = || states.into_iter().chain(["absent"]);
-    for wanted in &verb.state {
-        if !states().any(|state| is_state(wanted, state)) {
-            unknown("state", wanted, states().map(str::to_owned).collect());
+    for desired in &verb.state {
+        if !states().any(|state| is_state(desired, state)) {
+            unknown("state", desired, states().map(str::to_owned).collect());
         }
     }
     match wrong.as_slice() {
@@ -154,20 +154,26 @@ fn is_state(word: &str, state: &str) -> bool {
 
 fn asked_for(verb: &List, row: &Row) -> bool {
     let ou = verb.ou.is_empty()
-        || verb.ou.iter().any(|wanted| {
+        || verb.ou.iter().any(|desired| {
             let path = row.ou.parse::<OuPath>();
-            path.is_ok_and(|path| wanted.contains(&path))
+            path.is_ok_and(|path| desired.contains(&path))
         });
-    let tags = verb.tag.iter().all(|wanted| match wanted.split_once('=') {
-        Some((key, value)) => row.tags.get(key).is_some_and(|have| have == value),
-        None => row.tags.contains_key(wanted),
-    });
-    let state =
-        verb.state.is_empty() || verb.state.iter().any(|wanted| is_state(wanted, &row.state));
+    let tags = verb
+        .tag
+        .iter()
+        .all(|desired| match desired.split_once('=') {
+            Some((key, value)) => row.tags.get(key).is_some_and(|have| have == value),
+            None => row.tags.contains_key(desired),
+        });
+    let state = verb.state.is_empty()
+        || verb
+            .state
+            .iter()
+            .any(|desired| is_state(desired, &row.state));
     let role = verb.role.is_empty()
-        || verb.role.iter().any(|wanted| match wanted {
+        || verb.role.iter().any(|desired| match desired {
             Role::Workload => row.roles.is_empty(),
-            other => row.roles.contains(&other.word()),
+            other => row.roles.contains(&other.as_str()),
         });
     ou && tags && state && role
 }

@@ -95,7 +95,7 @@ fn stacks(
     };
     let fates = fates(
         plan,
-        &shown.subject.wanted,
+        &shown.subject.desired,
         shown.inventory,
         &verb.name,
         &id,

@@ -53,7 +53,7 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
         };
         let view = show::Show {
             plan: &subject.plan,
-            wanted: &subject.wanted,
+            desired: &subject.desired,
             inventory: read,
             key: found.key.as_ref(),
             facts: found.facts,

@@ -5,27 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::imports::Imports;
 use super::instances::{self, Instances};
 use super::{Reach, Set};
-use crate::change::{Act, Address, Text, Verb};
+use crate::change::{Action, Address, Expr, Verb};
 use crate::diff::account::prepare;
 use crate::diff::context::{Standing, account, marked};
-use crate::diff::findings::{Findings, set, tag_fields};
+use crate::diff::findings::{DiffBuilder, set, tag_fields};
 use crate::diff::recorder::Met;
 use crate::plan::{AccountKey, OuPath, Region, StackName};
 
 impl<'a, 'c> Set<'a, 'c> {
     /// The set and all its stages, where nothing is there yet.
-    pub(super) fn bring_up(&self, found: &mut Findings) {
-        let tags = marked(&self.wanted.tags);
+    pub(super) fn bring_up(&self, found: &mut DiffBuilder) {
+        let tags = marked(&self.desired.tags);
         let mut fields = vec![
-            set("name", self.wanted.full_name.as_str()),
-            set("description", self.wanted.description.as_str()),
+            set("name", self.desired.full_name.as_str()),
+            set("description", self.desired.description.as_str()),
         ];
-        let parameters = self.wanted.parameters.iter();
+        let parameters = self.desired.parameters.iter();
         fields.extend(parameters.map(|(key, v)| set(&format!("parameter {key}"), v.clone())));
         fields.extend(tag_fields(&tags));
-        let mut needs = self.wanted.needs.clone();
+        let mut needs = self.desired.needs.clone();
         needs.insert(Address::StackSetsAccess);
-        let act = Act::CreateStackSet(self.act(tags));
+        let act = Action::CreateStackSet(self.act(tags));
         found
             .change(self.address(), Verb::Create, "not there", fields, act)
             .extend(needs);
@@ -42,7 +42,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 ous: targets.ous.iter().collect(),
                 only: vec![],
                 except: except.clone(),
-                regions: self.wanted.regions.clone(),
+                regions: self.desired.regions.clone(),
                 expect,
                 leaving: BTreeMap::new(),
                 lacking: BTreeMap::new(),
@@ -58,7 +58,7 @@ impl<'a, 'c> Set<'a, 'c> {
             }
             for key in except {
                 let taken = met.left_out.get(key);
-                let free = self.wanted.regions.iter();
+                let free = self.desired.regions.iter();
                 let free = free.filter(|at| taken.is_none_or(|taken| !taken.contains(at)));
                 let ous = targets.ous.iter();
                 let planned = self.ctx.plan.accounts.get(key);
@@ -80,7 +80,7 @@ impl<'a, 'c> Set<'a, 'c> {
     /// The Regions of an account in which nothing stands in the way.
     fn other_regions(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         key: &AccountKey,
         ous: Vec<&OuPath>,
         regions: BTreeSet<Region>,
@@ -107,7 +107,7 @@ impl<'a, 'c> Set<'a, 'c> {
     /// One creation of instances; its accounts must be ready and in their OUs.
     fn create_instances(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         address: &Address,
         reach: &Reach<'_>,
         met: &Met<'_>,
@@ -142,7 +142,7 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         if reach.only.is_empty() {
             for stranger in met.strangers_in(&reach.ous) {
-                wave.except.push(Text::literal(stranger.as_str()));
+                wave.except.push(Expr::literal(stranger.as_str()));
                 fields.push(set("left out too", stranger.as_str()));
             }
             for key in met.passing(self.ctx, &reach.ous) {
@@ -152,8 +152,8 @@ impl<'a, 'c> Set<'a, 'c> {
                 }
             }
         }
-        let act = Act::CreateStackInstances {
-            name: self.wanted.full_name.clone(),
+        let act = Action::CreateStackInstances {
+            name: self.desired.full_name.clone(),
             wave,
         };
         found
@@ -173,7 +173,7 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// The moves of accounts that lie in these OUs and are to lie elsewhere: a target that is new would give them
     /// stacks, and take them away again as soon as they move.
-    fn passing(&self, found: &Findings, ous: &[&OuPath]) -> BTreeSet<Address> {
+    fn passing(&self, found: &DiffBuilder, ous: &[&OuPath]) -> BTreeSet<Address> {
         let paths = self.ctx.ous.as_ref().ok().map(|ous| &ous.paths);
         let lies_there = |key: &AccountKey| {
             let Standing::Present(facts) = self.ctx.standing(key) else {
@@ -193,7 +193,7 @@ impl<'a, 'c> Set<'a, 'c> {
     /// theirs, and of accounts that join.
     pub(super) fn complete(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         there: &Instances<'_>,
         met: &Met<'_>,
         imports: &Imports<'_>,
@@ -201,7 +201,7 @@ impl<'a, 'c> Set<'a, 'c> {
     ) {
         let mut needs = after.clone();
         let mut made = Vec::new();
-        for (number, reach, first) in there.creations(self.stages, self.wanted) {
+        for (number, reach, first) in there.creations(self.stages, self.desired) {
             let (address, reason) = if first {
                 let reason = format!("stage {number} of the rollout is not complete");
                 (self.rollout(number), reason)
@@ -243,7 +243,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 ous: there.ous_of(&keys),
                 only: keys.to_vec(),
                 except: vec![],
-                regions: self.wanted.regions.clone(),
+                regions: self.desired.regions.clone(),
                 expect: keys.to_vec(),
                 leaving: BTreeMap::from([(*key, leaving.clone())]),
                 lacking: BTreeMap::new(),
@@ -261,7 +261,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 Some(change) => change.all_needs(),
                 None => BTreeSet::from([move_there.clone()]),
             };
-            let (ctx, regions, successor) = (self.ctx, &self.wanted.regions, self.successor());
+            let (ctx, regions, successor) = (self.ctx, &self.desired.regions, self.successor());
             let removals = met.remove(ctx, found, key, regions, &successor, &move_needs);
             if let Some(change) = found.changes.get_mut(&move_there) {
                 change.needs.extend(removals.iter().cloned());
@@ -271,8 +271,8 @@ impl<'a, 'c> Set<'a, 'c> {
                 found.begins(removal, [move_there.clone(), joined]);
             }
             needs.extend(removals);
-            let act = Act::CreateStackInstances {
-                name: self.wanted.full_name.clone(),
+            let act = Action::CreateStackInstances {
+                name: self.desired.full_name.clone(),
                 wave: self.wave(&reach),
             };
             let fields = Self::wave_fields(&reach);

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::instances::Tree;
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::baseline::data::{Lost, lost_with_stack};
 use crate::diff::DiffOptions;
 use crate::diff::context::Context;
 use crate::diff::loss::values;
 use crate::diff::stages::Stages;
-use crate::inventory::{Inventory, Seen};
+use crate::inventory::{Inventory, Observed};
 use crate::plan::{AccountId, AccountKey, OrgPlan, Region};
 
 /// What a move means for one stack set's stacks in the account.
@@ -42,14 +42,14 @@ impl Fate {
 /// What becomes of the stacks of the account `id`, the plan's `key`, when it moves to where the plan has it.
 pub fn fates(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: &Inventory,
     key: &AccountKey,
     id: &AccountId,
 ) -> Vec<Fate> {
     let options = DiffOptions::default();
     let organization = inventory.organization.known().and_then(Option::as_ref);
-    let ctx = Context::new(plan, wanted, inventory, &options, organization);
+    let ctx = Context::new(plan, desired, inventory, &options, organization);
     fates_of(&ctx, key, id)
 }
 
@@ -60,15 +60,15 @@ pub(in crate::diff) fn fates_of(ctx: &Context<'_>, key: &AccountKey, id: &Accoun
     let (Some(planned), Some(here)) = (plan.accounts.get(key), ctx.account_facts(id)) else {
         return Vec::new();
     };
-    let Seen::Known(sets) = &ctx.inventory.stack_sets else {
+    let Observed::Known(sets) = &ctx.inventory.stack_sets else {
         return Vec::new();
     };
     let mut fates = Vec::new();
     for facts in sets.values().filter(|facts| facts.service_managed) {
-        let wanted = ctx.wanted.stack_sets.values();
-        let wanted = wanted.into_iter().find(|set| set.full_name == facts.name);
-        let stages = match wanted {
-            Some(wanted) => Stages::of(plan, &wanted.except),
+        let desired = ctx.desired.stack_sets.values();
+        let desired = desired.into_iter().find(|set| set.full_name == facts.name);
+        let stages = match desired {
+            Some(desired) => Stages::of(plan, &desired.except),
             None => Stages::default(),
         };
         let tree = Tree::of(ctx, facts, &stages);

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reach, Set, instances};
 use crate::baseline::template::lost_resources;
-use crate::change::{Act, Address, FieldChange, Verb};
+use crate::change::{Action, Address, FieldChange, Verb};
 use crate::diff::account::{not_asked, prepare};
 use crate::diff::context::{Standing, marked};
 use crate::diff::document::same_template;
-use crate::diff::findings::{self, Findings, becomes};
+use crate::diff::findings::{self, DiffBuilder, becomes};
 use crate::diff::recorder;
 use crate::diff::stack::parameters;
-use crate::inventory::{AccountRegion, ExistingStack, InstanceFacts, Seen, StackFacts};
+use crate::inventory::{AccountRegion, ExistingStack, InstanceFacts, Observed, StackFacts};
 use crate::plan::{AccountKey, Region, StackId};
 
 /// What the plan's named stacks of one set come to.
@@ -49,12 +49,12 @@ impl<'c> Imports<'c> {
     /// OUs.
     pub(super) fn of(
         set: &Set<'_, 'c>,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
         joining: impl Fn(&AccountKey) -> bool,
     ) -> Self {
         let mut imports = Imports::default();
-        for id in &set.wanted.existing_stacks {
+        for id in &set.desired.existing_stacks {
             let Some((key, number)) = whose(set, found, id) else {
                 continue;
             };
@@ -71,7 +71,7 @@ impl<'c> Imports<'c> {
                 continue;
             }
             let named = match seen {
-                Some(ExistingStack::Apart(Seen::Known(facts))) => match instance {
+                Some(ExistingStack::Apart(Observed::Known(facts))) => match instance {
                     Some(instance) if !instance.failed_import() => Named::Done,
                     _ if joining(key) => Named::Held(
                         format!(
@@ -83,7 +83,7 @@ impl<'c> Imports<'c> {
                     ),
                     _ => stack(set, found, id, &at, facts.as_ref()),
                 },
-                Some(ExistingStack::Instance(Seen::Known(facts))) => {
+                Some(ExistingStack::Instance(Observed::Known(facts))) => {
                     if facts
                         .stack
                         .as_ref()
@@ -95,7 +95,7 @@ impl<'c> Imports<'c> {
                             id,
                             format!(
                                 "account `{key}` has another stack of {} in {}, and {}",
-                                set.wanted.full_name,
+                                set.desired.full_name,
                                 id.region(),
                                 id.name()
                             ),
@@ -125,8 +125,8 @@ impl<'c> Imports<'c> {
             };
             let (fields, whole) = match named {
                 Named::Done => continue,
-                Named::Held(said, hint) => {
-                    found.state(address, said, Some(hint.to_owned()));
+                Named::Held(message, hint) => {
+                    found.state(address, message, Some(hint.to_owned()));
                     imports.leave_out(key, at);
                     continue;
                 }
@@ -165,7 +165,7 @@ impl<'c> Imports<'c> {
     pub(super) fn add(
         &self,
         set: &Set<'_, 'c>,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         number: u16,
         needs: &[Address],
     ) {
@@ -182,7 +182,7 @@ impl<'c> Imports<'c> {
 }
 
 impl Import {
-    fn add(&self, set: &Set<'_, '_>, found: &mut Findings, key: &AccountKey, needs: &[Address]) {
+    fn add(&self, set: &Set<'_, '_>, found: &mut DiffBuilder, key: &AccountKey, needs: &[Address]) {
         let address = Address::StackImport(set.name.clone(), key.clone());
         let planned = set.ctx.plan.accounts.get(key);
         let targets = set.stages.by_number.values();
@@ -205,8 +205,8 @@ impl Import {
         } else {
             (Verb::Create, "a stack that the plan names for it is there")
         };
-        let act = Act::ImportStacks {
-            set: set.act(marked(&set.wanted.tags)),
+        let act = Action::ImportStacks {
+            set: set.act(marked(&set.desired.tags)),
             wave: set.wave(&reach),
             stacks: self.stacks.clone(),
         };
@@ -221,7 +221,7 @@ impl Import {
 /// The account of the plan that a stack is in, and the stage in which the set reaches it.
 fn whose<'c>(
     set: &Set<'_, 'c>,
-    found: &mut Findings,
+    found: &mut DiffBuilder,
     id: &StackId,
 ) -> Option<(&'c AccountKey, u16)> {
     let ctx = set.ctx;
@@ -258,7 +258,7 @@ fn whose<'c>(
                     "the stack {} is in account `{key}` in {}, which the stack set {} does not reach",
                     id.name(),
                     planned.ou,
-                    set.wanted.full_name
+                    set.desired.full_name
                 ),
                 "take it out of `existing_stacks`",
             );
@@ -268,7 +268,7 @@ fn whose<'c>(
 }
 
 /// A stack of `existing_stacks` that is not taken in.
-fn left(found: &mut Findings, address: Address, id: &StackId, text: String, hint: &str) {
+fn left(found: &mut DiffBuilder, address: Address, id: &StackId, text: String, hint: &str) {
     let name = format!(
         "existing-stack/{}/{}/{}",
         id.account(),
@@ -288,7 +288,7 @@ fn left(found: &mut Findings, address: Address, id: &StackId, text: String, hint
 /// A stack that is no instance yet.
 fn stack(
     set: &Set<'_, '_>,
-    found: &Findings,
+    found: &DiffBuilder,
     id: &StackId,
     at: &AccountRegion,
     facts: Option<&StackFacts>,
@@ -296,8 +296,8 @@ fn stack(
     const LEAVE_OUT: &str =
         "take it out of `existing_stacks`, and the stack set makes a stack of its own";
     let Some(facts) = facts else {
-        let said = format!("the stack {} is gone", id.name());
-        return Named::Held(said, LEAVE_OUT);
+        let message = format!("the stack {} is gone", id.name());
+        return Named::Held(message, LEAVE_OUT);
     };
     let template = facts.template.known().map_or("", String::as_str);
     let name = id.name();
@@ -334,7 +334,7 @@ fn stack(
             "take NoEcho out of its template, or take it out of `existing_stacks`",
         );
     }
-    match lost_resources(template, &set.wanted.template) {
+    match lost_resources(template, &set.desired.template) {
         Err(why) => {
             return Named::Held(
                 format!("the template of the stack {name} cannot be read: {why}"),
@@ -367,16 +367,16 @@ fn stack(
     }
     let region = id.region();
     let mut fields = vec![findings::set(&format!("stack in {region}"), name)];
-    if !same_template(template, &set.wanted.template) {
-        let after = set.wanted.template.as_str();
+    if !same_template(template, &set.desired.template) {
+        let after = set.desired.template.as_str();
         fields.push(becomes(&format!("template in {region}"), template, after));
     }
-    let differ = parameters(&set.wanted.parameters, &facts.parameters, &found.lasting());
+    let differ = parameters(&set.desired.parameters, &facts.parameters, &found.lasting());
     fields.extend(differ.into_iter().map(|field| FieldChange {
         field: format!("{} in {region}", field.field),
         ..field
     }));
-    let tags = marked(&set.wanted.tags);
+    let tags = marked(&set.desired.tags);
     let own = facts.tags.iter();
     let lost = own.filter(|(key, _)| !tags.contains_key(*key) && !key.starts_with("aws:"));
     fields.extend(lost.map(|(key, value)| FieldChange {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reach;
-use crate::baseline::WantedStackSet;
+use crate::baseline::DesiredStackSet;
 use crate::diff::context::{Context, Standing};
 use crate::diff::stages::Stages;
 use crate::inventory::{AccountRegion, InstanceFacts, OuId, StackSetFacts};
@@ -74,7 +74,7 @@ impl<'a> Instances<'a> {
     pub(super) fn of(
         ctx: &Context<'a>,
         stages: &'a Stages,
-        wanted: &WantedStackSet,
+        desired: &DesiredStackSet,
         facts: &'a StackSetFacts,
         have: &BTreeMap<AccountRegion, InstanceFacts>,
     ) -> Self {
@@ -98,7 +98,7 @@ impl<'a> Instances<'a> {
             stage_ou_of: BTreeMap::new(),
             left_out: BTreeSet::new(),
             apart: BTreeMap::new(),
-            regions: wanted.regions.clone(),
+            regions: desired.regions.clone(),
             other_regions: BTreeSet::new(),
             other_targets: BTreeSet::new(),
         };
@@ -122,7 +122,7 @@ impl<'a> Instances<'a> {
                 if expected(ctx, key) {
                     there.expected.entry(number).or_default().push(key);
                     let awaited = above.is_some_and(|above| new.contains(&above));
-                    there.account(ctx, &tree, wanted, have, number, key, awaited);
+                    there.account(ctx, &tree, desired, have, number, key, awaited);
                 }
             }
             if !new.is_empty() {
@@ -130,7 +130,7 @@ impl<'a> Instances<'a> {
             }
         }
         there.look_for_leftovers(ctx, &tree, have);
-        there.look_at_all(ctx, stages, wanted, have);
+        there.look_at_all(ctx, stages, desired, have);
         let wanted_targets: BTreeSet<&str> = stages
             .by_number
             .values()
@@ -182,7 +182,7 @@ impl<'a> Instances<'a> {
         &mut self,
         ctx: &Context<'a>,
         tree: &Tree<'_>,
-        wanted: &WantedStackSet,
+        desired: &DesiredStackSet,
         have: &BTreeMap<AccountRegion, InstanceFacts>,
         number: u16,
         key: &'a AccountKey,
@@ -213,7 +213,7 @@ impl<'a> Instances<'a> {
             Some(planned) => tree.leaving(ctx, &planned.ou),
             None => BTreeSet::new(),
         };
-        let left_through = wanted.regions.iter().any(|region| {
+        let left_through = desired.regions.iter().any(|region| {
             let at = AccountRegion {
                 account: facts.id.clone(),
                 region: region.clone(),
@@ -234,7 +234,7 @@ impl<'a> Instances<'a> {
         // target yet come with it. What AWS calls INOPERABLE it cannot even take away.
         let taken = awaited || stale || crossing == Crossing::Surely;
         let mut lacking = BTreeSet::new();
-        for region in &wanted.regions {
+        for region in &desired.regions {
             let at = AccountRegion {
                 account: facts.id.clone(),
                 region: region.clone(),
@@ -326,7 +326,7 @@ impl<'a> Instances<'a> {
         &mut self,
         ctx: &Context<'a>,
         stages: &Stages,
-        wanted: &WantedStackSet,
+        desired: &DesiredStackSet,
         have: &BTreeMap<AccountRegion, InstanceFacts>,
     ) {
         let by_ou: BTreeMap<&str, u16> = stages
@@ -337,7 +337,7 @@ impl<'a> Instances<'a> {
         let all = ctx.inventory.ous.known();
         let mut stage_of: BTreeMap<&AccountId, Option<u16>> = BTreeMap::new();
         for (at, instance) in have {
-            if !wanted.regions.contains(&at.region) {
+            if !desired.regions.contains(&at.region) {
                 self.other_regions.insert(at.region.clone());
                 continue;
             }
@@ -436,7 +436,7 @@ impl<'a> Instances<'a> {
     pub(super) fn creations(
         &self,
         stages: &'a Stages,
-        wanted: &WantedStackSet,
+        desired: &DesiredStackSet,
     ) -> Vec<(u16, Reach<'a>, bool)> {
         let mut creations = Vec::new();
         for &number in stages.by_number.keys() {
@@ -468,7 +468,7 @@ impl<'a> Instances<'a> {
                     Reach {
                         only: vec![],
                         except,
-                        regions: wanted.regions.clone(),
+                        regions: desired.regions.clone(),
                         expect,
                         leaving,
                         lacking: BTreeMap::new(),

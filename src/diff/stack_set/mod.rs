@@ -22,31 +22,31 @@ use instances::Instances;
 use super::account::prepare;
 use super::context::{Context, Standing, account, marked, ou};
 use super::denied::{Denied, Deniers};
-use super::findings::{Findings, becomes, set};
+use super::findings::{DiffBuilder, becomes, set};
 use super::left::is_left;
 use super::lost;
 use super::recorder::{Brought, Met};
 use super::stack::{cannot_make_anew, merged};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
-use crate::baseline::{WantedStackSet, makes_recorder};
+use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::change::{
-    Act, Address, Attribute, Bindings, FieldChange, Lacking, Leaving, Place, StackSetAct,
-    Successor, Text, Verb, Wave,
+    Action, Address, Attribute, Bindings, DeploymentTargets, Expr, FieldChange, Lacking, Leaving,
+    Place, StackSetDefinition, Successor, Verb,
 };
 use crate::inventory::{
-    AccountRegion, AutoDeployment, InstanceFacts, OuId, Seen, StackSetFacts, stack_set_arn,
+    AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, StackSetFacts, stack_set_arn,
 };
 use crate::plan::{AccountKey, OuPath, Region, StackName, Tags};
 
-pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
+pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let governed = governed(ctx);
     let nothing = BTreeMap::new();
     let have = match (&ctx.inventory.stack_sets, ctx.organization) {
         (_, None) => &nothing,
-        (Seen::Known(have), Some(_)) => have,
-        (Seen::Unread(unread), Some(_)) => {
-            for name in ctx.wanted.stack_sets.keys() {
+        (Observed::Known(have), Some(_)) => have,
+        (Observed::Unread(unread), Some(_)) => {
+            for name in ctx.desired.stack_sets.keys() {
                 found.unread(Address::StackSet(name.clone()), unread);
             }
             return;
@@ -56,16 +56,16 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
         account: ctx.plan.organization.management_account.clone(),
         region: ctx.plan.organization.home_region.clone(),
     };
-    for (name, wanted) in &ctx.wanted.stack_sets {
-        if let Some(facts) = have.get(&wanted.full_name) {
+    for (name, desired) in &ctx.desired.stack_sets {
+        if let Some(facts) = have.get(&desired.full_name) {
             let arn = stack_set_arn(&home, &facts.id);
             let address = Address::StackSet(name.clone());
             found.bindings.bind(address, Attribute::Arn, arn);
         }
     }
-    for (name, wanted) in &ctx.wanted.stack_sets {
+    for (name, desired) in &ctx.desired.stack_sets {
         let stages =
-            Stages::of(ctx.plan, &wanted.except).without(|path| governed.contains_key(path));
+            Stages::of(ctx.plan, &desired.except).without(|path| governed.contains_key(path));
         // An OU as a target reaches all that lies below it.
         let reached = governed.iter().find(|(path, _)| {
             let mut targets = stages.by_number.values().flat_map(|stage| &stage.ous);
@@ -86,9 +86,9 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut Findings) {
             ctx,
             stages: &stages,
             name,
-            wanted,
+            desired,
         };
-        match have.get(&wanted.full_name) {
+        match have.get(&desired.full_name) {
             None => set.bring_up(found),
             Some(facts) => set.existing(found, facts),
         }
@@ -112,7 +112,7 @@ struct Set<'a, 'c> {
     ctx: &'a Context<'c>,
     stages: &'a Stages,
     name: &'a StackName,
-    wanted: &'a WantedStackSet,
+    desired: &'a DesiredStackSet,
 }
 
 /// Which instances one operation works on.
@@ -137,9 +137,9 @@ impl<'a, 'c> Set<'a, 'c> {
 
     fn brought(&self) -> Brought<'a> {
         Brought {
-            template: &self.wanted.template,
-            parameters: &self.wanted.parameters,
-            existing: self.wanted.existing_recorders,
+            template: &self.desired.template,
+            parameters: &self.desired.parameters,
+            existing: self.desired.existing_recorders,
         }
     }
 
@@ -147,13 +147,13 @@ impl<'a, 'c> Set<'a, 'c> {
     /// elsewhere.
     fn met(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         have: Option<&BTreeMap<AccountRegion, InstanceFacts>>,
         imports: &Imports<'c>,
     ) -> Met<'c> {
         let brought = self.brought();
         let places = self.ctx.inventory.recorders.keys().filter(|at| {
-            self.wanted.regions.contains(&at.region)
+            self.desired.regions.contains(&at.region)
                 && !have.is_some_and(|have| have.contains_key(at))
                 && !imports.has(at)
         });
@@ -177,17 +177,17 @@ impl<'a, 'c> Set<'a, 'c> {
     fn auto_deployment(&self, enabled: bool) -> AutoDeployment {
         AutoDeployment {
             enabled,
-            retain_on_removal: self.wanted.retain_on_removal,
+            retain_on_removal: self.desired.retain_on_removal,
         }
     }
 
-    fn act(&self, tags: Tags) -> StackSetAct {
-        StackSetAct {
-            name: self.wanted.full_name.clone(),
-            description: self.wanted.description.clone(),
-            template: self.wanted.template.clone(),
-            parameters: self.wanted.parameters.clone(),
-            capabilities: self.wanted.capabilities.clone(),
+    fn act(&self, tags: Tags) -> StackSetDefinition {
+        StackSetDefinition {
+            name: self.desired.full_name.clone(),
+            description: self.desired.description.clone(),
+            template: self.desired.template.clone(),
+            parameters: self.desired.parameters.clone(),
+            capabilities: self.desired.capabilities.clone(),
             tags,
             auto_deployment: self.auto_deployment(true),
             depends_on: self.before_it().map(Self::arn).collect(),
@@ -198,7 +198,7 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// Roles that somebody gave the set are left to it, and told: its stacks are made with their rights, not with those
     /// of StackSets' own role.
-    fn roles(&self, found: &mut Findings, facts: &StackSetFacts) {
+    fn roles(&self, found: &mut DiffBuilder, facts: &StackSetFacts) {
         let administration = facts.administration_role.iter();
         let administration = administration.map(|arn| format!("the administration role {arn}"));
         let execution = facts.execution_role.iter();
@@ -222,31 +222,31 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// The stack sets of the plan after which this one comes.
     fn before_it(&self) -> impl Iterator<Item = &'a StackName> {
-        let sets = &self.ctx.wanted.stack_sets;
-        let named = self.wanted.depends_on.iter();
+        let sets = &self.ctx.desired.stack_sets;
+        let named = self.desired.depends_on.iter();
         named.filter(move |name| sets.contains_key(*name) && *name != self.name)
     }
 
     /// The ARN of a stack set of the plan.
-    fn arn(name: &StackName) -> Text {
-        Text::reference(Address::StackSet(name.clone()), Attribute::Arn)
+    fn arn(name: &StackName) -> Expr {
+        Expr::reference(Address::StackSet(name.clone()), Attribute::Arn)
     }
 
     /// The ARNs of all after which auto-deployment is to come: those of the plan, and what is there by somebody
     /// else's hand, because the list is replaced.
-    fn depends_on(&self, facts: &StackSetFacts, bindings: &Bindings) -> Vec<Text> {
+    fn depends_on(&self, facts: &StackSetFacts, bindings: &Bindings) -> Vec<Expr> {
         let own: BTreeSet<String> = self
             .before_it()
             .filter_map(|name| Self::arn(name).value(bindings).ok())
             .collect();
         let others = facts.depends_on.difference(&own);
-        let others = others.map(|arn| Text::literal(arn.as_str()));
+        let others = others.map(|arn| Expr::literal(arn.as_str()));
         self.before_it().map(Self::arn).chain(others).collect()
     }
 
-    fn wave(&self, reach: &Reach<'_>) -> Wave {
+    fn wave(&self, reach: &Reach<'_>) -> DeploymentTargets {
         let accounts = |keys: &[&AccountKey]| keys.iter().map(|key| account(key)).collect();
-        Wave {
+        DeploymentTargets {
             ous: reach.ous.iter().map(|path| ou(path)).collect(),
             accounts: accounts(&reach.only),
             except: accounts(&reach.except),
@@ -278,7 +278,7 @@ impl<'a, 'c> Set<'a, 'c> {
 
     /// What every operation on instances waits for besides its own stage order.
     fn base_needs(&self) -> BTreeSet<Address> {
-        let mut needs = self.wanted.needs.clone();
+        let mut needs = self.desired.needs.clone();
         needs.insert(Address::StackSetsAccess);
         needs.insert(self.address());
         needs
@@ -303,7 +303,7 @@ impl<'a, 'c> Set<'a, 'c> {
         fields
     }
 
-    fn existing(&self, found: &mut Findings, facts: &StackSetFacts) {
+    fn existing(&self, found: &mut DiffBuilder, facts: &StackSetFacts) {
         if !facts.service_managed {
             let roles = facts.execution_role.as_ref();
             let roles = roles.map_or_else(String::new, |role| {
@@ -321,13 +321,13 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         self.roles(found, facts);
         let have = match &facts.instances {
-            Seen::Known(have) => have,
-            Seen::Unread(unread) => {
+            Observed::Known(have) => have,
+            Observed::Unread(unread) => {
                 found.unread(self.address(), unread);
                 return;
             }
         };
-        let mut there = Instances::of(self.ctx, self.stages, self.wanted, facts, have);
+        let mut there = Instances::of(self.ctx, self.stages, self.desired, facts, have);
         let joins = |key: &AccountKey| there.joining.contains_key(key);
         let imports = Imports::of(self, found, Some(have), joins);
         let met = self.met(found, Some(have), &imports);
@@ -336,19 +336,19 @@ impl<'a, 'c> Set<'a, 'c> {
             there.import_again(key, regions);
         }
         if !have.is_empty()
-            && let Some((said, hint)) = self.cannot_make_anew(found, facts)
+            && let Some((message, hint)) = self.cannot_make_anew(found, facts)
         {
-            found.state(self.address(), said, Some(hint));
+            found.state(self.address(), message, Some(hint));
             return;
         }
-        let tags = marked(&self.wanted.tags);
+        let tags = marked(&self.desired.tags);
         let fields = self.differences(found, facts, &tags);
         if !fields.is_empty() && found.too_many_tags(&self.address(), &tags, &facts.tags) {
             return;
         }
         let auto = facts.auto_deployment;
         let held = !auto.is_some_and(|auto| auto.enabled);
-        let retain = auto.is_none_or(|a| a.retain_on_removal == self.wanted.retain_on_removal);
+        let retain = auto.is_none_or(|a| a.retain_on_removal == self.desired.retain_on_removal);
 
         // Which stages are updated: all that have instances, or only those with outdated ones.
         let updates = there.updates(self.stages, !fields.is_empty());
@@ -372,7 +372,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 &needs,
             );
         }
-        let act = StackSetAct {
+        let act = StackSetDefinition {
             administration_role: facts.administration_role.clone(),
             execution_role: facts.execution_role.clone(),
             ..self.act(merged(tags, &facts.tags))
@@ -419,7 +419,7 @@ impl<'a, 'c> Set<'a, 'c> {
             }
             self.toggle(found, facts, true, Vec::new(), reason, &needs);
             // A set that comes after others, which may wait for moves, would wait for itself.
-            if held && self.wanted.depends_on.is_empty() {
+            if held && self.desired.depends_on.is_empty() {
                 for key in moving.keys() {
                     let placement = Address::Placement((*key).clone());
                     if let Some(change) = found.changes.get_mut(&placement) {
@@ -438,9 +438,9 @@ impl<'a, 'c> Set<'a, 'c> {
     }
 
     /// What somebody deleted of the stacks that an operation updates.
-    fn put_back(&self, found: &mut Findings, reach: &Reach<'_>) -> BTreeSet<Address> {
+    fn put_back(&self, found: &mut DiffBuilder, reach: &Reach<'_>) -> BTreeSet<Address> {
         let mut changes = BTreeSet::new();
-        if !makes_recorder(&self.wanted.template) {
+        if !makes_recorder(&self.desired.template) {
             return changes;
         }
         for key in &reach.expect {
@@ -453,7 +453,7 @@ impl<'a, 'c> Set<'a, 'c> {
                     region: region.clone(),
                 };
                 let place = Place::Member((*key).clone(), region.clone());
-                let (template, parameters) = (&self.wanted.template, &self.wanted.parameters);
+                let (template, parameters) = (&self.desired.template, &self.desired.parameters);
                 changes.extend(lost::put_back(
                     self.ctx, found, &place, &at, template, parameters,
                 ));
@@ -465,20 +465,20 @@ impl<'a, 'c> Set<'a, 'c> {
     /// See [`super::stack::cannot_make_anew`].
     fn cannot_make_anew(
         &self,
-        found: &Findings,
+        found: &DiffBuilder,
         facts: &StackSetFacts,
     ) -> Option<(String, String)> {
         let known = found.lasting();
-        let next = self.wanted.parameters.iter();
+        let next = self.desired.parameters.iter();
         let next = next.map(|(name, value)| (name.clone(), value.value(&known).ok()));
         cannot_make_anew(
             (&facts.template, &facts.parameters),
-            (&self.wanted.template, &next.collect()),
+            (&self.desired.template, &next.collect()),
         )
     }
 
     fn successor(&self) -> Successor {
-        Successor::StackSet(self.wanted.full_name.clone())
+        Successor::StackSet(self.desired.full_name.clone())
     }
 
     fn first_stage(&self) -> u16 {
@@ -486,7 +486,7 @@ impl<'a, 'c> Set<'a, 'c> {
     }
 
     /// Takes what AWS calls INOPERABLE out of the set, before anything that visits all its stacks: `changed`.
-    fn forget(&self, found: &mut Findings, there: &Instances<'_>, changed: &[Address]) {
+    fn forget(&self, found: &mut DiffBuilder, there: &Instances<'_>, changed: &[Address]) {
         if there.inoperable.is_empty() {
             return;
         }
@@ -505,8 +505,8 @@ impl<'a, 'c> Set<'a, 'c> {
         let moves = placed
             .iter()
             .any(|placed| found.changes.contains_key(placed));
-        let act = Act::ForgetStackInstances {
-            name: self.wanted.full_name.clone(),
+        let act = Action::ForgetStackInstances {
+            name: self.desired.full_name.clone(),
             wave: self.wave(&reach),
         };
         let reason = "AWS calls these instances INOPERABLE; their stacks are kept and they are \
@@ -529,7 +529,7 @@ impl<'a, 'c> Set<'a, 'c> {
     }
 
     /// Instances of accounts that are no longer to have any.
-    fn take_away(&self, found: &mut Findings, there: &Instances<'_>, after: &[Address]) {
+    fn take_away(&self, found: &mut DiffBuilder, there: &Instances<'_>, after: &[Address]) {
         if there.leftover.is_empty() {
             return;
         }
@@ -539,17 +539,17 @@ impl<'a, 'c> Set<'a, 'c> {
             let mut needs = self.base_needs();
             let address = Address::RolloutFrom(self.name.clone(), (*key).clone());
             let placement = Address::Placement((*key).clone());
-            let denied = deniers.of_account(key, self.wanted);
+            let denied = deniers.of_account(key, self.desired);
             let left = match &denied {
                 Denied::No => true,
                 Denied::AfterTheMove(_) => false,
                 Denied::Here(policy) => {
-                    let said = format!(
+                    let message = format!(
                         "the account has left the set's OUs, and {policy} keeps StackSets from taking its stacks away"
                     );
                     let hint = "exempt `arn:aws:iam::*:role/stacksets-exec-*` in the policy, or detach it until they are \
                                 gone; `orgstrap account close` closes the account all the same";
-                    found.state(address, said, Some(hint.to_owned()));
+                    found.state(address, message, Some(hint.to_owned()));
                     continue;
                 }
             };
@@ -568,9 +568,9 @@ impl<'a, 'c> Set<'a, 'c> {
             // Those that AWS calls INOPERABLE it takes out of a set only if their stacks stay (user guide, "Stack instance
             // status codes").
             let stuck = there.stuck.contains(key);
-            let retain = self.wanted.retain_on_removal || stuck;
-            let act = Act::RemoveStackInstances {
-                name: self.wanted.full_name.clone(),
+            let retain = self.desired.retain_on_removal || stuck;
+            let act = Action::RemoveStackInstances {
+                name: self.desired.full_name.clone(),
                 account: account(key),
                 retain,
                 left,
@@ -630,15 +630,15 @@ fn placements<'k>(keys: impl IntoIterator<Item = &'k AccountKey>) -> impl Iterat
 }
 
 /// Stack sets under the prefix that no baseline of the plan asks for.
-fn unmanaged(ctx: &Context<'_>, found: &mut Findings, have: &BTreeMap<String, StackSetFacts>) {
-    let wanted: BTreeSet<&str> = ctx
-        .wanted
+fn unmanaged(ctx: &Context<'_>, found: &mut DiffBuilder, have: &BTreeMap<String, StackSetFacts>) {
+    let desired: BTreeSet<&str> = ctx
+        .desired
         .stack_sets
         .values()
         .map(|set| set.full_name.as_str())
         .collect();
     for facts in have.values() {
-        if !wanted.contains(facts.name.as_str()) && !is_left(facts) {
+        if !desired.contains(facts.name.as_str()) && !is_left(facts) {
             let note = match owner_of_stack(&facts.name) {
                 Some(tool) => format!("belongs to {tool}; left alone"),
                 None => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Reach, Set, placements};
-use crate::change::{Act, Address, FieldChange, Leaving, StackSetAct, Verb};
+use crate::change::{Action, Address, FieldChange, Leaving, StackSetDefinition, Verb};
 use crate::diff::document::same_template;
-use crate::diff::findings::{Findings, becomes, missing_tags, set};
+use crate::diff::findings::{DiffBuilder, becomes, missing_tags, set};
 use crate::diff::stack::parameters;
 use crate::inventory::StackSetFacts;
 use crate::plan::{StackName, Tags};
@@ -14,21 +14,21 @@ impl Set<'_, '_> {
     /// What an update of template, parameters and tags would change.
     pub(super) fn differences(
         &self,
-        found: &Findings,
+        found: &DiffBuilder,
         facts: &StackSetFacts,
         tags: &Tags,
     ) -> Vec<FieldChange> {
         let mut fields = Vec::new();
-        if !same_template(&facts.template, &self.wanted.template) {
-            let after = self.wanted.template.as_str();
+        if !same_template(&facts.template, &self.desired.template) {
+            let after = self.desired.template.as_str();
             fields.push(becomes("template", &facts.template, after));
         }
-        let wanted = &self.wanted.parameters;
-        fields.extend(parameters(wanted, &facts.parameters, &found.lasting()));
+        let desired = &self.desired.parameters;
+        fields.extend(parameters(desired, &facts.parameters, &found.lasting()));
         fields.extend(missing_tags(tags, &facts.tags).1);
-        if !self.wanted.capabilities.is_subset(&facts.capabilities) {
+        if !self.desired.capabilities.is_subset(&facts.capabilities) {
             let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
-            let (before, after) = (list(&facts.capabilities), list(&self.wanted.capabilities));
+            let (before, after) = (list(&facts.capabilities), list(&self.desired.capabilities));
             fields.push(becomes("capabilities", before, after));
         }
         fields
@@ -37,7 +37,7 @@ impl Set<'_, '_> {
     /// Settings that carry no template; auto-deployment only where no hold or release sets it.
     pub(super) fn settings(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         facts: &StackSetFacts,
         retain_is_right: bool,
         released_later: bool,
@@ -67,14 +67,18 @@ impl Set<'_, '_> {
                     "delete stacks"
                 }
             };
-            let wanted = self.wanted.retain_on_removal;
-            fields.push(becomes("accounts that leave", word(!wanted), word(wanted)));
+            let desired = self.desired.retain_on_removal;
+            fields.push(becomes(
+                "accounts that leave",
+                word(!desired),
+                word(desired),
+            ));
         }
         if fields.is_empty() {
             return;
         }
-        let act = Act::UpdateStackSetSettings {
-            name: self.wanted.full_name.clone(),
+        let act = Action::UpdateStackSetSettings {
+            name: self.desired.full_name.clone(),
             auto_deployment: (!(retain_is_right && in_order)).then(|| self.auto_deployment(true)),
             depends_on: self.depends_on(facts, &found.bindings),
             leaving: Vec::new(),
@@ -93,7 +97,7 @@ impl Set<'_, '_> {
 
     pub(super) fn toggle(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         facts: &StackSetFacts,
         on: bool,
         leaving: Vec<Leaving>,
@@ -105,8 +109,8 @@ impl Set<'_, '_> {
         } else {
             (Address::RolloutHold(self.name.clone()), "on", "off")
         };
-        let act = Act::UpdateStackSetSettings {
-            name: self.wanted.full_name.clone(),
+        let act = Action::UpdateStackSetSettings {
+            name: self.desired.full_name.clone(),
             auto_deployment: Some(self.auto_deployment(on)),
             depends_on: match on {
                 true => self.depends_on(facts, &found.bindings),
@@ -123,10 +127,10 @@ impl Set<'_, '_> {
 
     pub(super) fn update_instances(
         &self,
-        found: &mut Findings,
+        found: &mut DiffBuilder,
         number: u16,
         reach: &Reach<'_>,
-        act: &StackSetAct,
+        act: &StackSetDefinition,
         fields: &[FieldChange],
         needs: &BTreeSet<Address>,
     ) -> Address {
@@ -137,7 +141,7 @@ impl Set<'_, '_> {
         } else {
             ("differs from the plan", fields.to_vec())
         };
-        let act = Act::UpdateStackInstances {
+        let act = Action::UpdateStackInstances {
             set: act.clone(),
             wave: self.wave(reach),
         };

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
-use crate::baseline::Wanted;
-use crate::change::{Act, Address};
-use crate::diff::{Because, Blocked, STACK_SETS_ADMINISTRATOR, diff};
+use crate::baseline::Desired;
+use crate::change::{Action, Address};
+use crate::diff::{Blocked, BlockedBy, STACK_SETS_ADMINISTRATOR, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -30,9 +30,9 @@ fn what_a_policy_holds_is_told_and_never_written() {
         name: "no-s3-events".to_owned(),
         kind: held.kind,
         description: String::new(),
-        content: Seen::Known("{}".to_owned()),
-        targets: Seen::Known(BTreeSet::from(["r-1".to_owned()])),
-        tags: Seen::Known(Tags::new()),
+        content: Observed::Known("{}".to_owned()),
+        targets: Observed::Known(BTreeSet::from(["r-1".to_owned()])),
+        tags: Observed::Known(Tags::new()),
     };
     known(&mut inventory.policies).insert(facts.id.clone(), facts);
     let detector = detector_of(&mut inventory);
@@ -42,13 +42,13 @@ fn what_a_policy_holds_is_told_and_never_written() {
     assert_eq!(addresses(&found), Vec::<String>::new());
     let left = &found.left[0];
     assert!(
-        left.text.contains("S3_DATA_EVENTS is off") && left.because.contains("\"no-s3-events\""),
+        left.text.contains("S3_DATA_EVENTS is off") && left.reason.contains("\"no-s3-events\""),
         "{left:?}"
     );
     // Nor does another change write it.
     detector_of(&mut inventory).enabled = false;
     let found = compare(&inventory);
-    let Act::ConfigureGuardDuty {
+    let Action::ConfigureGuardDuty {
         features,
         detector_features,
         ..
@@ -83,27 +83,27 @@ fn what_a_policy_holds_is_told_and_never_written() {
 /// A part that could not be read is in the exit code, also where the plan asks for nothing of it.
 #[test]
 fn a_part_that_could_not_be_read_is_blocked_once() {
-    type Blind = fn(&mut Inventory, Unread);
+    type Blind = fn(&mut Inventory, ReadFailure);
     let parts: [Blind; 4] = [
-        |inventory, why| inventory.policies = Seen::Unread(why),
-        |inventory, why| inventory.trusted_access = Seen::Unread(why),
-        |inventory, why| inventory.delegated_administrators = Seen::Unread(why),
-        |inventory, why| inventory.stack_sets = Seen::Unread(why),
+        |inventory, why| inventory.policies = Observed::Unread(why),
+        |inventory, why| inventory.trusted_access = Observed::Unread(why),
+        |inventory, why| inventory.delegated_administrators = Observed::Unread(why),
+        |inventory, why| inventory.stack_sets = Observed::Unread(why),
     ];
     let mut plan = plan();
-    let nothing = Wanted::default();
+    let nothing = Desired::default();
     plan.policies.clear();
     plan.organization.policies.clear();
     for blind in parts {
-        let why = Unread {
+        let why = ReadFailure {
             operation: "service:List".to_owned(),
-            because: "denied".to_owned(),
+            reason: "denied".to_owned(),
         };
         let mut inventory = settled();
         blind(&mut inventory, why.clone());
-        for (plan, wanted) in [(&plan, &nothing), (&self::plan(), &wanted())] {
-            let found = diff(plan, wanted, &inventory, &KEEP);
-            let unread = |blocked: &&Blocked| blocked.because == Because::Unread(why.clone());
+        for (plan, desired) in [(&plan, &nothing), (&self::plan(), &desired())] {
+            let found = diff(plan, desired, &inventory, &KEEP);
+            let unread = |blocked: &&Blocked| blocked.reason == BlockedBy::Unread(why.clone());
             let whole = |blocked: &&Blocked| blocked.address == Address::Organization;
             let told = found.blocked.iter().filter(unread);
             assert!(told.clone().count() > 0, "{found:?}");
@@ -136,12 +136,12 @@ fn features_that_the_baseline_does_not_know_are_told() {
         );
     }
     // But for those that the plan leaves alone.
-    let mut wanted = wanted();
-    let guardduty = wanted.guardduty.as_mut().unwrap();
+    let mut desired = desired();
+    let guardduty = desired.guardduty.as_mut().unwrap();
     guardduty.unmanaged_features = ["EKS_RUNTIME_MONITORING", "QUANTUM_MONITORING"]
         .map(str::to_owned)
         .into();
-    assert_eq!(diff(&plan(), &wanted, &inventory, &KEEP).left, vec![]);
+    assert_eq!(diff(&plan(), &desired, &inventory, &KEEP).left, vec![]);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_strange_administrator_of_stack_sets_is_more_than_another_delegation() {
         let mut plan = plan();
         plan.delegated_administrators
             .insert(service, BTreeSet::from([key(account)]));
-        let found = diff(&plan, &wanted(), &inventory, &KEEP);
+        let found = diff(&plan, &desired(), &inventory, &KEEP);
         assert!(
             found
                 .unmanaged
@@ -212,7 +212,7 @@ fn policies_that_hold_a_services_settings_wait_for_it() {
         policy_of_type(PolicyType::InspectorPolicy),
     );
     plan.organization.policies.insert(inspector);
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     let address = Address::PolicyType(PolicyType::InspectorPolicy);
     let blocked = found
         .blocked
@@ -226,7 +226,7 @@ fn policies_that_hold_a_services_settings_wait_for_it() {
 
     plan.delegated_administrators
         .insert(principal("inspector2"), BTreeSet::from([key("security")]));
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     assert_eq!(found.blocked, vec![]);
     let needs = &change(&found, &address.to_string()).needs;
     for need in [
@@ -248,7 +248,7 @@ fn policies_that_hold_a_services_settings_wait_for_it() {
     plan.policies
         .insert(all.clone(), policy_of_type(PolicyType::GuarddutyPolicy));
     plan.organization.policies.insert(all);
-    let found = diff(&plan, &wanted(), &super::simulate::empty(), &CREATE);
+    let found = diff(&plan, &desired(), &super::simulate::empty(), &CREATE);
     let needs = &change(
         &found,
         &Address::PolicyType(PolicyType::GuarddutyPolicy).to_string(),

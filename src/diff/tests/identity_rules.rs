@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, known, member};
-use crate::change::{Act, Address, Change, KEY_TAG, Target};
+use crate::change::{Action, Address, Change, KEY_TAG, Target};
 use crate::diff::{ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -207,7 +207,7 @@ fn j_the_management_accounts_email_is_no_entrys() {
         "is the management account's",
         "another email",
     );
-    of(&mut accounts, A).tags = Seen::Known(tags(&[(KEY_TAG, "one")]));
+    of(&mut accounts, A).tags = Observed::Known(tags(&[(KEY_TAG, "one")]));
     conflicts(
         &plain(),
         &accounts,
@@ -236,7 +236,7 @@ fn l_an_account_that_left_and_came_back_lost_its_tags() {
     conflicts(&with_id(A), &accounts, "not in the organization", "invite");
     let back = AccountFacts {
         created_here: false,
-        tags: Seen::Known(Tags::new()),
+        tags: Observed::Known(Tags::new()),
         ..left
     };
     accounts.insert(back.id.clone(), back);
@@ -351,7 +351,7 @@ fn s_a_name_that_is_taken_is_a_question() {
         "of that name",
         "give `id = \"222222222222\"`",
     );
-    of(&mut accounts, A).tags = Seen::Known(tags(&[(KEY_TAG, "two")]));
+    of(&mut accounts, A).tags = Observed::Known(tags(&[(KEY_TAG, "two")]));
     conflicts(
         &plain(),
         &accounts,
@@ -420,7 +420,7 @@ fn nothing_is_done_to_the_management_account() {
         .email
         .to_uppercase();
     plan.accounts.get_mut(&key("play")).unwrap().email = address.parse().unwrap();
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(found.changes, vec![]);
     let problem = &found.problems[0];
     assert_eq!(problem.kind, ProblemKind::Identity);
@@ -445,7 +445,7 @@ fn renamed_plan(from: &str, to: &str) -> OrgPlan {
 fn a_key_renamed_by_hand_is_a_question() {
     let inventory = settled();
     let mut plan = renamed_plan("play", "toys");
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(found.changes, vec![]);
     let [problem] = found.problems.as_slice() else {
         panic!("{:?}", found.problems);
@@ -465,19 +465,19 @@ fn a_key_renamed_by_hand_is_a_question() {
     }
     // Moved as well, it is still like no other.
     plan.accounts.get_mut(&key("toys")).unwrap().ou = path("Workloads/Dev");
-    let moved = diff(&plan, &wanted(), &inventory, &KEEP);
+    let moved = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(moved.problems.len(), 1);
     // Said, it is the account that it was.
     plan.accounts.get_mut(&key("toys")).unwrap().renamed_from = Some(key("play"));
-    let said = diff(&plan, &wanted(), &inventory, &KEEP);
-    assert_eq!(said.problems, vec![]);
-    let made = said
+    let message = diff(&plan, &desired(), &inventory, &KEEP);
+    assert_eq!(message.problems, vec![]);
+    let made = message
         .changes
         .iter()
-        .find(|change| matches!(change.act, Act::CreateAccount { .. }));
+        .find(|change| matches!(change.act, Action::CreateAccount { .. }));
     assert!(made.is_none(), "{made:?}");
     let tags = Address::Tags(Target::Account(key("toys")));
-    assert!(said.changes.iter().any(|change| change.address == tags));
+    assert!(message.changes.iter().any(|change| change.address == tags));
 }
 
 /// What is in another OU and tagged otherwise is another account, and so is one that was forgotten.
@@ -488,13 +488,13 @@ fn a_new_account_beside_one_that_the_plan_left_is_no_question() {
     let toys = plan.accounts.get_mut(&key("toys")).unwrap();
     toys.ou = path("Workloads/Dev");
     toys.tags = tags(&[("team", "toys")]);
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(found.problems, vec![]);
     let plan = renamed_plan("play", "toys");
     known(&mut member_of(&mut inventory, "play").tags).remove(KEY_TAG);
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(found.problems, vec![]);
-    let made = |change: &&Change| matches!(change.act, Act::CreateAccount { .. });
+    let made = |change: &&Change| matches!(change.act, Action::CreateAccount { .. });
     assert_eq!(found.changes.iter().filter(made).count(), 1);
 }
 
@@ -525,7 +525,7 @@ fn a_name_that_aws_refuses_is_not_set() {
     let inventory = settled();
     let mut plan = plan();
     plan.accounts.get_mut(&key("play")).unwrap().name = "Größe".to_owned();
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let address = Address::AccountName(key("play"));
     assert!(found.changes.iter().all(|change| change.address != address));
     assert!(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::samples::*;
 use super::simulate::{current, known};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Text, Verb};
-use crate::diff::{Because, Diff, diff};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Attribute, Expr, OWNERSHIP_TAG, Verb};
+use crate::diff::{BlockedBy, Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -32,7 +32,7 @@ fn as_wanted(id: &StackId) -> StackFacts {
         name: id.name().to_owned(),
         id: id.to_string(),
         status: "CREATE_COMPLETE".to_owned(),
-        template: Seen::Known(TEMPLATE.to_owned()),
+        template: Observed::Known(TEMPLATE.to_owned()),
         parameters: BTreeMap::from([(
             "Bucket".to_owned(),
             "stack config-bucket in log-archive/eu-west-1:BucketName".to_owned(),
@@ -45,23 +45,29 @@ fn as_wanted(id: &StackId) -> StackFacts {
 
 /// A plan that names a stack of payments-prod in us-east-1, whose instance is missing.
 struct Case {
-    wanted: Wanted,
+    desired: Desired,
     inventory: Inventory,
     id: StackId,
 }
 
 impl Case {
     fn new() -> Case {
-        let mut wanted = wanted();
-        let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+        let mut desired = desired();
+        let set = desired
+            .stack_sets
+            .get_mut(&name("config-recorder"))
+            .unwrap();
         set.template = TEMPLATE.to_owned();
-        let mut inventory = satisfied(&plan(), &wanted);
+        let mut inventory = satisfied(&plan(), &desired);
         let id = stack_id(&inventory, "payments-prod", "us-east-1");
-        let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+        let set = desired
+            .stack_sets
+            .get_mut(&name("config-recorder"))
+            .unwrap();
         set.existing_stacks.insert(id.clone());
         known(&mut set_of(&mut inventory).instances).remove(&place(&id));
         let mut case = Case {
-            wanted,
+            desired,
             inventory,
             id,
         };
@@ -73,7 +79,7 @@ impl Case {
     fn stack(&mut self, change: impl FnOnce(&mut StackFacts)) {
         let mut facts = as_wanted(&self.id);
         change(&mut facts);
-        self.seen(ExistingStack::Apart(Seen::Known(Some(facts))));
+        self.seen(ExistingStack::Apart(Observed::Known(Some(facts))));
     }
 
     fn seen(&mut self, found: ExistingStack) {
@@ -85,7 +91,7 @@ impl Case {
     fn instance(&mut self, stack: &str, overrides: &[(&str, &str)]) {
         let instances = known(&mut set_of(&mut self.inventory).instances);
         instances.insert(place(&self.id), current());
-        self.seen(ExistingStack::Instance(Seen::Known(InstanceStack {
+        self.seen(ExistingStack::Instance(Observed::Known(InstanceStack {
             stack_set: "orgstrap-config-recorder".to_owned(),
             stack: Some(stack.to_owned()),
             overrides: tags(overrides),
@@ -93,7 +99,7 @@ impl Case {
     }
 
     fn compare(&self) -> Diff {
-        diff(&plan(), &self.wanted, &self.inventory, &KEEP)
+        diff(&plan(), &self.desired, &self.inventory, &KEEP)
     }
 
     /// What is told of the import; nothing is made in its place.
@@ -104,8 +110,8 @@ impl Case {
             panic!("{:?}", found.blocked);
         };
         assert_eq!(blocked.address.to_string(), IMPORT);
-        match &blocked.because {
-            Because::State { said } => said.clone(),
+        match &blocked.reason {
+            BlockedBy::State { message } => message.clone(),
             other => format!("{other:?}"),
         }
     }
@@ -121,7 +127,7 @@ fn a_named_stack_is_imported_where_an_instance_would_be_made() {
     );
     let import = change(&found, IMPORT);
     assert_eq!(fields(import), ["stack in us-east-1: - -> old"]);
-    let Act::ImportStacks { wave, stacks, .. } = &import.act else {
+    let Action::ImportStacks { wave, stacks, .. } = &import.act else {
         panic!("{import:?}");
     };
     assert_eq!(stacks.values().collect::<Vec<_>>(), [&case.id]);
@@ -132,8 +138,8 @@ fn a_named_stack_is_imported_where_an_instance_would_be_made() {
             .contains(&Address::Access(key("payments-prod")))
     );
     // Afterwards there is nothing to do, though the plan still names it.
-    let after = applied(&plan(), &case.wanted, case.inventory.clone(), found);
-    let again = diff(&plan(), &case.wanted, &after, &KEEP);
+    let after = applied(&plan(), &case.desired, case.inventory.clone(), found);
+    let again = diff(&plan(), &case.desired, &after, &KEEP);
     assert_eq!(addresses(&again), Vec::<String>::new());
     assert_eq!((again.blocked, again.notices), (vec![], vec![]));
 }
@@ -142,7 +148,7 @@ fn a_named_stack_is_imported_where_an_instance_would_be_made() {
 fn what_becomes_different_in_the_stack_is_shown() {
     let mut case = Case::new();
     case.stack(|facts| {
-        facts.template = Seen::Known("Resources: {R: {Type: AWS::SNS::Topic}}\n".to_owned());
+        facts.template = Observed::Known("Resources: {R: {Type: AWS::SNS::Topic}}\n".to_owned());
         facts.parameters.clear();
         facts.tags.insert("team".to_owned(), "shop".to_owned());
     });
@@ -168,13 +174,13 @@ fn a_stack_that_cannot_be_taken_in_is_told_and_nothing_is_made_beside_it() {
     let mut case = Case::new();
     case.stack(|facts| {
         let more = "Resources: {R: {Type: AWS::SQS::Queue}, T: {Type: AWS::S3::Bucket}}";
-        facts.template = Seen::Known(more.to_owned());
+        facts.template = Observed::Known(more.to_owned());
     });
     assert!(
         case.held()
             .ends_with("would lose it: R (AWS::SQS::Queue), T (AWS::S3::Bucket)")
     );
-    case.stack(|facts| facts.template = Seen::Known("- no template".to_owned()));
+    case.stack(|facts| facts.template = Observed::Known("- no template".to_owned()));
     assert!(case.held().contains("cannot be read"));
     case.stack(|facts| {
         facts
@@ -184,7 +190,7 @@ fn a_stack_that_cannot_be_taken_in_is_told_and_nothing_is_made_beside_it() {
     assert!(case.held().contains("NoEcho (Secret)"));
     case.stack(|facts| facts.status = "DELETE_FAILED".to_owned());
     assert_eq!(case.held(), "the stack old is DELETE_FAILED");
-    case.seen(ExistingStack::Apart(Seen::Known(None)));
+    case.seen(ExistingStack::Apart(Observed::Known(None)));
     assert_eq!(case.held(), "the stack old is gone");
     case.stack(|facts| facts.template = unread());
     assert!(case.held().contains("AccessDenied"));
@@ -199,7 +205,7 @@ fn a_stack_that_cannot_be_taken_in_is_told_and_nothing_is_made_beside_it() {
 fn a_stack_whose_recorder_has_another_name_is_told() {
     let mut case = Case::new();
     let recorder = "Resources: {R: {Type: AWS::Config::ConfigurationRecorder}}\n";
-    let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
+    let set = case.desired.stack_sets.get_mut(&name("config-recorder"));
     let set = set.unwrap();
     set.template = recorder.to_owned();
     set.parameters
@@ -209,7 +215,7 @@ fn a_stack_whose_recorder_has_another_name_is_told() {
     let (own, value) = ("RecorderName".to_owned(), "default".to_owned());
     facts.parameters.insert(own.clone(), value.clone());
     case.stack(|facts| {
-        facts.template = Seen::Known(recorder.to_owned());
+        facts.template = Observed::Known(recorder.to_owned());
         facts.parameters.insert(own, value);
     });
     let mut named = |name: &str| {
@@ -218,7 +224,7 @@ fn a_stack_whose_recorder_has_another_name_is_told() {
             channel: None,
         };
         let at = place(&case.id);
-        case.inventory.recorders.insert(at, Seen::Known(facts));
+        case.inventory.recorders.insert(at, Observed::Known(facts));
         case.compare()
     };
     let found = named("default");
@@ -278,10 +284,10 @@ fn an_import_under_way_is_finished_and_a_failed_one_tried_again() {
 fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     let mut case = Case::new();
     let dev = stack_id(&case.inventory, "payments-dev", "eu-west-1");
-    let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
+    let set = case.desired.stack_sets.get_mut(&name("config-recorder"));
     set.unwrap().existing_stacks.insert(dev.clone());
     let facts = as_wanted(&dev);
-    let found = ExistingStack::Apart(Seen::Known(Some(facts)));
+    let found = ExistingStack::Apart(Observed::Known(Some(facts)));
     case.inventory.existing_stacks.insert(dev.clone(), found);
     known(&mut case.inventory.stack_sets).clear();
     let found = case.compare();
@@ -295,7 +301,7 @@ fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     assert!(!second.contains(&Address::Rollout(set.clone(), 3)));
     assert!(needs(IMPORT).contains(&Address::Rollout(set.clone(), 3)));
     let wave = |found: &Diff, address: &str| match &change(found, address).act {
-        Act::CreateStackInstances { wave, .. } => wave.clone(),
+        Action::CreateStackInstances { wave, .. } => wave.clone(),
         other => panic!("{other:?}"),
     };
     let (dev_id, prod_id) = (account_text("payments-dev"), account_text("payments-prod"));
@@ -308,7 +314,7 @@ fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     assert_eq!(other.regions, [region("us-east-1")].into());
     assert_eq!(other.expect, vec![dev_id]);
     // One that is told holds up nothing else.
-    let gone = ExistingStack::Apart(Seen::Known(None));
+    let gone = ExistingStack::Apart(Observed::Known(None));
     case.inventory.existing_stacks.insert(dev, gone);
     let left: Vec<String> = addresses(&found)
         .into_iter()
@@ -317,14 +323,14 @@ fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     assert_eq!(addresses(&case.compare()), left);
 }
 
-fn account_text(name: &str) -> Text {
-    Text::reference(Address::Account(key(name)), Attribute::Id)
+fn account_text(name: &str) -> Expr {
+    Expr::reference(Address::Account(key(name)), Attribute::Id)
 }
 
 #[test]
 fn stacks_of_accounts_that_the_set_does_not_reach_are_told() {
     let mut case = Case::new();
-    let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
+    let set = case.desired.stack_sets.get_mut(&name("config-recorder"));
     let set = set.unwrap();
     set.existing_stacks.clear();
     let stranger = "arn:aws:cloudformation:eu-west-1:999999999999:stack/old/0a1b";
@@ -337,7 +343,7 @@ fn stacks_of_accounts_that_the_set_does_not_reach_are_told() {
     assert_eq!(left.name, "existing-stack/999999999999/eu-west-1/old");
 
     let mut case = Case::new();
-    let set = case.wanted.stack_sets.get_mut(&name("config-recorder"));
+    let set = case.desired.stack_sets.get_mut(&name("config-recorder"));
     set.unwrap().except.insert(path("Workloads/Prod"));
     let found = case.compare();
     let mut left = found.left.iter();
@@ -356,6 +362,6 @@ fn an_account_on_the_move_is_not_imported_from() {
         .blocked
         .iter()
         .find(|b| b.address.to_string() == IMPORT);
-    let because = format!("{:?}", blocked.expect("told").because);
-    assert!(because.contains("auto-deployment"), "{because}");
+    let reason = format!("{:?}", blocked.expect("told").reason);
+    assert!(reason.contains("auto-deployment"), "{reason}");
 }

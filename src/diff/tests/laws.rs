@@ -9,17 +9,17 @@ use proptest::test_runner::RngSeed;
 use super::random::{disturb, random_plan, random_wanted, recorders_that_were_there};
 use super::samples::*;
 use super::simulate::{Simulation, empty};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Change, KEY_TAG, SavedChanges, saved::Moved};
-use crate::diff::{Because, Diff, DiffOptions, diff};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Change, KEY_TAG, SavedChanges, saved::Moved};
+use crate::diff::{BlockedBy, Diff, DiffOptions, diff};
 use crate::graph::graph;
-use crate::inventory::{Inventory, Seen, identify};
+use crate::inventory::{Inventory, Observed, identify};
 use crate::plan::OrgPlan;
 
 /// A plan, an organization that satisfied another plan and that people then worked on by hand.
 struct Case {
     plan: OrgPlan,
-    wanted: Wanted,
+    desired: Desired,
     inventory: Inventory,
     options: DiffOptions,
 }
@@ -33,23 +33,23 @@ impl Case {
             _ => satisfied(&before, &wanted_before),
         };
         let same = rng.u8(..3) == 0;
-        if inventory.organization != Seen::Known(None) {
+        if inventory.organization != Observed::Known(None) {
             for _ in 0..rng.u8(..6) {
                 disturb(rng, &mut inventory);
             }
         }
         let plan = if same { before } else { random_plan(rng) };
-        let mut wanted = match same {
+        let mut desired = match same {
             true => wanted_before,
             false => random_wanted(rng),
         };
         told_apart(&plan, &mut inventory);
         if rng.u8(..3) == 0 {
-            recorders_that_were_there(rng, &plan, &mut wanted, &mut inventory);
+            recorders_that_were_there(rng, &plan, &mut desired, &mut inventory);
         }
         Case {
             plan,
-            wanted,
+            desired,
             inventory,
             options: DiffOptions {
                 create_organization: true,
@@ -60,32 +60,32 @@ impl Case {
     }
 
     fn diff(&self) -> Diff {
-        diff(&self.plan, &self.wanted, &self.inventory, &self.options)
+        diff(&self.plan, &self.desired, &self.inventory, &self.options)
     }
 
     fn again(&self, inventory: &Inventory) -> Diff {
-        diff(&self.plan, &self.wanted, inventory, &self.options)
+        diff(&self.plan, &self.desired, inventory, &self.options)
     }
 }
 
 /// Whether an account was renamed is a question, which somebody answered: those that the plan no longer has are
 /// other accounts.
 fn told_apart(plan: &OrgPlan, inventory: &mut Inventory) {
-    let Seen::Known(accounts) = &mut inventory.accounts else {
+    let Observed::Known(accounts) = &mut inventory.accounts else {
         return;
     };
     for facts in accounts.values_mut() {
         let forgotten = identify::forgotten(plan, facts).is_some();
-        if let (true, Seen::Known(tags)) = (forgotten, &mut facts.tags) {
+        if let (true, Observed::Known(tags)) = (forgotten, &mut facts.tags) {
             tags.remove(KEY_TAG);
         }
     }
 }
 
 /// Whether an act is of the kind that a part of the inventory decides.
-type Kind = fn(&Act) -> bool;
+type Kind = fn(&Action) -> bool;
 
-fn hide<T>(part: &mut Seen<T>) {
+fn hide<T>(part: &mut Observed<T>) {
     *part = unread();
 }
 
@@ -97,7 +97,9 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             |act| {
                 matches!(
                     act,
-                    Act::CreateAccount { .. } | Act::MoveAccount { .. } | Act::RenameAccount { .. }
+                    Action::CreateAccount { .. }
+                        | Action::MoveAccount { .. }
+                        | Action::RenameAccount { .. }
                 )
             }
         }
@@ -106,10 +108,10 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             |act| {
                 matches!(
                     act,
-                    Act::CreateOu { .. }
-                        | Act::RenameOu { .. }
-                        | Act::DeleteOu { .. }
-                        | Act::MoveAccount { .. }
+                    Action::CreateOu { .. }
+                        | Action::RenameOu { .. }
+                        | Action::DeleteOu { .. }
+                        | Action::MoveAccount { .. }
                 )
             }
         }
@@ -118,40 +120,40 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             |act| {
                 matches!(
                     act,
-                    Act::CreatePolicy { .. }
-                        | Act::UpdatePolicy { .. }
-                        | Act::DeletePolicy { .. }
-                        | Act::AttachPolicy { .. }
-                        | Act::DetachPolicy { .. }
+                    Action::CreatePolicy { .. }
+                        | Action::UpdatePolicy { .. }
+                        | Action::DeletePolicy { .. }
+                        | Action::AttachPolicy { .. }
+                        | Action::DetachPolicy { .. }
                 )
             }
         }
         3 => {
             hide(&mut inventory.trusted_access);
-            |act| matches!(act, Act::EnableTrustedAccess { .. })
+            |act| matches!(act, Action::EnableTrustedAccess { .. })
         }
         4 => {
             hide(&mut inventory.service_linked_roles);
-            |act| matches!(act, Act::CreateServiceLinkedRole { .. })
+            |act| matches!(act, Action::CreateServiceLinkedRole { .. })
         }
         5 => {
             hide(&mut inventory.stack_sets);
             |act| {
                 matches!(
                     act,
-                    Act::CreateStackSet(_)
-                        | Act::UpdateStackSetSettings { .. }
-                        | Act::UpdateStackInstances { .. }
-                        | Act::CreateStackInstances { .. }
-                        | Act::ForgetStackInstances { .. }
-                        | Act::RemoveStackInstances { .. }
-                        | Act::ImportStacks { .. }
+                    Action::CreateStackSet(_)
+                        | Action::UpdateStackSetSettings { .. }
+                        | Action::UpdateStackInstances { .. }
+                        | Action::CreateStackInstances { .. }
+                        | Action::ForgetStackInstances { .. }
+                        | Action::RemoveStackInstances { .. }
+                        | Action::ImportStacks { .. }
                 )
             }
         }
         6 => {
             inventory.stacks.values_mut().for_each(hide);
-            |act| matches!(act, Act::UpdateStack(_))
+            |act| matches!(act, Action::UpdateStack(_))
         }
         7 => {
             let facts = inventory.guardduty.values_mut();
@@ -159,23 +161,23 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
             |act| {
                 matches!(
                     act,
-                    Act::EnableGuardDutyAdministrator { .. }
-                        | Act::ConfigureGuardDuty { .. }
-                        | Act::AddGuardDutyMembers { .. }
-                        | Act::ExportGuardDutyFindings { .. }
+                    Action::EnableGuardDutyAdministrator { .. }
+                        | Action::ConfigureGuardDuty { .. }
+                        | Action::AddGuardDutyMembers { .. }
+                        | Action::ExportGuardDutyFindings { .. }
                 )
             }
         }
         8 => {
             hide(&mut inventory.stack_sets_access);
-            |act| matches!(act, Act::ActivateStackSets)
+            |act| matches!(act, Action::ActivateStackSets)
         }
         _ => {
             let accounts = super::simulate::known(&mut inventory.accounts);
             accounts
                 .values_mut()
                 .for_each(|facts| hide(&mut facts.tags));
-            |act| matches!(act, Act::CreateAccount { .. })
+            |act| matches!(act, Action::CreateAccount { .. })
         }
     }
 }
@@ -205,7 +207,7 @@ proptest! {
         let case = Case::of(seed);
         let found = case.diff();
         prop_assert_eq!(&found.blocked, &vec![]);
-        let after = applied(&case.plan, &case.wanted, case.inventory.clone(), found);
+        let after = applied(&case.plan, &case.desired, case.inventory.clone(), found);
         let again = case.again(&after);
         prop_assert_eq!(again.changes, vec![]);
         prop_assert_eq!(again.blocked, vec![]);
@@ -219,21 +221,21 @@ proptest! {
         let found = case.diff();
         let saved = SavedChanges::new(
             case.plan.clone(),
-            case.wanted.clone(),
+            case.desired.clone(),
             case.options,
             found.changes.clone(),
         );
         let saved = SavedChanges::from_json(&saved.to_json().unwrap()).unwrap();
         prop_assert_eq!(&saved.changes, &found.changes);
         let count = (found.changes.len() as f64 * stop) as usize;
-        let mut simulation = Simulation::new(case.inventory.clone(), found.bindings, &case.wanted);
+        let mut simulation = Simulation::new(case.inventory.clone(), found.bindings, &case.desired);
         for change in graph(found.changes).unwrap().changes().take(count) {
             simulation.apply(change);
         }
         let half = simulation.observed(&case.plan.organization.regions);
         let fresh = case.again(&half);
         prop_assert_eq!(saved.check(&fresh.changes), Ok(()));
-        let after = applied(&case.plan, &case.wanted, half, fresh);
+        let after = applied(&case.plan, &case.desired, half, fresh);
         prop_assert_eq!(case.again(&after).changes, vec![]);
     }
 
@@ -284,8 +286,8 @@ proptest! {
     #[test]
     fn unread_never_leads_to_a_change(seed: u64) {
         let mut case = Case::of(seed);
-        if case.inventory.organization == Seen::Known(None) {
-            case.inventory = satisfied(&case.plan, &case.wanted);
+        if case.inventory.organization == Observed::Known(None) {
+            case.inventory = satisfied(&case.plan, &case.desired);
         }
         let before = case.diff();
         let rng = &mut Rng::with_seed(seed);
@@ -295,8 +297,8 @@ proptest! {
         prop_assert_eq!(hit, Vec::<&Change>::new());
         let lost = before.changes.iter().filter(|c| kind(&c.act)).count();
         if lost > 0 {
-            let said = |b: &crate::diff::Blocked| matches!(b.because, Because::Unread(_));
-            prop_assert!(after.blocked.iter().any(said), "{:?}", after.blocked);
+            let message = |b: &crate::diff::Blocked| matches!(b.reason, BlockedBy::Unread(_));
+            prop_assert!(after.blocked.iter().any(message), "{:?}", after.blocked);
         }
         // What is left does not rest on it either: it can be done.
         let _ = graph(after.changes).unwrap();
@@ -307,14 +309,14 @@ proptest! {
     #[test]
     fn nothing_is_begun_that_cannot_go_on(seed: u64) {
         let mut case = Case::of(seed);
-        if case.inventory.organization == Seen::Known(None) {
-            case.inventory = satisfied(&case.plan, &case.wanted);
+        if case.inventory.organization == Observed::Known(None) {
+            case.inventory = satisfied(&case.plan, &case.desired);
         }
         let rng = &mut Rng::with_seed(seed);
         let _ = blind(rng, &mut case.inventory);
         let found = case.diff();
-        let made = |wanted: &dyn Fn(&Address) -> bool| {
-            found.changes.iter().any(|change| wanted(&change.address))
+        let made = |desired: &dyn Fn(&Address) -> bool| {
+            found.changes.iter().any(|change| desired(&change.address))
         };
         for change in &found.changes {
             let goes_on = match &change.address {
@@ -386,7 +388,7 @@ fn saved_changes_stop_when_aws_has_moved() {
     let mut inventory = settled();
     member_of(&mut inventory, "play").parent = super::simulate::ROOT.to_owned();
     let found = compare(&inventory);
-    let saved = SavedChanges::new(plan(), wanted(), KEEP, found.changes);
+    let saved = SavedChanges::new(plan(), desired(), KEEP, found.changes);
     let other = ou_of(&mut inventory, "Security").id.clone();
     member_of(&mut inventory, "play").parent = other;
     member_of(&mut inventory, "security").name = "by hand".to_owned();
@@ -423,8 +425,8 @@ fn ten_thousand_accounts_are_quick() {
         let one = account(&text, &format!("Big/{:03}", number % 200));
         plan.accounts.insert(key(&text), one);
     }
-    let wanted = wanted();
-    let found = diff(&plan, &wanted, &empty(), &CREATE);
+    let desired = desired();
+    let found = diff(&plan, &desired, &empty(), &CREATE);
     assert!(found.changes.len() > 30_000);
     let graph = graph(found.changes).unwrap();
     assert_eq!(
@@ -436,16 +438,18 @@ fn ten_thousand_accounts_are_quick() {
 /// Files of another kind or version say so rather than fail on a field.
 #[test]
 fn saved_changes_say_what_they_are() {
-    let saved = SavedChanges::new(plan(), wanted(), KEEP, vec![]);
+    let saved = SavedChanges::new(plan(), desired(), KEEP, vec![]);
     let json = saved.to_json().unwrap();
     assert_eq!(SavedChanges::from_json(&json).unwrap(), saved);
     let says = |json: &str| SavedChanges::from_json(json).unwrap_err().to_string();
-    let newer = json.replace("\"version\": 1", "\"version\": 2");
-    assert!(
-        says(&newer).contains("version 2 of its format"),
-        "{}",
-        says(&newer)
-    );
+    for version in ["1", "3"] {
+        let another = json.replace("\"version\": 2", &format!("\"version\": {version}"));
+        let says = says(&another);
+        assert!(
+            says.contains(&format!("version {version} of its format")),
+            "{says}"
+        );
+    }
     let other = json.replace("orgstrap-changes", "something");
     assert!(
         says(&other).contains("its format is `something`"),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::known;
 use super::stack_rules::instance;
-use crate::baseline::Wanted;
-use crate::change::{Act, Address};
+use crate::baseline::Desired;
+use crate::change::{Action, Address};
 use crate::diff::removal::{Fortune, removal};
 use crate::diff::{Diff, Remains, diff};
 use crate::graph::graph;
@@ -16,9 +16,9 @@ fn names(found: &Diff) -> Vec<&str> {
     found.left.iter().map(|left| left.name.as_str()).collect()
 }
 
-fn except(wanted: &mut Wanted, plan: &mut OrgPlan, ou: &str) {
+fn except(desired: &mut Desired, plan: &mut OrgPlan, ou: &str) {
     plan.ous.entry(path(ou)).or_default().baselines = Some(BTreeSet::new());
-    for set in wanted.stack_sets.values_mut() {
+    for set in desired.stack_sets.values_mut() {
         set.except.insert(path(ou));
     }
 }
@@ -30,10 +30,10 @@ fn a_settled_organization_has_nothing_left() {
 
 #[test]
 fn a_target_that_goes_takes_its_accounts_with_it() {
-    let (mut plan, mut wanted) = (plan(), wanted());
+    let (mut plan, mut desired) = (plan(), desired());
     let inventory = settled();
-    except(&mut wanted, &mut plan, "Sandbox");
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    except(&mut desired, &mut plan, "Sandbox");
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert_eq!(names(&found), ["config-recorder/Sandbox"]);
     let Remains::Instances { only, targets, .. } = &found.left[0].what else {
@@ -56,25 +56,25 @@ fn a_stack_that_failed_in_an_account_that_is_not_in_the_plan_is_told() {
     facts.detailed_status = Some("FAILED".to_owned());
     facts.reason = Some("the role is invalid".to_owned());
     let id = member_of(&mut inventory, "play").id.clone();
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert_eq!(names(&found), [format!("config-recorder/{id}/eu-west-1")]);
-    assert!(found.left[0].because.contains("the role is invalid"));
+    assert!(found.left[0].reason.contains("the role is invalid"));
     let Remains::ByHand { about, .. } = &found.left[0].what else {
         panic!("{:?}", found.left)
     };
     assert_eq!(about, &BTreeSet::from([id.clone()]));
     plan.organization.leave = BTreeSet::from([format!("config-recorder/{id}")]);
-    assert!(diff(&plan, &wanted(), &inventory, &KEEP).left[0].acknowledged);
+    assert!(diff(&plan, &desired(), &inventory, &KEEP).left[0].acknowledged);
 }
 
 /// A target above what is to stay would take that with it.
 #[test]
 fn below_a_target_that_stays_only_the_accounts_go() {
-    let (mut plan, mut wanted) = (plan(), wanted());
+    let (mut plan, mut desired) = (plan(), desired());
     let mut inventory = settled();
-    except(&mut wanted, &mut plan, "Workloads/Prod");
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    except(&mut desired, &mut plan, "Workloads/Prod");
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     assert_eq!(names(&found), ["config-recorder/Workloads/Prod"]);
     let Remains::Instances { only, .. } = &found.left[0].what else {
         panic!("{:?}", found.left)
@@ -91,7 +91,7 @@ fn a_target_whose_ou_is_gone_is_told_by_its_id() {
         .insert("ou-gone-1".to_owned());
     let found = compare(&inventory);
     assert_eq!(names(&found), ["config-recorder/ou-gone-1"]);
-    assert!(found.left[0].because.contains("not there any more"));
+    assert!(found.left[0].reason.contains("not there any more"));
 }
 
 /// Other stages make other targets; what is below one of the plan's is reached by it.
@@ -100,7 +100,7 @@ fn a_target_below_another_is_not_left() {
     let mut plan = plan();
     let inventory = settled();
     plan.rollout.stages = vec![vec![Stage::Rest]];
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(names(&found), Vec::<&str>::new());
 }
 
@@ -115,7 +115,7 @@ fn an_account_that_left_the_organization_leaves_its_stacks_behind() {
     // AWS cannot delete what it cannot reach.
     let plan = plan();
     let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
-    let Act::DeleteStackInstances(left) = &asked.changes[0].act else {
+    let Action::DeleteStackInstances(left) = &asked.changes[0].act else {
         panic!("{:?}", asked.changes)
     };
     assert!(left.retain);
@@ -123,11 +123,11 @@ fn an_account_that_left_the_organization_leaves_its_stacks_behind() {
 
 #[test]
 fn an_account_that_moves_in_this_run_is_not_left() {
-    let (mut plan, mut wanted) = (plan(), wanted());
+    let (mut plan, mut desired) = (plan(), desired());
     let inventory = settled();
-    except(&mut wanted, &mut plan, "Retired");
+    except(&mut desired, &mut plan, "Retired");
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Retired");
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     assert_eq!(names(&found), Vec::<&str>::new());
 }
 
@@ -142,7 +142,7 @@ fn what_orgstrap_did_not_make_is_left_alone() {
     }
     let mut plan = plan();
     plan.accounts.clear();
-    let found = diff(&plan, &Wanted::default(), &inventory, &KEEP);
+    let found = diff(&plan, &Desired::default(), &inventory, &KEEP);
     assert_eq!(names(&found), Vec::<&str>::new());
     let kinds: BTreeSet<&str> = found.unmanaged.iter().map(|one| one.kind).collect();
     assert!(
@@ -153,28 +153,28 @@ fn what_orgstrap_did_not_make_is_left_alone() {
 
 #[test]
 fn accounts_that_no_stack_set_reaches_are_told() {
-    let (mut plan, mut wanted) = (plan(), wanted());
+    let (mut plan, mut desired) = (plan(), desired());
     let inventory = settled();
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("/");
     // An OU that cannot be a target, because one below it goes without.
     plan.accounts.get_mut(&key("payments-dev")).unwrap().ou = path("Workloads");
-    except(&mut wanted, &mut plan, "Workloads/Prod");
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    except(&mut desired, &mut plan, "Workloads/Prod");
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     let told = names(&found);
     assert!(told.contains(&"root/play"), "{told:?}");
     assert!(told.contains(&"Workloads/payments-dev"), "{told:?}");
     assert!(!told.contains(&"Workloads/Prod/payments-prod"), "{told:?}");
     // Nobody is told where there is nothing to reach.
-    wanted.stack_sets.clear();
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    desired.stack_sets.clear();
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     assert!(!names(&found).contains(&"root/play"));
 }
 
 #[test]
 fn what_the_plan_leaves_is_acknowledged() {
-    let (mut plan, mut wanted) = (plan(), wanted());
+    let (mut plan, mut desired) = (plan(), desired());
     let inventory = settled();
-    except(&mut wanted, &mut plan, "Sandbox");
+    except(&mut desired, &mut plan, "Sandbox");
     for (leave, is) in [
         ("config-recorder", true),
         ("config-recorder/Sandbox", true),
@@ -183,11 +183,11 @@ fn what_the_plan_leaves_is_acknowledged() {
         ("config-recorder/Security", false),
     ] {
         plan.organization.leave = BTreeSet::from([leave.to_owned()]);
-        let found = diff(&plan, &wanted, &inventory, &KEEP);
+        let found = diff(&plan, &desired, &inventory, &KEEP);
         assert_eq!(found.left[0].acknowledged, is, "{leave}");
     }
     plan.organization.leave.clear();
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     for (word, is) in [
         ("config-recorder", true),
         ("Sandbox", true),
@@ -204,7 +204,7 @@ fn a_removal_goes_backwards() {
     let inventory = settled();
     let mut plan = plan();
     plan.accounts.clear();
-    let found = diff(&plan, &Wanted::default(), &inventory, &KEEP);
+    let found = diff(&plan, &Desired::default(), &inventory, &KEEP);
     let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
     let order = graph(asked.changes).unwrap();
     let at = |part: &str| {
@@ -217,7 +217,7 @@ fn a_removal_goes_backwards() {
     assert!(at("config-recorder") < at("config-bucket"));
     let last = order
         .changes()
-        .find(|change| matches!(change.act, Act::DeleteStackSet { .. }));
+        .find(|change| matches!(change.act, Action::DeleteStackSet { .. }));
     assert!(
         last.unwrap()
             .needs
@@ -242,8 +242,8 @@ fn a_target_whose_ou_is_gone_goes_apart_from_stacks_that_came_through_it() {
             instance.ou = Some("ou-gone-1".to_owned());
         }
     }
-    let (mut plan, mut wanted) = (plan(), wanted());
-    except(&mut wanted, &mut plan, "Sandbox");
+    let (mut plan, mut desired) = (plan(), desired());
+    except(&mut desired, &mut plan, "Sandbox");
     let sandbox = inventory.ous.known().unwrap().values();
     let sandbox = sandbox
         .clone()
@@ -251,13 +251,13 @@ fn a_target_whose_ou_is_gone_goes_apart_from_stacks_that_came_through_it() {
         .unwrap();
     let sandbox = sandbox.id.clone();
     set_of(&mut inventory).targets.remove(&sandbox);
-    let found = diff(&plan, &wanted, &inventory, &KEEP);
+    let found = diff(&plan, &desired, &inventory, &KEEP);
     assert_eq!(names(&found), ["config-recorder/ou-gone-1"]);
     let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
     let acts: Vec<_> = asked.changes.iter().map(|change| &change.act).collect();
     let [
-        Act::DeleteStackInstances(stacks),
-        Act::DeleteStackInstances(target),
+        Action::DeleteStackInstances(stacks),
+        Action::DeleteStackInstances(target),
     ] = acts.as_slice()
     else {
         panic!("{acts:?}")

@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use super::simulate::known;
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::diff::{Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -15,16 +15,16 @@ Resources:
 ";
 
 /// The sample with a stack set, and a stack, that hold data which nothing keeps.
-fn with_files(retain: bool) -> Wanted {
-    let mut wanted = wanted();
-    for set in wanted.stack_sets.values_mut() {
+fn with_files(retain: bool) -> Desired {
+    let mut desired = desired();
+    for set in desired.stack_sets.values_mut() {
         set.template = TEMPLATE.to_owned();
         set.retain_on_removal = retain;
     }
-    for stack in wanted.stacks.values_mut() {
+    for stack in desired.stacks.values_mut() {
         stack.template = TEMPLATE.to_owned();
     }
-    wanted
+    desired
 }
 
 fn told(found: &Diff) -> Vec<String> {
@@ -39,28 +39,28 @@ fn told(found: &Diff) -> Vec<String> {
         .collect()
 }
 
-fn after(edit: impl FnOnce(&mut OrgPlan, &mut Wanted, &mut Inventory)) -> Vec<String> {
+fn after(edit: impl FnOnce(&mut OrgPlan, &mut Desired, &mut Inventory)) -> Vec<String> {
     edited(false, edit)
 }
 
 fn edited(
     retain: bool,
-    edit: impl FnOnce(&mut OrgPlan, &mut Wanted, &mut Inventory),
+    edit: impl FnOnce(&mut OrgPlan, &mut Desired, &mut Inventory),
 ) -> Vec<String> {
-    let (mut plan, mut wanted) = (plan(), with_files(retain));
-    let mut inventory = satisfied(&plan, &wanted);
-    edit(&mut plan, &mut wanted, &mut inventory);
-    told(&diff(&plan, &wanted, &inventory, &PRUNE))
+    let (mut plan, mut desired) = (plan(), with_files(retain));
+    let mut inventory = satisfied(&plan, &desired);
+    edit(&mut plan, &mut desired, &mut inventory);
+    told(&diff(&plan, &desired, &inventory, &PRUNE))
 }
 
 fn put(plan: &mut OrgPlan, account: &str, ou: &str) {
     plan.accounts.get_mut(&key(account)).unwrap().ou = path(ou);
 }
 
-fn without(plan: &mut OrgPlan, wanted: &mut Wanted, ou: &str) {
+fn without(plan: &mut OrgPlan, desired: &mut Desired, ou: &str) {
     let entry = plan.ous.entry(path(ou)).or_default();
     entry.baselines = Some(Default::default());
-    for set in wanted.stack_sets.values_mut() {
+    for set in desired.stack_sets.values_mut() {
         set.except.insert(path(ou));
     }
 }
@@ -74,13 +74,13 @@ fn nothing_is_lost_where_nothing_is_changed() {
 
 #[test]
 fn a_move_out_of_the_reach_of_a_set_is_told() {
-    let moved = after(|plan, wanted, _| {
-        without(plan, wanted, "Retired");
+    let moved = after(|plan, desired, _| {
+        without(plan, desired, "Retired");
         put(plan, "play", "Retired");
     });
     assert_eq!(moved, [MOVED]);
-    let retained = edited(true, |plan, wanted, _| {
-        without(plan, wanted, "Retired");
+    let retained = edited(true, |plan, desired, _| {
+        without(plan, desired, "Retired");
         put(plan, "play", "Retired");
     });
     assert_eq!(retained, Vec::<String>::new());
@@ -106,8 +106,8 @@ fn a_move_inside_one_target_loses_nothing() {
 /// AWS goes by the targets of a set, whether or not a baseline of the plan asks for it.
 #[test]
 fn a_set_that_the_plan_has_not_counts_too() {
-    let moved = after(|plan, wanted, _| {
-        wanted.stack_sets.clear();
+    let moved = after(|plan, desired, _| {
+        desired.stack_sets.clear();
         put(plan, "play", "Security");
     });
     assert_eq!(moved, [MOVED]);
@@ -142,35 +142,35 @@ fn a_template_that_names_the_bucket_is_told_once_for_the_set() {
             "Files: { Type: AWS::S3::Bucket, Properties: { BucketName: !Ref Bucket } }",
         );
     };
-    let lost = after(|_, wanted, _| {
-        wanted
+    let lost = after(|_, desired, _| {
+        desired
             .stack_sets
             .values_mut()
             .for_each(|set| named(&mut set.template));
     });
-    let because = "Files (AWS::S3::Bucket): replaced by an empty one, because BucketName changes";
+    let reason = "Files (AWS::S3::Bucket): replaced by an empty one, because BucketName changes";
     let expected =
-        format!("update of config-recorder, stage 1: orgstrap-config-recorder: {because}");
+        format!("update of config-recorder, stage 1: orgstrap-config-recorder: {reason}");
     assert_eq!(lost, [expected]);
-    let lost = after(|_, wanted, _| {
-        let stack = wanted
+    let lost = after(|_, desired, _| {
+        let stack = desired
             .stacks
             .get_mut(&(bucket_place(), name("config-bucket")));
         named(&mut stack.unwrap().template);
     });
     let stack = "stack config-bucket in log-archive/eu-west-1: orgstrap-config-bucket";
-    assert_eq!(lost, [format!("{stack}: {because}")]);
+    assert_eq!(lost, [format!("{stack}: {reason}")]);
 }
 
 /// What one change of a set loses hides nothing of what another does.
 #[test]
 fn a_move_hides_no_update_of_the_whole_set() {
-    let found = after(|plan, wanted, _| {
-        without(plan, wanted, "Retired");
+    let found = after(|plan, desired, _| {
+        without(plan, desired, "Retired");
         put(plan, "play", "Retired");
         let named = "Files: { Type: AWS::S3::Bucket, Properties: { BucketName: another } }";
         let template = TEMPLATE.replace("Files: { Type: AWS::S3::Bucket }", named);
-        for set in wanted.stack_sets.values_mut() {
+        for set in desired.stack_sets.values_mut() {
             set.template.clone_from(&template);
         }
     });
@@ -181,8 +181,8 @@ fn a_move_hides_no_update_of_the_whole_set() {
 
 #[test]
 fn what_a_template_leaves_out_is_told() {
-    let lost = after(|_, wanted, _| {
-        for set in wanted.stack_sets.values_mut() {
+    let lost = after(|_, desired, _| {
+        for set in desired.stack_sets.values_mut() {
             set.template = "Resources: { Role: { Type: AWS::IAM::Role } }\n".to_owned();
         }
     });
@@ -192,10 +192,10 @@ fn what_a_template_leaves_out_is_told() {
 
 #[test]
 fn where_no_stack_is_nothing_is_lost() {
-    let lost = after(|plan, wanted, inventory| {
+    let lost = after(|plan, desired, inventory| {
         let play = member_of(inventory, "play").id.clone();
         known(&mut set_of(inventory).instances).retain(|at, _| at.account != play);
-        without(plan, wanted, "Retired");
+        without(plan, desired, "Retired");
         put(plan, "play", "Retired");
     });
     assert_eq!(lost, Vec::<String>::new());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::{MANAGEMENT, known};
 use crate::change::{Address, Target, Verb};
-use crate::diff::{Because, Blocked, diff};
+use crate::diff::{Blocked, BlockedBy, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -16,11 +16,11 @@ fn a_policy_that_orgstrap_made_goes_only_when_allowed() {
     for ou in plan.ous.values_mut() {
         ou.policies.clear();
     }
-    let kept = diff(&plan, &wanted(), &settled(), &KEEP);
+    let kept = diff(&plan, &desired(), &settled(), &KEEP);
     assert_eq!(addresses(&kept), Vec::<String>::new());
     assert!(told(&kept, "policy", "protect").contains("`--prune`"));
     assert!(told(&kept, "attachment", "protect on Workloads/Prod").contains("`--prune`"));
-    let pruned = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let pruned = diff(&plan, &desired(), &settled(), &PRUNE);
     let gone = change(&pruned, "policy protect");
     assert_eq!(gone.verb, Verb::Delete);
     assert_eq!(gone.needs.len(), 1);
@@ -31,13 +31,13 @@ fn a_policy_that_orgstrap_made_goes_only_when_allowed() {
 fn no_guard_is_detached_without_leave() {
     let mut plan = plan();
     plan.ous.get_mut(&path("Workloads/Prod")).unwrap().policies = BTreeSet::new();
-    let kept = diff(&plan, &wanted(), &settled(), &KEEP);
+    let kept = diff(&plan, &desired(), &settled(), &KEEP);
     assert_eq!(addresses(&kept), Vec::<String>::new());
     assert_eq!(
         told(&kept, "attachment", "protect on Workloads/Prod"),
         "made by orgstrap and not attached in the plan; `--prune` detaches it"
     );
-    let pruned = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let pruned = diff(&plan, &desired(), &settled(), &PRUNE);
     assert_eq!(addresses(&pruned), ["policy protect on ou Workloads/Prod"]);
     assert_eq!(pruned.changes[0].verb, Verb::Delete);
 }
@@ -52,12 +52,12 @@ fn what_others_attach_is_left() {
         name: "theirs".to_owned(),
         kind: PolicyType::ServiceControlPolicy,
         description: String::new(),
-        content: Seen::Known("{}".to_owned()),
-        targets: Seen::Known(BTreeSet::from([sandbox])),
-        tags: Seen::Known(Tags::new()),
+        content: Observed::Known("{}".to_owned()),
+        targets: Observed::Known(BTreeSet::from([sandbox])),
+        tags: Observed::Known(Tags::new()),
     };
     known(&mut inventory.policies).insert(theirs.id.clone(), theirs);
-    let found = diff(&plan(), &wanted(), &inventory, &PRUNE);
+    let found = diff(&plan(), &desired(), &inventory, &PRUNE);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert_eq!(
         told(&found, "policy", "theirs"),
@@ -75,7 +75,7 @@ fn a_stray_attachment_of_the_plans_policy_is_detached() {
     plan.policies.insert(policy("other"), scp("{}"));
     let ou = plan.ous.get_mut(&path("Sandbox")).unwrap();
     ou.policies.insert(policy("other"));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let gone = change(&found, "policy protect on ou Sandbox");
     assert_eq!(gone.verb, Verb::Delete);
     let coming = Address::Attachment(policy("other"), Target::Ou(path("Sandbox")));
@@ -85,7 +85,7 @@ fn a_stray_attachment_of_the_plans_policy_is_detached() {
 /// A policy that was there before orgstrap keeps the attachments that people gave it.
 #[test]
 fn a_stray_attachment_of_somebody_elses_policy_is_told_and_left() {
-    for tags in [Seen::Known(Tags::new()), unread()] {
+    for tags in [Observed::Known(Tags::new()), unread()] {
         let mut inventory = settled();
         let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
         let facts = policy_of(&mut inventory, "protect");
@@ -104,9 +104,9 @@ fn a_policy_made_by_hand_is_changed_only_by_a_word() {
     let mut inventory = settled();
     let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
     let facts = policy_of(&mut inventory, "protect");
-    facts.tags = Seen::Known(Tags::new());
-    facts.content = Seen::Known("{}".to_owned());
-    facts.targets = Seen::Known(BTreeSet::from([sandbox.clone()]));
+    facts.tags = Observed::Known(Tags::new());
+    facts.content = Observed::Known("{}".to_owned());
+    facts.targets = Observed::Known(BTreeSet::from([sandbox.clone()]));
     let found = compare(&inventory);
     assert_eq!(addresses(&found), Vec::<String>::new());
     let blocked = |address: &str| {
@@ -114,14 +114,17 @@ fn a_policy_made_by_hand_is_changed_only_by_a_word() {
         all.find(|blocked| blocked.address.to_string() == address)
             .unwrap_or_else(|| panic!("{address}: {:?}", found.blocked))
     };
-    let Because::State { said } = &blocked("policy protect").because else {
+    let BlockedBy::State { message } = &blocked("policy protect").reason else {
         panic!("{:?}", found.blocked);
     };
     assert!(
-        said.contains("did not make; its content differs from the plan's"),
-        "{said}"
+        message.contains("did not make; its content differs from the plan's"),
+        "{message}"
     );
-    assert!(said.ends_with(&format!("attached to {sandbox}")), "{said}");
+    assert!(
+        message.ends_with(&format!("attached to {sandbox}")),
+        "{message}"
+    );
     let hint = blocked("policy protect").hint.clone().unwrap_or_default();
     assert!(
         hint.contains("`adopt = true` to [policy.protect]"),
@@ -129,11 +132,11 @@ fn a_policy_made_by_hand_is_changed_only_by_a_word() {
     );
     // Nor is it put into force where the plan wants something else.
     let attachment = blocked("policy protect on ou Workloads/Prod");
-    assert!(matches!(attachment.because, Because::Needs { .. }));
+    assert!(matches!(attachment.reason, BlockedBy::Needs { .. }));
 
     let mut plan = plan();
     plan.policies.get_mut(&policy("protect")).unwrap().adopt = true;
-    let adopted = diff(&plan, &wanted(), &inventory, &KEEP);
+    let adopted = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(
         addresses(&adopted),
         ["policy protect", "policy protect on ou Workloads/Prod"]
@@ -146,13 +149,13 @@ fn a_policy_made_by_hand_is_changed_only_by_a_word() {
 fn a_policy_made_by_hand_that_says_the_same_is_used() {
     let mut inventory = settled();
     let facts = policy_of(&mut inventory, "protect");
-    facts.tags = Seen::Known(Tags::new());
-    facts.targets = Seen::Known(BTreeSet::new());
+    facts.tags = Observed::Known(Tags::new());
+    facts.targets = Observed::Known(BTreeSet::new());
     let found = compare(&inventory);
     assert_eq!(addresses(&found), ["policy protect on ou Workloads/Prod"]);
     let facts = policy_of(&mut inventory, "protect");
     facts.tags = unread();
-    facts.content = Seen::Known("{}".to_owned());
+    facts.content = Observed::Known("{}".to_owned());
     let found = compare(&inventory);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert!(found.blocked.iter().any(|blocked| blocked.is_unread()));
@@ -167,8 +170,8 @@ fn a_full_target_is_freed_first() {
         let facts = PolicyFacts {
             id: format!("p-theirs{number}"),
             name: format!("theirs{number}"),
-            targets: Seen::Known(BTreeSet::from([sandbox.clone()])),
-            tags: Seen::Known(Tags::new()),
+            targets: Observed::Known(BTreeSet::from([sandbox.clone()])),
+            tags: Observed::Known(Tags::new()),
             ..like.clone()
         };
         known(&mut inventory.policies).insert(facts.id.clone(), facts);
@@ -178,7 +181,7 @@ fn a_full_target_is_freed_first() {
     plan.policies.insert(policy("other"), scp("{}"));
     let ou = plan.ous.get_mut(&path("Sandbox")).unwrap();
     ou.policies.insert(policy("other"));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let coming = change(&found, "policy other on ou Sandbox");
     let going = Address::Attachment(policy("protect"), Target::Ou(path("Sandbox")));
     assert!(coming.needs.contains(&going));
@@ -192,7 +195,7 @@ fn a_renamed_policy_keeps_its_id() {
     plan.policies.insert(policy("guard"), policy_before);
     let prod = plan.ous.get_mut(&path("Workloads/Prod")).unwrap();
     prod.policies = BTreeSet::from([policy("guard")]);
-    let found = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let found = diff(&plan, &desired(), &settled(), &PRUNE);
     assert_eq!(addresses(&found), ["policy guard"]);
     assert_eq!(fields(&found.changes[0]), ["name: protect -> guard"]);
 }
@@ -204,10 +207,10 @@ fn policies_are_compared_by_meaning() {
     let same = r#"{ "Statement": { "Resource": ["*"], "Effect": "Deny",
         "Action": ["Organizations:leaveOrganization", "organizations:LeaveOrganization"] },
         "Version": "2012-10-17" }"#;
-    policy_of(&mut inventory, "protect").content = Seen::Known(same.to_owned());
+    policy_of(&mut inventory, "protect").content = Observed::Known(same.to_owned());
     assert_eq!(addresses(&compare(&inventory)), Vec::<String>::new());
     let other = DENY.replace("\"*\"", "\"arn:aws:iam::1:root\"");
-    policy_of(&mut inventory, "protect").content = Seen::Known(other.clone());
+    policy_of(&mut inventory, "protect").content = Observed::Known(other.clone());
     let found = compare(&inventory);
     assert_eq!(addresses(&found), ["policy protect"]);
     assert_eq!(
@@ -234,7 +237,7 @@ fn full_access(inventory: &mut Inventory, without: &str) {
     let accounts = inventory.accounts.known().unwrap();
     all.extend(accounts.keys().map(ToString::to_string));
     assert!(all.remove(without), "{without}");
-    inventory.full_aws_access = Some(Seen::Known(all));
+    inventory.full_aws_access = Some(Observed::Known(all));
 }
 
 /// The rows of the table in `full_access.rs`, on an OU: what the plan says, whether FullAWSAccess is attached,
@@ -243,7 +246,7 @@ fn full_access(inventory: &mut Inventory, without: &str) {
 fn full_aws_access_is_put_back_told_or_left() {
     const ADDRESS: &str = "policy FullAWSAccess on ou Workloads/Prod";
     let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
-    for (said, attached, allowed, changes, blocked) in [
+    for (message, attached, allowed, changes, blocked) in [
         (None, true, false, false, false),
         (None, true, true, false, false),
         (None, false, false, true, false),
@@ -260,17 +263,17 @@ fn full_aws_access_is_put_back_told_or_left() {
         plan.ous
             .get_mut(&path("Workloads/Prod"))
             .unwrap()
-            .full_aws_access = said;
+            .full_aws_access = message;
         if allowed {
             plan.policies.insert(policy("protect"), scp(allow));
         }
-        let mut inventory = satisfied(&plan, &wanted());
+        let mut inventory = satisfied(&plan, &desired());
         let ou = ou_of(&mut inventory, "Workloads/Prod").id.clone();
         let other = ou_of(&mut inventory, "Sandbox").id.clone();
         full_access(&mut inventory, if attached { &other } else { &ou });
         plan.ous.get_mut(&path("Sandbox")).unwrap().full_aws_access = attached.then_some(false);
-        let found = diff(&plan, &wanted(), &inventory, &KEEP);
-        let row = format!("{said:?} {attached} {allowed}");
+        let found = diff(&plan, &desired(), &inventory, &KEEP);
+        let row = format!("{message:?} {attached} {allowed}");
         let changed: &[&str] = if changes { &[ADDRESS] } else { &[] };
         assert_eq!(addresses(&found), changed, "{row}");
         let told: Vec<String> = found
@@ -295,7 +298,7 @@ fn an_allow_list_on_what_is_new_is_told_before() {
     lab.full_aws_access = Some(false);
     plan.accounts.insert(key("lab"), lab);
     let told = |inventory: &Inventory| -> Vec<String> {
-        let found = diff(&plan, &wanted(), inventory, &CREATE);
+        let found = diff(&plan, &desired(), inventory, &CREATE);
         let blocked = found.blocked.iter();
         let addresses = blocked.map(|blocked| blocked.address.to_string());
         addresses
@@ -326,7 +329,7 @@ fn work_in_an_account_waits_for_full_aws_access() {
     plan.accounts.insert(key("lab"), account("lab", "Sandbox"));
     plan.accounts
         .insert(key("shop"), account("shop", "Workloads/Prod"));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let policy = Address::Attachment(policy("FullAWSAccess"), Target::Ou(path("Sandbox")));
     assert!(
         change(&found, "access to account lab")

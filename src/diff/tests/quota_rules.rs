@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::{empty, known};
 use crate::change::{Address, Verb};
-use crate::diff::{Because, Diff, DiffOptions, OnQuota, ProblemKind, Raise, diff, judge};
+use crate::diff::{BlockedBy, Diff, DiffOptions, OnQuota, ProblemKind, Raise, diff, judge};
 use crate::inventory::{
-    AccountState, Inventory, QuotaFacts, QuotaKind, QuotaRequest, Seen, Unread,
+    AccountState, Inventory, Observed, QuotaFacts, QuotaKind, QuotaRequest, ReadFailure,
 };
 use crate::plan::{OrgPlan, Policy, PolicyType};
 
@@ -31,12 +31,12 @@ fn with_quota(mut inventory: Inventory, kind: QuotaKind, value: usize) -> Invent
         adjustable: true,
         request: None,
     };
-    inventory.quotas.found.insert(kind, Seen::Known(facts));
+    inventory.quotas.found.insert(kind, Observed::Known(facts));
     inventory
 }
 
 fn judged(plan: &OrgPlan, inventory: &Inventory, on: OnQuota) -> Diff {
-    diff(plan, &wanted(), inventory, &options(on))
+    diff(plan, &desired(), inventory, &options(on))
 }
 
 fn problem(found: &Diff) -> (String, String) {
@@ -88,7 +88,7 @@ fn too_many_accounts_stop_everything_and_the_request_is_told() {
 fn closed_and_invited_accounts_count() {
     let mut inventory = with_quota(settled(), QuotaKind::Accounts, 9);
     member_of(&mut inventory, "play").state = AccountState::Closed;
-    inventory.quotas.invitations = Some(Seen::Known(2));
+    inventory.quotas.invitations = Some(Observed::Known(2));
     // Six there, two invited; one more fits, two do not.
     assert_eq!(
         judged(&larger(1), &inventory, OnQuota::Stop).problems,
@@ -106,7 +106,7 @@ fn an_open_request_is_told_instead_of_another() {
     let mut inventory = with_quota(empty(), QuotaKind::Accounts, 10);
     let mut open = |desired| {
         let quota = inventory.quotas.found.get_mut(&QuotaKind::Accounts);
-        let Some(Seen::Known(facts)) = quota else {
+        let Some(Observed::Known(facts)) = quota else {
             panic!("it was put there");
         };
         facts.request = Some(QuotaRequest {
@@ -134,13 +134,13 @@ fn an_open_request_is_told_instead_of_another() {
 
 #[test]
 fn what_could_not_be_read_has_awss_default_and_that_is_said() {
-    let denied = Unread {
+    let denied = ReadFailure {
         operation: "servicequotas:GetServiceQuota".to_owned(),
-        because: "AccessDeniedException".to_owned(),
+        reason: "AccessDeniedException".to_owned(),
     };
     let unread = |mut inventory: Inventory| {
         let found = &mut inventory.quotas.found;
-        found.insert(QuotaKind::Accounts, Seen::Unread(denied.clone()));
+        found.insert(QuotaKind::Accounts, Observed::Unread(denied.clone()));
         inventory
     };
     let (message, _) = problem(&judged(&larger(6), &unread(empty()), OnQuota::Stop));
@@ -160,7 +160,7 @@ fn what_could_not_be_read_has_awss_default_and_that_is_said() {
     let far = judged(&plan(), &unread(empty()), OnQuota::Stop);
     assert_eq!(far, judged(&plan(), &unread(empty()), OnQuota::Unchecked));
     // More than the default is there: AWS has raised it.
-    let there = satisfied(&larger(10), &wanted());
+    let there = satisfied(&larger(10), &desired());
     let raised = judged(&larger(12), &unread(there), OnQuota::Stop);
     assert_eq!(raised.problems, vec![]);
     assert_eq!(
@@ -199,7 +199,7 @@ fn what_fits_is_made_and_accounts_with_duties_first() {
     let left: BTreeSet<String> = found
         .blocked
         .iter()
-        .filter(|blocked| matches!(blocked.because, Because::Quota { .. }))
+        .filter(|blocked| matches!(blocked.reason, BlockedBy::Quota { .. }))
         .map(|blocked| blocked.address.to_string())
         .collect();
     assert_eq!(left.len(), 5);
@@ -290,7 +290,7 @@ fn attachments_made_by_hand_count() {
         let mut by_hand = ours.clone();
         by_hand.id = format!("p-byhand{number}");
         by_hand.name = format!("by-hand-{number}");
-        by_hand.targets = Seen::Known(BTreeSet::from([target.clone()]));
+        by_hand.targets = Observed::Known(BTreeSet::from([target.clone()]));
         policies.insert(by_hand.id.clone(), by_hand);
     }
     let mut plan = plan();
@@ -329,7 +329,7 @@ fn policies_have_quotas_by_type() {
             | PolicyType::AiservicesOptOutPolicy => 5,
             _ => 10,
         };
-        let word = kind.word();
+        let word = kind.as_str();
         // One is there: the plan's own service control policy, or one of the type that somebody made.
         let mut inventory = settled();
         if kind != PolicyType::ServiceControlPolicy {
@@ -337,7 +337,7 @@ fn policies_have_quotas_by_type() {
             other.id = "p-other".to_owned();
             other.name = "other".to_owned();
             other.kind = kind;
-            other.targets = Seen::Known(BTreeSet::new());
+            other.targets = Observed::Known(BTreeSet::new());
             known(&mut inventory.policies).insert(other.id.clone(), other);
         }
         let mut fits = plan();
@@ -429,7 +429,7 @@ fn a_part_of_a_comparison_is_judged_by_itself() {
     let plan = larger(2);
     let found = judged(&plan, &inventory, OnQuota::Unchecked);
     let one = BTreeSet::from([key("extra-01")]);
-    let scoped = crate::diff::scope(found, &plan, &wanted(), &one);
+    let scoped = crate::diff::scope(found, &plan, &desired(), &one);
     let alone = judge(scoped.diff, &plan, &inventory, OnQuota::Stop);
     assert_eq!(alone.problems, vec![]);
     assert!(!alone.changes.is_empty());

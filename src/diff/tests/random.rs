@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::samples::*;
 use super::simulate::{ROOT, current, known, member};
 use super::simulate_stacks::leave_targets;
-use crate::baseline::{ExistingRecorders, Wanted};
+use crate::baseline::{Desired, ExistingRecorders};
 use crate::change::OWNERSHIP_TAG;
 use crate::inventory::*;
 use crate::plan::*;
@@ -122,8 +122,8 @@ fn preparation(rng: &mut Rng, number: u8) -> Preparation {
 }
 
 /// What random baselines come to.
-pub(super) fn random_wanted(rng: &mut Rng) -> Wanted {
-    let mut all = wanted();
+pub(super) fn random_wanted(rng: &mut Rng) -> Desired {
+    let mut all = desired();
     if rng.u8(..4) == 0 {
         all.guardduty = None;
     }
@@ -160,10 +160,10 @@ fn pick<'a, K: Ord, V>(rng: &mut Rng, map: &'a mut BTreeMap<K, V>) -> Option<&'a
 pub(super) fn recorders_that_were_there(
     rng: &mut Rng,
     plan: &OrgPlan,
-    wanted: &mut Wanted,
+    desired: &mut Desired,
     inventory: &mut Inventory,
 ) {
-    let Some(set) = wanted.stack_sets.get_mut(&name("config-recorder")) else {
+    let Some(set) = desired.stack_sets.get_mut(&name("config-recorder")) else {
         return;
     };
     set.template = "Resources: {R: {Type: AWS::Config::ConfigurationRecorder}}\n".to_owned();
@@ -191,7 +191,7 @@ pub(super) fn recorders_that_were_there(
             recorder: rng.bool().then(|| "mine".to_owned()),
             channel: rng.bool().then(|| "mine".to_owned()),
         };
-        inventory.recorders.insert(at, Seen::Known(facts));
+        inventory.recorders.insert(at, Observed::Known(facts));
     }
 }
 
@@ -223,7 +223,7 @@ pub(super) fn disturb(rng: &mut Rng, inventory: &mut Inventory) {
         }
         5 => {
             if let Some(facts) = pick(rng, known(&mut inventory.policies)) {
-                facts.content = Seen::Known("{}".to_owned());
+                facts.content = Observed::Known("{}".to_owned());
                 known(&mut facts.targets).insert(place);
             }
         }
@@ -252,7 +252,7 @@ pub(super) fn disturb(rng: &mut Rng, inventory: &mut Inventory) {
                 id: id.clone(),
                 parent: place,
                 path: path(&text),
-                tags: Seen::Known(ours),
+                tags: Observed::Known(ours),
             };
             known(&mut inventory.ous).insert(id, facts);
         }
@@ -263,7 +263,7 @@ pub(super) fn disturb(rng: &mut Rng, inventory: &mut Inventory) {
                 match rng.u8(..3) {
                     0 => facts.termination_protection = false,
                     1 => facts.status = "ROLLBACK_COMPLETE".to_owned(),
-                    _ => facts.template = Seen::Known("by hand".to_owned()),
+                    _ => facts.template = Observed::Known("by hand".to_owned()),
                 }
             }
         }
@@ -271,7 +271,7 @@ pub(super) fn disturb(rng: &mut Rng, inventory: &mut Inventory) {
             known(&mut inventory.trusted_access).pop_first();
             known(&mut inventory.delegated_administrators).pop_first();
         }
-        14 => inventory.stack_sets_access = Seen::Known(false),
+        14 => inventory.stack_sets_access = Observed::Known(false),
         _ => {
             if let Some(facts) = pick(rng, &mut inventory.guardduty)
                 && let Some(detector) = known(&mut facts.detector)

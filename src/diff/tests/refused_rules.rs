@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::known;
 use crate::authorization::{Policy as Document, Verdict};
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::change::Bindings;
 use crate::diff::work::{Levels, Scene, deletions, judge};
 use crate::diff::{Diff, diff};
@@ -20,14 +20,14 @@ Resources:
 
 /// The sample with a set that makes a role and a recorder in every account, a break-glass role and a Control Tower that
 /// governs nothing.
-fn sample() -> (OrgPlan, Wanted) {
-    let mut wanted = wanted();
-    for set in wanted.stack_sets.values_mut() {
+fn sample() -> (OrgPlan, Desired) {
+    let mut desired = desired();
+    for set in desired.stack_sets.values_mut() {
         set.template = TEMPLATE.to_owned();
     }
     let mut plan = plan();
     plan.organization.break_glass_role = Some("emergency/BreakGlass".to_owned());
-    (plan, wanted)
+    (plan, desired)
 }
 
 fn document(statements: &str) -> String {
@@ -53,11 +53,11 @@ fn on_the_root(statements: &str) -> Vec<String> {
 }
 
 fn with_policy(at: &str, attached: Policy) -> Vec<String> {
-    let (mut plan, wanted) = sample();
-    let inventory = satisfied(&plan, &wanted);
+    let (mut plan, desired) = sample();
+    let inventory = satisfied(&plan, &desired);
     plan.policies.insert(policy("new"), attached);
     attach(&mut plan, at, "new");
-    lines(&diff(&plan, &wanted, &inventory, &KEEP))
+    lines(&diff(&plan, &desired, &inventory, &KEEP))
 }
 
 fn attach(plan: &mut OrgPlan, at: &str, name: &str) {
@@ -160,13 +160,13 @@ fn the_break_glass_role_must_get_in() {
             "the break-glass role emergency/BreakGlass: iam:UpdateAssumeRolePolicy, kms:PutKeyPolicy",
         ],
     );
-    let (mut plan, wanted) = sample();
+    let (mut plan, desired) = sample();
     plan.organization.break_glass_role = None;
-    let inventory = satisfied(&plan, &wanted);
+    let inventory = satisfied(&plan, &desired);
     plan.policies
         .insert(policy("new"), scp(&document(statement)));
     attach(&mut plan, "root", "new");
-    assert_eq!(diff(&plan, &wanted, &inventory, &KEEP).warnings, vec![]);
+    assert_eq!(diff(&plan, &desired, &inventory, &KEEP).warnings, vec![]);
 }
 
 #[test]
@@ -188,15 +188,15 @@ fn what_cannot_be_judged_is_said_and_not_guessed() {
 /// A policy that is there already and refuses somebody is nobody's news; one that changes is.
 #[test]
 fn only_what_is_new_is_told() {
-    let (mut plan, wanted) = sample();
+    let (mut plan, desired) = sample();
     let deny = document(r#"{"Effect":"Deny","Action":"config:*","Resource":"*"}"#);
     plan.policies.insert(policy("new"), scp(&deny));
     attach(&mut plan, "Sandbox", "new");
-    let inventory = satisfied(&plan, &wanted);
-    assert_eq!(diff(&plan, &wanted, &inventory, &KEEP).warnings, vec![]);
+    let inventory = satisfied(&plan, &desired);
+    assert_eq!(diff(&plan, &desired, &inventory, &KEEP).warnings, vec![]);
     let more = document(r#"{"Effect":"Deny","Action":["config:*","iam:*"],"Resource":"*"}"#);
     plan.policies.insert(policy("new"), scp(&more));
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     says(
         &found,
         &[
@@ -211,15 +211,15 @@ fn only_what_is_new_is_told() {
 /// An account that moves under a policy, or is made under one, is refused what others there are.
 #[test]
 fn a_move_into_an_ou_is_a_new_attachment() {
-    let (mut plan, wanted) = sample();
+    let (mut plan, desired) = sample();
     let deny = document(r#"{"Sid":"Closed","Effect":"Deny","Action":"*","Resource":"*"}"#);
     plan.policies.insert(policy("closed"), scp(&deny));
     plan.ous.insert(path("Quarantine"), Ou::default());
     attach(&mut plan, "Quarantine", "closed");
-    let inventory = satisfied(&plan, &wanted);
-    assert_eq!(diff(&plan, &wanted, &inventory, &KEEP).warnings, vec![]);
+    let inventory = satisfied(&plan, &desired);
+    assert_eq!(diff(&plan, &desired, &inventory, &KEEP).warnings, vec![]);
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Quarantine");
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     says(
         &found,
         &[
@@ -232,7 +232,7 @@ fn a_move_into_an_ou_is_a_new_attachment() {
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Sandbox");
     plan.accounts
         .insert(key("fresh"), account("fresh", "Quarantine"));
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     says(
         &found,
         &[
@@ -248,15 +248,15 @@ fn an_allow_list_must_allow_what_is_done_there() {
     let storage = r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#;
     let beside = with_policy("Sandbox", scp(&document(storage)));
     assert_eq!(beside, Vec::<String>::new());
-    let (mut plan, wanted) = sample();
-    let mut inventory = satisfied(&plan, &wanted);
+    let (mut plan, desired) = sample();
+    let mut inventory = satisfied(&plan, &desired);
     inventory.full_aws_access = None;
     plan.policies
         .insert(policy("list"), scp(&document(storage)));
     attach(&mut plan, "Sandbox", "list");
     let ou = plan.ous.get_mut(&path("Sandbox")).unwrap();
     ou.full_aws_access = Some(false);
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     says(
         &found,
         &[
@@ -267,7 +267,7 @@ fn an_allow_list_must_allow_what_is_done_there() {
     let whole = r#"{"Effect":"Allow","Action":["s3:*","cloudformation:*","iam:*","sts:*","config:*","cloudtrail:*","guardduty:*","ec2:*","kms:*"],"Resource":"*"}"#;
     plan.policies.insert(policy("list"), scp(&document(whole)));
     assert_eq!(
-        lines(&diff(&plan, &wanted, &inventory, &KEEP)),
+        lines(&diff(&plan, &desired, &inventory, &KEEP)),
         Vec::<String>::new()
     );
 }
@@ -294,8 +294,8 @@ fn resource_control_policies_are_asked_too() {
 /// Accounts that are alike are judged once; one that a policy names by its id is judged by itself.
 #[test]
 fn an_account_that_a_policy_names_is_told_by_itself() {
-    let (mut plan, wanted) = sample();
-    let inventory = satisfied(&plan, &wanted);
+    let (mut plan, desired) = sample();
+    let inventory = satisfied(&plan, &desired);
     let id = id_of(&inventory, "payments-dev");
     let statement = format!(
         r#"{{"Effect":"Deny","Action":"cloudformation:*","Resource":"*","Condition":{{"StringEquals":{{"aws:PrincipalAccount":"{id}"}}}}}}"#
@@ -303,7 +303,7 @@ fn an_account_that_a_policy_names_is_told_by_itself() {
     plan.policies
         .insert(policy("new"), scp(&document(&statement)));
     attach(&mut plan, "root", "new");
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     assert_eq!(found.len(), 1, "{found:#?}");
     says(&found, &["in account payments-dev,"]);
 }
@@ -311,13 +311,13 @@ fn an_account_that_a_policy_names_is_told_by_itself() {
 /// Control Tower's role is asked for only where Control Tower governs.
 #[test]
 fn control_tower_is_asked_for_where_it_governs() {
-    let (mut plan, wanted) = sample();
-    let mut inventory = satisfied(&plan, &wanted);
+    let (mut plan, desired) = sample();
+    let mut inventory = satisfied(&plan, &desired);
     let statement = r#"{"Sid":"Functions","Effect":"Deny","Action":"lambda:*","Resource":"*"}"#;
     plan.policies
         .insert(policy("new"), scp(&document(statement)));
     attach(&mut plan, "root", "new");
-    assert_eq!(diff(&plan, &wanted, &inventory, &KEEP).warnings, vec![]);
+    assert_eq!(diff(&plan, &desired, &inventory, &KEEP).warnings, vec![]);
     let sandbox = ou_of(&mut inventory, "Sandbox").id.clone();
     let theirs = PolicyFacts {
         id: "p-tower".to_owned(),
@@ -325,12 +325,12 @@ fn control_tower_is_asked_for_where_it_governs() {
         name: "aws-guardrails-abcdef".to_owned(),
         kind: PolicyType::ServiceControlPolicy,
         description: String::new(),
-        content: Seen::Known(document("")),
-        targets: Seen::Known(BTreeSet::from([sandbox])),
-        tags: Seen::Known(Tags::new()),
+        content: Observed::Known(document("")),
+        targets: Observed::Known(BTreeSet::from([sandbox])),
+        tags: Observed::Known(Tags::new()),
     };
     known(&mut inventory.policies).insert(theirs.id.clone(), theirs);
-    let found = lines(&diff(&plan, &wanted, &inventory, &KEEP));
+    let found = lines(&diff(&plan, &desired, &inventory, &KEEP));
     assert_eq!(found.len(), 1, "{found:#?}");
     says(
         &found,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, empty, known, member};
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Verb};
-use crate::diff::{Because, Diff, ProblemKind, diff};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Attribute, OWNERSHIP_TAG, Verb};
+use crate::diff::{BlockedBy, Diff, ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -30,7 +30,7 @@ fn what_is_added_to_the_plan_is_all_that_changes() {
     plan.policies.insert(policy("regions"), scp("{}"));
     let staging = plan.ous.get_mut(&path("Workloads/Staging")).unwrap();
     staging.policies.insert(policy("regions"));
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     let expected = [
         "ou Workloads/Staging",
         "account new",
@@ -44,7 +44,7 @@ fn what_is_added_to_the_plan_is_all_that_changes() {
     ];
     assert_eq!(addresses(&found), expected);
     let rollout = change(&found, "rollout of config-recorder to account new");
-    let Act::CreateStackInstances { wave, .. } = &rollout.act else {
+    let Action::CreateStackInstances { wave, .. } = &rollout.act else {
         panic!("{rollout:?}")
     };
     assert_eq!(wave.accounts.len(), 1);
@@ -73,13 +73,13 @@ fn hand_made_changes_are_shown_field_by_field() {
     assert_eq!(fields(moved), ["ou: Sandbox -> Workloads/Dev"]);
     let tagged = change(&found, "tags of account payments-prod");
     assert_eq!(fields(tagged), ["tag data: public -> restricted"]);
-    let Act::Tag { set, remove, .. } = &tagged.act else {
+    let Action::Tag { set, remove, .. } = &tagged.act else {
         panic!("{tagged:?}")
     };
     assert_eq!((set.len(), remove.len()), (1, 0));
     let attached = change(&found, "policy protect on ou Workloads/Prod");
     assert_eq!(fields(attached), ["target: - -> ou Workloads/Prod"]);
-    let after = applied(&plan(), &wanted(), inventory, found);
+    let after = applied(&plan(), &desired(), inventory, found);
     assert_eq!(addresses(&compare(&after)), Vec::<String>::new());
 }
 
@@ -87,7 +87,7 @@ fn hand_made_changes_are_shown_field_by_field() {
 fn an_account_that_is_not_in_the_plan_is_told_and_left() {
     let mut plan = plan();
     plan.accounts.remove(&key("play"));
-    let found = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let found = diff(&plan, &desired(), &settled(), &PRUNE);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert_eq!(
         told(&found, "account", "play"),
@@ -110,7 +110,7 @@ fn an_ou_is_removed_only_if_ours_empty_and_allowed() {
             arn: String::new(),
             parent: parent.to_owned(),
             path: path(name),
-            tags: Seen::Known(if ours {
+            tags: Observed::Known(if ours {
                 tags(&[(owner, yes)])
             } else {
                 Tags::new()
@@ -131,7 +131,7 @@ fn an_ou_is_removed_only_if_ours_empty_and_allowed() {
     assert_eq!(addresses(&kept), Vec::<String>::new());
     assert!(told(&kept, "ou", "Old").contains("`--prune`"));
 
-    let pruned = diff(&plan(), &wanted(), &inventory, &PRUNE);
+    let pruned = diff(&plan(), &desired(), &inventory, &PRUNE);
     assert_eq!(addresses(&pruned), ["ou Old", "ou Old/Inner"]);
     let outer = change(&pruned, "ou Old");
     assert_eq!(outer.verb, Verb::Delete);
@@ -158,10 +158,10 @@ fn a_renamed_ou_keeps_its_id_and_its_children() {
         account.ou = path(&new);
     }
     plan.rollout.stages[1] = vec![Stage::Ou(path("Products/Dev"))];
-    let found = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let found = diff(&plan, &desired(), &settled(), &PRUNE);
     assert_eq!(addresses(&found), ["ou Products"]);
     assert_eq!(fields(&found.changes[0]), ["name: Workloads -> Products"]);
-    assert!(matches!(found.changes[0].act, Act::RenameOu { .. }));
+    assert!(matches!(found.changes[0].act, Action::RenameOu { .. }));
 }
 
 /// An OU cannot change its parent: a new one, the accounts move, the old one goes when allowed.
@@ -173,7 +173,7 @@ fn an_ou_under_another_parent_is_made_anew() {
     plan.ous.insert(path("Sandbox/Dev"), dev);
     plan.accounts.get_mut(&key("payments-dev")).unwrap().ou = path("Sandbox/Dev");
     plan.rollout.stages[1] = vec![];
-    let found = diff(&plan, &wanted(), &settled(), &PRUNE);
+    let found = diff(&plan, &desired(), &settled(), &PRUNE);
     let expected = [
         "ou Sandbox/Dev",
         "ou Workloads/Dev",
@@ -201,7 +201,7 @@ fn an_ou_under_another_parent_is_made_anew() {
         Address::StackSetTarget("orgstrap-config-recorder".to_owned(), path("Workloads/Dev"));
     assert_eq!(change(&found, &target.to_string()).needs, emptied);
     assert!(gone.needs.is_superset(&emptied) && gone.needs.contains(&target));
-    let kept = diff(&plan, &wanted(), &settled(), &KEEP);
+    let kept = diff(&plan, &desired(), &settled(), &KEEP);
     assert!(told(&kept, "ou", "Workloads/Dev").contains("`--prune`"));
 }
 
@@ -210,7 +210,7 @@ fn a_changed_email_is_told_and_never_a_new_account() {
     let mut plan = plan();
     let account = plan.accounts.get_mut(&key("play")).unwrap();
     account.email = "other@example.com".parse().unwrap();
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     let [left] = found.left.as_slice() else {
         panic!("{:?}", found.left)
@@ -220,7 +220,7 @@ fn a_changed_email_is_told_and_never_a_new_account() {
         ("email/play", false)
     );
     assert!(left.text.contains("aws+play@example.com"), "{left:?}");
-    assert!(left.because.contains("other@example.com"), "{left:?}");
+    assert!(left.reason.contains("other@example.com"), "{left:?}");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn settings_are_never_revoked() {
     let log = member_of(&mut inventory, "log-archive").id.clone();
     let all = known(&mut inventory.delegated_administrators);
     all.insert(log.clone(), BTreeSet::from([principal("ssm")]));
-    let found = diff(&plan(), &wanted(), &inventory, &PRUNE);
+    let found = diff(&plan(), &desired(), &inventory, &PRUNE);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert!(told(&found, "trusted access", "ram.amazonaws.com").contains("never revoked"));
     let name = "log-archive for ssm.amazonaws.com";
@@ -257,7 +257,7 @@ fn guardduty_features_stay_on_and_are_told() {
     let facts = inventory.guardduty.get_mut(&region("eu-west-1")).unwrap();
     known(&mut facts.detector).as_mut().unwrap().enabled = false;
     let found = compare(&inventory);
-    let Act::ConfigureGuardDuty {
+    let Action::ConfigureGuardDuty {
         features,
         detector_features,
         ..
@@ -283,14 +283,14 @@ fn an_administrator_is_replaced_where_the_plan_names_it() {
     let mut inventory = settled();
     let log = member_of(&mut inventory, "log-archive").id.clone();
     for facts in inventory.guardduty.values_mut() {
-        facts.administrator = Seen::Known(Some(log.clone()));
+        facts.administrator = Observed::Known(Some(log.clone()));
     }
     let registered = known(&mut inventory.delegated_administrators);
     registered.insert(log.clone(), BTreeSet::from([principal("guardduty")]));
-    let mut wanted = wanted();
-    let guardduty = wanted.guardduty.as_mut().unwrap();
+    let mut desired = desired();
+    let guardduty = desired.guardduty.as_mut().unwrap();
     guardduty.replaced = Some(log);
-    let found = diff(&plan(), &wanted, &inventory, &KEEP);
+    let found = diff(&plan(), &desired, &inventory, &KEEP);
     assert_eq!(found.problems, vec![]);
     for at in ["eu-west-1", "us-east-1"] {
         let former = Address::GuardDutyFormer(region(at));
@@ -304,22 +304,22 @@ fn an_administrator_is_replaced_where_the_plan_names_it() {
     // Killed after the first Regions, only what is left is done; the registration is never forgotten.
     let mut halfway = inventory.clone();
     for facts in halfway.guardduty.values_mut() {
-        facts.administrator = Seen::Known(None);
+        facts.administrator = Observed::Known(None);
     }
-    let rest = diff(&plan(), &wanted, &halfway, &KEEP);
+    let rest = diff(&plan(), &desired, &halfway, &KEEP);
     change(&rest, &Address::GuardDutyRegistration.to_string());
     assert!(!addresses(&rest).contains(&"former guardduty administrator in eu-west-1".to_owned()));
     let registered_with_another = inventory.clone();
-    let after = applied(&plan(), &wanted, inventory, found);
-    let again = diff(&plan(), &wanted, &after, &KEEP);
+    let after = applied(&plan(), &desired, inventory, found);
+    let again = diff(&plan(), &desired, &after, &KEEP);
     assert_eq!(addresses(&again), Vec::<String>::new());
 
     // Nobody can let members go in an account that is closed, so that is not begun.
     let in_use = |inventory: &Inventory| {
-        let found = diff(&plan(), &wanted, inventory, &KEEP);
+        let found = diff(&plan(), &desired, inventory, &KEEP);
         let former = change(&found, "former guardduty administrator in eu-west-1");
         match &former.act {
-            Act::RemoveGuardDutyAdministrator { in_use, .. } => (*in_use, former.reason.clone()),
+            Action::RemoveGuardDutyAdministrator { in_use, .. } => (*in_use, former.reason.clone()),
             other => panic!("{other:?}"),
         }
     };
@@ -333,9 +333,9 @@ fn an_administrator_is_replaced_where_the_plan_names_it() {
     );
 
     // The word is for that account alone.
-    let guardduty = wanted.guardduty.as_mut().unwrap();
+    let guardduty = desired.guardduty.as_mut().unwrap();
     guardduty.replaced = Some("999999999999".parse().unwrap());
-    let found = diff(&plan(), &wanted, &administered_by_another(), &KEEP);
+    let found = diff(&plan(), &desired, &administered_by_another(), &KEEP);
     assert_eq!(found.problems[0].kind, ProblemKind::Taken);
     assert!(
         found.problems[0]
@@ -351,7 +351,7 @@ fn administered_by_another() -> Inventory {
     let mut inventory = settled();
     let log = member_of(&mut inventory, "log-archive").id.clone();
     let facts = inventory.guardduty.get_mut(&region("us-east-1")).unwrap();
-    facts.administrator = Seen::Known(Some(log));
+    facts.administrator = Observed::Known(Some(log));
     inventory
 }
 
@@ -364,9 +364,9 @@ fn guardrail(inventory: &mut Inventory, at: &str) {
         name: "aws-guardrails-AbCdEf".to_owned(),
         kind: PolicyType::ServiceControlPolicy,
         description: String::new(),
-        content: Seen::Known("{}".to_owned()),
-        targets: Seen::Known(BTreeSet::from([governed])),
-        tags: Seen::Known(Tags::new()),
+        content: Observed::Known("{}".to_owned()),
+        targets: Observed::Known(BTreeSet::from([governed])),
+        tags: Observed::Known(Tags::new()),
     };
     known(&mut inventory.policies).insert(rail.id.clone(), rail);
     known(&mut inventory.trusted_access).insert(principal("controltower"));
@@ -375,7 +375,7 @@ fn guardrail(inventory: &mut Inventory, at: &str) {
 /// The OUs, by their addresses, that rollouts of stack sets name.
 fn rolled_out(found: &Diff) -> String {
     let waves = found.changes.iter().filter_map(|change| match &change.act {
-        Act::CreateStackInstances { wave, .. } | Act::UpdateStackInstances { wave, .. } => {
+        Action::CreateStackInstances { wave, .. } | Action::UpdateStackInstances { wave, .. } => {
             Some(format!("{:?}", wave.ous))
         }
         _ => None,
@@ -403,7 +403,7 @@ fn stack_sets_do_not_reach_what_control_tower_governs() {
     guardrail(&mut inventory, "Workloads/Prod");
     let mut plan = plan();
     plan.rollout.stages.clear();
-    let found = diff(&plan, &wanted(), &inventory, &PRUNE);
+    let found = diff(&plan, &desired(), &inventory, &PRUNE);
     assert_eq!(rolled_out(&found), "");
     let blocked: Vec<String> = found
         .blocked
@@ -425,7 +425,7 @@ fn what_control_tower_governs_is_left() {
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Security");
     plan.accounts
         .insert(key("extra"), account("extra", "Sandbox"));
-    let found = diff(&plan, &wanted(), &inventory, &PRUNE);
+    let found = diff(&plan, &desired(), &inventory, &PRUNE);
     assert!(
         found.notices[0].text.contains("AWS Control Tower"),
         "{:?}",
@@ -466,7 +466,7 @@ fn closed_and_suspended_accounts_are_told_and_left() {
         let found = compare(&inventory);
         assert_eq!(addresses(&found), Vec::<String>::new());
         assert!(
-            found.notices[0].text.contains(state.word()),
+            found.notices[0].text.contains(state.as_str()),
             "{:?}",
             found.notices
         );
@@ -502,7 +502,7 @@ fn consolidated_billing_asks_for_consent() {
         .all_features = false;
     let found = compare(&inventory);
     assert_eq!(addresses(&found), ["organization"]);
-    assert_eq!(found.changes[0].act, Act::EnableAllFeatures);
+    assert_eq!(found.changes[0].act, Action::EnableAllFeatures);
     assert!(found.changes[0].reason.contains("consent"));
 }
 
@@ -514,7 +514,7 @@ fn what_was_not_read_blocks_what_depends_on_it() {
     let mut plan = plan();
     plan.delegated_administrators
         .insert(principal("ssm"), BTreeSet::from([key("security")]));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     let delegation = Address::DelegatedAdministrator(principal("ssm"), key("security"));
     let why = found
@@ -522,10 +522,10 @@ fn what_was_not_read_blocks_what_depends_on_it() {
         .iter()
         .find(|b| b.address == delegation)
         .unwrap();
-    let needs = Because::Needs {
+    let needs = BlockedBy::Needs {
         address: Address::TrustedAccess(principal("ssm")),
     };
-    assert_eq!(why.because, needs);
+    assert_eq!(why.reason, needs);
 }
 
 #[test]
@@ -540,7 +540,7 @@ fn a_name_and_contacts_need_trust_in_the_account_service() {
         phone: "+1".to_owned(),
     };
     account.contacts.insert(ContactKind::Security, contact);
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     let expected = [
         "trusted access account.amazonaws.com",
         "name of account play",
@@ -562,7 +562,7 @@ fn an_opt_in_region_is_on_before_a_new_account_is_placed() {
     new.preparation.opt_in_regions = BTreeSet::from([region.clone()]);
     new.preparation.alias = Some("acme-late".to_owned());
     plan.accounts.insert(key("late"), new);
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     assert_eq!(found.blocked, vec![]);
     let needs = |address: &Address| {
         let change = found.changes.iter().find(|c| c.address == *address);
@@ -595,20 +595,20 @@ fn preparation_is_compared_field_by_field_and_only_where_it_was_read() {
     let id = id_of(&inventory, "play");
     // Nobody asked: nothing is changed on the strength of that.
     inventory.preparation.remove(&id);
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(addresses(&found), [""; 0]);
     assert_eq!(found.blocked.len(), 2);
 
     let facts = PreparationFacts {
-        alias: Some(Seen::Known(Some("old".to_owned()))),
-        password_policy: Some(Seen::Known(Some(PasswordPolicy {
+        alias: Some(Observed::Known(Some("old".to_owned()))),
+        password_policy: Some(Observed::Known(Some(PasswordPolicy {
             minimum_password_length: 8,
             ..policy
         }))),
         regions: None,
     };
     inventory.preparation.insert(id.clone(), facts);
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let expected = ["alias of account play", "password policy of account play"];
     assert_eq!(addresses(&found), expected);
     let fields = |at: usize| {
@@ -621,12 +621,12 @@ fn preparation_is_compared_field_by_field_and_only_where_it_was_read() {
     assert_eq!(fields(1), [("minimum length", Some("8"))]);
 
     let same = PreparationFacts {
-        alias: Some(Seen::Known(Some("acme-play".to_owned()))),
-        password_policy: Some(Seen::Known(Some(policy))),
+        alias: Some(Observed::Known(Some("acme-play".to_owned()))),
+        password_policy: Some(Observed::Known(Some(policy))),
         regions: None,
     };
     inventory.preparation.insert(id, same);
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!((found.changes, found.blocked), (vec![], vec![]));
 }
 
@@ -636,8 +636,8 @@ fn root_access_waits_for_trust_in_iam() {
     plan.organization.centralized_root_access = true;
     let mut inventory = settled();
     let one = BTreeSet::from(["RootSessions".to_owned()]);
-    inventory.root_access = Some(Seen::Known(one));
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    inventory.root_access = Some(Observed::Known(one));
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let expected = [
         "trusted access iam.amazonaws.com",
         "centralized root access",
@@ -656,7 +656,7 @@ fn root_access_waits_for_trust_in_iam() {
 /// A new organization, its parts in the order that AWS forces.
 #[test]
 fn an_empty_account_becomes_an_organization_in_order() {
-    let found = diff(&plan(), &wanted(), &empty(), &CREATE);
+    let found = diff(&plan(), &desired(), &empty(), &CREATE);
     assert_eq!(found.blocked, vec![]);
     let graph = crate::graph::graph(found.changes).unwrap();
     let order: Vec<String> = graph.changes().map(|c| c.address.to_string()).collect();
@@ -724,7 +724,7 @@ fn an_empty_account_becomes_an_organization_in_order() {
         assert!(place(pair[0]) < place(pair[1]), "{pair:?} in {order:?}");
     }
     // The management account is a member too, under an email that is not known yet.
-    let Act::AddGuardDutyMembers { members, .. } = &graph
+    let Action::AddGuardDutyMembers { members, .. } = &graph
         .get(&Address::GuardDutyMembers(region("eu-west-1")))
         .unwrap()
         .act
@@ -755,7 +755,7 @@ fn nothing_wanted_is_nothing_to_do() {
     plan.ous.clear();
     plan.accounts.clear();
     plan.policies.clear();
-    let found = diff(&plan, &Wanted::default(), &settled(), &KEEP);
+    let found = diff(&plan, &Desired::default(), &settled(), &KEEP);
     assert_eq!(
         addresses(&found),
         ["policy protect on ou Workloads/Prod"; 0]
@@ -772,11 +772,11 @@ fn the_built_in_baselines_converge() {
         let choice = BaselineChoice::default();
         plan.baselines.insert(name.parse().unwrap(), choice);
     }
-    let wanted = crate::baseline::expand(&plan).unwrap();
-    let found = diff(&plan, &wanted, &empty(), &CREATE);
+    let desired = crate::baseline::expand(&plan).unwrap();
+    let found = diff(&plan, &desired, &empty(), &CREATE);
     assert_eq!(found.blocked, vec![]);
-    let after = applied(&plan, &wanted, empty(), found);
-    let again = diff(&plan, &wanted, &after, &KEEP);
+    let after = applied(&plan, &desired, empty(), found);
+    let again = diff(&plan, &desired, &after, &KEEP);
     assert_eq!(addresses(&again), Vec::<String>::new());
     assert_eq!(again.blocked, vec![]);
     assert_eq!(again.notices, vec![]);
@@ -806,19 +806,19 @@ fn more_tags_than_aws_allows_are_foreseen() {
         fill(known(&mut policy_of(&mut inventory, "protect").tags), to);
         inventory
     };
-    let found = diff(&plan, &wanted(), &filled(49), &KEEP);
+    let found = diff(&plan, &desired(), &filled(49), &KEEP);
     assert_eq!(found.blocked, vec![]);
     assert_eq!(found.changes.len(), 3, "{:?}", addresses(&found));
-    let found = diff(&plan, &wanted(), &filled(50), &KEEP);
+    let found = diff(&plan, &desired(), &filled(50), &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     assert_eq!(found.blocked.len(), 3);
     for blocked in &found.blocked {
-        let Because::State { said } = &blocked.because else {
+        let BlockedBy::State { message } = &blocked.reason else {
             panic!("{blocked:?}");
         };
         let expected = "it would have 51 tags, and AWS allows 50: 1 to be added (team) beside 50 there, of which the plan does not name";
-        assert!(said.starts_with(expected), "{said}");
-        assert!(said.contains("by-hand-00"), "{said}");
+        assert!(message.starts_with(expected), "{message}");
+        assert!(message.contains("by-hand-00"), "{message}");
     }
 
     // What orgstrap makes gets its own tag too.
@@ -841,7 +841,7 @@ fn more_tags_than_aws_allows_are_foreseen() {
         },
     );
     plan.accounts.insert(key("new"), account("new", "New"));
-    let found = diff(&plan, &wanted(), &settled(), &KEEP);
+    let found = diff(&plan, &desired(), &settled(), &KEEP);
     let blocked: Vec<String> = found
         .blocked
         .iter()

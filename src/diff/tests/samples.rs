@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, empty};
 use crate::baseline::{
-    ExistingRecorders, GuardDutyExport, Wanted, WantedGuardDuty, WantedStack, WantedStackSet,
+    Desired, DesiredStack, DesiredStackSet, ExistingRecorders, GuardDutyExport, WantedGuardDuty,
 };
-use crate::change::{Address, Attribute, Change, Place, Text};
+use crate::change::{Address, Attribute, Change, Expr, Place};
 use crate::diff::{Diff, DiffOptions, OnQuota, diff};
 use crate::graph::graph;
 use crate::inventory::{
-    AccountFacts, Inventory, OuFacts, PolicyFacts, Seen, StackSetFacts, Unread,
+    AccountFacts, Inventory, Observed, OuFacts, PolicyFacts, ReadFailure, StackSetFacts,
 };
 use crate::plan::*;
 
@@ -140,13 +140,13 @@ pub(super) fn bucket_place() -> Place {
     Place::Member(key("log-archive"), region("eu-west-1"))
 }
 
-pub(super) fn output(place: Place, stack: &str, output: &str) -> Text {
+pub(super) fn output(place: Place, stack: &str, output: &str) -> Expr {
     let address = Address::Stack(place, name(stack));
-    Text::reference(address, Attribute::Output(output.to_owned()))
+    Expr::reference(address, Attribute::Output(output.to_owned()))
 }
 
-pub(super) fn stack(full_name: &str, parameters: BTreeMap<String, Text>) -> WantedStack {
-    WantedStack {
+pub(super) fn stack(full_name: &str, parameters: BTreeMap<String, Expr>) -> DesiredStack {
+    DesiredStack {
         full_name: full_name.to_owned(),
         template: format!("Description: {full_name}\n"),
         parameters,
@@ -157,9 +157,9 @@ pub(super) fn stack(full_name: &str, parameters: BTreeMap<String, Text>) -> Want
     }
 }
 
-pub(super) fn recorder() -> WantedStackSet {
+pub(super) fn recorder() -> DesiredStackSet {
     let bucket = output(bucket_place(), "config-bucket", "BucketName");
-    WantedStackSet {
+    DesiredStackSet {
         full_name: "orgstrap-config-recorder".to_owned(),
         description: "records".to_owned(),
         template: "Resources: {}\n".to_owned(),
@@ -176,11 +176,11 @@ pub(super) fn recorder() -> WantedStackSet {
     }
 }
 
-pub(super) fn wanted() -> Wanted {
+pub(super) fn desired() -> Desired {
     let bucket = output(bucket_place(), "config-bucket", "BucketName");
     let trail = Place::Management(region("eu-west-1"));
     let on = |feature: &str, on| (feature.to_owned(), on);
-    Wanted {
+    Desired {
         audit_role: None,
         trusted_access: ["cloudtrail", "config", "guardduty"].map(principal).into(),
         stack_sets_access: true,
@@ -239,12 +239,12 @@ pub(super) const PRUNE: DiffOptions = DiffOptions {
 /// The inventory after every change was made, in the graph's order.
 pub(super) fn applied(
     plan: &OrgPlan,
-    wanted: &Wanted,
+    desired: &Desired,
     inventory: Inventory,
     diff: Diff,
 ) -> Inventory {
     assert_eq!(diff.problems, vec![]);
-    let mut simulation = Simulation::new(inventory, diff.bindings, wanted);
+    let mut simulation = Simulation::new(inventory, diff.bindings, desired);
     for change in graph(diff.changes).unwrap().changes() {
         simulation.apply(change);
     }
@@ -252,18 +252,18 @@ pub(super) fn applied(
 }
 
 /// An organization that satisfies a plan, made from nothing.
-pub(super) fn satisfied(plan: &OrgPlan, wanted: &Wanted) -> Inventory {
-    let found = diff(plan, wanted, &empty(), &CREATE);
-    applied(plan, wanted, empty(), found)
+pub(super) fn satisfied(plan: &OrgPlan, desired: &Desired) -> Inventory {
+    let found = diff(plan, desired, &empty(), &CREATE);
+    applied(plan, desired, empty(), found)
 }
 
 /// An organization that satisfies the sample plan.
 pub(super) fn settled() -> Inventory {
-    satisfied(&plan(), &wanted())
+    satisfied(&plan(), &desired())
 }
 
 pub(super) fn compare(inventory: &Inventory) -> Diff {
-    diff(&plan(), &wanted(), inventory, &KEEP)
+    diff(&plan(), &desired(), inventory, &KEEP)
 }
 
 pub(super) fn addresses(diff: &Diff) -> Vec<String> {
@@ -281,7 +281,7 @@ pub(super) fn change<'a>(diff: &'a Diff, address: &str) -> &'a Change {
 pub(super) fn fields(change: &Change) -> Vec<String> {
     let show = |field: &crate::change::FieldChange| {
         let before = field.before.as_deref().unwrap_or("-");
-        let after = field.after.as_ref().map_or("-".to_owned(), Text::to_string);
+        let after = field.after.as_ref().map_or("-".to_owned(), Expr::to_string);
         format!("{}: {before} -> {after}", field.field)
     };
     change.fields.iter().map(show).collect()
@@ -325,10 +325,10 @@ pub(super) fn told(diff: &Diff, kind: &str, name: &str) -> String {
         .clone()
 }
 
-pub(super) fn unread<T>() -> Seen<T> {
-    Seen::Unread(Unread {
+pub(super) fn unread<T>() -> Observed<T> {
+    Observed::Unread(ReadFailure {
         operation: "organizations:Read".to_owned(),
-        because: "AccessDeniedException".to_owned(),
+        reason: "AccessDeniedException".to_owned(),
     })
 }
 

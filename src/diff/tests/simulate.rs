@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate_stacks::leave_targets;
-use crate::baseline::Wanted;
-use crate::change::{Act, Address, Attribute, Bindings, Change, Text};
+use crate::baseline::Desired;
+use crate::change::{Action, Address, Attribute, Bindings, Change, Expr};
 use crate::inventory::*;
 use crate::plan::{AccountId, OuPath, Region, Tags};
 
@@ -29,11 +29,11 @@ pub(super) fn empty() -> Inventory {
             .map(|region| {
                 let account = MANAGEMENT.parse().unwrap();
                 let at = AccountRegion { account, region };
-                (at, Seen::Known(BTreeMap::new()))
+                (at, Observed::Known(BTreeMap::new()))
             })
             .collect(),
         preparation: BTreeMap::from([(MANAGEMENT.parse().unwrap(), nothing_prepared())]),
-        root_access: Some(Seen::Known(BTreeSet::new())),
+        root_access: Some(Observed::Known(BTreeSet::new())),
         ..Inventory::nothing(
             MANAGEMENT.parse().unwrap(),
             "2026-11-24T00:00:00Z".parse().unwrap(),
@@ -44,28 +44,28 @@ pub(super) fn empty() -> Inventory {
 /// An account that was asked about everything and given nothing.
 pub(super) fn nothing_prepared() -> PreparationFacts {
     PreparationFacts {
-        alias: Some(Seen::Known(None)),
-        password_policy: Some(Seen::Known(None)),
-        regions: Some(Seen::Known(BTreeMap::new())),
+        alias: Some(Observed::Known(None)),
+        password_policy: Some(Observed::Known(None)),
+        regions: Some(Observed::Known(BTreeMap::new())),
     }
 }
 
-pub(super) fn known<T>(seen: &mut Seen<T>) -> &mut T {
+pub(super) fn known<T>(seen: &mut Observed<T>) -> &mut T {
     match seen {
-        Seen::Known(value) => value,
-        Seen::Unread(why) => panic!("a change on the strength of what was not read: {why:?}"),
+        Observed::Known(value) => value,
+        Observed::Unread(why) => panic!("a change on the strength of what was not read: {why:?}"),
     }
 }
 
-fn referenced(wanted: &Wanted) -> BTreeMap<Address, BTreeSet<String>> {
+fn referenced(desired: &Desired) -> BTreeMap<Address, BTreeSet<String>> {
     let mut outputs: BTreeMap<Address, BTreeSet<String>> = BTreeMap::new();
-    let parameters = wanted.stacks.values().flat_map(|s| s.parameters.values());
-    let sets = wanted
+    let parameters = desired.stacks.values().flat_map(|s| s.parameters.values());
+    let sets = desired
         .stack_sets
         .values()
         .flat_map(|s| s.parameters.values());
-    let export = wanted.guardduty.iter().flat_map(|g| &g.export);
-    let texts: Vec<&Text> = parameters
+    let export = desired.guardduty.iter().flat_map(|g| &g.export);
+    let texts: Vec<&Expr> = parameters
         .chain(sets)
         .chain(export.flat_map(|e| [&e.bucket_arn, &e.key_arn]))
         .collect();
@@ -81,7 +81,7 @@ fn referenced(wanted: &Wanted) -> BTreeMap<Address, BTreeSet<String>> {
 }
 
 impl Simulation {
-    pub(super) fn new(inventory: Inventory, bindings: Bindings, wanted: &Wanted) -> Self {
+    pub(super) fn new(inventory: Inventory, bindings: Bindings, desired: &Desired) -> Self {
         Simulation {
             ready: inventory
                 .accounts
@@ -91,7 +91,7 @@ impl Simulation {
                 .collect(),
             inventory,
             bindings,
-            outputs: referenced(wanted),
+            outputs: referenced(desired),
             next: 1000,
         }
     }
@@ -109,10 +109,10 @@ impl Simulation {
                     region: region.clone(),
                 };
                 let stacks = self.inventory.stacks.entry(at);
-                stacks.or_insert_with(|| Seen::Known(BTreeMap::new()));
+                stacks.or_insert_with(|| Observed::Known(BTreeMap::new()));
             }
             let contacts = self.inventory.contacts.entry(account.clone());
-            contacts.or_insert_with(|| Seen::Known(BTreeMap::new()));
+            contacts.or_insert_with(|| Observed::Known(BTreeMap::new()));
             let preparation = self.inventory.preparation.entry(account.clone());
             preparation.or_insert_with(nothing_prepared);
         }
@@ -121,20 +121,20 @@ impl Simulation {
                 .guardduty
                 .entry(region.clone())
                 .or_insert(GuardDutyFacts {
-                    administrator: Seen::Known(None),
-                    detector: Seen::Known(None),
+                    administrator: Observed::Known(None),
+                    detector: Observed::Known(None),
                     elsewhere: BTreeMap::new(),
                 });
         }
         self.inventory
     }
 
-    pub(super) fn value(&self, text: &Text) -> String {
+    pub(super) fn value(&self, text: &Expr) -> String {
         text.value(&self.bindings)
             .expect("a change runs only when what it refers to is known")
     }
 
-    pub(super) fn account_id(&self, text: &Text) -> AccountId {
+    pub(super) fn account_id(&self, text: &Expr) -> AccountId {
         self.value(text).parse().unwrap()
     }
 
@@ -161,7 +161,7 @@ impl Simulation {
         trusted.iter().any(|p| p.as_str() == principal)
     }
 
-    fn prepared(&mut self, account: &Text) -> &mut PreparationFacts {
+    fn prepared(&mut self, account: &Expr) -> &mut PreparationFacts {
         let id = self.account_id(account);
         let all = self.inventory.preparation.entry(id);
         all.or_insert_with(nothing_prepared)
@@ -170,29 +170,29 @@ impl Simulation {
     pub(super) fn apply(&mut self, change: &Change) {
         let address = change.address.clone();
         match &change.act {
-            Act::CreateOrganization { .. } => self.create_organization(),
-            Act::EnableAllFeatures => self.organization().all_features = true,
-            Act::EnablePolicyType { policy_type } => {
+            Action::CreateOrganization { .. } => self.create_organization(),
+            Action::EnableAllFeatures => self.organization().all_features = true,
+            Action::EnablePolicyType { policy_type } => {
                 let types = &mut self.organization().policy_types;
                 types.insert(*policy_type, "ENABLED".to_owned());
             }
-            Act::EnableTrustedAccess { principal } => {
+            Action::EnableTrustedAccess { principal } => {
                 known(&mut self.inventory.trusted_access).insert(principal.clone());
             }
-            Act::ActivateStackSets => self.inventory.stack_sets_access = Seen::Known(true),
-            Act::CreateServiceLinkedRole { service } => {
+            Action::ActivateStackSets => self.inventory.stack_sets_access = Observed::Known(true),
+            Action::CreateServiceLinkedRole { service } => {
                 known(&mut self.inventory.service_linked_roles).insert(service.clone());
             }
-            Act::RegisterDelegatedAdministrator { principal, account } => {
+            Action::RegisterDelegatedAdministrator { principal, account } => {
                 assert!(self.trusts(principal.as_str()), "delegation before trust");
                 let id = self.account_id(account);
                 let all = known(&mut self.inventory.delegated_administrators);
                 all.entry(id).or_default().insert(principal.clone());
             }
-            Act::CreateOu { parent, name, tags } => self.create_ou(address, parent, name, tags),
-            Act::RenameOu { id, name } => self.rename_ou(id, name),
-            Act::DeleteOu { id } => self.delete_ou(id),
-            Act::CreateAccount {
+            Action::CreateOu { parent, name, tags } => self.create_ou(address, parent, name, tags),
+            Action::RenameOu { id, name } => self.rename_ou(id, name),
+            Action::DeleteOu { id } => self.delete_ou(id),
+            Action::CreateAccount {
                 name, email, tags, ..
             } => {
                 let id: AccountId = format!("2{:011}", self.fresh()).parse().unwrap();
@@ -206,17 +206,17 @@ impl Simulation {
                 self.bind(&address, Attribute::Id, id.to_string());
                 known(&mut self.inventory.accounts).insert(id, facts);
             }
-            Act::RenameAccount { account, name } => {
+            Action::RenameAccount { account, name } => {
                 assert!(self.trusts("account.amazonaws.com"));
                 let id = self.account_id(account);
                 self.account(&id).name = name.clone();
             }
-            Act::PrepareAccount { account, .. } => {
+            Action::PrepareAccount { account, .. } => {
                 let id = self.account_id(account);
                 assert_ne!(id.as_str(), MANAGEMENT);
                 self.ready.insert(id);
             }
-            Act::MoveAccount { account, to } => {
+            Action::MoveAccount { account, to } => {
                 let (id, to) = (self.account_id(account), self.value(to));
                 let ready = self.ready.contains(&id) || id.as_str() == MANAGEMENT;
                 assert!(
@@ -227,7 +227,7 @@ impl Simulation {
                 assert_ne!(from, to);
                 leave_targets(&mut self.inventory, &id, &from, &to);
             }
-            Act::Tag {
+            Action::Tag {
                 resource,
                 set,
                 remove,
@@ -236,7 +236,7 @@ impl Simulation {
                 let id = self.value(resource);
                 self.tags(&id).extend(set.clone());
             }
-            Act::PutAlternateContact {
+            Action::PutAlternateContact {
                 account,
                 contact_kind,
                 contact,
@@ -244,41 +244,41 @@ impl Simulation {
                 assert!(self.trusts("account.amazonaws.com"));
                 let id = self.account_id(account);
                 let all = self.inventory.contacts.entry(id);
-                let seen = all.or_insert_with(|| Seen::Known(BTreeMap::new()));
+                let seen = all.or_insert_with(|| Observed::Known(BTreeMap::new()));
                 known(seen).insert(*contact_kind, contact.clone());
             }
-            Act::PutAccountAlias { account, alias } => {
+            Action::PutAccountAlias { account, alias } => {
                 let facts = self.prepared(account);
-                facts.alias = Some(Seen::Known(Some(alias.clone())));
+                facts.alias = Some(Observed::Known(Some(alias.clone())));
             }
-            Act::PutPasswordPolicy { account, policy } => {
+            Action::PutPasswordPolicy { account, policy } => {
                 let facts = self.prepared(account);
-                facts.password_policy = Some(Seen::Known(Some(*policy)));
+                facts.password_policy = Some(Observed::Known(Some(*policy)));
             }
-            Act::EnableRegions { account, regions } => {
+            Action::EnableRegions { account, regions } => {
                 assert!(self.trusts("account.amazonaws.com"));
                 let on = known(self.prepared(account).regions.as_mut().unwrap());
                 on.extend(regions.iter().map(|r| (r.clone(), "ENABLED".to_owned())));
             }
-            Act::CentralizeRootAccess => {
+            Action::CentralizeRootAccess => {
                 assert!(self.trusts("iam.amazonaws.com"));
                 let features = known(self.inventory.root_access.as_mut().unwrap());
                 features.insert("RootCredentialsManagement".to_owned());
                 features.insert("RootSessions".to_owned());
             }
-            Act::CreatePolicy { .. }
-            | Act::UpdatePolicy { .. }
-            | Act::DeletePolicy { .. }
-            | Act::AttachPolicy { .. }
-            | Act::DetachPolicy { .. } => self.policy(change),
-            Act::EnableGuardDutyAdministrator { .. }
-            | Act::RemoveGuardDutyAdministrator { .. }
-            | Act::DeregisterDelegatedAdministrator { .. }
-            | Act::ConfigureGuardDuty { .. }
-            | Act::AddGuardDutyMembers { .. }
-            | Act::ExportGuardDutyFindings { .. } => self.guardduty(change),
-            Act::CreateStack(act) | Act::UpdateStack(act) => self.stack(&address, act),
-            Act::DeleteTrail { arn, successor, .. } => {
+            Action::CreatePolicy { .. }
+            | Action::UpdatePolicy { .. }
+            | Action::DeletePolicy { .. }
+            | Action::AttachPolicy { .. }
+            | Action::DetachPolicy { .. } => self.policy(change),
+            Action::EnableGuardDutyAdministrator { .. }
+            | Action::RemoveGuardDutyAdministrator { .. }
+            | Action::DeregisterDelegatedAdministrator { .. }
+            | Action::ConfigureGuardDuty { .. }
+            | Action::AddGuardDutyMembers { .. }
+            | Action::ExportGuardDutyFindings { .. } => self.guardduty(change),
+            Action::CreateStack(act) | Action::UpdateStack(act) => self.stack(&address, act),
+            Action::DeleteTrail { arn, successor, .. } => {
                 assert!(
                     successor.is_none()
                         || self.inventory.stacks.values().any(|s| s.known().is_some())
@@ -286,27 +286,27 @@ impl Simulation {
                 let trails = known(self.inventory.trails.as_mut().unwrap());
                 trails.remove(arn).unwrap();
             }
-            Act::RemoveRecorder { .. } => self.remove_recorder(change),
-            Act::CreateStackSet(_)
-            | Act::UpdateStackSetSettings { .. }
-            | Act::UpdateStackInstances { .. }
-            | Act::CreateStackInstances { .. }
-            | Act::RemoveStackInstances { .. }
-            | Act::ImportStacks { .. }
-            | Act::ForgetStackInstances { .. } => self.stack_set(change),
-            Act::CloseAccount { .. } => panic!("no comparison closes accounts"),
-            Act::DeleteStackInstances(left) => self.give_up(&address, left),
-            Act::DeleteStackSet { .. } | Act::DeleteStack { .. } => {
+            Action::RemoveRecorder { .. } => self.remove_recorder(change),
+            Action::CreateStackSet(_)
+            | Action::UpdateStackSetSettings { .. }
+            | Action::UpdateStackInstances { .. }
+            | Action::CreateStackInstances { .. }
+            | Action::RemoveStackInstances { .. }
+            | Action::ImportStacks { .. }
+            | Action::ForgetStackInstances { .. } => self.stack_set(change),
+            Action::CloseAccount { .. } => panic!("no comparison closes accounts"),
+            Action::DeleteStackInstances(left) => self.give_up(&address, left),
+            Action::DeleteStackSet { .. } | Action::DeleteStack { .. } => {
                 panic!("no comparison deletes what is left over")
             }
             // What controls put back is no difference of plan and inventory.
-            Act::StartLogging { .. }
-            | Act::StartRecorder { .. }
-            | Act::PutRecorder { .. }
-            | Act::PutChannel { .. }
-            | Act::RevertDrift { .. }
-            | Act::RunAutomation { .. }
-            | Act::PutResource { .. } => {}
+            Action::StartLogging { .. }
+            | Action::StartRecorder { .. }
+            | Action::PutRecorder { .. }
+            | Action::PutChannel { .. }
+            | Action::RevertDrift { .. }
+            | Action::RunAutomation { .. }
+            | Action::PutResource { .. } => {}
         }
     }
 
@@ -330,7 +330,7 @@ impl Simulation {
             management_account: MANAGEMENT.parse().unwrap(),
             all_features: true,
             policy_types: BTreeMap::new(),
-            root_tags: Seen::Known(Tags::new()),
+            root_tags: Observed::Known(Tags::new()),
         };
         let at = Address::Organization;
         self.bind(&at, Attribute::Id, organization.id.clone());
@@ -345,10 +345,10 @@ impl Simulation {
             Tags::new(),
         );
         known(&mut self.inventory.accounts).insert(facts.id.clone(), facts);
-        self.inventory.organization = Seen::Known(Some(organization));
+        self.inventory.organization = Observed::Known(Some(organization));
     }
 
-    fn create_ou(&mut self, address: Address, parent: &Text, name: &str, tags: &Tags) {
+    fn create_ou(&mut self, address: Address, parent: &Expr, name: &str, tags: &Tags) {
         let parent = self.value(parent);
         let id = format!("ou-{:06}", self.fresh());
         let ous = known(&mut self.inventory.ous);
@@ -365,7 +365,7 @@ impl Simulation {
             arn: format!("arn:{id}"),
             parent,
             path: path.parse().unwrap(),
-            tags: Seen::Known(tags.clone()),
+            tags: Observed::Known(tags.clone()),
         };
         ous.insert(id.clone(), facts);
         self.bind(&address, Attribute::Arn, format!("arn:{id}"));
@@ -418,7 +418,7 @@ impl Simulation {
 
     fn policy(&mut self, change: &Change) {
         match &change.act {
-            Act::CreatePolicy {
+            Action::CreatePolicy {
                 name,
                 policy_type,
                 description,
@@ -426,7 +426,7 @@ impl Simulation {
                 tags,
             } => {
                 let id = format!("p-{:06}", self.fresh());
-                let said = self.value(content);
+                let message = self.value(content);
                 let types = &self.organization().policy_types;
                 assert_eq!(types.get(policy_type).map(String::as_str), Some("ENABLED"));
                 let facts = PolicyFacts {
@@ -435,14 +435,14 @@ impl Simulation {
                     name: name.clone(),
                     kind: *policy_type,
                     description: description.clone(),
-                    content: Seen::Known(said),
-                    targets: Seen::Known(BTreeSet::new()),
-                    tags: Seen::Known(tags.clone()),
+                    content: Observed::Known(message),
+                    targets: Observed::Known(BTreeSet::new()),
+                    tags: Observed::Known(tags.clone()),
                 };
                 known(&mut self.inventory.policies).insert(id.clone(), facts);
                 self.bind(&change.address, Attribute::Id, id);
             }
-            Act::UpdatePolicy {
+            Action::UpdatePolicy {
                 id,
                 name,
                 description,
@@ -452,9 +452,9 @@ impl Simulation {
                 let facts = known(&mut self.inventory.policies).get_mut(id).unwrap();
                 facts.name = name.clone();
                 facts.description = description.clone();
-                facts.content = Seen::Known(content);
+                facts.content = Observed::Known(content);
             }
-            Act::DeletePolicy { id, .. } => {
+            Action::DeletePolicy { id, .. } => {
                 let facts = known(&mut self.inventory.policies).remove(id).unwrap();
                 // Deleting detaches; only from OUs that go with it is that left to it.
                 let targets = facts.targets.known().unwrap();
@@ -463,14 +463,14 @@ impl Simulation {
                     "policy in use"
                 );
             }
-            Act::AttachPolicy { policy, target } => {
+            Action::AttachPolicy { policy, target } => {
                 let (policy, target) = (self.value(policy), self.value(target));
                 let facts = known(&mut self.inventory.policies)
                     .get_mut(&policy)
                     .unwrap();
                 assert!(known(&mut facts.targets).insert(target));
             }
-            Act::DetachPolicy { policy, target } => {
+            Action::DetachPolicy { policy, target } => {
                 let (policy, target) = (self.value(policy), self.value(target));
                 let facts = known(&mut self.inventory.policies)
                     .get_mut(&policy)
@@ -483,24 +483,25 @@ impl Simulation {
 
     fn guardduty(&mut self, change: &Change) {
         match &change.act {
-            Act::RemoveGuardDutyAdministrator {
+            Action::RemoveGuardDutyAdministrator {
                 region, account, ..
             } => {
                 let id = self.account_id(account);
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
-                assert_eq!(facts.administrator, Seen::Known(Some(id)));
-                facts.administrator = Seen::Known(None);
-                facts.detector = Seen::Known(None);
+                assert_eq!(facts.administrator, Observed::Known(Some(id)));
+                facts.administrator = Observed::Known(None);
+                facts.detector = Observed::Known(None);
             }
-            Act::DeregisterDelegatedAdministrator { principal, account } => {
+            Action::DeregisterDelegatedAdministrator { principal, account } => {
                 let id = self.account_id(account);
-                let administers =
-                    |facts: &GuardDutyFacts| facts.administrator == Seen::Known(Some(id.clone()));
+                let administers = |facts: &GuardDutyFacts| {
+                    facts.administrator == Observed::Known(Some(id.clone()))
+                };
                 assert!(!self.inventory.guardduty.values().any(administers));
                 let all = known(&mut self.inventory.delegated_administrators);
                 assert!(all.get_mut(&id).unwrap().remove(principal));
             }
-            Act::EnableGuardDutyAdministrator { region, account } => {
+            Action::EnableGuardDutyAdministrator { region, account } => {
                 let id = self.account_id(account);
                 let all = self.inventory.delegated_administrators.known().unwrap();
                 let service = "guardduty.amazonaws.com".parse().unwrap();
@@ -513,18 +514,18 @@ impl Simulation {
                 all.entry(id.clone()).or_default().insert(service);
                 let facts = self.inventory.guardduty.get_mut(region);
                 match facts {
-                    Some(facts) => facts.administrator = Seen::Known(Some(id)),
+                    Some(facts) => facts.administrator = Observed::Known(Some(id)),
                     None => {
                         let facts = GuardDutyFacts {
-                            administrator: Seen::Known(Some(id)),
-                            detector: Seen::Known(None),
+                            administrator: Observed::Known(Some(id)),
+                            detector: Observed::Known(None),
                             elsewhere: BTreeMap::new(),
                         };
                         self.inventory.guardduty.insert(region.clone(), facts);
                     }
                 }
             }
-            Act::ConfigureGuardDuty {
+            Action::ConfigureGuardDuty {
                 region,
                 account,
                 features,
@@ -532,7 +533,7 @@ impl Simulation {
             } => {
                 let id = self.account_id(account);
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
-                assert_eq!(facts.administrator, Seen::Known(Some(id)));
+                assert_eq!(facts.administrator, Observed::Known(Some(id)));
                 let detector = known(&mut facts.detector).get_or_insert_with(|| DetectorFacts {
                     held: BTreeSet::new(),
                     id: "d".to_owned(),
@@ -557,7 +558,7 @@ impl Simulation {
                     .features
                     .extend(both.map(|(f, on)| (f.clone(), *on)));
             }
-            Act::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers {
                 region, members, ..
             } => {
                 let ids: Vec<AccountId> = members
@@ -572,7 +573,7 @@ impl Simulation {
                     .members
                     .extend(ids.into_iter().map(|id| (id, "Enabled".to_owned())));
             }
-            Act::ExportGuardDutyFindings {
+            Action::ExportGuardDutyFindings {
                 region,
                 bucket_arn,
                 key_arn,
@@ -614,6 +615,6 @@ pub(super) fn member(id: &str, name: &str, email: &str, parent: &str, tags: Tags
         state: AccountState::Active,
         created_here: true,
         parent: parent.to_owned(),
-        tags: Seen::Known(tags),
+        tags: Observed::Known(tags),
     }
 }

@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::simulate::{MANAGEMENT, Simulation, current, known};
 use crate::baseline::makes_recorder;
 use crate::change::{
-    Act, Address, Attribute, Change, InstancesLeft, StackAct, Successor, Text, Wave,
+    Action, Address, Attribute, Change, DeploymentTargets, Expr, InstancesLeft, StackDefinition,
+    Successor,
 };
 use crate::inventory::*;
 use crate::plan::AccountId;
 
 impl Simulation {
-    fn resolved(&self, parameters: &BTreeMap<String, Text>) -> BTreeMap<String, String> {
-        let resolve = |(key, text): (&String, &Text)| (key.clone(), self.value(text));
+    fn resolved(&self, parameters: &BTreeMap<String, Expr>) -> BTreeMap<String, String> {
+        let resolve = |(key, text): (&String, &Expr)| (key.clone(), self.value(text));
         parameters.iter().map(resolve).collect()
     }
 
-    pub(super) fn stack(&mut self, address: &Address, act: &StackAct) {
+    pub(super) fn stack(&mut self, address: &Address, act: &StackDefinition) {
         let account = self.account_id(&act.account);
         assert!(account.as_str() == MANAGEMENT || self.ready.contains(&account));
         let names = self.outputs.get(address).cloned().unwrap_or_default();
@@ -38,14 +39,14 @@ impl Simulation {
             name: act.name.clone(),
             id: format!("arn:{}", act.name),
             status: "UPDATE_COMPLETE".to_owned(),
-            template: Seen::Known(act.template.clone()),
+            template: Observed::Known(act.template.clone()),
             parameters: self.resolved(&act.parameters),
             outputs,
             tags: act.tags.clone(),
             termination_protection: true,
         };
         let stacks = self.inventory.stacks.entry(at);
-        let stacks = known(stacks.or_insert_with(|| Seen::Known(BTreeMap::new())));
+        let stacks = known(stacks.or_insert_with(|| Observed::Known(BTreeMap::new())));
         let old = stacks.insert(act.name.clone(), facts);
         let failed = old.is_some_and(|old| old.status == "ROLLBACK_COMPLETE");
         assert_eq!(failed, act.replaces_failed);
@@ -53,8 +54,8 @@ impl Simulation {
 
     pub(super) fn stack_set(&mut self, change: &Change) {
         match &change.act {
-            Act::CreateStackSet(act) => {
-                assert_eq!(self.inventory.stack_sets_access, Seen::Known(true));
+            Action::CreateStackSet(act) => {
+                assert_eq!(self.inventory.stack_sets_access, Observed::Known(true));
                 let facts = StackSetFacts {
                     name: act.name.clone(),
                     id: format!("{}:id", act.name),
@@ -69,12 +70,12 @@ impl Simulation {
                     depends_on: act.depends_on.iter().map(|arn| self.value(arn)).collect(),
                     managed_execution: true,
                     targets: BTreeSet::new(),
-                    instances: Seen::Known(BTreeMap::new()),
+                    instances: Observed::Known(BTreeMap::new()),
                 };
                 let sets = known(&mut self.inventory.stack_sets);
                 assert!(sets.insert(act.name.clone(), facts).is_none());
             }
-            Act::UpdateStackSetSettings {
+            Action::UpdateStackSetSettings {
                 name,
                 auto_deployment,
                 depends_on,
@@ -90,7 +91,7 @@ impl Simulation {
                 }
                 facts.managed_execution = managed_execution.unwrap_or(facts.managed_execution);
             }
-            Act::UpdateStackInstances { set, wave } => {
+            Action::UpdateStackInstances { set, wave } => {
                 let parameters = self.resolved(&set.parameters);
                 let reached = self.reached(wave);
                 let facts = self.set(&set.name);
@@ -107,7 +108,7 @@ impl Simulation {
                     }
                 }
             }
-            Act::CreateStackInstances { name, wave } => {
+            Action::CreateStackInstances { name, wave } => {
                 let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
                 let reached = self.reached(wave);
                 let expected: BTreeSet<AccountId> = wave
@@ -132,7 +133,7 @@ impl Simulation {
                             true => self.inventory.recorders.remove(&at),
                             false => None,
                         };
-                        if let Some(Seen::Known(there)) = there {
+                        if let Some(Observed::Known(there)) = there {
                             let other = |name: &String| name != "default";
                             let mut names = there.recorder.iter().chain(&there.channel);
                             assert!(!names.any(other), "a stack fails in {at:?}");
@@ -144,7 +145,7 @@ impl Simulation {
                     }
                 }
             }
-            Act::ImportStacks { set, wave, stacks } => {
+            Action::ImportStacks { set, wave, stacks } => {
                 let reached = self.reached(wave);
                 let targets: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
                 for id in stacks.values() {
@@ -153,7 +154,7 @@ impl Simulation {
                         reached.contains(id.account()),
                         "{id} is not below the targets"
                     );
-                    let facts = ExistingStack::Instance(Seen::Known(InstanceStack {
+                    let facts = ExistingStack::Instance(Observed::Known(InstanceStack {
                         stack_set: set.name.clone(),
                         stack: Some(id.to_string()),
                         overrides: BTreeMap::new(),
@@ -170,12 +171,12 @@ impl Simulation {
                     known(&mut facts.instances).insert(at, current());
                 }
             }
-            Act::RemoveStackInstances { name, account, .. } => {
+            Action::RemoveStackInstances { name, account, .. } => {
                 let account = self.account_id(account);
                 let facts = self.set(name);
                 known(&mut facts.instances).retain(|at, _| at.account != account);
             }
-            Act::ForgetStackInstances { name, wave } => {
+            Action::ForgetStackInstances { name, wave } => {
                 let reached = self.reached(wave);
                 let instances = known(&mut self.set(name).instances);
                 instances.retain(|at, instance| {
@@ -208,7 +209,7 @@ impl Simulation {
 
     /// Not where the stack is that takes its place.
     pub(super) fn remove_recorder(&mut self, change: &Change) {
-        let Act::RemoveRecorder {
+        let Action::RemoveRecorder {
             account,
             region,
             recorder,
@@ -233,7 +234,7 @@ impl Simulation {
     }
 
     /// The accounts that an operation works on, as AWS finds them.
-    fn reached(&self, wave: &Wave) -> BTreeSet<AccountId> {
+    fn reached(&self, wave: &DeploymentTargets) -> BTreeSet<AccountId> {
         let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
         let only: BTreeSet<AccountId> = wave.accounts.iter().map(|a| self.account_id(a)).collect();
         let except: BTreeSet<AccountId> = wave.except.iter().map(|a| self.account_id(a)).collect();

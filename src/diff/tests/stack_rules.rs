@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{current, empty, known};
-use crate::change::{Act, Address, Attribute, OWNERSHIP_TAG, Text, Verb, Wave};
-use crate::diff::{Because, Diff, Scoped, diff, scope};
+use crate::change::{Action, Address, Attribute, DeploymentTargets, Expr, OWNERSHIP_TAG, Verb};
+use crate::diff::{BlockedBy, Diff, Scoped, diff, scope};
 use crate::inventory::*;
 use crate::plan::*;
 
@@ -25,10 +25,10 @@ const BUCKET: &str = "stack config-bucket in log-archive/eu-west-1";
 fn a_stack_is_compared_field_by_field() {
     let mut inventory = settled();
     let facts = stack_of(&mut inventory);
-    facts.template = Seen::Known("Description: orgstrap-config-bucket\r\n".to_owned());
+    facts.template = Observed::Known("Description: orgstrap-config-bucket\r\n".to_owned());
     assert_eq!(addresses(&compare(&inventory)), Vec::<String>::new());
     let facts = stack_of(&mut inventory);
-    facts.template = Seen::Known("Description: by hand".to_owned());
+    facts.template = Observed::Known("Description: by hand".to_owned());
     facts.termination_protection = false;
     facts.tags = tags(&[("extra", "kept")]);
     let found = compare(&inventory);
@@ -39,7 +39,7 @@ fn a_stack_is_compared_field_by_field() {
         "termination protection: off -> on",
     ];
     assert_eq!(fields(changed), expected);
-    let Act::UpdateStack(act) = &changed.act else {
+    let Action::UpdateStack(act) = &changed.act else {
         panic!("{changed:?}")
     };
     // The update replaces the whole list, so what is not the plan's goes along.
@@ -85,7 +85,7 @@ fn a_stack_that_aws_works_on_is_waited_for() {
         let change = change(&found, BUCKET);
         assert_eq!(change.verb, Verb::Ensure);
         assert!(change.reason.contains(status), "{}", change.reason);
-        assert!(matches!(change.act, Act::CreateStack(_)));
+        assert!(matches!(change.act, Action::CreateStack(_)));
     }
 }
 
@@ -102,10 +102,10 @@ fn stacks_that_are_stuck_are_blocked() {
             .iter()
             .find(|b| b.address.to_string() == BUCKET)
             .unwrap();
-        let Because::State { said } = &why.because else {
+        let BlockedBy::State { message } = &why.reason else {
             panic!("{why:?}")
         };
-        assert!(said.contains(status), "{said}");
+        assert!(message.contains(status), "{message}");
         assert!(why.hint.as_ref().unwrap().contains(hint), "{why:?}");
     }
 }
@@ -114,7 +114,7 @@ fn stacks_that_are_stuck_are_blocked() {
 fn a_failed_creation_is_replaced() {
     for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED"] {
         let found = with_status(status);
-        let Act::CreateStack(act) = &change(&found, BUCKET).act else {
+        let Action::CreateStack(act) = &change(&found, BUCKET).act else {
             panic!("{found:?}")
         };
         assert!(act.replaces_failed);
@@ -124,22 +124,22 @@ fn a_failed_creation_is_replaced() {
     }
 }
 
-pub(super) fn wave(diff: &Diff, address: &str) -> Wave {
+pub(super) fn wave(diff: &Diff, address: &str) -> DeploymentTargets {
     match &change(diff, address).act {
-        Act::CreateStackInstances { wave, .. }
-        | Act::UpdateStackInstances { wave, .. }
-        | Act::ForgetStackInstances { wave, .. } => wave.clone(),
+        Action::CreateStackInstances { wave, .. }
+        | Action::UpdateStackInstances { wave, .. }
+        | Action::ForgetStackInstances { wave, .. } => wave.clone(),
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn ids(keys: &[&str]) -> Vec<crate::change::Text> {
+pub(super) fn ids(keys: &[&str]) -> Vec<crate::change::Expr> {
     keys.iter()
         .map(|text| super::super::context::account(&key(text)))
         .collect()
 }
 
-pub(super) fn ous(paths: &[&str]) -> Vec<crate::change::Text> {
+pub(super) fn ous(paths: &[&str]) -> Vec<crate::change::Expr> {
     paths
         .iter()
         .map(|text| super::super::context::ou(&path(text)))
@@ -226,11 +226,14 @@ fn a_first_bring_up_goes_stage_by_stage() {
     );
 }
 
-fn newer() -> crate::baseline::Wanted {
-    let mut wanted = wanted();
-    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+fn newer() -> crate::baseline::Desired {
+    let mut desired = desired();
+    let set = desired
+        .stack_sets
+        .get_mut(&name("config-recorder"))
+        .unwrap();
     set.template = "Resources: {Newer: 1}\n".to_owned();
-    wanted
+    desired
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn an_update_holds_auto_deployment_and_goes_stage_by_stage() {
     ];
     assert_eq!(shown, expected);
     let first = change(&found, "update of config-recorder, stage 1");
-    assert!(matches!(first.act, Act::UpdateStackInstances { .. }));
+    assert!(matches!(first.act, Action::UpdateStackInstances { .. }));
     assert!(
         first
             .needs
@@ -310,7 +313,7 @@ fn outdated_instances_are_updated_alone() {
     let update = wave(&found, "update of config-recorder, stage 3");
     assert!(matches!(
         found.changes[0].act,
-        Act::UpdateStackInstances { .. }
+        Action::UpdateStackInstances { .. }
     ));
     assert_eq!(update.accounts, ids(&["payments-prod"]));
     assert_eq!(update.ous, ous(&["Workloads"]));
@@ -318,7 +321,7 @@ fn outdated_instances_are_updated_alone() {
 
 /// `scope` for one account, of the changes of a comparison.
 fn of_account(found: Diff, account: &str) -> Scoped {
-    scope(found, &plan(), &wanted(), &BTreeSet::from([key(account)]))
+    scope(found, &plan(), &desired(), &BTreeSet::from([key(account)]))
 }
 
 #[test]
@@ -438,7 +441,7 @@ fn an_update_expects_nothing_where_nothing_is_there() {
             "{changed}"
         );
     }
-    let lacking = |stage: u16| -> Vec<(Text, BTreeSet<Region>)> {
+    let lacking = |stage: u16| -> Vec<(Expr, BTreeSet<Region>)> {
         let wave = wave(&found, &format!("update of config-recorder, stage {stage}"));
         let lacking = wave.lacking.into_iter();
         lacking.map(|one| (one.account, one.regions)).collect()
@@ -500,10 +503,13 @@ fn suspended_accounts_are_not_expected_to_have_instances() {
 fn a_new_region_and_a_new_top_ou_complete_the_stages() {
     let mut plan = plan();
     plan.ous.insert(path("Labs"), Ou::default());
-    let mut wanted = wanted();
-    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+    let mut desired = desired();
+    let set = desired
+        .stack_sets
+        .get_mut(&name("config-recorder"))
+        .unwrap();
     set.regions.insert(region("eu-north-1"));
-    let found = diff(&plan, &wanted, &settled(), &KEEP);
+    let found = diff(&plan, &desired, &settled(), &KEEP);
     let first = wave(&found, "missing instances of config-recorder, stage 1");
     assert_eq!(first.regions, BTreeSet::from([region("eu-north-1")]));
     assert_eq!(first.accounts, vec![]);
@@ -532,15 +538,18 @@ fn a_move_between_targets_is_followed_by_its_instances() {
 
 #[test]
 fn what_the_plan_no_longer_asks_for_is_told() {
-    let mut wanted = wanted();
-    let set = wanted.stack_sets.get_mut(&name("config-recorder")).unwrap();
+    let mut desired = desired();
+    let set = desired
+        .stack_sets
+        .get_mut(&name("config-recorder"))
+        .unwrap();
     set.regions.remove(&region("us-east-1"));
     let mut inventory = settled();
     let stacks = inventory.stacks.values_mut().next().unwrap();
     let mut extra = known(stacks).values().next().unwrap().clone();
     extra.name = "orgstrap-old".to_owned();
     known(stacks).insert(extra.name.clone(), extra);
-    let found = diff(&plan(), &wanted, &inventory, &KEEP);
+    let found = diff(&plan(), &desired, &inventory, &KEEP);
     assert_eq!(addresses(&found), Vec::<String>::new());
     let left: Vec<&str> = found.left.iter().map(|left| left.name.as_str()).collect();
     assert_eq!(left.len(), 2, "{left:?}");
@@ -570,27 +579,27 @@ fn a_self_managed_set_of_the_name_is_not_touched() {
     set_of(&mut inventory).service_managed = false;
     let found = diff(&plan(), &newer(), &inventory, &KEEP);
     assert_eq!(found.changes, vec![]);
-    assert!(matches!(found.blocked[0].because, Because::State { .. }));
+    assert!(matches!(found.blocked[0].reason, BlockedBy::State { .. }));
 }
 
 /// A second stack set whose stacks need those of the recorder's.
-fn with_rules() -> crate::baseline::Wanted {
-    let mut wanted = wanted();
+fn with_rules() -> crate::baseline::Desired {
+    let mut desired = desired();
     let mut rules = recorder();
     rules.full_name = "orgstrap-rules".to_owned();
     rules.depends_on = BTreeSet::from([name("config-recorder")]);
-    wanted.stack_sets.insert(name("rules"), rules);
-    wanted
+    desired.stack_sets.insert(name("rules"), rules);
+    desired
 }
 
 #[test]
 fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
     let recorder = Address::StackSet(name("config-recorder"));
-    let arn = Text::reference(recorder.clone(), Attribute::Arn);
+    let arn = Expr::reference(recorder.clone(), Attribute::Arn);
     // Both are new: the ARN is known once the other is made.
     let found = diff(&plan(), &with_rules(), &empty(), &CREATE);
     let new = change(&found, "stack set rules");
-    let Act::CreateStackSet(act) = &new.act else {
+    let Action::CreateStackSet(act) = &new.act else {
         panic!("{new:?}")
     };
     assert_eq!(act.depends_on, std::slice::from_ref(&arn));
@@ -610,10 +619,10 @@ fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
         fields(changed),
         ["auto-deployment comes after: - -> config-recorder"]
     );
-    let Act::UpdateStackSetSettings { depends_on, .. } = &changed.act else {
+    let Action::UpdateStackSetSettings { depends_on, .. } = &changed.act else {
         panic!("{changed:?}")
     };
-    assert_eq!(*depends_on, [arn, Text::literal("arn:theirs")]);
+    assert_eq!(*depends_on, [arn, Expr::literal("arn:theirs")]);
 
     let own = found
         .bindings
@@ -651,7 +660,7 @@ fn a_rollout_to_an_ou_that_is_no_target_yet_waits_for_the_stacks_of_the_former_o
     let mut plan = plan();
     plan.ous.insert(path("Labs"), Ou::default());
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Labs");
-    let found = diff(&plan, &wanted(), &settled_through_targets(), &KEEP);
+    let found = diff(&plan, &desired(), &settled_through_targets(), &KEEP);
     let wave = wave(&found, "rollout of config-recorder, stage 3");
     let [leaving] = wave.leaving.as_slice() else {
         panic!("{wave:?}")
@@ -676,10 +685,10 @@ fn nobody_leaves_a_target_while_auto_deployment_is_held() {
         .find(|change| change.address == Address::RolloutHold(name("config-recorder")))
         .unwrap();
     assert!(hold.needs.contains(&moved), "{:?}", hold.needs);
-    let Act::UpdateStackSetSettings { leaving, .. } = &hold.act else {
+    let Action::UpdateStackSetSettings { leaving, .. } = &hold.act else {
         panic!("{hold:?}")
     };
-    let accounts: Vec<Text> = leaving.iter().map(|one| one.account.clone()).collect();
+    let accounts: Vec<Expr> = leaving.iter().map(|one| one.account.clone()).collect();
     assert_eq!(accounts, ids(&["play"]));
 
     // A run that was killed left it held: it goes on before anybody moves.
@@ -689,7 +698,7 @@ fn nobody_leaves_a_target_while_auto_deployment_is_held() {
         .as_mut()
         .unwrap()
         .enabled = false;
-    let found = diff(&plan, &wanted(), &inventory, &KEEP);
+    let found = diff(&plan, &desired(), &inventory, &KEEP);
     let release = Address::RolloutRelease(name("config-recorder"));
     let moved = change(&found, "placement of account play");
     assert!(moved.needs.contains(&release), "{:?}", moved.needs);

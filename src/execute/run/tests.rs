@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
 use super::*;
-use crate::change::{Act, Text, Verb};
+use crate::change::{Action, Expr, Verb};
 
 fn key(name: &str) -> Address {
     Address::Account(name.parse().unwrap())
@@ -17,10 +17,10 @@ fn step(name: &str, needs: &[&str], rank: u64) -> Step {
             verb: Verb::Ensure,
             reason: String::new(),
             fields: Vec::new(),
-            act: Act::MoveAccount {
+            act: Action::MoveAccount {
                 account: needs
                     .first()
-                    .map_or("".into(), |need| Text::reference(key(need), Attribute::Id)),
+                    .map_or("".into(), |need| Expr::reference(key(need), Attribute::Id)),
                 to: "".into(),
             },
             needs: BTreeSet::new(),
@@ -42,19 +42,19 @@ impl Effects for Pretend {
         &self,
         change: &Change,
         known: &Bindings,
-        ctx: &Caller,
-    ) -> Result<Made, Failure> {
+        ctx: &CallContext,
+    ) -> Result<Outputs, Failure> {
         sleep(Duration::from_secs(5)).await;
         (ctx.tell)("halfway".to_owned());
         sleep(Duration::from_secs(5)).await;
-        let Act::MoveAccount { account, .. } = &change.act else {
+        let Action::MoveAccount { account, .. } = &change.act else {
             unreachable!()
         };
         self.saw.lock().unwrap().push(account.value(known).unwrap());
         if self.failing.contains(&change.address) {
             return Err(Failure {
-                doing: "pretending".to_owned(),
-                said: "no".to_owned(),
+                context: "pretending".to_owned(),
+                message: "no".to_owned(),
                 hint: None,
                 request_id: None,
             });
@@ -77,8 +77,8 @@ async fn told(steps: Vec<Step>, effects: &Pretend, stop: &Stop) -> (Vec<String>,
             Event::Done { change, took } => format!("done {change} in {} s", took.as_secs()),
             Event::Failed {
                 change, failure, ..
-            } => format!("failed {change}: {}", failure.said),
-            Event::NotTried { change, because } => format!("not tried {change}: {because}"),
+            } => format!("failed {change}: {}", failure.message),
+            Event::NotTried { change, reason } => format!("not tried {change}: {reason}"),
             Event::ReadingBack { why } => format!("reading back: {why}"),
             Event::Stopping => "stopping".to_owned(),
             Event::Notice { text } => text,
@@ -192,7 +192,7 @@ async fn the_second_stop_stops_now() {
     let left: Vec<String> = summary
         .not_tried
         .iter()
-        .map(|(address, because)| format!("{address}: {because}"))
+        .map(|(address, reason)| format!("{address}: {reason}"))
         .collect();
     assert_eq!(
         left,

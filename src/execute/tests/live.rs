@@ -33,9 +33,9 @@ async fn row_01_a_trail_whose_bucket_policy_is_seconds_old_is_made_once_more() {
     assert_eq!(creations, 1);
 }
 
-fn configure() -> (Address, Act) {
+fn configure() -> (Address, Action) {
     let features = [("S3_DATA_EVENTS", true), ("AI_PROTECTION", false)];
-    let act = Act::ConfigureGuardDuty {
+    let act = Action::ConfigureGuardDuty {
         region: region(),
         account: "999999999999".into(),
         features: features.map(|(name, on)| (name.to_owned(), on)).into(),
@@ -87,8 +87,8 @@ async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
     let kept = log.clone();
     let mut enabled = false;
     let aws = aws(move |asked, now| {
-        let said = (asked.operation.clone(), asked.body.clone());
-        kept.lock().unwrap().push(said);
+        let message = (asked.operation.clone(), asked.body.clone());
+        kept.lock().unwrap().push(message);
         Some(match asked.operation.as_str() {
             "AssumeRole" => Answer::session("AKIDMEMBER", now + Duration::from_secs(3_600)),
             "ListRoles" => return xml("ListRoles", ROLES),
@@ -108,7 +108,7 @@ async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
         })
     });
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
-    let enable = Act::EnableGuardDutyAdministrator {
+    let enable = Action::EnableGuardDutyAdministrator {
         region: region(),
         account: "999999999999".into(),
     };
@@ -171,7 +171,7 @@ async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_a
 /// How long GuardDuty is asked in an organization of some age.
 async fn asked_for_administrator(organization: Option<Duration>) -> (Failure, Duration) {
     let begun = tokio::time::Instant::now();
-    let act = Act::EnableGuardDutyAdministrator {
+    let act = Action::EnableGuardDutyAdministrator {
         region: region(),
         account: "999999999999".into(),
     };
@@ -202,7 +202,7 @@ async fn row_04_a_new_organizations_administrator_is_asked_for_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
-    let act = Act::CreateServiceLinkedRole {
+    let act = Action::CreateServiceLinkedRole {
         service: "config.amazonaws.com".parse::<Principal>().unwrap(),
     };
     let mut looks = 0;
@@ -231,8 +231,8 @@ async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
     assert_eq!(creations, 2);
 }
 
-fn wave(accounts: &[&str], regions: &[&str]) -> Wave {
-    Wave {
+fn wave(accounts: &[&str], regions: &[&str]) -> DeploymentTargets {
+    DeploymentTargets {
         leaving: Default::default(),
         lacking: Default::default(),
         ous: vec!["ou-1111-11111111".into()],
@@ -295,7 +295,7 @@ impl Sets {
                     accounts = all.iter().map(|account| (*account).to_owned()).collect();
                 }
                 let operation = values("OperationId").remove(0);
-                let mut said = BTreeMap::new();
+                let mut message = BTreeMap::new();
                 for account in accounts {
                     for region in values("Regions") {
                         let place = (account.clone(), region);
@@ -309,12 +309,12 @@ impl Sets {
                         if why.is_none() {
                             self.good.insert(place.clone());
                         }
-                        said.insert(place, why);
+                        message.insert(place, why);
                     }
                 }
-                self.named.push(said.keys().cloned().collect());
+                self.named.push(message.keys().cloned().collect());
                 assert!(!self.operations.contains_key(&operation), "an id twice");
-                self.operations.insert(operation.clone(), said);
+                self.operations.insert(operation.clone(), message);
                 xml(
                     &asked.operation,
                     &format!("<OperationId>{operation}</OperationId>"),
@@ -383,11 +383,11 @@ async fn rolled_out(
     sets: Sets,
     accounts: &'static [&'static str],
     regions: &[&str],
-) -> (Result<Made, Failure>, Named, Duration) {
+) -> (Result<Outputs, Failure>, Named, Duration) {
     let begun = tokio::time::Instant::now();
     let sets = Arc::new(Mutex::new(sets));
     let playing = sets.clone();
-    let act = Act::CreateStackInstances {
+    let act = Action::CreateStackInstances {
         name: "orgstrap-config".to_owned(),
         wave: wave(accounts, regions),
     };
@@ -447,9 +447,12 @@ async fn row_06_instances_of_accounts_minutes_old_are_tried_again_and_no_other()
 async fn row_06_a_third_failure_and_one_that_lasts_end_the_stage() {
     let gate = [("222222222222", "eu-west-1", 9, "AccountGate check failed")];
     let (result, named, _) = rolled_out(Sets::failing(&gate), TWO, &["eu-west-1"]).await;
-    let said = result.unwrap_err().said;
-    assert!(said.contains("account 222222222222 in eu-west-1"), "{said}");
-    assert!(!said.contains("333333333333"), "{said}");
+    let message = result.unwrap_err().message;
+    assert!(
+        message.contains("account 222222222222 in eu-west-1"),
+        "{message}"
+    );
+    assert!(!message.contains("333333333333"), "{message}");
     assert_eq!(named.len(), 3);
     let denied = "User: x is not authorized to perform: iam:CreateRole with an explicit deny in a service control policy";
     let denied = [("222222222222", "eu-west-1", 9, denied)];
@@ -464,7 +467,7 @@ async fn row_06_a_third_failure_and_one_that_lasts_end_the_stage() {
 async fn row_06_updates_have_rounds_too() {
     let sets = Sets::failing(&[("222222222222", "eu-west-1", 1, "AccountGate check failed")]);
     let sets = Mutex::new(sets);
-    let act = Act::UpdateStackInstances {
+    let act = Action::UpdateStackInstances {
         set: set(),
         wave: wave(TWO, &["eu-west-1"]),
     };
@@ -488,8 +491,8 @@ async fn row_06_updates_have_rounds_too() {
 }
 
 /// Settings of a stack set with a parameter; the requests, in order.
-async fn settings(auto: bool, managed: Option<bool>) -> (Result<Made, Failure>, Vec<String>) {
-    let act = Act::UpdateStackSetSettings {
+async fn settings(auto: bool, managed: Option<bool>) -> (Result<Outputs, Failure>, Vec<String>) {
+    let act = Action::UpdateStackSetSettings {
         name: "orgstrap-config".to_owned(),
         auto_deployment: auto.then_some(AutoDeployment {
             enabled: true,
@@ -573,7 +576,7 @@ async fn account_limit(
     accounts: usize,
     refused: Duration,
     by_status: bool,
-) -> (Result<Made, Failure>, Duration) {
+) -> (Result<Outputs, Failure>, Duration) {
     let begun = tokio::time::Instant::now();
     let (address, act) = create_account();
     let (result, _) = perform_in(
@@ -645,7 +648,7 @@ fn account_created(operation: &str) -> Option<Answer> {
 }
 
 /// CreateAccount while others' creations are under way, refused for so long.
-async fn creations(refused: Duration) -> (Result<Made, Failure>, Duration) {
+async fn creations(refused: Duration) -> (Result<Outputs, Failure>, Duration) {
     let begun = tokio::time::Instant::now();
     let (address, act) = create_account();
     let (result, _) = perform(address, act, move |asked, _| {
@@ -728,7 +731,7 @@ async fn detectors(
     code: &'static str,
     refused: Duration,
     region_is: &'static str,
-) -> (Result<Made, Failure>, Duration, Vec<(String, String)>) {
+) -> (Result<Outputs, Failure>, Duration, Vec<(String, String)>) {
     let until = move |operation: &str| match operation {
         "GET /detector" => refused,
         _ => Duration::ZERO,
@@ -742,7 +745,7 @@ async fn refused_until(
     code: &'static str,
     until: impl Fn(&str) -> Duration + Send + 'static,
     region_is: &'static str,
-) -> (Result<Made, Failure>, Duration, Vec<(String, String)>) {
+) -> (Result<Outputs, Failure>, Duration, Vec<(String, String)>) {
     let begun = tokio::time::Instant::now();
     let (address, act) = configure_in("me-south-1");
     let account: AccountId = "999999999999".parse().unwrap();
@@ -768,9 +771,9 @@ async fn refused_until(
     (result, begun.elapsed(), asked)
 }
 
-fn configure_in(region: &str) -> (Address, Act) {
+fn configure_in(region: &str) -> (Address, Action) {
     let region: Region = region.parse().unwrap();
-    let act = Act::ConfigureGuardDuty {
+    let act = Action::ConfigureGuardDuty {
         region: region.clone(),
         account: "999999999999".into(),
         features: [("S3_DATA_EVENTS".to_owned(), true)].into(),
@@ -824,7 +827,7 @@ async fn row_12_a_new_account_is_borne_for_a_quarter_of_an_hour_in_all() {
 
 #[tokio::test(start_paused = true)]
 async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
-    let act = Act::CreateStackSet(set());
+    let act = Action::CreateStackSet(set());
     let mut refusals = 3;
     let address = Address::StackSet("config-recorder".parse().unwrap());
     let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
@@ -849,7 +852,7 @@ async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
 async fn row_15_an_ou_under_a_target_is_updated_through_the_target() {
     let mut wave = wave(&["222222222222"], &["eu-west-1"]);
     wave.ous = vec!["ou-1111-22222222".into()];
-    let act = Act::UpdateStackInstances { set: set(), wave };
+    let act = Action::UpdateStackInstances { set: set(), wave };
     let mut sets = Sets::default();
     sets.good
         .insert(("222222222222".to_owned(), "eu-west-1".to_owned()));
@@ -896,10 +899,10 @@ async fn row_16_a_region_that_is_off_is_said_to_be_off_at_once() {
         let failure = result.unwrap_err();
         assert!(
             failure
-                .said
+                .message
                 .contains("me-south-1 is not turned on in account 999999999999"),
             "{}",
-            failure.said
+            failure.message
         );
         let hint = failure.hint.unwrap();
         assert!(
@@ -913,7 +916,7 @@ async fn row_16_a_region_that_is_off_is_said_to_be_off_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn row_18_a_destination_is_verified_again_after_a_minute() {
-    let act = Act::ExportGuardDutyFindings {
+    let act = Action::ExportGuardDutyFindings {
         region: region(),
         administrator: "999999999999".into(),
         bucket_arn: "arn:aws:s3:::findings".into(),
@@ -963,7 +966,7 @@ async fn row_19_a_policy_that_is_gone_is_detached() {
         "PolicyNotFoundException",
         "TargetNotFoundException",
     ] {
-        let act = Act::DetachPolicy {
+        let act = Action::DetachPolicy {
             policy: "p-11111111".into(),
             target: "ou-1111-11111111".into(),
         };
@@ -984,7 +987,7 @@ async fn row_20_a_contact_is_read_back_until_it_is_what_was_put() {
         email: "ops@example.com".to_owned(),
         phone: "+49 30 1".to_owned(),
     };
-    let act = Act::PutAlternateContact {
+    let act = Action::PutAlternateContact {
         account: "222222222222".into(),
         contact_kind: ContactKind::Operations,
         contact,
@@ -1012,7 +1015,7 @@ async fn row_20_a_contact_is_read_back_until_it_is_what_was_put() {
 
 #[tokio::test(start_paused = true)]
 async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
-    let act = Act::RenameAccount {
+    let act = Action::RenameAccount {
         account: "222222222222".into(),
         name: "shop".to_owned(),
     };
@@ -1040,7 +1043,7 @@ async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn row_22_small_ones() {
     let principal: Principal = "cloudtrail.amazonaws.com".parse().unwrap();
-    let act = Act::RegisterDelegatedAdministrator {
+    let act = Action::RegisterDelegatedAdministrator {
         principal: principal.clone(),
         account: "222222222222".into(),
     };

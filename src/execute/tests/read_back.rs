@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::change::Text;
+use crate::change::Expr;
 use crate::event::Event;
 use crate::graph::graph;
 use crate::plan::{AccountId, PolicyType};
@@ -12,7 +12,7 @@ const OU: &str = "ou-1111-11111111";
 const POLICY: &str = "p-11111111";
 const SHOP: &str = "222222222222";
 
-fn change(address: Address, act: Act) -> Change {
+fn change(address: Address, act: Action) -> Change {
     Change {
         address,
         verb: Verb::Update,
@@ -32,7 +32,7 @@ fn attachment() -> Change {
     let ou = crate::change::Target::Ou("Shops".parse().unwrap());
     change(
         Address::Attachment(policy, ou),
-        Act::AttachPolicy {
+        Action::AttachPolicy {
             policy: POLICY.into(),
             target: OU.into(),
         },
@@ -43,7 +43,7 @@ fn everything() -> Vec<Change> {
     let tags = |resource: &str, of: crate::change::Target| {
         change(
             Address::Tags(of),
-            Act::Tag {
+            Action::Tag {
                 resource: resource.into(),
                 set: [("team".to_owned(), "shop".to_owned())].into(),
                 remove: ["old".to_owned()].into(),
@@ -54,14 +54,14 @@ fn everything() -> Vec<Change> {
         attachment(),
         change(
             Address::Placement(shop()),
-            Act::MoveAccount {
+            Action::MoveAccount {
                 account: SHOP.into(),
                 to: OU.into(),
             },
         ),
         change(
             Address::AccountName(shop()),
-            Act::RenameAccount {
+            Action::RenameAccount {
                 account: SHOP.into(),
                 name: "shop".to_owned(),
             },
@@ -70,7 +70,7 @@ fn everything() -> Vec<Change> {
         tags(OU, crate::change::Target::Ou("Shops".parse().unwrap())),
         change(
             Address::Policy("old".parse().unwrap()),
-            Act::DeletePolicy {
+            Action::DeletePolicy {
                 id: "p-22222222".to_owned(),
                 policy_type: PolicyType::ServiceControlPolicy,
             },
@@ -139,8 +139,8 @@ async fn run(
     let kept = log.clone();
     let begun = Instant::now();
     let aws = aws(move |asked, _| {
-        let said = (asked.operation.clone(), asked.body.clone());
-        kept.lock().unwrap().push(said);
+        let message = (asked.operation.clone(), asked.body.clone());
+        kept.lock().unwrap().push(message);
         play(asked, begun.elapsed())
     });
     let stop = Stop::new();
@@ -222,7 +222,7 @@ async fn what_aws_does_not_show_after_minutes_is_said() {
     };
     assert_eq!(unseen.address, attachment().address);
     assert_eq!(unseen.operation, "organizations:ListTargetsForPolicy");
-    assert_eq!(unseen.because, "not there after 5 min");
+    assert_eq!(unseen.reason, "not there after 5 min");
     assert!(ran.took < Duration::from_secs(330), "{:?}", ran.took);
     // Only what is open is read again.
     assert_eq!(count(&ran.asked, "ListAccounts"), 1);
@@ -240,8 +240,8 @@ async fn a_list_that_cannot_be_read_is_not_waited_for() {
         }
     })
     .await;
-    let because = &ran.summary.unseen[0].because;
-    assert!(because.contains("not allowed to list"), "{because}");
+    let reason = &ran.summary.unseen[0].reason;
+    assert!(reason.contains("not allowed to list"), "{reason}");
     assert!(ran.took < Duration::from_secs(5), "{:?}", ran.took);
 }
 
@@ -260,7 +260,7 @@ async fn a_stop_ends_the_looking() {
 #[tokio::test(start_paused = true)]
 async fn of_two_changes_of_one_thing_the_later_counts() {
     let mut detach = attachment();
-    detach.act = Act::DetachPolicy {
+    detach.act = Action::DetachPolicy {
         policy: POLICY.into(),
         target: OU.into(),
     };
@@ -280,12 +280,12 @@ async fn of_two_changes_of_one_thing_the_later_counts() {
 #[tokio::test(start_paused = true)]
 async fn targets_of_a_stack_set_are_looked_for_as_plan_finds_them() {
     let name: crate::plan::StackName = "recorder".parse().unwrap();
-    let act = |ou: &str| Act::CreateStackInstances {
+    let act = |ou: &str| Action::CreateStackInstances {
         name: "orgstrap-recorder".to_owned(),
-        wave: Wave {
+        wave: DeploymentTargets {
             leaving: Default::default(),
             lacking: Default::default(),
-            ous: vec![Text::literal(ou)],
+            ous: vec![Expr::literal(ou)],
             accounts: vec![],
             except: vec![],
             regions: BTreeSet::from(["eu-west-1".parse().unwrap()]),

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Answer, Facts, InstanceFacts, OrganizationFacts,
-    OuFacts, PolicyFacts, Probe, Question, StackFacts, StackSetFacts, Unread,
+    OuFacts, PolicyFacts, Probe, Question, ReadFailure, StackFacts, StackSetFacts,
 };
 use crate::plan::PolicyType;
 
@@ -14,10 +14,10 @@ fn place(account: &str) -> AccountRegion {
     }
 }
 
-fn unread<T>() -> Seen<T> {
-    Seen::Unread(Unread {
+fn unread<T>() -> Observed<T> {
+    Observed::Unread(ReadFailure {
         operation: "service:Operation".to_owned(),
-        because: "AccessDenied".to_owned(),
+        reason: "AccessDenied".to_owned(),
     })
 }
 
@@ -30,7 +30,7 @@ fn account(id: &str, name: &str, parent: &str) -> AccountFacts {
         state: AccountState::Active,
         created_here: true,
         parent: parent.to_owned(),
-        tags: Seen::Known([("team".to_owned(), "blue".to_owned())].into()),
+        tags: Observed::Known([("team".to_owned(), "blue".to_owned())].into()),
     }
 }
 
@@ -41,7 +41,7 @@ fn saved() -> SavedInventory {
         arn: format!("arn:{id}"),
         parent: "r-1".to_owned(),
         path: path.parse().expect("a path"),
-        tags: Seen::Known(Default::default()),
+        tags: Observed::Known(Default::default()),
     };
     let accounts = [
         account("222222222222", "log", "ou-1"),
@@ -53,9 +53,9 @@ fn saved() -> SavedInventory {
         name: "deny".to_owned(),
         kind: PolicyType::ServiceControlPolicy,
         description: String::new(),
-        content: Seen::Known(r#"{"Version":"2012-10-17"}"#.to_owned()),
-        targets: Seen::Known(["r-1".to_owned(), "ou-2".to_owned()].into()),
-        tags: Seen::Known(Default::default()),
+        content: Observed::Known(r#"{"Version":"2012-10-17"}"#.to_owned()),
+        targets: Observed::Known(["r-1".to_owned(), "ou-2".to_owned()].into()),
+        tags: Observed::Known(Default::default()),
     };
     let instance = InstanceFacts {
         status: "CURRENT".to_owned(),
@@ -77,47 +77,49 @@ fn saved() -> SavedInventory {
         depends_on: BTreeSet::new(),
         managed_execution: true,
         targets: ["ou-2".to_owned()].into(),
-        instances: Seen::Known([(place("333333333333"), instance)].into()),
+        instances: Observed::Known([(place("333333333333"), instance)].into()),
     };
     let stack = StackFacts {
         name: "orgstrap-bucket".to_owned(),
         id: "stack-1".to_owned(),
         status: "CREATE_COMPLETE".to_owned(),
-        template: Seen::Known("b: 1\n".to_owned()),
+        template: Observed::Known("b: 1\n".to_owned()),
         parameters: BTreeMap::new(),
         outputs: BTreeMap::new(),
         tags: Default::default(),
         termination_protection: true,
     };
     let mut saved = SavedInventory::new(Inventory {
-        organization: Seen::Known(Some(OrganizationFacts {
+        organization: Observed::Known(Some(OrganizationFacts {
             id: "o-1".to_owned(),
             arn: "arn:o-1".to_owned(),
             root_id: "r-1".to_owned(),
             management_account: "111111111111".parse().expect("an id"),
             all_features: true,
             policy_types: [(PolicyType::ServiceControlPolicy, "ENABLED".to_owned())].into(),
-            root_tags: Seen::Known(Default::default()),
+            root_tags: Observed::Known(Default::default()),
         })),
-        accounts: Seen::Known(
+        accounts: Observed::Known(
             accounts
                 .into_iter()
                 .map(|account| (account.id.clone(), account))
                 .collect(),
         ),
-        ous: Seen::Known(
+        ous: Observed::Known(
             [ou("ou-1", "Security"), ou("ou-2", "Workloads")]
                 .into_iter()
                 .map(|ou| (ou.id.clone(), ou))
                 .collect(),
         ),
-        policies: Seen::Known([("p-1".to_owned(), policy)].into()),
-        trusted_access: Seen::Known(["config.amazonaws.com".parse().expect("a service")].into()),
-        stack_sets_access: Seen::Known(true),
-        stack_sets: Seen::Known([(set.name.clone(), set)].into()),
+        policies: Observed::Known([("p-1".to_owned(), policy)].into()),
+        trusted_access: Observed::Known(
+            ["config.amazonaws.com".parse().expect("a service")].into(),
+        ),
+        stack_sets_access: Observed::Known(true),
+        stack_sets: Observed::Known([(set.name.clone(), set)].into()),
         stacks: [(
             place("222222222222"),
-            Seen::Known([(stack.name.clone(), stack)].into()),
+            Observed::Known([(stack.name.clone(), stack)].into()),
         )]
         .into(),
         ..Inventory::nothing(
@@ -137,7 +139,7 @@ fn answers(recording: bool) -> crate::inventory::Answers {
     };
     let answer = Answer {
         read_at: "2026-05-04T06:00:00Z".parse().expect("a time"),
-        facts: Seen::Known(Facts::from([("recording".to_owned(), json!(recording))])),
+        facts: Observed::Known(Facts::from([("recording".to_owned(), json!(recording))])),
     };
     [(question, answer)].into()
 }
@@ -159,7 +161,7 @@ fn told(found: &Differences) -> Vec<String> {
             What::Gone => '-',
             What::Changed => '~',
         };
-        lines.push(format!("{} {sign} {}", one.kind.word(), one.name));
+        lines.push(format!("{} {sign} {}", one.kind.as_str(), one.name));
         if one.what == What::Changed {
             lines.extend(one.fields.iter().map(|field| {
                 let (before, after) = (value(&field.before), value(&field.after));
@@ -169,16 +171,16 @@ fn told(found: &Differences) -> Vec<String> {
     }
     let unclear = found.unclear.iter().map(|one| {
         let name = one.name.as_deref().unwrap_or("all");
-        format!("{} ? {name}: {}", one.kind.word(), one.because)
+        format!("{} ? {name}: {}", one.kind.as_str(), one.reason)
     });
     lines.extend(unclear);
     lines
 }
 
-fn known<T>(seen: &mut Seen<T>) -> &mut T {
+fn known<T>(seen: &mut Observed<T>) -> &mut T {
     match seen {
-        Seen::Known(known) => known,
-        Seen::Unread(why) => panic!("not read: {why:?}"),
+        Observed::Known(known) => known,
+        Observed::Unread(why) => panic!("not read: {why:?}"),
     }
 }
 
@@ -206,7 +208,7 @@ fn what_is_renamed_or_moved_has_changed() {
             .expect("is there");
         shop.name = "store".to_owned();
         shop.parent = "ou-1".to_owned();
-        shop.tags = Seen::Known([("owner".to_owned(), "ann".to_owned())].into());
+        shop.tags = Observed::Known([("owner".to_owned(), "ann".to_owned())].into());
     });
     assert!(
         lines.starts_with(
@@ -265,7 +267,7 @@ fn policies_sets_instances_stacks_and_controls_are_compared_field_by_field() {
         let inventory = &mut later.inventory;
         let policies = known(&mut inventory.policies);
         let policy = policies.get_mut("p-1").expect("is there");
-        policy.targets = Seen::Known(["ou-1".to_owned()].into());
+        policy.targets = Observed::Known(["ou-1".to_owned()].into());
         let sets = known(&mut inventory.stack_sets);
         let set = sets.get_mut("orgstrap-recorder").expect("is there");
         set.template = "a: 2\n".to_owned();

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::*;
-use crate::inventory::{AccountRegion, Facts, OrganizationFacts, Probe, Question, Unread};
+use crate::inventory::{AccountRegion, Facts, OrganizationFacts, Probe, Question, ReadFailure};
 
 const HOUR: MaxAge = MaxAge::Of(Duration::from_secs(3600));
 
@@ -14,25 +14,25 @@ fn time(text: &str) -> Timestamp {
 /// An organization's empty inventory, with one trusted service to tell it by.
 fn inventory(at: &str, service: &str) -> Inventory {
     Inventory {
-        organization: Seen::Known(Some(OrganizationFacts {
+        organization: Observed::Known(Some(OrganizationFacts {
             id: "o-1".into(),
             arn: "arn".into(),
             root_id: "r-1".into(),
             management_account: "111111111111".parse().expect("an id"),
             all_features: true,
             policy_types: BTreeMap::new(),
-            root_tags: Seen::Known(Default::default()),
+            root_tags: Observed::Known(Default::default()),
         })),
-        trusted_access: Seen::Known(BTreeSet::from([service.parse().expect("a principal")])),
-        stack_sets_access: Seen::Known(true),
+        trusted_access: Observed::Known(BTreeSet::from([service.parse().expect("a principal")])),
+        stack_sets_access: Observed::Known(true),
         ..Inventory::nothing("111111111111".parse().expect("an id"), time(at))
     }
 }
 
-fn unread() -> Unread {
-    Unread {
+fn unread() -> ReadFailure {
+    ReadFailure {
         operation: "config:DescribeConfigurationRecorders".to_owned(),
-        because: "AccessDenied".to_owned(),
+        reason: "AccessDenied".to_owned(),
     }
 }
 
@@ -50,7 +50,7 @@ fn question(region: &str) -> Question {
 fn answer(at: &str, recording: bool) -> Answer {
     Answer {
         read_at: time(at),
-        facts: Seen::Known(Facts::from([("recording".to_owned(), json!(recording))])),
+        facts: Observed::Known(Facts::from([("recording".to_owned(), json!(recording))])),
     }
 }
 
@@ -80,14 +80,14 @@ fn keep(cache: &Cache, at: &str, service: &str) {
     try_keep(cache, inventory(at, service), Answers::new()).expect("keeps");
 }
 
-fn usable(cache: &Cache, now: &str, max_age: MaxAge) -> Kept {
+fn usable(cache: &Cache, now: &str, max_age: MaxAge) -> CachedInventory {
     cache
         .usable(time(now), max_age, &scopes())
         .expect("is fine")
         .expect("something is kept")
 }
 
-fn services(kept: &Kept) -> Vec<String> {
+fn services(kept: &CachedInventory) -> Vec<String> {
     let known = kept.inventory.trusted_access.known().expect("is known");
     known.iter().map(ToString::to_string).collect()
 }
@@ -142,22 +142,22 @@ fn each_kind_has_its_usual_age() {
 fn what_was_not_read_whole_is_not_kept_however_deep_it_lies() {
     let (_folder, cache) = cache();
     let mut inventory = inventory("06:00:00", "config.amazonaws.com");
-    inventory.policies = Seen::Unread(unread());
+    inventory.policies = Observed::Unread(unread());
     inventory.contacts = BTreeMap::from([(
         "222222222222".parse().expect("an id"),
-        Seen::Unread(unread()),
+        Observed::Unread(unread()),
     )]);
     inventory.guardduty = BTreeMap::from([(
         "eu-west-1".parse().expect("a Region"),
         crate::inventory::GuardDutyFacts {
-            administrator: Seen::Known(None),
-            detector: Seen::Unread(unread()),
+            administrator: Observed::Known(None),
+            detector: Observed::Unread(unread()),
             elsewhere: BTreeMap::new(),
         },
     )]);
     let not_told = Answer {
         read_at: time("06:00:00"),
-        facts: Seen::Unread(unread()),
+        facts: Observed::Unread(unread()),
     };
     let answers = Answers::from([
         (question("eu-west-1"), not_told),
@@ -180,7 +180,7 @@ fn what_was_not_read_whole_is_not_kept_however_deep_it_lies() {
 fn what_hangs_on_accounts_is_read_with_them() {
     let (_folder, cache) = cache();
     let mut part = inventory("06:00:00", "config.amazonaws.com");
-    part.accounts = Seen::Unread(unread());
+    part.accounts = Observed::Unread(unread());
     try_keep(&cache, part, Answers::new()).expect("keeps");
     let kept = usable(&cache, "06:01:00", HOUR);
     for kind in [
@@ -198,7 +198,7 @@ fn what_hangs_on_accounts_is_read_with_them() {
 fn an_account_in_no_organization_is_asked_again() {
     let (_folder, cache) = cache();
     let mut none = inventory("06:00:00", "config.amazonaws.com");
-    none.organization = Seen::Known(None);
+    none.organization = Observed::Known(None);
     try_keep(&cache, none, Answers::new()).expect("keeps");
     assert!(usable(&cache, "06:00:01", HOUR).read_at.is_empty());
 }
@@ -250,7 +250,7 @@ fn the_newer_reading_of_each_kind_stays() {
     );
     // What failed now does not cost what was read before.
     let mut part = inventory("06:20:00", "sso.amazonaws.com");
-    part.trusted_access = Seen::Unread(unread());
+    part.trusted_access = Observed::Unread(unread());
     let second = Answers::from([(question("eu-west-1"), answer("06:20:00", false))]);
     try_keep(&cache, part, second).expect("keeps");
     let kept = usable(&cache, "06:20:00", HOUR);
@@ -295,7 +295,7 @@ fn a_reading_for_another_plan_is_not_used() {
     assert!(kept.read_at.contains_key(&Kind::Policies));
     // It is not joined with the other plan's either.
     let mut part = inventory("06:01:00", "sso.amazonaws.com");
-    part.accounts = Seen::Unread(unread());
+    part.accounts = Observed::Unread(unread());
     let read_at = Kind::OF_INVENTORY
         .into_iter()
         .map(|kind| (kind, time("06:01:00")));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::at::At;
-use super::super::file::{AccountTable, ContactTable, ContactsTable, Text};
+use super::super::file::{AccountTable, ContactTable, ContactsTable, SpannedString};
 use super::super::suggest::list;
 use super::super::{Account, AccountId, AccountKey, Contact, ContactKind, Email};
 use super::{Context, Names, preparation, tags};
@@ -19,11 +19,11 @@ pub(super) fn accounts(
     let template = template(cx);
     let defaults = contacts(cx, &["contact"], &cx.file.contact);
     let mut accounts = BTreeMap::new();
-    let mut emails: BTreeMap<String, &Text> = BTreeMap::new();
-    let mut ids: BTreeMap<&str, &Text> = BTreeMap::new();
-    let mut former: BTreeMap<&str, &Text> = BTreeMap::new();
-    let mut without_email: Vec<&Text> = Vec::new();
-    let mut aliases: BTreeMap<String, &Text> = BTreeMap::new();
+    let mut emails: BTreeMap<String, &SpannedString> = BTreeMap::new();
+    let mut ids: BTreeMap<&str, &SpannedString> = BTreeMap::new();
+    let mut former: BTreeMap<&str, &SpannedString> = BTreeMap::new();
+    let mut without_email: Vec<&SpannedString> = Vec::new();
+    let mut aliases: BTreeMap<String, &SpannedString> = BTreeMap::new();
     for (key, table) in &cx.file.account {
         let parsed = cx.name::<AccountKey>(key, "a name for an account");
         let id = table.id.as_ref().and_then(|text| id(cx, text, &mut ids));
@@ -69,7 +69,7 @@ pub(super) fn accounts(
 }
 
 /// One error, however many accounts it is about: one line mends them all.
-fn emails_missing(cx: &Context<'_>, keys: &[&Text]) {
+fn emails_missing(cx: &Context<'_>, keys: &[&SpannedString]) {
     let Some(first) = keys.iter().min_by_key(|key| key.span().start) else {
         return;
     };
@@ -92,7 +92,7 @@ fn emails_missing(cx: &Context<'_>, keys: &[&Text]) {
 }
 
 /// `organization.email`, if it can make addresses.
-fn template<'a>(cx: &Context<'a>) -> Option<&'a Text> {
+fn template<'a>(cx: &Context<'a>) -> Option<&'a SpannedString> {
     let template = cx.file.organization.as_ref()?.email.as_ref()?;
     if !template.contains(PLACEHOLDER) {
         cx.say(
@@ -123,8 +123,8 @@ fn template<'a>(cx: &Context<'a>) -> Option<&'a Text> {
 
 fn id<'a>(
     cx: &Context<'a>,
-    text: &'a Text,
-    ids: &mut BTreeMap<&'a str, &'a Text>,
+    text: &'a SpannedString,
+    ids: &mut BTreeMap<&'a str, &'a SpannedString>,
 ) -> Option<AccountId> {
     let id = cx.name::<AccountId>(text, "an account id");
     let management = cx
@@ -153,9 +153,9 @@ fn id<'a>(
 /// The key that the account had before, which is no account's now and became one account's.
 fn renamed_from<'a>(
     cx: &Context<'a>,
-    key: &Text,
+    key: &SpannedString,
     table: &'a AccountTable,
-    former: &mut BTreeMap<&'a str, &'a Text>,
+    former: &mut BTreeMap<&'a str, &'a SpannedString>,
 ) -> Option<AccountKey> {
     let text = table.renamed_from.as_ref()?;
     if cx.file.account.contains_key(text.as_str()) {
@@ -189,7 +189,10 @@ fn renamed_from<'a>(
     cx.name(text, "a name for an account")
 }
 
-fn in_order<'a>(one: &'a Text, other: &'a Text) -> (&'a Text, &'a Text) {
+fn in_order<'a>(
+    one: &'a SpannedString,
+    other: &'a SpannedString,
+) -> (&'a SpannedString, &'a SpannedString) {
     if one.span().start < other.span().start {
         (one, other)
     } else {
@@ -199,11 +202,11 @@ fn in_order<'a>(one: &'a Text, other: &'a Text) -> (&'a Text, &'a Text) {
 
 fn email<'a>(
     cx: &Context<'a>,
-    key: &'a Text,
+    key: &'a SpannedString,
     table: &'a AccountTable,
-    template: Option<&Text>,
-    emails: &mut BTreeMap<String, &'a Text>,
-    without: &mut Vec<&'a Text>,
+    template: Option<&SpannedString>,
+    emails: &mut BTreeMap<String, &'a SpannedString>,
+    without: &mut Vec<&'a SpannedString>,
 ) -> Option<Email> {
     // Where the address is said: its own line, or the account's header for a made one.
     let (email, place) = match (&table.email, template) {
@@ -293,7 +296,7 @@ fn in_account_name(c: char) -> bool {
 }
 
 /// The name in AWS.
-fn account_name(cx: &Context<'_>, key: &Text, table: &AccountTable) -> String {
+fn account_name(cx: &Context<'_>, key: &SpannedString, table: &AccountTable) -> String {
     let Some(text) = &table.name else {
         return key.to_string();
     };
@@ -334,7 +337,7 @@ fn contacts(
     ]
     .into_iter()
     .filter_map(|(kind, table)| {
-        let path: Vec<&str> = path.iter().copied().chain([kind.word()]).collect();
+        let path: Vec<&str> = path.iter().copied().chain([kind.as_str()]).collect();
         Some((kind, contact(cx, &path, table.as_ref()?)?))
     })
     .collect()
@@ -342,7 +345,7 @@ fn contacts(
 
 /// The rules of the account service's PutAlternateContact.
 fn contact(cx: &Context<'_>, path: &[&str], table: &At<ContactTable>) -> Option<Contact> {
-    let field = |key: &str, value: &Option<Text>, most: usize, example: &str| {
+    let field = |key: &str, value: &Option<SpannedString>, most: usize, example: &str| {
         let path: Vec<&str> = path.iter().copied().chain([key]).collect();
         let text = cx.required(table, &path, value.as_ref(), example)?;
         let length = text.chars().count();

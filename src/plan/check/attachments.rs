@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::at::At;
 use super::super::diagnostic::{Diagnostic, Severity};
-use super::super::file::Text;
+use super::super::file::SpannedString;
 use super::super::{Policy, PolicyKey, PolicyType};
 use super::policies::{allows, only_allows};
 use super::{Context, Names};
@@ -22,8 +22,8 @@ pub(super) fn attachments(cx: &Context<'_>, names: &Names) {
     unattached(cx);
 }
 
-fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
-    let mut by_kind: BTreeMap<PolicyType, Vec<&Text>> = BTreeMap::new();
+fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[SpannedString]) {
+    let mut by_kind: BTreeMap<PolicyType, Vec<&SpannedString>> = BTreeMap::new();
     for text in policies {
         if let Some(Some(kind)) = names.policies.get(text.as_str()) {
             by_kind.entry(*kind).or_default().push(text);
@@ -37,7 +37,7 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
                 cx.say(
                     cx.warning(
                         text,
-                        format!("{what} has {} policies of type {}", attached.len(), kind.word()),
+                        format!("{what} has {} policies of type {}", attached.len(), kind.as_str()),
                     )
                     .help(format!(
                         "organizations took {} with AWS's own before May 2026: the quota page of Organizations shows what yours takes",
@@ -52,7 +52,7 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
             format!(
                 "{what} has {} policies of type {}, {} more than AWS takes",
                 attached.len(),
-                kind.word(),
+                kind.as_str(),
                 attached.len() - own
             ),
         );
@@ -71,7 +71,7 @@ fn target(cx: &Context<'_>, names: &Names, what: &str, policies: &[Text]) {
 
 /// An allow list allows something, or every call is denied; and what only allows is an allow list.
 pub(super) fn allow_lists(cx: &Context<'_>, policies: &BTreeMap<PolicyKey, Policy>) {
-    let warn = |said: &Option<At<bool>>, what: String, attached: &[Text]| {
+    let warn = |said: &Option<At<bool>>, what: String, attached: &[SpannedString]| {
         let Some(said) = said.as_ref().filter(|said| !***said) else {
             without_effect(cx, policies, &what, attached);
             return;
@@ -113,7 +113,7 @@ fn without_effect(
     cx: &Context<'_>,
     policies: &BTreeMap<PolicyKey, Policy>,
     what: &str,
-    attached: &[Text],
+    attached: &[SpannedString],
 ) {
     for text in attached {
         let key = text.parse::<PolicyKey>().ok();

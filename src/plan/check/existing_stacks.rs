@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::super::file::Text;
+use super::super::file::SpannedString;
 use super::super::{Organization, StackId, StackName};
 use super::Context;
 
 pub(super) fn existing_stacks(cx: &Context<'_>, organization: Option<&Organization>) {
-    let mut named: BTreeMap<StackId, &Text> = BTreeMap::new();
+    let mut named: BTreeMap<StackId, &SpannedString> = BTreeMap::new();
     for table in cx.file.baseline.values() {
         for (set, ids) in &table.existing_stacks {
             cx.name::<StackName>(set, "a name of a stack set");
-            let mut places: BTreeMap<_, &Text> = BTreeMap::new();
+            let mut places: BTreeMap<_, &SpannedString> = BTreeMap::new();
             for text in ids {
                 let Some(id) = cx.name::<StackId>(text, "a stack's ARN") else {
                     continue;
@@ -50,7 +50,7 @@ pub(super) fn existing_stacks(cx: &Context<'_>, organization: Option<&Organizati
     }
 }
 
-fn place_fits(cx: &Context<'_>, text: &Text, id: &StackId, organization: &Organization) {
+fn place_fits(cx: &Context<'_>, text: &SpannedString, id: &StackId, organization: &Organization) {
     if *id.account() == organization.management_account {
         cx.say(
             cx.error(text, "this stack is in the management account")

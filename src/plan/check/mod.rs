@@ -27,7 +27,7 @@ use std::sync::Arc;
 use super::at::At;
 use super::diagnostic::{Diagnostic, Location, Severity, Source};
 use super::documents::Documents;
-use super::file::{BaselineTable, PlanFile, Text};
+use super::file::{BaselineTable, PlanFile, SpannedString};
 use super::parse::Removed;
 use super::suggest::{did_you_mean, nearest, quoted};
 use super::{
@@ -125,7 +125,7 @@ impl Context<'_> {
     }
 
     /// A text as a name of some kind: `what` is "an account id".
-    fn name<T: FromStr<Err = InvalidName>>(&self, text: &Text, what: &str) -> Option<T> {
+    fn name<T: FromStr<Err = InvalidName>>(&self, text: &SpannedString, what: &str) -> Option<T> {
         match text.parse() {
             Ok(name) => Some(name),
             Err(error) => {
@@ -159,8 +159,8 @@ impl Context<'_> {
     }
 
     /// A list that says each name once; those said twice are errors.
-    fn distinct<'v>(&self, list: &'v [Text]) -> Vec<&'v Text> {
-        let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    fn distinct<'v>(&self, list: &'v [SpannedString]) -> Vec<&'v SpannedString> {
+        let mut seen: BTreeMap<&str, &SpannedString> = BTreeMap::new();
         let mut distinct = Vec::new();
         for text in list {
             match seen.get(text.as_str()) {
@@ -215,7 +215,7 @@ impl Names {
     }
 
     /// An OU of the plan.
-    fn ou(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+    fn ou(&self, cx: &Context<'_>, text: &SpannedString) -> Option<OuPath> {
         let known = self.ous.contains(text.as_str());
         if !known && !cx.removed.covers(&["ou"]) {
             let names = || self.ous.iter().map(String::as_str);
@@ -231,7 +231,7 @@ impl Names {
     }
 
     /// An OU of the plan, or the root.
-    fn home(&self, cx: &Context<'_>, text: &Text) -> Option<OuPath> {
+    fn home(&self, cx: &Context<'_>, text: &SpannedString) -> Option<OuPath> {
         match text.parse::<OuPath>() {
             Ok(path) if path.is_root() => Some(path),
             _ => self.ou(cx, text),
@@ -239,7 +239,7 @@ impl Names {
     }
 
     /// An account of the plan.
-    fn account(&self, cx: &Context<'_>, text: &Text) -> Option<AccountKey> {
+    fn account(&self, cx: &Context<'_>, text: &SpannedString) -> Option<AccountKey> {
         let known = self.accounts.contains(text.as_str());
         if !known && !cx.removed.covers(&["account"]) {
             let help = did_you_mean(text, "accounts", self.accounts.iter().map(String::as_str));
@@ -255,7 +255,7 @@ impl Names {
     }
 
     /// Policies of the plan, each once.
-    fn policies(&self, cx: &Context<'_>, list: &[Text]) -> BTreeSet<PolicyKey> {
+    fn policies(&self, cx: &Context<'_>, list: &[SpannedString]) -> BTreeSet<PolicyKey> {
         let mut keys = BTreeSet::new();
         for text in cx.distinct(list) {
             if self.policies.contains_key(text.as_str()) {
@@ -320,7 +320,12 @@ fn baselines(cx: &Context<'_>) -> BTreeMap<BaselineKey, BaselineChoice> {
 }
 
 /// What a baseline says of the choice made of it, at the option that it is about.
-fn baseline(cx: &Context<'_>, name: &Text, table: &BaselineTable, problem: &BaselineProblem) {
+fn baseline(
+    cx: &Context<'_>,
+    name: &SpannedString,
+    table: &BaselineTable,
+    problem: &BaselineProblem,
+) {
     let option = problem
         .option
         .as_ref()

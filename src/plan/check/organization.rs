@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::at::At;
 use super::super::diagnostic::Diagnostic;
-use super::super::file::{OrganizationTable, Text};
+use super::super::file::{OrganizationTable, SpannedString};
 use super::super::suggest::nearest;
 use super::super::{Organization, Region, regions};
 use super::{Context, Names, tags};
@@ -114,7 +114,7 @@ fn in_turn<T>(said: Option<Option<T>>) -> Option<Option<T>> {
 fn duty(
     cx: &Context<'_>,
     names: &Names,
-    text: &Text,
+    text: &SpannedString,
     duty: &str,
 ) -> Option<super::super::AccountKey> {
     let management = cx
@@ -146,7 +146,12 @@ fn duty(
     names.account(cx, text)
 }
 
-fn shared_duties(cx: &Context<'_>, table: &At<OrganizationTable>, logging: &Text, secops: &Text) {
+fn shared_duties(
+    cx: &Context<'_>,
+    table: &At<OrganizationTable>,
+    logging: &SpannedString,
+    secops: &SpannedString,
+) {
     let allowed = table.allow_shared_duties.as_ref();
     if **logging == **secops {
         if !allowed.is_some_and(|allowed| **allowed) {
@@ -173,7 +178,7 @@ fn shared_duties(cx: &Context<'_>, table: &At<OrganizationTable>, logging: &Text
 }
 
 /// A Region that orgstrap knows and works in.
-pub(super) fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+pub(super) fn region(cx: &Context<'_>, text: &SpannedString) -> Option<Region> {
     if let Some(partition) = regions::other_partition(text) {
         cx.say(
             cx.error(
@@ -205,7 +210,7 @@ pub(super) fn region(cx: &Context<'_>, text: &Text) -> Option<Region> {
     text.parse().ok()
 }
 
-fn home_region(cx: &Context<'_>, text: &Text) -> Option<Region> {
+fn home_region(cx: &Context<'_>, text: &SpannedString) -> Option<Region> {
     let region = region(cx, text)?;
     if let Some(known) = regions::known(text)
         && known.opt_in
@@ -263,7 +268,7 @@ fn is_role_name(text: &str) -> bool {
 }
 
 /// A role's name, with its path before it where it has one.
-fn role_with_path(cx: &Context<'_>, text: &Text) -> Option<String> {
+fn role_with_path(cx: &Context<'_>, text: &SpannedString) -> Option<String> {
     let whole = text.strip_prefix('/').unwrap_or(text);
     let (path, name) = whole.rsplit_once('/').unwrap_or(("", whole));
     let good = is_role_name(name)
@@ -282,7 +287,7 @@ fn role_with_path(cx: &Context<'_>, text: &Text) -> Option<String> {
     Some(whole.to_owned())
 }
 
-fn access_role(cx: &Context<'_>, text: &Text) -> Option<String> {
+fn access_role(cx: &Context<'_>, text: &SpannedString) -> Option<String> {
     let good = is_role_name(text);
     if !good {
         cx.say(
@@ -294,7 +299,7 @@ fn access_role(cx: &Context<'_>, text: &Text) -> Option<String> {
     Some(text.to_string())
 }
 
-fn prefix(cx: &Context<'_>, text: &Text) -> Option<String> {
+fn prefix(cx: &Context<'_>, text: &SpannedString) -> Option<String> {
     let good = text
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::at::At;
-use super::super::file::{OuTable, Text};
+use super::super::file::{OuTable, SpannedString};
 use super::super::suggest::{did_you_mean, list, nearest, quoted};
 use super::super::{AllowedValues, BaselineKey, Ou, OuPath, ous_without};
 use super::{Context, Names, tags};
@@ -46,7 +46,7 @@ pub(super) fn ous(
 }
 
 /// The parent is there, and the OU lies no deeper than AWS allows.
-fn tree(cx: &Context<'_>, names: &Names, key: &Text, path: &OuPath) {
+fn tree(cx: &Context<'_>, names: &Names, key: &SpannedString, path: &OuPath) {
     if path.depth() > OuPath::MAX_DEPTH {
         cx.say(
             cx.error(
@@ -177,7 +177,7 @@ pub(super) fn all_or_nothing(cx: &Context<'_>, ous: &BTreeMap<OuPath, Ou>) {
 
 /// No two OUs come from the same one.
 fn renamed_once(cx: &Context<'_>) {
-    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, &SpannedString> = BTreeMap::new();
     for table in cx.file.ou.values() {
         let Some(text) = &table.renamed_from else {
             continue;
@@ -199,7 +199,7 @@ fn renamed_once(cx: &Context<'_>) {
 /// What an OU requires: keys and values of `[segregation]`, and nothing that an OU above rules out.
 fn require(
     cx: &Context<'_>,
-    ou: &Text,
+    ou: &SpannedString,
     table: &OuTable,
     segregation: &BTreeMap<String, AllowedValues>,
 ) -> BTreeMap<String, BTreeSet<String>> {
@@ -232,8 +232,8 @@ fn require(
                 && !allowed.contains(value.as_str())
             {
                 cx.say(tags::not_allowed(cx, key, value, allowed));
-            } else if let Some((above, wanted)) = above(cx, ou, key)
-                && !wanted.iter().any(|other| **other == **value)
+            } else if let Some((above, desired)) = above(cx, ou, key)
+                && !desired.iter().any(|other| **other == **value)
             {
                 cx.say(
                     cx.error(
@@ -244,10 +244,10 @@ fn require(
                         ),
                     )
                     .related(
-                        cx.at(wanted),
+                        cx.at(desired),
                         format!(
                             "only {} here",
-                            list(wanted.iter().map(|text| text.as_str()))
+                            list(desired.iter().map(|text| text.as_str()))
                         ),
                     ),
                 );
@@ -262,7 +262,11 @@ fn require(
 }
 
 /// The nearest OU above that requires something of `key`.
-fn above<'a>(cx: &Context<'a>, ou: &str, key: &str) -> Option<(&'a Text, &'a At<Vec<Text>>)> {
+fn above<'a>(
+    cx: &Context<'a>,
+    ou: &str,
+    key: &str,
+) -> Option<(&'a SpannedString, &'a At<Vec<SpannedString>>)> {
     let mut path = ou.parse::<OuPath>().ok()?.parent();
     while let Some(parent) = path {
         if let Some((name, table)) = cx.file.ou.get_key_value(parent.to_string().as_str())

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::at::At;
 use super::super::builtin::{Builtin, Parameters, Part};
 use super::super::diagnostic::{Diagnostic, Location, Severity, Source};
-use super::super::file::{PolicyTable, Text};
+use super::super::file::{PolicyTable, SpannedString};
 use super::super::grammar::{self, Fault};
 use super::super::suggest::{list, nearest};
 use super::super::{FULL_AWS_ACCESS, Organization, Policy, PolicyKey, PolicyType};
@@ -76,7 +76,7 @@ pub(super) fn policies(
 }
 
 /// The name in AWS, which two policies of a type can not share.
-fn aws_name(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<String> {
+fn aws_name(cx: &Context<'_>, key: &SpannedString, table: &PolicyTable) -> Option<String> {
     let text = table.name.as_ref()?;
     let length = text.chars().count();
     if length == 0 || length > 128 {
@@ -111,7 +111,7 @@ fn aws_name(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<String>
 }
 
 /// The names that the parts of `protect-baseline` get are free.
-fn parts(cx: &Context<'_>, key: &Text, table: &PolicyTable) {
+fn parts(cx: &Context<'_>, key: &SpannedString, table: &PolicyTable) {
     let protects = table.builtin.as_ref().and_then(|name| Builtin::named(name))
         == Some(Builtin::ProtectBaseline);
     if !protects {
@@ -155,7 +155,7 @@ fn parts(cx: &Context<'_>, key: &Text, table: &PolicyTable) {
     }
 }
 
-fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<PolicyKey> {
+fn renamed_from(cx: &Context<'_>, key: &SpannedString, table: &PolicyTable) -> Option<PolicyKey> {
     let text = table.renamed_from.as_ref()?;
     if cx.file.policy.contains_key(text.as_str()) {
         cx.say(
@@ -180,12 +180,12 @@ fn renamed_from(cx: &Context<'_>, key: &Text, table: &PolicyTable) -> Option<Pol
 /// The document, minified, from wherever the plan has it.
 fn content(
     cx: &Context<'_>,
-    key: &Text,
+    key: &SpannedString,
     table: &At<PolicyTable>,
     kind: Option<PolicyType>,
     organization: Option<&Organization>,
 ) -> Option<String> {
-    let said: Vec<(&str, &Text)> = [
+    let said: Vec<(&str, &SpannedString)> = [
         ("file", &table.file),
         ("builtin", &table.builtin),
         ("content", &table.content),
@@ -249,7 +249,7 @@ fn content(
 }
 
 /// Where a text begins that stands in the plan letter by letter, without escapes.
-fn verbatim(cx: &Context<'_>, text: &Text) -> Option<usize> {
+fn verbatim(cx: &Context<'_>, text: &SpannedString) -> Option<usize> {
     let span = text.span();
     let raw = cx.source.text.get(span.clone())?;
     let skipped = raw.find(text.as_str())?;
@@ -258,7 +258,7 @@ fn verbatim(cx: &Context<'_>, text: &Text) -> Option<usize> {
 
 fn builtin(
     cx: &Context<'_>,
-    name: &Text,
+    name: &SpannedString,
     kind: Option<PolicyType>,
     organization: &Organization,
 ) -> Option<String> {
@@ -277,8 +277,8 @@ fn builtin(
         && kind != builtin.kind()
     {
         cx.say(
-            cx.error(name, format!("`{}` is not a {}", **name, kind.word()))
-                .help(format!("write type = \"{}\"", builtin.kind().word())),
+            cx.error(name, format!("`{}` is not a {}", **name, kind.as_str()))
+                .help(format!("write type = \"{}\"", builtin.kind().as_str())),
         );
         return None;
     }
@@ -340,8 +340,8 @@ impl Place<'_> {
 
 fn document_of(
     cx: &Context<'_>,
-    key: &Text,
-    said: &Text,
+    key: &SpannedString,
+    said: &SpannedString,
     kind: Option<PolicyType>,
     text: &str,
     place: &Place<'_>,
@@ -385,8 +385,8 @@ fn document_of(
 /// What is wrong with a document, at its place in the file or in the plan.
 fn diagnostic(
     cx: &Context<'_>,
-    key: &Text,
-    said: &Text,
+    key: &SpannedString,
+    said: &SpannedString,
     text: &str,
     fault: Fault,
     place: &Place<'_>,
@@ -420,7 +420,12 @@ fn diagnostic(
 }
 
 /// The same with the place where the plan names the file.
-fn named(cx: &Context<'_>, said: &Text, place: &Place<'_>, error: Diagnostic) -> Diagnostic {
+fn named(
+    cx: &Context<'_>,
+    said: &SpannedString,
+    place: &Place<'_>,
+    error: Diagnostic,
+) -> Diagnostic {
     match place {
         Place::File(_) => error.related(cx.at(said), "named here"),
         Place::Inline(..) => error,
@@ -444,7 +449,7 @@ fn json_error(key: &str, error: &serde_json::Error) -> String {
 
 fn size(
     cx: &Context<'_>,
-    said: &Text,
+    said: &SpannedString,
     kind: PolicyType,
     minified: &str,
     document: Option<&Location>,
@@ -459,7 +464,7 @@ fn size(
                 )
                 .help(format!(
                     "a {} had at most {} before May 2026: the quota page of Organizations shows what yours takes",
-                    kind.word(),
+                    kind.as_str(),
                     kind.safe_size()
                 )),
             );
@@ -476,7 +481,7 @@ fn size(
         )
         .help(format!(
             "the type {} has at most {}: split the policy, or shorten it with wildcards",
-            kind.word(),
+            kind.as_str(),
             kind.max_size()
         ));
     if let Some(document) = document {
@@ -497,7 +502,7 @@ pub fn document(kind: PolicyType, text: &str) -> Result<(), String> {
     if size > kind.max_size() {
         return Err(format!(
             "its document has {size} characters, and a {} at most {}",
-            kind.word(),
+            kind.as_str(),
             kind.max_size()
         ));
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::at::At;
-use super::super::file::{AccountTable, PasswordPolicyTable, PreparationTable, Text};
+use super::super::file::{AccountTable, PasswordPolicyTable, PreparationTable, SpannedString};
 use super::super::{PasswordPolicy, Preparation, Region, regions};
 use super::Context;
 use super::organization::region;
@@ -13,7 +13,7 @@ const PLACEHOLDER: &str = "{account}";
 
 /// The plan's `[preparation]`, judged once for all accounts.
 pub(super) struct Defaults<'a> {
-    alias: Option<&'a Text>,
+    alias: Option<&'a SpannedString>,
     rest: Preparation,
 }
 
@@ -49,10 +49,10 @@ pub(super) fn defaults<'a>(cx: &Context<'a>) -> Defaults<'a> {
 /// What an account is given: its own, else the plan's for all.
 pub(super) fn of_account<'a>(
     cx: &Context<'a>,
-    key: &'a Text,
+    key: &'a SpannedString,
     table: &'a AccountTable,
     defaults: &Defaults<'a>,
-    aliases: &mut BTreeMap<String, &'a Text>,
+    aliases: &mut BTreeMap<String, &'a SpannedString>,
 ) -> Preparation {
     let mut preparation = own(cx, &table.preparation);
     let default = &defaults.rest;
@@ -113,7 +113,7 @@ fn own(cx: &Context<'_>, table: &PreparationTable) -> Preparation {
 }
 
 /// A Region that accounts do not have from the start.
-fn opt_in(cx: &Context<'_>, text: &Text) -> Option<Region> {
+fn opt_in(cx: &Context<'_>, text: &SpannedString) -> Option<Region> {
     let region = region(cx, text)?;
     let known = regions::KNOWN.iter().find(|known| known.name == **text);
     if known.is_some_and(|known| !known.opt_in) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::at::At;
-use super::super::file::{PortionTable, RolloutTable, Text};
+use super::super::file::{PortionTable, RolloutTable, SpannedString};
 use super::super::{OuPath, Portion, Rollout, Stage};
 use super::{Context, Names};
 
@@ -24,8 +24,8 @@ pub(super) fn rollout(cx: &Context<'_>, names: &Names) -> Rollout {
 
 fn stages(cx: &Context<'_>, names: &Names, table: &RolloutTable) -> Vec<Vec<Stage>> {
     let mut stages = Vec::new();
-    let mut seen: BTreeMap<OuPath, (usize, &Text)> = BTreeMap::new();
-    let mut rest: Option<&Text> = None;
+    let mut seen: BTreeMap<OuPath, (usize, &SpannedString)> = BTreeMap::new();
+    let mut rest: Option<&SpannedString> = None;
     for (index, entries) in table
         .stages
         .iter()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::calls::{CALLS, operations};
 use super::super::diagnostic::Diagnostic;
-use super::super::file::Text;
+use super::super::file::SpannedString;
 use super::super::suggest::{list, nearest};
 use super::super::{AccountKey, PaceOverride, Principal};
 use super::{Context, Names};
@@ -143,7 +143,7 @@ pub(super) fn services(
     (trusted, delegated)
 }
 
-fn administrator(cx: &Context<'_>, names: &Names, text: &Text) -> Option<AccountKey> {
+fn administrator(cx: &Context<'_>, names: &Names, text: &SpannedString) -> Option<AccountKey> {
     let management = cx
         .file
         .organization
@@ -163,7 +163,7 @@ fn administrator(cx: &Context<'_>, names: &Names, text: &Text) -> Option<Account
     names.account(cx, text)
 }
 
-fn principal(cx: &Context<'_>, text: &Text) -> Option<Principal> {
+fn principal(cx: &Context<'_>, text: &SpannedString) -> Option<Principal> {
     let full = format!("{}.amazonaws.com", **text);
     if SERVICES.contains(&full.as_str()) {
         cx.say(
@@ -245,7 +245,7 @@ pub(super) fn pace(cx: &Context<'_>) -> BTreeMap<String, PaceOverride> {
 }
 
 /// `service:Operation`, a call that orgstrap makes.
-fn operation(cx: &Context<'_>, key: &Text) {
+fn operation(cx: &Context<'_>, key: &SpannedString) {
     let example = "organizations:CreateAccount";
     let wrong = |error: Diagnostic, help: String| cx.say(error.help(help));
     let Some((service, operation)) = key.split_once(':') else {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::at::At;
 use super::super::diagnostic::Diagnostic;
-use super::super::file::{AllowedTable, TagTable, Text};
+use super::super::file::{AllowedTable, SpannedString, TagTable};
 use super::super::suggest::{list, nearest, quoted};
 use super::super::{AllowedValues, OuPath, Tags};
 use super::Context;
@@ -67,7 +67,7 @@ fn number(cx: &Context<'_>, table: &TagTable, of: &str, own: usize) {
 }
 
 fn each(cx: &Context<'_>, table: &TagTable) -> Tags {
-    let mut folded: BTreeMap<String, &Text> = BTreeMap::new();
+    let mut folded: BTreeMap<String, &SpannedString> = BTreeMap::new();
     for (key, value) in table {
         tag_key(cx, key);
         let length = value.chars().count();
@@ -105,7 +105,7 @@ fn each(cx: &Context<'_>, table: &TagTable) -> Tags {
         .collect()
 }
 
-fn tag_key(cx: &Context<'_>, key: &Text) {
+fn tag_key(cx: &Context<'_>, key: &SpannedString) {
     let length = key.chars().count();
     let lower = key.to_lowercase();
     if length == 0 {
@@ -192,7 +192,7 @@ pub(super) fn segregation(cx: &Context<'_>) -> BTreeMap<String, AllowedValues> {
 pub(super) fn not_allowed(
     cx: &Context<'_>,
     key: &str,
-    value: &Text,
+    value: &SpannedString,
     allowed: &BTreeSet<String>,
 ) -> Diagnostic {
     let values = || allowed.iter().map(String::as_str);
@@ -235,10 +235,10 @@ pub(super) fn accounts_fit(cx: &Context<'_>, segregation: &BTreeMap<String, Allo
         let mut judged = BTreeSet::new();
         while let Some(ou) = path {
             if let Some((ou_name, table)) = cx.file.ou.get_key_value(ou.to_string().as_str()) {
-                for (key, wanted) in &table.require {
+                for (key, desired) in &table.require {
                     // The nearest OU has the last word; what it may say is checked with the OUs.
                     if segregation.contains_key(key.as_str()) && judged.insert(key.as_str()) {
-                        meets(cx, name, &account.tags, ou_name, key, wanted);
+                        meets(cx, name, &account.tags, ou_name, key, desired);
                     }
                 }
             }
@@ -249,15 +249,15 @@ pub(super) fn accounts_fit(cx: &Context<'_>, segregation: &BTreeMap<String, Allo
 
 fn meets(
     cx: &Context<'_>,
-    account: &Text,
+    account: &SpannedString,
     tags: &TagTable,
-    ou: &Text,
-    key: &Text,
-    wanted: &At<Vec<Text>>,
+    ou: &SpannedString,
+    key: &SpannedString,
+    desired: &At<Vec<SpannedString>>,
 ) {
-    let values = list(wanted.iter().map(|value| value.as_str()));
+    let values = list(desired.iter().map(|value| value.as_str()));
     match tags.get(key.as_str()) {
-        Some(value) if wanted.iter().any(|other| **other == **value) => {}
+        Some(value) if desired.iter().any(|other| **other == **value) => {}
         // A value that [segregation] does not list has its own message.
         Some(value) if !listed(cx, key, value) => {}
         Some(value) => cx.say(
@@ -268,12 +268,12 @@ fn meets(
                     **account, **ou, **key, **value
                 ),
             )
-            .related(cx.at(wanted), format!("only {values} here")),
+            .related(cx.at(desired), format!("only {values} here")),
         ),
         None if cx.removed.covers(&["account", account, "tags"])
             || cx.removed.covers(&["account", account, "tags", key]) => {}
         None => {
-            let example = wanted.first().map_or("", |value| value.as_str());
+            let example = desired.first().map_or("", |value| value.as_str());
             cx.say(
                 cx.error(
                     account,
@@ -282,7 +282,7 @@ fn meets(
                         **account, **key, **ou
                     ),
                 )
-                .related(cx.at(wanted), format!("only {values} here"))
+                .related(cx.at(desired), format!("only {values} here"))
                 .help(if tags.is_empty() {
                     format!("add tags = {{ {} = {example:?} }}", quoted(key))
                 } else {

@@ -63,7 +63,7 @@ pub enum Field {
 }
 
 impl Field {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Field::Id => "id",
             Field::Name => "name",
@@ -121,7 +121,7 @@ pub fn edit(text: &str, edit: &Edit) -> Result<String, EditError> {
         Edit::Move { key, ou } => editor.set(key, "ou", &ou.to_string())?,
         Edit::Rename { from, to } => editor.rename(from, to)?,
         Edit::Remove { key } => editor.remove(key)?,
-        Edit::Set { key, field, value } => editor.set(key, field.word(), value)?,
+        Edit::Set { key, field, value } => editor.set(key, field.as_str(), value)?,
     };
     Ok(format!("{mark}{}", replaced(text, replacements)))
 }
@@ -423,7 +423,7 @@ fn fields(entry: &Entry) -> Vec<(String, String)> {
         let items = items
             .into_iter()
             .map(|(name, value)| format!("{name} = {}", written(value)));
-        fields.push((format!("contacts.{}", kind.word()), braced(items)));
+        fields.push((format!("contacts.{}", kind.as_str()), braced(items)));
     }
     fields
 }

@@ -46,8 +46,8 @@ pub(super) fn check(root: &Spot<'_>, faults: &mut Faults) {
             format!("`{}` is no element of a policy", member.key),
             format!(
                 "this looks like the type {}: write type = \"{}\"; here \"Version\" and \"Statement\" belong",
-                other.word(),
-                other.word()
+                other.as_str(),
+                other.as_str()
             ),
             "a policy consists of one or more statements",
         );

@@ -41,7 +41,7 @@ pub(super) fn check(root: &Spot<'_>, faults: &mut Faults) {
                 "",
                 format!(
                     "a {} is not checked: AWS's user guide does not say what it has",
-                    faults.kind.word()
+                    faults.kind.as_str()
                 ),
                 "AWS checks it when it is created",
             );
@@ -77,8 +77,8 @@ fn of_another_type(members: &[Member], keys: &Keys, faults: &mut Faults) -> bool
     let message = format!("the document has no `{}`", member.key);
     let write = format!(
         "this looks like the type {}: write type = \"{}\", or begin with {}",
-        other.word(),
-        other.word(),
+        other.as_str(),
+        other.as_str(),
         list(known())
     );
     faults.refuse(

@@ -35,7 +35,7 @@ pub fn text(key: &str, facts: &AccountFacts, changes: &[Change]) -> String {
     } else {
         lines.push(format!(
             "{who} is {} already; its entry leaves the plan.",
-            facts.state.word()
+            facts.state.as_str()
         ));
     }
     lines.join("\n") + "\n"

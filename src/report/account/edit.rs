@@ -33,9 +33,9 @@ pub fn json(before: &str, after: &str) -> Value {
         return Value::Null;
     }
     let diff = TextDiff::from_lines(before, after);
-    let lines = |wanted: ChangeTag| -> Vec<String> {
+    let lines = |desired: ChangeTag| -> Vec<String> {
         diff.iter_all_changes()
-            .filter(|change| change.tag() == wanted)
+            .filter(|change| change.tag() == desired)
             .map(|change| change.value().trim_end_matches(['\r', '\n']).to_owned())
             .collect()
     };

@@ -68,7 +68,7 @@ pub fn row(
             .or(planned.map(|planned| planned.ou.to_string()))
             .unwrap_or_default(),
         state: facts
-            .map_or("absent", |facts| facts.state.word())
+            .map_or("absent", |facts| facts.state.as_str())
             .to_owned(),
         roles,
         tags: tags.cloned().unwrap_or_default(),

@@ -206,7 +206,7 @@ pub fn json(ready: &Ready<'_>) -> Vec<Value> {
                 "findings": ready.findings_of(&account.key).map(|finding| json!({
                     "control": finding.control,
                     "region": finding.place.region,
-                    "severity": finding.severity.word(),
+                    "severity": finding.severity.as_str(),
                     "title": finding.title,
                 })).collect::<Vec<_>>(),
             })

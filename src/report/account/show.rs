@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::list;
-use crate::baseline::Wanted;
+use crate::baseline::Desired;
 use crate::change::Change;
 use crate::drift::{Finding, Findings};
-use crate::inventory::{AccountFacts, AccountRegion, Inventory, Seen};
+use crate::inventory::{AccountFacts, AccountRegion, Inventory, Observed};
 use crate::plan::{AccountKey, Contact, ContactKind, FULL_AWS_ACCESS, OrgPlan, OuPath, Region};
 use crate::report::style::{self, paint};
 use crate::report::words;
@@ -17,7 +17,7 @@ use crate::report::words;
 #[derive(Debug)]
 pub struct Show<'a> {
     pub plan: &'a OrgPlan,
-    pub wanted: &'a Wanted,
+    pub desired: &'a Desired,
     pub inventory: &'a Inventory,
     pub key: Option<&'a AccountKey>,
     pub facts: Option<&'a AccountFacts>,
@@ -85,7 +85,7 @@ impl Show<'_> {
     /// Where FullAWSAccess is missing on the way from the root: without another policy that allows, every
     /// call in the account is denied.
     fn without_full_access(&self) -> Vec<String> {
-        let Some(Seen::Known(attached)) = &self.inventory.full_aws_access else {
+        let Some(Observed::Known(attached)) = &self.inventory.full_aws_access else {
             return Vec::new();
         };
         let management = &self.plan.organization.management_account;
@@ -117,12 +117,12 @@ impl Show<'_> {
             .map(|planned| &planned.ou);
         let reached =
             |except: &BTreeSet<OuPath>| !management && ou.is_none_or(|ou| !except.contains(ou));
-        for (name, wanted) in &self.wanted.stack_sets {
-            if !reached(&wanted.except) {
+        for (name, desired) in &self.desired.stack_sets {
+            if !reached(&desired.except) {
                 continue;
             }
             let instances = sets
-                .and_then(|sets| sets.get(&wanted.full_name))
+                .and_then(|sets| sets.get(&desired.full_name))
                 .and_then(|set| set.instances.known());
             let state = |region: &Region| {
                 let Some(instance) = instances?.get(&at(region)) else {
@@ -134,7 +134,7 @@ impl Show<'_> {
                     detail => format!("{} ({detail})", instance.status),
                 })
             };
-            let regions = wanted.regions.iter().map(|region| {
+            let regions = desired.regions.iter().map(|region| {
                 let state = state(region).unwrap_or_else(|| "not read".to_owned());
                 (region.clone(), state)
             });
@@ -161,8 +161,8 @@ impl Show<'_> {
 
     fn contacts(&self) -> Option<&BTreeMap<ContactKind, Contact>> {
         match self.inventory.contacts.get(&self.facts?.id)? {
-            Seen::Known(contacts) => Some(contacts),
-            Seen::Unread(_) => None,
+            Observed::Known(contacts) => Some(contacts),
+            Observed::Unread(_) => None,
         }
     }
 
@@ -226,7 +226,7 @@ pub fn text(show: &Show<'_>) -> String {
         for (kind, contact) in contacts {
             let who = format!(
                 "{}: {}, {}, {}, {}",
-                kind.word(),
+                kind.as_str(),
                 contact.name,
                 contact.title,
                 contact.email,
@@ -340,7 +340,7 @@ fn line_of(finding: &Finding) -> String {
 fn data_of(finding: &Finding) -> Value {
     json!({
         "control": finding.control,
-        "severity": finding.severity.word(),
+        "severity": finding.severity.as_str(),
         "region": finding.place.region,
         "title": finding.title,
     })

@@ -14,8 +14,8 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
             @for (number, status) in Status::ALL.into_iter().rev().enumerate() {
                 @if number > 0 { ", " }
                 @match status {
-                    Status::Clear => { "empty " (status.word()) }
-                    _ => { b { (status.sign()) } " " (status.word()) }
+                    Status::Clear => { "empty " (status.as_str()) }
+                    _ => { b { (status.sign()) } " " (status.as_str()) }
                 }
             }
             "."
@@ -52,10 +52,10 @@ fn line(page: &Page<'_>, number: usize, row: &Row<'_>) -> Markup {
                     None if row.rest == Status::Clear => td {},
                     None => td class=(class(row.rest)) { (row.rest.sign()) },
                     Some(cell) => {
-                        @let said = format!("{control}: {}, {}", cell.status.word(), words::count(cell.count, "finding", "findings"));
+                        @let message = format!("{control}: {}, {}", cell.status.as_str(), words::count(cell.count, "finding", "findings"));
                         td class=(class(cell.status)) {
                             @if let Some(id) = page.ids.get(cell.first) {
-                                a href={ "#" (id) } aria-label=(printable(&said)) title=(printable(&said)) { (cell.status.sign()) }
+                                a href={ "#" (id) } aria-label=(printable(&message)) title=(printable(&message)) { (cell.status.sign()) }
                             }
                         }
                     }

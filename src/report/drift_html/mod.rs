@@ -73,7 +73,7 @@ impl<'a> Page<'a> {
                     a.skip href="#findings" { "Skip to the findings" }
                     header {
                         h1 { (title) }
-                        (self.said())
+                        (self.message())
                         nav aria-label="Parts of this page" {
                             a href="#organization" { "Organization" }
                             a href="#matrix" { "Accounts and controls" }
@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
     }
 
     /// What was checked, and what came of it.
-    fn said(&self) -> Markup {
+    fn message(&self) -> Markup {
         let found = self.view.findings;
         let number = |status: Status| {
             let findings = found.findings.iter();
@@ -122,7 +122,7 @@ impl<'a> Page<'a> {
             }
             ul.counts aria-label="Findings by severity" {
                 @for status in Status::ALL.into_iter().rev().filter(|&s| number(s) > 0) {
-                    li class=(class(status)) { strong { (words::grouped(number(status))) } " " (status.word()) }
+                    li class=(class(status)) { strong { (words::grouped(number(status))) } " " (status.as_str()) }
                 }
                 @if found.findings.is_empty() { li.s-clear { "nothing found" } }
             }
@@ -242,7 +242,7 @@ fn row_name(row: &Row<'_>) -> Markup {
 }
 
 fn badge(status: Status) -> Markup {
-    html! { span class={ "b " (class(status)) } { (status.word()) } }
+    html! { span class={ "b " (class(status)) } { (status.as_str()) } }
 }
 
 fn class(status: Status) -> &'static str {

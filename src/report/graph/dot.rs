@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{account_lines, group_lines, group_title, title, whole_lines};
 use crate::inventory::visible;
-use crate::picture::{Group, Picture};
+use crate::picture::{Group, OrgChart};
 
 /// The graph.
-pub fn dot(picture: &Picture) -> String {
+pub fn dot(picture: &OrgChart) -> String {
     let mut text = String::from("digraph organization {\n");
     let mut label = vec![title(picture)];
     label.extend(whole_lines(picture));

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::picture::{Counts, Group, Leaf, Picture};
+use crate::picture::{Counts, Group, Leaf, OrgChart};
 
 /// The document of `--output json`.
-pub fn json(picture: &Picture) -> Value {
+pub fn json(picture: &OrgChart) -> Value {
     json!({
         "format": "orgstrap-graph",
         "version": crate::report::json::VERSION,
@@ -42,6 +42,6 @@ fn counts(counts: &Counts) -> Value {
     let pairs = counts
         .iter()
         .rev()
-        .map(|(severity, number)| (severity.word().to_owned(), (*number).into()));
+        .map(|(severity, number)| (severity.as_str().to_owned(), (*number).into()));
     Value::Object(pairs.collect())
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::{account_lines, group_lines, group_title, title, whole_lines};
 use crate::inventory::visible;
-use crate::picture::{Group, Picture};
+use crate::picture::{Group, OrgChart};
 
 /// The flowchart.
-pub fn mermaid(picture: &Picture) -> String {
+pub fn mermaid(picture: &OrgChart) -> String {
     let mut text = String::from("flowchart TB\n");
     let mut about = vec![title(picture)];
     about.extend(whole_lines(picture));

@@ -22,7 +22,7 @@ fn findings(counts: &Counts) -> String {
     let told: Vec<String> = counts
         .iter()
         .rev()
-        .map(|(severity, number)| format!("{number} {}", severity.word()))
+        .map(|(severity, number)| format!("{number} {}", severity.as_str()))
         .collect();
     told.join(", ")
 }
@@ -68,7 +68,7 @@ fn account_lines(leaf: &Leaf) -> Vec<String> {
 }
 
 /// The picture's title.
-fn title(picture: &crate::picture::Picture) -> String {
+fn title(picture: &crate::picture::OrgChart) -> String {
     format!(
         "Organization of account {}: {}",
         picture.management_account,
@@ -77,7 +77,7 @@ fn title(picture: &crate::picture::Picture) -> String {
 }
 
 /// What holds for the whole picture, a line each.
-fn whole_lines(picture: &crate::picture::Picture) -> Vec<String> {
+fn whole_lines(picture: &crate::picture::OrgChart) -> Vec<String> {
     let mut lines = Vec::new();
     if !picture.baselines.is_empty() {
         lines.push(format!("baselines: {}", picture.baselines.join(", ")));

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::{account_lines, group_lines, group_title, text, title, whole_lines};
 use crate::drift::Severity;
 use crate::inventory::visible;
-use crate::picture::{Group, Leaf, Picture};
+use crate::picture::{Group, Leaf, OrgChart};
 
 const STYLE: &str = "\
 .page{fill:#fff}.group{fill:#f6f8fa;stroke:#d0d7de}.account{fill:#fff;stroke:#8c959f}\
@@ -27,7 +27,7 @@ const NAME_TENTHS: usize = 78;
 const QUIET_TENTHS: usize = 63;
 
 /// The picture.
-pub fn svg(picture: &Picture) -> String {
+pub fn svg(picture: &OrgChart) -> String {
     let about = whole_lines(picture);
     let top = MARGIN + HEAD + about.len() * LINE;
     let root = Laid::of(&picture.root, WIDTH - 2 * MARGIN);

@@ -2,10 +2,10 @@
 
 use super::{account_lines, group_lines, group_title, title, whole_lines};
 use crate::inventory::visible;
-use crate::picture::{Group, Picture};
+use crate::picture::{Group, OrgChart};
 
 /// The tree.
-pub fn text(picture: &Picture) -> String {
+pub fn text(picture: &OrgChart) -> String {
     let mut lines = vec![title(picture)];
     lines.extend(whole_lines(picture));
     lines.push(with(

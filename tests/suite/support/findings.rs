@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orgstrap::change::{Address, Attribute, FieldChange, Text};
+use orgstrap::change::{Address, Attribute, Expr, FieldChange};
 use orgstrap::drift::{Controls, Finding, FindingPlace, Findings, Fix, Kind, Severity};
 use orgstrap::plan::{AccountId, OuPath};
 use orgstrap::report::drift_view::{DriftView, OuTree};
@@ -45,7 +45,7 @@ fn field(name: &str, before: Option<&str>, after: Option<&str>) -> FieldChange {
     FieldChange {
         field: name.to_owned(),
         before: before.map(str::to_owned),
-        after: after.map(Text::from),
+        after: after.map(Expr::from),
     }
 }
 
@@ -168,7 +168,7 @@ pub(crate) fn sample() -> Sample {
                 FieldChange {
                     field: "role".to_owned(),
                     before: None,
-                    after: Some(Text::reference(
+                    after: Some(Expr::reference(
                         Address::Account("security".parse().expect("a key")),
                         Attribute::Id,
                     )),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::aws::{Caller, Operation};
-use orgstrap::baseline::{self, Wanted};
+use orgstrap::aws::{CallContext, Operation};
+use orgstrap::baseline::{self, Desired};
 use orgstrap::change::Change;
 use orgstrap::diff::removal::Fortune;
 use orgstrap::diff::{DiffOptions, OnQuota};
@@ -21,7 +21,7 @@ use orgstrap::ops::compare::compare;
 use orgstrap::ops::drift::{self, Drift, Drifted, Filter};
 use orgstrap::ops::error::CommandError;
 use orgstrap::ops::exit::Exit;
-use orgstrap::ops::perform::Holding;
+use orgstrap::ops::perform::LockedRun;
 use orgstrap::ops::plan::{self, Plan};
 use orgstrap::ops::remove::{self, Remove};
 use orgstrap::ops::session::{Guard, InWorld, Reach, Session, in_world};
@@ -33,9 +33,9 @@ use orgstrap::sandbox::{Connection, Fault, FaultAt, FaultPlan, Met, World};
 use tokio::time::Instant;
 
 /// A plan with what its baselines come to.
-pub(crate) struct Subject {
+pub(crate) struct LoadedPlan {
     pub plan: OrgPlan,
-    pub wanted: Wanted,
+    pub desired: Desired,
 }
 
 /// What became of one run of `apply`.
@@ -68,36 +68,36 @@ pub(crate) struct Planned {
     pub text: String,
 }
 
-impl Subject {
+impl LoadedPlan {
     /// A plan of the examples.
-    pub(crate) fn example(name: &str) -> Subject {
+    pub(crate) fn example(name: &str) -> LoadedPlan {
         let path = format!("{}/examples/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let loaded = read(Path::new(&path)).expect("a sound plan");
-        Subject::of(loaded.plan)
+        LoadedPlan::of(loaded.plan)
     }
 
     /// A plan from its text, which names no files.
-    pub(crate) fn of_text(text: String) -> Subject {
+    pub(crate) fn of_text(text: String) -> LoadedPlan {
         let loaded = read_text("org.toml", text, Path::new("")).expect("a sound plan");
-        Subject::of(loaded.plan)
+        LoadedPlan::of(loaded.plan)
     }
 
-    pub(crate) fn of(plan: OrgPlan) -> Subject {
-        let wanted = baseline::expand(&plan).expect("its baselines");
-        Subject { plan, wanted }
+    pub(crate) fn of(plan: OrgPlan) -> LoadedPlan {
+        let desired = baseline::expand(&plan).expect("its baselines");
+        LoadedPlan { plan, desired }
     }
 
     /// As operations take it.
-    fn given(&self) -> ops::Subject {
-        ops::Subject {
+    fn given(&self) -> ops::LoadedPlan {
+        ops::LoadedPlan {
             plan: self.plan.clone(),
-            wanted: self.wanted.clone(),
+            desired: self.desired.clone(),
         }
     }
 }
 
 /// A world in which the plan's management account is in no organization.
-pub(crate) fn empty_world(subject: &Subject) -> World {
+pub(crate) fn empty_world(subject: &LoadedPlan) -> World {
     World::empty(subject.plan.organization.management_account.as_str(), 1)
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn roomy(mut world: World) -> World {
 
 /// Runs `work` against a world, in virtual time; gives the world back as it then is, and what was printed.
 fn inside<T>(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     work: impl AsyncFnOnce(&Session, &Printer) -> Result<T, CommandError>,
@@ -132,7 +132,7 @@ fn inside<T>(
 
 /// The same, where nobody kills it and nothing is wrong.
 fn surely<T>(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     work: impl AsyncFnOnce(&Session, &Printer) -> Result<T, CommandError>,
 ) -> (World, T, String) {
@@ -161,12 +161,12 @@ fn yes(_: &str) -> Result<bool, CommandError> {
 }
 
 /// `orgstrap apply --yes` of a plan that can be applied whole: what is blocked is an error.
-pub(crate) fn apply(subject: &Subject, world: World, connection: Connection) -> Run {
+pub(crate) fn apply(subject: &LoadedPlan, world: World, connection: Connection) -> Run {
     run(subject, world, connection, true, &|_| {})
 }
 
 /// An organization as the plan says, `seconds` later, when what AWS does by itself has come due.
-pub(crate) fn applied(subject: &Subject, seconds: i64) -> World {
+pub(crate) fn applied(subject: &LoadedPlan, seconds: i64) -> World {
     let run = apply(subject, empty_world(subject), Connection::default());
     assert!(run.ended.expect("applied").is_success(), "{}", run.text);
     let mut world = run.world;
@@ -176,18 +176,22 @@ pub(crate) fn applied(subject: &Subject, seconds: i64) -> World {
 }
 
 /// `orgstrap apply --yes`, also where something stays as it is because it cannot be changed.
-pub(crate) fn apply_what_can_be(subject: &Subject, world: World, connection: Connection) -> Run {
+pub(crate) fn apply_what_can_be(subject: &LoadedPlan, world: World, connection: Connection) -> Run {
     run(subject, world, connection, false, &|_| {})
 }
 
 /// `orgstrap apply --yes` with other options.
-pub(crate) fn apply_with(subject: &Subject, world: World, options: &dyn Fn(&mut Apply<'_>)) -> Run {
+pub(crate) fn apply_with(
+    subject: &LoadedPlan,
+    world: World,
+    options: &dyn Fn(&mut Apply<'_>),
+) -> Run {
     run(subject, world, Connection::default(), false, options)
 }
 
 /// `orgstrap apply` over a connection, with somebody who is asked, or `--yes`.
 pub(crate) fn apply_over(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     confirm: Option<Confirm<'_>>,
@@ -196,12 +200,12 @@ pub(crate) fn apply_over(
 }
 
 /// `orgstrap apply --yes --delete-data`.
-pub(crate) fn apply_and_delete(subject: &Subject, world: World) -> Run {
+pub(crate) fn apply_and_delete(subject: &LoadedPlan, world: World) -> Run {
     apply_with(subject, world, &|job| job.delete_data = true)
 }
 
 fn run(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     whole: bool,
@@ -211,7 +215,7 @@ fn run(
 }
 
 fn asked(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     whole: bool,
@@ -268,7 +272,7 @@ pub(crate) struct Timed {
 }
 
 /// Makes all that is to be changed, and keeps when each change ran.
-pub(crate) fn timed(subject: &Subject, world: World) -> Timed {
+pub(crate) fn timed(subject: &LoadedPlan, world: World) -> Timed {
     let (world, (graph, timeline, summary), _) =
         surely(subject, world, async |session, printer| {
             let given = subject.given();
@@ -283,7 +287,7 @@ pub(crate) fn timed(subject: &Subject, world: World) -> Timed {
             let start = Instant::now();
             let tell = |event| timeline.borrow_mut().take(event, start.elapsed());
             let stop = Stop::new();
-            let holding = Holding::take(session, &stop).await?;
+            let holding = LockedRun::take(session, &stop).await?;
             let graph = found.graph;
             let run = holding.run(graph.clone(), found.bindings, &tell, &stop);
             let summary = run.await;
@@ -299,7 +303,7 @@ pub(crate) fn timed(subject: &Subject, world: World) -> Timed {
 }
 
 /// `orgstrap plan`.
-pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
+pub(crate) fn plan(subject: &LoadedPlan, world: World) -> (Planned, World) {
     let (world, found, text) = surely(subject, world, async |session, printer| {
         let job = Plan {
             subject: &subject.given(),
@@ -319,7 +323,7 @@ pub(crate) fn plan(subject: &Subject, world: World) -> (Planned, World) {
 }
 
 async fn drifted(
-    subject: &Subject,
+    subject: &LoadedPlan,
     filter: &Filter,
     fix: bool,
     deep: bool,
@@ -332,7 +336,7 @@ async fn drifted(
 }
 
 /// As the command line has it with `--yes`.
-fn job<'a>(given: &'a ops::Subject, filter: &Filter, fix: bool, deep: bool) -> Drift<'a> {
+fn job<'a>(given: &'a ops::LoadedPlan, filter: &Filter, fix: bool, deep: bool) -> Drift<'a> {
     Drift {
         subject: given,
         source: "org.toml".to_owned(),
@@ -364,7 +368,7 @@ pub(crate) struct Fixed {
 
 /// `orgstrap drift --fix` over a connection, with somebody who is asked, or `--yes`.
 pub(crate) fn fix_over(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     confirm: Option<Confirm<'_>>,
@@ -393,7 +397,7 @@ pub(crate) fn fix_over(
 }
 
 /// Everything that `orgstrap drift` asks AWS.
-pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
+pub(crate) fn check(subject: &LoadedPlan, world: World, connection: Connection) {
     let (_, result, text) = inside(subject, world, connection, async |session, printer| {
         drifted(subject, &Filter::default(), false, false, session, printer).await
     });
@@ -401,13 +405,13 @@ pub(crate) fn check(subject: &Subject, world: World, connection: Connection) {
 }
 
 /// What `orgstrap drift` finds.
-pub(crate) fn drift(subject: &Subject, world: World) -> (Findings, World) {
+pub(crate) fn drift(subject: &LoadedPlan, world: World) -> (Findings, World) {
     let (drifted, world) = look_for_drift(subject, world);
     (drifted.findings, world)
 }
 
 /// What `orgstrap drift --deep` finds.
-pub(crate) fn drift_deep(subject: &Subject, world: World) -> (Findings, World) {
+pub(crate) fn drift_deep(subject: &LoadedPlan, world: World) -> (Findings, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
         drifted(subject, &Filter::default(), false, true, session, printer).await
     });
@@ -415,7 +419,7 @@ pub(crate) fn drift_deep(subject: &Subject, world: World) -> (Findings, World) {
 }
 
 /// `orgstrap drift`, with its exit code.
-pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World) {
+pub(crate) fn look_for_drift(subject: &LoadedPlan, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
         drifted(subject, &Filter::default(), false, false, session, printer).await
     });
@@ -423,7 +427,7 @@ pub(crate) fn look_for_drift(subject: &Subject, world: World) -> (Drifted, World
 }
 
 /// The same, with what was told.
-pub(crate) fn look_and_tell(subject: &Subject, world: World) -> (Drifted, World, String) {
+pub(crate) fn look_and_tell(subject: &LoadedPlan, world: World) -> (Drifted, World, String) {
     let (world, drifted, text) = surely(subject, world, async |session, printer| {
         drifted(subject, &Filter::default(), false, false, session, printer).await
     });
@@ -444,7 +448,7 @@ pub(crate) fn lock_call(run: impl FnOnce(Connection)) -> u64 {
 }
 
 /// A world in which a run of `apply` died that holds the lock.
-pub(crate) fn held(subject: &Subject, world: World) -> World {
+pub(crate) fn held(subject: &LoadedPlan, world: World) -> World {
     let call = lock_call(|connection| {
         let run = apply(subject, world.clone(), connection);
         assert_eq!(run.exit, Exit::Done, "{}", run.text);
@@ -466,7 +470,7 @@ pub(crate) fn unlocked(world: &World) -> bool {
 }
 
 /// `orgstrap drift --fix --yes`.
-pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
+pub(crate) fn fix(subject: &LoadedPlan, world: World) -> (Drifted, World) {
     let (world, drifted, _) = surely(subject, world, async |session, printer| {
         drifted(subject, &Filter::default(), true, false, session, printer).await
     });
@@ -475,7 +479,7 @@ pub(crate) fn fix(subject: &Subject, world: World) -> (Drifted, World) {
 
 /// `orgstrap drift` with filters, and with `--fix --yes` where asked to; the message where it is a mistake.
 pub(crate) fn drift_of(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     filter: &Filter,
     fix: bool,
@@ -506,7 +510,7 @@ pub(crate) struct Taken {
 }
 
 /// All that is left taken away, which succeeds.
-pub(crate) fn taken(subject: &Subject, world: World, fortune: Fortune) -> World {
+pub(crate) fn taken(subject: &LoadedPlan, world: World, fortune: Fortune) -> World {
     let taken = remove(subject, world, Connection::default(), &[], Some(fortune));
     assert_eq!(taken.exit, Some(Exit::Done), "{}", taken.text);
     taken.world
@@ -514,7 +518,7 @@ pub(crate) fn taken(subject: &Subject, world: World, fortune: Fortune) -> World 
 
 /// `orgstrap remove --yes`.
 pub(crate) fn remove(
-    subject: &Subject,
+    subject: &LoadedPlan,
     world: World,
     connection: Connection,
     only: &[&str],
@@ -543,7 +547,7 @@ pub(crate) fn remove(
 }
 
 /// `orgstrap unlock`, of whatever run was killed.
-pub(crate) fn unlock(subject: &Subject, world: World) -> World {
+pub(crate) fn unlock(subject: &LoadedPlan, world: World) -> World {
     let (world, ..) = surely(subject, world, async |session, _| {
         if let Some(holder) = lock::holder(&session.aws).await.expect("readable") {
             lock::unlock(&session.aws, &holder.run)
@@ -556,13 +560,13 @@ pub(crate) fn unlock(subject: &Subject, world: World) -> World {
 }
 
 /// What is read of a world for a plan.
-pub(crate) fn look(subject: &Subject, world: World) -> (World, Inventory) {
+pub(crate) fn look(subject: &LoadedPlan, world: World) -> (World, Inventory) {
     let (world, found, _) = surely(subject, world, async |session, _| {
         let found = observe(
             &session.aws,
             &subject.plan,
-            &subject.wanted,
-            &Caller::quiet(),
+            &subject.desired,
+            &CallContext::quiet(),
         )
         .await;
         Ok(found.expect("readable"))

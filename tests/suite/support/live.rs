@@ -68,10 +68,10 @@ impl<'w> Live<'w> {
     /// Runs it to its end: the exit code, and everything it said.
     pub(crate) fn run(&self, act: &str, answers: &[&str]) -> (Option<i32>, String) {
         let done: Output = self.start(act, answers).wait_with_output().expect("ends");
-        let said = [done.stdout, done.stderr].concat();
+        let message = [done.stdout, done.stderr].concat();
         (
             done.status.code(),
-            String::from_utf8_lossy(&said).into_owned(),
+            String::from_utf8_lossy(&message).into_owned(),
         )
     }
 

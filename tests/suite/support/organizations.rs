@@ -277,13 +277,13 @@ impl Organization {
         let number = (0..).find(|n| !self.accounts.contains_key(&format!("team-{n}")))?;
         let ou = self.any_ou(rng)?;
         let key = format!("team-{number}");
-        let said = format!("account {key} added to {ou}");
+        let message = format!("account {key} added to {ou}");
         let account = Account {
             ou,
             ..Account::default()
         };
         self.accounts.insert(key, account);
-        Some(said)
+        Some(message)
     }
 
     fn any_account(&self, rng: &mut Rng) -> Option<String> {
@@ -309,10 +309,10 @@ impl Organization {
         if self.policies.contains_key(&key) {
             return None;
         }
-        let said = format!("{kind} {key} added");
+        let message = format!("{kind} {key} added");
         let content = rng.u8(..3);
         self.policies.insert(key, Policy { kind, content });
-        Some(said)
+        Some(message)
     }
 
     fn toggle_attachment(&mut self, rng: &mut Rng) -> Option<String> {
@@ -345,9 +345,9 @@ impl Organization {
             .iter()
             .filter(|value| options.get(option).map(String::as_str) != Some(**value));
         let value = (*one(rng, values)?).to_owned();
-        let said = format!("option {option} of {baseline} set to {value}");
+        let message = format!("option {option} of {baseline} set to {value}");
         options.insert(option, value);
-        Some(said)
+        Some(message)
     }
 
     fn change_region(&mut self, rng: &mut Rng) -> Option<String> {
@@ -483,9 +483,9 @@ impl Organization {
             9 => {
                 let key = self.any_account(rng)?;
                 let name = format!("{key} of {}", rng.u8(..100));
-                let said = format!("account {key} named {name:?}");
+                let message = format!("account {key} named {name:?}");
                 self.accounts.get_mut(&key)?.name = Some(name);
-                Some(said)
+                Some(message)
             }
             10 => {
                 let key = self.any_account(rng)?;
@@ -520,11 +520,11 @@ impl Organization {
             19 => self.change_stages(rng),
             20 => {
                 let number = rng.u8(4..8);
-                let said = self.add_policy(rng, number)?;
+                let message = self.add_policy(rng, number)?;
                 let key = format!("policy-{number}");
                 let path = self.any_ou(rng)?;
                 self.ous.get_mut(&path)?.policies.insert(key);
-                Some(format!("{said}, on {path}"))
+                Some(format!("{message}, on {path}"))
             }
             21 => {
                 let key = one(rng, self.policies.keys().cloned())?;
