@@ -6,7 +6,7 @@ use orgstrap::plan::calls::CALLS;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::rules::{production_code, sources};
+use crate::support::code::sources;
 use crate::support::root;
 
 /// Services that IAM spells otherwise than their folder in botocore.
@@ -43,25 +43,19 @@ fn known() -> BTreeMap<String, BTreeSet<String>> {
 
 /// The operations that the code which calls AWS names.
 fn named() -> BTreeSet<String> {
-    let word = Regex::new("\"([A-Z][A-Za-z0-9]+)\"").expect("a pattern");
+    let word = Regex::new("^[A-Z][A-Za-z0-9]+$").expect("a pattern");
     let tables = ["aws/rates.rs", "aws/retry.rs", "execute/hints.rs"];
-    let tests = |name: &str| name.contains("/tests") || name.contains("/testing");
     sources()
-        .into_iter()
-        .filter(|(name, _)| {
+        .iter()
+        .filter(|code| {
             ["aws/", "observe/", "execute/"]
                 .iter()
-                .any(|module| name.starts_with(module))
+                .any(|module| code.name.starts_with(module))
         })
-        .filter(|(name, _)| !tables.contains(&name.as_str()) && !tests(name))
-        .flat_map(|(_, text)| {
-            let code = production_code(&text);
-            let words: Vec<String> = word
-                .captures_iter(&code)
-                .map(|found| found[1].to_owned())
-                .collect();
-            words
-        })
+        .filter(|code| !tables.contains(&code.name.as_str()))
+        .flat_map(|code| code.texts())
+        .filter(|text| word.is_match(text))
+        .map(str::to_owned)
         .collect()
 }
 

@@ -30,6 +30,7 @@ mod graph;
 mod guardrails;
 mod identity;
 mod import;
+mod kept_worlds;
 mod lags;
 mod law;
 mod left_over;

@@ -5,19 +5,14 @@ use std::collections::BTreeSet;
 
 use regex_lite::Regex;
 
-use crate::rules::sources;
+use crate::support::code::{Code, sources};
 use crate::support::root;
 
 /// What may look into AWS's words: the table, the hints, which change nothing, and the translation of errors.
-const MAY: [&str; 4] = [
-    "aws/messages.rs",
-    "aws/error.rs",
-    "aws/testing.rs",
-    "execute/hints.rs",
-];
+const MAY: [&str; 3] = ["aws/messages.rs", "aws/error.rs", "execute/hints.rs"];
 
 /// The other places, and why the words there decide nothing that AWS is not asked about.
-const KNOWN: [(&str, &str, &str); 5] = [
+const KNOWN: [(&str, &str, &str); 6] = [
     (
         "execute/account.rs",
         "match reason{OVER_QUOTA",
@@ -34,6 +29,11 @@ const KNOWN: [(&str, &str, &str); 5] = [
         "only whether AWS is asked what is gone",
     ),
     (
+        "observe/former.rs",
+        "why.reason.contains(\"AccessDenied\")",
+        "a code of AWS's, kept with what could not be read",
+    ),
+    (
         "execute/stack.rs",
         "reason.to_ascii_lowercase().contains(",
         "only which of the failures is shown",
@@ -44,21 +44,6 @@ const KNOWN: [(&str, &str, &str); 5] = [
         "only which hint is shown",
     ),
 ];
-
-/// Production code without comments, and white space only between words.
-fn squeezed(text: &str) -> String {
-    let tests = Regex::new(r"#\[cfg\(test\)\]\nmod \w+ \{").expect("a pattern");
-    let end = tests.find(text).map_or(text.len(), |found| found.start());
-    let lines = text[..end]
-        .lines()
-        .map(|line| line.split("// ").next().unwrap_or_default())
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let all = lines.collect::<Vec<_>>().join("\n");
-    let around = Regex::new(r"\s*([^\w\s])\s*").expect("a pattern");
-    let spaces = Regex::new(r"\s+").expect("a pattern");
-    let all = spaces.replace_all(&all, " ");
-    around.replace_all(&all, "$1").into_owned()
-}
 
 /// The places of squeezed code that look into what AWS said.
 fn looks(code: &str) -> Vec<String> {
@@ -93,24 +78,23 @@ fn is_of_aws(name: &str) -> bool {
     ["aws/", "execute/", "observe/"]
         .iter()
         .any(|module| name.starts_with(module))
-        && !name.contains("/tests")
-        && !name.ends_with("tests.rs")
 }
 
 #[test]
 fn nothing_is_retried_or_waited_for_on_words_that_are_not_in_the_table() {
     let mut wrong = Vec::new();
     let mut met = BTreeSet::new();
-    for (name, text) in sources() {
+    for code in sources() {
+        let name = &code.name;
         // Recordings are masked by patterns, and nothing is decided by them.
         let masks = name.starts_with("aws/record/");
-        if !is_of_aws(&name) || masks || MAY.contains(&name.as_str()) {
+        if !is_of_aws(name) || masks || MAY.contains(&name.as_str()) {
             continue;
         }
-        for look in looks(&squeezed(&text)) {
+        for look in looks(&code.squeezed()) {
             let known = KNOWN
                 .iter()
-                .find(|(file, what, _)| *file == name && look.contains(what));
+                .find(|(file, what, _)| file == name && look.contains(what));
             match known {
                 Some((file, what, _)) => {
                     met.insert((*file, *what));
@@ -133,7 +117,7 @@ fn a_retry_on_words_is_found_however_it_is_written() {
     for planted in [
         "Err(error) if error.message.contains(\"try again later\") => wait.pause(\"x\").await?,",
         "if error\n    .message\n    .to_ascii_lowercase()\n    .starts_with(\"rate exceeded\") { continue; }",
-        "if matches!(&outcome, Err(error) if error.to_string().contains(\"busy\")) {",
+        "if matches!(&outcome, Err(error) if error.to_string().contains(\"busy\")) {}",
         "const BUSY: &str = \"busy\";\nif said.contains(BUSY) { sleep(LATER).await; }",
         "match error.message.as_str() { \"busy\" => again(), other => stop(other) }",
         "if error.message == \"busy\" { continue }",
@@ -141,7 +125,8 @@ fn a_retry_on_words_is_found_however_it_is_written() {
         "let reason = instance.status_reason().unwrap_or_default();\nif reason.ends_with(\"yet\") {}",
         "if instance.status_reason().unwrap_or_default().contains(\"yet\") {}",
     ] {
-        assert!(!looks(&squeezed(planted)).is_empty(), "{planted}");
+        let code = Code::of("planted.rs", planted).expect("is read");
+        assert!(!looks(&code.squeezed()).is_empty(), "{planted}");
     }
     for passed_on in [
         "said: error.message.clone(),",
@@ -150,7 +135,8 @@ fn a_retry_on_words_is_found_however_it_is_written() {
         "ids.contains(id) && names.contains(&name)",
         "// error.message.contains(\"in a comment\")",
     ] {
-        assert_eq!(looks(&squeezed(passed_on)), [""; 0], "{passed_on}");
+        let code = Code::of("planted.rs", passed_on).expect("is read");
+        assert_eq!(looks(&code.squeezed()), [""; 0], "{passed_on}");
     }
 }
 
@@ -210,11 +196,12 @@ fn errors_are_told_by_codes_that_aws_has() {
     let list =
         Regex::new(r#"\[((?:"[A-Za-z]+",?)+)\]\.iter\(\)\.any\(\|code\|"#).expect("a pattern");
     let mut told = 0;
-    for (name, text) in sources() {
-        if !is_of_aws(&name) {
+    for file in sources() {
+        let name = &file.name;
+        if !is_of_aws(name) {
             continue;
         }
-        let code = squeezed(&text);
+        let code = file.squeezed();
         let single = one.captures_iter(&code).map(|found| found[1].to_owned());
         let listed = list.captures_iter(&code).flat_map(|found| {
             let codes = found[1].split(',').filter(|code| !code.is_empty());
@@ -278,12 +265,13 @@ const SLEEPS: [(&str, usize, &str); 8] = [
 #[test]
 fn no_change_sleeps_for_a_fixed_time() {
     let mut found = Vec::new();
-    for (name, text) in sources() {
-        if is_of_aws(&name) && name != "aws/testing.rs" {
-            let code = squeezed(&text);
+    for code in sources() {
+        let name = &code.name;
+        if is_of_aws(name) {
+            let code = code.squeezed();
             let sleeps = code.matches("sleep(").count() + code.matches("sleep_until(").count();
             if sleeps > 0 {
-                found.push((name, sleeps));
+                found.push((name.clone(), sleeps));
             }
         }
     }

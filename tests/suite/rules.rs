@@ -1,67 +1,185 @@
 //! The rules of the house that no compiler checks: who may name what, who prints, and whether the
 //! documents still say what is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support::code::{self, Code, sources};
 use crate::support::root;
 
-/// Every Rust file, by module: those of the sandbox, a crate of its own, are below `sandbox/`.
-pub(crate) fn sources() -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for (base, prefix) in [
-        ("src", ""),
-        ("crates/authorization/src", "authorization/"),
-        ("crates/sandbox/src", "sandbox/"),
-    ] {
-        let base = root().join(base);
-        let mut folders: Vec<PathBuf> = vec![base.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("reads") {
-                let path = entry.expect("reads").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|ext| ext == "rs") {
-                    let name = path.strip_prefix(&base).expect("below it");
-                    let name = name.to_string_lossy().replace('\\', "/");
-                    let text = std::fs::read_to_string(&path).expect("reads");
-                    files.push((format!("{prefix}{name}"), text));
-                }
-            }
-        }
-    }
-    files.sort();
-    files
-}
+/// What each module of `src/` may import, from the ground up. An arrow that is not here fails, and so does one here that
+/// nothing uses any more.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    // What is meant: the ground, and what is made of plan and AWS's answers without asking anybody.
+    ("plan", &["authorization"]),
+    ("inventory", &["plan"]),
+    ("change", &["inventory", "plan"]),
+    ("baseline", &["change", "inventory", "plan"]),
+    ("event", &["change"]),
+    ("graph", &["change"]),
+    (
+        "diff",
+        &["authorization", "baseline", "change", "inventory", "plan"],
+    ),
+    (
+        "drift",
+        &[
+            "authorization",
+            "baseline",
+            "change",
+            "diff",
+            "inventory",
+            "plan",
+        ],
+    ),
+    (
+        "import",
+        &["baseline", "change", "diff", "inventory", "plan"],
+    ),
+    ("picture", &["drift", "inventory", "plan"]),
+    // What asks and changes AWS.
+    ("aws", &["inventory", "plan"]),
+    (
+        "observe",
+        &["aws", "baseline", "change", "inventory", "plan"],
+    ),
+    (
+        "execute",
+        &[
+            "aws",
+            "baseline",
+            "change",
+            "event",
+            "graph",
+            "inventory",
+            "observe",
+            "plan",
+        ],
+    ),
+    (
+        "rehearse",
+        &["change", "event", "graph", "inventory", "plan", "sandbox"],
+    ),
+    // What tells, what verbs do, and the verbs.
+    (
+        "report",
+        &[
+            "baseline",
+            "change",
+            "diff",
+            "drift",
+            "event",
+            "execute",
+            "import",
+            "inventory",
+            "picture",
+            "plan",
+            "rehearse",
+            "sandbox",
+        ],
+    ),
+    (
+        "ops",
+        &[
+            "aws",
+            "baseline",
+            "change",
+            "diff",
+            "drift",
+            "event",
+            "execute",
+            "graph",
+            "inventory",
+            "observe",
+            "plan",
+            "rehearse",
+            "report",
+            "sandbox",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "authorization",
+            "baseline",
+            "change",
+            "diff",
+            "drift",
+            "execute",
+            "import",
+            "inventory",
+            "ops",
+            "picture",
+            "plan",
+            "report",
+            "sandbox",
+        ],
+    ),
+];
 
-/// The code of a file: without comments, and without the unit tests at its end.
-fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .take_while(|line| line.trim() != "#[cfg(test)]")
-        .enumerate()
-        .map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()))
-}
+/// Arrows that are there and should not be: from, to, and what is to become of it.
+const TO_BE_REMOVED: &[(&str, &str, &str)] = &[
+    (
+        "plan",
+        "baseline",
+        "a plan's baselines are checked by what loads both",
+    ),
+    (
+        "inventory",
+        "change",
+        "the ownership tags belong to the ground",
+    ),
+    (
+        "baseline",
+        "drift",
+        "a finding's severity belongs to the ground",
+    ),
+    (
+        "change",
+        "baseline",
+        "saved changes hold a plan's baselines: to `ops`",
+    ),
+    (
+        "change",
+        "diff",
+        "saved changes hold the options of a comparison: to `ops`",
+    ),
+    (
+        "observe",
+        "diff",
+        "what a removal will touch is asked for by who asks",
+    ),
+    (
+        "aws",
+        "sandbox",
+        "the form of recordings is shared by what writes and what replays them",
+    ),
+    (
+        "rehearse",
+        "aws",
+        "which operations share a rate is a table of the ground",
+    ),
+    (
+        "rehearse",
+        "execute",
+        "which changes go one by one belongs to `change`",
+    ),
+    (
+        "cli",
+        "aws",
+        "account verbs, import and recordings ask AWS through `ops`",
+    ),
+    ("cli", "graph", "account verbs go through `ops`"),
+    (
+        "cli",
+        "observe",
+        "account verbs and simulate go through `ops`",
+    ),
+    ("cli", "rehearse", "a rehearsal goes through `ops`"),
+];
 
-/// A file's code as one text, its last module of unit tests left out. Unlike [`code`], which ends at the first
-/// `#[cfg(test)]`, wherever that stands.
-pub(crate) fn production_code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next();
-    code.unwrap_or_default().to_owned()
-}
-
-fn offenders(words: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
-    for (name, text) in sources() {
-        if allowed(&name) {
-            continue;
-        }
-        for (number, line) in code(&text) {
-            if words.iter().any(|word| line.contains(word)) {
-                found.push(format!("{name}:{number}: {}", line.trim()));
-            }
-        }
-    }
-    found
+fn all() -> Vec<&'static Code> {
+    sources().iter().collect()
 }
 
 fn under(name: &str, modules: &[&str]) -> bool {
@@ -70,46 +188,182 @@ fn under(name: &str, modules: &[&str]) -> bool {
         .any(|module| name.starts_with(&format!("{module}/")) || name == format!("{module}.rs"))
 }
 
+/// Where one of the modules of `src/` imports another: from, to, and the first place.
+fn arrows(all: &[&Code]) -> BTreeMap<(String, String), String> {
+    let mut found = BTreeMap::new();
+    for code in all {
+        let (from, _) = code.name.split_once(['/', '.']).expect("a file");
+        if ["lib", "main", "sandbox", "authorization"].contains(&from) {
+            continue;
+        }
+        for path in &code.paths {
+            let to = match (path.parts[0].as_str(), path.parts.get(1)) {
+                ("crate" | "$crate" | "orgstrap", Some(module)) => module.trim_end_matches('!'),
+                ("orgstrap_sandbox", _) => "sandbox",
+                ("orgstrap_authorization", _) => "authorization",
+                _ => continue,
+            };
+            if to != from {
+                let place = format!("{}:{}", code.name, path.line);
+                found
+                    .entry((from.to_owned(), to.to_owned()))
+                    .or_insert(place);
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong with the arrows, as the lines of the table that would be to write.
+fn wrong_arrows(all: &[&Code]) -> Vec<String> {
+    let listed = MAY_IMPORT
+        .iter()
+        .flat_map(|(from, to)| to.iter().map(|to| (from.to_string(), to.to_string())));
+    let known = TO_BE_REMOVED
+        .iter()
+        .map(|(from, to, _)| (from.to_string(), to.to_string()));
+    let allowed: BTreeSet<(String, String)> = listed.chain(known).collect();
+    let found = arrows(all);
+    let new = found.iter().filter(|(arrow, _)| !allowed.contains(*arrow));
+    let new = new.map(|((from, to), place)| format!("{place}: {from} may not import {to}"));
+    let gone = allowed.iter().filter(|arrow| !found.contains_key(*arrow));
+    let gone =
+        gone.map(|(from, to)| format!("{from} imports {to} no more: take it out of the table"));
+    new.chain(gone).collect()
+}
+
+/// The places where something is named, but for the files where it may be.
+fn offenders(
+    all: &[&Code],
+    allowed: impl Fn(&str) -> bool,
+    wrong: impl Fn(&[String]) -> bool,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for code in all.iter().filter(|code| !allowed(&code.name)) {
+        for path in &code.paths {
+            if wrong(&path.parts) {
+                let (name, line) = (&code.name, path.line);
+                found.push(format!("{name}:{line}: {}", path.parts.join("::")));
+            }
+        }
+    }
+    found
+}
+
+fn begins(parts: &[String], with: &str) -> bool {
+    let mut with = with.split("::");
+    with.clone().count() <= parts.len() && parts.iter().zip(&mut with).all(|(a, b)| a == b)
+}
+
+fn named_sdk_crates(all: &[&Code]) -> Vec<String> {
+    let may = |name: &str| under(name, &["aws", "observe", "execute"]);
+    offenders(all, may, |parts| parts[0].starts_with("aws_sdk_"))
+}
+
+fn printing(all: &[&Code]) -> Vec<String> {
+    let macros = ["print!", "println!", "eprint!", "eprintln!", "dbg!"];
+    let may = |name: &str| under(name, &["report"]);
+    offenders(all, may, |parts| {
+        let last = parts
+            .last()
+            .is_some_and(|last| macros.contains(&last.as_str()));
+        last || begins(parts, "std::io::stdout") || begins(parts, "std::io::stderr")
+    })
+}
+
+fn impure(all: &[&Code]) -> Vec<String> {
+    let pure = ["diff", "drift", "graph", "change", "inventory", "event"];
+    let world = [
+        "tokio",
+        "std::fs",
+        "std::env",
+        "std::thread",
+        "std::time::Instant",
+        "std::time::SystemTime",
+        "jiff::Timestamp::now",
+        "jiff::Zoned::now",
+        "fastrand",
+    ];
+    let other = |name: &str| !under(name, &pure);
+    offenders(all, other, |parts| {
+        world.iter().any(|with| begins(parts, with))
+    })
+}
+
+#[test]
+fn modules_import_only_what_the_table_allows() {
+    let wrong = wrong_arrows(&all());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn only_aws_observe_and_execute_name_sdk_crates() {
-    let found = offenders(&["aws_sdk_"], |name| {
-        under(name, &["aws", "observe", "execute"])
-    });
+    let found = named_sdk_crates(&all());
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn only_report_prints() {
-    let words = [
-        "println!",
-        "print!(",
-        "eprintln!",
-        "eprint!(",
-        "io::stdout",
-        "io::stderr",
-        "dbg!(",
-    ];
-    let found = offenders(&words, |name| under(name, &["report"]));
+    let found = printing(&all());
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn pure_modules_stay_pure() {
-    let words = [
-        "tokio::",
-        "std::fs",
-        "std::env",
-        "std::time::Instant",
-        "SystemTime",
-        "Timestamp::now",
-        "std::thread",
-        "fastrand",
-    ];
-    let pure = ["diff", "drift", "graph", "change", "inventory", "event"];
-    let found = offenders(&words, |name| {
-        !under(name, &pure) || name.contains("/tests")
-    });
+    let found = impure(&all());
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Each rule finds what is planted at the end of a file: also of those whose tests stand near their beginning, and with
+/// addresses, comments and blocks of text before it.
+#[test]
+fn a_violation_at_the_end_of_a_file_is_found() {
+    type Rule = fn(&[&Code]) -> Vec<String>;
+    let rules: [(&str, Rule, &str); 5] = [
+        (
+            "plan/mod.rs",
+            wrong_arrows,
+            "use crate::{cli::{self as up}};",
+        ),
+        (
+            "observe/mod.rs",
+            printing,
+            "fn planted() { println!(\"{}\", 1); }",
+        ),
+        (
+            "graph/mod.rs",
+            impure,
+            "mod planted { use std::{time::{Duration, Instant}}; }",
+        ),
+        (
+            "sandbox/codec/mod.rs",
+            named_sdk_crates,
+            "fn planted(_: &aws_sdk_iam::Client) {}",
+        ),
+        (
+            "diff/mod.rs",
+            wrong_arrows,
+            "fn planted() { super::execute::run() }",
+        ),
+    ];
+    let texts: BTreeMap<String, String> = code::files().into_iter().collect();
+    for (name, rule, planted) in rules {
+        let text = format!(
+            "{}\nconst SEEN: &str = \"https://example.com/{{\"; // }}\nconst BLOCK: &str = r#\"\n}} {planted}\"#;\n{planted}\n",
+            texts[name]
+        );
+        let changed = Code::of(name, &text).expect("is read whole");
+        let mut with: Vec<&Code> = all();
+        let file = with.iter_mut().find(|code| code.name == name);
+        *file.expect("is read") = &changed;
+        let place = format!("{name}:{}: ", text.lines().count());
+        let found = rule(&with);
+        assert!(
+            found.len() == 1 && found[0].starts_with(&place),
+            "{name}: {found:?}"
+        );
+        assert_eq!(rule(&all()), [""; 0], "{name}");
+    }
 }
 
 #[test]

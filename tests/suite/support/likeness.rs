@@ -33,7 +33,13 @@ const LEFT_OUT: &[&str] = &[
 /// A world with names for ids, without [`LEFT_OUT`], in a fixed order: equal for two worlds that hold the same.
 pub(crate) fn likeness(world: &World) -> Value {
     let value = serde_json::to_value(world).expect("a world is JSON");
-    Names::of(world).alike(&value)
+    Names::of(world).alike(&value, Some(2_000))
+}
+
+/// The same with every template and document whole, where [`likeness`] goes by the length of long ones.
+pub(crate) fn whole_likeness(world: &World) -> Value {
+    let value = serde_json::to_value(world).expect("a world is JSON");
+    Names::of(world).alike(&value, None)
 }
 
 /// Where two likenesses differ, as lines of a comparison.
@@ -79,7 +85,8 @@ impl Names {
         Names(names)
     }
 
-    fn alike(&self, value: &Value) -> Value {
+    /// `long` is the length from which a text is known by its length alone.
+    fn alike(&self, value: &Value, long: Option<usize>) -> Value {
         match value {
             Value::Object(map) => {
                 let mut pairs: Vec<Value> = map
@@ -87,9 +94,10 @@ impl Names {
                     .filter(|(key, value)| !left_out(key, value))
                     .map(|(key, value)| {
                         let value = match value {
-                            // Long, and known by its length.
-                            Value::String(text) if text.len() > 2_000 => Value::from(text.len()),
-                            value => self.alike(value),
+                            Value::String(text) if long.is_some_and(|long| text.len() > long) => {
+                                Value::from(text.len())
+                            }
+                            value => self.alike(value, long),
                         };
                         Value::Array(vec![Value::String(self.text(key)), value])
                     })
@@ -98,7 +106,8 @@ impl Names {
                 Value::Array(pairs)
             }
             Value::Array(list) => {
-                let mut list: Vec<Value> = list.iter().map(|value| self.alike(value)).collect();
+                let mut list: Vec<Value> =
+                    list.iter().map(|value| self.alike(value, long)).collect();
                 list.sort_by_cached_key(Value::to_string);
                 Value::Array(list)
             }

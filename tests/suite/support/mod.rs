@@ -1,5 +1,6 @@
 //! What end-to-end tests share: the binary, Python, and the worlds to run in.
 
+pub(crate) mod code;
 pub(crate) mod findings;
 pub(crate) mod inside;
 pub(crate) mod likeness;
