@@ -29,6 +29,7 @@ pub mod picture;
 pub mod plan;
 pub mod rehearse;
 pub mod report;
+pub mod toml_file;
 
 pub use orgstrap_authorization as authorization;
 pub use orgstrap_sandbox as sandbox;

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::BaselineProblem;
 use crate::plan::{Location, Source};
+pub(super) use crate::toml_file::suggest::did_you_mean;
 
 /// A value with its place in the file.
 pub(super) struct Found<T> {
@@ -345,31 +346,5 @@ fn article(kind: &str) -> String {
     match kind {
         "array" | "integer" => format!("an {kind}"),
         kind => format!("a {kind}"),
-    }
-}
-
-/// "did you mean `x`?" where one of the candidates is near, else what there is to choose from.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str> + Clone,
-) -> Option<String> {
-    let fold = |text: &str| text.to_lowercase().replace('_', "-");
-    let folded = fold(word);
-    let nearest = candidates
-        .clone()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&folded, &fold(candidate));
-            (distance, candidate)
-        })
-        .min()
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1));
-    match nearest {
-        Some((_, candidate)) => Some(format!("did you mean `{candidate}`?")),
-        None => {
-            let all: Vec<String> = candidates
-                .map(|candidate| format!("`{candidate}`"))
-                .collect();
-            (!all.is_empty()).then(|| format!("there are {}", all.join(", ")))
-        }
     }
 }

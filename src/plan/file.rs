@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::PolicyType;
-use super::at::At;
+use crate::toml_file::At;
+pub use crate::toml_file::SpannedString;
+use crate::toml_file::parse::TomlFile;
+use crate::toml_file::value::{self, OptionValue};
 
-/// Text with its place.
-pub type SpannedString = At<String>;
 /// Tags as written.
 pub type TagTable = BTreeMap<SpannedString, SpannedString>;
 
@@ -66,6 +67,24 @@ pub struct PlanFile {
     /// for organizations whose quotas AWS has raised.
     #[serde(default)]
     pub pace: BTreeMap<SpannedString, At<PaceTable>>,
+}
+
+impl TomlFile for PlanFile {
+    fn stranger(path: &[String]) -> Option<&'static str> {
+        let above = path.iter().rev().nth(1);
+        above.filter(|above| *above == "preparation").map(|_| {
+            "what a baseline does is said in its own table, [baseline.NAME], for all accounts that it reaches; \
+             `baselines` of an OU leaves one out there"
+        })
+    }
+
+    fn choice(word: &str) -> Option<&'static str> {
+        match word.to_ascii_lowercase().as_str() {
+            "scp" => Some("service_control_policy"),
+            "rcp" => Some("resource_control_policy"),
+            _ => None,
+        }
+    }
 }
 
 /// The organization as a whole.
@@ -477,70 +496,7 @@ impl JsonSchema for BaselineTable {
                     }
                 }
             },
-            "additionalProperties": {
-                "anyOf": [
-                    { "type": ["string", "number", "boolean"] },
-                    { "type": "array", "items": { "type": "string" } }
-                ]
-            }
+            "additionalProperties": value::schema()
         })
-    }
-}
-
-/// The value of a baseline's option.
-#[derive(Debug, Clone, PartialEq)]
-pub enum OptionValue {
-    Text(String),
-    Integer(i64),
-    Number(f64),
-    Flag(bool),
-    List(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for OptionValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
-            type Value = OptionValue;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, a number, true, false or a list of texts")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<OptionValue, E> {
-                Ok(OptionValue::Text(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<OptionValue, E> {
-                Ok(OptionValue::Integer(number))
-            }
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<OptionValue, E> {
-                if number.is_finite() {
-                    Ok(OptionValue::Number(number))
-                } else {
-                    Err(E::custom("an option may not be infinite or not a number"))
-                }
-            }
-            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<OptionValue, E> {
-                Ok(OptionValue::Flag(flag))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OptionValue, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = seq.next_element()? {
-                    values.push(value);
-                }
-                Ok(OptionValue::List(values))
-            }
-        }
-        deserializer.deserialize_any(Seen)
-    }
-}
-
-impl From<&OptionValue> for serde_json::Value {
-    fn from(value: &OptionValue) -> Self {
-        match value {
-            OptionValue::Text(text) => text.clone().into(),
-            OptionValue::Integer(number) => (*number).into(),
-            OptionValue::Number(number) => (*number).into(),
-            OptionValue::Flag(flag) => (*flag).into(),
-            OptionValue::List(values) => values.clone().into(),
-        }
     }
 }

@@ -105,7 +105,7 @@ pub fn read_text(name: &str, text: String, folder: &Path) -> Result<Loaded, Inva
         text,
     });
     let mut diagnostics = Vec::new();
-    let parsed = parse::parse(&source, &mut diagnostics);
+    let parsed = parse::parse::<PlanFile>(&source, &mut diagnostics);
     let plan = parsed.file.as_ref().and_then(|file| {
         let documents = Documents::read(file, folder);
         check::check(file, &source, &parsed.removed, &documents, &mut diagnostics)

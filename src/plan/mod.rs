@@ -4,34 +4,29 @@
 //! resolved, every default filled in, every policy's content read. It is serialisable, because a
 //! saved change file carries the plan that it was made from.
 //!
-//! From text to plan: [`parse`] reads TOML into the types of [`file`], [`documents`] reads the
+//! From text to plan: [`crate::toml_file`] reads TOML into the types of [`file`], [`documents`] reads the
 //! files that it names, [`check`] judges both and makes the plan. Each says all that is wrong at
 //! once, as [`Diagnostic`]s.
 
-pub mod at;
 pub mod builtin;
 pub mod calls;
 pub mod check;
-pub mod diagnostic;
 mod documents;
 pub mod edit;
 pub mod file;
 mod grammar;
 mod load;
 pub mod names;
-mod parse;
 pub mod regions;
 mod schema;
 mod stack_id;
 mod starter;
-mod suggest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use diagnostic::{Diagnostic, Invalid, Location, Severity, Source};
 pub use documents::decoded;
 pub(crate) use grammar::{under_rcps, unheard_of};
 pub use load::{Loaded, load, read, read_text};
@@ -42,7 +37,10 @@ pub use names::{
 pub use schema::schema;
 pub use stack_id::StackId;
 pub use starter::starter;
-pub use suggest::{list as listed, nearest, quoted};
+
+pub use crate::toml_file::suggest::{list as listed, nearest, quoted};
+pub use crate::toml_file::{Diagnostic, Invalid, Location, Severity, Source};
+use crate::toml_file::{at, diagnostic, parse, suggest};
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;

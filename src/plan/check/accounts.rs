@@ -17,7 +17,7 @@ pub(super) fn accounts(
     prepared: &preparation::Defaults<'_>,
 ) -> BTreeMap<AccountKey, Account> {
     let template = template(cx);
-    let defaults = contacts(cx, &["contact"], &cx.file.contact);
+    let defaults = contacts(cx, &cx.file.contact);
     let mut accounts = BTreeMap::new();
     let mut emails: BTreeMap<String, &SpannedString> = BTreeMap::new();
     let mut ids: BTreeMap<&str, &SpannedString> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn accounts(
         let ou = cx
             .required(
                 table,
-                &["account", key, "ou"],
+                "ou",
                 table.ou.as_ref(),
                 "\"…\", the path of an OU of this plan",
             )
@@ -40,7 +40,7 @@ pub(super) fn accounts(
         let name = account_name(cx, key, table);
         let tags = tags::account_tags(cx, &table.tags, key, table.id.is_some());
         let policies = names.policies(cx, &table.policies);
-        let mut own = contacts(cx, &["account", key, "contacts"], &table.contacts);
+        let mut own = contacts(cx, &table.contacts);
         for (kind, contact) in &defaults {
             own.entry(*kind).or_insert_with(|| contact.clone());
         }
@@ -325,29 +325,21 @@ fn account_name(cx: &Context<'_>, key: &SpannedString, table: &AccountTable) -> 
 }
 
 /// The contacts of a table, each complete.
-fn contacts(
-    cx: &Context<'_>,
-    path: &[&str],
-    table: &ContactsTable,
-) -> BTreeMap<ContactKind, Contact> {
+fn contacts(cx: &Context<'_>, table: &ContactsTable) -> BTreeMap<ContactKind, Contact> {
     [
         (ContactKind::Billing, &table.billing),
         (ContactKind::Operations, &table.operations),
         (ContactKind::Security, &table.security),
     ]
     .into_iter()
-    .filter_map(|(kind, table)| {
-        let path: Vec<&str> = path.iter().copied().chain([kind.as_str()]).collect();
-        Some((kind, contact(cx, &path, table.as_ref()?)?))
-    })
+    .filter_map(|(kind, table)| Some((kind, contact(cx, table.as_ref()?)?)))
     .collect()
 }
 
 /// The rules of the account service's PutAlternateContact.
-fn contact(cx: &Context<'_>, path: &[&str], table: &At<ContactTable>) -> Option<Contact> {
+fn contact(cx: &Context<'_>, table: &At<ContactTable>) -> Option<Contact> {
     let field = |key: &str, value: &Option<SpannedString>, most: usize, example: &str| {
-        let path: Vec<&str> = path.iter().copied().chain([key]).collect();
-        let text = cx.required(table, &path, value.as_ref(), example)?;
+        let text = cx.required(table, key, value.as_ref(), example)?;
         let length = text.chars().count();
         if length == 0 || length > most {
             cx.say(

@@ -18,22 +18,21 @@ pub use policies::{allows, document};
 pub use services::{administrator_is_not_named, trust_is_not_named};
 pub use tags::{MAX_TAGS, tag_fits};
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::at::At;
-use super::diagnostic::{Diagnostic, Location, Severity, Source};
+use super::diagnostic::{Diagnostic, Severity, Source};
 use super::documents::Documents;
 use super::file::{BaselineTable, PlanFile, SpannedString};
 use super::parse::Removed;
-use super::suggest::{did_you_mean, nearest, quoted};
+use super::suggest::{did_you_mean_of_plan, nearest, quoted};
 use super::{
     AccountKey, BaselineChoice, BaselineKey, InvalidName, OrgPlan, OuPath, PolicyKey, PolicyType,
 };
 use crate::baseline::BaselineProblem;
+use crate::toml_file::judge::Judge;
 
 /// Checks a plan and makes it what the rest of orgstrap works with; `None` where an error keeps
 /// the plan from being made. Errors and warnings are added to `diagnostics`.
@@ -45,11 +44,9 @@ pub(super) fn check(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<OrgPlan> {
     let cx = Context {
+        judge: Judge::new(source, removed),
         file,
-        source,
-        removed,
         documents,
-        found: RefCell::default(),
     };
     let names = Names::of(&cx);
     let organization = organization::organization(&cx, &names);
@@ -68,7 +65,7 @@ pub(super) fn check(
     let baselines = baselines(&cx);
     existing_stacks::existing_stacks(&cx, organization.as_ref());
 
-    let found = cx.found.into_inner();
+    let found = cx.judge.found.into_inner();
     let broken = found.iter().any(|d| d.severity == Severity::Error);
     diagnostics.extend(found);
     if broken {
@@ -91,39 +88,19 @@ pub(super) fn check(
 
 /// What every check needs.
 struct Context<'a> {
+    judge: Judge<'a>,
     file: &'a PlanFile,
-    source: &'a Arc<Source>,
-    removed: &'a Removed,
     documents: &'a Documents,
-    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl<'a> Deref for Context<'a> {
+    type Target = Judge<'a>;
+    fn deref(&self) -> &Judge<'a> {
+        &self.judge
+    }
 }
 
 impl Context<'_> {
-    fn say(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
-    }
-
-    fn location(&self, span: Range<usize>) -> Location {
-        Location {
-            source: Arc::clone(self.source),
-            span,
-        }
-    }
-
-    fn at<T>(&self, value: &At<T>) -> Location {
-        self.location(value.span())
-    }
-
-    /// An error at a value; the caller adds help and says it.
-    fn error<T>(&self, value: &At<T>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(message).at(self.at(value))
-    }
-
-    /// A warning at a value.
-    fn warning<T>(&self, value: &At<T>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::warning(message).at(self.at(value))
-    }
-
     /// A text as a name of some kind: `what` is "an account id".
     fn name<T: FromStr<Err = InvalidName>>(&self, text: &SpannedString, what: &str) -> Option<T> {
         match text.parse() {
@@ -136,26 +113,6 @@ impl Context<'_> {
                 None
             }
         }
-    }
-
-    /// A value that must be given in a table; it is not missing if it was there but wrong.
-    fn required<'v, T, U>(
-        &self,
-        table: &At<U>,
-        path: &[&str],
-        value: Option<&'v T>,
-        example: &str,
-    ) -> Option<&'v T> {
-        if value.is_none()
-            && !self.removed.covers(path)
-            && let Some(key) = path.last()
-        {
-            self.say(
-                self.error(table, format!("`{key}` is missing"))
-                    .help(format!("add {key} = {example}")),
-            );
-        }
-        value
     }
 
     /// A list that says each name once; those said twice are errors.
@@ -221,7 +178,7 @@ impl Names {
             let names = || self.ous.iter().map(String::as_str);
             let error = cx
                 .error(text, format!("there is no OU `{}` in this plan", **text))
-                .help(did_you_mean(text, "OUs", names()));
+                .help(did_you_mean_of_plan(text, "OUs", names()));
             cx.say(match nearest(text, names()) {
                 Some(_) => error,
                 None => error.help(format!("to make it, add [ou.{}]", quoted(text))),
@@ -242,7 +199,8 @@ impl Names {
     fn account(&self, cx: &Context<'_>, text: &SpannedString) -> Option<AccountKey> {
         let known = self.accounts.contains(text.as_str());
         if !known && !cx.removed.covers(&["account"]) {
-            let help = did_you_mean(text, "accounts", self.accounts.iter().map(String::as_str));
+            let help =
+                did_you_mean_of_plan(text, "accounts", self.accounts.iter().map(String::as_str));
             cx.say(
                 cx.error(
                     text,
@@ -277,7 +235,7 @@ impl Names {
                     text = **text
                 ))
             } else {
-                error.help(did_you_mean(
+                error.help(did_you_mean_of_plan(
                     text,
                     "policies",
                     self.policies.keys().map(String::as_str),

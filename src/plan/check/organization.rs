@@ -28,9 +28,7 @@ pub(super) fn organization(cx: &Context<'_>, names: &Names) -> Option<Organizati
         }
         return None;
     };
-    let required = |key: &str, value, example: &str| {
-        cx.required(table, &["organization", key], value, example)
-    };
+    let required = |key: &str, value, example: &str| cx.required(table, key, value, example);
     let management_account = required(
         "management_account",
         table.management_account.as_ref(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::at::At;
 use super::super::file::{OuTable, SpannedString};
-use super::super::suggest::{did_you_mean, list, nearest, quoted};
+use super::super::suggest::{did_you_mean_of_plan, list, nearest, quoted};
 use super::super::{AllowedValues, BaselineKey, Ou, OuPath, ous_without};
 use super::{Context, Names, tags};
 
@@ -132,7 +132,7 @@ fn baselines(cx: &Context<'_>, table: &OuTable) -> Option<BTreeSet<BaselineKey>>
             if !cx.removed.covers(&["baseline", text]) {
                 cx.say(
                     cx.error(text, format!("no baseline `{}` in this plan", **text))
-                        .help(did_you_mean(text, "baselines", known())),
+                        .help(did_you_mean_of_plan(text, "baselines", known())),
                 );
             }
             continue;
@@ -209,7 +209,7 @@ fn require(
             if !cx.removed.covers(&["segregation", key]) {
                 cx.say(
                     cx.error(key, format!("`{}` is not a tag of [segregation]", **key))
-                        .help(did_you_mean(
+                        .help(did_you_mean_of_plan(
                             key,
                             "segregation tags",
                             segregation.keys().map(String::as_str),

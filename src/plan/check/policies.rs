@@ -37,7 +37,7 @@ pub(super) fn policies(
         let kind = cx
             .required(
                 table,
-                &["policy", key, "type"],
+                "type",
                 table.r#type.as_ref(),
                 "\"service_control_policy\"",
             )

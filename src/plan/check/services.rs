@@ -86,7 +86,7 @@ pub(super) fn services(
     if let Some(table) = &cx.file.trusted_access {
         let services = cx.required(
             table,
-            &["trusted_access", "services"],
+            "services",
             table.services.as_ref(),
             "[\"sso.amazonaws.com\"]",
         );
@@ -203,7 +203,7 @@ pub(super) fn pace(cx: &Context<'_>) -> BTreeMap<String, PaceOverride> {
     let mut pace = BTreeMap::new();
     for (key, table) in &cx.file.pace {
         operation(cx, key);
-        let rate = cx.required(table, &["pace", key, "rate"], table.rate.as_ref(), "2.0");
+        let rate = cx.required(table, "rate", table.rate.as_ref(), "2.0");
         if let Some(rate) = rate
             && !(0.001..=10_000.0).contains(&**rate)
         {

@@ -1,4 +1,4 @@
-//! TOML text to the types of [`super::file`], saying all that is wrong and not only the first.
+//! TOML text to a file's serde types, saying all that is wrong and not only the first.
 //!
 //! The parser recovers from syntax errors by itself. serde stops at the first error, so the entry
 //! that it stumbled over is noted, taken out of the tree and the rest tried again: the types stay
@@ -8,55 +8,83 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::at::At;
 use super::diagnostic::{Diagnostic, Location, Source};
-use super::file::PlanFile;
 use super::suggest::{list, nearest, quoted};
 
 /// More errors than this help nobody; each costs one more reading of the tree.
 const MAX_ERRORS: usize = 100;
 
-/// What could be made of the text.
-pub(super) struct Parsed {
-    /// `None` where the text is too broken to judge further.
-    pub(super) file: Option<PlanFile>,
-    /// Entries taken out because of errors: they are not missing, they are wrong.
-    pub(super) removed: Removed,
+/// A kind of file, and what helps with its mistakes beyond what its types say.
+pub(crate) trait TomlFile: DeserializeOwned {
+    /// What to know of a key that the table around it does not have and that resembles none there. The path
+    /// ends in the key.
+    fn stranger(_path: &[String]) -> Option<&'static str> {
+        None
+    }
+
+    /// The choice that a word stands for, where its letters do not tell.
+    fn choice(_word: &str) -> Option<&'static str> {
+        None
+    }
 }
 
-/// The paths of keys that were there but wrong.
+/// What could be made of the text.
+pub(crate) struct Parsed<T> {
+    /// `None` where the text is too broken to judge further.
+    pub(crate) file: Option<At<T>>,
+    /// Entries taken out because of errors: they are not missing, they are wrong.
+    pub(crate) removed: Removed,
+}
+
+/// The keys that were there but wrong.
 #[derive(Debug, Default)]
-pub(super) struct Removed(BTreeSet<Vec<String>>);
+pub(crate) struct Removed {
+    paths: BTreeSet<Vec<String>>,
+    /// By where the table begins that they were in: lists have many tables of one path.
+    tables: BTreeSet<(usize, String)>,
+}
 
 impl Removed {
     /// Whether the entry at `path`, or a table around it, was taken out.
-    pub(super) fn covers(&self, path: &[&str]) -> bool {
+    pub(crate) fn covers(&self, path: &[&str]) -> bool {
         (1..=path.len()).any(|length| {
-            self.0
+            self.paths
                 .iter()
                 .any(|gone| gone.len() == length && gone.iter().zip(path).all(|(a, b)| a == b))
         })
     }
 
+    /// Whether a key of this very table was taken out.
+    pub(crate) fn was_in<T>(&self, table: &At<T>, key: &str) -> bool {
+        self.tables.contains(&(table.span().start, key.to_owned()))
+    }
+
     /// Whether nothing was taken out.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
     /// The names directly under `table` that were taken out.
-    pub(super) fn under(&self, table: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(move |path| match path.as_slice() {
-            [first, name] if first == table => Some(name.as_str()),
-            _ => None,
-        })
+    pub(crate) fn under(&self, table: &str) -> impl Iterator<Item = &str> {
+        self.paths
+            .iter()
+            .filter_map(move |path| match path.as_slice() {
+                [first, name] if first == table => Some(name.as_str()),
+                _ => None,
+            })
     }
 }
 
-/// Parses a plan's text; what is wrong is added to `diagnostics`.
-pub(super) fn parse(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> Parsed {
+/// Parses a file's text; what is wrong is added to `diagnostics`.
+pub(crate) fn parse<T: TomlFile>(
+    source: &Arc<Source>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Parsed<T> {
     let at = |span: Range<usize>| Location {
         source: Arc::clone(source),
         span,
@@ -91,8 +119,8 @@ pub(super) fn parse(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> 
     let mut said: BTreeSet<(usize, String)> = BTreeSet::new();
     let mut rounds = 0;
     let file = loop {
-        match PlanFile::deserialize(toml::de::Deserializer::from(tree.clone())) {
-            Ok(file) => break Some(file),
+        match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
+            Ok(file) => break Some(At::new(tree.span(), file)),
             Err(error) => {
                 let Some(span) = error.span() else {
                     diagnostics.push(Diagnostic::error(error.message()));
@@ -100,25 +128,32 @@ pub(super) fn parse(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> 
                 };
                 let location = at(span.clone());
                 let mut path = Vec::new();
-                let found = take_out(tree.get_mut(), &span, &mut path);
+                let start = tree.span().start;
+                let found = take_out(tree.get_mut(), start, &span, &mut path);
                 // A list that is wrong as a whole is wrong in each element, and is said once.
                 let news = !said.contains(&(span.start, error.message().to_owned()));
                 if news && !broken_lines.contains(&location.line_column().0) {
                     said.insert((span.start, error.message().to_owned()));
-                    let (diagnostic, meant) = shape(error.message(), location, &path);
+                    let (diagnostic, meant) = shape::<T>(error.message(), location, &path);
                     diagnostics.push(diagnostic);
                     // What a misspelt key was to say is not missing.
                     if let (Some(meant), Some((_, above))) = (meant, path.split_last()) {
                         removed
-                            .0
+                            .tables
+                            .extend(found.map(|table| (table, meant.clone())));
+                        removed
+                            .paths
                             .insert(above.iter().cloned().chain([meant]).collect());
                     }
                 }
                 rounds += 1;
-                if !found || rounds > MAX_ERRORS {
+                let Some(table) = found.filter(|_| rounds <= MAX_ERRORS) else {
                     break None;
-                }
-                removed.0.insert(path);
+                };
+                removed
+                    .tables
+                    .extend(path.last().map(|key| (table, key.clone())));
+                removed.paths.insert(path);
             }
         }
     };
@@ -130,42 +165,45 @@ pub(super) fn parse(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> 
 }
 
 /// Takes the entry with that span, of key or value, out of the tree; the deepest one, because a
-/// table header gives its span to the tables above it too. Leaves its path in `path`.
-fn take_out(table: &mut DeTable<'_>, span: &Range<usize>, path: &mut Vec<String>) -> bool {
+/// table header gives its span to the tables above it too. Leaves its path in `path`, and gives where the table
+/// begins that it was in. `start` is where this one does.
+fn take_out(
+    table: &mut DeTable<'_>,
+    start: usize,
+    span: &Range<usize>,
+    path: &mut Vec<String>,
+) -> Option<usize> {
     let mut hit = None;
     for (key, value) in table.iter_mut() {
         path.push(key.get_ref().to_string());
-        if take_out_of(value, span, path) {
-            return true;
+        if let Some(found) = take_out_of(value, start, span, path) {
+            return Some(found);
         }
         if key.span() == *span || value.span() == *span {
             hit = Some(key.get_ref().to_string());
         }
         path.pop();
     }
-    match hit {
-        Some(key) => {
-            table.remove(key.as_str());
-            path.push(key);
-            true
-        }
-        None => false,
-    }
+    let key = hit?;
+    table.remove(key.as_str());
+    path.push(key);
+    Some(start)
 }
 
 fn take_out_of(
     value: &mut Spanned<DeValue<'_>>,
+    start: usize,
     span: &Range<usize>,
     path: &mut Vec<String>,
-) -> bool {
+) -> Option<usize> {
+    let here = value.span().start;
     match value.get_mut() {
-        DeValue::Table(table) => take_out(table, span, path),
+        DeValue::Table(table) => take_out(table, here, span, path),
         DeValue::Array(array) => {
-            if array
-                .iter_mut()
-                .any(|element| take_out_of(element, span, path))
-            {
-                return true;
+            for element in array.iter_mut() {
+                if let Some(found) = take_out_of(element, start, span, path) {
+                    return Some(found);
+                }
             }
             let before = array.len();
             *array = array
@@ -173,9 +211,9 @@ fn take_out_of(
                 .filter(|element| element.span() != *span)
                 .cloned()
                 .collect();
-            array.len() < before
+            (array.len() < before).then_some(start)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -280,7 +318,11 @@ fn line_at(location: &Location) -> &str {
 /// An error of serde in a person's words. serde gives only text, so it is taken apart; what is not
 /// recognised is passed on as it is. Gives the key too that a misspelt one was most likely meant
 /// to be.
-fn shape(message: &str, location: Location, path: &[String]) -> (Diagnostic, Option<String>) {
+fn shape<T: TomlFile>(
+    message: &str,
+    location: Location,
+    path: &[String],
+) -> (Diagnostic, Option<String>) {
     if let Some((word, expected)) = unknown(message, "unknown field ") {
         let table = match path.split_last() {
             Some((_, above)) if !above.is_empty() => format!(" in [{}]", dotted(above)),
@@ -293,31 +335,19 @@ fn shape(message: &str, location: Location, path: &[String]) -> (Diagnostic, Opt
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys here are {}", list(expected.iter().copied())),
             });
-        let preparation = path
-            .iter()
-            .rev()
-            .nth(1)
-            .is_some_and(|above| above == "preparation");
-        let error = match (preparation, meant) {
-            (true, None) => error.help(
-                "what a baseline does is said in its own table, [baseline.NAME], for all accounts that it reaches; \
-                 `baselines` of an OU leaves one out there",
-            ),
-            _ => error,
+        let error = match T::stranger(path).filter(|_| meant.is_none()) {
+            Some(help) => error.help(help),
+            None => error,
         };
         return (error, meant.map(str::to_owned));
     }
-    (value_error(message, location, path), None)
+    (value_error::<T>(message, location, path), None)
 }
 
 /// An error of serde about a value.
-fn value_error(message: &str, location: Location, path: &[String]) -> Diagnostic {
+fn value_error<T: TomlFile>(message: &str, location: Location, path: &[String]) -> Diagnostic {
     if let Some((word, expected)) = unknown(message, "unknown variant ") {
-        let meant = match word.to_ascii_lowercase().as_str() {
-            "scp" => Some("service_control_policy"),
-            "rcp" => Some("resource_control_policy"),
-            _ => nearest(&word, expected.iter().copied()),
-        };
+        let meant = T::choice(&word).or_else(|| nearest(&word, expected.iter().copied()));
         return Diagnostic::error(format!("`{word}` is not one of the choices here"))
             .at(location)
             .help(match meant {

@@ -1,4 +1,4 @@
-//! A value of the plan together with where it stands, so that every later check can point at it.
+//! A value of a file together with where it stands, so that every later check can point at it.
 
 use std::borrow::Borrow;
 use std::borrow::Cow;
@@ -13,6 +13,9 @@ use serde_spanned::Spanned;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct At<T>(Spanned<T>);
+
+/// Text with its place.
+pub type SpannedString = At<String>;
 
 impl<T> At<T> {
     /// A value at a place.

@@ -1,4 +1,4 @@
-//! What is wrong with a plan, as data. How it looks on a terminal is the business of
+//! What is wrong with a file, as data. How it looks on a terminal is the business of
 //! [`crate::report::diagnostics`].
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-/// A text that diagnostics point into: the plan itself or a file that it names.
+/// A text that diagnostics point into: the plan itself, or a file that it or a baseline names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     /// The path as the person who runs orgstrap would write it.
@@ -60,13 +60,13 @@ fn line_column(text: &str, offset: usize) -> (usize, usize) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The plan can not be used.
+    /// The file can not be used.
     Error,
-    /// The plan can be used, but look at this.
+    /// The file can be used, but look at this.
     Warning,
 }
 
-/// One thing that is wrong with a plan.
+/// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
     pub severity: Severity,

@@ -44,8 +44,24 @@ fn fold(word: &str) -> String {
     word.to_lowercase().replace('_', "-")
 }
 
-/// "did you mean `x`?", or what there is to choose from.
-pub(super) fn did_you_mean<'a>(
+/// "did you mean `x`?" where one of the candidates is near, else what there is to choose from.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str> + Clone,
+) -> Option<String> {
+    match nearest(word, candidates.clone()) {
+        Some(candidate) => Some(format!("did you mean `{candidate}`?")),
+        None => {
+            let all: Vec<String> = candidates
+                .map(|candidate| format!("`{candidate}`"))
+                .collect();
+            (!all.is_empty()).then(|| format!("there are {}", all.join(", ")))
+        }
+    }
+}
+
+/// The same of what a plan has.
+pub(crate) fn did_you_mean_of_plan<'a>(
     word: &str,
     what: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
