@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::change::Address;
+use crate::addr::Address;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Serialize)]

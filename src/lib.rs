@@ -12,6 +12,8 @@
 //! Only [`aws`], [`observe`] and [`execute`] name an SDK crate; only [`report`] prints. The
 //! [`sandbox`] is a simulated AWS that the rest reaches as it reaches AWS, over the wire.
 
+pub mod action;
+pub mod addr;
 pub mod aws;
 pub mod baseline;
 pub mod change;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::descriptor::{AccountRef, When};
 use super::words::Interpolated;
-use crate::change::{Expr, Place};
+use crate::addr::{Expr, Place};
 use crate::drift::Severity;
 use crate::inventory::Probe;
 use crate::plan::{Region, StackName};

@@ -12,7 +12,7 @@ use super::option::{Complaint, OptionValue, choose};
 use super::reader::did_you_mean;
 use super::words::Interpolated;
 use super::{BaselineProblem, Desired, ExistingRecorders, builtin, folder};
-use crate::change::{Address, Attribute, Expr, Place};
+use crate::addr::{Address, Attribute, Expr, Place};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.

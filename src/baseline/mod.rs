@@ -35,7 +35,7 @@ pub use naming::StackNames;
 pub use render::{Known, Rendering};
 pub use rights::{MadeRights, MadeRole, Named};
 
-use crate::change::{Address, Expr, Place};
+use crate::addr::{Address, Expr, Place};
 use crate::plan::{
     AccountId, AccountKey, Location, OuPath, Principal, Region, StackId, StackName, Tags,
 };

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Address, Change, DeploymentTargets, Expr, FieldChange};
+use super::{Change, FieldChange};
+use crate::action::{self, Action, DeploymentTargets};
+use crate::addr::{Address, Expr};
 use crate::baseline::Desired;
 use crate::diff::DiffOptions;
 use crate::plan::OrgPlan;
@@ -98,11 +100,11 @@ impl SavedChanges {
             self.changes.iter().map(|c| (&c.address, c)).collect();
         let moved: Vec<Moved> = fresh
             .iter()
-            .filter(|fresh| match &fresh.act {
-                Action::CreateStackInstances { name, wave } => {
-                    !creations_cover(&self.changes, name, wave)
-                }
-                _ => true,
+            .filter(|fresh| {
+                let Action::CreateStackInstances(fresh) = &fresh.action else {
+                    return true;
+                };
+                !creations_cover(&self.changes, &fresh.name, &fresh.targets)
             })
             .filter_map(|fresh| match saved.get(&fresh.address) {
                 None => Some(Moved::New {
@@ -143,38 +145,46 @@ pub(crate) fn check_head<E: From<serde_json::Error>>(
 
 /// Whether `fresh` is `saved`, or what is left of it after a part was done: fewer members, fewer
 /// instances. Reasons and needs do not count; they change as other changes are done. Nor does how
-/// a value is shown: the act holds it.
+/// a value is shown: the action holds it.
 fn covers(saved: &Change, fresh: &Change) -> bool {
-    match (&saved.act, &fresh.act) {
+    match (&saved.action, &fresh.action) {
         (
-            Action::UpdateStackInstances { set: a, wave: wide },
-            Action::UpdateStackInstances { set: b, wave: left },
+            Action::UpdateStackInstances(action::UpdateStackInstances {
+                set: a,
+                targets: wide,
+                ..
+            }),
+            Action::UpdateStackInstances(action::UpdateStackInstances {
+                set: b,
+                targets: left,
+                ..
+            }),
         ) => a == b && narrows(wide, left),
         (
-            Action::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
                 region: region_a,
                 administrator: a,
                 members: wide,
-            },
-            Action::AddGuardDutyMembers {
+            }),
+            Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
                 region: region_b,
                 administrator: b,
                 members: left,
-            },
+            }),
         ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
         // AWS may make the detector itself once it has an administrator.
-        (a @ Action::ConfigureGuardDuty { .. }, b) => a == b,
+        (a @ Action::ConfigureGuardDuty(_), b) => a == b,
         // What is there may be known by now, where it could not be read before.
-        (a @ Action::PutAlternateContact { .. }, b) => a == b,
+        (a @ Action::PutAlternateContact(_), b) => a == b,
         (
-            Action::EnableRegions {
+            Action::EnableRegions(action::EnableRegions {
                 account: a,
                 regions: wide,
-            },
-            Action::EnableRegions {
+            }),
+            Action::EnableRegions(action::EnableRegions {
                 account: b,
                 regions: left,
-            },
+            }),
         ) => a == b && left.is_subset(wide),
         // A value that was not known then may be known now, and be the one that AWS holds.
         (a, b) => {
@@ -198,32 +208,37 @@ fn covers(saved: &Change, fresh: &Change) -> bool {
 /// operations: an account that was to join may by now merely lack its instances, and where all
 /// accounts of the OUs lack them, the OUs are named as wholes.
 fn creations_cover(saved: &[Change], name: &str, left: &DeploymentTargets) -> bool {
-    let waves: Vec<&DeploymentTargets> = saved
+    let rollouts: Vec<&DeploymentTargets> = saved
         .iter()
-        .filter_map(|change| match &change.act {
-            Action::CreateStackInstances { name: of, wave } if of == name => Some(wave),
+        .filter_map(|change| match &change.action {
+            Action::CreateStackInstances(action::CreateStackInstances { name: of, targets })
+                if of == name =>
+            {
+                Some(targets)
+            }
             _ => None,
         })
         .collect();
     let among = |text: &Expr, part: fn(&DeploymentTargets) -> &Vec<Expr>| {
-        waves.iter().any(|wave| part(wave).contains(text))
+        rollouts.iter().any(|targets| part(targets).contains(text))
     };
     // Whole OUs may reach only what they reached, or what another operation was to reach.
     let reaches_no_more = !left.accounts.is_empty()
-        || waves
+        || rollouts
             .iter()
-            .flat_map(|wave| &wave.except)
+            .flat_map(|targets| &targets.except)
             .all(|text| left.except.contains(text) || among(text, |w| &w.expect));
-    waves.iter().any(|wide| narrows(wide, left))
+    rollouts.iter().any(|wide| narrows(wide, left))
         || (reaches_no_more
             && left.accounts.iter().all(|text| among(text, |w| &w.expect))
             && !left.expect.is_empty()
             && left.expect.iter().all(|text| among(text, |w| &w.expect))
             && left.ous.iter().all(|text| among(text, |w| &w.ous))
-            && left
-                .regions
-                .iter()
-                .all(|region| waves.iter().any(|wave| wave.regions.contains(region))))
+            && left.regions.iter().all(|region| {
+                rollouts
+                    .iter()
+                    .any(|targets| targets.regions.contains(region))
+            }))
 }
 
 /// Whether `left` works on nothing that `wide` does not work on, in the same manner.

@@ -13,7 +13,7 @@ use super::perform::LockedRun;
 use super::quotas::QuotaFlag;
 use super::session::{SANDBOX_SEED, Session};
 use super::{Global, Output, inventory, session, subject};
-use crate::change::Address;
+use crate::addr::Address;
 use crate::diff::{Blocked, DiffOptions, ProblemKind, diff};
 use crate::execute::Stop;
 use crate::inventory::Inventory;

@@ -7,7 +7,9 @@ use super::context::{Context, Standing, account, marked, ou, root};
 use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::stages::Stages;
 use super::{Problem, ProblemKind};
-use crate::change::{Action, Address, KEY_TAG, Target, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, KEY_TAG, Target};
+use crate::change::Verb;
 use crate::inventory::{AccountFacts, AccountState, Observed, ReadFailure, identify};
 use crate::plan::check::is_account_name;
 use crate::plan::{Account, AccountKey, OuPath, Principal, Tags};
@@ -144,16 +146,16 @@ fn new(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planned: &A
         fields.push(set("IAM user access to billing", "deny"));
     }
     fields.extend(tag_fields(&tags));
-    let act = Action::CreateAccount {
+    let action = Action::CreateAccount(action::CreateAccount {
         key: key.clone(),
         name: planned.name.clone(),
         email: planned.email.clone(),
         tags,
         access_role: ctx.plan.organization.access_role.clone(),
         iam_user_access_to_billing: planned.iam_user_access_to_billing,
-    };
+    });
     let reason = "not in the organization";
-    found.change(address, Verb::Create, reason, fields, act);
+    found.change(address, Verb::Create, reason, fields, action);
     prepare(ctx, found, key, "the account is new");
     if !planned.ou.is_root() {
         // In the root it would be out of reach of every policy and stack set that the plan has for it.
@@ -215,10 +217,10 @@ fn existing(
                 Verb::Update,
                 "named otherwise in the plan",
                 vec![becomes("name", &facts.name, planned.name.as_str())],
-                Action::RenameAccount {
+                Action::RenameAccount(action::RenameAccount {
                     account: account(key),
                     name: planned.name.clone(),
-                },
+                }),
             )
             .extend(account_service());
     }
@@ -262,14 +264,14 @@ fn existing(
 fn tag(found: &mut DiffBuilder, key: &AccountKey, desired: &Tags, have: &Tags) {
     let (lacking, fields) = missing_tags(desired, have);
     if !lacking.is_empty() {
-        let act = Action::Tag {
+        let action = Action::Tag(action::Tag {
             resource: account(key),
             set: lacking,
             remove: BTreeSet::new(),
-        };
+        });
         let address = Address::Tags(Target::Account(key.clone()));
         if !found.too_many_tags(&address, desired, have) {
-            found.change(address, Verb::Update, "tags differ", fields, act);
+            found.change(address, Verb::Update, "tags differ", fields, action);
         }
     }
 }
@@ -280,26 +282,26 @@ fn place(found: &mut DiffBuilder, key: &AccountKey, path: &OuPath, before: Strin
         true => (root(), "root".to_owned()),
         false => (ou(path), path.to_string()),
     };
-    let act = Action::MoveAccount {
+    let action = Action::MoveAccount(action::MoveAccount {
         account: account(key),
         to,
-    };
+    });
     let fields = vec![becomes("ou", before, after)];
     let address = Address::Placement(key.clone());
     found
-        .change(address, Verb::Move, reason, fields, act)
+        .change(address, Verb::Move, reason, fields, action)
         .insert(Address::Access(key.clone()));
 }
 
 /// Makes sure that an account can be worked in, once, whoever asks for it.
 pub(super) fn prepare(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, reason: &str) {
-    let act = Action::PrepareAccount {
+    let action = Action::PrepareAccount(action::PrepareAccount {
         account: account(key),
         regions: ctx.governed_regions().clone(),
         service_linked_roles: ctx.desired.service_linked_roles.clone(),
-    };
+    });
     let address = Address::Access(key.clone());
-    found.change(address, Verb::Ensure, reason, vec![], act);
+    found.change(address, Verb::Ensure, reason, vec![], action);
 }
 
 fn unusable(found: &mut DiffBuilder, key: &AccountKey, facts: &AccountFacts) {
@@ -387,12 +389,12 @@ fn contacts(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planne
             }
             None => (Verb::Create, "not there"),
         };
-        let act = Action::PutAlternateContact {
+        let action = Action::PutAlternateContact(action::PutAlternateContact {
             account: account(key),
             contact_kind: kind,
             contact: contact.clone(),
-        };
-        let needs = found.change(address, verb, reason, fields, act);
+        });
+        let needs = found.change(address, verb, reason, fields, action);
         needs.extend(account_service());
         needs.insert(Address::Access(key.clone()));
     }

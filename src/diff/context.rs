@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::DiffOptions;
 use super::ou::Ous;
+use crate::addr::{Address, Attribute, Bindings, Expr, OWNERSHIP_TAG, Place};
 use crate::baseline::Desired;
-use crate::change::{Address, Attribute, Bindings, Expr, OWNERSHIP_TAG, Place};
 use crate::inventory::{
     AccountFacts, AccountState, Identified, Inventory, Observed, OrganizationFacts, OuFacts,
     PolicyFacts, ReadFailure, identify,

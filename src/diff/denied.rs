@@ -5,9 +5,9 @@ use super::context::{Context, Standing};
 use super::in_force::{InForce, chain_now, chain_planned};
 use super::refused::scene;
 use super::work::{Levels, Work, deletions, judge};
+use crate::addr::{Bindings, Target};
 use crate::authorization::Verdict;
 use crate::baseline::DesiredStackSet;
-use crate::change::{Bindings, Target};
 use crate::plan::AccountKey;
 
 /// Whether a policy keeps StackSets from taking an account's stacks away, with its name and where it is attached.

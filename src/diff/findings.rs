@@ -6,7 +6,9 @@ use super::context::{Context, Standing};
 use super::{
     Blocked, BlockedBy, Diff, Former, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
 };
-use crate::change::{Action, Address, Attribute, Bindings, Change, Expr, FieldChange, Verb};
+use crate::action::Action;
+use crate::addr::{Address, Attribute, Bindings, Expr};
+use crate::change::{Change, FieldChange, Verb};
 use crate::inventory::ReadFailure;
 use crate::plan::{AccountId, Tags};
 
@@ -100,14 +102,14 @@ impl DiffBuilder {
         verb: Verb,
         reason: impl Into<String>,
         fields: Vec<FieldChange>,
-        act: Action,
+        action: Action,
     ) -> &mut BTreeSet<Address> {
         let change = Change {
             address: address.clone(),
             verb,
             reason: reason.into(),
             fields,
-            act,
+            action,
             needs: BTreeSet::new(),
         };
         let slot = self.changes.entry(address).or_insert_with(|| change);
@@ -308,8 +310,8 @@ impl DiffBuilder {
         let known = self.lasting();
         for change in self.changes.values() {
             let mut needs = change.needs.clone();
-            change.act.visit_texts(&mut |text| {
-                for (address, attribute) in text.references() {
+            for expr in change.action.kind().info().exprs {
+                for (address, attribute) in expr.references() {
                     if known.get(address, attribute).is_some() {
                         continue;
                     }
@@ -319,7 +321,7 @@ impl DiffBuilder {
                         dangling.push((change.address.clone(), address.clone(), message));
                     }
                 }
-            });
+            }
             for need in needs {
                 waiting
                     .entry(need)

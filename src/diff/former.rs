@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing, is_ours};
 use super::findings::DiffBuilder;
 use super::{Problem, ProblemKind};
+use crate::addr::{Address, Place};
 use crate::baseline::StackNames;
-use crate::change::{Address, Place};
 use crate::inventory::{
     AccountFacts, AccountRegion, Observed, StackFacts, former_access_roles, identify,
 };

@@ -14,7 +14,9 @@
 use super::context::{Context, Standing, account, ou, root};
 use super::findings::{DiffBuilder, set};
 use super::policy::Targets;
-use crate::change::{Action, Address, Expr, Place, Target, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr, Place, Target};
+use crate::change::Verb;
 use crate::inventory::{Observed, ReadFailure};
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType, check};
 
@@ -160,10 +162,10 @@ fn missing(
             Verb::Create,
             "not attached: without it every call there is denied",
             vec![set("target", target.to_string())],
-            Action::AttachPolicy {
+            Action::AttachPolicy(action::AttachPolicy {
                 policy: Expr::literal(ID),
                 target: text,
-            },
+            }),
         )
         .insert(Address::PolicyType(PolicyType::ServiceControlPolicy));
     // Whatever is done inside an account waits until calls are allowed there.

@@ -7,8 +7,10 @@ use super::account::not_asked;
 use super::context::{Context, Standing, account};
 use super::findings::{DiffBuilder, becomes, set};
 use super::{BlockedBy, Problem, ProblemKind};
+use crate::action::{self, Action, GuardDutyMember};
+use crate::addr::{Address, Attribute, Expr};
 use crate::baseline::WantedGuardDuty;
-use crate::change::{Action, Address, Attribute, Expr, FieldChange, GuardDutyMember, Verb};
+use crate::change::{FieldChange, Verb};
 use crate::inventory::{
     AccountState, DetectorFacts, GuardDutyFacts, Observed, PolicyFacts, ReadFailure,
 };
@@ -56,10 +58,10 @@ fn registered(ctx: &Context<'_>, found: &mut DiffBuilder, desired: &WantedGuardD
             Verb::Ensure,
             "GuardDuty names the account as its administrator, and Organizations does not know it as one",
             vec![set("account", key.as_str())],
-            Action::RegisterDelegatedAdministrator {
+            Action::RegisterDelegatedAdministrator(action::RegisterDelegatedAdministrator {
                 principal: principal.clone(),
                 account: account(key),
-            },
+            }),
         )
         .insert(Address::TrustedAccess(principal));
 }
@@ -84,10 +86,11 @@ fn registration(
     if ctx.organization.is_none() || Some(replaced) == next || !registered.contains(&principal) {
         return None;
     }
-    let act = Action::DeregisterDelegatedAdministrator {
-        principal,
-        account: Expr::literal(replaced.as_str()),
-    };
+    let action =
+        Action::DeregisterDelegatedAdministrator(action::DeregisterDelegatedAdministrator {
+            principal,
+            account: Expr::literal(replaced.as_str()),
+        });
     let fields = vec![FieldChange {
         field: "administrator".to_owned(),
         before: Some(named(ctx, replaced)),
@@ -95,7 +98,7 @@ fn registration(
     }];
     let address = Address::GuardDutyRegistration;
     let reason = "AWS names no other administrator before";
-    found.change(address.clone(), Verb::Delete, reason, fields, act);
+    found.change(address.clone(), Verb::Delete, reason, fields, action);
     // A Region whose administrator cannot be named would be left with none.
     let next = desired.regions.iter().cloned();
     found.begins(&address, next.map(Address::GuardDutyAdministrator));
@@ -129,11 +132,11 @@ fn former(
         after: None,
     }];
     let out_of_use = out_of_use_word(ctx, other);
-    let act = Action::RemoveGuardDutyAdministrator {
+    let action = Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
         region: region.clone(),
         account: Expr::literal(other.as_str()),
         in_use: out_of_use.is_none(),
-    };
+    });
     let reason = match out_of_use {
         None => "the plan names another in its place; GuardDuty stays on in its members".to_owned(),
         Some(word) => format!(
@@ -141,7 +144,7 @@ fn former(
              nobody lets its members go before; GuardDuty stays on in them"
         ),
     };
-    found.change(address.clone(), Verb::Delete, reason, fields, act);
+    found.change(address.clone(), Verb::Delete, reason, fields, action);
     let after = registration.and_then(|registration| found.changes.get_mut(registration));
     if let Some(registration) = after {
         registration.needs.insert(address.clone());
@@ -288,10 +291,10 @@ fn administrator_change(
         Verb::Ensure,
         "GuardDuty has no administrator in this Region",
         vec![set("administrator", key.as_str())],
-        Action::EnableGuardDutyAdministrator {
+        Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
             region: region.clone(),
             account: account(key),
-        },
+        }),
     );
     needs.extend(before);
     if let Ok(principal) = SERVICE.parse::<Principal>() {
@@ -398,13 +401,13 @@ fn settings(
         None => "the organization has no settings in this Region",
         Some(_) => "differs from the plan",
     };
-    let act = Action::ConfigureGuardDuty {
+    let action = Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         region: region.clone(),
         account: account(&asked.administrator),
         features,
         detector_features,
-    };
-    let needs = found.change(address, verb, reason, fields, act);
+    });
+    let needs = found.change(address, verb, reason, fields, action);
     needs.insert(Address::GuardDutyAdministrator(region.clone()));
     needs.insert(Address::Access(asked.administrator.clone()));
 }
@@ -625,17 +628,17 @@ fn members(
             after: Some(account.clone()),
         })
         .collect();
-    let act = Action::AddGuardDutyMembers {
+    let action = Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
         region: region.clone(),
         administrator: account(&desired.administrator),
         members: members
             .into_iter()
             .map(|(account, email)| GuardDutyMember { account, email })
             .collect(),
-    };
+    });
     let address = Address::GuardDutyMembers(region.clone());
     found
-        .change(address, Verb::Ensure, "not members yet", fields, act)
+        .change(address, Verb::Ensure, "not members yet", fields, action)
         .extend(needs);
 }
 
@@ -681,20 +684,20 @@ fn export(
             (Verb::Update, reason, fields)
         }
     };
-    let act = Action::ExportGuardDutyFindings {
+    let action = Action::ExportGuardDutyFindings(action::ExportGuardDutyFindings {
         region: region.clone(),
         administrator: account(&desired.administrator),
         bucket_arn: export.bucket_arn.clone(),
         key_arn: export.key_arn.clone(),
         replace: there.map(|facts| facts.id.clone()),
-    };
+    });
     found
         .change(
             Address::GuardDutyExport(region.clone()),
             verb,
             reason,
             fields,
-            act,
+            action,
         )
         .insert(Address::GuardDutyOrganization(region.clone()));
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::context::Context;
 use super::findings::DiffBuilder;
 use super::setting::delegations;
-use crate::change::Address;
+use crate::addr::Address;
 use crate::plan::{PolicyType, Principal};
 
 /// The service whose settings policies of a type hold.

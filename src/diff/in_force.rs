@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing};
 use super::guards;
 use super::policy::{Targets, wanted_attachments};
+use crate::addr::{Address, Bindings, Target};
 use crate::authorization::{Level, Policy};
-use crate::change::{Address, Bindings, Change, Target, Verb};
+use crate::change::{Change, Verb};
 use crate::inventory::Observed;
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, OuPath, PolicyKey, PolicyType};
 

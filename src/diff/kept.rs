@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::DiffOptions;
 use super::context::Context;
 use super::stack;
+use crate::action::{TakeIn, TakenIn};
+use crate::addr::Bindings;
 use crate::baseline::{Desired, DesiredStack, Known, NamedBucket, Rendering};
-use crate::change::{Bindings, TakeIn, TakenIn};
 use crate::inventory::{AccountRegion, Inventory, Observed, ReadFailure, StackFacts};
 use crate::plan::OrgPlan;
 

@@ -13,8 +13,8 @@ use super::findings::DiffBuilder;
 use super::ou::Ous;
 use super::stages::Stages;
 use super::tools::owner_of_stack;
+use crate::addr::Address;
 use crate::baseline::DesiredStackSet;
-use crate::change::Address;
 use crate::inventory::{
     AccountRegion, AccountState, InstanceFacts, OuId, StackFacts, StackSetFacts,
 };

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::context::Context;
-use super::stack_set::{fates_of, is_mending};
+use super::stack_set::fates_of;
+use crate::action::{Risk, StackDefinition, StackSetDefinition};
+use crate::addr::{Address, Bindings, Expr};
 use crate::baseline::data::{Lost, Values, lost_by_update, lost_with_stack};
-use crate::change::{Action, Address, Bindings, Change, Expr, StackDefinition, StackSetDefinition};
+use crate::change::Change;
 use crate::inventory::{AccountRegion, StackFacts, StackSetFacts};
 use crate::plan::{AccountId, Region};
 
@@ -58,74 +60,12 @@ struct Losses<'a, 'c> {
 
 impl<'c> Losses<'_, 'c> {
     fn of(&mut self, change: &Change) {
-        match &change.act {
-            Action::MoveAccount { .. } => self.moved(change),
-            Action::RemoveStackInstances {
-                name,
-                account,
-                retain: false,
-                ..
-            } => self.taken_away(change, name, account),
-            // What is behind gets the template that the set has: what it loses was told with the update.
-            Action::UpdateStackInstances { set, .. } if !is_mending(&change.fields) => {
-                self.updated_set(change, set);
-            }
-            Action::UpdateStack(stack) | Action::CreateStack(stack) => {
-                self.updated_stack(change, stack)
-            }
-            // What a person asked for by `remove` is named there; a target that goes with its OU has nothing in it.
-            Action::DeleteStackInstances(_)
-            | Action::DeleteStackSet { .. }
-            | Action::DeleteStack { .. } => {}
-            // Stacks stay, or are brought to what is there.
-            Action::UpdateStackInstances { .. }
-            | Action::RemoveStackInstances { .. }
-            | Action::ForgetStackInstances { .. }
-            | Action::CreateStackInstances { .. }
-            | Action::CreateStackSet(_)
-            | Action::UpdateStackSetSettings { .. }
-            | Action::ImportStacks { .. }
-            | Action::RevertDrift { .. } => {}
-            // No resource of a stack.
-            Action::CreateOrganization { .. }
-            | Action::EnableAllFeatures
-            | Action::EnablePolicyType { .. }
-            | Action::EnableTrustedAccess { .. }
-            | Action::ActivateStackSets
-            | Action::CreateServiceLinkedRole { .. }
-            | Action::RegisterDelegatedAdministrator { .. }
-            | Action::CreateOu { .. }
-            | Action::RenameOu { .. }
-            | Action::DeleteOu { .. }
-            | Action::CreateAccount { .. }
-            | Action::RenameAccount { .. }
-            | Action::PrepareAccount { .. }
-            | Action::CloseAccount { .. }
-            | Action::Tag { .. }
-            | Action::PutAlternateContact { .. }
-            | Action::PutAccountAlias { .. }
-            | Action::PutPasswordPolicy { .. }
-            | Action::EnableRegions { .. }
-            | Action::CentralizeRootAccess
-            | Action::CreatePolicy { .. }
-            | Action::UpdatePolicy { .. }
-            | Action::DeletePolicy { .. }
-            | Action::AttachPolicy { .. }
-            | Action::DetachPolicy { .. }
-            | Action::RemoveGuardDutyAdministrator { .. }
-            | Action::DeregisterDelegatedAdministrator { .. }
-            | Action::EnableGuardDutyAdministrator { .. }
-            | Action::ConfigureGuardDuty { .. }
-            | Action::AddGuardDutyMembers { .. }
-            | Action::ExportGuardDutyFindings { .. }
-            | Action::DeleteTrail { .. }
-            | Action::StartLogging { .. }
-            | Action::RemoveRecorder { .. }
-            | Action::StartRecorder { .. }
-            | Action::PutRecorder { .. }
-            | Action::PutChannel { .. }
-            | Action::RunAutomation { .. }
-            | Action::PutResource { .. } => {}
+        match change.action.kind().info().risk {
+            Risk::None => {}
+            Risk::Moved => self.moved(change),
+            Risk::InstancesRemoved(name, account) => self.taken_away(change, name, account),
+            Risk::SetUpdated(set) => self.updated_set(change, set),
+            Risk::StackUpdated(stack) => self.updated_stack(change, stack),
         }
     }
 

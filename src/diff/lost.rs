@@ -9,8 +9,10 @@ use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::findings::{DiffBuilder, missing_tags, set};
 use super::stack;
+use crate::action::{self, Action};
+use crate::addr::{Address, Bindings, Expr, Place};
 use crate::baseline::{Desired, DesiredStack, DesiredStackSet, Known, Rendering, makes_recorder};
-use crate::change::{Action, Address, Bindings, Expr, Place, Verb};
+use crate::change::Verb;
 use crate::inventory::{AccountRegion, Inventory, Observed, StackSetFacts};
 use crate::plan::{OrgPlan, Tags};
 
@@ -131,27 +133,27 @@ pub(super) fn put_back(
         &facts.recorder,
         settings("AWS::Config::ConfigurationRecorder"),
     ) {
-        let act = Action::PutRecorder {
+        let action = Action::PutRecorder(action::PutRecorder {
             account: account.clone(),
             region: region.clone(),
             settings,
-        };
+        });
         let fields = vec![set("recorder", "there")];
         found
-            .change(recorder.clone(), Verb::Create, reason, fields, act)
+            .change(recorder.clone(), Verb::Create, reason, fields, action)
             .extend(access.clone());
         changes.insert(recorder.clone());
     }
     if let (None, Some(settings)) = (&facts.channel, settings("AWS::Config::DeliveryChannel")) {
-        let act = Action::PutChannel {
+        let action = Action::PutChannel(action::PutChannel {
             account,
             region,
             settings,
-        };
+        });
         let fields = vec![set("delivery channel", "there")];
         let channel = Address::LostChannel(place.clone());
         found
-            .change(channel.clone(), Verb::Create, reason, fields, act)
+            .change(channel.clone(), Verb::Create, reason, fields, action)
             .extend(access.into_iter().chain([recorder]));
         changes.insert(channel);
     }

@@ -55,8 +55,9 @@ pub use stack_set::{Fate, fates};
 use context::Context;
 use findings::DiffBuilder;
 
+use crate::addr::{Address, Bindings};
 use crate::baseline::Desired;
-use crate::change::{Address, Bindings, Change};
+use crate::change::Change;
 use crate::inventory::{Inventory, ReadFailure};
 use crate::plan::OrgPlan;
 

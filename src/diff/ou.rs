@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, is_ours, marked, ou, root};
 use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::left::short;
-use crate::change::{Action, Address, InstancesLeft, Target, Verb};
+use crate::action::{self, Action, DeleteStackInstances};
+use crate::addr::{Address, Target};
+use crate::change::Verb;
 use crate::inventory::{Observed, OuFacts, OuId};
 use crate::plan::{OrgPlan, OuPath, Region, Tags};
 
@@ -128,12 +130,12 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                 if found.too_many_tags(&address, &tags, &Tags::new()) {
                     continue;
                 }
-                let act = Action::CreateOu {
+                let action = Action::CreateOu(action::CreateOu {
                     parent,
                     name: path.name().to_owned(),
                     tags,
-                };
-                found.change(address, Verb::Create, reason, fields, act);
+                });
+                found.change(address, Verb::Create, reason, fields, action);
             }
         }
     }
@@ -161,10 +163,10 @@ fn existing(ctx: &Context<'_>, found: &mut DiffBuilder, path: &OuPath, facts: &O
                     Verb::Update,
                     "renamed in the plan",
                     vec![becomes("name", facts.path.name(), path.name())],
-                    Action::RenameOu {
+                    Action::RenameOu(action::RenameOu {
                         id: facts.id.clone(),
                         name: path.name().to_owned(),
-                    },
+                    }),
                 );
             }
         }
@@ -187,12 +189,12 @@ fn existing(ctx: &Context<'_>, found: &mut DiffBuilder, path: &OuPath, facts: &O
             if found.too_many_tags(&address, desired, have) {
                 return;
             }
-            let act = Action::Tag {
+            let action = Action::Tag(action::Tag {
                 resource: ou(path),
                 set: lacking,
                 remove: BTreeSet::new(),
-            };
-            found.change(address, Verb::Update, "tags differ", fields, act);
+            });
+            found.change(address, Verb::Update, "tags differ", fields, action);
         }
     }
 }
@@ -221,11 +223,13 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut DiffBuilder) {
         .changes
         .values()
         .filter_map(|change| {
-            if let Action::CreateStackInstances { wave, .. } = &change.act {
-                let targets = wave.leaving.iter().flat_map(|one| &one.targets);
+            if let Action::CreateStackInstances(action::CreateStackInstances { targets, .. }) =
+                &change.action
+            {
+                let targets = targets.leaving.iter().flat_map(|one| &one.targets);
                 return Some((change.address.clone(), targets.cloned().collect()));
             }
-            let removes = matches!(change.act, Action::RemoveStackInstances { .. });
+            let removes = matches!(change.action, Action::RemoveStackInstances(_));
             let all = || ous.others.keys().map(|id| (*id).to_owned()).collect();
             removes.then(|| (change.address.clone(), all()))
         })
@@ -259,9 +263,9 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut DiffBuilder) {
                         Verb::Delete,
                         "made by orgstrap, no longer in the plan, and empty",
                         vec![],
-                        Action::DeleteOu {
+                        Action::DeleteOu(action::DeleteOu {
                             id: facts.id.clone(),
-                        },
+                        }),
                     )
                     .extend(needs);
                 removed = Some(address);
@@ -316,7 +320,7 @@ fn give_up(
             becomes("target", path.to_string(), ""),
             becomes("regions", list.join(", "), ""),
         ];
-        let act = Action::DeleteStackInstances(InstancesLeft {
+        let action = Action::DeleteStackInstances(DeleteStackInstances {
             set: name.clone(),
             short: short(ctx.plan, name).to_owned(),
             targets: BTreeSet::from([ou.id.clone()]),
@@ -333,7 +337,7 @@ fn give_up(
         let address = Address::StackSetTarget(name.clone(), path.clone());
         let reason = "the OU goes, and AWS takes no target away whose OU is gone";
         found
-            .change(address.clone(), Verb::Delete, reason, fields, act)
+            .change(address.clone(), Verb::Delete, reason, fields, action)
             .extend(emptied.iter().cloned());
         given_up.insert(address);
     }

@@ -9,7 +9,9 @@ use super::document::same_policy;
 use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::guards;
 use super::tools::owner_of_policy;
-use crate::change::{Action, Address, Attribute, Expr, Target, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, Attribute, Expr, Target};
+use crate::change::Verb;
 use crate::inventory::{Observed, PolicyFacts, PolicyId};
 use crate::plan::{OrgPlan, Policy, PolicyKey, PolicyType, Tags, quoted};
 
@@ -64,20 +66,20 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     set("content", content),
                 ];
                 fields.extend(tag_fields(&tags));
-                let act = Action::CreatePolicy {
+                let action = Action::CreatePolicy(action::CreatePolicy {
                     name: planned.aws_name(key).to_owned(),
                     policy_type: planned.kind,
                     description: planned.description.clone(),
                     content: guards::content(ctx.plan, planned),
                     tags,
-                };
+                });
                 found
                     .change(
                         address,
                         Verb::Create,
                         "not in the organization",
                         fields,
-                        act,
+                        action,
                     )
                     .extend([Address::PolicyType(planned.kind), Address::Organization]);
             }
@@ -177,13 +179,19 @@ fn existing(
                 fields.push(becomes("content", content, desired));
             }
             if !fields.is_empty() {
-                let act = Action::UpdatePolicy {
+                let action = Action::UpdatePolicy(action::UpdatePolicy {
                     id: facts.id.clone(),
                     name: planned.aws_name(key).to_owned(),
                     description: planned.description.clone(),
                     content: guards::content(ctx.plan, planned),
-                };
-                found.change(address, Verb::Update, "differs from the plan", fields, act);
+                });
+                found.change(
+                    address,
+                    Verb::Update,
+                    "differs from the plan",
+                    fields,
+                    action,
+                );
             }
         }
     }
@@ -196,12 +204,12 @@ fn existing(
         Observed::Known(have) => {
             let (lacking, fields) = missing_tags(&planned.tags, have);
             if !lacking.is_empty() && !found.too_many_tags(&address, &planned.tags, have) {
-                let act = Action::Tag {
+                let action = Action::Tag(action::Tag {
                     resource: id_of(key),
                     set: lacking,
                     remove: BTreeSet::new(),
-                };
-                found.change(address, Verb::Update, "tags differ", fields, act);
+                });
+                found.change(address, Verb::Update, "tags differ", fields, action);
             }
         }
     }
@@ -285,17 +293,17 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     .map(|name| Address::RolloutTo(name.clone(), account_key.clone())),
             );
         }
-        let act = Action::AttachPolicy {
+        let action = Action::AttachPolicy(action::AttachPolicy {
             policy: id_of(key),
             target: text,
-        };
+        });
         found
             .change(
                 address.clone(),
                 Verb::Create,
                 "not attached",
                 vec![set("target", target.to_string())],
-                act,
+                action,
             )
             .extend(needs);
         let slot = (target.clone(), planned.kind);
@@ -470,10 +478,10 @@ fn detach(
                         Verb::Delete,
                         "not attached in the plan",
                         vec![],
-                        Action::DetachPolicy {
+                        Action::DetachPolicy(action::DetachPolicy {
                             policy: Expr::literal(facts.id.as_str()),
                             target: Expr::literal(id.as_str()),
-                        },
+                        }),
                     );
                     // First the new, so that no target is ever without; unless there is no room.
                     if fits {
@@ -507,10 +515,10 @@ fn detach(
                         Verb::Delete,
                         "made by orgstrap and no longer in the plan",
                         vec![],
-                        Action::DeletePolicy {
+                        Action::DeletePolicy(action::DeletePolicy {
                             id: facts.id.clone(),
                             policy_type: facts.kind,
-                        },
+                        }),
                     )
                     .extend(needs);
             }

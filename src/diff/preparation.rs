@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::{account_service, account_service_comes, not_asked, prepare};
 use super::context::{Context, Standing, account};
 use super::findings::{DiffBuilder, becomes, set};
-use crate::change::{Action, Address, Expr, FieldChange, Place, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr, Place};
+use crate::change::{FieldChange, Verb};
 use crate::inventory::{Observed, PreparationFacts};
 use crate::plan::{AccountKey, PasswordPolicy, Principal, Region};
 
@@ -100,12 +102,12 @@ fn put_alias(
         ),
         None => (Verb::Create, "not there", set("alias", alias)),
     };
-    let act = Action::PutAccountAlias {
+    let action = Action::PutAccountAlias(action::PutAccountAlias {
         account: account(key),
         alias: alias.to_owned(),
-    };
+    });
     found
-        .change(address, verb, reason, vec![field], act)
+        .change(address, verb, reason, vec![field], action)
         .insert(Address::Access(key.clone()));
 }
 
@@ -140,12 +142,12 @@ fn put_password_policy(
         Some(_) => (Verb::Update, "differs from the plan"),
         None => (Verb::Create, "not there"),
     };
-    let act = Action::PutPasswordPolicy {
+    let action = Action::PutPasswordPolicy(action::PutPasswordPolicy {
         account: account(key),
         policy: *policy,
-    };
+    });
     found
-        .change(address, verb, reason, fields, act)
+        .change(address, verb, reason, fields, action)
         .insert(Address::Access(key.clone()));
 }
 
@@ -241,13 +243,13 @@ fn turn_on(
             None => set(region.as_str(), "ENABLED"),
         })
         .collect();
-    let act = Action::EnableRegions {
+    let action = Action::EnableRegions(action::EnableRegions {
         account,
         regions: off,
-    };
+    });
     let reason = "accounts do not have them from the start";
     found
-        .change(address.clone(), Verb::Ensure, reason, fields, act)
+        .change(address.clone(), Verb::Ensure, reason, fields, action)
         .extend(account_service());
     true
 }
@@ -275,7 +277,7 @@ fn root_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
         Verb::Ensure,
         reason,
         lacking,
-        Action::CentralizeRootAccess,
+        Action::CentralizeRootAccess(action::CentralizeRootAccess {}),
     );
     needs.insert(Address::Organization);
     needs.extend(

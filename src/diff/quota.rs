@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Blocked, BlockedBy, Diff, DiffOptions, Notice, Problem, ProblemKind};
+use crate::action::Adds;
+use crate::addr::{Address, Expr, Place};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Expr, Place};
 use crate::inventory::{AccountState, Inventory, Observed, QuotaKind, QuotaRequest};
 use crate::plan::{AccountKey, OrgPlan, PolicyType};
 
@@ -360,37 +361,39 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
     };
     let mut detached: BTreeMap<What, usize> = BTreeMap::new();
     for change in &found.changes {
-        let (what, count) = match &change.act {
-            Action::CreateAccount { .. } => (What::Accounts, 1),
-            Action::CreateOu { .. } => (What::Ous, 1),
-            Action::CreatePolicy { policy_type, .. } => (What::Policies(*policy_type), 1),
-            Action::AttachPolicy { target, .. } | Action::DetachPolicy { target, .. } => {
-                let Address::Attachment(key, _) = &change.address else {
-                    continue;
-                };
-                let Some(policy) = plan.policies.get(key) else {
-                    continue;
-                };
-                let what = What::Attachments(policy.kind, id(target));
-                if matches!(change.act, Action::DetachPolicy { .. }) {
+        let attachments = |target: &Expr| {
+            let Address::Attachment(key, _) = &change.address else {
+                return None;
+            };
+            let policy = plan.policies.get(key)?;
+            Some(What::Attachments(policy.kind, id(target)))
+        };
+        let (what, count) = match change.action.kind().info().adds {
+            Adds::Nothing => continue,
+            Adds::Account => (What::Accounts, 1),
+            Adds::Ou => (What::Ous, 1),
+            Adds::Policy(kind) => (What::Policies(kind), 1),
+            Adds::Attachment(target) => match attachments(target) {
+                Some(what) => (what, 1),
+                None => continue,
+            },
+            Adds::Detachment(target) => {
+                if let Some(what) = attachments(target) {
                     *detached.entry(what).or_default() += 1;
-                    continue;
                 }
-                (what, 1)
+                continue;
             }
-            Action::RegisterDelegatedAdministrator { principal, .. } => {
-                (What::Administrators(principal.to_string()), 1)
-            }
-            Action::CreateStackSet(_) => (What::StackSets, 1),
-            Action::CreateStackInstances { name, wave } => {
+            Adds::Administrator(principal) => (What::Administrators(principal.to_string()), 1),
+            Adds::StackSet => (What::StackSets, 1),
+            Adds::Instances(name, targets) => {
                 let there = inventory
                     .stack_sets
                     .known()
                     .and_then(|sets| sets.get(name))
                     .and_then(|set| set.instances.known());
-                let places = wave.expect.iter().flat_map(|account| {
+                let places = targets.expect.iter().flat_map(|account| {
                     let account = id(account);
-                    let regions = wave.regions.iter();
+                    let regions = targets.regions.iter();
                     regions.map(move |region| (account.clone(), region))
                 });
                 let new = places.filter(|(account, region)| {
@@ -400,54 +403,8 @@ fn uses(found: &Diff, plan: &OrgPlan, inventory: &Inventory) -> BTreeMap<What, U
                             .any(|at| at.account.as_str() == account && at.region == **region)
                     })
                 });
-                (What::Instances(name.clone()), new.count())
+                (What::Instances(name.to_owned()), new.count())
             }
-            // These need no more of anything.
-            Action::CreateOrganization { .. }
-            | Action::EnableAllFeatures
-            | Action::EnablePolicyType { .. }
-            | Action::EnableTrustedAccess { .. }
-            | Action::ActivateStackSets
-            | Action::CreateServiceLinkedRole { .. }
-            | Action::RenameOu { .. }
-            | Action::DeleteOu { .. }
-            | Action::RenameAccount { .. }
-            | Action::PrepareAccount { .. }
-            | Action::MoveAccount { .. }
-            | Action::CloseAccount { .. }
-            | Action::Tag { .. }
-            | Action::PutAlternateContact { .. }
-            | Action::PutAccountAlias { .. }
-            | Action::PutPasswordPolicy { .. }
-            | Action::EnableRegions { .. }
-            | Action::CentralizeRootAccess
-            | Action::UpdatePolicy { .. }
-            | Action::DeletePolicy { .. }
-            | Action::RemoveGuardDutyAdministrator { .. }
-            | Action::DeregisterDelegatedAdministrator { .. }
-            | Action::EnableGuardDutyAdministrator { .. }
-            | Action::ConfigureGuardDuty { .. }
-            | Action::AddGuardDutyMembers { .. }
-            | Action::ExportGuardDutyFindings { .. }
-            | Action::CreateStack(_)
-            | Action::UpdateStack(_)
-            | Action::DeleteTrail { .. }
-            | Action::UpdateStackSetSettings { .. }
-            | Action::UpdateStackInstances { .. }
-            | Action::ImportStacks { .. }
-            | Action::RemoveStackInstances { .. }
-            | Action::DeleteStackInstances(_)
-            | Action::DeleteStackSet { .. }
-            | Action::DeleteStack { .. }
-            | Action::ForgetStackInstances { .. }
-            | Action::StartLogging { .. }
-            | Action::RemoveRecorder { .. }
-            | Action::StartRecorder { .. }
-            | Action::PutRecorder { .. }
-            | Action::PutChannel { .. }
-            | Action::RevertDrift { .. }
-            | Action::RunAutomation { .. }
-            | Action::PutResource { .. } => continue,
         };
         if count > 0 {
             let used = uses.entry(what).or_default();

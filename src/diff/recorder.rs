@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing};
 use super::findings::DiffBuilder;
 use super::tools::owner_of_stack;
+use crate::action::{self, Action, Successor};
+use crate::addr::{Address, Expr, Place};
 use crate::baseline::{ExistingRecorders, makes_recorder};
-use crate::change::{Action, Address, Expr, FieldChange, Place, Successor, Verb};
+use crate::change::{FieldChange, Verb};
 use crate::inventory::{AccountRegion, Observed, RecorderFacts};
 use crate::plan::{AccountId, AccountKey, OuPath, Region};
 
@@ -210,17 +212,17 @@ pub(super) fn remove(
         gone("recorder", &facts.recorder),
         gone("delivery channel", &facts.channel),
     ];
-    let act = Action::RemoveRecorder {
+    let action = Action::RemoveRecorder(action::RemoveRecorder {
         account: ctx.account_of(place),
         region: place.region().clone(),
         recorder: facts.recorder.clone(),
         channel: facts.channel.clone(),
         successor: successor.clone(),
-    };
+    });
     let reason = "the baseline brings its own; what was recorded stays in AWS Config";
     let fields = fields.into_iter().flatten().collect();
     found
-        .change(address.clone(), Verb::Delete, reason, fields, act)
+        .change(address.clone(), Verb::Delete, reason, fields, action)
         .extend(needs.iter().cloned());
     address
 }

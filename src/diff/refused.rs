@@ -15,8 +15,9 @@ use super::in_force::{Along, InForce, chain_of, chain_planned};
 use super::policy::Targets;
 use super::tools::CONTROL_TOWER;
 use super::work::{Everything, Levels, NEW, Scene, Who, Work, judge};
+use crate::addr::{Address, Bindings, Target};
 use crate::authorization::{Kind, Place, Verdict};
-use crate::change::{Address, Bindings, Change, Target};
+use crate::change::Change;
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType};
 
 /// An account, and what is in force for it before and after.
@@ -169,9 +170,11 @@ fn stacks_of_its_own(ctx: &Context<'_>, key: &AccountKey) -> bool {
     let organization = &ctx.plan.organization;
     organization.logging.as_ref() == Some(key)
         || organization.secops.as_ref() == Some(key)
-        || ctx.desired.stacks.keys().any(
-            |(place, _)| matches!(place, crate::change::Place::Member(other, _) if other == key),
-        )
+        || ctx
+            .desired
+            .stacks
+            .keys()
+            .any(|(place, _)| matches!(place, crate::addr::Place::Member(other, _) if other == key))
 }
 
 /// Judges the first of accounts that are alike, for all of them.

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::left::{Left, Remains, short};
 use super::loss::{Loss, values};
+use crate::action::{self, Action, DeleteStackInstances};
+use crate::addr::{Address, Expr};
 use crate::baseline::builtin;
 use crate::baseline::data::{Resource, lost_with_stack, resources};
-use crate::change::{Action, Address, Change, Expr, FieldChange, InstancesLeft, Verb};
+use crate::change::{Change, FieldChange, Verb};
 use crate::inventory::{InstanceFacts, Inventory, Observed, OuId, StackFacts, StackSetFacts};
 use crate::plan::{AccountId, OrgPlan, Principal, Region};
 
@@ -120,15 +122,16 @@ impl<'a> Maker<'a> {
         if self.fortune == Fortune::Retain {
             return self.stays(left);
         }
-        let act = Action::DeregisterDelegatedAdministrator {
-            principal: principal.clone(),
-            account: Expr::literal(account.as_str()),
-        };
+        let action =
+            Action::DeregisterDelegatedAdministrator(action::DeregisterDelegatedAdministrator {
+                principal: principal.clone(),
+                account: Expr::literal(account.as_str()),
+            });
         let address = Address::LeftDelegation(left.name.clone());
         let fields = vec![field("account", &left.accounts.join(", "))];
         let part = Part {
             loss: None,
-            changes: vec![change(&address, left, fields, act)],
+            changes: vec![change(&address, left, fields, action)],
             name: left.name.clone(),
             is_stack: false,
             gives: BTreeSet::new(),
@@ -156,14 +159,14 @@ impl<'a> Maker<'a> {
             return nothing(left, "its template could not be read");
         };
         let values = values(&facts.parameters);
-        let act = Action::DeleteStack {
+        let action = Action::DeleteStack(action::DeleteStack {
             account: Expr::literal(at.account.as_str()),
             region: at.region.clone(),
             name: facts.name.clone(),
-        };
+        });
         let address = Address::LeftStacks(left.name.clone());
         let fields = vec![field("stack", &facts.name), field("status", &facts.status)];
-        let change = change(&address, left, fields, act);
+        let change = change(&address, left, fields, action);
         let part = Part {
             loss: self.loss(left, &address, &facts.name, template, &facts.parameters),
             changes: vec![change],
@@ -228,7 +231,7 @@ impl<'a> Maker<'a> {
         }
         let everywhere = instances.keys().all(|at| regions.contains(&at.region));
         let deletion = |targets: BTreeSet<OuId>, accounts: BTreeSet<AccountId>, gone: bool| {
-            Action::DeleteStackInstances(InstancesLeft {
+            Action::DeleteStackInstances(DeleteStackInstances {
                 set: facts.name.clone(),
                 short: short(self.plan, &facts.name).to_owned(),
                 targets,
@@ -263,16 +266,16 @@ impl<'a> Maker<'a> {
             let target = Address::LeftTarget(left.name.clone());
             let list: Vec<&str> = dead.iter().map(String::as_str).collect();
             let fields = vec![field("target", &list.join(", "))];
-            let act = deletion(dead.clone(), BTreeSet::new(), true);
-            let mut change = change(&target, left, fields, act);
+            let action = deletion(dead.clone(), BTreeSet::new(), true);
+            let mut change = change(&target, left, fields, action);
             let before = changes.iter().map(|c: &Change| c.address.clone());
             change.needs.extend(before);
             changes.push(change);
         }
         if let Remains::StackSet { set } = &left.what {
-            let act = Action::DeleteStackSet { name: set.clone() };
+            let action = Action::DeleteStackSet(action::DeleteStackSet { name: set.clone() });
             let whole = Address::LeftStackSet(left.name.clone());
-            let mut change = change(&whole, left, vec![field("name", set)], act);
+            let mut change = change(&whole, left, vec![field("name", set)], action);
             change
                 .needs
                 .extend(changes.iter().map(|c: &Change| c.address.clone()));
@@ -364,13 +367,13 @@ fn field(name: &str, before: &str) -> FieldChange {
     }
 }
 
-fn change(address: &Address, left: &Left, fields: Vec<FieldChange>, act: Action) -> Change {
+fn change(address: &Address, left: &Left, fields: Vec<FieldChange>, action: Action) -> Change {
     Change {
         address: address.clone(),
         verb: Verb::Delete,
         reason: left.reason.clone(),
         fields,
-        act,
+        action,
         needs: BTreeSet::new(),
     }
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use super::account::ACCOUNT_SERVICE;
 use super::context::{account, ou};
-use super::stack_set::is_mending;
 use super::stages::Stages;
 use super::{BlockedBy, Diff, Loss};
+use crate::action::{DeploymentTargets, Parts};
+use crate::addr::{Address, Expr, Target};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Change, DeploymentTargets, Expr, FieldChange, Target, Verb};
+use crate::change::{Change, FieldChange, Verb};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
 
 /// A comparison narrowed to some accounts.
@@ -198,8 +199,8 @@ impl Scope<'_> {
         }
         let mut narrow = change.clone();
         let own: Vec<Expr> = self.keys.iter().map(account).collect();
-        match &mut narrow.act {
-            Action::AddGuardDutyMembers { members, .. } => {
+        match narrow.action.kind_mut().parts() {
+            Parts::Members(members) => {
                 members.retain(|member| own.contains(&member.account));
                 if members.is_empty() {
                     return None;
@@ -208,47 +209,39 @@ impl Scope<'_> {
                     .fields
                     .retain(|field| field.after.as_ref().is_some_and(|a| own.contains(a)));
             }
-            Action::CreateStackInstances { wave, .. }
-                if matches!(narrow.address, Address::RolloutRepair(..)) =>
-            {
-                self.narrow_wave(wave, &own, &mut narrow.fields)?;
-            }
-            Action::ForgetStackInstances { wave, .. } => {
-                self.narrow_wave(wave, &own, &mut narrow.fields)?;
-            }
-            // An update that changes the set itself is for all of its accounts.
-            Action::UpdateStackInstances { wave, .. } if is_mending(&change.fields) => {
-                self.narrow_wave(wave, &own, &mut narrow.fields)?;
-            }
-            _ => return None,
+            // A stage makes whole OUs targets; only what they lack is for single accounts.
+            Parts::Targets(_) if matches!(narrow.address, Address::Rollout(..)) => return None,
+            Parts::Targets(targets) => self.narrow_targets(targets, &own, &mut narrow.fields)?,
+            Parts::Whole => return None,
         }
         let others = |need: &Address| need.account().is_some_and(|key| !self.keys.contains(key));
         narrow.needs.retain(|need| !others(need));
         Some(narrow)
     }
 
-    fn narrow_wave(
+    fn narrow_targets(
         &self,
-        wave: &mut DeploymentTargets,
+        targets: &mut DeploymentTargets,
         own: &[Expr],
         fields: &mut Vec<FieldChange>,
     ) -> Option<()> {
-        let concerned = |text: &&Expr| wave.expect.contains(text) || wave.accounts.contains(text);
+        let concerned =
+            |text: &&Expr| targets.expect.contains(text) || targets.accounts.contains(text);
         let only: Vec<Expr> = own.iter().filter(concerned).cloned().collect();
         if only.is_empty() {
             return None;
         }
-        wave.expect.retain(|text| only.contains(text));
+        targets.expect.retain(|text| only.contains(text));
         let ous: BTreeSet<&OuPath> = self
             .keys
             .iter()
             .filter(|key| only.contains(&account(key)))
             .filter_map(|key| Some(&self.plan.accounts.get(key)?.ou))
             .flat_map(|below| self.plan.ous.keys().filter(|path| path.contains(below)))
-            .filter(|path| wave.ous.contains(&ou(path)))
+            .filter(|path| targets.ous.contains(&ou(path)))
             .collect();
         if !ous.is_empty() {
-            wave.ous = ous.iter().map(|path| ou(path)).collect();
+            targets.ous = ous.iter().map(|path| ou(path)).collect();
             let ous: Vec<String> = ous.iter().map(ToString::to_string).collect();
             fields.retain(|field| field.field != "ous");
             fields.insert(0, super::findings::set("ous", ous.join(", ")));
@@ -259,8 +252,8 @@ impl Scope<'_> {
             .filter(|key| only.contains(&account(key)))
             .map(ToString::to_string)
             .collect();
-        wave.accounts = only;
-        wave.except.clear();
+        targets.accounts = only;
+        targets.except.clear();
         fields.retain(|field| field.field != "accounts");
         let at = fields.len().min(1);
         fields.insert(at, super::findings::set("accounts", names.join(", ")));

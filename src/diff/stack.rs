@@ -12,13 +12,12 @@ use super::left::is_left_stack;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use super::{loss, lost};
+use crate::action::{self, Action, StackDefinition, Successor, TakeIn};
+use crate::addr::{Address, Attribute, Bindings, Expr, Place};
 use crate::baseline::DesiredStack;
 use crate::baseline::data::names_in_the_way;
 use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
-use crate::change::{
-    Action, Address, Attribute, Bindings, Expr, FieldChange, Place, StackDefinition, Successor,
-    TakeIn, Verb,
-};
+use crate::change::{FieldChange, Verb};
 use crate::inventory::{AccountRegion, Observed, StackFacts};
 use crate::plan::{AccountId, StackName, Tags};
 
@@ -219,7 +218,7 @@ fn one(
     }
 }
 
-fn act(
+fn action(
     ctx: &Context<'_>,
     place: &Place,
     desired: &DesiredStack,
@@ -349,12 +348,12 @@ fn create(
             facts.status
         ),
     };
-    let act = Action::CreateStack(StackDefinition {
+    let action = Action::CreateStack(action::CreateStack(StackDefinition {
         take_in: kept,
-        ..act(ctx, place, desired, tags, failed.is_some())
-    });
+        ..action(ctx, place, desired, tags, failed.is_some())
+    }));
     found
-        .change(address, Verb::Create, reason, fields, act)
+        .change(address, Verb::Create, reason, fields, action)
         .extend(needs);
 }
 
@@ -378,9 +377,11 @@ fn finish(
         facts.status
     );
     let tags = merged(marked(&desired.tags), &facts.tags);
-    let act = Action::CreateStack(act(ctx, place, desired, tags, false));
+    let action = Action::CreateStack(action::CreateStack(action(
+        ctx, place, desired, tags, false,
+    )));
     found
-        .change(address, Verb::Ensure, reason, Vec::new(), act)
+        .change(address, Verb::Ensure, reason, Vec::new(), action)
         .extend(needs(place, desired));
 }
 
@@ -443,12 +444,18 @@ fn update(
             &desired.parameters,
         )
     });
-    let act = Action::UpdateStack(StackDefinition {
+    let action = Action::UpdateStack(action::UpdateStack(StackDefinition {
         take_in: kept,
-        ..act(ctx, place, desired, merged(tags, &facts.tags), false)
-    });
+        ..action(ctx, place, desired, merged(tags, &facts.tags), false)
+    }));
     found
-        .change(address, Verb::Update, "differs from the plan", fields, act)
+        .change(
+            address,
+            Verb::Update,
+            "differs from the plan",
+            fields,
+            action,
+        )
         .extend(needs(place, desired).into_iter().chain(lost));
 }
 

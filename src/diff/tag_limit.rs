@@ -2,7 +2,7 @@
 //! refuses the call that goes beyond, with all of its tags.
 
 use super::findings::DiffBuilder;
-use crate::change::Address;
+use crate::addr::Address;
 use crate::plan::Tags;
 use crate::plan::check::MAX_TAGS;
 

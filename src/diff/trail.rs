@@ -7,8 +7,10 @@ use super::BlockedBy;
 use super::context::Context;
 use super::findings::DiffBuilder;
 use super::tools;
+use crate::action::{self, Action};
+use crate::addr::{Address, Attribute, Bindings, Expr};
 use crate::baseline::WantedTrail;
-use crate::change::{Action, Address, Attribute, Bindings, Expr, Verb};
+use crate::change::Verb;
 use crate::inventory::{Observed, ReadFailure, TrailFacts};
 use crate::plan::Region;
 
@@ -155,7 +157,7 @@ fn hold_back(ctx: &Context<'_>, found: &mut DiffBuilder, desired: &WantedTrail) 
         let created = found
             .changes
             .get(address)
-            .is_some_and(|change| matches!(change.act, Action::CreateStack(_)));
+            .is_some_and(|change| matches!(change.action, Action::CreateStack(_)));
         let shared = ctx.desired.stacks.iter().any(|(other, desired)| {
             let mut texts = desired.parameters.values().flat_map(Expr::references);
             other != key && texts.any(|(referred, _)| referred == address)
@@ -270,12 +272,12 @@ fn replace(
     } else {
         "the baseline's trail takes its place, once that logs"
     };
-    let act = Action::DeleteTrail {
+    let action = Action::DeleteTrail(action::DeleteTrail {
         region: trail.home_region.clone(),
         arn: arn.to_owned(),
         successor: (!same).then(|| desired.name.clone()),
-    };
+    });
     found
-        .change(address, Verb::Delete, reason, Vec::new(), act)
+        .change(address, Verb::Delete, reason, Vec::new(), action)
         .extend(needs);
 }

@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::in_force::InForce;
+use crate::addr::{Address, Attribute, Bindings, Expr, Part, Place, Target};
 use crate::authorization::{
     Context as Keys, Policies, Principal, Request, Resource, Verdict, authorize,
 };
 use crate::baseline::handlers::{Asked, Handler, Handlers};
 use crate::baseline::{Desired, DesiredStackSet, Known};
-use crate::change::{Address, Attribute, Bindings, Expr, Part, Place, Target};
 use crate::plan::{AccountKey, OrgPlan, PolicyType, Region, StackName, under_rcps};
 
 /// The id of an account that is to be made: no policy can name it yet.

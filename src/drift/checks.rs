@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::FindingPlace;
 use super::foretold::Foretold;
+use crate::addr::{Address, Bindings, Expr, Place};
 use crate::baseline::control::{Expected, Places, ResourceRef};
 use crate::baseline::{Desired, Known, Rendering, WantedControl};
-use crate::change::{Address, Bindings, Expr, Place};
 use crate::diff::{Diff, Remains};
 use crate::inventory::{
     AccountRegion, AccountState, Inventory, Observed, Probe, Question, identify,

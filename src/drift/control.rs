@@ -1,7 +1,9 @@
 //! The controls that need no descriptor: those of the organization and of stacks, one a kind of thing.
 
 use super::Severity;
-use crate::change::{Action, Address, Change, Verb};
+use crate::action::Action;
+use crate::addr::Address;
+use crate::change::{Change, Verb};
 use crate::diff::{STACK_SETS_ADMINISTRATOR, Unmanaged};
 use crate::plan::FULL_AWS_ACCESS;
 
@@ -76,10 +78,8 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
         Address::Control(..) | Address::StackDrift(..) => return None,
         // A hold is the first half of an update, and reaching an account is not a thing to keep.
         Address::RolloutHold(_) => return None,
-        Address::Access(_) => match &change.act {
-            Action::PrepareAccount { .. } => return None,
-            _ => ("organization.access", Severity::Medium),
-        },
+        Address::Access(_) if matches!(change.action, Action::PrepareAccount(_)) => return None,
+        Address::Access(_) => ("organization.access", Severity::Medium),
     })
 }
 

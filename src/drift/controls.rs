@@ -8,9 +8,11 @@ use super::checks::{Applied, Check, Pending, stack};
 use super::deep::anew;
 use super::expected::{find, holds, shown};
 use super::{Cause, Finding, Findings, Fix, Kind, Severity};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr, Place};
 use crate::baseline::control::{ControlFix, Places};
 use crate::baseline::{Desired, WantedControl};
-use crate::change::{Action, Address, Change, Expr, FieldChange, Place, Verb};
+use crate::change::{Change, FieldChange, Verb};
 use crate::inventory::{Answer, Answers, Facts, Observed, Probe, Question};
 
 /// Adds what the answers come to, and gives the changes that put it back.
@@ -352,7 +354,7 @@ impl Check<'_> {
         if self.by_hand(facts, desired).is_some() {
             return None;
         }
-        let act = self.act(facts)?;
+        let action = self.action(facts)?;
         let address_of_this = address(self.id, self.control, &self.place);
         let mut needs: BTreeSet<Address> = bad
             .iter()
@@ -372,7 +374,7 @@ impl Check<'_> {
             verb: Verb::Update,
             reason: self.control.title.clone(),
             fields: fields.to_vec(),
-            act,
+            action,
             needs,
         })
     }
@@ -415,7 +417,7 @@ impl Check<'_> {
         }
     }
 
-    fn act(&self, facts: &Facts) -> Option<Action> {
+    fn action(&self, facts: &Facts) -> Option<Action> {
         let account = Expr::literal(self.question.at.account.as_str());
         let region = self.place.region().clone();
         let argument = |name: &str| self.question.arguments.get(name).cloned();
@@ -427,44 +429,44 @@ impl Check<'_> {
             return None;
         }
         Some(match self.control.fix {
-            ControlFix::StartLogging => Action::StartLogging {
+            ControlFix::StartLogging => Action::StartLogging(action::StartLogging {
                 account,
                 region,
                 trail: argument("name")?,
-            },
-            ControlFix::StartRecorder => Action::StartRecorder {
+            }),
+            ControlFix::StartRecorder => Action::StartRecorder(action::StartRecorder {
                 account,
                 region,
                 recorder: facts.get("name")?.as_str()?.to_owned(),
-            },
-            ControlFix::PutRecorder => Action::PutRecorder {
+            }),
+            ControlFix::PutRecorder => Action::PutRecorder(action::PutRecorder {
                 account,
                 region,
                 settings: template()?,
-            },
-            ControlFix::PutChannel => Action::PutChannel {
+            }),
+            ControlFix::PutChannel => Action::PutChannel(action::PutChannel {
                 account,
                 region,
                 settings: template()?,
-            },
-            ControlFix::RevertDrift => Action::RevertDrift {
+            }),
+            ControlFix::RevertDrift => Action::RevertDrift(action::RevertDrift {
                 account,
                 region,
                 stack: self.stack.clone()?,
-            },
-            ControlFix::PutResource => Action::PutResource {
+            }),
+            ControlFix::PutResource => Action::PutResource(action::PutResource {
                 account,
                 region,
                 resource_type: argument("type")?,
                 identifier: argument("identifier")?,
                 properties: template()?,
-            },
-            ControlFix::RunAutomation => Action::RunAutomation {
+            }),
+            ControlFix::RunAutomation => Action::RunAutomation(action::RunAutomation {
                 account,
                 region,
                 document: argument("document")?,
                 parameters: automation_parameters(self.resource.as_ref()?),
-            },
+            }),
             ControlFix::Person => return None,
         })
     }

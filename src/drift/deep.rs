@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exempt::Exempt;
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity, rights};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr, Place};
 use crate::baseline::{Desired, Known};
-use crate::change::{Action, Address, Change, Expr, FieldChange, Place, Verb};
+use crate::change::{Change, FieldChange, Verb};
 use crate::diff::tools;
 use crate::inventory::{
     AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, Observed, ReadFailure,
@@ -374,11 +376,11 @@ impl Deep<'_> {
                         verb: Verb::Update,
                         reason: finding.title.clone(),
                         fields: Vec::new(),
-                        act: Action::RevertDrift {
+                        action: Action::RevertDrift(action::RevertDrift {
                             account: Expr::literal(at.account.as_str()),
                             region: at.region.clone(),
                             stack: full_name.clone(),
-                        },
+                        }),
                         needs: BTreeSet::new(),
                     });
                     change.fields.extend(finding.fields.iter().cloned());

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::addr::{Address, Attribute, Bindings, Place};
 use crate::baseline::{Desired, Known, Rendering};
-use crate::change::{Address, Attribute, Bindings, Place};
 use crate::inventory::{AccountRegion, Inventory, Observed};
 use crate::plan::{AccountId, StackName};
 

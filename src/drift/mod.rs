@@ -41,7 +41,8 @@ pub use roles::{Reason, reasons, without_audit_role};
 pub use since::{Identity, Since, since};
 pub use unlooked::tell_unlooked;
 
-use crate::change::{Address, FieldChange};
+use crate::addr::Address;
+use crate::change::FieldChange;
 use crate::inventory;
 use crate::plan::{AccountId, AccountKey, OuPath, Region};
 

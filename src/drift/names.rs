@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::FindingPlace;
-use crate::change::{
-    Action, Address, Attribute, Bindings, Change, DeploymentTargets, Expr, Target,
-};
+use crate::action::{self, Action, DeploymentTargets};
+use crate::addr::{Address, Attribute, Bindings, Expr, Target};
+use crate::change::Change;
 use crate::inventory::{AccountFacts, Inventory, OuId, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey};
 
@@ -110,17 +110,20 @@ impl<'a> Names<'a> {
     pub(super) fn about(&self, change: &Change) -> BTreeSet<String> {
         let mut about = self.about_address(&change.address);
         let mut texts: Vec<&Expr> = Vec::new();
-        if let Action::AddGuardDutyMembers { members, .. } = &change.act {
+        if let Action::AddGuardDutyMembers(action::AddGuardDutyMembers { members, .. }) =
+            &change.action
+        {
             texts.extend(members.iter().map(|member| &member.account));
         }
-        if let Action::UpdateStackInstances { wave, .. }
-        | Action::CreateStackInstances { wave, .. }
-        | Action::ForgetStackInstances { wave, .. } = &change.act
-        {
-            texts.extend(reached(wave));
-        }
-        if let Action::RemoveGuardDutyAdministrator { account, .. }
-        | Action::DeregisterDelegatedAdministrator { account, .. } = &change.act
+        let targets = change.action.kind().targets();
+        texts.extend(targets.into_iter().flat_map(reached));
+        if let Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
+            account,
+            ..
+        })
+        | Action::DeregisterDelegatedAdministrator(
+            action::DeregisterDelegatedAdministrator { account, .. },
+        ) = &change.action
         {
             texts.push(account);
         }
@@ -239,6 +242,6 @@ impl<'a> Names<'a> {
 }
 
 /// The accounts whose instances an operation is about.
-fn reached(wave: &DeploymentTargets) -> Vec<&Expr> {
-    wave.accounts.iter().chain(&wave.expect).collect()
+fn reached(targets: &DeploymentTargets) -> Vec<&Expr> {
+    targets.accounts.iter().chain(&targets.expect).collect()
 }

@@ -8,7 +8,8 @@ use super::{
     Finding, FindingPlace, Findings, Fix, Kind, Severity, account_of, of_address, of_unmanaged,
     region_of,
 };
-use crate::change::{Address, Bindings, Change, FieldChange, Place, Target, Verb};
+use crate::addr::{Address, Bindings, Place, Target};
+use crate::change::{Change, FieldChange, Verb};
 use crate::diff::{
     Blocked, BlockedBy, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
 };

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, FindingPlace, Fix, Kind, Severity};
+use crate::addr::{Address, Attribute, Expr};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Attribute, Change, Expr};
+use crate::change::Change;
 use crate::diff::{Diff, Remains};
 use crate::inventory::{AccountRegion, Inventory, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
@@ -188,13 +189,10 @@ fn brings(change: &Change, key: &AccountKey, id: &AccountId) -> bool {
     if change.address.account() == Some(key) {
         return true;
     }
-    let (Action::UpdateStackInstances { wave, .. }
-    | Action::CreateStackInstances { wave, .. }
-    | Action::ImportStacks { wave, .. }) = &change.act
-    else {
+    let Some(targets) = change.action.kind().targets() else {
         return false;
     };
-    let waits_for = &wave.expect;
+    let waits_for = &targets.expect;
     let reference = Expr::reference(Address::Account(key.clone()), Attribute::Id);
     let literal = Expr::literal(id.as_str());
     waits_for

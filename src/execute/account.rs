@@ -32,27 +32,17 @@ use tokio::time::Instant;
 use super::effects::{ActionContext, Doing};
 use super::hints;
 use super::run::Outputs;
-use super::schedule::ConcurrencyGroup;
 use super::tag::tags_of;
 use super::wait::{
     ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, Poller, READ_BACK,
 };
+use crate::action::{ConcurrencyGroup, CreateAccount as NewAccount};
+use crate::addr::{Attribute, KEY_TAG};
 use crate::aws::{ErrorKind, account_limit};
-use crate::change::{Attribute, KEY_TAG};
 use crate::event::Failure;
 use crate::inventory::QuotaKind;
 use crate::observe::applied_quota;
-use crate::plan::{AccountKey, Email, Tags};
-
-/// What CreateAccount is given.
-pub(super) struct NewAccount<'a> {
-    pub(super) key: &'a AccountKey,
-    pub(super) name: &'a str,
-    pub(super) email: &'a Email,
-    pub(super) tags: &'a Tags,
-    pub(super) access_role: &'a str,
-    pub(super) billing: bool,
-}
+use crate::plan::Tags;
 
 /// An account as a look finds it.
 #[derive(Debug, Clone)]
@@ -154,7 +144,7 @@ const NEWER: Duration = Duration::from_secs(10);
 
 impl ActionContext<'_> {
     /// CreateAccount, or the account that an earlier, interrupted one has made.
-    pub(super) async fn create_account(&self, new: &NewAccount<'_>) -> Result<Outputs, Failure> {
+    pub(super) async fn create_account(&self, new: &NewAccount) -> Result<Outputs, Failure> {
         if let Some(found) = self.find_account(new, OF_THIS_RUN).await? {
             return self.adopt(new, &found).await;
         }
@@ -192,7 +182,7 @@ impl ActionContext<'_> {
     }
 
     /// CreateAccount, and its end.
-    async fn ask_for_account(&self, new: &NewAccount<'_>) -> Result<Ended, Failure> {
+    async fn ask_for_account(&self, new: &NewAccount) -> Result<Ended, Failure> {
         for attempt in 1.. {
             match self.request_account(new).await? {
                 Asked::Begun(status) => return self.await_creation(new, *status).await,
@@ -222,11 +212,11 @@ impl ActionContext<'_> {
     }
 
     /// Sends CreateAccount once.
-    async fn request_account(&self, new: &NewAccount<'_>) -> Result<Asked, Failure> {
+    async fn request_account(&self, new: &NewAccount) -> Result<Asked, Failure> {
         let context = || creating(new);
-        let tags = tags_of(new.tags).context(context)?;
+        let tags = tags_of(&new.tags).context(context)?;
         let client = self.shared.aws.organizations();
-        let billing = if new.billing {
+        let billing = if new.iam_user_access_to_billing {
             IamUserAccessToBilling::Allow
         } else {
             IamUserAccessToBilling::Deny
@@ -238,8 +228,8 @@ impl ActionContext<'_> {
             client
                 .create_account()
                 .email(new.email.as_str())
-                .account_name(new.name)
-                .role_name(new.access_role)
+                .account_name(&new.name)
+                .role_name(&new.access_role)
                 .iam_user_access_to_billing(billing.clone())
                 .set_tags(Some(tags.clone()))
                 .send()
@@ -285,7 +275,7 @@ impl ActionContext<'_> {
     /// Polls a creation to its end.
     async fn await_creation(
         &self,
-        new: &NewAccount<'_>,
+        new: &NewAccount,
         status: CreateAccountStatus,
     ) -> Result<Ended, Failure> {
         let status = self.poll_creation(new, status).await?;
@@ -324,7 +314,7 @@ impl ActionContext<'_> {
     /// DescribeCreateAccountStatus until the creation has ended.
     async fn poll_creation(
         &self,
-        new: &NewAccount<'_>,
+        new: &NewAccount,
         mut status: CreateAccountStatus,
     ) -> Result<CreateAccountStatus, Failure> {
         let context = || creating(new);
@@ -364,7 +354,7 @@ impl ActionContext<'_> {
     /// name and then email among the creations.
     async fn find_account(
         &self,
-        new: &NewAccount<'_>,
+        new: &NewAccount,
         at_most: Duration,
     ) -> Result<Option<Listed>, Failure> {
         let look = self.look(at_most).await?;
@@ -374,7 +364,7 @@ impl ActionContext<'_> {
             return Ok(Some(found.clone()));
         }
         for status in &look.creations {
-            if status.account_name() != Some(new.name) {
+            if status.account_name() != Some(&new.name) {
                 continue;
             }
             if status.account_id().is_some_and(|id| look.ids.contains(id)) {
@@ -412,7 +402,7 @@ impl ActionContext<'_> {
         })
     }
 
-    async fn describe_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Listed, Failure> {
+    async fn describe_account(&self, new: &NewAccount, id: &str) -> Result<Listed, Failure> {
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             if let Some(account) = self.describe_if_there(new, id).await? {
@@ -426,7 +416,7 @@ impl ActionContext<'_> {
 
     async fn describe_if_there(
         &self,
-        new: &NewAccount<'_>,
+        new: &NewAccount,
         id: &str,
     ) -> Result<Option<Listed>, Failure> {
         let client = self.shared.aws.organizations();
@@ -533,7 +523,7 @@ impl ActionContext<'_> {
     }
 
     /// An account of the email was there: taken if it can be used and is nobody else's.
-    async fn adopt(&self, new: &NewAccount<'_>, found: &Listed) -> Result<Outputs, Failure> {
+    async fn adopt(&self, new: &NewAccount, found: &Listed) -> Result<Outputs, Failure> {
         let context = || format!("taking over account {} ({})", found.id, found.name);
         if found.id == self.shared.management.as_str() {
             return Err(self.creation_failed(
@@ -592,7 +582,7 @@ impl ActionContext<'_> {
         Ok(self.bind_account(found))
     }
 
-    async fn made_account(&self, new: &NewAccount<'_>, id: &str) -> Result<Outputs, Failure> {
+    async fn made_account(&self, new: &NewAccount, id: &str) -> Result<Outputs, Failure> {
         if let Ok(id) = id.parse() {
             let aws = &self.shared.aws;
             aws.account_made(&id, aws.now());
@@ -609,12 +599,7 @@ impl ActionContext<'_> {
         ]
     }
 
-    fn creation_failed(
-        &self,
-        new: &NewAccount<'_>,
-        message: &str,
-        hint: Option<String>,
-    ) -> Failure {
+    fn creation_failed(&self, new: &NewAccount, message: &str, hint: Option<String>) -> Failure {
         Failure {
             context: creating(new),
             message: message.to_owned(),
@@ -624,11 +609,11 @@ impl ActionContext<'_> {
     }
 }
 
-fn describing(new: &NewAccount<'_>, id: &str) -> String {
+fn describing(new: &NewAccount, id: &str) -> String {
     format!("reading account {id}, which may be `{}`", new.key)
 }
 
-fn creating(new: &NewAccount<'_>) -> String {
+fn creating(new: &NewAccount) -> String {
     format!("creating account {} ({}, {})", new.key, new.name, new.email)
 }
 

@@ -8,7 +8,6 @@ use aws_sdk_config::types::{
     ExclusionByResourceTypes, MaximumExecutionFrequency, RecordingFrequency, RecordingGroup,
     RecordingMode, RecordingStrategy, RecordingStrategyType, ResourceType,
 };
-use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -16,11 +15,10 @@ use super::effects::{ActionContext, Doing, REPORT};
 use super::run::Outputs;
 use super::stack::cloudformation;
 use super::wait::{Poller, READ_BACK, STACK};
+use crate::action;
 use crate::aws::Operation;
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-use crate::plan::Region;
 
 macro_rules! call {
     ($hand:expr, $at:expr, $service:literal, $name:literal, $send:expr) => {
@@ -49,10 +47,13 @@ fn flag(value: &Value, name: &str) -> bool {
 impl ActionContext<'_> {
     pub(super) async fn start_logging(
         &self,
-        account: &Expr,
-        region: &Region,
-        trail: &str,
+        action: &action::StartLogging,
     ) -> Result<Outputs, Failure> {
+        let action::StartLogging {
+            account,
+            region,
+            trail,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || format!("starting trail {trail} in account {}, {region}", at.account);
         let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
@@ -66,10 +67,13 @@ impl ActionContext<'_> {
 
     pub(super) async fn start_recorder(
         &self,
-        account: &Expr,
-        region: &Region,
-        recorder: &str,
+        action: &action::StartRecorder,
     ) -> Result<Outputs, Failure> {
+        let action::StartRecorder {
+            account,
+            region,
+            recorder,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         self.start(&at, recorder).await
     }
@@ -96,10 +100,13 @@ impl ActionContext<'_> {
     /// As the template says; then it records, if it has a channel.
     pub(super) async fn put_recorder(
         &self,
-        account: &Expr,
-        region: &Region,
-        settings: &Value,
+        action: &action::PutRecorder,
     ) -> Result<Outputs, Failure> {
+        let action::PutRecorder {
+            account,
+            region,
+            settings,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let name = text(settings, "Name").unwrap_or("default");
         let context = || {
@@ -165,10 +172,13 @@ impl ActionContext<'_> {
     /// As the template says; then the recorder records, which stops without a channel.
     pub(super) async fn put_channel(
         &self,
-        account: &Expr,
-        region: &Region,
-        settings: &Value,
+        action: &action::PutChannel,
     ) -> Result<Outputs, Failure> {
+        let action::PutChannel {
+            account,
+            region,
+            settings,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let name = text(settings, "Name").unwrap_or("default");
         let context = || {
@@ -205,10 +215,13 @@ impl ActionContext<'_> {
     /// A change set in REVERT_DRIFT mode, made, awaited and executed.
     pub(super) async fn revert_drift(
         &self,
-        account: &Expr,
-        region: &Region,
-        stack: &str,
+        action: &action::RevertDrift,
     ) -> Result<Outputs, Failure> {
+        let action::RevertDrift {
+            account,
+            region,
+            stack,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         self.revert_drift_in(&at, stack).await
     }
@@ -288,11 +301,14 @@ impl ActionContext<'_> {
     /// StartAutomationExecution, awaited: a run that did not succeed is this change's failure.
     pub(super) async fn run_automation(
         &self,
-        account: &Expr,
-        region: &Region,
-        document: &str,
-        parameters: &BTreeMap<String, Vec<String>>,
+        action: &action::RunAutomation,
     ) -> Result<Outputs, Failure> {
+        let action::RunAutomation {
+            account,
+            region,
+            document,
+            parameters,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || format!("running {document} in account {}, {region}", at.account);
         let client = self.shared.aws.ssm(&at).await.context(context)?;
@@ -347,12 +363,15 @@ impl ActionContext<'_> {
     /// Brings a resource to its properties, or makes it anew, through Cloud Control.
     pub(super) async fn put_resource(
         &self,
-        account: &Expr,
-        region: &Region,
-        resource_type: &str,
-        identifier: &str,
-        properties: &Value,
+        action: &action::PutResource,
     ) -> Result<Outputs, Failure> {
+        let action::PutResource {
+            account,
+            region,
+            resource_type,
+            identifier,
+            properties,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || {
             format!(

@@ -1,6 +1,6 @@
-//! The real effects: what a change's act comes to in AWS.
+//! The real effects: what a change's action comes to in AWS.
 //!
-//! Every act may be repeated. Some are so by nature (attaching what is attached is answered with a
+//! Every action may be repeated. Some are so by nature (attaching what is attached is answered with a
 //! known error), some look first (an account, a stack), and each says what it waits for.
 
 use std::collections::BTreeSet;
@@ -19,8 +19,10 @@ use super::lock::Lock;
 use super::run::{Effects, Outputs};
 use super::stop::Stop;
 use super::wait::{GaveUp, words};
+use crate::action::{Action, for_each_action};
+use crate::addr::{Bindings, Expr};
 use crate::aws::{Aws, AwsError, CallContext, Operation};
-use crate::change::{Action, Bindings, Change, Expr};
+use crate::change::Change;
 use crate::event::{Failure, Unseen};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -84,7 +86,7 @@ impl AwsEffects {
 
 impl Effects for AwsEffects {
     fn is_no_use(&self, change: &Change) -> Option<&'static str> {
-        let creates = matches!(change.act, Action::CreateAccount { .. });
+        let creates = matches!(change.action, Action::CreateAccount(_));
         (creates && self.0.creations.is_full())
             .then_some("AWS refused another account: there are as many as the quota allows")
     }
@@ -134,249 +136,20 @@ pub(super) struct ActionContext<'a> {
     pub(super) ctx: &'a CallContext,
 }
 
-impl ActionContext<'_> {
-    async fn perform(&self) -> Result<Outputs, Failure> {
-        match &self.change.act {
-            Action::CreateOrganization { accounts } => self.create_organization(accounts).await,
-            Action::EnableAllFeatures => self.enable_all_features().await,
-            Action::EnablePolicyType { policy_type } => self.enable_policy_type(*policy_type).await,
-            Action::EnableTrustedAccess { principal } => {
-                self.enable_trusted_access(principal).await
-            }
-            Action::ActivateStackSets => self.activate_stack_sets().await,
-            Action::CreateServiceLinkedRole { service } => {
-                let management = self.shared.management.clone();
-                self.ensure_service_linked_role(&management, service, self.ctx)
-                    .await?;
-                Ok(Outputs::new())
-            }
-            Action::RegisterDelegatedAdministrator { principal, account } => {
-                self.register_delegated_administrator(principal, account)
-                    .await
-            }
-            Action::CreateOu { parent, name, tags } => self.create_ou(parent, name, tags).await,
-            Action::RenameOu { id, name } => self.rename_ou(id, name).await,
-            Action::DeleteOu { id } => self.delete_ou(id).await,
-            Action::CreateAccount {
-                key,
-                name,
-                email,
-                tags,
-                access_role,
-                iam_user_access_to_billing,
-            } => {
-                self.create_account(&super::account::NewAccount {
-                    key,
-                    name,
-                    email,
-                    tags,
-                    access_role,
-                    billing: *iam_user_access_to_billing,
-                })
-                .await
-            }
-            Action::RenameAccount { account, name } => self.rename_account(account, name).await,
-            Action::PrepareAccount {
-                account,
-                regions,
-                service_linked_roles,
-            } => {
-                self.prepare_account(account, regions, service_linked_roles)
-                    .await
-            }
-            Action::MoveAccount { account, to } => self.move_account(account, to).await,
-            Action::Tag {
-                resource,
-                set,
-                remove,
-            } => self.tag(resource, set, remove).await,
-            Action::PutAlternateContact {
-                account,
-                contact_kind,
-                contact,
-            } => self.put_contact(account, *contact_kind, contact).await,
-            Action::PutAccountAlias { account, alias } => self.put_alias(account, alias).await,
-            Action::PutPasswordPolicy { account, policy } => {
-                self.put_password_policy(account, policy).await
-            }
-            Action::EnableRegions { account, regions } => {
-                self.enable_regions(account, regions).await
-            }
-            Action::CentralizeRootAccess => self.centralize_root_access().await,
-            Action::CreatePolicy {
-                name,
-                policy_type,
-                description,
-                content,
-                tags,
-            } => {
-                let content = self.text(content)?;
-                self.create_policy(name, *policy_type, description, &content, tags)
-                    .await
-            }
-            Action::UpdatePolicy {
-                id,
-                name,
-                description,
-                content,
-            } => {
-                let content = self.text(content)?;
-                self.update_policy(id, name, description, &content).await
-            }
-            Action::DeletePolicy { id, .. } => self.delete_policy(id).await,
-            Action::AttachPolicy { policy, target } => self.attach_policy(policy, target).await,
-            Action::DetachPolicy { policy, target } => self.detach_policy(policy, target).await,
-            Action::RemoveGuardDutyAdministrator {
-                region,
-                account,
-                in_use,
-            } => {
-                self.remove_guardduty_administrator(region, account, *in_use)
-                    .await
-            }
-            Action::DeregisterDelegatedAdministrator { principal, account } => {
-                self.deregister_delegated_administrator(principal, account)
-                    .await
-            }
-            Action::EnableGuardDutyAdministrator { region, account } => {
-                self.enable_guardduty_administrator(region, account).await
-            }
-            Action::ConfigureGuardDuty {
-                region,
-                account,
-                features,
-                detector_features,
-            } => {
-                self.configure_guardduty(region, account, features, detector_features)
-                    .await
-            }
-            Action::AddGuardDutyMembers {
-                region,
-                administrator,
-                members,
-            } => {
-                self.add_guardduty_members(region, administrator, members)
-                    .await
-            }
-            Action::ExportGuardDutyFindings {
-                region,
-                administrator,
-                bucket_arn,
-                key_arn,
-                replace,
-            } => {
-                self.export_guardduty_findings(
-                    region,
-                    administrator,
-                    bucket_arn,
-                    key_arn,
-                    replace.as_deref(),
-                )
-                .await
-            }
-            Action::CreateStack(stack) => self.create_stack(stack).await,
-            Action::UpdateStack(stack) => self.update_stack(stack).await,
-            Action::DeleteTrail {
-                region,
-                arn,
-                successor,
-            } => self.delete_trail(region, arn, successor.as_ref()).await,
-            Action::CreateStackSet(set) => self.create_stack_set(set).await,
-            Action::UpdateStackSetSettings {
-                name,
-                auto_deployment,
-                depends_on,
-                leaving,
-                managed_execution,
-            } => {
-                self.await_removals(name, leaving).await?;
-                let auto = auto_deployment.map(|auto| (auto, depends_on.as_slice()));
-                self.update_stack_set_settings(name, auto, *managed_execution)
-                    .await
-            }
-            Action::UpdateStackInstances { set, wave } => self.update_instances(set, wave).await,
-            Action::ImportStacks { set, wave, stacks } => {
-                self.import_stacks(set, wave, stacks).await
-            }
-            Action::CreateStackInstances { name, wave } => self.create_instances(name, wave).await,
-            Action::RemoveStackInstances {
-                name,
-                account,
-                retain,
-                left,
-            } => self.remove_instances(name, account, *retain, *left).await,
-            Action::DeleteStackInstances(left) => self.delete_instances(left).await,
-            Action::DeleteStackSet { name } => self.delete_stack_set(name).await,
-            Action::DeleteStack {
-                account,
-                region,
-                name,
-            } => self.delete_stack(account, region, name).await,
-            Action::CloseAccount { account } => self.close_account(account).await,
-            Action::ForgetStackInstances { name, wave } => self.forget_instances(name, wave).await,
-            Action::StartLogging {
-                account,
-                region,
-                trail,
-            } => self.start_logging(account, region, trail).await,
-            Action::RemoveRecorder {
-                account,
-                region,
-                recorder,
-                channel,
-                successor,
-            } => {
-                self.remove_recorder(
-                    account,
-                    region,
-                    recorder.as_deref(),
-                    channel.as_deref(),
-                    successor,
-                )
-                .await
-            }
-            Action::StartRecorder {
-                account,
-                region,
-                recorder,
-            } => self.start_recorder(account, region, recorder).await,
-            Action::PutRecorder {
-                account,
-                region,
-                settings,
-            } => self.put_recorder(account, region, settings).await,
-            Action::PutChannel {
-                account,
-                region,
-                settings,
-            } => self.put_channel(account, region, settings).await,
-            Action::RevertDrift {
-                account,
-                region,
-                stack,
-            } => self.revert_drift(account, region, stack).await,
-            Action::RunAutomation {
-                account,
-                region,
-                document,
-                parameters,
-            } => {
-                self.run_automation(account, region, document, parameters)
-                    .await
-            }
-            Action::PutResource {
-                account,
-                region,
-                resource_type,
-                identifier,
-                properties,
-            } => {
-                self.put_resource(account, region, resource_type, identifier, properties)
-                    .await
+macro_rules! performed {
+    ($($perform:ident: $name:ident,)*) => {
+        impl ActionContext<'_> {
+            async fn perform(&self) -> Result<Outputs, Failure> {
+                match &self.change.action {
+                    $(Action::$name(action) => self.$perform(action).await,)*
+                }
             }
         }
-    }
+    };
+}
+for_each_action!(performed);
 
+impl ActionContext<'_> {
     /// Says what was done besides, for everybody to read.
     pub(super) fn note(&self, what: String) {
         if let Ok(mut notices) = self.shared.notices.lock() {

@@ -18,11 +18,11 @@ use super::run::Outputs;
 use super::wait::{
     GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, PollSchedule, Poller, READ_BACK, VERIFY,
 };
+use crate::action;
 use crate::aws::{AwsError, Operation, is_already, not_yet_administrator, not_yet_known};
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-use crate::plan::{Principal, Region};
+use crate::plan::Principal;
 
 /// AWS takes 50 accounts a call.
 pub(super) const MEMBERS_A_CALL: usize = 50;
@@ -74,9 +74,9 @@ impl ActionContext<'_> {
     /// first: without it GuardDuty cannot manage the management account.
     pub(super) async fn enable_guardduty_administrator(
         &self,
-        region: &Region,
-        account: &Expr,
+        action: &action::EnableGuardDutyAdministrator,
     ) -> Result<Outputs, Failure> {
+        let action::EnableGuardDutyAdministrator { region, account } = action;
         let account = self.account(account)?;
         let context = || format!("making account {account} GuardDuty's administrator in {region}");
         if let Ok(principal) = "guardduty.amazonaws.com".parse::<Principal>() {
@@ -161,11 +161,14 @@ impl ActionContext<'_> {
     /// turns on every feature that is not named, so each is.
     pub(super) async fn configure_guardduty(
         &self,
-        region: &Region,
-        account: &Expr,
-        features: &BTreeMap<String, bool>,
-        detector_features: &BTreeMap<String, bool>,
+        action: &action::ConfigureGuardDuty,
     ) -> Result<Outputs, Failure> {
+        let action::ConfigureGuardDuty {
+            region,
+            account,
+            features,
+            detector_features,
+        } = action;
         let account = self.account(account)?;
         let at = self.place(&account, region);
         let context = || format!("configuring GuardDuty in account {account}, {region}");
@@ -431,12 +434,16 @@ impl ActionContext<'_> {
     /// CreatePublishingDestination, or a changed one, and then waits until AWS publishes to it.
     pub(super) async fn export_guardduty_findings(
         &self,
-        region: &Region,
-        administrator: &Expr,
-        bucket_arn: &Expr,
-        key_arn: &Expr,
-        replace: Option<&str>,
+        action: &action::ExportGuardDutyFindings,
     ) -> Result<Outputs, Failure> {
+        let action::ExportGuardDutyFindings {
+            region,
+            administrator,
+            bucket_arn,
+            key_arn,
+            replace,
+        } = action;
+        let replace = replace.as_deref();
         let administrator = self.account(administrator)?;
         let bucket = self.text(bucket_arn)?;
         let key = self.text(key_arn)?;

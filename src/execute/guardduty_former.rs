@@ -16,11 +16,11 @@ use super::guardduty::{MEMBERS_A_CALL, guardduty};
 use super::hints;
 use super::run::Outputs;
 use super::wait::{GUARDDUTY, Poller};
+use crate::action;
 use crate::aws::{AwsError, Operation};
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-use crate::plan::{AccountId, Principal, Region};
+use crate::plan::AccountId;
 
 /// What to do where GuardDuty keeps an administrator that nobody can enter.
 const OUT_OF_USE: &str = "the account is closed or suspended, so nobody can let its members go in it; ask AWS Support to take \
@@ -30,10 +30,14 @@ impl ActionContext<'_> {
     /// One Region. What an earlier run did of it is not done again.
     pub(super) async fn remove_guardduty_administrator(
         &self,
-        region: &Region,
-        account: &Expr,
-        in_use: bool,
+        action: &action::RemoveGuardDutyAdministrator,
     ) -> Result<Outputs, Failure> {
+        let action::RemoveGuardDutyAdministrator {
+            region,
+            account,
+            in_use,
+        } = action;
+        let in_use = *in_use;
         let account = self.account(account)?;
         let context =
             || format!("taking GuardDuty's administration from account {account} in {region}");
@@ -191,9 +195,9 @@ impl ActionContext<'_> {
     /// DeregisterDelegatedAdministrator; what is not registered is left so.
     pub(super) async fn deregister_delegated_administrator(
         &self,
-        principal: &Principal,
-        account: &Expr,
+        action: &action::DeregisterDelegatedAdministrator,
     ) -> Result<Outputs, Failure> {
+        let action::DeregisterDelegatedAdministrator { principal, account } = action;
         let account = self.account(account)?;
         let client = self.shared.aws.organizations();
         let deregistered = self

@@ -8,8 +8,8 @@ use super::effects::{ActionContext, Doing};
 use super::guardduty::{MEMBERS_A_CALL, guardduty};
 use super::run::Outputs;
 use super::wait::{GUARDDUTY, Poller, READ_BACK};
+use crate::action::{self};
 use crate::aws::{AwsError, Operation, is_member_already, management_first};
-use crate::change::{Expr, GuardDutyMember};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -18,10 +18,13 @@ impl ActionContext<'_> {
     /// CreateMembers, and then what AWS says of each.
     pub(super) async fn add_guardduty_members(
         &self,
-        region: &Region,
-        administrator: &Expr,
-        members: &[GuardDutyMember],
+        action: &action::AddGuardDutyMembers,
     ) -> Result<Outputs, Failure> {
+        let action::AddGuardDutyMembers {
+            region,
+            administrator,
+            members,
+        } = action;
         let administrator = self.account(administrator)?;
         let at = self.place(&administrator, region);
         let context = || {

@@ -14,8 +14,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::hints;
+use crate::addr::Address;
 use crate::aws::{Aws, AwsError, CallContext, Operation};
-use crate::change::Address;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 

@@ -1,6 +1,5 @@
 //! What is done to an account that exists: made ready, moved, renamed, given contacts.
 
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use aws_sdk_account::types::AlternateContactType;
@@ -9,11 +8,11 @@ use aws_sdk_organizations::types::{AccountJoinedMethod, AccountState};
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::wait::{ACCOUNT_CLOSURE, Poller, READ_BACK};
+use crate::action;
 use crate::aws::{AwsError, CallContext, Operation};
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-use crate::plan::{AccountId, Contact, ContactKind, Principal, Region};
+use crate::plan::{AccountId, Contact, ContactKind};
 
 impl ActionContext<'_> {
     /// Waits until the access role works in every Region, then ensures the service-linked roles. A
@@ -21,10 +20,13 @@ impl ActionContext<'_> {
     /// account has no such role unless somebody made it, so it is not waited for.
     pub(super) async fn prepare_account(
         &self,
-        account: &Expr,
-        regions: &BTreeSet<Region>,
-        service_linked_roles: &BTreeSet<Principal>,
+        action: &action::PrepareAccount,
     ) -> Result<Outputs, Failure> {
+        let action::PrepareAccount {
+            account,
+            regions,
+            service_linked_roles,
+        } = action;
         let account = self.account(account)?;
         self.note_age(&account).await?;
         let ctx = self.ctx;
@@ -96,7 +98,11 @@ impl ActionContext<'_> {
 
     /// MoveAccount from wherever the account lies. It is asked first: the inventory may be old, and
     /// a killed run may have moved it.
-    pub(super) async fn move_account(&self, account: &Expr, to: &Expr) -> Result<Outputs, Failure> {
+    pub(super) async fn move_account(
+        &self,
+        action: &action::MoveAccount,
+    ) -> Result<Outputs, Failure> {
+        let action::MoveAccount { account, to } = action;
         let account = self.account(account)?;
         let to = self.text(to)?;
         let context = || format!("moving account {account} to {to}");
@@ -176,7 +182,11 @@ impl ActionContext<'_> {
     }
 
     /// organizations:CloseAccount, and the wait until AWS says that the account is closed.
-    pub(super) async fn close_account(&self, account: &Expr) -> Result<Outputs, Failure> {
+    pub(super) async fn close_account(
+        &self,
+        action: &action::CloseAccount,
+    ) -> Result<Outputs, Failure> {
+        let action::CloseAccount { account } = action;
         let account = self.account(account)?;
         let context = || format!("closing account {account}");
         let client = self.shared.aws.organizations();
@@ -231,9 +241,9 @@ impl ActionContext<'_> {
     /// account:PutAccountName.
     pub(super) async fn rename_account(
         &self,
-        account: &Expr,
-        name: &str,
+        action: &action::RenameAccount,
     ) -> Result<Outputs, Failure> {
+        let action::RenameAccount { account, name } = action;
         let account = self.account(account)?;
         let client = self.shared.aws.account_management();
         self.shared
@@ -256,12 +266,15 @@ impl ActionContext<'_> {
     }
 
     /// account:PutAlternateContact.
-    pub(super) async fn put_contact(
+    pub(super) async fn put_alternate_contact(
         &self,
-        account: &Expr,
-        kind: ContactKind,
-        contact: &Contact,
+        action: &action::PutAlternateContact,
     ) -> Result<Outputs, Failure> {
+        let action::PutAlternateContact {
+            account,
+            contact_kind: kind,
+            contact,
+        } = action;
         let account = self.account(account)?;
         let client = self.shared.aws.account_management();
         let sdk_kind = match kind {

@@ -2,7 +2,7 @@
 //! done, and says what happens.
 //!
 //! [`schedule`] decides what may start (pure), [`run`] runs it, [`effects`] and the files beside it
-//! say what an act comes to in AWS. Every act is idempotent: killed anywhere and run again, a run
+//! say what an action comes to in AWS. Every action is idempotent: killed anywhere and run again, a run
 //! converges. [`lock`] keeps two runs apart; [`stop`] ends one early.
 
 mod account;
@@ -42,5 +42,5 @@ mod wait;
 pub use effects::AwsEffects;
 pub use quota::{Raised, open_quota_request, raise_quota};
 pub use run::{Effects, Outputs, Summary, execute};
-pub use schedule::{ConcurrencyGroup, NotTried, Outcome, Schedule, Task};
+pub use schedule::{NotTried, Outcome, Schedule, Task};
 pub use stop::{Stop, StopLevel};

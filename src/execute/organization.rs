@@ -1,8 +1,6 @@
 //! The organization itself: created, all features, policy types, trusted access, service-linked
 //! roles, delegated administrators.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_organizations::types::{
     ActionType, HandshakeFilter, HandshakeState, Organization, OrganizationFeatureSet,
     PolicyType as SdkPolicyType, PolicyTypeStatus, Root,
@@ -11,10 +9,11 @@ use aws_sdk_organizations::types::{
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::wait::{POLICY_TYPE, Poller, READ_BACK};
+use crate::action;
+use crate::addr::{Address, Attribute};
 use crate::aws::{AwsError, CallContext, Operation, is_already};
-use crate::change::{Address, Attribute, Expr};
 use crate::event::Failure;
-use crate::plan::{AccountId, AccountKey, PolicyType, Principal};
+use crate::plan::{AccountId, Principal};
 
 impl ActionContext<'_> {
     /// CreateOrganization with all features. Where there is one already (an answer was lost, or a
@@ -22,8 +21,9 @@ impl ActionContext<'_> {
     /// where an account of the plan turns out to have the management account's address.
     pub(super) async fn create_organization(
         &self,
-        accounts: &BTreeMap<String, AccountKey>,
+        action: &action::CreateOrganization,
     ) -> Result<Outputs, Failure> {
+        let action::CreateOrganization { accounts } = action;
         let context = || "creating the organization".to_owned();
         let client = self.shared.aws.organizations();
         let created = self
@@ -82,7 +82,10 @@ impl ActionContext<'_> {
     /// Starts the way to all features, and ends it where nobody has to be asked. Created accounts
     /// agree by themselves; each invited one must accept a handshake within 90 days, and then the
     /// management account's own acceptance makes it so.
-    pub(super) async fn enable_all_features(&self) -> Result<Outputs, Failure> {
+    pub(super) async fn enable_all_features(
+        &self,
+        _: &action::EnableAllFeatures,
+    ) -> Result<Outputs, Failure> {
         let context = || "enabling all features".to_owned();
         if self.has_all_features().await.context(context)? {
             return Ok(Outputs::new());
@@ -221,7 +224,11 @@ impl ActionContext<'_> {
     }
 
     /// EnablePolicyType, which AWS finishes later.
-    pub(super) async fn enable_policy_type(&self, kind: PolicyType) -> Result<Outputs, Failure> {
+    pub(super) async fn enable_policy_type(
+        &self,
+        action: &action::EnablePolicyType,
+    ) -> Result<Outputs, Failure> {
+        let kind = action.policy_type;
         let context = || format!("enabling policy type {}", kind.aws_name());
         let client = self.shared.aws.organizations();
         let desired = SdkPolicyType::from(kind.aws_name());
@@ -267,8 +274,9 @@ impl ActionContext<'_> {
     /// EnableAWSServiceAccess; enabling again changes nothing.
     pub(super) async fn enable_trusted_access(
         &self,
-        principal: &Principal,
+        action: &action::EnableTrustedAccess,
     ) -> Result<Outputs, Failure> {
+        let action::EnableTrustedAccess { principal } = action;
         let client = self.shared.aws.organizations();
         self.organizations("EnableAWSServiceAccess", || {
             client
@@ -278,6 +286,17 @@ impl ActionContext<'_> {
         })
         .await
         .context(|| format!("enabling trusted access for {principal}"))?;
+        Ok(Outputs::new())
+    }
+
+    /// A service-linked role of the management account.
+    pub(super) async fn create_service_linked_role(
+        &self,
+        action: &action::CreateServiceLinkedRole,
+    ) -> Result<Outputs, Failure> {
+        let management = &self.shared.management;
+        self.ensure_service_linked_role(management, &action.service, self.ctx)
+            .await?;
         Ok(Outputs::new())
     }
 
@@ -339,9 +358,9 @@ impl ActionContext<'_> {
     /// also makes the service-linked roles it needs.
     pub(super) async fn register_delegated_administrator(
         &self,
-        principal: &Principal,
-        account: &Expr,
+        action: &action::RegisterDelegatedAdministrator,
     ) -> Result<Outputs, Failure> {
+        let action::RegisterDelegatedAdministrator { principal, account } = action;
         let account = self.account(account)?;
         let context = || format!("making account {account} the administrator of {principal}");
         let registered = if principal.as_str() == "cloudtrail.amazonaws.com" {

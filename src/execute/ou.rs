@@ -4,19 +4,15 @@ use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::tag::tags_of;
 use super::wait::{Poller, READ_BACK};
+use crate::action;
+use crate::addr::Attribute;
 use crate::aws::AwsError;
-use crate::change::{Attribute, Expr};
 use crate::event::Failure;
-use crate::plan::Tags;
 
 impl ActionContext<'_> {
     /// CreateOrganizationalUnit. One of the name that is there already is taken.
-    pub(super) async fn create_ou(
-        &self,
-        parent: &Expr,
-        name: &str,
-        tags: &Tags,
-    ) -> Result<Outputs, Failure> {
+    pub(super) async fn create_ou(&self, action: &action::CreateOu) -> Result<Outputs, Failure> {
+        let action::CreateOu { parent, name, tags } = action;
         let parent = self.text(parent)?;
         let context = || format!("creating OU `{name}` in {parent}");
         let sdk_tags = tags_of(tags).context(context)?;
@@ -98,7 +94,8 @@ impl ActionContext<'_> {
     }
 
     /// UpdateOrganizationalUnit.
-    pub(super) async fn rename_ou(&self, id: &str, name: &str) -> Result<Outputs, Failure> {
+    pub(super) async fn rename_ou(&self, action: &action::RenameOu) -> Result<Outputs, Failure> {
+        let action::RenameOu { id, name } = action;
         let context = || format!("renaming OU {id} to `{name}`");
         let client = self.shared.aws.organizations();
         let renamed = self
@@ -142,7 +139,8 @@ impl ActionContext<'_> {
     }
 
     /// DeleteOrganizationalUnit; one that is gone is done.
-    pub(super) async fn delete_ou(&self, id: &str) -> Result<Outputs, Failure> {
+    pub(super) async fn delete_ou(&self, action: &action::DeleteOu) -> Result<Outputs, Failure> {
+        let action::DeleteOu { id } = action;
         let client = self.shared.aws.organizations();
         let deleted = self
             .organizations("DeleteOrganizationalUnit", || {

@@ -7,8 +7,9 @@ use super::hints;
 use super::run::Outputs;
 use super::tag::tags_of;
 use super::wait::{POLICY_TYPE, Poller, READ_BACK};
+use crate::action;
+use crate::addr::Attribute;
 use crate::aws::AwsError;
-use crate::change::{Attribute, Expr};
 use crate::event::Failure;
 use crate::plan::{PolicyType, Tags};
 
@@ -22,12 +23,16 @@ impl ActionContext<'_> {
     /// CreatePolicy, after a look by name and type: a killed run may have made it.
     pub(super) async fn create_policy(
         &self,
-        name: &str,
-        kind: PolicyType,
-        description: &str,
-        content: &str,
-        tags: &Tags,
+        action: &action::CreatePolicy,
     ) -> Result<Outputs, Failure> {
+        let action::CreatePolicy {
+            name,
+            policy_type,
+            description,
+            content,
+            tags,
+        } = action;
+        let (kind, content) = (*policy_type, &self.text(content)?);
         let context = || format!("creating policy `{name}` ({})", kind.aws_name());
         if let Some(found) = self.find_policy(name, kind).await.context(context)? {
             return self.take_policy(found, content, tags).await;
@@ -143,11 +148,15 @@ impl ActionContext<'_> {
     /// UpdatePolicy; the same again changes nothing.
     pub(super) async fn update_policy(
         &self,
-        id: &str,
-        name: &str,
-        description: &str,
-        content: &str,
+        action: &action::UpdatePolicy,
     ) -> Result<Outputs, Failure> {
+        let action::UpdatePolicy {
+            id,
+            name,
+            description,
+            content,
+        } = action;
+        let content = &self.text(content)?;
         let client = self.shared.aws.organizations();
         self.organizations("UpdatePolicy", || {
             client
@@ -164,7 +173,11 @@ impl ActionContext<'_> {
     }
 
     /// DeletePolicy, detached from everything first.
-    pub(super) async fn delete_policy(&self, id: &str) -> Result<Outputs, Failure> {
+    pub(super) async fn delete_policy(
+        &self,
+        action: &action::DeletePolicy,
+    ) -> Result<Outputs, Failure> {
+        let action::DeletePolicy { id, .. } = action;
         let context = || format!("deleting policy {id}");
         let client = self.shared.aws.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
@@ -227,9 +240,9 @@ impl ActionContext<'_> {
     /// AttachPolicy; what is attached already is done.
     pub(super) async fn attach_policy(
         &self,
-        policy: &Expr,
-        target: &Expr,
+        action: &action::AttachPolicy,
     ) -> Result<Outputs, Failure> {
+        let action::AttachPolicy { policy, target } = action;
         let policy = self.text(policy)?;
         let target = self.text(target)?;
         let context = || format!("attaching policy {policy} to {target}");
@@ -266,9 +279,9 @@ impl ActionContext<'_> {
     /// DetachPolicy; what is not attached is done.
     pub(super) async fn detach_policy(
         &self,
-        policy: &Expr,
-        target: &Expr,
+        action: &action::DetachPolicy,
     ) -> Result<Outputs, Failure> {
+        let action::DetachPolicy { policy, target } = action;
         let policy = self.text(policy)?;
         let target = self.text(target)?;
         self.detach(&policy, &target)

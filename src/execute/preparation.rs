@@ -1,17 +1,16 @@
 //! What an account is given inside: alias, password policy, opt-in Regions; and centralized root access.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_account::types::RegionOptStatus;
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::wait::{Poller, READ_BACK, REGION};
+use crate::action;
+use crate::addr::Expr;
 use crate::aws::{AwsError, Operation};
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-use crate::plan::{AccountId, PasswordPolicy, Region};
+use crate::plan::{AccountId, Region};
 
 /// How many Regions AWS turns on at a time in one account.
 const AT_ONCE: usize = 6;
@@ -19,7 +18,11 @@ const AT_ONCE: usize = 6;
 impl ActionContext<'_> {
     /// CreateAccountAlias, which overwrites the one there is. One that exists already is the account's own,
     /// made by a request whose answer was lost, or somebody else's: aliases are unique in all of AWS.
-    pub(super) async fn put_alias(&self, account: &Expr, alias: &str) -> Result<Outputs, Failure> {
+    pub(super) async fn put_account_alias(
+        &self,
+        action: &action::PutAccountAlias,
+    ) -> Result<Outputs, Failure> {
+        let action::PutAccountAlias { account, alias } = action;
         let at = self.inside(account)?;
         let context = || format!("giving account {} the alias `{alias}`", at.account);
         let client = self.shared.aws.iam(&at).await.context(context)?;
@@ -53,9 +56,9 @@ impl ActionContext<'_> {
     /// UpdateAccountPasswordPolicy, which sets the whole of it.
     pub(super) async fn put_password_policy(
         &self,
-        account: &Expr,
-        policy: &PasswordPolicy,
+        action: &action::PutPasswordPolicy,
     ) -> Result<Outputs, Failure> {
+        let action::PutPasswordPolicy { account, policy } = action;
         let at = self.inside(account)?;
         let context = || format!("setting the password policy of account {}", at.account);
         let client = self.shared.aws.iam(&at).await.context(context)?;
@@ -82,9 +85,9 @@ impl ActionContext<'_> {
     /// EnableRegion for each that is off, six at a time, until all are on.
     pub(super) async fn enable_regions(
         &self,
-        account: &Expr,
-        regions: &BTreeSet<Region>,
+        action: &action::EnableRegions,
     ) -> Result<Outputs, Failure> {
+        let action::EnableRegions { account, regions } = action;
         let account = self.account(account)?;
         let context = || {
             let names: Vec<&str> = regions.iter().map(Region::as_str).collect();
@@ -170,7 +173,10 @@ impl ActionContext<'_> {
 
     /// Both features; turning on what is on changes nothing. IAM learns of its trusted access a moment
     /// after Organizations does.
-    pub(super) async fn centralize_root_access(&self) -> Result<Outputs, Failure> {
+    pub(super) async fn centralize_root_access(
+        &self,
+        _: &action::CentralizeRootAccess,
+    ) -> Result<Outputs, Failure> {
         let context = || "centralizing root access".to_owned();
         let at = self.global();
         let client = self.shared.aws.iam(&at).await.context(context)?;

@@ -1,7 +1,7 @@
 //! Reading back: a run is done when the lists that the next `plan` reads show what it changed.
 //!
-//! Organizations and its like answer that something is done, and their lists show it seconds later. [`crate::change::Shown`]
-//! says for every act which list that is. When the last change is made, each of these lists is read once, by the calls
+//! Organizations and its like answer that something is done, and their lists show it seconds later. [`crate::action::Shown`]
+//! says for every action which list that is. When the last change is made, each of these lists is read once, by the calls
 //! that `plan` reads it by, and again only while it does not show everything: most have caught up by then.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,10 @@ use std::sync::Arc;
 use super::effects::Shared;
 use super::stop::StopLevel;
 use super::wait::{Poller, SHOWN, words};
+use crate::action::{Item, List};
+use crate::addr::{Address, Attribute, Bindings};
 use crate::aws::CallContext;
-use crate::change::{Address, Attribute, Bindings, Change, Item, List, Shown};
+use crate::change::Change;
 use crate::event::Unseen;
 use crate::observe::{WantedItems, not_shown, side_by_side};
 
@@ -24,10 +26,7 @@ impl Open {
     fn after(changes: &[Arc<Change>], known: &Bindings) -> Self {
         let mut open = Self::default();
         for change in changes {
-            let Shown::Listed(entries) = change.shown(known) else {
-                continue;
-            };
-            for entry in entries {
+            for entry in change.listed(known) {
                 let of_list = open.0.entry(entry.list).or_default();
                 of_list.insert(entry.item, (entry.value, change.address.clone()));
             }

@@ -6,11 +6,10 @@ use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::stack::cloudformation;
 use super::wait::{Poller, READ_BACK};
+use crate::action::{self, Successor};
 use crate::aws::{AwsError, Operation};
-use crate::change::{Expr, Successor};
 use crate::event::Failure;
 use crate::inventory::{AccountRegion, is_customers_recorder};
-use crate::plan::Region;
 
 /// How long a UUID is.
 const UUID: usize = 36;
@@ -31,12 +30,17 @@ impl ActionContext<'_> {
     /// Stops the recorder, then deletes the channel and the recorder: a channel cannot go while the recorder runs.
     pub(super) async fn remove_recorder(
         &self,
-        account: &Expr,
-        region: &Region,
-        recorder: Option<&str>,
-        channel: Option<&str>,
-        successor: &Successor,
+        action: &action::RemoveRecorder,
     ) -> Result<Outputs, Failure> {
+        let action::RemoveRecorder {
+            account,
+            region,
+            recorder,
+            channel,
+            successor,
+        } = action;
+        let recorder = recorder.as_deref();
+        let channel = channel.as_deref();
         let at = self.place(&self.account(account)?, region);
         let context = || {
             format!(

@@ -10,14 +10,16 @@ use super::run::Outputs;
 use super::stack::{cloudformation, is_ours};
 use super::stack_set::{OUS_PER_OPERATION, numbered};
 use super::wait::{Poller, READ_BACK, STACK};
+use crate::action::{self, DeleteStackInstances};
 use crate::aws::{Operation, is_no_target};
-use crate::change::{Expr, InstancesLeft};
 use crate::event::Failure;
-use crate::plan::Region;
 
 impl ActionContext<'_> {
     /// DeleteStackInstances, and its end. What is gone already is well.
-    pub(super) async fn delete_instances(&self, left: &InstancesLeft) -> Result<Outputs, Failure> {
+    pub(super) async fn delete_stack_instances(
+        &self,
+        left: &DeleteStackInstances,
+    ) -> Result<Outputs, Failure> {
         let name = &left.set;
         let context = || format!("taking stacks of {name} away");
         if self.describe_set(name).await.context(context)?.is_none() {
@@ -124,7 +126,11 @@ impl ActionContext<'_> {
     }
 
     /// DeleteStackSet. One that is gone is well.
-    pub(super) async fn delete_stack_set(&self, name: &str) -> Result<Outputs, Failure> {
+    pub(super) async fn delete_stack_set(
+        &self,
+        action: &action::DeleteStackSet,
+    ) -> Result<Outputs, Failure> {
+        let action::DeleteStackSet { name } = action;
         let context = || format!("deleting stack set {name}");
         let Some(there) = self.describe_set(name).await.context(context)? else {
             return Ok(Outputs::new());
@@ -152,10 +158,13 @@ impl ActionContext<'_> {
     /// DeleteStack and its end; termination protection is switched off for it. What its template keeps stays.
     pub(super) async fn delete_stack(
         &self,
-        account: &Expr,
-        region: &Region,
-        name: &str,
+        action: &action::DeleteStack,
     ) -> Result<Outputs, Failure> {
+        let action::DeleteStack {
+            account,
+            region,
+            name,
+        } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || format!("deleting stack {name} in account {}, {region}", at.account);
         let Some(there) = self.settled_stack(&at, name, context).await? else {
@@ -211,7 +220,7 @@ impl ActionContext<'_> {
     }
 }
 
-impl InstancesLeft {
+impl DeleteStackInstances {
     /// Whether it is about an instance.
     fn wants(&self, instance: &Instance) -> bool {
         let account = match self.accounts.is_empty() {

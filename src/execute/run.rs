@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::schedule::{ConcurrencyGroup, NotTried, Outcome, Schedule, Task};
+use super::schedule::{NotTried, Outcome, Schedule, Task};
 use super::stop::{Stop, StopLevel};
+use crate::addr::{Address, Attribute, Bindings};
 use crate::aws::CallContext;
-use crate::change::{Address, Attribute, Bindings, Change};
+use crate::change::Change;
 use crate::event::{Event, Failure, Unseen};
 use crate::graph::ChangeGraph;
 
@@ -126,7 +127,7 @@ pub(super) async fn run<E: Effects>(
         address: step.change.address.clone(),
         needs: step.needs.clone(),
         rank: step.rank,
-        group: ConcurrencyGroup::of(&step.change.act),
+        group: step.change.action.kind().info().group,
     }));
     let (told, mut hear) = mpsc::unbounded_channel();
     let mut run = Run {
@@ -255,11 +256,11 @@ impl<E: Effects> Run<'_, E> {
                 known.bind(address.clone(), attribute.clone(), value);
             }
         };
-        change.act.visit_texts(&mut |text| {
-            for (address, attribute) in text.references() {
+        for expr in change.action.kind().info().exprs {
+            for (address, attribute) in expr.references() {
                 pass(address, attribute);
             }
-        });
+        }
         for attribute in [Attribute::Id, Attribute::RootId, Attribute::Arn] {
             pass(&Address::Organization, &attribute);
         }

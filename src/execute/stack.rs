@@ -11,10 +11,11 @@ use super::lost;
 use super::run::Outputs;
 use super::stack_set::numbered;
 use super::wait::{OPENING, PROPAGATION, Poller, STACK};
+use crate::action::{self, StackDefinition};
+use crate::addr::{Attribute, Expr, OWNERSHIP_TAG};
 use crate::aws::{
     AwsError, Operation, is_already, is_busy, is_not_there, opens_later, resource_passes,
 };
-use crate::change::{Attribute, Expr, OWNERSHIP_TAG, StackDefinition};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::Tags;
@@ -105,7 +106,10 @@ impl ActionContext<'_> {
 
     /// CreateStack and its end. A stack that is there is finished or taken if it is ours; one that
     /// a failed creation left is deleted first.
-    pub(super) async fn create_stack(&self, stack: &StackDefinition) -> Result<Outputs, Failure> {
+    pub(super) async fn create_stack(
+        &self,
+        action::CreateStack(stack): &action::CreateStack,
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
         match self.settled(&at, stack).await? {
             None => {}
@@ -186,7 +190,10 @@ impl ActionContext<'_> {
     }
 
     /// UpdateStack and its end.
-    pub(super) async fn update_stack(&self, stack: &StackDefinition) -> Result<Outputs, Failure> {
+    pub(super) async fn update_stack(
+        &self,
+        action::UpdateStack(stack): &action::UpdateStack,
+    ) -> Result<Outputs, Failure> {
         let at = self.place(&self.account(&stack.account)?, &stack.region);
         match self.settled(&at, stack).await? {
             Some(there) => {

@@ -15,9 +15,9 @@ use super::run::Outputs;
 use super::stack::{capabilities, cloudformation, stack_tags};
 use super::stack_set::numbered;
 use super::wait::{Poller, READ_BACK};
+use crate::action::{self, DeploymentTargets, StackSetDefinition};
 use crate::aws::{AwsError, Operation, is_already, is_busy};
 use crate::baseline::template::lost_resources;
-use crate::change::{DeploymentTargets, StackSetDefinition};
 use crate::event::Failure;
 use crate::plan::{Region, StackId};
 
@@ -28,12 +28,15 @@ impl ActionContext<'_> {
     /// Takes one account's stacks into a set, each Region's where the set has none there.
     pub(super) async fn import_stacks(
         &self,
-        set: &StackSetDefinition,
-        wave: &DeploymentTargets,
-        stacks: &BTreeMap<Region, StackId>,
+        action: &action::ImportStacks,
     ) -> Result<Outputs, Failure> {
+        let action::ImportStacks {
+            set,
+            targets,
+            stacks,
+        } = action;
         let context = || format!("importing stacks into {}", set.name);
-        let goal = self.goal(wave)?;
+        let goal = self.goal(targets)?;
         self.await_other_operations(&set.name).await?;
         let there = self.instances(&set.name).await.context(context)?;
         let lacking: Vec<&StackId> = stacks
@@ -44,12 +47,12 @@ impl ActionContext<'_> {
             self.fit_for_import(set, id).await?;
         }
         for (batch, ids) in lacking.chunks(STACKS_PER_IMPORT).enumerate() {
-            self.import_batch(set, wave, ids, batch).await?;
+            self.import_batch(set, targets, ids, batch).await?;
         }
         if lacking.is_empty() {
             self.tell("every stack is in the stack set already");
         }
-        self.settle_instances(set, wave, stacks, &goal).await?;
+        self.settle_instances(set, targets, stacks, &goal).await?;
         Ok(Outputs::new())
     }
 
@@ -123,7 +126,7 @@ impl ActionContext<'_> {
     async fn import_batch(
         &self,
         set: &StackSetDefinition,
-        wave: &DeploymentTargets,
+        targets: &DeploymentTargets,
         ids: &[&StackId],
         batch: usize,
     ) -> Result<(), Failure> {
@@ -131,7 +134,7 @@ impl ActionContext<'_> {
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let arns: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let ous = wave
+        let ous = targets
             .ous
             .iter()
             .map(|ou| self.text(ou))
@@ -142,7 +145,10 @@ impl ActionContext<'_> {
             .stack_set_name(&set.name)
             .set_stack_ids(Some(arns.clone()))
             .set_organizational_unit_ids(Some(ous.clone()))
-            .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+            .operation_preferences(preferences(
+                targets.max_concurrent,
+                targets.failure_tolerance
+            ))
             .operation_id(&token)
             .send());
         let operation =
@@ -157,7 +163,7 @@ impl ActionContext<'_> {
     async fn settle_instances(
         &self,
         set: &StackSetDefinition,
-        wave: &DeploymentTargets,
+        targets: &DeploymentTargets,
         stacks: &BTreeMap<Region, StackId>,
         goal: &Goal,
     ) -> Result<(), Failure> {
@@ -176,17 +182,20 @@ impl ActionContext<'_> {
             let at = self.home();
             let client = self.shared.aws.cloudformation(&at).await.context(context)?;
             let regions: Vec<String> = unsettled.iter().map(|id| id.region().to_string()).collect();
-            for (batch, targets) in self.batches(wave)?.iter().enumerate() {
+            for (batch, chunk) in self.batches(targets)?.iter().enumerate() {
                 let token = self.token(&numbered("settle", batch));
                 // A parameter that the list leaves out goes back to the set's value; no list at all would
                 // leave every one as it is.
                 let updated = cloudformation!(self, &at, "UpdateStackInstances", || client
                     .update_stack_instances()
                     .stack_set_name(&set.name)
-                    .deployment_targets(targets.clone())
+                    .deployment_targets(chunk.clone())
                     .set_regions(Some(regions.clone()))
                     .set_parameter_overrides(Some(Vec::new()))
-                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                    .operation_preferences(preferences(
+                        targets.max_concurrent,
+                        targets.failure_tolerance
+                    ))
                     .operation_id(&token)
                     .send());
                 let operation =

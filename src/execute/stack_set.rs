@@ -19,8 +19,9 @@ use super::run::Outputs;
 use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
 use super::targets::targets_of;
 use super::wait::{OTHER_OPERATION, Poller, READ_BACK};
+use crate::action::{self, DeploymentTargets, Leaving};
+use crate::addr::{Address, Attribute, Expr};
 use crate::aws::{AwsError, Operation, is_no_target};
-use crate::change::{Address, Attribute, DeploymentTargets, Expr, Leaving, StackSetDefinition};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
 
@@ -38,7 +39,10 @@ pub(super) const OUS_PER_OPERATION: usize = 50;
 
 impl ActionContext<'_> {
     /// ActivateOrganizationsAccess: enabling trusted access through Organizations would not do.
-    pub(super) async fn activate_stack_sets(&self) -> Result<Outputs, Failure> {
+    pub(super) async fn activate_stack_sets(
+        &self,
+        _: &action::ActivateStackSets,
+    ) -> Result<Outputs, Failure> {
         let context = || "giving StackSets access to the organization".to_owned();
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.context(context)?;
@@ -76,7 +80,7 @@ impl ActionContext<'_> {
     /// CreateStackSet. One of the name that is there is taken if orgstrap made it.
     pub(super) async fn create_stack_set(
         &self,
-        set: &StackSetDefinition,
+        action::CreateStackSet(set): &action::CreateStackSet,
     ) -> Result<Outputs, Failure> {
         let context = || format!("creating stack set {}", set.name);
         let at = self.home();
@@ -146,28 +150,28 @@ impl ActionContext<'_> {
 
     /// UpdateStackSet with template and parameters, targeted at one stage. AutoDeployment may not be
     /// sent together with targets.
-    pub(super) async fn update_instances(
+    pub(super) async fn update_stack_instances(
         &self,
-        set: &StackSetDefinition,
-        wave: &DeploymentTargets,
+        action: &action::UpdateStackInstances,
     ) -> Result<Outputs, Failure> {
+        let action::UpdateStackInstances { set, targets, .. } = action;
         let context = || format!("updating the stacks of {}", set.name);
         let at = self.home();
         self.await_other_operations(&set.name).await?;
         let client = self.shared.aws.cloudformation(&at).await.context(context)?;
         let parameters = self.parameters(&set.parameters)?;
-        let goal = self.goal(wave)?;
+        let goal = self.goal(targets)?;
         // Neither targets nor Regions mean the whole set; empty ones are refused.
-        let whole = wave.ous.is_empty();
+        let whole = targets.ous.is_empty();
         let batches = if whole {
             vec![None]
         } else {
-            let batches = self.batches(wave)?;
+            let batches = self.batches(targets)?;
             let batches = self.through_targets(&set.name, batches, &goal).await?;
             batches.into_iter().map(Some).collect()
         };
-        let in_regions = (!whole).then(|| regions(wave));
-        for (batch, targets) in batches.iter().enumerate() {
+        let in_regions = (!whole).then(|| regions(targets));
+        for (batch, chunk) in batches.iter().enumerate() {
             let goal = after(batch, batches.len(), &goal);
             // What somebody deleted from under a stack makes its update fail: it is put back, and those that are behind
             // are updated again.
@@ -187,46 +191,48 @@ impl ActionContext<'_> {
                     .permission_model(PermissionModels::ServiceManaged)
                     .set_administration_role_arn(set.administration_role.clone())
                     .set_execution_role_name(set.execution_role.clone())
-                    .set_deployment_targets(targets.clone())
+                    .set_deployment_targets(chunk.clone())
                     .set_regions(in_regions.clone())
-                    .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                    .operation_preferences(preferences(
+                        targets.max_concurrent,
+                        targets.failure_tolerance
+                    ))
                     .operation_id(&token)
                     .send());
                 let operation =
                     begun(updated.map(|answer| answer.operation_id), token).context(context)?;
                 let ended = self.end_of(&set.name, &operation, &goal, context).await?;
                 let Some(bad) = ended else { break };
-                let ous = match targets {
-                    Some(targets) => targets.organizational_unit_ids().to_vec(),
+                let ous = match chunk {
+                    Some(chunk) => chunk.organizational_unit_ids().to_vec(),
                     None => self.targets(&set.name).await?.into_iter().collect(),
                 };
                 let part = format!("update {batch} attempt {attempt}");
                 // The template is in the set by now; naming it once more would call every other instance OUTDATED.
                 let previous = previous_values(&parameters);
-                let send = async |targets: SdkDeploymentTargets,
-                                  in_regions: Vec<String>,
-                                  token: String| {
-                    let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                        .update_stack_set()
-                        .stack_set_name(&set.name)
-                        .description(&set.description)
-                        .use_previous_template(true)
-                        .set_parameters(Some(previous.clone()))
-                        .set_capabilities(Some(capabilities(&set.capabilities)))
-                        .set_tags(Some(stack_tags(&set.tags)))
-                        .permission_model(PermissionModels::ServiceManaged)
-                        .set_administration_role_arn(set.administration_role.clone())
-                        .set_execution_role_name(set.execution_role.clone())
-                        .deployment_targets(targets.clone())
-                        .set_regions(Some(in_regions.clone()))
-                        .operation_preferences(preferences(
-                            wave.max_concurrent,
-                            wave.failure_tolerance
-                        ))
-                        .operation_id(&token)
-                        .send());
-                    updated.map(|answer| answer.operation_id)
-                };
+                let send =
+                    async |chunk: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
+                        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
+                            .update_stack_set()
+                            .stack_set_name(&set.name)
+                            .description(&set.description)
+                            .use_previous_template(true)
+                            .set_parameters(Some(previous.clone()))
+                            .set_capabilities(Some(capabilities(&set.capabilities)))
+                            .set_tags(Some(stack_tags(&set.tags)))
+                            .permission_model(PermissionModels::ServiceManaged)
+                            .set_administration_role_arn(set.administration_role.clone())
+                            .set_execution_role_name(set.execution_role.clone())
+                            .deployment_targets(chunk.clone())
+                            .set_regions(Some(in_regions.clone()))
+                            .operation_preferences(preferences(
+                                targets.max_concurrent,
+                                targets.failure_tolerance
+                            ))
+                            .operation_id(&token)
+                            .send());
+                        updated.map(|answer| answer.operation_id)
+                    };
                 let again = self
                     .again(&set.name, &part, bad, &ous, &goal, &send)
                     .await?;
@@ -243,28 +249,28 @@ impl ActionContext<'_> {
     ///
     /// An account that joined by a move may get its stacks from auto-deployment, by itself: that is
     /// looked for and waited out first, and only what is missing then is created.
-    pub(super) async fn create_instances(
+    pub(super) async fn create_stack_instances(
         &self,
-        name: &str,
-        wave: &DeploymentTargets,
+        action: &action::CreateStackInstances,
     ) -> Result<Outputs, Failure> {
+        let action::CreateStackInstances { name, targets } = action;
         let context = || format!("rolling out {name}");
-        let goal = self.goal(wave)?;
+        let goal = self.goal(targets)?;
         self.await_other_operations(name).await?;
         // Whole OUs are no targets yet, so auto-deployment does not reach them; it may yet take away what
         // accounts had elsewhere.
-        let joins = !wave.accounts.is_empty();
+        let joins = !targets.accounts.is_empty();
         if joins || !goal.leaving.is_empty() {
             self.await_auto_deployment(name, &goal, joins).await?;
         }
-        let mut batches = self.batches(wave)?;
+        let mut batches = self.batches(targets)?;
         let set = self.existing_set(name).await?;
         let there = self.instances(name).await.context(context)?;
-        let targets = targets_of(&set, &there);
+        let reached = targets_of(&set, &there);
         let mut ous = batches
             .iter()
             .flat_map(|batch| batch.organizational_unit_ids());
-        let are_targets = ous.all(|ou| targets.contains(ou));
+        let are_targets = ous.all(|ou| reached.contains(ou));
         let missing = goal.missing(&there);
         // An OU becomes a target by an operation on it, also where all that lies in it has its stacks.
         if !goal.is_empty() && missing.is_empty() && (joins || are_targets) {
@@ -274,42 +280,45 @@ impl ActionContext<'_> {
         }
         // Where OUs are to become targets they are named whole. Else only those accounts and Regions where
         // something is missing.
-        let mut wanted_regions = regions(wave);
+        let mut wanted_regions = regions(targets);
         let some_there = there.iter().any(|instance| goal.wants(instance));
         if some_there && (joins || are_targets) {
             let accounts: BTreeSet<String> =
                 missing.iter().map(|(account, _)| account.clone()).collect();
             let in_regions: BTreeSet<String> =
                 missing.iter().map(|(_, region)| region.clone()).collect();
-            for targets in &mut batches {
-                targets.accounts = Some(accounts.iter().cloned().collect());
-                targets.account_filter_type = Some(AccountFilterType::Intersection);
+            for chunk in &mut batches {
+                chunk.accounts = Some(accounts.iter().cloned().collect());
+                chunk.account_filter_type = Some(AccountFilterType::Intersection);
             }
             wanted_regions = in_regions.into_iter().collect();
         }
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.context(context)?;
-        let send = async |targets: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
+        let send = async |chunk: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
             let created = cloudformation!(self, &at, "CreateStackInstances", || client
                 .create_stack_instances()
                 .stack_set_name(name)
-                .deployment_targets(targets.clone())
+                .deployment_targets(chunk.clone())
                 .set_regions(Some(in_regions.clone()))
-                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                .operation_preferences(preferences(
+                    targets.max_concurrent,
+                    targets.failure_tolerance
+                ))
                 .operation_id(&token)
                 .send());
             created.map(|answer| answer.operation_id)
         };
-        for (batch, targets) in batches.iter().enumerate() {
+        for (batch, chunk) in batches.iter().enumerate() {
             let part = numbered("create", batch);
             let token = self.token(&part);
-            let sent = send(targets.clone(), wanted_regions.clone(), token.clone()).await;
+            let sent = send(chunk.clone(), wanted_regions.clone(), token.clone()).await;
             let operation = begun(sent, token).context(context)?;
             let goal = after(batch, batches.len(), &goal);
             let Some(bad) = self.end_of(name, &operation, &goal, context).await? else {
                 continue;
             };
-            let ous = targets.organizational_unit_ids();
+            let ous = chunk.organizational_unit_ids();
             if let Some(bad) = self.again(name, &part, bad, ous, &goal, &send).await? {
                 return Err(bad.failure(context()));
             }
@@ -318,27 +327,30 @@ impl ActionContext<'_> {
     }
 
     /// DeleteStackInstances with the stacks retained: the set forgets what it cannot work on.
-    pub(super) async fn forget_instances(
+    pub(super) async fn forget_stack_instances(
         &self,
-        name: &str,
-        wave: &DeploymentTargets,
+        action: &action::ForgetStackInstances,
     ) -> Result<Outputs, Failure> {
+        let action::ForgetStackInstances { name, targets } = action;
         let context = || format!("taking inoperable stacks out of {name}");
         self.await_other_operations(name).await?;
         let at = self.home();
         let client = self.shared.aws.cloudformation(&at).await.context(context)?;
-        let batches = self.batches(wave)?;
+        let batches = self.batches(targets)?;
         let batches = self
-            .through_targets(name, batches, &self.goal(wave)?)
+            .through_targets(name, batches, &self.goal(targets)?)
             .await?;
-        for (batch, targets) in batches.iter().enumerate() {
+        for (batch, chunk) in batches.iter().enumerate() {
             let token = self.token(&numbered("forget", batch));
             let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
                 .delete_stack_instances()
                 .stack_set_name(name)
-                .deployment_targets(targets.clone())
-                .set_regions(Some(regions(wave)))
-                .operation_preferences(preferences(wave.max_concurrent, wave.failure_tolerance))
+                .deployment_targets(chunk.clone())
+                .set_regions(Some(regions(targets)))
+                .operation_preferences(preferences(
+                    targets.max_concurrent,
+                    targets.failure_tolerance
+                ))
                 .retain_stacks(true)
                 .operation_id(&token)
                 .send());
@@ -355,13 +367,18 @@ impl ActionContext<'_> {
 
     /// Waits until auto-deployment has taken away the stacks of an account that left every target, and
     /// deletes what it leaves; of an account that has yet to leave, all.
-    pub(super) async fn remove_instances(
+    pub(super) async fn remove_stack_instances(
         &self,
-        name: &str,
-        account: &Expr,
-        retain: bool,
-        left: bool,
+        action: &action::RemoveStackInstances,
     ) -> Result<Outputs, Failure> {
+        let action::RemoveStackInstances {
+            name,
+            account,
+            retain,
+            left,
+        } = action;
+        let retain = *retain;
+        let left = *left;
         let account = self.text(account)?;
         let context = || format!("taking the stacks of {name} away from account {account}");
         let set = self.existing_set(name).await?;
@@ -572,21 +589,21 @@ impl ActionContext<'_> {
     /// in none of a batch's OUs is not touched by it, so each batch may name all accounts.
     pub(super) fn batches(
         &self,
-        wave: &DeploymentTargets,
+        targets: &DeploymentTargets,
     ) -> Result<Vec<SdkDeploymentTargets>, Failure> {
-        let texts = |texts: &[crate::change::Expr]| {
+        let texts = |texts: &[crate::addr::Expr]| {
             texts
                 .iter()
                 .map(|text| self.text(text))
                 .collect::<Result<Vec<String>, Failure>>()
         };
         // UNION is the API's default and refused for creations: say what is meant.
-        let (filter, accounts) = match (wave.accounts.as_slice(), wave.except.as_slice()) {
+        let (filter, accounts) = match (targets.accounts.as_slice(), targets.except.as_slice()) {
             ([], []) => (AccountFilterType::None, Vec::new()),
             ([], except) => (AccountFilterType::Difference, texts(except)?),
             (only, _) => (AccountFilterType::Intersection, texts(only)?),
         };
-        let ous = texts(&wave.ous)?;
+        let ous = texts(&targets.ous)?;
         let batches = ous.chunks(OUS_PER_OPERATION).map(|ous| {
             SdkDeploymentTargets::builder()
                 .set_organizational_unit_ids(Some(ous.to_vec()))
@@ -604,15 +621,15 @@ impl ActionContext<'_> {
             .collect()
     }
 
-    pub(super) fn goal(&self, wave: &DeploymentTargets) -> Result<Goal, Failure> {
-        let accounts = wave
+    pub(super) fn goal(&self, targets: &DeploymentTargets) -> Result<Goal, Failure> {
+        let accounts = targets
             .expect
             .iter()
             .map(|account| self.text(account))
             .collect::<Result<BTreeSet<String>, Failure>>()?;
-        let regions = wave.regions.iter().map(ToString::to_string).collect();
+        let regions = targets.regions.iter().map(ToString::to_string).collect();
         let mut lacking = BTreeSet::new();
-        for one in &wave.lacking {
+        for one in &targets.lacking {
             let account = self.text(&one.account)?;
             let regions = one.regions.iter();
             lacking.extend(regions.map(|region| (account.clone(), region.to_string())));
@@ -620,7 +637,7 @@ impl ActionContext<'_> {
         Ok(Goal {
             accounts,
             regions,
-            leaving: self.leaving(&wave.leaving)?,
+            leaving: self.leaving(&targets.leaving)?,
             lacking,
         })
     }
@@ -657,6 +674,6 @@ fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
     }
 }
 
-fn regions(wave: &DeploymentTargets) -> Vec<String> {
-    wave.regions.iter().map(ToString::to_string).collect()
+fn regions(targets: &DeploymentTargets) -> Vec<String> {
+    targets.regions.iter().map(ToString::to_string).collect()
 }

@@ -11,22 +11,22 @@ use super::operation::{Goal, begun, preferences};
 use super::run::Outputs;
 use super::stack::cloudformation;
 use super::stack_set::{numbered, previous_values};
+use crate::action;
 use crate::aws::Operation;
-use crate::change::Expr;
 use crate::event::Failure;
-use crate::inventory::AutoDeployment;
 use crate::plan::Portion;
 
 impl ActionContext<'_> {
     /// UpdateStackSet without a template: managed execution and auto-deployment, each by a request of its own.
     pub(super) async fn update_stack_set_settings(
         &self,
-        name: &str,
-        auto: Option<(AutoDeployment, &[Expr])>,
-        managed: Option<bool>,
+        action: &action::UpdateStackSetSettings,
     ) -> Result<Outputs, Failure> {
-        let auto = match auto {
-            Some((auto, depends_on)) => Some(self.auto_deployment(auto, depends_on)?),
+        let name = &action.name;
+        let managed = action.managed_execution;
+        self.await_removals(name, &action.leaving).await?;
+        let auto = match action.auto_deployment {
+            Some(auto) => Some(self.auto_deployment(auto, &action.depends_on)?),
             None => None,
         };
         self.await_other_operations(name).await?;

@@ -1,14 +1,12 @@
 //! Tags of the root, OUs, accounts and policies.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_organizations::types::Tag;
 use aws_smithy_types::error::operation::BuildError;
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
+use crate::action;
 use crate::aws::AwsError;
-use crate::change::Expr;
 use crate::event::Failure;
 use crate::plan::Tags;
 
@@ -21,12 +19,12 @@ pub(super) fn tags_of(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
 
 impl ActionContext<'_> {
     /// Sets and removes tags; both may be repeated.
-    pub(super) async fn tag(
-        &self,
-        resource: &Expr,
-        set: &Tags,
-        remove: &BTreeSet<String>,
-    ) -> Result<Outputs, Failure> {
+    pub(super) async fn tag(&self, action: &action::Tag) -> Result<Outputs, Failure> {
+        let action::Tag {
+            resource,
+            set,
+            remove,
+        } = action;
         let id = self.text(resource)?;
         let context = || format!("tagging {id}");
         self.set_tags(&id, set).await.context(context)?;

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::action::{
+    self, Action, DeploymentTargets, GuardDutyMember, StackSetDefinition, Successor,
+};
+use crate::addr::{Address, Attribute, Bindings};
 use crate::aws::CallContext;
 use crate::aws::testing::{Answer, Asked, aws};
-use crate::change::{
-    Action, Address, Attribute, Bindings, Change, DeploymentTargets, GuardDutyMember,
-    StackSetDefinition, Successor, Verb,
-};
+use crate::change::{Change, Verb};
 use crate::event::Failure;
 use crate::inventory::AutoDeployment;
 use crate::plan::Portion;
@@ -27,17 +28,17 @@ type Log = Arc<Mutex<Vec<(String, String)>>>;
 
 async fn perform(
     address: Address,
-    act: Action,
+    action: Action,
     play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
 ) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
-    perform_in(|_| {}, address, act, play).await
+    perform_in(|_| {}, address, action, play).await
 }
 
 /// The same, with what the call layer knows of how new accounts and the organization are.
 async fn perform_in(
     prepare: impl FnOnce(&crate::aws::Aws),
     address: Address,
-    act: Action,
+    action: Action,
     play: impl FnMut(&Asked, SystemTime) -> Option<Answer> + Send + 'static,
 ) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
     let log = Log::default();
@@ -57,7 +58,7 @@ async fn perform_in(
     });
     prepare(&aws);
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
-    let result = performed(&effects, address, act).await;
+    let result = performed(&effects, address, action).await;
     let asked = log.lock().unwrap().clone();
     (result, asked)
 }
@@ -65,14 +66,14 @@ async fn perform_in(
 async fn performed(
     effects: &AwsEffects,
     address: Address,
-    act: Action,
+    action: Action,
 ) -> Result<Outputs, Failure> {
     let change = Change {
         address,
         verb: Verb::Ensure,
         reason: String::new(),
         fields: Vec::new(),
-        act,
+        action,
         needs: BTreeSet::new(),
     };
     effects
@@ -116,9 +117,9 @@ fn set() -> StackSetDefinition {
 #[tokio::test(start_paused = true)]
 async fn an_update_of_a_whole_set_names_no_targets() {
     let name = "config-recorder".parse().unwrap();
-    let act = Action::UpdateStackInstances {
+    let action = Action::UpdateStackInstances(action::UpdateStackInstances {
         set: set(),
-        wave: DeploymentTargets {
+        targets: DeploymentTargets {
             leaving: Default::default(),
             lacking: Default::default(),
             ous: vec![],
@@ -129,8 +130,9 @@ async fn an_update_of_a_whole_set_names_no_targets() {
             failure_tolerance: Portion::Percent(0),
             expect: vec![],
         },
-    };
-    let (result, asked) = perform(Address::RolloutUpdate(name, 1), act, |asked, _| {
+        catches_up: false,
+    });
+    let (result, asked) = perform(Address::RolloutUpdate(name, 1), action, |asked, _| {
         match asked.operation.as_str() {
             "UpdateStackSet" => xml("UpdateStackSet", "<OperationId>op-1</OperationId>"),
             "DescribeStackSetOperation" => xml(
@@ -153,23 +155,23 @@ async fn an_update_of_a_whole_set_names_no_targets() {
 
 fn create_account() -> (Address, Action) {
     let key: crate::plan::AccountKey = "playground".parse().unwrap();
-    let act = Action::CreateAccount {
+    let action = Action::CreateAccount(action::CreateAccount {
         key: key.clone(),
         name: "playground".to_owned(),
         email: "aws+new@example.com".parse().unwrap(),
         tags: BTreeMap::new(),
         access_role: "OrganizationAccountAccessRole".to_owned(),
         iam_user_access_to_billing: true,
-    };
-    (Address::Account(key), act)
+    });
+    (Address::Account(key), action)
 }
 
 /// ListCreateAccountStatus still tells of a creation of the name whose account has since left the
 /// organization: DescribeAccount knows nothing of it, and a new one may be made.
 #[tokio::test(start_paused = true)]
 async fn an_account_that_left_long_ago_does_not_stand_in_the_way_of_its_name() {
-    let (address, act) = create_account();
-    let (result, asked) = perform(address, act, |asked, now| {
+    let (address, action) = create_account();
+    let (result, asked) = perform(address, action, |asked, now| {
         let seconds = now
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap()
@@ -207,9 +209,9 @@ async fn an_account_that_left_long_ago_does_not_stand_in_the_way_of_its_name() {
 /// asked for.
 #[tokio::test(start_paused = true)]
 async fn an_account_made_a_moment_ago_is_waited_for() {
-    let (address, act) = create_account();
+    let (address, action) = create_account();
     let mut looks = 0;
-    let (result, asked) = perform(address, act, move |asked, now| {
+    let (result, asked) = perform(address, action, move |asked, now| {
         let seconds = now
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap()
@@ -240,7 +242,7 @@ async fn an_account_made_a_moment_ago_is_waited_for() {
 
 fn members(ids: &[&str]) -> (Address, Action) {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let act = Action::AddGuardDutyMembers {
+    let action = Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
         region: region.clone(),
         administrator: "999999999999".into(),
         members: ids
@@ -250,8 +252,8 @@ fn members(ids: &[&str]) -> (Address, Action) {
                 email: "aws@example.com".into(),
             })
             .collect(),
-    };
-    (Address::GuardDutyMembers(region), act)
+    });
+    (Address::GuardDutyMembers(region), action)
 }
 
 fn listed(ids: &[&str]) -> Value {
@@ -269,9 +271,9 @@ fn listed(ids: &[&str]) -> Value {
 /// enable GuardDuty to be added as a member".
 #[tokio::test(start_paused = true)]
 async fn the_management_account_turns_guardduty_on_itself_where_that_is_asked() {
-    let (address, act) = members(&[MANAGEMENT]);
+    let (address, action) = members(&[MANAGEMENT]);
     let mut on = false;
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         let own = asked.authorization.contains("AKIDMANAGEMENT");
         Some(Answer::json(match asked.operation.as_str() {
             "GET /detector" if own => json!({"detectorIds": []}),
@@ -311,9 +313,9 @@ async fn the_management_account_turns_guardduty_on_itself_where_that_is_asked() 
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_guardduty_does_not_know_yet_is_tried_again_and_the_others_are_not() {
-    let (address, act) = members(&["222222222222", "333333333333"]);
+    let (address, action) = members(&["222222222222", "333333333333"]);
     let mut refusals = 2;
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         Some(Answer::json(match asked.operation.as_str() {
             "GET /detector" => json!({"detectorIds": ["abc"]}),
             "POST /detector/abc/member" if refusals > 0 => {
@@ -349,24 +351,28 @@ async fn features_that_a_region_does_not_have_are_not_turned_off_there() {
         ("EKS_AUDIT_LOGS", false),
         ("AI_PROTECTION", false),
     ];
-    let act = Action::ConfigureGuardDuty {
+    let action = Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         region: region.clone(),
         account: "999999999999".into(),
         features: features.map(|(name, on)| (name.to_owned(), on)).into(),
         detector_features: [("AI_ANALYST".to_owned(), false)].into(),
-    };
-    let (result, asked) = perform(Address::GuardDutyOrganization(region), act, |asked, _| {
-        Some(Answer::json(match asked.operation.as_str() {
-            "GET /detector" => json!({"detectorIds": ["abc"]}),
-            "GET /detector/abc" => json!({
-                "serviceRole": "role", "status": "ENABLED",
-                "features": [{"name": "EKS_AUDIT_LOGS", "status": "ENABLED"}],
-            }),
-            "POST /detector/abc" | "POST /detector/abc/admin" => json!({}),
-            "GET /detector/abc/member" => json!({"members": []}),
-            _ => return None,
-        }))
-    })
+    });
+    let (result, asked) = perform(
+        Address::GuardDutyOrganization(region),
+        action,
+        |asked, _| {
+            Some(Answer::json(match asked.operation.as_str() {
+                "GET /detector" => json!({"detectorIds": ["abc"]}),
+                "GET /detector/abc" => json!({
+                    "serviceRole": "role", "status": "ENABLED",
+                    "features": [{"name": "EKS_AUDIT_LOGS", "status": "ENABLED"}],
+                }),
+                "POST /detector/abc" | "POST /detector/abc/admin" => json!({}),
+                "GET /detector/abc/member" => json!({"members": []}),
+                _ => return None,
+            }))
+        },
+    )
     .await;
     assert!(result.is_ok(), "{result:?}");
     for operation in ["POST /detector/abc", "POST /detector/abc/admin"] {
@@ -398,12 +404,12 @@ fn refuses_an_administrator(asked: &Asked, _: SystemTime) -> Option<Answer> {
 #[tokio::test(start_paused = true)]
 async fn a_refused_administrator_is_asked_for_again_and_then_told() {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let act = Action::EnableGuardDutyAdministrator {
+    let action = Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
         region: region.clone(),
         account: "999999999999".into(),
-    };
+    });
     let address = Address::GuardDutyAdministrator(region);
-    let (result, asked) = perform(address, act, refuses_an_administrator).await;
+    let (result, asked) = perform(address, action, refuses_an_administrator).await;
     let failure = result.unwrap_err();
     assert!(failure.message.contains("out-of-range"), "{failure:?}");
     assert!(count(&asked, "POST /admin/enable") > 5);
@@ -460,7 +466,7 @@ fn region() -> crate::plan::Region {
 }
 
 fn trail() -> (Address, Action) {
-    let act = Action::CreateStack(crate::change::StackDefinition {
+    let action = Action::CreateStack(action::CreateStack(crate::action::StackDefinition {
         name: "orgstrap-trail".to_owned(),
         account: MANAGEMENT.into(),
         region: region(),
@@ -470,18 +476,18 @@ fn trail() -> (Address, Action) {
         tags: BTreeMap::new(),
         replaces_failed: false,
         take_in: None,
-    });
-    let place = crate::change::Place::Management(region());
-    (Address::Stack(place, "trail".parse().unwrap()), act)
+    }));
+    let place = crate::addr::Place::Management(region());
+    (Address::Stack(place, "trail".parse().unwrap()), action)
 }
 
 /// Makes a stack whose first creation fails for a reason; what was asked.
 async fn created(reason: &str) -> (Result<Outputs, Failure>, Vec<(String, String)>) {
-    let (address, act) = trail();
+    let (address, action) = trail();
     let mut status: Option<&str> = None;
     let mut creations = 0;
     let reason = reason.to_owned();
-    perform(address, act, move |asked, _| match asked.operation.as_str() {
+    perform(address, action, move |asked, _| match asked.operation.as_str() {
         "DescribeStacks" => match status {
             Some(status) => xml("DescribeStacks", &described(status)),
             None => Some(Answer::xml_error(400, "ValidationError", "Stack with id orgstrap-trail does not exist")),
@@ -531,15 +537,15 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
 
 fn remove_recorder() -> (Address, Action) {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let place = crate::change::Place::Member("shop".parse().unwrap(), region.clone());
-    let act = Action::RemoveRecorder {
+    let place = crate::addr::Place::Member("shop".parse().unwrap(), region.clone());
+    let action = Action::RemoveRecorder(action::RemoveRecorder {
         account: "222222222222".into(),
         region,
         recorder: Some("mine".to_owned()),
         channel: Some("mine".to_owned()),
         successor: Successor::StackSet("orgstrap-config".to_owned()),
-    };
-    (Address::ExistingRecorder(place), act)
+    });
+    (Address::ExistingRecorder(place), action)
 }
 
 /// Config as it answers in an account with this recorder and, beside others', this stack.
@@ -570,9 +576,9 @@ const OTHER: &str = "StackSet-orgstrap-config-rules-0f0f0f0f-0000-4000-8000-0000
 
 #[tokio::test(start_paused = true)]
 async fn a_recorder_is_stopped_before_its_channel_goes_and_goes_last() {
-    let (address, act) = remove_recorder();
+    let (address, action) = remove_recorder();
     let mut answers = config("mine", OTHER);
-    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    let (result, asked) = perform(address, action, move |asked, _| answers(asked)).await;
     assert!(result.is_ok(), "{result:?}");
     let changes = ["Stop", "Delete"];
     let made = asked.iter().map(|(name, _)| name.as_str());
@@ -590,9 +596,9 @@ async fn a_recorder_is_stopped_before_its_channel_goes_and_goes_last() {
 /// A run that was killed left the stack to AWS: what records there now may be its recorder.
 #[tokio::test(start_paused = true)]
 async fn the_recorder_of_the_stack_that_came_meanwhile_is_left_alone() {
-    let (address, act) = remove_recorder();
+    let (address, action) = remove_recorder();
     let mut answers = config("mine", OWN);
-    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    let (result, asked) = perform(address, action, move |asked, _| answers(asked)).await;
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(count(&asked, "StopConfigurationRecorder"), 0);
     assert_eq!(count(&asked, "DeleteConfigurationRecorder"), 0);
@@ -600,9 +606,9 @@ async fn the_recorder_of_the_stack_that_came_meanwhile_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recorder_that_was_not_shown_is_not_removed() {
-    let (address, act) = remove_recorder();
+    let (address, action) = remove_recorder();
     let mut answers = config("another", OTHER);
-    let (result, asked) = perform(address, act, move |asked, _| answers(asked)).await;
+    let (result, asked) = perform(address, action, move |asked, _| answers(asked)).await;
     let failed = result.unwrap_err();
     assert!(failed.message.contains("`another`"), "{}", failed.message);
     assert_eq!(count(&asked, "StopConfigurationRecorder"), 0);

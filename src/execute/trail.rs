@@ -2,10 +2,9 @@
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
+use crate::action;
 use crate::aws::Operation;
-use crate::change::Expr;
 use crate::event::Failure;
-use crate::plan::Region;
 
 const STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
 const DELETE: Operation = Operation("cloudtrail", "DeleteTrail");
@@ -15,10 +14,14 @@ impl ActionContext<'_> {
     /// deliver by then, or the organization would be without one.
     pub(super) async fn delete_trail(
         &self,
-        region: &Region,
-        arn: &str,
-        successor: Option<&Expr>,
+        action: &action::DeleteTrail,
     ) -> Result<Outputs, Failure> {
+        let action::DeleteTrail {
+            region,
+            arn,
+            successor,
+        } = action;
+        let successor = successor.as_ref();
         if let Some(successor) = successor {
             self.logs(&self.text(successor)?).await?;
         }

@@ -6,15 +6,13 @@
 //! what waits for it, so sorting by rank, highest first, is already an order that every edge
 //! respects, and the critical path goes first.
 
-mod cost;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use cost::seconds;
-
-use crate::change::{Address, Change};
+use crate::addr::Address;
+use crate::change::Change;
 
 /// Changes in run order, with what each waits for. Always acyclic.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -154,7 +152,9 @@ fn ranks(changes: &[Change], dependents: &[BTreeSet<usize>], order: &[usize]) ->
             .filter_map(|&d| ranks.get(d).copied())
             .max()
             .unwrap_or(0);
-        let own = changes.get(here).map_or(1, |change| seconds(&change.act));
+        let own = changes
+            .get(here)
+            .map_or(1, |change| change.action.kind().info().seconds);
         if let Some(rank) = ranks.get_mut(here) {
             *rank = own.max(1) + after;
         }

@@ -1,27 +1,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::change::{Action, Expr, Verb};
+use crate::action::{self, Action};
+use crate::addr::Expr;
+use crate::change::Verb;
 
 fn region(text: &str) -> Address {
     Address::GuardDutyMembers(text.parse().unwrap())
 }
 
 fn tag() -> Action {
-    Action::Tag {
+    Action::Tag(action::Tag {
         resource: Expr::literal("r"),
         set: Default::default(),
         remove: BTreeSet::new(),
-    }
+    })
 }
 
-fn change(address: Address, act: Action, needs: &[Address]) -> Change {
+fn change(address: Address, action: Action, needs: &[Address]) -> Change {
     Change {
         address,
         verb: Verb::Update,
         reason: String::new(),
         fields: vec![],
-        act,
+        action,
         needs: needs.iter().cloned().collect(),
     }
 }
@@ -33,9 +35,9 @@ fn names() -> [Address; 3] {
 #[test]
 fn the_longest_chain_goes_first() {
     let [a, b, c] = names();
-    let slow = Action::CreateOrganization {
+    let slow = Action::CreateOrganization(action::CreateOrganization {
         accounts: BTreeMap::new(),
-    };
+    });
     let changes = vec![
         change(a.clone(), tag(), &[]),
         change(b.clone(), tag(), &[]),
@@ -60,11 +62,11 @@ fn the_longest_chain_goes_first() {
 #[test]
 fn what_a_text_refers_to_is_a_need() {
     let [a, b, _] = names();
-    let refers = Action::Tag {
-        resource: Expr::reference(b.clone(), crate::change::Attribute::Id),
+    let refers = Action::Tag(action::Tag {
+        resource: Expr::reference(b.clone(), crate::addr::Attribute::Id),
         set: Default::default(),
         remove: BTreeSet::new(),
-    };
+    });
     let graph = graph(vec![
         change(a.clone(), refers, &[]),
         change(b.clone(), tag(), &[]),

@@ -16,8 +16,8 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::addr::KEY_TAG;
 use crate::baseline::{self, Desired};
-use crate::change::KEY_TAG;
 use crate::diff::tools;
 use crate::inventory::{
     AccountFacts, AccountState, Inventory, Observed, OrganizationFacts, OuFacts, ReadFailure,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use crate::change::KEY_TAG;
+use crate::addr::KEY_TAG;
 use crate::inventory::AccountFacts;
 use crate::plan::{AccountId, AccountKey};
 

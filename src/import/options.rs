@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Options;
+use crate::addr::Address;
 use crate::baseline::descriptor::Descriptor;
 use crate::baseline::option::OptionKind;
 use crate::baseline::words::{Interpolated, Piece};
 use crate::baseline::{Desired, builtin};
-use crate::change::{Address, Change};
+use crate::change::Change;
 use crate::diff::{DiffOptions, diff};
 use crate::inventory::Inventory;
 use crate::plan::{BaselineKey, OrgPlan, StackName};

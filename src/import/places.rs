@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Choices;
+use crate::addr::Place;
 use crate::baseline::descriptor::{AccountRef, Descriptor};
 use crate::baseline::option::{OptionSpec, OptionValue};
 use crate::baseline::words::{Interpolated, Piece};
 use crate::baseline::{DesiredStack, builtin, names};
-use crate::change::Place;
 use crate::inventory::{AccountState, Inventory, Observed};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
 

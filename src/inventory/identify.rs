@@ -39,7 +39,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AccountFacts, AccountState, ReadFailure};
-use crate::change::KEY_TAG;
+use crate::addr::KEY_TAG;
 use crate::plan::{Account, AccountId, AccountKey, OrgPlan};
 
 /// The answer to which account is which.

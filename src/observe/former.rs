@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Reader, probe, recorders, seen, side_by_side, stack_sets, stacks, unread};
+use crate::addr::Place;
 use crate::aws::AwsError;
 use crate::baseline::{StackNames, makes_recorder};
-use crate::change::Place;
 use crate::diff::{buckets_to_be, recorders_touched};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Facts, FormerFacts, GuardDutyFacts, Inventory,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
+use crate::addr::Place;
 use crate::aws::{AwsError, Operation};
 use crate::baseline::{DesiredStackSet, makes_recorder};
-use crate::change::Place;
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, OuFacts, OuId, RecorderFacts, StackFacts,
     StackSetFacts, is_customers_recorder,

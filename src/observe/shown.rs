@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Door, accounts, ous, policies, settings, side_by_side, stack_sets, tags, unread};
+use crate::action::{Item, List, THERE};
 use crate::aws::{Aws, AwsError, CallContext};
-use crate::change::{Item, List, THERE};
 use crate::inventory::{AccountState, Observed, ReadFailure};
 use crate::plan::{AccountId, Tags};
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::StackSet;
 
 use super::{Door, Reader, pages, seen, side_by_side};
+use crate::addr::OWNERSHIP_TAG;
 use crate::aws::{AwsError, Operation};
-use crate::change::OWNERSHIP_TAG;
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, ReadFailure, StackSetFacts,
 };

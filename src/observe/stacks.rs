@@ -7,9 +7,9 @@ use aws_sdk_cloudformation::types::{Stack, Tag};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, pages, seen, side_by_side};
+use crate::addr::{OWNERSHIP_TAG, Place};
 use crate::aws::{AwsError, Operation};
 use crate::baseline::{DesiredStackSet, StackNames, WantedTrail};
-use crate::change::{OWNERSHIP_TAG, Place};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, StackFacts, StackSetFacts,
 };

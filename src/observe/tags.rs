@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::{Door, Reader, pages, seen, side_by_side, unread};
+use crate::addr::KEY_TAG;
 use crate::aws::{AwsError, Operation};
-use crate::change::KEY_TAG;
 use crate::inventory::{AccountFacts, Observed, OuFacts, OuId};
 use crate::plan::{AccountId, Tags};
 

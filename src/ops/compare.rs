@@ -9,8 +9,8 @@ use super::LoadedPlan;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
+use crate::addr::Bindings;
 use crate::aws::CallContext;
-use crate::change::Bindings;
 use crate::diff::{
     Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, guards, judge, scope,
 };

@@ -11,7 +11,7 @@ use super::governor::Playback;
 use super::perform::{LockedRun, unlock_command};
 use super::session::Session;
 use super::{Output, cached};
-use crate::change::Bindings;
+use crate::addr::Bindings;
 use crate::event::Event;
 use crate::execute::{Stop, Summary, lock};
 use crate::graph::ChangeGraph;

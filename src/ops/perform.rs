@@ -3,7 +3,7 @@
 use super::error::CommandError;
 use super::exit::Exit;
 use super::session::Session;
-use crate::change::Bindings;
+use crate::addr::Bindings;
 use crate::event::Event;
 use crate::execute::lock::{self, Lock, LockError};
 use crate::execute::{self, AwsEffects, Stop, Summary};

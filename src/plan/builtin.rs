@@ -336,7 +336,7 @@ mod tests {
         let document = value(&Part::Logs.document(&parameters(&regions)));
         let statements = document["Statement"].as_array().unwrap();
         let keys = statements.iter().find(|s| s["Sid"] == "KeepKeys").unwrap();
-        let (tag, marked) = crate::change::OWNERSHIP_TAG;
+        let (tag, marked) = crate::addr::OWNERSHIP_TAG;
         let condition = &keys["Condition"]["StringEquals"];
         assert_eq!(condition[format!("aws:ResourceTag/{tag}")], *marked);
         let actions = keys["Action"].as_array().unwrap();

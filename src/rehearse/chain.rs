@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::timeline::{Span, Timeline};
+use crate::action::ConcurrencyGroup;
+use crate::addr::Address;
 use crate::aws::TURN;
-use crate::change::Address;
 use crate::event::essence;
-use crate::execute::ConcurrencyGroup;
 use crate::graph::ChangeGraph;
 
 /// The chain, first link first, and what holds it back most.
@@ -110,7 +110,7 @@ fn groups(
     let mut groups: BTreeMap<ConcurrencyGroup, Vec<(Duration, Address)>> = BTreeMap::new();
     for change in graph.changes() {
         if let (Some(group), Some(span)) = (
-            ConcurrencyGroup::of(&change.act),
+            change.action.kind().info().group,
             timeline.spans.get(&change.address),
         ) {
             let ended = (span.ended, change.address.clone());
@@ -145,7 +145,7 @@ fn bound(
     let ready = ready(graph, timeline, address);
     let group = graph
         .get(address)
-        .and_then(|change| ConcurrencyGroup::of(&change.act));
+        .and_then(|change| change.action.kind().info().group);
     if let Some(group) = group
         && let Some(changes) = groups.get(&group)
     {
@@ -221,7 +221,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::change::{Action, Change, Verb};
+    use crate::action::{self, Action};
+    use crate::change::{Change, Verb};
     use crate::event::Event;
     use crate::graph::graph;
 
@@ -233,27 +234,27 @@ mod tests {
         Address::Placement(format!("team-{number}").parse().unwrap())
     }
 
-    fn change(address: Address, act: Action, needs: &[Address]) -> Change {
+    fn change(address: Address, action: Action, needs: &[Address]) -> Change {
         Change {
             address,
             verb: Verb::Create,
             reason: String::new(),
             fields: Vec::new(),
-            act,
+            action,
             needs: needs.iter().cloned().collect::<BTreeSet<_>>(),
         }
     }
 
     fn create(number: usize) -> Change {
-        let act = Action::CreateAccount {
+        let action = Action::CreateAccount(action::CreateAccount {
             key: format!("team-{number}").parse().unwrap(),
             name: format!("team-{number}"),
             email: format!("aws+{number}@example.com").parse().unwrap(),
             tags: Default::default(),
             access_role: String::new(),
             iam_user_access_to_billing: true,
-        };
-        change(account(number), act, &[Address::Organization])
+        });
+        change(account(number), action, &[Address::Organization])
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -288,16 +289,16 @@ mod tests {
     fn a_full_lane_is_part_of_the_chain() {
         let mut changes = vec![change(
             Address::Organization,
-            Action::CreateOrganization {
+            Action::CreateOrganization(action::CreateOrganization {
                 accounts: BTreeMap::new(),
-            },
+            }),
             &[],
         )];
         changes.extend((0..6).map(create));
-        let moved = Action::RenameOu {
+        let moved = Action::RenameOu(action::RenameOu {
             id: String::new(),
             name: String::new(),
-        };
+        });
         changes.push(change(placement(5), moved, &[account(5)]));
         let graph = graph(changes).unwrap();
         let mut run = Run(Timeline::default());
@@ -350,9 +351,9 @@ mod tests {
         let graph = graph(vec![
             change(
                 Address::Organization,
-                Action::CreateOrganization {
+                Action::CreateOrganization(action::CreateOrganization {
                     accounts: BTreeMap::new(),
-                },
+                }),
                 &[],
             ),
             create(0),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::change::Address;
+use crate::addr::Address;
 use crate::event::{Event, Failure};
 
 /// One change's part of a run. Times are since the run's start.

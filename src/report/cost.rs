@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::change::{Action, Change, Expr};
+use crate::action::{self, Action};
+use crate::addr::Expr;
+use crate::change::Change;
 
 /// One thing that AWS will charge for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -71,14 +73,16 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
     let mut features: BTreeSet<&str> = BTreeSet::new();
     let mut guardduty = false;
     for change in changes {
-        match &change.act {
-            Action::CreateStack(stack) | Action::UpdateStack(stack) => {
+        match &change.action {
+            Action::CreateStack(action::CreateStack(stack))
+            | Action::UpdateStack(action::UpdateStack(stack)) => {
                 from_template(&stack.template, &stack.parameters, &mut note);
             }
-            Action::CreateStackSet(set) | Action::UpdateStackInstances { set, .. } => {
+            Action::CreateStackSet(action::CreateStackSet(set))
+            | Action::UpdateStackInstances(action::UpdateStackInstances { set, .. }) => {
                 from_template(&set.template, &set.parameters, &mut note);
             }
-            Action::ConfigureGuardDuty { features: all, .. } => {
+            Action::ConfigureGuardDuty(action::ConfigureGuardDuty { features: all, .. }) => {
                 guardduty = true;
                 features.extend(
                     all.iter()

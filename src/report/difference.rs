@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::json::VERSION;
 use super::style::{self, paint};
 use super::{fields, words};
-use crate::change::{Expr, FieldChange, Verb};
+use crate::addr::Expr;
+use crate::change::{FieldChange, Verb};
 use crate::inventory::difference::{Difference, Differences, What};
 use crate::plan::AccountId;
 

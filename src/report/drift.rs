@@ -438,7 +438,8 @@ pub fn outcome(before: &Findings, after: &Findings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Address, Expr, FieldChange};
+    use crate::addr::{Address, Expr};
+    use crate::change::FieldChange;
 
     fn finding(control: &str, kind: Kind, severity: Severity, account: Option<&str>) -> Finding {
         Finding {

@@ -132,7 +132,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::change::{Address, Attribute, Expr};
+    use crate::addr::{Address, Attribute, Expr};
 
     fn shown(fields: &[FieldChange], verb: Verb) -> String {
         strip_str(&lines(fields, verb).join("\n")).to_string()

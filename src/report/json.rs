@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::plan::{Preview, counts, reason};
-use crate::change::{Address, Change, Verb};
+use crate::addr::Address;
+use crate::change::{Change, Verb};
 use crate::diff::Notice;
 use crate::event::{Event, Failure};
 use crate::inventory::ReadFailure;

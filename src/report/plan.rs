@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use super::cost::Cost;
 use super::style::{self, paint};
 use super::{age, beside, fields, left, loss, words};
-use crate::change::{Address, Change, Verb};
+use crate::addr::Address;
+use crate::change::{Change, Verb};
 use crate::diff::{Blocked, BlockedBy, Left, Loss, Notice, Problem, Unmanaged};
 use crate::inventory::{Kind, ReadFailure};
 
@@ -445,7 +446,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::change::{Action, Attribute, Expr, FieldChange};
+    use crate::action::{self, Action};
+    use crate::addr::{Attribute, Expr};
+    use crate::change::FieldChange;
 
     fn change(
         address: Address,
@@ -465,9 +468,9 @@ mod tests {
                     after: after.clone(),
                 })
                 .collect(),
-            act: Action::CreateOrganization {
+            action: Action::CreateOrganization(action::CreateOrganization {
                 accounts: BTreeMap::new(),
-            },
+            }),
             needs: BTreeSet::new(),
         }
     }
@@ -545,7 +548,7 @@ mod tests {
                 Blocked {
                     address: Address::Attachment(
                         "protect-baseline".parse().expect("a key"),
-                        crate::change::Target::Root,
+                        crate::addr::Target::Root,
                     ),
                     reason: BlockedBy::Needs {
                         address: Address::Policy("protect-baseline".parse().expect("a key")),

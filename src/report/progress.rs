@@ -13,7 +13,8 @@ use super::plan::{sign, verb_style};
 use super::record::{Record, Standing};
 use super::style::{self, paint};
 use super::{Printer, Verbosity, json, words};
-use crate::change::{Address, Verb};
+use crate::addr::Address;
+use crate::change::Verb;
 use crate::event::Event;
 
 /// After how long without a line a plain log says what is being waited for.

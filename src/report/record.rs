@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::change::{Address, Verb};
+use crate::addr::Address;
+use crate::change::Verb;
 use crate::event::{Event, Failure, essence};
 
 /// How one change stands.

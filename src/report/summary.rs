@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::record::{Record, Standing};
 use super::style::{self, paint};
 use super::{beside, words};
-use crate::change::{Address, Attribute, Bindings};
+use crate::addr::{Address, Attribute, Bindings};
 use crate::diff::Unmanaged;
 use crate::event::Unseen;
 use crate::plan::{AccountKey, OrgPlan};

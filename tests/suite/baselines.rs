@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use orgstrap::addr::{Address, Attribute, Expr, Part, Place};
 use orgstrap::baseline::{self, BaselineProblem, Desired};
-use orgstrap::change::{Address, Attribute, Expr, Part, Place};
 use orgstrap::plan::{
     Account, AccountKey, BaselineChoice, OrgPlan, Organization, Ou, Portion, Rollout, Stage,
 };

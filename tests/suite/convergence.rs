@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use orgstrap::change::Address;
+use orgstrap::addr::Address;
 use orgstrap::diff::{BlockedBy, DiffOptions, diff};
 use orgstrap::ops::exit::Exit;
 use orgstrap::plan::{BaselineChoice, Region};

@@ -24,7 +24,7 @@ struct Way {
     /// Whether CloudFormation's own drift detection does not see it, by the user guide's "Resource type
     /// support": recorders, channels and bucket policies are not checked, nor is what no template sets.
     blind: bool,
-    act: Break,
+    action: Break,
     control: &'static str,
     subject: &'static str,
     /// A field that the finding names; empty where it has none.
@@ -35,7 +35,7 @@ struct Way {
 
 const fn way(
     name: &'static str,
-    act: Break,
+    action: Break,
     control: &'static str,
     subject: &'static str,
     field: &'static str,
@@ -43,7 +43,7 @@ const fn way(
     Way {
         name,
         blind: false,
-        act,
+        action,
         control,
         subject,
         field,
@@ -587,7 +587,7 @@ fn wrong(way: &Way) -> Option<String> {
     let file = folder.path().join("world.json");
     let world = World::load(applied()).expect("it loads");
     let mut broken = Broken { world };
-    (way.act)(&mut broken);
+    (way.action)(&mut broken);
     broken.world.save(&file).expect("it saves");
     let arguments: &[&str] = if way.fixed { &["--fix"] } else { &[] };
     let (mut exit, found) = documents(&file, arguments);
@@ -683,7 +683,7 @@ fn the_sandbox_s_drift_detection_sees_what_aws_s_would() {
     for way in ways {
         let world = World::load(applied()).expect("it loads");
         let mut broken = Broken { world };
-        (way.act)(&mut broken);
+        (way.action)(&mut broken);
         if broken.drifted() == way.blind {
             wrong.push((way.name, way.blind));
         }
@@ -1008,7 +1008,7 @@ fn much_at_once_is_put_back_in_one_go() {
     ];
     for name in names {
         let way = WAYS.iter().find(|way| way.name == name);
-        (way.expect("there is such a way").act)(&mut broken);
+        (way.expect("there is such a way").action)(&mut broken);
     }
     broken.world.save(&file).expect("it saves");
     let (exit, found) = documents(&file, &["--fix"]);

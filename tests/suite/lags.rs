@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use orgstrap::change::{Action, Address, Change};
+use orgstrap::action::{self, Action};
+use orgstrap::addr::Address;
+use orgstrap::change::Change;
 use orgstrap::graph::ChangeGraph;
 use orgstrap::ops::exit::Exit;
 use orgstrap::rehearse::Timeline;
@@ -29,46 +31,46 @@ fn world(subject: &LoadedPlan, mode: Mode) -> World {
 }
 
 /// What may be late for a change: what the changes that it needs, and it itself, have just begun.
-fn lags_of(act: &Action) -> &'static [Lag] {
+fn lags_of(action: &Action) -> &'static [Lag] {
     use Lag::*;
-    match act {
-        Action::CreateOrganization { .. }
-        | Action::EnableAllFeatures
-        | Action::EnableTrustedAccess { .. }
-        | Action::ActivateStackSets
-        | Action::CreateServiceLinkedRole { .. }
-        | Action::CreateOu { .. }
-        | Action::RenameOu { .. }
-        | Action::DeleteOu { .. }
-        | Action::CloseAccount { .. }
-        | Action::CreatePolicy { .. }
-        | Action::UpdatePolicy { .. }
-        | Action::DeletePolicy { .. }
-        | Action::RemoveGuardDutyAdministrator { .. }
-        | Action::DeregisterDelegatedAdministrator { .. } => &[],
-        Action::EnablePolicyType { .. } => &[PolicyType],
-        Action::CreateAccount { .. } => &[AccountLimit, Finalizing, AccountList],
-        Action::PrepareAccount { .. } => &[AccessRole, NewCloudFormation, NewServices, Gate],
-        Action::MoveAccount { .. } => &[AccountList],
-        Action::Tag { .. } => &[Tags],
-        Action::AttachPolicy { .. } | Action::DetachPolicy { .. } => &[PolicyTargets],
-        Action::RegisterDelegatedAdministrator { .. } => &[TrustedAccess, ServiceLinkedRole],
-        Action::RenameAccount { .. }
-        | Action::PutAlternateContact { .. }
-        | Action::EnableRegions { .. }
-        | Action::CentralizeRootAccess => &[TrustedAccess],
-        Action::PutAccountAlias { .. } | Action::PutPasswordPolicy { .. } => &[AccessRole],
-        Action::EnableGuardDutyAdministrator { .. } => {
+    match action {
+        Action::CreateOrganization(_)
+        | Action::EnableAllFeatures(action::EnableAllFeatures {})
+        | Action::EnableTrustedAccess(_)
+        | Action::ActivateStackSets(action::ActivateStackSets {})
+        | Action::CreateServiceLinkedRole(_)
+        | Action::CreateOu(_)
+        | Action::RenameOu(_)
+        | Action::DeleteOu(_)
+        | Action::CloseAccount(_)
+        | Action::CreatePolicy(_)
+        | Action::UpdatePolicy(_)
+        | Action::DeletePolicy(_)
+        | Action::RemoveGuardDutyAdministrator(_)
+        | Action::DeregisterDelegatedAdministrator(_) => &[],
+        Action::EnablePolicyType(_) => &[PolicyType],
+        Action::CreateAccount(_) => &[AccountLimit, Finalizing, AccountList],
+        Action::PrepareAccount(_) => &[AccessRole, NewCloudFormation, NewServices, Gate],
+        Action::MoveAccount(_) => &[AccountList],
+        Action::Tag(_) => &[Tags],
+        Action::AttachPolicy(_) | Action::DetachPolicy(_) => &[PolicyTargets],
+        Action::RegisterDelegatedAdministrator(_) => &[TrustedAccess, ServiceLinkedRole],
+        Action::RenameAccount(_)
+        | Action::PutAlternateContact(_)
+        | Action::EnableRegions(_)
+        | Action::CentralizeRootAccess(action::CentralizeRootAccess {}) => &[TrustedAccess],
+        Action::PutAccountAlias(_) | Action::PutPasswordPolicy(_) => &[AccessRole],
+        Action::EnableGuardDutyAdministrator(_) => {
             &[TrustedAccess, ServiceLinkedRole, NewServices, AccountKnown]
         }
-        Action::ConfigureGuardDuty { .. } => &[AdministratorKnown, OwnDetector, NewServices],
-        Action::AddGuardDutyMembers { .. } => &[AdministratorKnown, AccountKnown, NewServices],
-        Action::ExportGuardDutyFindings { .. } => {
+        Action::ConfigureGuardDuty(_) => &[AdministratorKnown, OwnDetector, NewServices],
+        Action::AddGuardDutyMembers(_) => &[AdministratorKnown, AccountKnown, NewServices],
+        Action::ExportGuardDutyFindings(_) => {
             &[AdministratorKnown, BucketPolicy, KeyPolicy, Destination]
         }
         Action::CreateStackSet(_)
-        | Action::UpdateStackSetSettings { .. }
-        | Action::DeleteStackSet { .. } => &[TrustedAccess],
+        | Action::UpdateStackSetSettings(_)
+        | Action::DeleteStackSet(_) => &[TrustedAccess],
         _ => &[
             TrustedAccess,
             ServiceLinkedRole,
@@ -135,7 +137,7 @@ fn bound(without: &Timed) -> Duration {
         let once = took(&without.timeline, change);
         // A look at whether it is there by now is what is tried: a stack is made, and made away with.
         let step = Duration::from_secs(60) + once;
-        let each = lags_of(&change.act).iter().map(|lag| {
+        let each = lags_of(&change.action).iter().map(|lag| {
             let counted = TOGETHER.iter().any(|lags| lags.contains(lag));
             step + if counted { Duration::ZERO } else { most(*lag) }
         });

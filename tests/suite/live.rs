@@ -78,7 +78,7 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
     assert!(!live.file("aws.jsonl").contains(&member));
 
     // Somebody makes an account by hand; another makes one with an address of the run's before it: neither is the run's.
-    let act = |arguments: &[&str]| {
+    let action = |arguments: &[&str]| {
         let mut command = world.client(Command::new(python().expect("it is there")));
         command
             .arg("-B")
@@ -91,7 +91,7 @@ fn a_run_that_was_killed_goes_on_and_takes_down_only_its_own() {
             String::from_utf8_lossy(&done.stderr)
         );
     };
-    act(&["create-account", "others", "others@example.org"]);
+    action(&["create-account", "others", "others@example.org"]);
     let (code, message) = live.run("down", &["down 999999999999"]);
     assert_eq!(code, Some(1), "{message}");
     assert!(message.contains("nothing was done"), "{message}");

@@ -506,7 +506,11 @@ fn broken(acts: &[&[Break]]) -> Option<World> {
     command
         .arg(root().join("tests/python/breaks.py"))
         .args(["eu-west-1", "us-east-1"])
-        .args(acts.iter().flat_map(|acts| acts.iter()).map(|act| act.0));
+        .args(
+            acts.iter()
+                .flat_map(|acts| acts.iter())
+                .map(|action| action.0),
+        );
     let output = command.output().expect("runs");
     assert!(
         output.status.success(),
@@ -532,9 +536,9 @@ fn missed(acts: &[Break], found: &Findings) -> Vec<String> {
             finding.control.starts_with(control) && whole.contains(place)
         })
     };
-    let missed = acts.iter().filter(|act| !told(act));
+    let missed = acts.iter().filter(|action| !told(action));
     missed
-        .map(|Break(act, control, place)| format!("{act}: no {control} of {place}"))
+        .map(|Break(action, control, place)| format!("{action}: no {control} of {place}"))
         .collect()
 }
 

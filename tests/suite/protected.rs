@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use orgstrap::addr::{Address, Attribute, Bindings};
 use orgstrap::authorization::{Verdict, like, statement_matches};
 use orgstrap::baseline;
-use orgstrap::change::{Address, Attribute, Bindings};
 use orgstrap::diff::guards;
 use orgstrap::plan::{OrgPlan, read_text};
 use orgstrap::sandbox::organizations::{Ou, Policy};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use orgstrap::addr::Address;
 use orgstrap::aws::Operation;
-use orgstrap::change::Address;
 use orgstrap::diff::OnQuota;
 use orgstrap::ops::exit::Exit;
 use orgstrap::sandbox::service_quotas::QUOTAS;

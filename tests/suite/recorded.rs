@@ -44,11 +44,11 @@ fn recorded(folder: &Path) -> Option<Recorded> {
     assert_eq!(code, Some(1), "{message}");
     assert!(message.ends_with("`live.py down`.\n"), "{message}");
     let member = live.account("live-member");
-    for (act, word, last) in [
+    for (action, word, last) in [
         ("resume", format!("break {member}"), "`live.py down`."),
         ("down", "down 123456789012".to_owned(), "Taken down."),
     ] {
-        let (code, message) = live.run(act, &[&word]);
+        let (code, message) = live.run(action, &[&word]);
         assert_eq!(code, Some(0), "{message}");
         assert!(message.contains(last), "{message}");
     }

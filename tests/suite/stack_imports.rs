@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use orgstrap::change::Action;
+use orgstrap::action::Action;
 use orgstrap::diff::{BlockedBy, Diff, DiffOptions, diff};
 use orgstrap::drift::{Finding, Kind};
 use orgstrap::rehearse::copy;
@@ -186,7 +186,7 @@ fn orphaned_stacks_become_instances_as_the_set_would_have_made_them() {
     let made: Vec<String> = compared
         .changes
         .iter()
-        .filter(|change| matches!(change.act, Action::CreateStackInstances { .. }))
+        .filter(|change| matches!(change.action, Action::CreateStackInstances(_)))
         .map(|change| format!("{:?}", change.fields))
         .collect();
     assert_eq!(made.len(), 1, "{made:?}");

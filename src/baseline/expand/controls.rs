@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Chosen, Expansion};
+use crate::addr::Place;
 use crate::baseline::WantedControl;
 use crate::baseline::control::{Expected, ExpectedSpec, Places, ResourceRef, Scope};
-use crate::change::Place;
 use crate::plan::{AccountKey, Region};
 
 impl Expansion<'_> {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Chosen, Expansion, about};
+use crate::addr::Bindings;
 use crate::baseline::option::OptionValue;
 use crate::baseline::{GuardDutyExport, WantedGuardDuty, WantedTrail};
-use crate::change::Bindings;
 
 impl Expansion<'_> {
     pub(super) fn preparations(&mut self, baseline: &Chosen<'_>) {

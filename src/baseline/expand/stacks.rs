@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Chosen, Expansion, about};
+use crate::addr::{Address, Expr, OWNERSHIP_TAG, Place};
 use crate::baseline::descriptor::Need;
 use crate::baseline::reader::did_you_mean;
 use crate::baseline::template::Template;
@@ -10,7 +11,6 @@ use crate::baseline::words::Interpolated;
 use crate::baseline::{
     DesiredStack, DesiredStackSet, ExistingRecorders, makes_recorder, needs_recorder,
 };
-use crate::change::{Address, Expr, OWNERSHIP_TAG, Place};
 use crate::plan::{Region, StackId, StackName, Tags};
 
 /// How many stack sets one may come after (AutoDeployment in CloudFormation's API reference).

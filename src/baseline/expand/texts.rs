@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Chosen, Expansion, about};
+use crate::addr::{Address, Attribute, Expr, Part};
 use crate::baseline::option::OptionValue;
 use crate::baseline::reader::did_you_mean;
 use crate::baseline::words::{Interpolated, Piece};
-use crate::change::{Address, Attribute, Expr, Part};
 use crate::plan::{Region, StackName, regions};
 
 impl Expansion<'_> {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Checked, check};
-use crate::change::{Action, Address};
+use crate::action::Action;
+use crate::addr::Address;
 use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
@@ -255,7 +256,7 @@ impl Run<'_> {
     /// An account is made by being asked for, never on the way to something else.
     fn refuse_creations(&self, found: &Comparison) -> Result<(), CommandError> {
         let mut changes = found.preview.changes.iter();
-        let creation = changes.find(|change| matches!(change.act, Action::CreateAccount { .. }));
+        let creation = changes.find(|change| matches!(change.action, Action::CreateAccount(_)));
         match creation {
             Some(creation) if !self.job.makes_accounts => Err(CommandError::new(format!(
                 "{} is not in AWS; nothing was changed",

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::addr::{Address, Attribute, Bindings, Expr};
 use crate::aws::CallContext;
-use crate::change::{Action, Address, Attribute, Bindings, Change, Expr};
+use crate::change::Change;
 use crate::cli::compare;
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
@@ -125,15 +126,11 @@ fn behind(
         .iter()
         .map(|key| Expr::reference(Address::Account(key.clone()), Attribute::Id))
         .collect();
-    let updates = found
-        .changes
-        .iter()
-        .filter(|change| match (&change.address, &change.act) {
-            (Address::RolloutUpdate(name, _), Action::UpdateStackInstances { wave, .. }) => {
-                is_behind(name) && keys.iter().any(|key| wave.expect.contains(key))
-            }
-            _ => false,
-        });
+    let updates = found.changes.iter().filter(|change| {
+        let targets = change.action.kind().targets();
+        matches!(&change.address, Address::RolloutUpdate(name, _) if is_behind(name))
+            && targets.is_some_and(|it| keys.iter().any(|key| it.expect.contains(key)))
+    });
     updates.cloned().collect()
 }
 

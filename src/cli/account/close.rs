@@ -4,7 +4,9 @@ use clap::Args;
 
 use super::PlanFile;
 use super::bring::{Edited, moved};
-use crate::change::{Action, Address, Change, Expr, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr};
+use crate::change::{Change, Verb};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::make::{self, Work, make};
@@ -309,9 +311,9 @@ impl Closing<'_> {
             verb: Verb::Delete,
             reason: reason.to_owned(),
             fields: Vec::new(),
-            act: Action::CloseAccount {
+            action: Action::CloseAccount(action::CloseAccount {
                 account: Expr::literal(facts.id.as_str()),
-            },
+            }),
             needs,
         };
         match facts.state {
@@ -369,12 +371,12 @@ impl Closing<'_> {
                 verb: Verb::Delete,
                 reason: format!("{message}; they stay in it and end with it"),
                 fields: Vec::new(),
-                act: Action::RemoveStackInstances {
+                action: Action::RemoveStackInstances(action::RemoveStackInstances {
                     name: self.subject.desired.stack_sets.get(name)?.full_name.clone(),
                     account: Expr::literal(facts.id.as_str()),
                     retain: true,
                     left: false,
-                },
+                }),
                 needs: BTreeSet::new(),
             })
         }));

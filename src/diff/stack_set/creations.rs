@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::imports::Imports;
 use super::instances::{self, Instances};
 use super::{Reach, Set};
-use crate::change::{Action, Address, Expr, Verb};
+use crate::action::{self, Action};
+use crate::addr::{Address, Expr};
+use crate::change::Verb;
 use crate::diff::account::prepare;
 use crate::diff::context::{Standing, account, marked};
 use crate::diff::findings::{DiffBuilder, set, tag_fields};
@@ -25,9 +27,9 @@ impl<'a, 'c> Set<'a, 'c> {
         fields.extend(tag_fields(&tags));
         let mut needs = self.desired.needs.clone();
         needs.insert(Address::StackSetsAccess);
-        let act = Action::CreateStackSet(self.act(tags));
+        let action = Action::CreateStackSet(action::CreateStackSet(self.action(tags)));
         found
-            .change(self.address(), Verb::Create, "not there", fields, act)
+            .change(self.address(), Verb::Create, "not there", fields, action)
             .extend(needs);
         let imports = Imports::of(self, found, None, |_| false);
         let met = self.met(found, None, &imports);
@@ -133,8 +135,8 @@ impl<'a, 'c> Set<'a, 'c> {
             found.begins(removal, [address.clone()]);
         }
         needs.extend(removals);
-        let mut wave = self.wave(reach);
-        let mut fields = Self::wave_fields(reach);
+        let mut targets = self.targets(reach);
+        let mut fields = Self::target_fields(reach);
         if !reach.leaving.is_empty() {
             let keys: Vec<String> = reach.leaving.keys().map(ToString::to_string).collect();
             let accounts = keys.join(", ");
@@ -142,22 +144,22 @@ impl<'a, 'c> Set<'a, 'c> {
         }
         if reach.only.is_empty() {
             for stranger in met.strangers_in(&reach.ous) {
-                wave.except.push(Expr::literal(stranger.as_str()));
+                targets.except.push(Expr::literal(stranger.as_str()));
                 fields.push(set("left out too", stranger.as_str()));
             }
             for key in met.passing(self.ctx, &reach.ous) {
                 if !reach.expect.contains(&key) && !reach.except.contains(&key) {
-                    wave.except.push(account(key));
+                    targets.except.push(account(key));
                     fields.push(set("left out too", key.as_str()));
                 }
             }
         }
-        let act = Action::CreateStackInstances {
+        let action = Action::CreateStackInstances(action::CreateStackInstances {
             name: self.desired.full_name.clone(),
-            wave,
-        };
+            targets,
+        });
         found
-            .change(address.clone(), Verb::Create, reason, fields, act)
+            .change(address.clone(), Verb::Create, reason, fields, action)
             .extend(needs);
     }
 
@@ -271,15 +273,15 @@ impl<'a, 'c> Set<'a, 'c> {
                 found.begins(removal, [move_there.clone(), joined]);
             }
             needs.extend(removals);
-            let act = Action::CreateStackInstances {
+            let action = Action::CreateStackInstances(action::CreateStackInstances {
                 name: self.desired.full_name.clone(),
-                wave: self.wave(&reach),
-            };
-            let fields = Self::wave_fields(&reach);
+                targets: self.targets(&reach),
+            });
+            let fields = Self::target_fields(&reach);
             let address = Address::RolloutTo(self.name.clone(), (*key).clone());
             let reason = "the account joins the set's OUs";
             found
-                .change(address, Verb::Create, reason, fields, act)
+                .change(address, Verb::Create, reason, fields, action)
                 .extend(needs);
         }
     }

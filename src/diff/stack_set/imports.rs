@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reach, Set, instances};
+use crate::action::{self, Action};
+use crate::addr::Address;
 use crate::baseline::template::lost_resources;
-use crate::change::{Action, Address, FieldChange, Verb};
+use crate::change::{FieldChange, Verb};
 use crate::diff::account::{not_asked, prepare};
 use crate::diff::context::{Standing, marked};
 use crate::diff::document::same_template;
@@ -205,12 +207,12 @@ impl Import {
         } else {
             (Verb::Create, "a stack that the plan names for it is there")
         };
-        let act = Action::ImportStacks {
-            set: set.act(marked(&set.desired.tags)),
-            wave: set.wave(&reach),
+        let action = Action::ImportStacks(action::ImportStacks {
+            set: set.action(marked(&set.desired.tags)),
+            targets: set.targets(&reach),
             stacks: self.stacks.clone(),
-        };
-        let own = found.change(address, verb, reason, self.fields.clone(), act);
+        });
+        let own = found.change(address, verb, reason, self.fields.clone(), action);
         own.extend(set.base_needs());
         own.extend(needs.iter().cloned());
         own.insert(Address::Access(key.clone()));

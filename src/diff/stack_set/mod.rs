@@ -29,11 +29,12 @@ use super::recorder::{Brought, Met};
 use super::stack::{cannot_make_anew, merged};
 use super::stages::Stages;
 use super::tools::owner_of_stack;
-use crate::baseline::{DesiredStackSet, makes_recorder};
-use crate::change::{
-    Action, Address, Attribute, Bindings, DeploymentTargets, Expr, FieldChange, Lacking, Leaving,
-    Place, StackSetDefinition, Successor, Verb,
+use crate::action::{
+    self, Action, DeploymentTargets, Lacking, Leaving, StackSetDefinition, Successor,
 };
+use crate::addr::{Address, Attribute, Bindings, Expr, Place};
+use crate::baseline::{DesiredStackSet, makes_recorder};
+use crate::change::{FieldChange, Verb};
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, StackSetFacts, stack_set_arn,
 };
@@ -181,7 +182,7 @@ impl<'a, 'c> Set<'a, 'c> {
         }
     }
 
-    fn act(&self, tags: Tags) -> StackSetDefinition {
+    fn action(&self, tags: Tags) -> StackSetDefinition {
         StackSetDefinition {
             name: self.desired.full_name.clone(),
             description: self.desired.description.clone(),
@@ -244,7 +245,7 @@ impl<'a, 'c> Set<'a, 'c> {
         self.before_it().map(Self::arn).chain(others).collect()
     }
 
-    fn wave(&self, reach: &Reach<'_>) -> DeploymentTargets {
+    fn targets(&self, reach: &Reach<'_>) -> DeploymentTargets {
         let accounts = |keys: &[&AccountKey]| keys.iter().map(|key| account(key)).collect();
         DeploymentTargets {
             ous: reach.ous.iter().map(|path| ou(path)).collect(),
@@ -284,7 +285,7 @@ impl<'a, 'c> Set<'a, 'c> {
         needs
     }
 
-    fn wave_fields(reach: &Reach<'_>) -> Vec<FieldChange> {
+    fn target_fields(reach: &Reach<'_>) -> Vec<FieldChange> {
         let list = |items: Vec<String>| items.join(", ");
         let mut fields = vec![set(
             "ous",
@@ -372,23 +373,23 @@ impl<'a, 'c> Set<'a, 'c> {
                 &needs,
             );
         }
-        let act = StackSetDefinition {
+        let action = StackSetDefinition {
             administration_role: facts.administration_role.clone(),
             execution_role: facts.execution_role.clone(),
-            ..self.act(merged(tags, &facts.tags))
+            ..self.action(merged(tags, &facts.tags))
         };
         let mut needs = self.base_needs();
         needs.insert(Address::RolloutHold(self.name.clone()));
         let mut after: Vec<Address> = Vec::new();
         if whole {
             let (number, reach) = (self.first_stage(), Reach::nothing());
-            after.push(self.update_instances(found, number, &reach, &act, &fields, &needs));
+            after.push(self.update_instances(found, number, &reach, &action, &fields, &needs));
         }
         for (number, reach) in &updates {
             needs.extend(after.last().cloned());
             let mut needs = needs.clone();
             needs.extend(self.put_back(found, reach));
-            let address = self.update_instances(found, *number, reach, &act, &fields, &needs);
+            let address = self.update_instances(found, *number, reach, &action, &fields, &needs);
             for key in reach
                 .expect
                 .iter()
@@ -505,13 +506,13 @@ impl<'a, 'c> Set<'a, 'c> {
         let moves = placed
             .iter()
             .any(|placed| found.changes.contains_key(placed));
-        let act = Action::ForgetStackInstances {
+        let action = Action::ForgetStackInstances(action::ForgetStackInstances {
             name: self.desired.full_name.clone(),
-            wave: self.wave(&reach),
-        };
+            targets: self.targets(&reach),
+        });
         let reason = "AWS calls these instances INOPERABLE; their stacks are kept and they are \
                       made anew";
-        let fields = Self::wave_fields(&reach);
+        let fields = Self::target_fields(&reach);
         let address = Address::Forget(self.name.clone());
         let mut needs = match moves {
             true => self.base_needs(),
@@ -524,7 +525,7 @@ impl<'a, 'c> Set<'a, 'c> {
             }
         }
         found
-            .change(address, Verb::Delete, reason, fields, act)
+            .change(address, Verb::Delete, reason, fields, action)
             .extend(needs);
     }
 
@@ -569,12 +570,12 @@ impl<'a, 'c> Set<'a, 'c> {
             // status codes").
             let stuck = there.stuck.contains(key);
             let retain = self.desired.retain_on_removal || stuck;
-            let act = Action::RemoveStackInstances {
+            let action = Action::RemoveStackInstances(action::RemoveStackInstances {
                 name: self.desired.full_name.clone(),
                 account: account(key),
                 retain,
                 left,
-            };
+            });
             let list: Vec<String> = regions.iter().map(ToString::to_string).collect();
             let fate = match (stuck, retain) {
                 (true, _) => "are kept, for AWS calls them INOPERABLE: delete them in the account",
@@ -589,19 +590,10 @@ impl<'a, 'c> Set<'a, 'c> {
                 Denied::No | Denied::Here(_) => "the account leaves the set's OUs".to_owned(),
             };
             found
-                .change(address, Verb::Delete, reason, fields, act)
+                .change(address, Verb::Delete, reason, fields, action)
                 .extend(needs);
         }
     }
-}
-
-/// Whether an update of instances, by its fields, brings the set as it is to those that are behind, and
-/// changes nothing of the set itself.
-pub(super) fn is_mending(fields: &[FieldChange]) -> bool {
-    let where_to = ["ous", "accounts", "regions"];
-    fields
-        .iter()
-        .all(|field| where_to.contains(&field.field.as_str()))
 }
 
 impl Reach<'_> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Reach, Set, placements};
-use crate::change::{Action, Address, FieldChange, Leaving, StackSetDefinition, Verb};
+use crate::action::{self, Action, Leaving, StackSetDefinition};
+use crate::addr::Address;
+use crate::change::{FieldChange, Verb};
 use crate::diff::document::same_template;
 use crate::diff::findings::{DiffBuilder, becomes, missing_tags, set};
 use crate::diff::stack::parameters;
@@ -77,20 +79,20 @@ impl Set<'_, '_> {
         if fields.is_empty() {
             return;
         }
-        let act = Action::UpdateStackSetSettings {
+        let action = Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
             name: self.desired.full_name.clone(),
             auto_deployment: (!(retain_is_right && in_order)).then(|| self.auto_deployment(true)),
             depends_on: self.depends_on(facts, &found.bindings),
             leaving: Vec::new(),
             managed_execution: (!facts.managed_execution).then_some(true),
-        };
+        });
         found
             .change(
                 self.address(),
                 Verb::Update,
                 "differs from the plan",
                 fields,
-                act,
+                action,
             )
             .insert(Address::StackSetsAccess);
     }
@@ -109,7 +111,7 @@ impl Set<'_, '_> {
         } else {
             (Address::RolloutHold(self.name.clone()), "on", "off")
         };
-        let act = Action::UpdateStackSetSettings {
+        let action = Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
             name: self.desired.full_name.clone(),
             auto_deployment: Some(self.auto_deployment(on)),
             depends_on: match on {
@@ -118,10 +120,10 @@ impl Set<'_, '_> {
             },
             leaving,
             managed_execution: None,
-        };
+        });
         let fields = vec![becomes("auto-deployment", before, after)];
         found
-            .change(address, Verb::Update, reason, fields, act)
+            .change(address, Verb::Update, reason, fields, action)
             .extend(needs.iter().cloned());
     }
 
@@ -130,22 +132,24 @@ impl Set<'_, '_> {
         found: &mut DiffBuilder,
         number: u16,
         reach: &Reach<'_>,
-        act: &StackSetDefinition,
+        action: &StackSetDefinition,
         fields: &[FieldChange],
         needs: &BTreeSet<Address>,
     ) -> Address {
         let address = Address::RolloutUpdate(self.name.clone(), number);
-        let (reason, fields) = if fields.is_empty() {
+        let catches_up = fields.is_empty();
+        let (reason, fields) = if catches_up {
             let reason = "instances are outdated: an operation failed or was interrupted";
-            (reason, Self::wave_fields(reach))
+            (reason, Self::target_fields(reach))
         } else {
             ("differs from the plan", fields.to_vec())
         };
-        let act = Action::UpdateStackInstances {
-            set: act.clone(),
-            wave: self.wave(reach),
-        };
-        let own = found.change(address.clone(), Verb::Update, reason, fields, act);
+        let action = Action::UpdateStackInstances(action::UpdateStackInstances {
+            set: action.clone(),
+            targets: self.targets(reach),
+            catches_up,
+        });
+        let own = found.change(address.clone(), Verb::Update, reason, fields, action);
         own.extend(needs.iter().cloned());
         own.extend(placements(reach.expect.iter().copied()));
         address

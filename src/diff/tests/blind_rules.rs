@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
+use crate::action::{self, Action};
+use crate::addr::Address;
 use crate::baseline::Desired;
-use crate::change::{Action, Address};
 use crate::diff::{Blocked, BlockedBy, STACK_SETS_ADMINISTRATOR, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -48,11 +49,11 @@ fn what_a_policy_holds_is_told_and_never_written() {
     // Nor does another change write it.
     detector_of(&mut inventory).enabled = false;
     let found = compare(&inventory);
-    let Action::ConfigureGuardDuty {
+    let Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         features,
         detector_features,
         ..
-    } = &change(&found, "guardduty settings in eu-west-1").act
+    }) = &change(&found, "guardduty settings in eu-west-1").action
     else {
         panic!("{found:?}")
     };

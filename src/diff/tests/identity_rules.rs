@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, known, member};
-use crate::change::{Action, Address, Change, KEY_TAG, Target};
+use crate::action::Action;
+use crate::addr::{Address, KEY_TAG, Target};
+use crate::change::Change;
 use crate::diff::{ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -474,7 +476,7 @@ fn a_key_renamed_by_hand_is_a_question() {
     let made = message
         .changes
         .iter()
-        .find(|change| matches!(change.act, Action::CreateAccount { .. }));
+        .find(|change| matches!(change.action, Action::CreateAccount(_)));
     assert!(made.is_none(), "{made:?}");
     let tags = Address::Tags(Target::Account(key("toys")));
     assert!(message.changes.iter().any(|change| change.address == tags));
@@ -494,7 +496,7 @@ fn a_new_account_beside_one_that_the_plan_left_is_no_question() {
     known(&mut member_of(&mut inventory, "play").tags).remove(KEY_TAG);
     let found = diff(&plan, &desired(), &inventory, &KEEP);
     assert_eq!(found.problems, vec![]);
-    let made = |change: &&Change| matches!(change.act, Action::CreateAccount { .. });
+    let made = |change: &&Change| matches!(change.action, Action::CreateAccount(_));
     assert_eq!(found.changes.iter().filter(made).count(), 1);
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::samples::*;
 use super::simulate::{current, known};
+use crate::action::{self, Action};
+use crate::addr::{Address, Attribute, Expr, OWNERSHIP_TAG};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Attribute, Expr, OWNERSHIP_TAG, Verb};
+use crate::change::Verb;
 use crate::diff::{BlockedBy, Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -127,11 +129,14 @@ fn a_named_stack_is_imported_where_an_instance_would_be_made() {
     );
     let import = change(&found, IMPORT);
     assert_eq!(fields(import), ["stack in us-east-1: - -> old"]);
-    let Action::ImportStacks { wave, stacks, .. } = &import.act else {
+    let Action::ImportStacks(action::ImportStacks {
+        targets, stacks, ..
+    }) = &import.action
+    else {
         panic!("{import:?}");
     };
     assert_eq!(stacks.values().collect::<Vec<_>>(), [&case.id]);
-    assert_eq!(wave.ous.len(), 1);
+    assert_eq!(targets.ous.len(), 1);
     assert!(
         import
             .needs
@@ -300,17 +305,19 @@ fn a_set_that_is_not_there_takes_stacks_in_stage_by_stage() {
     assert!(second.contains(&Address::Rollout(set.clone(), 1)));
     assert!(!second.contains(&Address::Rollout(set.clone(), 3)));
     assert!(needs(IMPORT).contains(&Address::Rollout(set.clone(), 3)));
-    let wave = |found: &Diff, address: &str| match &change(found, address).act {
-        Action::CreateStackInstances { wave, .. } => wave.clone(),
+    let targets = |found: &Diff, address: &str| match &change(found, address).action {
+        Action::CreateStackInstances(action::CreateStackInstances { targets, .. }) => {
+            targets.clone()
+        }
         other => panic!("{other:?}"),
     };
     let (dev_id, prod_id) = (account_text("payments-dev"), account_text("payments-prod"));
     assert!(!addresses(&found).contains(&"rollout of config-recorder, stage 2".to_owned()));
-    let stage = wave(&found, "rollout of config-recorder, stage 3");
+    let stage = targets(&found, "rollout of config-recorder, stage 3");
     // Its OUs hold that of stage 2.
     assert_eq!(stage.except, vec![prod_id, dev_id.clone()]);
     // Its other Region has nothing that stands in the way.
-    let other = wave(&found, "rollout of config-recorder to account payments-dev");
+    let other = targets(&found, "rollout of config-recorder to account payments-dev");
     assert_eq!(other.regions, [region("us-east-1")].into());
     assert_eq!(other.expect, vec![dev_id]);
     // One that is told holds up nothing else.

@@ -9,8 +9,10 @@ use proptest::test_runner::RngSeed;
 use super::random::{disturb, random_plan, random_wanted, recorders_that_were_there};
 use super::samples::*;
 use super::simulate::{Simulation, empty};
+use crate::action::{self, Action};
+use crate::addr::{Address, KEY_TAG};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Change, KEY_TAG, SavedChanges, saved::Moved};
+use crate::change::{Change, SavedChanges, saved::Moved};
 use crate::diff::{BlockedBy, Diff, DiffOptions, diff};
 use crate::graph::graph;
 use crate::inventory::{Inventory, Observed, identify};
@@ -82,7 +84,7 @@ fn told_apart(plan: &OrgPlan, inventory: &mut Inventory) {
     }
 }
 
-/// Whether an act is of the kind that a part of the inventory decides.
+/// Whether an action is of the kind that a part of the inventory decides.
 type Kind = fn(&Action) -> bool;
 
 fn hide<T>(part: &mut Observed<T>) {
@@ -94,90 +96,93 @@ fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
     match rng.u8(..10) {
         0 => {
             hide(&mut inventory.accounts);
-            |act| {
+            |action| {
                 matches!(
-                    act,
-                    Action::CreateAccount { .. }
-                        | Action::MoveAccount { .. }
-                        | Action::RenameAccount { .. }
+                    action,
+                    Action::CreateAccount(_) | Action::MoveAccount(_) | Action::RenameAccount(_)
                 )
             }
         }
         1 => {
             hide(&mut inventory.ous);
-            |act| {
+            |action| {
                 matches!(
-                    act,
-                    Action::CreateOu { .. }
-                        | Action::RenameOu { .. }
-                        | Action::DeleteOu { .. }
-                        | Action::MoveAccount { .. }
+                    action,
+                    Action::CreateOu(_)
+                        | Action::RenameOu(_)
+                        | Action::DeleteOu(_)
+                        | Action::MoveAccount(_)
                 )
             }
         }
         2 => {
             hide(&mut inventory.policies);
-            |act| {
+            |action| {
                 matches!(
-                    act,
-                    Action::CreatePolicy { .. }
-                        | Action::UpdatePolicy { .. }
-                        | Action::DeletePolicy { .. }
-                        | Action::AttachPolicy { .. }
-                        | Action::DetachPolicy { .. }
+                    action,
+                    Action::CreatePolicy(_)
+                        | Action::UpdatePolicy(_)
+                        | Action::DeletePolicy(_)
+                        | Action::AttachPolicy(_)
+                        | Action::DetachPolicy(_)
                 )
             }
         }
         3 => {
             hide(&mut inventory.trusted_access);
-            |act| matches!(act, Action::EnableTrustedAccess { .. })
+            |action| matches!(action, Action::EnableTrustedAccess(_))
         }
         4 => {
             hide(&mut inventory.service_linked_roles);
-            |act| matches!(act, Action::CreateServiceLinkedRole { .. })
+            |action| matches!(action, Action::CreateServiceLinkedRole(_))
         }
         5 => {
             hide(&mut inventory.stack_sets);
-            |act| {
+            |action| {
                 matches!(
-                    act,
+                    action,
                     Action::CreateStackSet(_)
-                        | Action::UpdateStackSetSettings { .. }
-                        | Action::UpdateStackInstances { .. }
-                        | Action::CreateStackInstances { .. }
-                        | Action::ForgetStackInstances { .. }
-                        | Action::RemoveStackInstances { .. }
-                        | Action::ImportStacks { .. }
+                        | Action::UpdateStackSetSettings(_)
+                        | Action::UpdateStackInstances(_)
+                        | Action::CreateStackInstances(_)
+                        | Action::ForgetStackInstances(_)
+                        | Action::RemoveStackInstances(_)
+                        | Action::ImportStacks(_)
                 )
             }
         }
         6 => {
             inventory.stacks.values_mut().for_each(hide);
-            |act| matches!(act, Action::UpdateStack(_))
+            |action| matches!(action, Action::UpdateStack(_))
         }
         7 => {
             let facts = inventory.guardduty.values_mut();
             facts.for_each(|facts| hide(&mut facts.administrator));
-            |act| {
+            |action| {
                 matches!(
-                    act,
-                    Action::EnableGuardDutyAdministrator { .. }
-                        | Action::ConfigureGuardDuty { .. }
-                        | Action::AddGuardDutyMembers { .. }
-                        | Action::ExportGuardDutyFindings { .. }
+                    action,
+                    Action::EnableGuardDutyAdministrator(_)
+                        | Action::ConfigureGuardDuty(_)
+                        | Action::AddGuardDutyMembers(_)
+                        | Action::ExportGuardDutyFindings(_)
                 )
             }
         }
         8 => {
             hide(&mut inventory.stack_sets_access);
-            |act| matches!(act, Action::ActivateStackSets)
+            |action| {
+                matches!(
+                    action,
+                    Action::ActivateStackSets(action::ActivateStackSets {})
+                )
+            }
         }
         _ => {
             let accounts = super::simulate::known(&mut inventory.accounts);
             accounts
                 .values_mut()
                 .for_each(|facts| hide(&mut facts.tags));
-            |act| matches!(act, Action::CreateAccount { .. })
+            |action| matches!(action, Action::CreateAccount(_))
         }
     }
 }
@@ -256,7 +261,7 @@ proptest! {
             }
         }
         let path = graph.critical_path();
-        let total: u64 = path.iter().map(|c| crate::graph::seconds(&c.act).max(1)).sum();
+        let total: u64 = path.iter().map(|c| c.action.kind().info().seconds.max(1)).sum();
         prop_assert_eq!(total, graph.estimate());
     }
 
@@ -293,9 +298,9 @@ proptest! {
         let rng = &mut Rng::with_seed(seed);
         let kind = blind(rng, &mut case.inventory);
         let after = case.diff();
-        let hit: Vec<&Change> = after.changes.iter().filter(|c| kind(&c.act)).collect();
+        let hit: Vec<&Change> = after.changes.iter().filter(|c| kind(&c.action)).collect();
         prop_assert_eq!(hit, Vec::<&Change>::new());
-        let lost = before.changes.iter().filter(|c| kind(&c.act)).count();
+        let lost = before.changes.iter().filter(|c| kind(&c.action)).count();
         if lost > 0 {
             let message = |b: &crate::diff::Blocked| matches!(b.reason, BlockedBy::Unread(_));
             prop_assert!(after.blocked.iter().any(message), "{:?}", after.blocked);

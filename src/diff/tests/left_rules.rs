@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::samples::*;
 use super::simulate::known;
 use super::stack_rules::instance;
+use crate::action::Action;
+use crate::addr::Address;
 use crate::baseline::Desired;
-use crate::change::{Action, Address};
 use crate::diff::removal::{Fortune, removal};
 use crate::diff::{Diff, Remains, diff};
 use crate::graph::graph;
@@ -115,7 +116,7 @@ fn an_account_that_left_the_organization_leaves_its_stacks_behind() {
     // AWS cannot delete what it cannot reach.
     let plan = plan();
     let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
-    let Action::DeleteStackInstances(left) = &asked.changes[0].act else {
+    let Action::DeleteStackInstances(left) = &asked.changes[0].action else {
         panic!("{:?}", asked.changes)
     };
     assert!(left.retain);
@@ -217,7 +218,7 @@ fn a_removal_goes_backwards() {
     assert!(at("config-recorder") < at("config-bucket"));
     let last = order
         .changes()
-        .find(|change| matches!(change.act, Action::DeleteStackSet { .. }));
+        .find(|change| matches!(change.action, Action::DeleteStackSet(_)));
     assert!(
         last.unwrap()
             .needs
@@ -254,7 +255,7 @@ fn a_target_whose_ou_is_gone_goes_apart_from_stacks_that_came_through_it() {
     let found = diff(&plan, &desired, &inventory, &KEEP);
     assert_eq!(names(&found), ["config-recorder/ou-gone-1"]);
     let asked = removal(&plan, &inventory, &found.left, Fortune::Delete);
-    let acts: Vec<_> = asked.changes.iter().map(|change| &change.act).collect();
+    let acts: Vec<_> = asked.changes.iter().map(|change| &change.action).collect();
     let [
         Action::DeleteStackInstances(stacks),
         Action::DeleteStackInstances(target),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, known};
-use crate::change::{Address, Target, Verb};
+use crate::addr::{Address, Target};
+use crate::change::Verb;
 use crate::diff::{Blocked, BlockedBy, diff};
 use crate::inventory::*;
 use crate::plan::*;

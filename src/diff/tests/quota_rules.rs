@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{empty, known};
-use crate::change::{Address, Verb};
+use crate::addr::Address;
+use crate::change::Verb;
 use crate::diff::{BlockedBy, Diff, DiffOptions, OnQuota, ProblemKind, Raise, diff, judge};
 use crate::inventory::{
     AccountState, Inventory, Observed, QuotaFacts, QuotaKind, QuotaRequest, ReadFailure,

@@ -7,8 +7,8 @@ use fastrand::Rng;
 use super::samples::*;
 use super::simulate::{ROOT, current, known, member};
 use super::simulate_stacks::leave_targets;
+use crate::addr::OWNERSHIP_TAG;
 use crate::baseline::{Desired, ExistingRecorders};
-use crate::change::OWNERSHIP_TAG;
 use crate::inventory::*;
 use crate::plan::*;
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
-use super::stack_rules::{ids, ous, wave};
+use super::stack_rules::{ids, ous, targets};
+use crate::action::{self, Action, Successor};
+use crate::addr::{Address, Expr, Place};
 use crate::baseline::{Desired, ExistingRecorders};
-use crate::change::{Action, Address, Change, Expr, Place, Successor};
+use crate::change::Change;
 use crate::diff::{BlockedBy, Diff, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -91,11 +93,11 @@ fn one_account_holds_up_only_itself_in_the_first_rollout() {
         inventory.recorders.insert(place, there("mine", "mine"));
     }
     let found = compare(&desired, &inventory);
-    let last = wave(&found, "rollout of config-recorder, stage 3");
+    let last = targets(&found, "rollout of config-recorder, stage 3");
     assert_eq!(last.ous, ous(&["Security", "Workloads"]));
     assert_eq!(last.except, ids(&["security"]));
     assert_eq!(last.expect, ids(&["log-archive", "payments-prod"]));
-    let first = wave(&found, "rollout of config-recorder, stage 1");
+    let first = targets(&found, "rollout of config-recorder, stage 1");
     assert_eq!(first.except, vec![]);
     let told = [
         "existing recorder in security/eu-west-1",
@@ -126,7 +128,7 @@ fn an_account_is_left_out_of_the_stage_above_too() {
         inventory.recorders.insert(place, there("mine", "mine"));
     }
     let found = compare(&desired, &inventory);
-    let last = wave(&found, "rollout of config-recorder, stage 3");
+    let last = targets(&found, "rollout of config-recorder, stage 3");
     assert_eq!(last.ous, ous(&["Security", "Workloads"]));
     assert_eq!(last.except, ids(&["payments-dev"]));
     converges(&desired, inventory);
@@ -152,7 +154,7 @@ fn what_is_kept_has_any_name_and_may_be_a_channel_alone() {
                 .contains(&Address::StackSet(name("config-recorder")))
         );
         // Its other Region is rolled out by itself.
-        let apart = wave(&found, "rollout of config-recorder to account play");
+        let apart = targets(&found, "rollout of config-recorder to account play");
         assert_eq!(apart.accounts, ids(&["play"]));
         assert_eq!(apart.regions, BTreeSet::from([region("eu-west-1")]));
         converges(&desired, inventory);
@@ -173,9 +175,9 @@ fn a_set_that_is_there_creates_only_where_nothing_stands() {
     let place = at(&inventory, "security", "us-east-1");
     inventory.recorders.insert(place, there("mine", ""));
     let found = compare(&desired, &inventory);
-    let repair = wave(&found, "missing instances of config-recorder, stage 3");
+    let repair = targets(&found, "missing instances of config-recorder, stage 3");
     assert_eq!(repair.expect, ids(&["log-archive"]));
-    let apart = wave(&found, "rollout of config-recorder to account security");
+    let apart = targets(&found, "rollout of config-recorder to account security");
     assert_eq!(apart.regions, BTreeSet::from([region("eu-west-1")]));
     converges(&desired, inventory);
 }
@@ -224,17 +226,17 @@ fn replacing_removes_before_the_rollout_and_only_if_that_can_be() {
     assert_eq!(found.blocked, []);
     let removal = change(&found, "existing recorder in security/us-east-1");
     assert_eq!(
-        removal.act,
-        Action::RemoveRecorder {
+        removal.action,
+        Action::RemoveRecorder(action::RemoveRecorder {
             account: Expr::reference(
                 Address::Account(key("security")),
-                crate::change::Attribute::Id
+                crate::addr::Attribute::Id
             ),
             region: region("us-east-1"),
             recorder: Some("mine".to_owned()),
             channel: Some("yours".to_owned()),
             successor: Successor::StackSet("orgstrap-config-recorder".to_owned()),
-        }
+        })
     );
     let rollout = change(&found, "rollout of config-recorder, stage 3");
     assert!(rollout.needs.contains(&removal.address));
@@ -245,8 +247,8 @@ fn replacing_removes_before_the_rollout_and_only_if_that_can_be() {
         needs
     };
     assert_eq!(others(rollout), removal.needs);
-    let wave = wave(&found, "rollout of config-recorder, stage 3");
-    assert_eq!(wave.except, vec![]);
+    let targets = targets(&found, "rollout of config-recorder, stage 3");
+    assert_eq!(targets.except, vec![]);
     converges(&desired, inventory);
 }
 
@@ -258,7 +260,7 @@ fn nothing_is_removed_where_the_rollout_is_withheld() {
     inventory.recorders.insert(place, there("mine", "mine"));
     inventory.stack_sets_access = unread();
     let found = compare(&desired, &inventory);
-    let removed = |change: &&Change| matches!(change.act, Action::RemoveRecorder { .. });
+    let removed = |change: &&Change| matches!(change.action, Action::RemoveRecorder(_));
     assert_eq!(found.changes.iter().find(removed), None);
 }
 
@@ -284,7 +286,7 @@ fn what_could_not_be_read_is_left_out_and_told_as_unread() {
     inventory.recorders.insert(place, unread());
     let found = compare(&desired, &inventory);
     assert!(found.blocked[0].is_unread());
-    let apart = wave(&found, "rollout of config-recorder to account play");
+    let apart = targets(&found, "rollout of config-recorder to account play");
     assert_eq!(apart.regions, BTreeSet::from([region("eu-west-1")]));
 }
 
@@ -323,12 +325,12 @@ fn an_account_not_in_the_plan_is_left_out_of_the_first_rollout() {
     let place = at(&inventory, "stranger", "us-east-1");
     inventory.recorders.insert(place, there("theirs", ""));
     let found = compare(&desired, &inventory);
-    let first = wave(&found, "rollout of config-recorder, stage 1");
+    let first = targets(&found, "rollout of config-recorder, stage 1");
     assert_eq!(first.except, [Expr::literal(id.as_str())]);
-    let second = wave(&found, "rollout of config-recorder, stage 2");
+    let second = targets(&found, "rollout of config-recorder, stage 2");
     assert_eq!(second.except, vec![]);
     let name = "the Config recorder `theirs` in stranger/us-east-1";
     assert!(told(&found, "config recorder", name).contains("left out"));
-    let removed = |change: &&Change| matches!(change.act, Action::RemoveRecorder { .. });
+    let removed = |change: &&Change| matches!(change.action, Action::RemoveRecorder(_));
     assert_eq!(found.changes.iter().find(removed), None);
 }

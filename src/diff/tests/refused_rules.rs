@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::known;
+use crate::addr::Bindings;
 use crate::authorization::{Policy as Document, Verdict};
 use crate::baseline::Desired;
-use crate::change::Bindings;
 use crate::diff::work::{Levels, Scene, deletions, judge};
 use crate::diff::{Diff, diff};
 use crate::inventory::*;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{MANAGEMENT, ROOT, empty, known, member};
+use crate::action::{self, Action};
+use crate::addr::{Address, Attribute, OWNERSHIP_TAG};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Attribute, OWNERSHIP_TAG, Verb};
+use crate::change::Verb;
 use crate::diff::{BlockedBy, Diff, ProblemKind, diff};
 use crate::inventory::*;
 use crate::plan::*;
@@ -44,12 +46,14 @@ fn what_is_added_to_the_plan_is_all_that_changes() {
     ];
     assert_eq!(addresses(&found), expected);
     let rollout = change(&found, "rollout of config-recorder to account new");
-    let Action::CreateStackInstances { wave, .. } = &rollout.act else {
+    let Action::CreateStackInstances(action::CreateStackInstances { targets, .. }) =
+        &rollout.action
+    else {
         panic!("{rollout:?}")
     };
-    assert_eq!(wave.accounts.len(), 1);
+    assert_eq!(targets.accounts.len(), 1);
     assert_eq!(
-        wave.ous,
+        targets.ous,
         vec![super::super::context::ou(&path("Workloads"))]
     );
     assert!(rollout.needs.contains(&Address::Placement(key("new"))));
@@ -73,7 +77,7 @@ fn hand_made_changes_are_shown_field_by_field() {
     assert_eq!(fields(moved), ["ou: Sandbox -> Workloads/Dev"]);
     let tagged = change(&found, "tags of account payments-prod");
     assert_eq!(fields(tagged), ["tag data: public -> restricted"]);
-    let Action::Tag { set, remove, .. } = &tagged.act else {
+    let Action::Tag(action::Tag { set, remove, .. }) = &tagged.action else {
         panic!("{tagged:?}")
     };
     assert_eq!((set.len(), remove.len()), (1, 0));
@@ -161,7 +165,7 @@ fn a_renamed_ou_keeps_its_id_and_its_children() {
     let found = diff(&plan, &desired(), &settled(), &PRUNE);
     assert_eq!(addresses(&found), ["ou Products"]);
     assert_eq!(fields(&found.changes[0]), ["name: Workloads -> Products"]);
-    assert!(matches!(found.changes[0].act, Action::RenameOu { .. }));
+    assert!(matches!(found.changes[0].action, Action::RenameOu(_)));
 }
 
 /// An OU cannot change its parent: a new one, the accounts move, the old one goes when allowed.
@@ -257,11 +261,11 @@ fn guardduty_features_stay_on_and_are_told() {
     let facts = inventory.guardduty.get_mut(&region("eu-west-1")).unwrap();
     known(&mut facts.detector).as_mut().unwrap().enabled = false;
     let found = compare(&inventory);
-    let Action::ConfigureGuardDuty {
+    let Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         features,
         detector_features,
         ..
-    } = &change(&found, "guardduty settings in eu-west-1").act
+    }) = &change(&found, "guardduty settings in eu-west-1").action
     else {
         panic!("{found:?}")
     };
@@ -318,8 +322,11 @@ fn an_administrator_is_replaced_where_the_plan_names_it() {
     let in_use = |inventory: &Inventory| {
         let found = diff(&plan(), &desired, inventory, &KEEP);
         let former = change(&found, "former guardduty administrator in eu-west-1");
-        match &former.act {
-            Action::RemoveGuardDutyAdministrator { in_use, .. } => (*in_use, former.reason.clone()),
+        match &former.action {
+            Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
+                in_use,
+                ..
+            }) => (*in_use, former.reason.clone()),
             other => panic!("{other:?}"),
         }
     };
@@ -374,13 +381,17 @@ fn guardrail(inventory: &mut Inventory, at: &str) {
 
 /// The OUs, by their addresses, that rollouts of stack sets name.
 fn rolled_out(found: &Diff) -> String {
-    let waves = found.changes.iter().filter_map(|change| match &change.act {
-        Action::CreateStackInstances { wave, .. } | Action::UpdateStackInstances { wave, .. } => {
-            Some(format!("{:?}", wave.ous))
-        }
-        _ => None,
-    });
-    waves.collect()
+    let rollouts = found
+        .changes
+        .iter()
+        .filter_map(|change| match &change.action {
+            Action::CreateStackInstances(action::CreateStackInstances { targets, .. })
+            | Action::UpdateStackInstances(action::UpdateStackInstances { targets, .. }) => {
+                Some(format!("{:?}", targets.ous))
+            }
+            _ => None,
+        });
+    rollouts.collect()
 }
 
 /// A stack set reaches whole OUs, so those of Control Tower are no targets, and one that holds such
@@ -502,7 +513,10 @@ fn consolidated_billing_asks_for_consent() {
         .all_features = false;
     let found = compare(&inventory);
     assert_eq!(addresses(&found), ["organization"]);
-    assert_eq!(found.changes[0].act, Action::EnableAllFeatures);
+    assert_eq!(
+        found.changes[0].action,
+        Action::EnableAllFeatures(action::EnableAllFeatures {})
+    );
     assert!(found.changes[0].reason.contains("consent"));
 }
 
@@ -724,10 +738,10 @@ fn an_empty_account_becomes_an_organization_in_order() {
         assert!(place(pair[0]) < place(pair[1]), "{pair:?} in {order:?}");
     }
     // The management account is a member too, under an email that is not known yet.
-    let Action::AddGuardDutyMembers { members, .. } = &graph
+    let Action::AddGuardDutyMembers(action::AddGuardDutyMembers { members, .. }) = &graph
         .get(&Address::GuardDutyMembers(region("eu-west-1")))
         .unwrap()
-        .act
+        .action
     else {
         panic!("no members")
     };

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, empty};
+use crate::addr::{Address, Attribute, Expr, Place};
 use crate::baseline::{
     Desired, DesiredStack, DesiredStackSet, ExistingRecorders, GuardDutyExport, WantedGuardDuty,
 };
-use crate::change::{Address, Attribute, Change, Expr, Place};
+use crate::change::Change;
 use crate::diff::{Diff, DiffOptions, OnQuota, diff};
 use crate::graph::graph;
 use crate::inventory::{

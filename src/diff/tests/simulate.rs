@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate_stacks::leave_targets;
+use crate::action::{self, Action};
+use crate::addr::{Address, Attribute, Bindings, Expr};
 use crate::baseline::Desired;
-use crate::change::{Action, Address, Attribute, Bindings, Change, Expr};
+use crate::change::Change;
 use crate::inventory::*;
 use crate::plan::{AccountId, OuPath, Region, Tags};
 
@@ -169,32 +171,41 @@ impl Simulation {
 
     pub(super) fn apply(&mut self, change: &Change) {
         let address = change.address.clone();
-        match &change.act {
-            Action::CreateOrganization { .. } => self.create_organization(),
-            Action::EnableAllFeatures => self.organization().all_features = true,
-            Action::EnablePolicyType { policy_type } => {
+        match &change.action {
+            Action::CreateOrganization(_) => self.create_organization(),
+            Action::EnableAllFeatures(action::EnableAllFeatures {}) => {
+                self.organization().all_features = true
+            }
+            Action::EnablePolicyType(action::EnablePolicyType { policy_type }) => {
                 let types = &mut self.organization().policy_types;
                 types.insert(*policy_type, "ENABLED".to_owned());
             }
-            Action::EnableTrustedAccess { principal } => {
+            Action::EnableTrustedAccess(action::EnableTrustedAccess { principal }) => {
                 known(&mut self.inventory.trusted_access).insert(principal.clone());
             }
-            Action::ActivateStackSets => self.inventory.stack_sets_access = Observed::Known(true),
-            Action::CreateServiceLinkedRole { service } => {
+            Action::ActivateStackSets(action::ActivateStackSets {}) => {
+                self.inventory.stack_sets_access = Observed::Known(true)
+            }
+            Action::CreateServiceLinkedRole(action::CreateServiceLinkedRole { service }) => {
                 known(&mut self.inventory.service_linked_roles).insert(service.clone());
             }
-            Action::RegisterDelegatedAdministrator { principal, account } => {
+            Action::RegisterDelegatedAdministrator(action::RegisterDelegatedAdministrator {
+                principal,
+                account,
+            }) => {
                 assert!(self.trusts(principal.as_str()), "delegation before trust");
                 let id = self.account_id(account);
                 let all = known(&mut self.inventory.delegated_administrators);
                 all.entry(id).or_default().insert(principal.clone());
             }
-            Action::CreateOu { parent, name, tags } => self.create_ou(address, parent, name, tags),
-            Action::RenameOu { id, name } => self.rename_ou(id, name),
-            Action::DeleteOu { id } => self.delete_ou(id),
-            Action::CreateAccount {
+            Action::CreateOu(action::CreateOu { parent, name, tags }) => {
+                self.create_ou(address, parent, name, tags)
+            }
+            Action::RenameOu(action::RenameOu { id, name }) => self.rename_ou(id, name),
+            Action::DeleteOu(action::DeleteOu { id }) => self.delete_ou(id),
+            Action::CreateAccount(action::CreateAccount {
                 name, email, tags, ..
-            } => {
+            }) => {
                 let id: AccountId = format!("2{:011}", self.fresh()).parse().unwrap();
                 let accounts = known(&mut self.inventory.accounts);
                 assert!(
@@ -206,17 +217,17 @@ impl Simulation {
                 self.bind(&address, Attribute::Id, id.to_string());
                 known(&mut self.inventory.accounts).insert(id, facts);
             }
-            Action::RenameAccount { account, name } => {
+            Action::RenameAccount(action::RenameAccount { account, name }) => {
                 assert!(self.trusts("account.amazonaws.com"));
                 let id = self.account_id(account);
                 self.account(&id).name = name.clone();
             }
-            Action::PrepareAccount { account, .. } => {
+            Action::PrepareAccount(action::PrepareAccount { account, .. }) => {
                 let id = self.account_id(account);
                 assert_ne!(id.as_str(), MANAGEMENT);
                 self.ready.insert(id);
             }
-            Action::MoveAccount { account, to } => {
+            Action::MoveAccount(action::MoveAccount { account, to }) => {
                 let (id, to) = (self.account_id(account), self.value(to));
                 let ready = self.ready.contains(&id) || id.as_str() == MANAGEMENT;
                 assert!(
@@ -227,58 +238,59 @@ impl Simulation {
                 assert_ne!(from, to);
                 leave_targets(&mut self.inventory, &id, &from, &to);
             }
-            Action::Tag {
+            Action::Tag(action::Tag {
                 resource,
                 set,
                 remove,
-            } => {
+            }) => {
                 assert!(remove.is_empty());
                 let id = self.value(resource);
                 self.tags(&id).extend(set.clone());
             }
-            Action::PutAlternateContact {
+            Action::PutAlternateContact(action::PutAlternateContact {
                 account,
                 contact_kind,
                 contact,
-            } => {
+            }) => {
                 assert!(self.trusts("account.amazonaws.com"));
                 let id = self.account_id(account);
                 let all = self.inventory.contacts.entry(id);
                 let seen = all.or_insert_with(|| Observed::Known(BTreeMap::new()));
                 known(seen).insert(*contact_kind, contact.clone());
             }
-            Action::PutAccountAlias { account, alias } => {
+            Action::PutAccountAlias(action::PutAccountAlias { account, alias }) => {
                 let facts = self.prepared(account);
                 facts.alias = Some(Observed::Known(Some(alias.clone())));
             }
-            Action::PutPasswordPolicy { account, policy } => {
+            Action::PutPasswordPolicy(action::PutPasswordPolicy { account, policy }) => {
                 let facts = self.prepared(account);
                 facts.password_policy = Some(Observed::Known(Some(*policy)));
             }
-            Action::EnableRegions { account, regions } => {
+            Action::EnableRegions(action::EnableRegions { account, regions }) => {
                 assert!(self.trusts("account.amazonaws.com"));
                 let on = known(self.prepared(account).regions.as_mut().unwrap());
                 on.extend(regions.iter().map(|r| (r.clone(), "ENABLED".to_owned())));
             }
-            Action::CentralizeRootAccess => {
+            Action::CentralizeRootAccess(action::CentralizeRootAccess {}) => {
                 assert!(self.trusts("iam.amazonaws.com"));
                 let features = known(self.inventory.root_access.as_mut().unwrap());
                 features.insert("RootCredentialsManagement".to_owned());
                 features.insert("RootSessions".to_owned());
             }
-            Action::CreatePolicy { .. }
-            | Action::UpdatePolicy { .. }
-            | Action::DeletePolicy { .. }
-            | Action::AttachPolicy { .. }
-            | Action::DetachPolicy { .. } => self.policy(change),
-            Action::EnableGuardDutyAdministrator { .. }
-            | Action::RemoveGuardDutyAdministrator { .. }
-            | Action::DeregisterDelegatedAdministrator { .. }
-            | Action::ConfigureGuardDuty { .. }
-            | Action::AddGuardDutyMembers { .. }
-            | Action::ExportGuardDutyFindings { .. } => self.guardduty(change),
-            Action::CreateStack(act) | Action::UpdateStack(act) => self.stack(&address, act),
-            Action::DeleteTrail { arn, successor, .. } => {
+            Action::CreatePolicy(_)
+            | Action::UpdatePolicy(_)
+            | Action::DeletePolicy(_)
+            | Action::AttachPolicy(_)
+            | Action::DetachPolicy(_) => self.policy(change),
+            Action::EnableGuardDutyAdministrator(_)
+            | Action::RemoveGuardDutyAdministrator(_)
+            | Action::DeregisterDelegatedAdministrator(_)
+            | Action::ConfigureGuardDuty(_)
+            | Action::AddGuardDutyMembers(_)
+            | Action::ExportGuardDutyFindings(_) => self.guardduty(change),
+            Action::CreateStack(action::CreateStack(action))
+            | Action::UpdateStack(action::UpdateStack(action)) => self.stack(&address, action),
+            Action::DeleteTrail(action::DeleteTrail { arn, successor, .. }) => {
                 assert!(
                     successor.is_none()
                         || self.inventory.stacks.values().any(|s| s.known().is_some())
@@ -286,27 +298,27 @@ impl Simulation {
                 let trails = known(self.inventory.trails.as_mut().unwrap());
                 trails.remove(arn).unwrap();
             }
-            Action::RemoveRecorder { .. } => self.remove_recorder(change),
+            Action::RemoveRecorder(_) => self.remove_recorder(change),
             Action::CreateStackSet(_)
-            | Action::UpdateStackSetSettings { .. }
-            | Action::UpdateStackInstances { .. }
-            | Action::CreateStackInstances { .. }
-            | Action::RemoveStackInstances { .. }
-            | Action::ImportStacks { .. }
-            | Action::ForgetStackInstances { .. } => self.stack_set(change),
-            Action::CloseAccount { .. } => panic!("no comparison closes accounts"),
+            | Action::UpdateStackSetSettings(_)
+            | Action::UpdateStackInstances(_)
+            | Action::CreateStackInstances(_)
+            | Action::RemoveStackInstances(_)
+            | Action::ImportStacks(_)
+            | Action::ForgetStackInstances(_) => self.stack_set(change),
+            Action::CloseAccount(_) => panic!("no comparison closes accounts"),
             Action::DeleteStackInstances(left) => self.give_up(&address, left),
-            Action::DeleteStackSet { .. } | Action::DeleteStack { .. } => {
+            Action::DeleteStackSet(_) | Action::DeleteStack(_) => {
                 panic!("no comparison deletes what is left over")
             }
             // What controls put back is no difference of plan and inventory.
-            Action::StartLogging { .. }
-            | Action::StartRecorder { .. }
-            | Action::PutRecorder { .. }
-            | Action::PutChannel { .. }
-            | Action::RevertDrift { .. }
-            | Action::RunAutomation { .. }
-            | Action::PutResource { .. } => {}
+            Action::StartLogging(_)
+            | Action::StartRecorder(_)
+            | Action::PutRecorder(_)
+            | Action::PutChannel(_)
+            | Action::RevertDrift(_)
+            | Action::RunAutomation(_)
+            | Action::PutResource(_) => {}
         }
     }
 
@@ -417,14 +429,14 @@ impl Simulation {
     }
 
     fn policy(&mut self, change: &Change) {
-        match &change.act {
-            Action::CreatePolicy {
+        match &change.action {
+            Action::CreatePolicy(action::CreatePolicy {
                 name,
                 policy_type,
                 description,
                 content,
                 tags,
-            } => {
+            }) => {
                 let id = format!("p-{:06}", self.fresh());
                 let message = self.value(content);
                 let types = &self.organization().policy_types;
@@ -442,19 +454,19 @@ impl Simulation {
                 known(&mut self.inventory.policies).insert(id.clone(), facts);
                 self.bind(&change.address, Attribute::Id, id);
             }
-            Action::UpdatePolicy {
+            Action::UpdatePolicy(action::UpdatePolicy {
                 id,
                 name,
                 description,
                 content,
-            } => {
+            }) => {
                 let content = self.value(content);
                 let facts = known(&mut self.inventory.policies).get_mut(id).unwrap();
                 facts.name = name.clone();
                 facts.description = description.clone();
                 facts.content = Observed::Known(content);
             }
-            Action::DeletePolicy { id, .. } => {
+            Action::DeletePolicy(action::DeletePolicy { id, .. }) => {
                 let facts = known(&mut self.inventory.policies).remove(id).unwrap();
                 // Deleting detaches; only from OUs that go with it is that left to it.
                 let targets = facts.targets.known().unwrap();
@@ -463,14 +475,14 @@ impl Simulation {
                     "policy in use"
                 );
             }
-            Action::AttachPolicy { policy, target } => {
+            Action::AttachPolicy(action::AttachPolicy { policy, target }) => {
                 let (policy, target) = (self.value(policy), self.value(target));
                 let facts = known(&mut self.inventory.policies)
                     .get_mut(&policy)
                     .unwrap();
                 assert!(known(&mut facts.targets).insert(target));
             }
-            Action::DetachPolicy { policy, target } => {
+            Action::DetachPolicy(action::DetachPolicy { policy, target }) => {
                 let (policy, target) = (self.value(policy), self.value(target));
                 let facts = known(&mut self.inventory.policies)
                     .get_mut(&policy)
@@ -482,17 +494,21 @@ impl Simulation {
     }
 
     fn guardduty(&mut self, change: &Change) {
-        match &change.act {
-            Action::RemoveGuardDutyAdministrator {
-                region, account, ..
-            } => {
+        match &change.action {
+            Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
+                region,
+                account,
+                ..
+            }) => {
                 let id = self.account_id(account);
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
                 assert_eq!(facts.administrator, Observed::Known(Some(id)));
                 facts.administrator = Observed::Known(None);
                 facts.detector = Observed::Known(None);
             }
-            Action::DeregisterDelegatedAdministrator { principal, account } => {
+            Action::DeregisterDelegatedAdministrator(
+                action::DeregisterDelegatedAdministrator { principal, account },
+            ) => {
                 let id = self.account_id(account);
                 let administers = |facts: &GuardDutyFacts| {
                     facts.administrator == Observed::Known(Some(id.clone()))
@@ -501,7 +517,10 @@ impl Simulation {
                 let all = known(&mut self.inventory.delegated_administrators);
                 assert!(all.get_mut(&id).unwrap().remove(principal));
             }
-            Action::EnableGuardDutyAdministrator { region, account } => {
+            Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
+                region,
+                account,
+            }) => {
                 let id = self.account_id(account);
                 let all = self.inventory.delegated_administrators.known().unwrap();
                 let service = "guardduty.amazonaws.com".parse().unwrap();
@@ -525,12 +544,12 @@ impl Simulation {
                     }
                 }
             }
-            Action::ConfigureGuardDuty {
+            Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
                 region,
                 account,
                 features,
                 detector_features,
-            } => {
+            }) => {
                 let id = self.account_id(account);
                 let facts = self.inventory.guardduty.get_mut(region).unwrap();
                 assert_eq!(facts.administrator, Observed::Known(Some(id)));
@@ -558,9 +577,9 @@ impl Simulation {
                     .features
                     .extend(both.map(|(f, on)| (f.clone(), *on)));
             }
-            Action::AddGuardDutyMembers {
+            Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
                 region, members, ..
-            } => {
+            }) => {
                 let ids: Vec<AccountId> = members
                     .iter()
                     .map(|member| {
@@ -573,12 +592,12 @@ impl Simulation {
                     .members
                     .extend(ids.into_iter().map(|id| (id, "Enabled".to_owned())));
             }
-            Action::ExportGuardDutyFindings {
+            Action::ExportGuardDutyFindings(action::ExportGuardDutyFindings {
                 region,
                 bucket_arn,
                 key_arn,
                 ..
-            } => {
+            }) => {
                 let export = ExportFacts {
                     id: "e".to_owned(),
                     bucket_arn: self.value(bucket_arn),

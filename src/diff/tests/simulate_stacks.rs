@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulate::{MANAGEMENT, Simulation, current, known};
-use crate::baseline::makes_recorder;
-use crate::change::{
-    Action, Address, Attribute, Change, DeploymentTargets, Expr, InstancesLeft, StackDefinition,
-    Successor,
+use crate::action::{
+    self, Action, DeleteStackInstances, DeploymentTargets, StackDefinition, Successor,
 };
+use crate::addr::{Address, Attribute, Expr};
+use crate::baseline::makes_recorder;
+use crate::change::Change;
 use crate::inventory::*;
 use crate::plan::AccountId;
 
@@ -17,8 +18,8 @@ impl Simulation {
         parameters.iter().map(resolve).collect()
     }
 
-    pub(super) fn stack(&mut self, address: &Address, act: &StackDefinition) {
-        let account = self.account_id(&act.account);
+    pub(super) fn stack(&mut self, address: &Address, action: &StackDefinition) {
+        let account = self.account_id(&action.account);
         assert!(account.as_str() == MANAGEMENT || self.ready.contains(&account));
         let names = self.outputs.get(address).cloned().unwrap_or_default();
         let outputs: BTreeMap<String, String> = names
@@ -33,55 +34,59 @@ impl Simulation {
         }
         let at = AccountRegion {
             account,
-            region: act.region.clone(),
+            region: action.region.clone(),
         };
         let facts = StackFacts {
-            name: act.name.clone(),
-            id: format!("arn:{}", act.name),
+            name: action.name.clone(),
+            id: format!("arn:{}", action.name),
             status: "UPDATE_COMPLETE".to_owned(),
-            template: Observed::Known(act.template.clone()),
-            parameters: self.resolved(&act.parameters),
+            template: Observed::Known(action.template.clone()),
+            parameters: self.resolved(&action.parameters),
             outputs,
-            tags: act.tags.clone(),
+            tags: action.tags.clone(),
             termination_protection: true,
         };
         let stacks = self.inventory.stacks.entry(at);
         let stacks = known(stacks.or_insert_with(|| Observed::Known(BTreeMap::new())));
-        let old = stacks.insert(act.name.clone(), facts);
+        let old = stacks.insert(action.name.clone(), facts);
         let failed = old.is_some_and(|old| old.status == "ROLLBACK_COMPLETE");
-        assert_eq!(failed, act.replaces_failed);
+        assert_eq!(failed, action.replaces_failed);
     }
 
     pub(super) fn stack_set(&mut self, change: &Change) {
-        match &change.act {
-            Action::CreateStackSet(act) => {
+        match &change.action {
+            Action::CreateStackSet(action::CreateStackSet(action)) => {
                 assert_eq!(self.inventory.stack_sets_access, Observed::Known(true));
                 let facts = StackSetFacts {
-                    name: act.name.clone(),
-                    id: format!("{}:id", act.name),
-                    template: act.template.clone(),
-                    parameters: self.resolved(&act.parameters),
-                    capabilities: act.capabilities.clone(),
-                    tags: act.tags.clone(),
+                    name: action.name.clone(),
+                    id: format!("{}:id", action.name),
+                    template: action.template.clone(),
+                    parameters: self.resolved(&action.parameters),
+                    capabilities: action.capabilities.clone(),
+                    tags: action.tags.clone(),
                     service_managed: true,
                     administration_role: None,
                     execution_role: None,
-                    auto_deployment: Some(act.auto_deployment),
-                    depends_on: act.depends_on.iter().map(|arn| self.value(arn)).collect(),
+                    auto_deployment: Some(action.auto_deployment),
+                    depends_on: action
+                        .depends_on
+                        .iter()
+                        .map(|arn| self.value(arn))
+                        .collect(),
                     managed_execution: true,
                     targets: BTreeSet::new(),
                     instances: Observed::Known(BTreeMap::new()),
                 };
                 let sets = known(&mut self.inventory.stack_sets);
-                assert!(sets.insert(act.name.clone(), facts).is_none());
+                assert!(sets.insert(action.name.clone(), facts).is_none());
             }
-            Action::UpdateStackSetSettings {
+            Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
                 name,
                 auto_deployment,
                 depends_on,
                 leaving: _,
                 managed_execution,
-            } => {
+            }) => {
                 let depends_on: BTreeSet<String> =
                     depends_on.iter().map(|arn| self.value(arn)).collect();
                 let facts = self.set(name);
@@ -91,9 +96,9 @@ impl Simulation {
                 }
                 facts.managed_execution = managed_execution.unwrap_or(facts.managed_execution);
             }
-            Action::UpdateStackInstances { set, wave } => {
+            Action::UpdateStackInstances(action::UpdateStackInstances { set, targets, .. }) => {
                 let parameters = self.resolved(&set.parameters);
-                let reached = self.reached(wave);
+                let reached = self.reached(targets);
                 let facts = self.set(&set.name);
                 let changed = facts.template != set.template || facts.parameters != parameters;
                 facts.template = set.template.clone();
@@ -108,10 +113,10 @@ impl Simulation {
                     }
                 }
             }
-            Action::CreateStackInstances { name, wave } => {
-                let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
-                let reached = self.reached(wave);
-                let expected: BTreeSet<AccountId> = wave
+            Action::CreateStackInstances(action::CreateStackInstances { name, targets }) => {
+                let ous: BTreeSet<String> = targets.ous.iter().map(|ou| self.value(ou)).collect();
+                let reached = self.reached(targets);
+                let expected: BTreeSet<AccountId> = targets
                     .expect
                     .iter()
                     .map(|text| self.account_id(text))
@@ -124,7 +129,7 @@ impl Simulation {
                 let facts = facts.get_mut(name).unwrap();
                 facts.targets.extend(ous);
                 for account in reached {
-                    for region in &wave.regions {
+                    for region in &targets.regions {
                         let at = AccountRegion {
                             account: account.clone(),
                             region: region.clone(),
@@ -145,9 +150,14 @@ impl Simulation {
                     }
                 }
             }
-            Action::ImportStacks { set, wave, stacks } => {
-                let reached = self.reached(wave);
-                let targets: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
+            Action::ImportStacks(action::ImportStacks {
+                set,
+                targets,
+                stacks,
+            }) => {
+                let reached = self.reached(targets);
+                let targets: BTreeSet<String> =
+                    targets.ous.iter().map(|ou| self.value(ou)).collect();
                 for id in stacks.values() {
                     assert!(self.ready.contains(id.account()), "import before access");
                     assert!(
@@ -171,13 +181,15 @@ impl Simulation {
                     known(&mut facts.instances).insert(at, current());
                 }
             }
-            Action::RemoveStackInstances { name, account, .. } => {
+            Action::RemoveStackInstances(action::RemoveStackInstances {
+                name, account, ..
+            }) => {
                 let account = self.account_id(account);
                 let facts = self.set(name);
                 known(&mut facts.instances).retain(|at, _| at.account != account);
             }
-            Action::ForgetStackInstances { name, wave } => {
-                let reached = self.reached(wave);
+            Action::ForgetStackInstances(action::ForgetStackInstances { name, targets }) => {
+                let reached = self.reached(targets);
                 let instances = known(&mut self.set(name).instances);
                 instances.retain(|at, instance| {
                     !(reached.contains(&at.account) && instance.status == "INOPERABLE")
@@ -188,7 +200,7 @@ impl Simulation {
     }
 
     /// A target whose OU is about to go; AWS knows it still, and nothing lies in it.
-    pub(super) fn give_up(&mut self, address: &Address, left: &InstancesLeft) {
+    pub(super) fn give_up(&mut self, address: &Address, left: &DeleteStackInstances) {
         assert!(matches!(address, Address::StackSetTarget(..)), "{address}");
         assert!(left.accounts.is_empty() && !left.gone);
         let accounts = self.inventory.accounts.known().unwrap().values();
@@ -209,13 +221,13 @@ impl Simulation {
 
     /// Not where the stack is that takes its place.
     pub(super) fn remove_recorder(&mut self, change: &Change) {
-        let Action::RemoveRecorder {
+        let Action::RemoveRecorder(action::RemoveRecorder {
             account,
             region,
             recorder,
             channel,
             successor: Successor::StackSet(set),
-        } = &change.act
+        }) = &change.action
         else {
             panic!("{change:?}")
         };
@@ -234,10 +246,15 @@ impl Simulation {
     }
 
     /// The accounts that an operation works on, as AWS finds them.
-    fn reached(&self, wave: &DeploymentTargets) -> BTreeSet<AccountId> {
-        let ous: BTreeSet<String> = wave.ous.iter().map(|ou| self.value(ou)).collect();
-        let only: BTreeSet<AccountId> = wave.accounts.iter().map(|a| self.account_id(a)).collect();
-        let except: BTreeSet<AccountId> = wave.except.iter().map(|a| self.account_id(a)).collect();
+    fn reached(&self, targets: &DeploymentTargets) -> BTreeSet<AccountId> {
+        let ous: BTreeSet<String> = targets.ous.iter().map(|ou| self.value(ou)).collect();
+        let only: BTreeSet<AccountId> = targets
+            .accounts
+            .iter()
+            .map(|a| self.account_id(a))
+            .collect();
+        let except: BTreeSet<AccountId> =
+            targets.except.iter().map(|a| self.account_id(a)).collect();
         let all = self.inventory.ous.known().unwrap();
         let accounts = self.inventory.accounts.known().unwrap();
         let below = |facts: &&AccountFacts| {

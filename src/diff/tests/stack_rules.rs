@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::samples::*;
 use super::simulate::{current, empty, known};
-use crate::change::{Action, Address, Attribute, DeploymentTargets, Expr, OWNERSHIP_TAG, Verb};
+use crate::action::{self, Action, DeploymentTargets};
+use crate::addr::{Address, Attribute, Expr, OWNERSHIP_TAG};
+use crate::change::Verb;
 use crate::diff::{BlockedBy, Diff, Scoped, diff, scope};
 use crate::inventory::*;
 use crate::plan::*;
@@ -39,12 +41,12 @@ fn a_stack_is_compared_field_by_field() {
         "termination protection: off -> on",
     ];
     assert_eq!(fields(changed), expected);
-    let Action::UpdateStack(act) = &changed.act else {
+    let Action::UpdateStack(action::UpdateStack(action)) = &changed.action else {
         panic!("{changed:?}")
     };
     // The update replaces the whole list, so what is not the plan's goes along.
     let (owner, yes) = OWNERSHIP_TAG;
-    assert_eq!(act.tags, tags(&[("extra", "kept"), (owner, yes)]));
+    assert_eq!(action.tags, tags(&[("extra", "kept"), (owner, yes)]));
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn a_stack_that_aws_works_on_is_waited_for() {
         let change = change(&found, BUCKET);
         assert_eq!(change.verb, Verb::Ensure);
         assert!(change.reason.contains(status), "{}", change.reason);
-        assert!(matches!(change.act, Action::CreateStack(_)));
+        assert!(matches!(change.action, Action::CreateStack(_)));
     }
 }
 
@@ -114,32 +116,35 @@ fn stacks_that_are_stuck_are_blocked() {
 fn a_failed_creation_is_replaced() {
     for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED"] {
         let found = with_status(status);
-        let Action::CreateStack(act) = &change(&found, BUCKET).act else {
+        let Action::CreateStack(action::CreateStack(action)) = &change(&found, BUCKET).action
+        else {
             panic!("{found:?}")
         };
-        assert!(act.replaces_failed);
+        assert!(action.replaces_failed);
         // Its outputs are no more, so what refers to them waits.
         let trail = change(&found, "stack trail in management/eu-west-1");
         assert!(trail.all_needs().contains(&change(&found, BUCKET).address));
     }
 }
 
-pub(super) fn wave(diff: &Diff, address: &str) -> DeploymentTargets {
-    match &change(diff, address).act {
-        Action::CreateStackInstances { wave, .. }
-        | Action::UpdateStackInstances { wave, .. }
-        | Action::ForgetStackInstances { wave, .. } => wave.clone(),
+pub(super) fn targets(diff: &Diff, address: &str) -> DeploymentTargets {
+    match &change(diff, address).action {
+        Action::CreateStackInstances(action::CreateStackInstances { targets, .. })
+        | Action::UpdateStackInstances(action::UpdateStackInstances { targets, .. })
+        | Action::ForgetStackInstances(action::ForgetStackInstances { targets, .. }) => {
+            targets.clone()
+        }
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn ids(keys: &[&str]) -> Vec<crate::change::Expr> {
+pub(super) fn ids(keys: &[&str]) -> Vec<crate::addr::Expr> {
     keys.iter()
         .map(|text| super::super::context::account(&key(text)))
         .collect()
 }
 
-pub(super) fn ous(paths: &[&str]) -> Vec<crate::change::Expr> {
+pub(super) fn ous(paths: &[&str]) -> Vec<crate::addr::Expr> {
     paths
         .iter()
         .map(|text| super::super::context::ou(&path(text)))
@@ -201,10 +206,10 @@ fn a_first_bring_up_goes_stage_by_stage() {
     let sandbox = ou_of(&mut inventory, "Workloads/Prod").id.clone();
     known(&mut policy_of(&mut inventory, "protect").targets).remove(&sandbox);
     let found = compare(&inventory);
-    let first = wave(&found, "rollout of config-recorder, stage 1");
+    let first = targets(&found, "rollout of config-recorder, stage 1");
     assert_eq!((first.ous, first.accounts), (ous(&["Sandbox"]), vec![]));
     assert_eq!(first.expect, ids(&["play"]));
-    let last = wave(&found, "rollout of config-recorder, stage 3");
+    let last = targets(&found, "rollout of config-recorder, stage 3");
     assert_eq!(last.ous, ous(&["Security", "Workloads"]));
     assert_eq!(
         last.expect,
@@ -255,7 +260,7 @@ fn an_update_holds_auto_deployment_and_goes_stage_by_stage() {
     ];
     assert_eq!(shown, expected);
     let first = change(&found, "update of config-recorder, stage 1");
-    assert!(matches!(first.act, Action::UpdateStackInstances { .. }));
+    assert!(matches!(first.action, Action::UpdateStackInstances(_)));
     assert!(
         first
             .needs
@@ -310,10 +315,10 @@ fn outdated_instances_are_updated_alone() {
     instance(&mut inventory, "payments-prod", "us-east-1").status = "OUTDATED".to_owned();
     let found = compare(&inventory);
     assert_eq!(addresses(&found), ["update of config-recorder, stage 3"]);
-    let update = wave(&found, "update of config-recorder, stage 3");
+    let update = targets(&found, "update of config-recorder, stage 3");
     assert!(matches!(
-        found.changes[0].act,
-        Action::UpdateStackInstances { .. }
+        found.changes[0].action,
+        Action::UpdateStackInstances(_)
     ));
     assert_eq!(update.accounts, ids(&["payments-prod"]));
     assert_eq!(update.ous, ous(&["Workloads"]));
@@ -330,11 +335,11 @@ fn of_outdated_instances_an_account_has_its_own_updated() {
     for name in ["log-archive", "security", "payments-prod"] {
         instance(&mut inventory, name, "us-east-1").status = "OUTDATED".to_owned();
     }
-    let all = wave(&compare(&inventory), "update of config-recorder, stage 3").clone();
+    let all = targets(&compare(&inventory), "update of config-recorder, stage 3").clone();
     assert_eq!(all.ous, ous(&["Security", "Workloads"]));
     assert_eq!(all.accounts, []);
     let found = of_account(compare(&inventory), "payments-prod").diff;
-    let own = wave(&found, "update of config-recorder, stage 3");
+    let own = targets(&found, "update of config-recorder, stage 3");
     assert_eq!(own.accounts, ids(&["payments-prod"]));
     assert_eq!(own.expect, ids(&["payments-prod"]));
     assert_eq!(own.ous, ous(&["Workloads"]));
@@ -391,7 +396,7 @@ fn missing_instances_are_created_alone() {
         "missing instances of config-recorder, stage 3",
     ];
     assert_eq!(addresses(&found), expected);
-    let create = wave(&found, "missing instances of config-recorder, stage 3");
+    let create = targets(&found, "missing instances of config-recorder, stage 3");
     assert_eq!(create.accounts, ids(&["security"]));
     assert_eq!(create.ous, ous(&["Security"]));
     assert_eq!(create.regions, BTreeSet::from([region("us-east-1")]));
@@ -403,7 +408,7 @@ fn inoperable_instances_are_forgotten_and_made_anew() {
     let mut inventory = settled();
     instance(&mut inventory, "security", "eu-west-1").status = "INOPERABLE".to_owned();
     let found = compare(&inventory);
-    let forget = wave(&found, "inoperable instances of config-recorder");
+    let forget = targets(&found, "inoperable instances of config-recorder");
     assert_eq!(forget.accounts, ids(&["security"]));
     assert_eq!(forget.regions, BTreeSet::from([region("eu-west-1")]));
     let create = change(&found, "missing instances of config-recorder, stage 3");
@@ -442,8 +447,8 @@ fn an_update_expects_nothing_where_nothing_is_there() {
         );
     }
     let lacking = |stage: u16| -> Vec<(Expr, BTreeSet<Region>)> {
-        let wave = wave(&found, &format!("update of config-recorder, stage {stage}"));
-        let lacking = wave.lacking.into_iter();
+        let targets = targets(&found, &format!("update of config-recorder, stage {stage}"));
+        let lacking = targets.lacking.into_iter();
         lacking.map(|one| (one.account, one.regions)).collect()
     };
     let one = |account: &str, at: &str| (ids(&[account]).remove(0), BTreeSet::from([region(at)]));
@@ -510,12 +515,12 @@ fn a_new_region_and_a_new_top_ou_complete_the_stages() {
         .unwrap();
     set.regions.insert(region("eu-north-1"));
     let found = diff(&plan, &desired, &settled(), &KEEP);
-    let first = wave(&found, "missing instances of config-recorder, stage 1");
+    let first = targets(&found, "missing instances of config-recorder, stage 1");
     assert_eq!(first.regions, BTreeSet::from([region("eu-north-1")]));
     assert_eq!(first.accounts, vec![]);
-    let last = wave(&found, "rollout of config-recorder, stage 3");
+    let last = targets(&found, "rollout of config-recorder, stage 3");
     assert_eq!((last.ous, last.regions.len()), (ous(&["Labs"]), 3));
-    let rest = wave(&found, "missing instances of config-recorder, stage 3");
+    let rest = targets(&found, "missing instances of config-recorder, stage 3");
     assert_eq!(rest.regions, BTreeSet::from([region("eu-north-1")]));
     assert_eq!(rest.ous, ous(&["Security", "Workloads"]));
 }
@@ -599,10 +604,10 @@ fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
     // Both are new: the ARN is known once the other is made.
     let found = diff(&plan(), &with_rules(), &empty(), &CREATE);
     let new = change(&found, "stack set rules");
-    let Action::CreateStackSet(act) = &new.act else {
+    let Action::CreateStackSet(action::CreateStackSet(action)) = &new.action else {
         panic!("{new:?}")
     };
-    assert_eq!(act.depends_on, std::slice::from_ref(&arn));
+    assert_eq!(action.depends_on, std::slice::from_ref(&arn));
     assert!(new.all_needs().contains(&recorder));
 
     // Both are there, and somebody has named a third.
@@ -619,7 +624,9 @@ fn a_set_that_comes_after_another_says_so_to_auto_deployment() {
         fields(changed),
         ["auto-deployment comes after: - -> config-recorder"]
     );
-    let Action::UpdateStackSetSettings { depends_on, .. } = &changed.act else {
+    let Action::UpdateStackSetSettings(action::UpdateStackSetSettings { depends_on, .. }) =
+        &changed.action
+    else {
         panic!("{changed:?}")
     };
     assert_eq!(*depends_on, [arn, Expr::literal("arn:theirs")]);
@@ -661,9 +668,9 @@ fn a_rollout_to_an_ou_that_is_no_target_yet_waits_for_the_stacks_of_the_former_o
     plan.ous.insert(path("Labs"), Ou::default());
     plan.accounts.get_mut(&key("play")).unwrap().ou = path("Labs");
     let found = diff(&plan, &desired(), &settled_through_targets(), &KEEP);
-    let wave = wave(&found, "rollout of config-recorder, stage 3");
-    let [leaving] = wave.leaving.as_slice() else {
-        panic!("{wave:?}")
+    let targets = targets(&found, "rollout of config-recorder, stage 3");
+    let [leaving] = targets.leaving.as_slice() else {
+        panic!("{targets:?}")
     };
     assert_eq!(vec![leaving.account.clone()], ids(&["play"]));
     let sandbox = settled();
@@ -685,7 +692,9 @@ fn nobody_leaves_a_target_while_auto_deployment_is_held() {
         .find(|change| change.address == Address::RolloutHold(name("config-recorder")))
         .unwrap();
     assert!(hold.needs.contains(&moved), "{:?}", hold.needs);
-    let Action::UpdateStackSetSettings { leaving, .. } = &hold.act else {
+    let Action::UpdateStackSetSettings(action::UpdateStackSetSettings { leaving, .. }) =
+        &hold.action
+    else {
         panic!("{hold:?}")
     };
     let accounts: Vec<Expr> = leaving.iter().map(|one| one.account.clone()).collect();

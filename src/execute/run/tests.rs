@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
 use super::*;
-use crate::change::{Action, Expr, Verb};
+use crate::action::{self, Action};
+use crate::addr::Expr;
+use crate::change::Verb;
 
 fn key(name: &str) -> Address {
     Address::Account(name.parse().unwrap())
@@ -17,12 +19,12 @@ fn step(name: &str, needs: &[&str], rank: u64) -> Step {
             verb: Verb::Ensure,
             reason: String::new(),
             fields: Vec::new(),
-            act: Action::MoveAccount {
+            action: Action::MoveAccount(action::MoveAccount {
                 account: needs
                     .first()
                     .map_or("".into(), |need| Expr::reference(key(need), Attribute::Id)),
                 to: "".into(),
-            },
+            }),
             needs: BTreeSet::new(),
         },
         needs: needs.iter().map(|need| key(need)).collect(),
@@ -47,7 +49,7 @@ impl Effects for Pretend {
         sleep(Duration::from_secs(5)).await;
         (ctx.tell)("halfway".to_owned());
         sleep(Duration::from_secs(5)).await;
-        let Action::MoveAccount { account, .. } = &change.act else {
+        let Action::MoveAccount(action::MoveAccount { account, .. }) = &change.action else {
             unreachable!()
         };
         self.saw.lock().unwrap().push(account.value(known).unwrap());

@@ -35,13 +35,13 @@ async fn row_01_a_trail_whose_bucket_policy_is_seconds_old_is_made_once_more() {
 
 fn configure() -> (Address, Action) {
     let features = [("S3_DATA_EVENTS", true), ("AI_PROTECTION", false)];
-    let act = Action::ConfigureGuardDuty {
+    let action = Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         region: region(),
         account: "999999999999".into(),
         features: features.map(|(name, on)| (name.to_owned(), on)).into(),
         detector_features: BTreeMap::new(),
-    };
-    (Address::GuardDutyOrganization(region()), act)
+    });
+    (Address::GuardDutyOrganization(region()), action)
 }
 
 fn detector_with(features: &[&str]) -> Answer {
@@ -56,8 +56,8 @@ fn detector_with(features: &[&str]) -> Answer {
 /// detector tells which there are.
 #[tokio::test(start_paused = true)]
 async fn row_02_a_new_detector_names_no_feature_that_the_region_lacks() {
-    let (address, act) = configure();
-    let (result, asked) = perform(address, act, |asked, _| {
+    let (address, action) = configure();
+    let (result, asked) = perform(address, action, |asked, _| {
         Some(match asked.operation.as_str() {
             "GET /detector" => Answer::json(json!({"detectorIds": []})),
             "POST /detector" if asked.body.contains("AI_PROTECTION") => Answer::error(
@@ -108,13 +108,13 @@ async fn row_02_the_detector_that_guardduty_makes_is_waited_for() {
         })
     });
     let effects = AwsEffects::new(aws, MANAGEMENT.parse().unwrap(), "run", None, Stop::new());
-    let enable = Action::EnableGuardDutyAdministrator {
+    let enable = Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
         region: region(),
         account: "999999999999".into(),
-    };
+    });
     let enable = (Address::GuardDutyAdministrator(region()), enable);
-    for (address, act) in [enable, configure()] {
-        let result = performed(&effects, address, act).await;
+    for (address, action) in [enable, configure()] {
+        let result = performed(&effects, address, action).await;
         assert!(result.is_ok(), "{result:?}");
     }
     let asked = log.lock().unwrap().clone();
@@ -128,9 +128,9 @@ async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_a
         "The request is rejected because an invalid or out-of-range value is specified as an input parameter.",
         "The request failed because you do not have required AWS Organization master permission.",
     ] {
-        let (address, act) = configure();
+        let (address, action) = configure();
         let mut refusals = 4;
-        let (result, asked) = perform(address, act, move |asked, _| {
+        let (result, asked) = perform(address, action, move |asked, _| {
             Some(match asked.operation.as_str() {
                 "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
                 "GET /detector/abc" => detector_with(&["S3_DATA_EVENTS"]),
@@ -149,9 +149,9 @@ async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_a
         assert_eq!(count(&asked, "POST /detector/abc/admin"), 5);
     }
     // And the same of members.
-    let (address, act) = members(&["222222222222"]);
+    let (address, action) = members(&["222222222222"]);
     let mut refused = false;
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         Some(match asked.operation.as_str() {
             "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
             "POST /detector/abc/member" if !std::mem::replace(&mut refused, true) => Answer::error(
@@ -171,10 +171,10 @@ async fn row_03_an_administrator_that_guardduty_does_not_know_yet_is_asked_for_a
 /// How long GuardDuty is asked in an organization of some age.
 async fn asked_for_administrator(organization: Option<Duration>) -> (Failure, Duration) {
     let begun = tokio::time::Instant::now();
-    let act = Action::EnableGuardDutyAdministrator {
+    let action = Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
         region: region(),
         account: "999999999999".into(),
-    };
+    });
     let (result, _) = perform_in(
         |aws| {
             if let Some(age) = organization {
@@ -182,7 +182,7 @@ async fn asked_for_administrator(organization: Option<Duration>) -> (Failure, Du
             }
         },
         Address::GuardDutyAdministrator(region()),
-        act,
+        action,
         refuses_an_administrator,
     )
     .await;
@@ -202,12 +202,12 @@ async fn row_04_a_new_organizations_administrator_is_asked_for_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
-    let act = Action::CreateServiceLinkedRole {
+    let action = Action::CreateServiceLinkedRole(action::CreateServiceLinkedRole {
         service: "config.amazonaws.com".parse::<Principal>().unwrap(),
-    };
+    });
     let mut looks = 0;
     let address = Address::ServiceLinkedRole("config.amazonaws.com".parse().unwrap());
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         match asked.operation.as_str() {
             "ListRoles" => {
                 looks += 1;
@@ -231,7 +231,7 @@ async fn row_05_a_service_linked_role_is_seen_before_it_counts_as_made() {
     assert_eq!(creations, 2);
 }
 
-fn wave(accounts: &[&str], regions: &[&str]) -> DeploymentTargets {
+fn targets(accounts: &[&str], regions: &[&str]) -> DeploymentTargets {
     DeploymentTargets {
         leaving: Default::default(),
         lacking: Default::default(),
@@ -387,12 +387,12 @@ async fn rolled_out(
     let begun = tokio::time::Instant::now();
     let sets = Arc::new(Mutex::new(sets));
     let playing = sets.clone();
-    let act = Action::CreateStackInstances {
+    let action = Action::CreateStackInstances(action::CreateStackInstances {
         name: "orgstrap-config".to_owned(),
-        wave: wave(accounts, regions),
-    };
+        targets: targets(accounts, regions),
+    });
     let address = Address::Rollout("config".parse().unwrap(), 1);
-    let (result, _) = perform(address, act, move |asked, _| {
+    let (result, _) = perform(address, action, move |asked, _| {
         playing.lock().unwrap().answer(asked, accounts)
     })
     .await;
@@ -467,12 +467,13 @@ async fn row_06_a_third_failure_and_one_that_lasts_end_the_stage() {
 async fn row_06_updates_have_rounds_too() {
     let sets = Sets::failing(&[("222222222222", "eu-west-1", 1, "AccountGate check failed")]);
     let sets = Mutex::new(sets);
-    let act = Action::UpdateStackInstances {
+    let action = Action::UpdateStackInstances(action::UpdateStackInstances {
         set: set(),
-        wave: wave(TWO, &["eu-west-1"]),
-    };
+        targets: targets(TWO, &["eu-west-1"]),
+        catches_up: false,
+    });
     let address = Address::RolloutUpdate("config-recorder".parse().unwrap(), 1);
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         sets.lock().unwrap().answer(asked, TWO)
     })
     .await;
@@ -492,7 +493,7 @@ async fn row_06_updates_have_rounds_too() {
 
 /// Settings of a stack set with a parameter; the requests, in order.
 async fn settings(auto: bool, managed: Option<bool>) -> (Result<Outputs, Failure>, Vec<String>) {
-    let act = Action::UpdateStackSetSettings {
+    let action = Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
         name: "orgstrap-config".to_owned(),
         auto_deployment: auto.then_some(AutoDeployment {
             enabled: true,
@@ -501,9 +502,9 @@ async fn settings(auto: bool, managed: Option<bool>) -> (Result<Outputs, Failure
         depends_on: Vec::new(),
         leaving: Vec::new(),
         managed_execution: managed,
-    };
+    });
     let address = Address::StackSet("config".parse().unwrap());
-    let (result, asked) = perform(address, act, |asked, _| match asked.operation.as_str() {
+    let (result, asked) = perform(address, action, |asked, _| match asked.operation.as_str() {
         "DescribeStackSet" => xml(
             "DescribeStackSet",
             "<StackSet><StackSetName>s</StackSetName><Description>d</Description><Parameters><member>\
@@ -578,11 +579,11 @@ async fn account_limit(
     by_status: bool,
 ) -> (Result<Outputs, Failure>, Duration) {
     let begun = tokio::time::Instant::now();
-    let (address, act) = create_account();
+    let (address, action) = create_account();
     let (result, _) = perform_in(
         |aws| aws.organization_made(aws.now() - age),
         address,
-        act,
+        action,
         move |asked, _| {
             Some(match asked.operation.as_str() {
                 "ListAccounts" => {
@@ -650,8 +651,8 @@ fn account_created(operation: &str) -> Option<Answer> {
 /// CreateAccount while others' creations are under way, refused for so long.
 async fn creations(refused: Duration) -> (Result<Outputs, Failure>, Duration) {
     let begun = tokio::time::Instant::now();
-    let (address, act) = create_account();
-    let (result, _) = perform(address, act, move |asked, _| {
+    let (address, action) = create_account();
+    let (result, _) = perform(address, action, move |asked, _| {
         Some(match asked.operation.as_str() {
             "ListAccounts" => Answer::json(json!({"Accounts": []})),
             "CreateAccount" if begun.elapsed() < refused => {
@@ -687,9 +688,9 @@ async fn row_10_the_rate_of_creations_is_waited_out_and_a_daily_limit_is_said() 
 
 #[tokio::test(start_paused = true)]
 async fn row_11_an_account_that_was_asked_for_already_is_found_and_taken() {
-    let (address, act) = create_account();
+    let (address, action) = create_account();
     let mut looks = 0;
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         Some(match asked.operation.as_str() {
             "ListCreateAccountStatus" => Answer::json(json!({"CreateAccountStatuses": []})),
             "ListAccounts" => {
@@ -747,12 +748,12 @@ async fn refused_until(
     region_is: &'static str,
 ) -> (Result<Outputs, Failure>, Duration, Vec<(String, String)>) {
     let begun = tokio::time::Instant::now();
-    let (address, act) = configure_in("me-south-1");
+    let (address, action) = configure_in("me-south-1");
     let account: AccountId = "999999999999".parse().unwrap();
     let (result, asked) = perform_in(
         |aws| aws.account_made(&account, aws.now() - age),
         address,
-        act,
+        action,
         move |asked, _| {
             Some(match asked.operation.as_str() {
                 operation if begun.elapsed() < until(operation) => Answer::error(
@@ -773,13 +774,13 @@ async fn refused_until(
 
 fn configure_in(region: &str) -> (Address, Action) {
     let region: Region = region.parse().unwrap();
-    let act = Action::ConfigureGuardDuty {
+    let action = Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
         region: region.clone(),
         account: "999999999999".into(),
         features: [("S3_DATA_EVENTS".to_owned(), true)].into(),
         detector_features: BTreeMap::new(),
-    };
-    (Address::GuardDutyOrganization(region), act)
+    });
+    (Address::GuardDutyOrganization(region), action)
 }
 
 #[tokio::test(start_paused = true)]
@@ -827,10 +828,10 @@ async fn row_12_a_new_account_is_borne_for_a_quarter_of_an_hour_in_all() {
 
 #[tokio::test(start_paused = true)]
 async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
-    let act = Action::CreateStackSet(set());
+    let action = Action::CreateStackSet(action::CreateStackSet(set()));
     let mut refusals = 3;
     let address = Address::StackSet("config-recorder".parse().unwrap());
-    let (result, asked) = perform(address, act, move |asked, _| match asked.operation.as_str() {
+    let (result, asked) = perform(address, action, move |asked, _| match asked.operation.as_str() {
         "CreateStackSet" if refusals > 0 => {
             refusals -= 1;
             Some(Answer::xml_error(
@@ -850,14 +851,18 @@ async fn row_13_a_stack_set_waits_until_stacksets_knows_the_organization() {
 /// An OU under a target is named by the target and its accounts.
 #[tokio::test(start_paused = true)]
 async fn row_15_an_ou_under_a_target_is_updated_through_the_target() {
-    let mut wave = wave(&["222222222222"], &["eu-west-1"]);
-    wave.ous = vec!["ou-1111-22222222".into()];
-    let act = Action::UpdateStackInstances { set: set(), wave };
+    let mut targets = targets(&["222222222222"], &["eu-west-1"]);
+    targets.ous = vec!["ou-1111-22222222".into()];
+    let action = Action::UpdateStackInstances(action::UpdateStackInstances {
+        set: set(),
+        targets,
+        catches_up: false,
+    });
     let mut sets = Sets::default();
     sets.good
         .insert(("222222222222".to_owned(), "eu-west-1".to_owned()));
     let address = Address::RolloutUpdate("config-recorder".parse().unwrap(), 1);
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         match asked.operation.as_str() {
             "ListParents" => Some(Answer::json(
                 json!({"Parents": [{"Id": OU, "Type": "ORGANIZATIONAL_UNIT"}]}),
@@ -916,17 +921,17 @@ async fn row_16_a_region_that_is_off_is_said_to_be_off_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn row_18_a_destination_is_verified_again_after_a_minute() {
-    let act = Action::ExportGuardDutyFindings {
+    let action = Action::ExportGuardDutyFindings(action::ExportGuardDutyFindings {
         region: region(),
         administrator: "999999999999".into(),
         bucket_arn: "arn:aws:s3:::findings".into(),
         key_arn: "arn:aws:kms:eu-west-1:222222222222:key/k".into(),
         replace: Some("other".to_owned()),
-    };
+    });
     let begun = tokio::time::Instant::now();
     let mut updates = 0;
     let mut in_force = None;
-    let (result, asked) = perform(Address::GuardDutyExport(region()), act, move |asked, _| {
+    let (result, asked) = perform(Address::GuardDutyExport(region()), action, move |asked, _| {
         Some(match asked.operation.as_str() {
             "GET /detector" => Answer::json(json!({"detectorIds": ["abc"]})),
             "GET /detector/abc/publishingDestination" => Answer::json(json!({"destinations": []})),
@@ -966,12 +971,12 @@ async fn row_19_a_policy_that_is_gone_is_detached() {
         "PolicyNotFoundException",
         "TargetNotFoundException",
     ] {
-        let act = Action::DetachPolicy {
+        let action = Action::DetachPolicy(action::DetachPolicy {
             policy: "p-11111111".into(),
             target: "ou-1111-11111111".into(),
-        };
+        });
         let address = Address::PolicyType(crate::plan::PolicyType::ServiceControlPolicy);
-        let (result, _) = perform(address, act, |asked, _| {
+        let (result, _) = perform(address, action, |asked, _| {
             (asked.operation == "DetachPolicy").then(|| Answer::error(code, ""))
         })
         .await;
@@ -987,15 +992,15 @@ async fn row_20_a_contact_is_read_back_until_it_is_what_was_put() {
         email: "ops@example.com".to_owned(),
         phone: "+49 30 1".to_owned(),
     };
-    let act = Action::PutAlternateContact {
+    let action = Action::PutAlternateContact(action::PutAlternateContact {
         account: "222222222222".into(),
         contact_kind: ContactKind::Operations,
         contact,
-    };
+    });
     // Right, wrong again, and right for good.
     let mut reads = [false, true, false, true, true].into_iter();
     let address = Address::Contact("shop".parse().unwrap(), ContactKind::Operations);
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         Some(match asked.operation.as_str() {
             "POST /putAlternateContact" => Answer::json(json!({})),
             "POST /getAlternateContact" => {
@@ -1015,13 +1020,13 @@ async fn row_20_a_contact_is_read_back_until_it_is_what_was_put() {
 
 #[tokio::test(start_paused = true)]
 async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
-    let act = Action::RenameAccount {
+    let action = Action::RenameAccount(action::RenameAccount {
         account: "222222222222".into(),
         name: "shop".to_owned(),
-    };
+    });
     let mut refusals = 3;
     let address = Address::Account("shop".parse().unwrap());
-    let (result, asked) = perform(address, act, move |asked, _| {
+    let (result, asked) = perform(address, action, move |asked, _| {
         (asked.operation == "POST /putAccountName").then(|| {
             if refusals == 0 {
                 return Answer::json(json!({}));
@@ -1043,12 +1048,12 @@ async fn row_21_trusted_access_that_is_seconds_old_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn row_22_small_ones() {
     let principal: Principal = "cloudtrail.amazonaws.com".parse().unwrap();
-    let act = Action::RegisterDelegatedAdministrator {
+    let action = Action::RegisterDelegatedAdministrator(action::RegisterDelegatedAdministrator {
         principal: principal.clone(),
         account: "222222222222".into(),
-    };
+    });
     let address = Address::DelegatedAdministrator(principal, "security".parse().unwrap());
-    let (result, _) = perform(address, act, |asked, _| {
+    let (result, _) = perform(address, action, |asked, _| {
         (asked.operation == "RegisterOrganizationDelegatedAdmin").then(|| {
             Answer::error(
                 "InsufficientIAMAccessPermissionException",

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::change::Expr;
+use crate::addr::Expr;
 use crate::event::Event;
 use crate::graph::graph;
 use crate::plan::{AccountId, PolicyType};
@@ -12,13 +12,13 @@ const OU: &str = "ou-1111-11111111";
 const POLICY: &str = "p-11111111";
 const SHOP: &str = "222222222222";
 
-fn change(address: Address, act: Action) -> Change {
+fn change(address: Address, action: Action) -> Change {
     Change {
         address,
         verb: Verb::Update,
         reason: String::new(),
         fields: Vec::new(),
-        act,
+        action,
         needs: BTreeSet::new(),
     }
 }
@@ -29,51 +29,51 @@ fn shop() -> crate::plan::AccountKey {
 
 fn attachment() -> Change {
     let policy = "regions".parse().unwrap();
-    let ou = crate::change::Target::Ou("Shops".parse().unwrap());
+    let ou = crate::addr::Target::Ou("Shops".parse().unwrap());
     change(
         Address::Attachment(policy, ou),
-        Action::AttachPolicy {
+        Action::AttachPolicy(action::AttachPolicy {
             policy: POLICY.into(),
             target: OU.into(),
-        },
+        }),
     )
 }
 
 fn everything() -> Vec<Change> {
-    let tags = |resource: &str, of: crate::change::Target| {
+    let tags = |resource: &str, of: crate::addr::Target| {
         change(
             Address::Tags(of),
-            Action::Tag {
+            Action::Tag(action::Tag {
                 resource: resource.into(),
                 set: [("team".to_owned(), "shop".to_owned())].into(),
                 remove: ["old".to_owned()].into(),
-            },
+            }),
         )
     };
     vec![
         attachment(),
         change(
             Address::Placement(shop()),
-            Action::MoveAccount {
+            Action::MoveAccount(action::MoveAccount {
                 account: SHOP.into(),
                 to: OU.into(),
-            },
+            }),
         ),
         change(
             Address::AccountName(shop()),
-            Action::RenameAccount {
+            Action::RenameAccount(action::RenameAccount {
                 account: SHOP.into(),
                 name: "shop".to_owned(),
-            },
+            }),
         ),
-        tags(SHOP, crate::change::Target::Account(shop())),
-        tags(OU, crate::change::Target::Ou("Shops".parse().unwrap())),
+        tags(SHOP, crate::addr::Target::Account(shop())),
+        tags(OU, crate::addr::Target::Ou("Shops".parse().unwrap())),
         change(
             Address::Policy("old".parse().unwrap()),
-            Action::DeletePolicy {
+            Action::DeletePolicy(action::DeletePolicy {
                 id: "p-22222222".to_owned(),
                 policy_type: PolicyType::ServiceControlPolicy,
-            },
+            }),
         ),
     ]
 }
@@ -260,10 +260,10 @@ async fn a_stop_ends_the_looking() {
 #[tokio::test(start_paused = true)]
 async fn of_two_changes_of_one_thing_the_later_counts() {
     let mut detach = attachment();
-    detach.act = Action::DetachPolicy {
+    detach.action = Action::DetachPolicy(action::DetachPolicy {
         policy: POLICY.into(),
         target: OU.into(),
-    };
+    });
     detach.address = Address::Policy("regions".parse().unwrap());
     detach.needs = [attachment().address].into();
     let ran = run(vec![attachment(), detach], None, |asked, _| {
@@ -280,24 +280,26 @@ async fn of_two_changes_of_one_thing_the_later_counts() {
 #[tokio::test(start_paused = true)]
 async fn targets_of_a_stack_set_are_looked_for_as_plan_finds_them() {
     let name: crate::plan::StackName = "recorder".parse().unwrap();
-    let act = |ou: &str| Action::CreateStackInstances {
-        name: "orgstrap-recorder".to_owned(),
-        wave: DeploymentTargets {
-            leaving: Default::default(),
-            lacking: Default::default(),
-            ous: vec![Expr::literal(ou)],
-            accounts: vec![],
-            except: vec![],
-            regions: BTreeSet::from(["eu-west-1".parse().unwrap()]),
-            max_concurrent: Portion::Percent(100),
-            failure_tolerance: Portion::Percent(0),
-            expect: vec![SHOP.into()],
-        },
+    let action = |ou: &str| {
+        Action::CreateStackInstances(action::CreateStackInstances {
+            name: "orgstrap-recorder".to_owned(),
+            targets: DeploymentTargets {
+                leaving: Default::default(),
+                lacking: Default::default(),
+                ous: vec![Expr::literal(ou)],
+                accounts: vec![],
+                except: vec![],
+                regions: BTreeSet::from(["eu-west-1".parse().unwrap()]),
+                max_concurrent: Portion::Percent(100),
+                failure_tolerance: Portion::Percent(0),
+                expect: vec![SHOP.into()],
+            },
+        })
     };
     for (listed, through, looks) in [(OU, "", 0), ("", OU, 1)] {
         let mut made = false;
         let rollout = Address::Rollout(name.clone(), 1);
-        let changes = vec![change(rollout, act(OU))];
+        let changes = vec![change(rollout, action(OU))];
         let ran = run(changes, None, move |asked, _| {
             match asked.operation.as_str() {
                 "CreateStackInstances" => {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::change::{Address, Change};
+use crate::addr::Address;
+use crate::change::Change;
 use crate::inventory::{AccountFacts, AccountState};
 use crate::report::plan::sign;
 use crate::report::style::{self, paint};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::change::{Address, Attribute, Bindings, Change};
+use crate::addr::{Address, Attribute, Bindings};
+use crate::change::Change;
 use crate::drift::{Finding, Findings};
 use crate::inventory::Inventory;
 use crate::plan::{AccountKey, OrgPlan};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use orgstrap::change::{Address, Attribute, Expr, FieldChange};
+use orgstrap::addr::{Address, Attribute, Expr};
+use orgstrap::change::FieldChange;
 use orgstrap::drift::{Controls, Finding, FindingPlace, Findings, Fix, Kind, Severity};
 use orgstrap::plan::{AccountId, OuPath};
 use orgstrap::report::drift_view::{DriftView, OuTree};

@@ -37,12 +37,12 @@ impl<'w> Live<'w> {
         })
     }
 
-    fn command(&self, act: &str) -> Command {
+    fn command(&self, action: &str) -> Command {
         let mut command = self.world.client(Command::new(&self.python));
         command
             .arg("-B")
             .arg(root().join("tests/live/live.py"))
-            .args([act, "--pace", "off", "--poll", "0.02", "--orgstrap"])
+            .args([action, "--pace", "off", "--poll", "0.02", "--orgstrap"])
             .arg(env!("CARGO_BIN_EXE_orgstrap"))
             .arg("--plan")
             .arg(root().join("tests/live").join(self.plan))
@@ -55,9 +55,9 @@ impl<'w> Live<'w> {
     }
 
     /// It, under way, with its own group of processes, and the answers that it gets.
-    pub(crate) fn start(&self, act: &str, answers: &[&str]) -> Child {
+    pub(crate) fn start(&self, action: &str, answers: &[&str]) -> Child {
         use std::os::unix::process::CommandExt as _;
-        let mut command = self.command(act);
+        let mut command = self.command(action);
         let mut child = command.process_group(0).spawn().expect("Python starts");
         let mut stdin = child.stdin.take().expect("piped");
         // Who refuses reads no further.
@@ -66,8 +66,11 @@ impl<'w> Live<'w> {
     }
 
     /// Runs it to its end: the exit code, and everything it said.
-    pub(crate) fn run(&self, act: &str, answers: &[&str]) -> (Option<i32>, String) {
-        let done: Output = self.start(act, answers).wait_with_output().expect("ends");
+    pub(crate) fn run(&self, action: &str, answers: &[&str]) -> (Option<i32>, String) {
+        let done: Output = self
+            .start(action, answers)
+            .wait_with_output()
+            .expect("ends");
         let message = [done.stdout, done.stderr].concat();
         (
             done.status.code(),

@@ -1,9 +1,13 @@
 //! Addresses: the natural key of everything that can change. Also a change's id; their order is
 //! the only order there is where nothing else decides.
 
+mod expr;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use expr::{Attribute, Bindings, Expr, Part, Unbound};
 
 use crate::inventory::visible;
 use crate::plan::{
@@ -250,3 +254,10 @@ impl fmt::Display for Address {
         }
     }
 }
+
+/// The constant tag that marks what orgstrap made. No version, hash or run id: stack-set tags
+/// reach every resource, and a value that changes would touch them all.
+pub const OWNERSHIP_TAG: (&str, &str) = ("orgstrap:managed", "true");
+
+/// The tag that names an account's key in the plan.
+pub const KEY_TAG: &str = "orgstrap:key";
