@@ -31,6 +31,7 @@ pub mod picture;
 pub mod plan;
 pub mod rehearse;
 pub mod report;
+pub mod services;
 pub mod toml_file;
 
 pub use orgstrap_authorization as authorization;

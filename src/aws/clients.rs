@@ -1,12 +1,17 @@
-//! Clients of every service orgstrap uses. A client is built when asked for: that costs a tenth of
-//! a millisecond, where a kept client per account and service costs 16 KiB.
+//! Clients of every service orgstrap uses, and the one way in which they call. A client is built when
+//! asked for: that costs a tenth of a millisecond, where a kept client per account and service costs 16 KiB.
+
+use std::future::Future;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 
-use super::{Aws, AwsError};
+use super::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::AccountRegion;
-use crate::plan::Region;
+use crate::plan::{AccountId, Region};
 
 impl Aws {
     /// The caller's own configuration in a Region.
@@ -20,7 +25,7 @@ impl Aws {
 
     /// The configuration for a place: the caller's own credentials in the caller's account, a
     /// session of the access role elsewhere.
-    async fn config_at(&self, at: &AccountRegion) -> Result<SdkConfig, AwsError> {
+    async fn settings_at(&self, at: &AccountRegion) -> Result<SdkConfig, AwsError> {
         let own = self.own_config(&at.region);
         if at.account == self.caller().await? {
             return Ok(own);
@@ -33,7 +38,110 @@ impl Aws {
             .identity_cache(aws_config::identity::IdentityCache::no_cache())
             .build())
     }
+}
 
+/// A service's client where it is called, and for whom: the one way in which AWS is called.
+pub struct Client<'a, C> {
+    pub(super) sdk: C,
+    pub(super) aws: &'a Aws,
+    pub(super) ctx: &'a CallContext,
+    pub(super) at: AccountRegion,
+}
+
+impl<C> Client<'_, C> {
+    /// Where it calls.
+    pub fn at(&self) -> &AccountRegion {
+        &self.at
+    }
+
+    /// Makes a call. Every attempt waits for its turn at the operation's rate, makes sure of the
+    /// session, and only then builds, signs and sends. Throttles, transient errors and AWS's own
+    /// waits are retried with their documented patience; waits are told. The operation's name is
+    /// that of the call which is made.
+    ///
+    /// `send` builds and sends anew: `|c| c.create_ou().name(&name).send()`.
+    pub async fn call<T, E, F, Fut>(&self, send: F) -> Result<T, AwsError>
+    where
+        F: Fn(&C) -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let send = || send(&self.sdk);
+        self.aws
+            .call_named(self.ctx, Operation::of::<E>(), &self.at, send)
+            .await
+    }
+
+    /// Makes a call for one part of the answer, without which the answer is unreadable: "no X in the answer".
+    pub async fn get<T, P, E, F, Fut>(
+        &self,
+        send: F,
+        part: impl FnOnce(T) -> Option<P>,
+        what: &str,
+    ) -> Result<P, AwsError>
+    where
+        F: Fn(&C) -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let missing = || self.unreadable::<E>(format!("no {what} in the answer"));
+        part(self.call(send).await?).ok_or_else(missing)
+    }
+
+    /// An answer that cannot be right; `E` is the type of the operation's error.
+    pub fn unreadable<E: ProvideErrorMetadata>(&self, why: impl Into<String>) -> AwsError {
+        AwsError::unreadable(Operation::of::<E>(), &self.at, why)
+    }
+}
+
+/// CloudFormation, called somewhere.
+pub type CloudFormation<'a> = Client<'a, aws_sdk_cloudformation::Client>;
+/// GuardDuty, called somewhere.
+pub type GuardDuty<'a> = Client<'a, aws_sdk_guardduty::Client>;
+/// Organizations, called by the caller's own account.
+pub type Organizations<'a> = Client<'a, aws_sdk_organizations::Client>;
+
+/// The clients of the table of services. What answers for the whole organization is called by the caller's own account.
+macro_rules! clients {
+    ($($(#[$doc:meta])* $client:ident: $sdk:ident, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
+        impl Aws {
+            $(clients!(@$scope $(#[$doc])* $client: $sdk);)*
+        }
+    };
+    (@Organization $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+        $(#[$doc])*
+        pub fn $client<'a>(&'a self, ctx: &'a CallContext, caller: &AccountId) -> Client<'a, $sdk::Client> {
+            let at = AccountRegion {
+                account: caller.clone(),
+                region: self.global_region().clone(),
+            };
+            Client {
+                sdk: $sdk::Client::new(&self.own_config(&at.region)),
+                aws: self,
+                ctx,
+                at,
+            }
+        }
+    };
+    (@$scope:ident $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+        $(#[$doc])*
+        pub async fn $client<'a>(
+            &'a self,
+            ctx: &'a CallContext,
+            at: &AccountRegion,
+        ) -> Result<Client<'a, $sdk::Client>, AwsError> {
+            Ok(Client {
+                sdk: $sdk::Client::new(&self.settings_at(at).await?),
+                aws: self,
+                ctx,
+                at: at.clone(),
+            })
+        }
+    };
+}
+crate::services::each_service!(clients);
+
+impl Aws {
     /// Organizations, which answers in us-east-1 with the caller's own credentials.
     pub fn organizations(&self) -> aws_sdk_organizations::Client {
         aws_sdk_organizations::Client::new(&self.own_config(self.global_region()))
@@ -43,11 +151,6 @@ impl Aws {
     pub fn account_management(&self) -> aws_sdk_account::Client {
         aws_sdk_account::Client::new(&self.own_config(self.global_region()))
     }
-
-    /// Organization-wide tags, which lie in us-east-1.
-    pub fn tagging(&self) -> aws_sdk_resourcegroupstagging::Client {
-        aws_sdk_resourcegroupstagging::Client::new(&self.own_config(self.global_region()))
-    }
 }
 
 macro_rules! regional {
@@ -56,7 +159,7 @@ macro_rules! regional {
             $(
                 $(#[$doc])*
                 pub async fn $name(&self, at: &AccountRegion) -> Result<$sdk::Client, AwsError> {
-                    Ok($sdk::Client::new(&self.config_at(at).await?))
+                    Ok($sdk::Client::new(&self.settings_at(at).await?))
                 }
             )*
         }
@@ -83,3 +186,6 @@ regional! {
     /// STS in an account and Region; use it to probe that a session works there.
     sts: aws_sdk_sts;
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod messages;
 mod newness;
 mod operation;
 mod pacer;
+mod pages;
 mod rates;
 pub mod record;
 mod retry;
@@ -27,12 +28,14 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use tokio::sync::OnceCell;
 
+pub use clients::{Client, CloudFormation, GuardDuty, Organizations};
 pub use connect::{ConnectError, profiles};
 pub use error::{AwsError, ErrorKind};
 pub(crate) use messages::{
@@ -122,10 +125,10 @@ impl Aws {
     }
 
     async fn ask_caller(&self) -> Result<AccountId, AwsError> {
-        let operation = Operation("sts", "GetCallerIdentity");
+        let operation = Operation::of::<GetCallerIdentityError>();
         let client = aws_sdk_sts::Client::new(&self.own_config(self.home_region()));
         let answer = self
-            .attempt_until_done(&CallContext::quiet(), operation, None, None, || {
+            .attempt(&CallContext::quiet(), operation, None, None, || {
                 client.get_caller_identity().send()
             })
             .await?;
@@ -173,12 +176,25 @@ impl Aws {
         lock(&self.inner.counts).throttled.clone()
     }
 
-    /// Makes a call. Every attempt waits for its turn at the operation's rate, makes sure of the
-    /// session for `at`, and only then builds, signs and sends. Throttles, transient errors and
-    /// AWS's own waits are retried with their documented patience; waits are told to `ctx`.
-    ///
-    /// `send` builds and sends anew: `|| client.create_ou().name(&name).send()`.
+    /// A call by its name.
     pub async fn call<T, E, F, Fut>(
+        &self,
+        ctx: &CallContext,
+        operation: Operation,
+        at: &AccountRegion,
+        send: F,
+    ) -> Result<T, AwsError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        debug_assert_eq!(operation, Operation::of::<E>());
+        self.call_named(ctx, operation, at, send).await
+    }
+
+    /// [`Client::call`].
+    async fn call_named<T, E, F, Fut>(
         &self,
         ctx: &CallContext,
         operation: Operation,
@@ -195,14 +211,14 @@ impl Aws {
             self.session(ctx, &at.account).await?;
         }
         let first = self
-            .attempt_until_done(ctx, operation, Some(at), Some(&at.account), &send)
+            .attempt(ctx, operation, Some(at), Some(&at.account), &send)
             .await;
         match first {
             // A session may be ended early, by a changed role or a revocation: ask for another, once.
             Err(failed) if at.account != caller && (failed.is("ExpiredToken")) => {
                 self.leave(&at.account).await;
                 self.session(ctx, &at.account).await?;
-                self.attempt_until_done(ctx, operation, Some(at), Some(&at.account), &send)
+                self.attempt(ctx, operation, Some(at), Some(&at.account), &send)
                     .await
             }
             done => done,
@@ -210,7 +226,7 @@ impl Aws {
     }
 
     /// The loop of [`Aws::call`], without the session. `account` is the one that may be new.
-    async fn attempt_until_done<T, E, F, Fut>(
+    async fn attempt<T, E, F, Fut>(
         &self,
         ctx: &CallContext,
         operation: Operation,

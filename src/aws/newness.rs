@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_account::operation::get_region_opt_status::GetRegionOptStatusError;
 use aws_sdk_account::types::RegionOptStatus;
 use tokio::time::Instant;
 
 use super::{Aws, AwsError, CallContext, Operation, lock};
-use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
 
 /// How long after its creation an account, or an organization, counts as new: AWS says up to an hour of the latter, and
@@ -24,8 +24,6 @@ const NEW: Duration = Duration::from_secs(3_600);
 const OPEN: Duration = Duration::from_secs(600);
 /// How long refusals of one new account are borne in all, whatever calls meet them.
 pub(super) const BORNE: Duration = Duration::from_secs(900);
-
-const OPT_STATUS: Operation = Operation("account", "GetRegionOptStatus");
 
 #[derive(Default)]
 pub(super) struct CreationTimes {
@@ -126,18 +124,16 @@ impl Aws {
                 .iter()
                 .any(|code| error.is(code));
             let at = error.at.as_deref()?;
-            if !unknown || at.region == *self.global_region() || error.operation == OPT_STATUS {
+            let asks = Operation::of::<GetRegionOptStatusError>();
+            if !unknown || at.region == *self.global_region() || error.operation == asks {
                 return None;
             }
-            let caller = self.caller().await.ok()?;
-            let global = AccountRegion {
-                account: caller.clone(),
-                region: self.global_region().clone(),
-            };
-            let client = self.account_management();
-            let other = (at.account != caller).then(|| at.account.to_string());
+            let caller = &self.caller().await.ok()?;
+            let client = self.account_management_at(ctx, caller);
+            let other = (at.account != *caller).then(|| at.account.to_string());
             let answer = self
-                .attempt_until_done(ctx, OPT_STATUS, Some(&global), None, || {
+                .attempt(ctx, asks, Some(client.at()), None, || {
+                    let client = &client.sdk;
                     client
                         .get_region_opt_status()
                         .region_name(at.region.as_str())

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::services::Service;
+
 /// An operation by service and name, as IAM spells the service: `Operation("organizations", "CreateAccount")`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Operation(pub &'static str, pub &'static str);
@@ -15,6 +19,18 @@ impl Operation {
         Operation("organizations", "CreateGovCloudAccount"),
         Operation("organizations", "InviteAccountToOrganization"),
     ];
+
+    /// The operation that an SDK's error is of, such as `aws_sdk_organizations::operation::list_accounts::ListAccountsError`:
+    /// errors are named as AWS spells the operation. A test holds it for every service.
+    pub fn of<E: ProvideErrorMetadata>() -> Operation {
+        let path = std::any::type_name::<E>();
+        let sdk = path.split("::").next().unwrap_or(path);
+        let name = path.rsplit("::").next().unwrap_or(path);
+        Operation(
+            Service::of_sdk(sdk).map_or(sdk, |service| service.name),
+            name.strip_suffix("Error").unwrap_or(name),
+        )
+    }
 
     /// Whether the operation may be sent again when nobody knows if it was carried out. One that
     /// may not ends with [`ErrorKind::NoAnswer`](super::ErrorKind::NoAnswer), and its caller looks.

@@ -1,14 +1,11 @@
-//! The rates at which calls go out: one table.
-//!
-//! Documented rates are those of the AWS General Reference and the Organizations quotas page.
-//! Where AWS documents none, the row is a careful guess marked `adaptive`: halved on a throttle,
-//! and slowly raised again while AWS does not complain.
+//! The rates at which calls go out, from the table of services.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Operation;
 use crate::plan::PaceOverride;
+use crate::services::{ANY, Scope, Service};
 
 /// How the table's rates are scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,115 +42,6 @@ pub(super) struct Limit {
     pub(super) regional: bool,
 }
 
-/// Whether the operations of a row have a bucket each or one together.
-#[derive(Clone, Copy)]
-enum Bucket {
-    Each,
-    Together(&'static str),
-}
-use Bucket::{Each, Together};
-
-/// One row: operations by exact name or by a prefix with `*`, calls in 1,000 seconds, burst.
-struct Row {
-    service: &'static str,
-    operations: &'static [&'static str],
-    bucket: Bucket,
-    per_1000_s: u32,
-    burst: u32,
-    adaptive: bool,
-}
-
-const fn row(
-    service: &'static str,
-    operations: &'static [&'static str],
-    bucket: Bucket,
-    per_1000_s: u32,
-    burst: u32,
-) -> Row {
-    Row {
-        service,
-        operations,
-        bucket,
-        per_1000_s,
-        burst,
-        adaptive: false,
-    }
-}
-
-const fn guess(
-    service: &'static str,
-    operations: &'static [&'static str],
-    bucket: Bucket,
-    per_1000_s: u32,
-    burst: u32,
-) -> Row {
-    Row {
-        service,
-        operations,
-        bucket,
-        per_1000_s,
-        burst,
-        adaptive: true,
-    }
-}
-
-/// The first row that matches holds.
-#[rustfmt::skip]
-static TABLE: &[Row] = &[
-    // Organizations: per account, every operation its own bucket (quotas page).
-    row("organizations", &["CreateAccount", "CreateGovCloudAccount"], Each, 100, 3),
-    row("organizations", &["CloseAccount"], Each, 50, 1),
-    row("organizations", &["DescribeCreateAccountStatus"], Each, 2_000, 2),
-    row("organizations", &["ListCreateAccountStatus"], Each, 5_000, 8),
-    row("organizations", &["DescribeAccount"], Each, 20_000, 30),
-    row("organizations", &["ListAccounts"], Each, 8_000, 12),
-    row("organizations", &["ListChildren"], Each, 6_000, 10),
-    row("organizations", &["ListParents", "ListAccountsForParent", "ListOrganizationalUnitsForParent"], Each, 5_000, 8),
-    row("organizations", &["ListRoots", "DescribeOrganization", "CreateOrganizationalUnit"], Each, 1_000, 2),
-    row("organizations", &["MoveAccount"], Each, 2_000, 3),
-    row("organizations", &["CreatePolicy", "UpdatePolicy", "DeletePolicy", "AttachPolicy", "DetachPolicy"], Each, 2_000, 3),
-    row("organizations", &["ListPolicies", "ListPoliciesForTarget", "ListTargetsForPolicy"], Each, 5_000, 8),
-    row("organizations", &["EnablePolicyType", "DisablePolicyType"], Each, 1_000, 1),
-    row("organizations", &["EnableAWSServiceAccess", "DisableAWSServiceAccess", "RegisterDelegatedAdministrator", "DeregisterDelegatedAdministrator"], Each, 1_000, 2),
-    row("organizations", &["ListAWSServiceAccessForOrganization"], Each, 1_000, 3),
-    row("organizations", &["TagResource", "UntagResource"], Each, 4_000, 6),
-    row("organizations", &["ListTagsForResource"], Each, 10_000, 15),
-    guess("organizations", &["*"], Each, 2_000, 3),
-    // CloudFormation: per account and Region (General Reference).
-    row("cloudformation", &["DescribeStacks", "DescribeStackEvents", "ListStacks", "GetTemplate"], Each, 10_000, 10),
-    row("cloudformation", &["*"], Together("cloudformation stack sets and writes"), 2_000, 2),
-    // CloudTrail (General Reference).
-    row("cloudtrail", &["GetTrail*", "DescribeTrails", "ListTrails"], Each, 10_000, 10),
-    row("cloudtrail", &["*"], Each, 1_000, 1),
-    // STS: the caller's quota per account and Region (IAM quotas).
-    row("sts", &["*"], Together("sts"), 600_000, 600),
-    // Nothing documented.
-    guess("account", &["*"], Each, 5_000, 5),
-    guess("tag", &["*"], Each, 5_000, 5),
-    guess("cloudcontrol", &["*"], Each, 5_000, 5),
-    guess("iam", &["*"], Each, 10_000, 10),
-    guess("guardduty", &["*"], Each, 5_000, 5),
-    guess("config", &["*"], Each, 4_000, 4),
-    guess("ssm", &["*"], Each, 3_000, 3),
-    guess("servicequotas", &["*"], Each, 2_000, 3),
-];
-
-/// What any other service gets.
-static ANY: Row = guess("", &["*"], Each, 2_000, 3);
-
-impl Row {
-    fn covers(&self, operation: Operation) -> bool {
-        self.service == operation.0
-            && self
-                .operations
-                .iter()
-                .any(|name| match name.strip_suffix('*') {
-                    Some(prefix) => operation.1.starts_with(prefix),
-                    None => *name == operation.1,
-                })
-    }
-}
-
 /// The limit of an operation; `None` with pacing off.
 pub(super) fn limit(
     operation: Operation,
@@ -163,36 +51,29 @@ pub(super) fn limit(
     let Pace::Factor(factor) = pace else {
         return None;
     };
-    let row = TABLE
-        .iter()
-        .find(|row| row.covers(operation))
-        .unwrap_or(&ANY);
-    let bucket = match row.bucket {
-        Each => BucketName::One(operation),
-        Together(name) => BucketName::Shared(name),
-    };
+    let service = Service::named(operation.0);
+    let mut rates = service.iter().flat_map(|service| service.rates);
+    let row = rates.find(|rate| rate.covers(operation.1)).unwrap_or(&ANY);
+    let bucket = row
+        .bucket
+        .map_or(BucketName::One(operation), BucketName::Shared);
     // An override that names any operation of a shared bucket holds for the bucket.
-    let changed = overrides
-        .get(&operation.to_string())
-        .or_else(|| match row.bucket {
-            Each => None,
-            Together(_) => overrides.iter().find_map(|(name, changed)| {
-                let (service, operation) = name.split_once(':')?;
-                let shares = TABLE
-                    .iter()
-                    .find(|other| {
-                        other.service == service
-                            && other.operations.iter().any(|pattern| {
-                                match pattern.strip_suffix('*') {
-                                    Some(prefix) => operation.starts_with(prefix),
-                                    None => *pattern == operation,
-                                }
-                            })
-                    })
-                    .is_some_and(|other| std::ptr::eq(other, row));
-                shares.then_some(changed)
-            }),
-        });
+    let shares = |name: &str| {
+        let Some((other, operation)) = name.split_once(':') else {
+            return false;
+        };
+        let mut rates = row
+            .bucket
+            .and(Service::named(other))
+            .into_iter()
+            .flat_map(|service| service.rates);
+        let other = rates.find(|rate| rate.covers(operation));
+        other.is_some_and(|other| std::ptr::eq(other, row))
+    };
+    let changed = overrides.get(&operation.to_string()).or_else(|| {
+        let mut overrides = overrides.iter();
+        overrides.find_map(|(name, changed)| shares(name).then_some(changed))
+    });
     let (rate, burst, adaptive) = match changed {
         Some(changed) => (changed.rate, changed.burst, false),
         None => (f64::from(row.per_1000_s) / 1_000.0, row.burst, row.adaptive),
@@ -213,7 +94,7 @@ pub(super) fn limit(
         period: Duration::from_millis(ms as u64),
         burst: burst.max(1),
         adaptive,
-        regional: !matches!(row.service, "organizations" | "account" | "tag" | "iam"),
+        regional: service.is_none_or(|service| service.scope == Scope::Region),
     })
 }
 

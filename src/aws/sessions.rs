@@ -9,16 +9,20 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
 use super::{Aws, AwsError, CallContext, Inner, Operation, lock};
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
 
-const ASSUME: Operation = Operation("sts", "AssumeRole");
 /// The longest session that role chaining allows, and every role's default.
 const LENGTH_S: i32 = 3_600;
 /// Refreshed when less than this is left: longer than any one call.
 const REFRESH_BEFORE: Duration = Duration::from_secs(300);
+
+fn assume() -> Operation {
+    Operation::of::<AssumeRoleError>()
+}
 
 /// The pool of sessions.
 pub(super) struct Sessions {
@@ -138,7 +142,7 @@ impl Aws {
     async fn assume(&self, ctx: &CallContext, account: &AccountId) -> Result<Session, AwsError> {
         let names = lock(&self.inner.sessions.roles).names.clone();
         let Some((last, earlier)) = names.split_last() else {
-            return Err(AwsError::refused(ASSUME, "NoRole", "no role to enter by"));
+            return Err(AwsError::refused(assume(), "NoRole", "no role to enter by"));
         };
         let mut refused: Option<AwsError> = None;
         for role in earlier {
@@ -181,7 +185,7 @@ impl Aws {
         let arn = format!("arn:aws:iam::{account}:role/{role}");
         let name = session_name(&self.inner.options.run);
         let answer = self
-            .attempt_until_done(ctx, ASSUME, Some(&at), patient.then_some(account), || {
+            .attempt(ctx, assume(), Some(&at), patient.then_some(account), || {
                 client
                     .assume_role()
                     .role_arn(&arn)
@@ -190,11 +194,12 @@ impl Aws {
                     .send()
             })
             .await?;
+        let unreadable = |why| AwsError::unreadable(assume(), &at, why);
         let given = answer
             .credentials()
-            .ok_or_else(|| AwsError::unreadable(ASSUME, &at, "no credentials in the answer"))?;
+            .ok_or_else(|| unreadable("no credentials in the answer"))?;
         let ends = SystemTime::try_from(*given.expiration())
-            .map_err(|_| AwsError::unreadable(ASSUME, &at, "the session's end is unreadable"))?;
+            .map_err(|_| unreadable("the session's end is unreadable"))?;
         Ok(Session {
             credentials: Credentials::new(
                 given.access_key_id(),

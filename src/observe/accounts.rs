@@ -7,15 +7,15 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use aws_sdk_organizations::operation::list_accounts::ListAccountsError;
+use aws_sdk_organizations::operation::list_accounts_for_parent::ListAccountsForParentError;
 use aws_sdk_organizations::types::Account;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::{Door, not_asked, pages, side_by_side, unread};
-use crate::aws::{AwsError, Operation};
+use super::{Door, not_asked, side_by_side, unread};
+use crate::aws::AwsError;
 use crate::inventory::{AccountFacts, AccountState, Observed, OuFacts, OuId, ReadFailure};
 use crate::plan::AccountId;
-
-const LIST: Operation = Operation("organizations", "ListAccounts");
-const OF_PARENT: Operation = Operation("organizations", "ListAccountsForParent");
 
 /// What `ListAccounts` told.
 pub(super) enum Listed {
@@ -27,34 +27,26 @@ pub(super) enum Listed {
 
 /// Lists all accounts, or stops after a first page without paths.
 pub(super) async fn list(r: Door<'_>) -> Result<Listed, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    let unplaced = std::cell::Cell::new(false);
-    let seen_unplaced = &unplaced;
-    let accounts = pages::all(LIST, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, LIST, at, || {
-                client
-                    .list_accounts()
-                    .max_results(20)
-                    .set_next_token(token.clone())
-                    .send()
-            })
-            .await?;
-        let accounts = page.accounts.unwrap_or_default();
-        // Any account without a path means that this world does not tell them.
-        if accounts.iter().any(|account| parent(account).is_none()) {
-            seen_unplaced.set(true);
-            return Ok((Vec::new(), None));
-        }
-        Ok((accounts, page.next_token))
-    })
-    .await?;
-    Ok(if unplaced.get() {
-        Listed::WithoutPaths
-    } else {
-        Listed::Placed(accounts)
+    let mut all = Vec::new();
+    let unplaced = r
+        .organizations()
+        .find(
+            |c, token| {
+                let list = c.list_accounts().max_results(20);
+                list.set_next_token(token).send()
+            },
+            |page| (page.accounts, page.next_token),
+            // Any account without a path means that this world does not tell them.
+            |account| {
+                let unplaced = parent(&account).is_none();
+                all.push(account);
+                unplaced.then_some(())
+            },
+        )
+        .await?;
+    Ok(match unplaced {
+        Some(()) => Listed::WithoutPaths,
+        None => Listed::Placed(all),
     })
 }
 
@@ -71,7 +63,7 @@ pub(super) async fn placed(
             .into_iter()
             .map(|account| {
                 let parent = parent(&account).unwrap_or_default().to_owned();
-                facts(r, LIST, account, parent)
+                facts::<ListAccountsError>(r, account, parent)
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|failed| unread(&failed)),
@@ -101,26 +93,22 @@ pub(super) async fn placed(
 }
 
 async fn of_parent(r: Door<'_>, parent: &str) -> Result<Vec<AccountFacts>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    let accounts = pages::all(OF_PARENT, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, OF_PARENT, at, || {
-                client
-                    .list_accounts_for_parent()
+    let accounts = r
+        .organizations()
+        .all(
+            |c, token| {
+                c.list_accounts_for_parent()
                     .parent_id(parent)
                     .max_results(20)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.accounts.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.accounts, page.next_token),
+        )
+        .await?;
     accounts
         .into_iter()
-        .map(|account| facts(r, OF_PARENT, account, parent.to_owned()))
+        .map(|account| facts::<ListAccountsForParentError>(r, account, parent.to_owned()))
         .collect()
 }
 
@@ -133,14 +121,15 @@ fn parent(account: &Account) -> Option<&str> {
     })
 }
 
-fn facts(
+/// An account as an answer tells it.
+fn facts<E: ProvideErrorMetadata>(
     r: Door<'_>,
-    operation: Operation,
     account: Account,
     parent: OuId,
 ) -> Result<AccountFacts, AwsError> {
     let id: AccountId = account.id().unwrap_or_default().parse().map_err(|_| {
-        AwsError::unreadable(operation, &r.global(), "an account has no readable id")
+        r.organizations()
+            .unreadable::<E>("an account has no readable id")
     })?;
     let told = state_name(&account);
     let state = match told {
@@ -150,7 +139,7 @@ fn facts(
         "PENDING_CLOSURE" => AccountState::PendingClosure,
         "CLOSED" => AccountState::Closed,
         other => {
-            r.unknown(operation, &format!("the state `{other}` of account {id}"));
+            r.unknown::<E>(&format!("the state `{other}` of account {id}"));
             AccountState::Unknown
         }
     };

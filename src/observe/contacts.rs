@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Reader, seen, side_by_side};
-use crate::aws::{AwsError, Operation};
+use crate::aws::AwsError;
 use crate::inventory::Observed;
 use crate::plan::{AccountId, AccountKey, Contact, ContactKind};
-
-const GET: Operation = Operation("account", "GetAlternateContact");
 
 /// Contacts by account; where the account service is not `trusted` yet, those of the management account only.
 pub(super) async fn read(
@@ -43,16 +41,13 @@ async fn one(
     account: &AccountId,
     kind: ContactKind,
 ) -> Result<Option<Contact>, AwsError> {
-    let at = r.global();
-    let client = r.aws.account_management();
+    let client = r.aws.account_management_at(r.ctx, &r.caller);
     // The management account must not name itself.
     let named = (*account != r.caller).then(|| account.to_string());
     let word = kind.as_str().to_ascii_uppercase();
-    let answer = r
-        .aws
-        .call(r.ctx, GET, &at, || {
-            client
-                .get_alternate_contact()
+    let answer = client
+        .call(|c| {
+            c.get_alternate_contact()
                 .alternate_contact_type(word.as_str().into())
                 .set_account_id(named.clone())
                 .send()

@@ -1,34 +1,30 @@
 //! CloudFormation's drift detection, asked of stack sets and stacks side by side. A set is one operation in
 //! its administrator's account, which looks at every instance; only instances that drifted are read one by one.
 
+use aws_sdk_cloudformation::operation::describe_stack_drift_detection_status::DescribeStackDriftDetectionStatusError;
+use aws_sdk_cloudformation::operation::describe_stack_set_operation::DescribeStackSetOperationError;
+use aws_sdk_cloudformation::operation::detect_stack_drift::DetectStackDriftError;
+use aws_sdk_cloudformation::operation::detect_stack_set_drift::DetectStackSetDriftError;
+use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
+use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
     ConcurrencyMode, PropertyDifference, RegionConcurrencyType, StackDriftDetectionStatus,
     StackInstanceFilter, StackInstanceFilterName, StackResourceDriftStatus, StackSetOperation,
     StackSetOperationPreferences, StackSetOperationStatus,
 };
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep};
 
-use super::{not_asked, pages, seen, side_by_side, unread};
-use crate::aws::{Aws, AwsError, CallContext, Operation, is_busy};
+use super::{not_asked, seen, side_by_side, unread};
+use crate::aws::{Aws, AwsError, CallContext, Client, CloudFormation, Operation, is_busy};
 use crate::inventory::{
     AccountRegion, AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift,
     ReadFailure, ResourceDrift, RoleFacts, SetDrift, StackDrift,
 };
-
-const DETECT: Operation = Operation("cloudformation", "DetectStackDrift");
-const DETECTION: Operation = Operation("cloudformation", "DescribeStackDriftDetectionStatus");
-const DRIFTS: Operation = Operation("cloudformation", "DescribeStackResourceDrifts");
-const DETECT_SET: Operation = Operation("cloudformation", "DetectStackSetDrift");
-const OPERATION: Operation = Operation("cloudformation", "DescribeStackSetOperation");
-const RESULTS: Operation = Operation("cloudformation", "ListStackSetOperationResults");
-const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
-const DETAILS: Operation = Operation("iam", "GetAccountAuthorizationDetails");
-const INSTANCE_DRIFTS: Operation = Operation("cloudformation", "ListStackInstanceResourceDrifts");
 
 /// How long a stack's detection may take: "up to several minutes" (API reference).
 const STACK_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -123,15 +119,16 @@ impl Looks {
         }
     }
 
-    async fn next(&self, operation: Operation, at: &AccountRegion) -> Result<(), AwsError> {
+    async fn next<E: ProvideErrorMetadata, C>(
+        &self,
+        client: &Client<'_, C>,
+    ) -> Result<(), AwsError> {
         let age = self.since.elapsed();
         if age >= self.limit {
             let minutes = self.limit.as_secs() / 60;
-            return Err(AwsError::unreadable(
-                operation,
-                at,
-                format!("the detection was not over after {minutes} minutes"),
-            ));
+            return Err(client.unreadable::<E>(format!(
+                "the detection was not over after {minutes} minutes"
+            )));
         }
         let seconds = match age.as_secs() {
             0..30 => 5,
@@ -154,24 +151,23 @@ impl<'a> Detecting<'a> {
 
     /// Every role of the account with what gives it its rights, and the account's own policies: all in one answer.
     async fn roles(&self) -> Result<AccountRoles, AwsError> {
-        let client = &self.aws.iam(&self.at).await?;
-        let pages = pages::all(DETAILS, &self.at, |marker| async move {
-            let page = self
-                .aws
-                .call(self.ctx, DETAILS, &self.at, || {
-                    client
-                        .get_account_authorization_details()
+        let client = &self.aws.iam_at(self.ctx, &self.at).await?;
+        let pages = client
+            .all(
+                |c, marker| {
+                    c.get_account_authorization_details()
                         .filter(EntityType::Role)
                         .filter(EntityType::LocalManagedPolicy)
                         .max_items(1_000)
-                        .set_marker(marker.clone())
+                        .set_marker(marker)
                         .send()
-                })
-                .await?;
-            let next = page.marker.clone().filter(|_| page.is_truncated);
-            Ok((vec![page], next))
-        })
-        .await?;
+                },
+                |page| {
+                    let next = page.marker.clone().filter(|_| page.is_truncated);
+                    (Some(vec![page]), next)
+                },
+            )
+            .await?;
         let mut found = AccountRoles::default();
         for page in &pages {
             let roles = page.role_detail_list().iter();
@@ -183,29 +179,24 @@ impl<'a> Detecting<'a> {
     }
 
     async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {
-        let client = &self.aws.cloudformation(&self.at).await?;
+        let client = &self.aws.cloudformation_at(self.ctx, &self.at).await?;
         let looks = Looks::until(STACK_LIMIT);
         let id = loop {
-            let begun = self
-                .aws
-                .call(self.ctx, DETECT, &self.at, || {
-                    client.detect_stack_drift().stack_name(name).send()
-                })
+            let begun = client
+                .call(|c| c.detect_stack_drift().stack_name(name).send())
                 .await;
             match begun {
                 // Somebody else's, or that of an attempt whose answer was lost.
                 Err(error) if is_busy(&error) => {
-                    looks.next(DETECT, &self.at).await?;
+                    looks.next::<DetectStackDriftError, _>(client).await?;
                 }
                 begun => break begun?.stack_drift_detection_id.unwrap_or_default(),
             }
         };
         let (failed, in_sync) = loop {
-            let status = self
-                .aws
-                .call(self.ctx, DETECTION, &self.at, || {
-                    client
-                        .describe_stack_drift_detection_status()
+            let status = client
+                .call(|c| {
+                    c.describe_stack_drift_detection_status()
                         .stack_drift_detection_id(&id)
                         .send()
                 })
@@ -219,32 +210,36 @@ impl<'a> Detecting<'a> {
             match status.detection_status() {
                 Some(StackDriftDetectionStatus::DetectionComplete) => break (None, in_sync),
                 Some(StackDriftDetectionStatus::DetectionFailed) => {
-                    break (Some(not_asked(&DETECT.to_string(), why)), false);
+                    break (
+                        Some(not_asked(
+                            &Operation::of::<DetectStackDriftError>().to_string(),
+                            why,
+                        )),
+                        false,
+                    );
                 }
-                _ => looks.next(DETECTION, &self.at).await?,
+                _ => {
+                    looks
+                        .next::<DescribeStackDriftDetectionStatusError, _>(client)
+                        .await?
+                }
             }
         };
         if in_sync {
             return Ok(StackDrift::default());
         }
-        let drifts = pages::all(DRIFTS, &self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, DRIFTS, &self.at, || {
-                    client
-                        .describe_stack_resource_drifts()
+        let drifts = client
+            .all(
+                |c, token| {
+                    c.describe_stack_resource_drifts()
                         .stack_name(name)
                         .set_stack_resource_drift_status_filters(Some(desired()))
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((
-                page.stack_resource_drifts.unwrap_or_default(),
-                page.next_token,
-            ))
-        })
-        .await?;
+                },
+                |page| (page.stack_resource_drifts, page.next_token),
+            )
+            .await?;
         let mut found = StackDrift {
             unread: failed,
             ..StackDrift::default()
@@ -265,7 +260,7 @@ impl<'a> Detecting<'a> {
     }
 
     async fn set(&self, name: &str) -> Result<SetDrift, AwsError> {
-        let client = &self.aws.cloudformation(&self.at).await?;
+        let client = &self.aws.cloudformation_at(self.ctx, &self.at).await?;
         // A second attempt after a lost answer names the same operation.
         let since = self
             .aws
@@ -279,11 +274,9 @@ impl<'a> Detecting<'a> {
             .failure_tolerance_percentage(100)
             .concurrency_mode(ConcurrencyMode::SoftFailureTolerance)
             .build();
-        let begun = self
-            .aws
-            .call(self.ctx, DETECT_SET, &self.at, || {
-                client
-                    .detect_stack_set_drift()
+        let begun = client
+            .call(|c| {
+                c.detect_stack_set_drift()
                     .stack_set_name(name)
                     .operation_id(&operation)
                     .operation_preferences(preferences.clone())
@@ -316,7 +309,10 @@ impl<'a> Detecting<'a> {
             found.instances.extend(others);
             if told < total {
                 let reason = format!("{} of {total} instances were not checked", total - told);
-                found.unread = Some(not_asked(&DETECT_SET.to_string(), &reason));
+                found.unread = Some(not_asked(
+                    &Operation::of::<DetectStackSetDriftError>().to_string(),
+                    &reason,
+                ));
             }
         }
         Ok(found)
@@ -324,18 +320,16 @@ impl<'a> Detecting<'a> {
 
     async fn ended(
         &self,
-        client: &Client,
+        client: &CloudFormation<'_>,
         name: &str,
         operation: &str,
     ) -> Result<StackSetOperation, AwsError> {
         let looks = Looks::until(SET_LIMIT);
         let unknown = Looks::until(UNKNOWN_LIMIT);
         loop {
-            let described = self
-                .aws
-                .call(self.ctx, OPERATION, &self.at, || {
-                    client
-                        .describe_stack_set_operation()
+            let described = client
+                .call(|c| {
+                    c.describe_stack_set_operation()
                         .stack_set_name(name)
                         .operation_id(operation)
                         .send()
@@ -344,20 +338,27 @@ impl<'a> Detecting<'a> {
             let described = match described {
                 // AWS answers so of an operation that was begun a moment ago.
                 Err(error) if error.is("OperationNotFound") => {
-                    unknown.next(OPERATION, &self.at).await.map_err(|_| error)?;
+                    unknown
+                        .next::<DescribeStackSetOperationError, _>(client)
+                        .await
+                        .map_err(|_| error)?;
                     continue;
                 }
                 described => described?,
             };
             let found = described.stack_set_operation.ok_or_else(|| {
-                AwsError::unreadable(OPERATION, &self.at, "no operation in the answer")
+                client.unreadable::<DescribeStackSetOperationError>("no operation in the answer")
             })?;
             match found.status() {
                 Some(
                     StackSetOperationStatus::Running
                     | StackSetOperationStatus::Queued
                     | StackSetOperationStatus::Stopping,
-                ) => looks.next(OPERATION, &self.at).await?,
+                ) => {
+                    looks
+                        .next::<DescribeStackSetOperationError, _>(client)
+                        .await?
+                }
                 _ => return Ok(found),
             }
         }
@@ -365,7 +366,7 @@ impl<'a> Detecting<'a> {
 
     async fn drifted(
         &self,
-        client: &Client,
+        client: &CloudFormation<'_>,
         name: &str,
         operation: &str,
     ) -> Result<BTreeMap<AccountRegion, StackDrift>, AwsError> {
@@ -374,25 +375,24 @@ impl<'a> Detecting<'a> {
             .values("DRIFTED")
             .build();
         let filter = &filter;
-        let listed = pages::all(INSTANCES, &self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, INSTANCES, &self.at, || {
-                    client
-                        .list_stack_instances()
+        let listed = client
+            .all(
+                |c, token| {
+                    c.list_stack_instances()
                         .stack_set_name(name)
                         .filters(filter.clone())
                         .max_results(100)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.summaries.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.summaries, page.next_token),
+            )
+            .await?;
         let places: Vec<AccountRegion> = listed
             .iter()
-            .map(|instance| self.place(INSTANCES, instance.account(), instance.region()))
+            .map(|instance| {
+                place::<ListStackInstancesError>(client, instance.account(), instance.region())
+            })
             .collect::<Result<_, _>>()?;
         let found = side_by_side(places, |place| async move {
             let drift = self
@@ -410,29 +410,26 @@ impl<'a> Detecting<'a> {
 
     async fn instance(
         &self,
-        client: &Client,
+        client: &CloudFormation<'_>,
         name: &str,
         operation: &str,
         place: &AccountRegion,
     ) -> Result<StackDrift, AwsError> {
-        let drifts = pages::all(INSTANCE_DRIFTS, &self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, INSTANCE_DRIFTS, &self.at, || {
-                    client
-                        .list_stack_instance_resource_drifts()
+        let drifts = client
+            .all(
+                |c, token| {
+                    c.list_stack_instance_resource_drifts()
                         .stack_set_name(name)
                         .operation_id(operation)
                         .stack_instance_account(place.account.as_str())
                         .stack_instance_region(place.region.as_str())
                         .set_stack_instance_resource_drift_statuses(Some(desired()))
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.summaries.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.summaries, page.next_token),
+            )
+            .await?;
         let mut found = StackDrift::default();
         for drift in drifts {
             found.add(
@@ -452,26 +449,23 @@ impl<'a> Detecting<'a> {
     /// Instances that could not be looked at, with the reason.
     async fn failed(
         &self,
-        client: &Client,
+        client: &CloudFormation<'_>,
         name: &str,
         operation: &str,
     ) -> Result<BTreeMap<AccountRegion, StackDrift>, AwsError> {
-        let results = pages::all(RESULTS, &self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, RESULTS, &self.at, || {
-                    client
-                        .list_stack_set_operation_results()
+        let results = client
+            .all(
+                |c, token| {
+                    c.list_stack_set_operation_results()
                         .stack_set_name(name)
                         .operation_id(operation)
                         .max_results(100)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.summaries.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.summaries, page.next_token),
+            )
+            .await?;
         results
             .iter()
             .filter(|result| {
@@ -480,33 +474,38 @@ impl<'a> Detecting<'a> {
                     .is_none_or(|status| status.as_str() != "SUCCEEDED")
             })
             .map(|result| {
-                let place = self.place(RESULTS, result.account(), result.region())?;
+                let place = place::<ListStackSetOperationResultsError>(
+                    client,
+                    result.account(),
+                    result.region(),
+                )?;
                 let why = result.status_reason().unwrap_or("no reason given");
                 let drift = StackDrift {
-                    unread: Some(not_asked(&DETECT_SET.to_string(), why)),
+                    unread: Some(not_asked(
+                        &Operation::of::<DetectStackSetDriftError>().to_string(),
+                        why,
+                    )),
                     ..StackDrift::default()
                 };
                 Ok((place, drift))
             })
             .collect()
     }
+}
 
-    fn place(
-        &self,
-        operation: Operation,
-        account: Option<&str>,
-        region: Option<&str>,
-    ) -> Result<AccountRegion, AwsError> {
-        let parsed = account.zip(region).and_then(|(account, region)| {
-            Some(AccountRegion {
-                account: account.parse().ok()?,
-                region: region.parse().ok()?,
-            })
-        });
-        parsed.ok_or_else(|| {
-            AwsError::unreadable(operation, &self.at, "an instance has no account and Region")
+/// The place of an instance that an answer names.
+fn place<E: ProvideErrorMetadata>(
+    client: &CloudFormation<'_>,
+    account: Option<&str>,
+    region: Option<&str>,
+) -> Result<AccountRegion, AwsError> {
+    let parsed = account.zip(region).and_then(|(account, region)| {
+        Some(AccountRegion {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
         })
-    }
+    });
+    parsed.ok_or_else(|| client.unreadable::<E>("an instance has no account and Region"))
 }
 
 /// The statuses that are worth telling of.
@@ -569,7 +568,7 @@ impl StackDrift {
                     reason.unwrap_or("CloudFormation could not look at it")
                 );
                 self.unread = Some(ReadFailure {
-                    operation: DETECT.to_string(),
+                    operation: Operation::of::<DetectStackDriftError>().to_string(),
                     reason,
                 });
             }

@@ -4,14 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::{Reader, seen, side_by_side, stack_sets, stacks};
-use crate::aws::{AwsError, Operation, is_not_there};
+use crate::aws::{AwsError, is_not_there};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack,
     Observed, StackFacts, StackSetFacts,
 };
 use crate::plan::{AccountId, StackId};
-
-const INSTANCE: Operation = Operation("cloudformation", "DescribeStackInstance");
 
 /// The stacks by id; those of accounts that are not in the organization or not in use are not asked for.
 pub(super) async fn read(
@@ -62,12 +60,9 @@ fn place(id: &StackId) -> AccountRegion {
 async fn stack(r: &Reader<'_>, id: &StackId) -> Result<Option<StackFacts>, AwsError> {
     let at = &place(id);
     let name = &id.to_string();
-    let client = &r.aws.cloudformation(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, stacks::DESCRIBE, at, || {
-            client.describe_stacks().stack_name(name).send()
-        })
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let answer = client
+        .call(|c| c.describe_stacks().stack_name(name).send())
         .await;
     let found = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().into_iter().next(),
@@ -77,7 +72,7 @@ async fn stack(r: &Reader<'_>, id: &StackId) -> Result<Option<StackFacts>, AwsEr
     let gone = |status: &str| status == "DELETE_COMPLETE";
     match found {
         Some(stack) if !stack.stack_status().is_some_and(|s| gone(s.as_str())) => {
-            let template = seen(stacks::template(r, at, client, name).await);
+            let template = seen(stacks::template(client, name).await);
             Ok(Some(stacks::facts(&stack, template)))
         }
         _ => Ok(None),
@@ -90,21 +85,20 @@ async fn instance_stack(
     id: &StackId,
 ) -> Result<InstanceStack, AwsError> {
     let at = &r.home();
-    let client = &r.aws.cloudformation(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, INSTANCE, at, || {
-            client
-                .describe_stack_instance()
-                .stack_set_name(set)
-                .stack_instance_account(id.account().as_str())
-                .stack_instance_region(id.region().as_str())
-                .send()
-        })
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let instance = client
+        .get(
+            |c| {
+                c.describe_stack_instance()
+                    .stack_set_name(set)
+                    .stack_instance_account(id.account().as_str())
+                    .stack_instance_region(id.region().as_str())
+                    .send()
+            },
+            |answer| answer.stack_instance,
+            "instance",
+        )
         .await?;
-    let instance = answer
-        .stack_instance
-        .ok_or_else(|| AwsError::unreadable(INSTANCE, at, "no instance in the answer"))?;
     Ok(InstanceStack {
         stack_set: set.to_owned(),
         stack: instance.stack_id().map(str::to_owned),

@@ -1,23 +1,16 @@
 //! GuardDuty's organization settings, Region by Region: who administers it, asked of the
 //! management account; the settings themselves, asked of the administrator.
 
+use aws_sdk_guardduty::operation::list_members::ListMembersError;
+use aws_sdk_guardduty::operation::list_organization_admin_accounts::ListOrganizationAdminAccountsError;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::preparation::{Prepared, is_off};
-use super::{Reader, pages, seen, side_by_side};
-use crate::aws::{AwsError, Operation};
+use super::{Reader, seen, side_by_side};
+use crate::aws::{AwsError, GuardDuty};
 use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Observed};
 use crate::plan::{AccountId, Region};
 
-const ADMINISTRATORS: Operation = Operation("guardduty", "ListOrganizationAdminAccounts");
-const ADMINISTRATOR: Operation = Operation("guardduty", "GetAdministratorAccount");
-const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
-const DETECTOR: Operation = Operation("guardduty", "GetDetector");
-const SETTINGS: Operation = Operation("guardduty", "DescribeOrganizationConfiguration");
-const MEMBERS: Operation = Operation("guardduty", "ListMembers");
-const MEMBER_DETECTORS: Operation = Operation("guardduty", "GetMemberDetectors");
-const EXPORTS: Operation = Operation("guardduty", "ListPublishingDestinations");
-const EXPORT: Operation = Operation("guardduty", "DescribePublishingDestination");
 /// GuardDuty's greatest page.
 const PAGE: i32 = 50;
 
@@ -116,20 +109,13 @@ async fn administrator_of(
     r: &Reader<'_>,
     at: &AccountRegion,
 ) -> Result<Option<AccountId>, AwsError> {
-    let client = &r.aws.guardduty(at).await?;
-    let ctx = r.ctx;
-    let listed = r
-        .aws
-        .call(ctx, DETECTORS, at, || client.list_detectors().send())
-        .await?;
+    let client = &r.aws.guardduty_at(r.ctx, at).await?;
+    let listed = client.call(|c| c.list_detectors().send()).await?;
     let Some(id) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
         return Ok(None);
     };
-    let answer = r
-        .aws
-        .call(ctx, ADMINISTRATOR, at, || {
-            client.get_administrator_account().detector_id(&id).send()
-        })
+    let answer = client
+        .call(|c| c.get_administrator_account().detector_id(&id).send())
         .await?;
     Ok(answer
         .administrator
@@ -138,21 +124,18 @@ async fn administrator_of(
 
 async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<AccountId>, AwsError> {
     let at = &r.own(region);
-    let client = &r.aws.guardduty(at).await?;
-    let listed = pages::all(ADMINISTRATORS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, ADMINISTRATORS, at, || {
-                client
-                    .list_organization_admin_accounts()
+    let client = &r.aws.guardduty_at(r.ctx, at).await?;
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_organization_admin_accounts()
                     .max_results(PAGE)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.admin_accounts.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.admin_accounts, page.next_token),
+        )
+        .await?;
     // One that is being taken away still stands in the list.
     listed
         .iter()
@@ -167,45 +150,41 @@ async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<Account
                 .unwrap_or_default()
                 .parse()
                 .map_err(|_| {
-                    AwsError::unreadable(ADMINISTRATORS, at, "the administrator has no readable id")
+                    client.unreadable::<ListOrganizationAdminAccountsError>(
+                        "the administrator has no readable id",
+                    )
                 })
         })
         .transpose()
 }
 
 async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorFacts>, AwsError> {
-    let client = &r.aws.guardduty(at).await?;
-    let ids = pages::all(DETECTORS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, DETECTORS, at, || {
-                client
-                    .list_detectors()
+    let client = &r.aws.guardduty_at(r.ctx, at).await?;
+    let ids = client
+        .all(
+            |c, token| {
+                c.list_detectors()
                     .max_results(PAGE)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.detector_ids.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.detector_ids, page.next_token),
+        )
+        .await?;
     // There is one a Region, or none.
     let Some(id) = ids.into_iter().next() else {
         return Ok(None);
     };
-    let ctx = r.ctx;
-    let detector = r.aws.call(ctx, DETECTOR, at, || {
-        client.get_detector().detector_id(&id).send()
-    });
+    let detector = client.call(|c| c.get_detector().detector_id(&id).send());
     let (detector, settings, members, exports) = tokio::join!(
         detector,
-        settings(r, at, client, &id),
-        members(r, at, client, &id),
-        exports(r, at, client, &id),
+        settings(client, &id),
+        members(client, &id),
+        exports(client, &id),
     );
     let (detector, (auto_enable, organization_features)) = (detector?, settings?);
     let members = members?;
-    let (member_features, member_held) = member_features(r, at, client, &id, &members).await?;
+    let (member_features, member_held) = member_features(client, &id, &members).await?;
     Ok(Some(DetectorFacts {
         enabled: detector
             .status()
@@ -236,27 +215,24 @@ async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorF
 
 /// `AutoEnableOrganizationMembers`, and the settings of the features.
 async fn settings(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_guardduty::Client,
+    client: &GuardDuty<'_>,
     id: &str,
 ) -> Result<(String, BTreeMap<String, String>), AwsError> {
-    let answers = pages::all(SETTINGS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, SETTINGS, at, || {
-                client
-                    .describe_organization_configuration()
+    let answers = client
+        .all(
+            |c, token| {
+                c.describe_organization_configuration()
                     .detector_id(id)
                     .max_results(PAGE)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        let next = page.next_token.clone();
-        Ok((vec![page], next))
-    })
-    .await?;
+            },
+            |page| {
+                let next = page.next_token.clone();
+                (Some(vec![page]), next)
+            },
+        )
+        .await?;
     let auto_enable = answers
         .iter()
         .find_map(|page| page.auto_enable_organization_members())
@@ -274,28 +250,23 @@ async fn settings(
 }
 
 async fn members(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_guardduty::Client,
+    client: &GuardDuty<'_>,
     id: &str,
 ) -> Result<BTreeMap<AccountId, String>, AwsError> {
-    let listed = pages::all(MEMBERS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, MEMBERS, at, || {
-                client
-                    .list_members()
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_members()
                     .detector_id(id)
                     // Those that have left or were never accepted are to be seen too.
                     .only_associated("false")
                     .max_results(PAGE)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.members.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.members, page.next_token),
+        )
+        .await?;
     listed
         .iter()
         .map(|member| {
@@ -304,7 +275,7 @@ async fn members(
                 .unwrap_or_default()
                 .parse()
                 .map_err(|_| {
-                    AwsError::unreadable(MEMBERS, at, "a member has no readable account id")
+                    client.unreadable::<ListMembersError>("a member has no readable account id")
                 })?;
             let status = member.relationship_status().unwrap_or_default();
             Ok((account, status.to_owned()))
@@ -320,9 +291,7 @@ type MemberFeatures = (
 
 /// What is on in the members that are enabled: 50 of them a call.
 async fn member_features(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_guardduty::Client,
+    client: &GuardDuty<'_>,
     id: &str,
     members: &BTreeMap<AccountId, String>,
 ) -> Result<MemberFeatures, AwsError> {
@@ -332,10 +301,9 @@ async fn member_features(
     let enabled: Vec<String> = enabled.map(|(id, _)| id.to_string()).collect();
     let batches = enabled.chunks(PAGE as usize);
     let answers = side_by_side(batches, |batch| async move {
-        r.aws
-            .call(r.ctx, MEMBER_DETECTORS, at, || {
-                client
-                    .get_member_detectors()
+        client
+            .call(|c| {
+                c.get_member_detectors()
                     .detector_id(id)
                     .set_account_ids(Some(batch.to_vec()))
                     .send()
@@ -366,37 +334,27 @@ async fn member_features(
     Ok(found)
 }
 
-async fn exports(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_guardduty::Client,
-    id: &str,
-) -> Result<Vec<ExportFacts>, AwsError> {
-    let listed = pages::all(EXPORTS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, EXPORTS, at, || {
-                client
-                    .list_publishing_destinations()
+async fn exports(client: &GuardDuty<'_>, id: &str) -> Result<Vec<ExportFacts>, AwsError> {
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_publishing_destinations()
                     .detector_id(id)
                     .max_results(PAGE)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.destinations.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.destinations, page.next_token),
+        )
+        .await?;
     let destinations = listed
         .into_iter()
         .filter_map(|export| export.destination_id);
     side_by_side(destinations, |destination| async move {
         let asked = &destination;
-        let answer = r
-            .aws
-            .call(r.ctx, EXPORT, at, || {
-                client
-                    .describe_publishing_destination()
+        let answer = client
+            .call(|c| {
+                c.describe_publishing_destination()
                     .detector_id(id)
                     .destination_id(asked)
                     .send()

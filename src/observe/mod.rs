@@ -17,7 +17,6 @@ mod kept;
 mod late_roles;
 mod organization;
 mod ous;
-mod pages;
 mod policies;
 mod preparation;
 mod probe;
@@ -43,9 +42,10 @@ pub(crate) use quotas::{applied_quota, open_request, quota_request};
 pub(crate) use shown::{Desired as WantedItems, not_shown};
 pub use simulation::{Question, Simulated, simulate};
 
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Operation, Organizations};
 use crate::baseline::Desired;
 use crate::inventory::{
     ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, Observed,
@@ -135,8 +135,14 @@ impl Door<'_> {
         }
     }
 
+    /// Organizations, asked by the caller's account.
+    fn organizations(&self) -> Organizations<'_> {
+        self.aws.organizations_at(self.ctx, self.caller)
+    }
+
     /// Tells of something that this version does not know and so cannot carry.
-    fn unknown(&self, operation: Operation, what: &str) {
+    fn unknown<E: ProvideErrorMetadata>(&self, what: &str) {
+        let operation = Operation::of::<E>();
         (self.ctx.tell)(format!(
             "{operation} told of {what}, which this version of orgstrap does not know and leaves alone"
         ));
@@ -150,6 +156,11 @@ impl Reader<'_> {
             ctx: self.ctx,
             caller: &self.caller,
         }
+    }
+
+    /// Organizations, asked by the caller's account.
+    fn organizations(&self) -> Organizations<'_> {
+        self.aws.organizations_at(self.ctx, &self.caller)
     }
 
     /// The caller's account where Organizations, IAM and tags answer.

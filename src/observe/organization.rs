@@ -1,57 +1,44 @@
 //! The organization, its root and the policy types enabled there.
 
+use aws_sdk_organizations::operation::describe_organization::DescribeOrganizationError;
+use aws_sdk_organizations::operation::list_roots::ListRootsError;
 use std::collections::BTreeMap;
 
-use super::{Reader, pages, tags};
-use crate::aws::{AwsError, Operation};
+use super::{Reader, tags};
+use crate::aws::AwsError;
 use crate::inventory::OrganizationFacts;
 use crate::plan::PolicyType;
 
-const DESCRIBE: Operation = Operation("organizations", "DescribeOrganization");
-const ROOTS: Operation = Operation("organizations", "ListRoots");
-
 /// `None` where the caller's account is in no organization.
 pub(super) async fn read(r: &Reader<'_>) -> Result<Option<OrganizationFacts>, AwsError> {
-    let at = r.global();
-    let client = r.aws.organizations();
-    let described = r
-        .aws
-        .call(r.ctx, DESCRIBE, &at, || {
-            client.describe_organization().send()
-        })
-        .await;
+    let client = r.organizations();
+    let missing = |what: &str| {
+        client.unreadable::<DescribeOrganizationError>(format!("no {what} in the answer"))
+    };
+    let described = client.call(|c| c.describe_organization().send()).await;
     let organization = match described {
-        Ok(answer) => answer
-            .organization
-            .ok_or_else(|| AwsError::unreadable(DESCRIBE, &at, "no organization in the answer"))?,
+        Ok(answer) => answer.organization.ok_or_else(|| missing("organization"))?,
         Err(failed) if failed.is("AWSOrganizationsNotInUseException") => return Ok(None),
         Err(failed) => return Err(failed),
     };
-    let missing =
-        |what: &str| AwsError::unreadable(DESCRIBE, &at, format!("no {what} in the answer"));
     let management_account = organization
         .master_account_id()
         .unwrap_or_default()
         .parse()
         .map_err(|_| missing("management account"))?;
 
-    let (client, place) = (&client, &at);
-    let roots = pages::all(ROOTS, &at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, ROOTS, place, || {
-                client.list_roots().set_next_token(token.clone()).send()
-            })
-            .await?;
-        Ok((page.roots.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+    let roots = client
+        .all(
+            |c, token| c.list_roots().set_next_token(token).send(),
+            |page| (page.roots, page.next_token),
+        )
+        .await?;
     let root = roots
         .first()
-        .ok_or_else(|| AwsError::unreadable(ROOTS, &at, "the organization has no root"))?;
+        .ok_or_else(|| client.unreadable::<ListRootsError>("the organization has no root"))?;
     let root_id = root
         .id()
-        .ok_or_else(|| AwsError::unreadable(ROOTS, &at, "the root has no id"))?
+        .ok_or_else(|| client.unreadable::<ListRootsError>("the root has no id"))?
         .to_owned();
     let mut policy_types = BTreeMap::new();
     for summary in root.policy_types() {
@@ -61,7 +48,9 @@ pub(super) async fn read(r: &Reader<'_>) -> Result<Option<OrganizationFacts>, Aw
                 let status = summary.status().map_or("", |status| status.as_str());
                 policy_types.insert(kind, status.to_owned());
             }
-            None => r.door().unknown(ROOTS, &format!("the policy type {name}")),
+            None => r
+                .door()
+                .unknown::<ListRootsError>(&format!("the policy type {name}")),
         }
     }
     let root_tags = tags::of(r.door(), &root_id).await;

@@ -1,13 +1,12 @@
 //! OUs, level by level from the root. AWS has no list of all: every parent is asked for its own.
 
+use aws_sdk_organizations::operation::list_organizational_units_for_parent::ListOrganizationalUnitsForParentError;
 use std::collections::BTreeMap;
 
-use super::{Door, not_asked, pages, side_by_side, unread};
-use crate::aws::{AwsError, Operation};
+use super::{Door, not_asked, side_by_side, unread};
+use crate::aws::AwsError;
 use crate::inventory::{Observed, OuFacts, OuId, ReadFailure};
 use crate::plan::OuPath;
-
-const LIST: Operation = Operation("organizations", "ListOrganizationalUnitsForParent");
 
 /// All OUs by id, their tags not yet read.
 pub(super) async fn read(
@@ -44,27 +43,20 @@ pub(super) async fn children(
     parent: &str,
     path: Option<&OuPath>,
 ) -> Result<Vec<OuFacts>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    let listed = pages::all(LIST, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, LIST, at, || {
-                client
-                    .list_organizational_units_for_parent()
+    let client = &r.organizations();
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_organizational_units_for_parent()
                     .parent_id(parent)
                     .max_results(20)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((
-            page.organizational_units.unwrap_or_default(),
-            page.next_token,
-        ))
-    })
-    .await?;
-    let bad = |why: String| AwsError::unreadable(LIST, at, why);
+            },
+            |page| (page.organizational_units, page.next_token),
+        )
+        .await?;
+    let bad = |why: String| client.unreadable::<ListOrganizationalUnitsForParentError>(why);
     listed
         .into_iter()
         .map(|ou| {

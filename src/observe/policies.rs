@@ -1,17 +1,14 @@
 //! Customer-managed policies of every enabled type, with content, targets and tags.
 
+use aws_sdk_organizations::operation::list_policies::ListPoliciesError;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::PolicySummary;
 
-use super::{Door, Reader, pages, seen, side_by_side, tags, unread};
-use crate::aws::{AwsError, Operation};
+use super::{Door, Reader, seen, side_by_side, tags, unread};
+use crate::aws::AwsError;
 use crate::inventory::{Observed, PolicyFacts, PolicyId, ReadFailure};
 use crate::plan::PolicyType;
-
-const LIST: Operation = Operation("organizations", "ListPolicies");
-const DESCRIBE: Operation = Operation("organizations", "DescribePolicy");
-const TARGETS: Operation = Operation("organizations", "ListTargetsForPolicy");
 
 /// The policy that AWS attaches to the root and to every new OU and account; its id is the same everywhere.
 const FULL_AWS_ACCESS: &str = "p-FullAWSAccess";
@@ -81,23 +78,19 @@ async fn of_type(r: &Reader<'_>, kind: PolicyType) -> Result<Vec<PolicyFacts>, A
 
 /// The policies of a type, AWS's own too.
 pub(super) async fn list(r: Door<'_>, kind: PolicyType) -> Result<Vec<PolicySummary>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    pages::all(LIST, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, LIST, at, || {
-                client
-                    .list_policies()
+    let client = &r.organizations();
+    client
+        .all(
+            |c, token| {
+                c.list_policies()
                     .filter(kind.aws_name().into())
                     .max_results(20)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.policies.unwrap_or_default(), page.next_token))
-    })
-    .await
+            },
+            |page| (page.policies, page.next_token),
+        )
+        .await
 }
 
 async fn whole(
@@ -105,23 +98,19 @@ async fn whole(
     kind: PolicyType,
     summary: PolicySummary,
 ) -> Result<PolicyFacts, AwsError> {
-    let at = &r.global();
+    let client = &r.organizations();
     let id = summary
         .id
-        .ok_or_else(|| AwsError::unreadable(LIST, at, "a policy has no id"))?;
-    let client = r.aws.organizations();
-    let (client, policy) = (&client, id.as_str());
+        .ok_or_else(|| client.unreadable::<ListPoliciesError>("a policy has no id"))?;
+    let policy = id.as_str();
     let content = async {
-        let answer = r
-            .aws
-            .call(r.ctx, DESCRIBE, at, || {
-                client.describe_policy().policy_id(policy).send()
-            })
-            .await?;
-        answer
-            .policy
-            .and_then(|policy| policy.content)
-            .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no content in the answer"))
+        client
+            .get(
+                |c| c.describe_policy().policy_id(policy).send(),
+                |answer| answer.policy?.content,
+                "content",
+            )
+            .await
     };
     let (content, targets, tags) = tokio::join!(
         content,
@@ -142,23 +131,19 @@ async fn whole(
 
 /// The ids of what a policy is attached to.
 pub(super) async fn targets(r: Door<'_>, policy: &str) -> Result<BTreeSet<String>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    let listed = pages::all(TARGETS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, TARGETS, at, || {
-                client
-                    .list_targets_for_policy()
+    let client = &r.organizations();
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_targets_for_policy()
                     .policy_id(policy)
                     .max_results(20)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.targets.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.targets, page.next_token),
+        )
+        .await?;
     Ok(listed
         .into_iter()
         .filter_map(|target| target.target_id)

@@ -2,15 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Reader, pages, seen, side_by_side};
-use crate::aws::{AwsError, Operation};
+use super::{Reader, seen, side_by_side};
+use crate::aws::AwsError;
 use crate::inventory::{AccountFacts, AccountRegion, AccountState, Observed, PreparationFacts};
 use crate::plan::{AccountId, AccountKey, PasswordPolicy, Preparation, Region};
-
-const ALIASES: Operation = Operation("iam", "ListAccountAliases");
-const PASSWORDS: Operation = Operation("iam", "GetAccountPasswordPolicy");
-const REGIONS: Operation = Operation("account", "ListRegions");
-const FEATURES: Operation = Operation("iam", "ListOrganizationsFeatures");
 
 /// By account.
 pub(super) type Prepared = BTreeMap<AccountId, PreparationFacts>;
@@ -98,11 +93,8 @@ fn inside(r: &Reader<'_>, account: &AccountId) -> AccountRegion {
 
 async fn alias(r: &Reader<'_>, account: &AccountId) -> Result<Option<String>, AwsError> {
     let at = &inside(r, account);
-    let client = r.aws.iam(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, ALIASES, at, || client.list_account_aliases().send())
-        .await?;
+    let client = r.aws.iam_at(r.ctx, at).await?;
+    let answer = client.call(|c| c.list_account_aliases().send()).await?;
     // An account has one at most.
     Ok(answer.account_aliases.into_iter().next())
 }
@@ -112,12 +104,9 @@ async fn password_policy(
     account: &AccountId,
 ) -> Result<Option<PasswordPolicy>, AwsError> {
     let at = &inside(r, account);
-    let client = r.aws.iam(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, PASSWORDS, at, || {
-            client.get_account_password_policy().send()
-        })
+    let client = r.aws.iam_at(r.ctx, at).await?;
+    let answer = client
+        .call(|c| c.get_account_password_policy().send())
         .await;
     let policy = match answer {
         Ok(answer) => answer.password_policy,
@@ -147,25 +136,21 @@ async fn regions(
     r: &Reader<'_>,
     account: &AccountId,
 ) -> Result<BTreeMap<Region, String>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.account_management();
+    let client = &r.aws.account_management_at(r.ctx, &r.caller);
     // The management account must not name itself.
     let named = &(*account != r.caller).then(|| account.to_string());
-    let listed = pages::all(REGIONS, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, REGIONS, at, || {
-                client
-                    .list_regions()
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_regions()
                     .max_results(50)
                     .set_account_id(named.clone())
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.regions.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.regions, page.next_token),
+        )
+        .await?;
     Ok(listed
         .into_iter()
         .filter_map(|region| {
@@ -177,12 +162,9 @@ async fn regions(
 
 async fn features(r: &Reader<'_>) -> Result<BTreeSet<String>, AwsError> {
     let at = &r.global();
-    let client = r.aws.iam(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, FEATURES, at, || {
-            client.list_organizations_features().send()
-        })
+    let client = r.aws.iam_at(r.ctx, at).await?;
+    let answer = client
+        .call(|c| c.list_organizations_features().send())
         .await;
     match answer {
         Ok(answer) => Ok(answer

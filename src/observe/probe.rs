@@ -3,31 +3,19 @@
 
 mod guardduty;
 
+use aws_sdk_cloudcontrol::operation::get_resource::GetResourceError;
+use aws_sdk_ssm::operation::describe_automation_executions::DescribeAutomationExecutionsError;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{pages, seen, side_by_side};
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use super::{seen, side_by_side};
+use crate::aws::{Aws, AwsError, CallContext};
 use crate::inventory::{
     AccountRegion, Answer, Answers, Facts, Probe, Question, is_customers_recorder,
 };
-
-const TRAILS: Operation = Operation("cloudtrail", "DescribeTrails");
-const TRAIL_STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
-const SELECTORS: Operation = Operation("cloudtrail", "GetEventSelectors");
-const RECORDERS: Operation = Operation("config", "DescribeConfigurationRecorders");
-const RECORDER_STATUS: Operation = Operation("config", "DescribeConfigurationRecorderStatus");
-const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
-const CHANNEL_STATUS: Operation = Operation("config", "DescribeDeliveryChannelStatus");
-const AGGREGATORS: Operation = Operation("config", "DescribeConfigurationAggregators");
-const SOURCES: Operation = Operation("config", "DescribeConfigurationAggregatorSourcesStatus");
-const COMPLIANCE: Operation = Operation("config", "DescribeAggregateComplianceByConfigRules");
-const EXECUTIONS: Operation = Operation("ssm", "DescribeAutomationExecutions");
-const EXECUTION: Operation = Operation("ssm", "GetAutomationExecution");
-const RESOURCE: Operation = Operation("cloudcontrol", "GetResource");
 
 /// Asks every question once.
 pub async fn probe(aws: &Aws, questions: BTreeSet<Question>, ctx: &CallContext) -> Answers {
@@ -100,23 +88,16 @@ fn present(facts: impl IntoIterator<Item = (&'static str, Value)>) -> Facts {
 
 impl Asking<'_> {
     async fn trail(&self, name: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.cloudtrail(self.at).await?;
-        let listed = self
-            .aws
-            .call(self.ctx, TRAILS, self.at, || {
-                client.describe_trails().trail_name_list(name).send()
-            })
+        let client = &self.aws.cloudtrail_at(self.ctx, self.at).await?;
+        let listed = client
+            .call(|c| c.describe_trails().trail_name_list(name).send())
             .await?;
         let Some(trail) = listed.trail_list().first() else {
             return Ok(absent());
         };
         let (status, selectors) = tokio::join!(
-            self.aws.call(self.ctx, TRAIL_STATUS, self.at, || {
-                client.get_trail_status().name(name).send()
-            }),
-            self.aws.call(self.ctx, SELECTORS, self.at, || {
-                client.get_event_selectors().trail_name(name).send()
-            }),
+            client.call(|c| c.get_trail_status().name(name).send()),
+            client.call(|c| c.get_event_selectors().trail_name(name).send()),
         );
         let (status, selectors) = (status?, selectors?);
         // Either all management events by the older selectors, or an advanced selector for them that
@@ -165,14 +146,10 @@ impl Asking<'_> {
     }
 
     async fn recorder(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.config(self.at).await?;
+        let client = &self.aws.config_at(self.ctx, self.at).await?;
         let (listed, status) = tokio::join!(
-            self.aws.call(self.ctx, RECORDERS, self.at, || {
-                client.describe_configuration_recorders().send()
-            }),
-            self.aws.call(self.ctx, RECORDER_STATUS, self.at, || {
-                client.describe_configuration_recorder_status().send()
-            }),
+            client.call(|c| c.describe_configuration_recorders().send()),
+            client.call(|c| c.describe_configuration_recorder_status().send()),
         );
         let (listed, status) = (listed?, status?);
         let recorders = listed.configuration_recorders();
@@ -258,14 +235,10 @@ impl Asking<'_> {
     }
 
     async fn channel(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.config(self.at).await?;
+        let client = &self.aws.config_at(self.ctx, self.at).await?;
         let (listed, status) = tokio::join!(
-            self.aws.call(self.ctx, CHANNELS, self.at, || {
-                client.describe_delivery_channels().send()
-            }),
-            self.aws.call(self.ctx, CHANNEL_STATUS, self.at, || {
-                client.describe_delivery_channel_status().send()
-            }),
+            client.call(|c| c.describe_delivery_channels().send()),
+            client.call(|c| c.describe_delivery_channel_status().send()),
         );
         let (listed, status) = (listed?, status?);
         let Some(channel) = listed.delivery_channels().first() else {
@@ -304,12 +277,10 @@ impl Asking<'_> {
     }
 
     async fn aggregator(&self, name: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.config(self.at).await?;
-        let described = self
-            .aws
-            .call(self.ctx, AGGREGATORS, self.at, || {
-                client
-                    .describe_configuration_aggregators()
+        let client = &self.aws.config_at(self.ctx, self.at).await?;
+        let described = client
+            .call(|c| {
+                c.describe_configuration_aggregators()
                     .configuration_aggregator_names(name)
                     .send()
             })
@@ -321,23 +292,17 @@ impl Asking<'_> {
         let Some(aggregator) = described.configuration_aggregators().first() else {
             return Ok(absent());
         };
-        let sources = pages::all(SOURCES, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, SOURCES, self.at, || {
-                    client
-                        .describe_configuration_aggregator_sources_status()
+        let sources = client
+            .all(
+                |c, token| {
+                    c.describe_configuration_aggregator_sources_status()
                         .configuration_aggregator_name(name)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((
-                page.aggregated_source_status_list.unwrap_or_default(),
-                page.next_token,
-            ))
-        })
-        .await?;
+                },
+                |page| (page.aggregated_source_status_list, page.next_token),
+            )
+            .await?;
         let failed: Vec<String> = sources
             .iter()
             .filter(|source| {
@@ -378,29 +343,22 @@ impl Asking<'_> {
     /// Where a rule is not complied with, of all accounts and Regions that the aggregator knows.
     async fn rule(&self, aggregator: &str, rule: &str) -> Result<Facts, AwsError> {
         use aws_sdk_config::types::ConfigRuleComplianceFilters;
-        let client = &self.aws.config(self.at).await?;
+        let client = &self.aws.config_at(self.ctx, self.at).await?;
         let filters = &ConfigRuleComplianceFilters::builder()
             .config_rule_name(rule)
             .build();
-        let found = pages::all(COMPLIANCE, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, COMPLIANCE, self.at, || {
-                    client
-                        .describe_aggregate_compliance_by_config_rules()
+        let found = client
+            .all(
+                |c, token| {
+                    c.describe_aggregate_compliance_by_config_rules()
                         .configuration_aggregator_name(aggregator)
                         .filters(filters.clone())
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((
-                page.aggregate_compliance_by_config_rules
-                    .unwrap_or_default(),
-                page.next_token,
-            ))
-        })
-        .await?;
+                },
+                |page| (page.aggregate_compliance_by_config_rules, page.next_token),
+            )
+            .await?;
         if found.is_empty() {
             return Ok(absent());
         }
@@ -426,7 +384,7 @@ impl Asking<'_> {
     /// that is under way, as where a stack was just made, is waited for a little.
     async fn automation(&self, document: &str) -> Result<Facts, AwsError> {
         use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey as Key};
-        let client = &self.aws.ssm(self.at).await?;
+        let client = &self.aws.ssm_at(self.ctx, self.at).await?;
         let since = self.aws.now() - Duration::from_secs(3 * 24 * 3600);
         let since = jiff::Timestamp::try_from(since).unwrap_or_default();
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -435,30 +393,26 @@ impl Asking<'_> {
                 .key(key)
                 .values(value)
                 .build()
-                .map_err(|error| AwsError::unreadable(EXECUTIONS, self.at, error.to_string()))
+                .map_err(|error| {
+                    client.unreadable::<DescribeAutomationExecutionsError>(error.to_string())
+                })
         };
         let filters = &[
             filter(Key::DocumentNamePrefix, document)?,
             filter(Key::StartTimeAfter, &since)?,
         ];
-        let listed = pages::all(EXECUTIONS, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, EXECUTIONS, self.at, || {
-                    client
-                        .describe_automation_executions()
+        let listed = client
+            .all(
+                |c, token| {
+                    c.describe_automation_executions()
                         .set_filters(Some(filters.to_vec()))
                         .max_results(50)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((
-                page.automation_execution_metadata_list.unwrap_or_default(),
-                page.next_token,
-            ))
-        })
-        .await?;
+                },
+                |page| (page.automation_execution_metadata_list, page.next_token),
+            )
+            .await?;
         let newest = listed
             .into_iter()
             .filter(|run| run.document_name() == Some(document))
@@ -470,11 +424,9 @@ impl Asking<'_> {
         };
         let mut looks = 0;
         let run = loop {
-            let answer = self
-                .aws
-                .call(self.ctx, EXECUTION, self.at, || {
-                    client
-                        .get_automation_execution()
+            let answer = client
+                .call(|c| {
+                    c.get_automation_execution()
                         .automation_execution_id(&id)
                         .send()
                 })
@@ -520,17 +472,15 @@ impl Asking<'_> {
     }
 
     async fn resource(&self, kind: &str, identifier: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.cloudcontrol(self.at).await?;
+        let client = &self.aws.cloudcontrol_at(self.ctx, self.at).await?;
         // Cloud Control knows keys by their id, templates tell their ARN.
         let identifier = match (kind, identifier.rsplit_once(":key/")) {
             ("AWS::KMS::Key", Some((_, id))) => id,
             _ => identifier,
         };
-        let answer = self
-            .aws
-            .call(self.ctx, RESOURCE, self.at, || {
-                client
-                    .get_resource()
+        let answer = client
+            .call(|c| {
+                c.get_resource()
                     .type_name(kind)
                     .identifier(identifier)
                     .send()
@@ -545,7 +495,7 @@ impl Asking<'_> {
             .and_then(|description| description.properties())
             .unwrap_or_default();
         let properties: Map<String, Value> = serde_json::from_str(properties)
-            .map_err(|error| AwsError::unreadable(RESOURCE, self.at, error.to_string()))?;
+            .map_err(|error| client.unreadable::<GetResourceError>(error.to_string()))?;
         let mut facts: Facts = properties.into_iter().collect();
         facts.insert("exists".to_owned(), json!(true));
         Ok(facts)

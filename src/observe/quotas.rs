@@ -1,23 +1,17 @@
 //! Quotas: read only where the plan is to make something that counts against them.
 
+use aws_sdk_servicequotas::operation::get_aws_default_service_quota::GetAWSDefaultServiceQuotaError;
+use aws_sdk_servicequotas::operation::get_service_quota::GetServiceQuotaError;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_organizations::types::{ActionType, HandshakeFilter, HandshakeState};
 
-use super::{Reader, pages, seen};
+use super::{Reader, seen};
 use crate::aws::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::{
     AccountRegion, Observed, QuotaFacts, QuotaKind, QuotaRequest, Quotas, StackSetFacts,
 };
 use crate::plan::{AccountId, AccountKey};
-
-const GET: Operation = Operation("servicequotas", "GetServiceQuota");
-const DEFAULT: Operation = Operation("servicequotas", "GetAWSDefaultServiceQuota");
-const REQUESTS: Operation = Operation(
-    "servicequotas",
-    "ListRequestedServiceQuotaChangeHistoryByQuota",
-);
-const HANDSHAKES: Operation = Operation("organizations", "ListHandshakesForOrganization");
 
 /// What is there, as far as it was read.
 pub(super) struct Known<'a> {
@@ -45,30 +39,31 @@ pub(crate) async fn applied_quota(
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<QuotaFacts, AwsError> {
-    let client = aws.service_quotas(at).await?;
+    let client = aws.service_quotas_at(ctx, at).await?;
     let (service, code) = (kind.service_code(), kind.quota_code());
-    let applied = aws
-        .call(ctx, GET, at, || {
-            client
-                .get_service_quota()
+    let applied = client
+        .call(|c| {
+            c.get_service_quota()
                 .service_code(service)
                 .quota_code(code)
                 .send()
         })
         .await;
     let (operation, quota) = match applied {
-        Ok(answer) => (GET, answer.quota),
+        Ok(answer) => (Operation::of::<GetServiceQuotaError>(), answer.quota),
         Err(failed) if failed.is("NoSuchResource") => {
-            let answer = aws
-                .call(ctx, DEFAULT, at, || {
-                    client
-                        .get_aws_default_service_quota()
+            let answer = client
+                .call(|c| {
+                    c.get_aws_default_service_quota()
                         .service_code(service)
                         .quota_code(code)
                         .send()
                 })
                 .await?;
-            (DEFAULT, answer.quota)
+            (
+                Operation::of::<GetAWSDefaultServiceQuotaError>(),
+                answer.quota,
+            )
         }
         Err(failed) => return Err(failed),
     };
@@ -197,27 +192,23 @@ impl Reader<'_> {
 
     /// How many accounts are asked to join and have not answered.
     async fn open_invitations(&self) -> Result<usize, AwsError> {
-        let at = &self.global();
-        let client = &self.aws.organizations();
+        let client = &self.organizations();
         let filter = HandshakeFilter::builder()
             .action_type(ActionType::InviteAccountToOrganization)
             .build();
         let filter = &filter;
-        let listed = pages::all(HANDSHAKES, at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, HANDSHAKES, at, || {
-                    client
-                        .list_handshakes_for_organization()
+        let listed = client
+            .all(
+                |c, token| {
+                    c.list_handshakes_for_organization()
                         .filter(filter.clone())
                         .max_results(20)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.handshakes.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.handshakes, page.next_token),
+            )
+            .await?;
         let open = |state: Option<&HandshakeState>| {
             matches!(
                 state,
@@ -248,22 +239,20 @@ pub(crate) async fn open_request(
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<Option<QuotaRequest>, AwsError> {
-    let client = &aws.service_quotas(at).await?;
-    let listed = pages::all(REQUESTS, at, |token| async move {
-        let page = aws
-            .call(ctx, REQUESTS, at, || {
-                client
-                    .list_requested_service_quota_change_history_by_quota()
+    let client = &aws.service_quotas_at(ctx, at).await?;
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_requested_service_quota_change_history_by_quota()
                     .service_code(kind.service_code())
                     .quota_code(kind.quota_code())
                     .max_results(100)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.requested_quotas.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.requested_quotas, page.next_token),
+        )
+        .await?;
     let requests = listed.into_iter().map(quota_request);
     let open = requests.filter(QuotaRequest::is_open);
     Ok(open.max_by_key(|request| request.created))

@@ -6,16 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
 use crate::addr::Place;
-use crate::aws::{AwsError, Operation};
+use crate::aws::AwsError;
 use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, OuFacts, OuId, RecorderFacts, StackFacts,
     StackSetFacts, is_customers_recorder,
 };
 use crate::plan::{Account, AccountId, AccountKey};
-
-const RECORDERS: Operation = Operation("config", "DescribeConfigurationRecorders");
-const CHANNELS: Operation = Operation("config", "DescribeDeliveryChannels");
 
 /// What is read before, by which the places are chosen.
 pub(super) struct Known<'k> {
@@ -140,15 +137,10 @@ impl Known<'_> {
 }
 
 pub(super) async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
-    let client = r.aws.config(at).await?;
-    let ctx = r.ctx;
+    let client = r.aws.config_at(r.ctx, at).await?;
     let (recorders, channels) = tokio::join!(
-        r.aws.call(ctx, RECORDERS, at, || client
-            .describe_configuration_recorders()
-            .send()),
-        r.aws.call(ctx, CHANNELS, at, || client
-            .describe_delivery_channels()
-            .send()),
+        client.call(|c| c.describe_configuration_recorders().send()),
+        client.call(|c| c.describe_delivery_channels().send()),
     );
     // One of each at most.
     Ok(RecorderFacts {

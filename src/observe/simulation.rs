@@ -2,15 +2,14 @@
 //! root to the account. It takes no resource control policies, and no role as the caller: the role's ARN goes as a condition
 //! key (IAM API Reference, SimulateCustomPolicy).
 
+use aws_sdk_iam::operation::simulate_custom_policy::SimulateCustomPolicyError;
 use aws_sdk_iam::types::{
     ContextEntry, ContextKeyTypeEnum, OrderedOrganizationPolicyType, PolicyEvaluationDecisionType,
 };
 
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::aws::{Aws, AwsError, CallContext};
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
-
-const SIMULATE: Operation = Operation("iam", "SimulateCustomPolicy");
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +46,8 @@ pub async fn simulate(
         account: management.clone(),
         region: aws.global_region().clone(),
     };
-    let client = aws.iam(at).await?;
+    let ctx = CallContext::quiet();
+    let client = aws.iam_at(&ctx, at).await?;
     let levels: Vec<OrderedOrganizationPolicyType> = question
         .hierarchy
         .iter()
@@ -69,10 +69,9 @@ pub async fn simulate(
         })
         .collect();
     let boundary = question.boundary.clone().map(|document| vec![document]);
-    let answer = aws
-        .call(&CallContext::quiet(), SIMULATE, at, || {
-            client
-                .simulate_custom_policy()
+    let answer = client
+        .call(|c| {
+            c.simulate_custom_policy()
                 .action_names(&question.action)
                 .set_resource_arns(question.resource.clone().map(|arn| vec![arn]))
                 .set_policy_input_list(Some(question.identity.clone()))
@@ -86,7 +85,7 @@ pub async fn simulate(
         .await?;
     let results = answer.evaluation_results.unwrap_or_default();
     let Some(result) = results.into_iter().next() else {
-        return Err(AwsError::unreadable(SIMULATE, at, "no result is in it"));
+        return Err(client.unreadable::<SimulateCustomPolicyError>("no result is in it"));
     };
     Ok(Simulated {
         allowed: result.eval_decision == PolicyEvaluationDecisionType::Allowed,

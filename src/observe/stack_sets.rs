@@ -1,19 +1,16 @@
 //! Stack sets of the home Region: those under the plan's prefix with their instances, others by name.
 
+use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::StackSet;
 
-use super::{Door, Reader, pages, seen, side_by_side};
+use super::{Door, Reader, seen, side_by_side};
 use crate::addr::OWNERSHIP_TAG;
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, CloudFormation};
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, ReadFailure, StackSetFacts,
 };
-
-const LIST: Operation = Operation("cloudformation", "ListStackSets");
-const DESCRIBE: Operation = Operation("cloudformation", "DescribeStackSet");
-const INSTANCES: Operation = Operation("cloudformation", "ListStackInstances");
 
 /// Stack sets by full name, and the names of others'.
 pub(super) type StackSets = (Observed<BTreeMap<String, StackSetFacts>>, BTreeSet<String>);
@@ -51,13 +48,10 @@ pub(super) async fn marked(
     at: &AccountRegion,
     names: BTreeSet<String>,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let client = &r.aws.cloudformation(at).await?;
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
     let described = side_by_side(names, |name| async move {
-        let answer = r
-            .aws
-            .call(r.ctx, DESCRIBE, at, || {
-                client.describe_stack_set().stack_set_name(&name).send()
-            })
+        let answer = client
+            .call(|c| c.describe_stack_set().stack_set_name(&name).send())
             .await?;
         let (key, value) = OWNERSHIP_TAG;
         let set = answer.stack_set;
@@ -76,22 +70,19 @@ pub(super) async fn marked(
 
 /// The names of a Region's stack sets.
 pub(super) async fn names(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<String>, AwsError> {
-    let client = &r.aws.cloudformation(at).await?;
-    let summaries = pages::all(LIST, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, LIST, at, || {
-                client
-                    .list_stack_sets()
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let summaries = client
+        .all(
+            |c, token| {
+                c.list_stack_sets()
                     .status("ACTIVE".into())
                     .max_results(100)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.summaries.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.summaries, page.next_token),
+        )
+        .await?;
     Ok(summaries
         .into_iter()
         .filter_map(|set| set.stack_set_name)
@@ -103,9 +94,9 @@ async fn own_sets(
     names: BTreeSet<String>,
 ) -> Result<BTreeMap<String, StackSetFacts>, AwsError> {
     let at = &r.home();
-    let client = &r.aws.cloudformation(at).await?;
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
     side_by_side(names, |name| async move {
-        let set = whole(r, at, client, &name).await?;
+        let set = whole(client, &name).await?;
         Ok((name, set))
     })
     .await
@@ -113,16 +104,8 @@ async fn own_sets(
     .collect()
 }
 
-async fn whole(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_cloudformation::Client,
-    name: &str,
-) -> Result<StackSetFacts, AwsError> {
-    let (described, instances) = tokio::join!(
-        described(r.door(), at, client, name),
-        instances(r.door(), at, client, name)
-    );
+async fn whole(client: &CloudFormation<'_>, name: &str) -> Result<StackSetFacts, AwsError> {
+    let (described, instances) = tokio::join!(described(client, name), instances(client, name));
     let set = described?;
     Ok(StackSetFacts {
         name: name.to_owned(),
@@ -165,19 +148,14 @@ async fn whole(
     })
 }
 
-async fn described(
-    r: Door<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_cloudformation::Client,
-    name: &str,
-) -> Result<StackSet, AwsError> {
-    r.aws
-        .call(r.ctx, DESCRIBE, at, || {
-            client.describe_stack_set().stack_set_name(name).send()
-        })
-        .await?
-        .stack_set
-        .ok_or_else(|| AwsError::unreadable(DESCRIBE, at, "no stack set in the answer"))
+async fn described(client: &CloudFormation<'_>, name: &str) -> Result<StackSet, AwsError> {
+    client
+        .get(
+            |c| c.describe_stack_set().stack_set_name(name).send(),
+            |answer| answer.stack_set,
+            "stack set",
+        )
+        .await
 }
 
 /// A set's targets as [`read`] finds them. Its instances are asked for only where its own list is not `enough`: there may
@@ -188,13 +166,13 @@ pub(super) async fn targets_shown(
     enough: impl Fn(&BTreeSet<OuId>) -> bool,
 ) -> Result<BTreeSet<OuId>, AwsError> {
     let at = &r.own(r.aws.home_region());
-    let client = &r.aws.cloudformation(at).await?;
-    let set = described(r, at, client, name).await?;
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let set = described(client, name).await?;
     let listed = targets(&set, &Ok(BTreeMap::new()));
     if enough(&listed) {
         return Ok(listed);
     }
-    let instances = instances(r, at, client, name).await?;
+    let instances = instances(client, name).await?;
     Ok(targets(&set, &Ok(instances)))
 }
 
@@ -212,26 +190,21 @@ fn targets(
 }
 
 async fn instances(
-    r: Door<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_cloudformation::Client,
+    client: &CloudFormation<'_>,
     name: &str,
 ) -> Result<BTreeMap<AccountRegion, InstanceFacts>, AwsError> {
-    let listed = pages::all(INSTANCES, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, INSTANCES, at, || {
-                client
-                    .list_stack_instances()
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_stack_instances()
                     .stack_set_name(name)
                     .max_results(100)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.summaries.unwrap_or_default(), page.next_token))
-    })
-    .await?;
+            },
+            |page| (page.summaries, page.next_token),
+        )
+        .await?;
     listed
         .into_iter()
         .map(|instance| {
@@ -255,11 +228,9 @@ async fn instances(
         })
         .map(|instance| {
             instance.ok_or_else(|| {
-                AwsError::unreadable(
-                    INSTANCES,
-                    at,
-                    format!("an instance of {name} has no account and Region"),
-                )
+                client.unreadable::<ListStackInstancesError>(format!(
+                    "an instance of {name} has no account and Region"
+                ))
             })
         })
         .collect()
@@ -298,7 +269,11 @@ mod live {
         // One without accounts is in the list only.
         let more = targets(&listed(&["ou-1-a", "ou-1-c"]), &instances);
         assert_eq!(more.len(), 3);
-        let unread = Err(AwsError::refused(INSTANCES, "AccessDenied", ""));
+        let unread = Err(AwsError::refused(
+            crate::aws::Operation::of::<ListStackInstancesError>(),
+            "AccessDenied",
+            "",
+        ));
         assert_eq!(targets(&listed(&["ou-1-a"]), &unread).len(), 1);
     }
 }

@@ -6,17 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::{Stack, Tag};
 
 use super::preparation::{Prepared, is_off};
-use super::{Reader, pages, seen, side_by_side};
+use super::{Reader, seen, side_by_side};
 use crate::addr::{OWNERSHIP_TAG, Place};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, CloudFormation};
 use crate::baseline::{DesiredStackSet, StackNames, WantedTrail};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, StackFacts, StackSetFacts,
 };
 use crate::plan::{AccountId, AccountKey};
-
-pub(super) const DESCRIBE: Operation = Operation("cloudformation", "DescribeStacks");
-const TEMPLATE: Operation = Operation("cloudformation", "GetTemplate");
 
 /// Stacks by place and full name.
 pub(super) type Stacks = BTreeMap<AccountRegion, Observed<BTreeMap<String, StackFacts>>>;
@@ -122,7 +119,7 @@ async fn of_place(
     r: &Reader<'_>,
     at: &AccountRegion,
 ) -> Result<BTreeMap<String, StackFacts>, AwsError> {
-    let client = &r.aws.cloudformation(at).await?;
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
     let listed = list(r, at).await?;
     let names = StackNames::of(r.desired);
     let ours = listed.into_iter().filter(|stack| {
@@ -135,7 +132,7 @@ async fn of_place(
     });
     let stacks = side_by_side(ours, |stack| async move {
         let name = stack.stack_name().unwrap_or_default().to_owned();
-        let template = seen(template(r, at, client, &name).await);
+        let template = seen(template(client, &name).await);
         let facts = facts(&stack, template);
         (name, facts)
     })
@@ -196,39 +193,24 @@ pub(super) async fn any_stands(
 }
 
 async fn list(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<Stack>, AwsError> {
-    let client = &r.aws.cloudformation(at).await?;
-    pages::all(DESCRIBE, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, DESCRIBE, at, || {
-                client
-                    .describe_stacks()
-                    .set_next_token(token.clone())
-                    .send()
-            })
-            .await?;
-        Ok((page.stacks.unwrap_or_default(), page.next_token))
-    })
-    .await
+    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    client
+        .all(
+            |c, token| c.describe_stacks().set_next_token(token).send(),
+            |page| (page.stacks, page.next_token),
+        )
+        .await
 }
 
 /// A stack's template, by its name or id.
-pub(super) async fn template(
-    r: &Reader<'_>,
-    at: &AccountRegion,
-    client: &aws_sdk_cloudformation::Client,
-    name: &str,
-) -> Result<String, AwsError> {
-    r.aws
-        .call(r.ctx, TEMPLATE, at, || {
-            client.get_template().stack_name(name).send()
-        })
+pub(super) async fn template(client: &CloudFormation<'_>, name: &str) -> Result<String, AwsError> {
+    client
+        .get(
+            |c| c.get_template().stack_name(name).send(),
+            |answer| answer.template_body,
+            "template",
+        )
         .await
-        .and_then(|answer| {
-            answer
-                .template_body
-                .ok_or_else(|| AwsError::unreadable(TEMPLATE, at, "no template in the answer"))
-        })
 }
 
 /// A stack as DescribeStacks tells it.

@@ -6,56 +6,47 @@
 
 use std::collections::BTreeMap;
 
-use super::{Door, Reader, pages, seen, side_by_side, unread};
+use super::{Door, Reader, seen, side_by_side, unread};
 use crate::addr::KEY_TAG;
-use crate::aws::{AwsError, Operation};
+use crate::aws::AwsError;
 use crate::inventory::{AccountFacts, Observed, OuFacts, OuId};
 use crate::plan::{AccountId, Tags};
 
-const ONE: Operation = Operation("organizations", "ListTagsForResource");
-const MANY: Operation = Operation("tag", "GetResources");
-
 /// The tags of a root, OU, account or policy.
 pub(super) async fn of(r: Door<'_>, id: &str) -> Observed<Tags> {
-    let at = &r.global();
-    let client = &r.aws.organizations();
-    let listed = pages::all(ONE, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, ONE, at, || {
-                client
-                    .list_tags_for_resource()
+    let client = &r.organizations();
+    let listed = client
+        .all(
+            |c, token| {
+                c.list_tags_for_resource()
                     .resource_id(id)
-                    .set_next_token(token.clone())
+                    .set_next_token(token)
                     .send()
-            })
-            .await?;
-        Ok((page.tags.unwrap_or_default(), page.next_token))
-    })
-    .await;
+            },
+            |page| (page.tags, page.next_token),
+        )
+        .await;
     seen(listed.map(|tags| tags.into_iter().map(|tag| (tag.key, tag.value)).collect()))
 }
 
 /// The tags of all tagged accounts, as the tagging service holds them.
 pub(super) async fn of_accounts(r: Door<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
-    let at = &r.global();
-    let client = &r.aws.tagging();
-    let listed = pages::all(MANY, at, |token| async move {
-        let page = r
-            .aws
-            .call(r.ctx, MANY, at, || {
-                client
-                    .get_resources()
+    let client = &r.aws.tagging_at(r.ctx, r.caller);
+    let listed = client
+        .all(
+            |c, token| {
+                c.get_resources()
                     .resource_type_filters("organizations:account")
                     .resources_per_page(100)
-                    .set_pagination_token(token.clone())
+                    .set_pagination_token(token)
                     .send()
-            })
-            .await?;
-        let mappings = page.resource_tag_mapping_list.unwrap_or_default();
-        Ok((mappings, page.pagination_token))
-    })
-    .await?;
+            },
+            |page| {
+                let mappings = page.resource_tag_mapping_list.unwrap_or_default();
+                (Some(mappings), page.pagination_token)
+            },
+        )
+        .await?;
     Ok(listed
         .into_iter()
         .filter_map(|mapping| {

@@ -1,12 +1,11 @@
 //! Trails that are there before the baseline's: one organization trail is enough, a second one costs.
 
+use aws_sdk_cloudtrail::operation::describe_trails::DescribeTrailsError;
 use std::collections::BTreeMap;
 
 use super::{Reader, seen};
-use crate::aws::{AwsError, Operation};
+use crate::aws::AwsError;
 use crate::inventory::{AccountRegion, Observed, StackFacts, TrailFacts};
-
-const DESCRIBE: Operation = Operation("cloudtrail", "DescribeTrails");
 
 /// The management account's trails, where the baseline's own is still to come, where one of them is watched
 /// instead, or where some are to go.
@@ -29,12 +28,9 @@ pub(super) async fn read(
 /// One call: AWS tells all at once, with the copies that trails of other Regions have here.
 async fn describe(r: &Reader<'_>) -> Result<BTreeMap<String, TrailFacts>, AwsError> {
     let at = &r.home();
-    let client = r.aws.cloudtrail(at).await?;
-    let answer = r
-        .aws
-        .call(r.ctx, DESCRIBE, at, || {
-            client.describe_trails().include_shadow_trails(true).send()
-        })
+    let client = r.aws.cloudtrail_at(r.ctx, at).await?;
+    let answer = client
+        .call(|c| c.describe_trails().include_shadow_trails(true).send())
         .await?;
     let mut trails = BTreeMap::new();
     for trail in answer.trail_list.unwrap_or_default() {
@@ -43,7 +39,7 @@ async fn describe(r: &Reader<'_>) -> Result<BTreeMap<String, TrailFacts>, AwsErr
             Some(Ok(region)) => region,
             Some(Err(_)) => {
                 let what = format!("the Region {}", trail.home_region().unwrap_or_default());
-                r.door().unknown(DESCRIBE, &what);
+                r.door().unknown::<DescribeTrailsError>(&what);
                 continue;
             }
         };

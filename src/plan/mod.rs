@@ -9,7 +9,6 @@
 //! once, as [`Diagnostic`]s.
 
 pub mod builtin;
-pub mod calls;
 pub mod check;
 mod documents;
 pub mod edit;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orgstrap::plan::calls::CALLS;
+use orgstrap::services::SERVICES;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -41,10 +41,26 @@ fn known() -> BTreeMap<String, BTreeSet<String>> {
     known
 }
 
-/// The operations that the code which calls AWS names.
-fn named() -> BTreeSet<String> {
-    let word = Regex::new("^[A-Z][A-Za-z0-9]+$").expect("a pattern");
-    let tables = ["aws/rates.rs", "aws/retry.rs", "execute/hints.rs"];
+/// An operation's name as methods of the SDK's clients are named: `ListIPSets` is `list_ip_sets`.
+fn method(operation: &str) -> String {
+    let letters: Vec<char> = operation.chars().collect();
+    let mut method = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| letters[at]);
+        let after = letters.get(at + 1);
+        let starts = before.is_some_and(char::is_lowercase)
+            || (before.is_some() && after.is_some_and(|after| after.is_lowercase()));
+        if letter.is_uppercase() && starts {
+            method.push('_');
+        }
+        method.push(letter.to_ascii_lowercase());
+    }
+    method
+}
+
+/// What the code that calls AWS makes: `.list_accounts()` of an SDK's client.
+fn made() -> BTreeSet<String> {
+    let call = Regex::new(r"\.([a-z0-9_]+)\(\)").expect("a pattern");
     sources()
         .iter()
         .filter(|code| {
@@ -52,34 +68,49 @@ fn named() -> BTreeSet<String> {
                 .iter()
                 .any(|module| code.name.starts_with(module))
         })
-        .filter(|code| !tables.contains(&code.name.as_str()))
-        .flat_map(|code| code.texts())
-        .filter(|text| word.is_match(text))
-        .map(str::to_owned)
+        .flat_map(|code| {
+            let code = code.squeezed();
+            let calls = call.captures_iter(&code);
+            calls.map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        })
         .collect()
 }
 
 #[test]
 fn every_call_that_is_made_can_be_paced_and_no_other() {
-    let (known, named) = (known(), named());
-    let listed: BTreeSet<&str> = CALLS
+    assert_eq!(method("ListIPSets"), "list_ip_sets");
+    assert_eq!(
+        method("ListAWSServiceAccessForOrganization"),
+        "list_aws_service_access_for_organization"
+    );
+    let (known, made) = (known(), made());
+    let listed: BTreeSet<&str> = SERVICES
         .iter()
-        .flat_map(|(_, all)| all.iter().copied())
+        .flat_map(|service| service.operations.iter().copied())
         .collect();
-    let unlisted: Vec<&String> = named
+    let called = |services: &BTreeSet<String>| {
+        let mut named = SERVICES.iter().map(|service| service.name);
+        named.any(|name| services.contains(name))
+    };
+    let unlisted: Vec<&String> = known
         .iter()
-        .filter(|name| known.contains_key(*name) && !listed.contains(name.as_str()))
+        .filter(|(name, services)| {
+            called(services) && made.contains(&method(name)) && !listed.contains(name.as_str())
+        })
+        .map(|(name, _)| name)
         .collect();
-    assert!(unlisted.is_empty(), "not in plan/calls.rs: {unlisted:?}");
-    for (service, operations) in CALLS {
-        for operation in *operations {
+    assert!(unlisted.is_empty(), "not in services.rs: {unlisted:?}");
+    for service in SERVICES {
+        for operation in service.operations {
             assert!(
-                named.contains(*operation),
-                "{service}:{operation} is called by nothing"
+                made.contains(&method(operation)),
+                "{}:{operation} is called by nothing",
+                service.name
             );
             assert!(
-                known[*operation].contains(*service),
-                "{operation} is not of {service}"
+                known[*operation].contains(service.name),
+                "{operation} is not of {}",
+                service.name
             );
         }
     }

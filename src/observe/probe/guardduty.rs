@@ -2,18 +2,10 @@
 
 use serde_json::json;
 
-use super::super::{pages, side_by_side};
+use super::super::side_by_side;
 use super::{Asking, absent, present};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, GuardDuty};
 use crate::inventory::Facts;
-
-const DETECTORS: Operation = Operation("guardduty", "ListDetectors");
-const FILTERS: Operation = Operation("guardduty", "ListFilters");
-const FILTER: Operation = Operation("guardduty", "GetFilter");
-const ADDRESS_LISTS: Operation = Operation("guardduty", "ListIPSets");
-const ADDRESS_LIST: Operation = Operation("guardduty", "GetIPSet");
-const ENTITY_LISTS: Operation = Operation("guardduty", "ListTrustedEntitySets");
-const ENTITY_LIST: Operation = Operation("guardduty", "GetTrustedEntitySet");
 
 /// Whether a list of GuardDuty's works, or is about to.
 fn in_use(status: Option<&str>) -> bool {
@@ -29,21 +21,16 @@ fn those_that_are(asked: Vec<Result<Option<String>, AwsError>>) -> Result<Vec<St
 impl Asking<'_> {
     /// What keeps findings from being seen: filters of the account's detector that archive them, and lists of what is trusted.
     pub(super) async fn filters(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.guardduty(self.at).await?;
-        let listed = self
-            .aws
-            .call(self.ctx, DETECTORS, self.at, || {
-                client.list_detectors().send()
-            })
-            .await?;
+        let client = &self.aws.guardduty_at(self.ctx, self.at).await?;
+        let listed = client.call(|c| c.list_detectors().send()).await?;
         let Some(detector) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
             return Ok(absent());
         };
         let detector = detector.as_str();
         let (archiving, addresses, entities) = tokio::join!(
-            self.archiving(client, detector),
-            self.address_lists(client, detector),
-            self.entity_lists(client, detector),
+            Self::archiving(client, detector),
+            Self::address_lists(client, detector),
+            Self::entity_lists(client, detector),
         );
         let mut trusted = addresses?;
         trusted.extend(entities?);
@@ -55,32 +42,23 @@ impl Asking<'_> {
     }
 
     /// Names of filters that archive.
-    async fn archiving(
-        &self,
-        client: &aws_sdk_guardduty::Client,
-        detector: &str,
-    ) -> Result<Vec<String>, AwsError> {
-        let names = pages::all(FILTERS, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, FILTERS, self.at, || {
-                    client
-                        .list_filters()
+    async fn archiving(client: &GuardDuty<'_>, detector: &str) -> Result<Vec<String>, AwsError> {
+        let names = client
+            .all(
+                |c, token| {
+                    c.list_filters()
                         .detector_id(detector)
                         .max_results(50)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.filter_names.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.filter_names, page.next_token),
+            )
+            .await?;
         let asked = side_by_side(names, |name| async move {
-            let filter = self
-                .aws
-                .call(self.ctx, FILTER, self.at, || {
-                    client
-                        .get_filter()
+            let filter = client
+                .call(|c| {
+                    c.get_filter()
                         .detector_id(detector)
                         .filter_name(&name)
                         .send()
@@ -99,35 +77,24 @@ impl Asking<'_> {
 
     /// Names of lists of trusted addresses that are in use.
     async fn address_lists(
-        &self,
-        client: &aws_sdk_guardduty::Client,
+        client: &GuardDuty<'_>,
         detector: &str,
     ) -> Result<Vec<String>, AwsError> {
-        let ids = pages::all(ADDRESS_LISTS, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, ADDRESS_LISTS, self.at, || {
-                    client
-                        .list_ip_sets()
+        let ids = client
+            .all(
+                |c, token| {
+                    c.list_ip_sets()
                         .detector_id(detector)
                         .max_results(50)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((page.ip_set_ids.unwrap_or_default(), page.next_token))
-        })
-        .await?;
+                },
+                |page| (page.ip_set_ids, page.next_token),
+            )
+            .await?;
         let asked = side_by_side(ids, |id| async move {
-            let list = self
-                .aws
-                .call(self.ctx, ADDRESS_LIST, self.at, || {
-                    client
-                        .get_ip_set()
-                        .detector_id(detector)
-                        .ip_set_id(&id)
-                        .send()
-                })
+            let list = client
+                .call(|c| c.get_ip_set().detector_id(detector).ip_set_id(&id).send())
                 .await?;
             let status = list.status.map(|status| status.as_str().to_owned());
             Ok(in_use(status.as_deref()).then(|| list.name.unwrap_or(id)))
@@ -137,35 +104,23 @@ impl Asking<'_> {
     }
 
     /// The same of lists of trusted addresses and domain names.
-    async fn entity_lists(
-        &self,
-        client: &aws_sdk_guardduty::Client,
-        detector: &str,
-    ) -> Result<Vec<String>, AwsError> {
-        let ids = pages::all(ENTITY_LISTS, self.at, |token| async move {
-            let page = self
-                .aws
-                .call(self.ctx, ENTITY_LISTS, self.at, || {
-                    client
-                        .list_trusted_entity_sets()
+    async fn entity_lists(client: &GuardDuty<'_>, detector: &str) -> Result<Vec<String>, AwsError> {
+        let ids = client
+            .all(
+                |c, token| {
+                    c.list_trusted_entity_sets()
                         .detector_id(detector)
                         .max_results(50)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            Ok((
-                page.trusted_entity_set_ids.unwrap_or_default(),
-                page.next_token,
-            ))
-        })
-        .await?;
+                },
+                |page| (page.trusted_entity_set_ids, page.next_token),
+            )
+            .await?;
         let asked = side_by_side(ids, |id| async move {
-            let list = self
-                .aws
-                .call(self.ctx, ENTITY_LIST, self.at, || {
-                    client
-                        .get_trusted_entity_set()
+            let list = client
+                .call(|c| {
+                    c.get_trusted_entity_set()
                         .detector_id(detector)
                         .trusted_entity_set_id(&id)
                         .send()

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::calls::{CALLS, operations};
 use super::super::diagnostic::Diagnostic;
 use super::super::file::SpannedString;
 use super::super::suggest::{list, nearest};
 use super::super::{AccountKey, PaceOverride, Principal};
 use super::{Context, Names};
+use crate::services::{SERVICES as CALLED, Service};
 
 /// Services that work with Organizations (its user guide's list), for did-you-mean only: AWS adds
 /// to them faster than orgstrap is released.
@@ -254,13 +254,15 @@ fn operation(cx: &Context<'_>, key: &SpannedString) {
             format!("a call is written service:Operation, such as [pace.\"{example}\"]"),
         );
     };
-    let Some(operations) = operations(service) else {
-        let elsewhere = CALLS.iter().find(|(_, all)| all.contains(&operation));
-        let services = || CALLS.iter().map(|(service, _)| *service);
+    let Some(called) = Service::named(service) else {
+        let elsewhere = CALLED
+            .iter()
+            .find(|called| called.operations.contains(&operation));
+        let services = || CALLED.iter().map(|called| called.name);
         return wrong(
             cx.error(key, format!("orgstrap makes no calls of `{service}`")),
             match elsewhere
-                .map(|(service, _)| *service)
+                .map(|called| called.name)
                 .or_else(|| nearest(service, services()))
             {
                 Some(meant) => format!("did you mean \"{meant}:{operation}\"?"),
@@ -268,6 +270,7 @@ fn operation(cx: &Context<'_>, key: &SpannedString) {
             },
         );
     };
+    let operations = called.operations;
     if !operations.contains(&operation) {
         wrong(
             cx.error(

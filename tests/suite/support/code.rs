@@ -216,14 +216,6 @@ impl Code {
         out
     }
 
-    /// The texts in quotes.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.tokens.iter().filter_map(|token| {
-            let text = token.text.strip_prefix('"')?;
-            text.strip_suffix('"')
-        })
-    }
-
     fn names(&self) -> Vec<Path> {
         let mut reader = Reader {
             code: self,
