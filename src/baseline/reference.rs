@@ -199,28 +199,3 @@ fn meaning(spec: &OptionSpec) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FROM: &str = "<!-- from the descriptors -->\n";
-    const TO: &str = "<!-- to here -->\n";
-
-    #[test]
-    fn the_page_in_docs_is_current() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/baselines.md");
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once(FROM).unwrap();
-        let (_, after) = rest.split_once(TO).unwrap();
-        let current = format!("{before}{FROM}\n{}{TO}{after}", markdown().unwrap());
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, &current).unwrap();
-            return;
-        }
-        assert!(
-            page == current,
-            "set UPDATE_DOCS=1 and run this test again to bring docs/baselines.md up to date"
-        );
-    }
-}

@@ -118,7 +118,8 @@ fn read_saved(file: &Path) -> Result<Option<SavedChanges>, CommandError> {
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    SavedChanges::from_json(&text)
-        .map(Some)
-        .map_err(|error| CommandError::caused(format!("could not read {}", file.display()), &error))
+    SavedChanges::from_json(&text).map(Some).map_err(|error| {
+        CommandError::caused(format!("could not read {}", file.display()), &error)
+            .hint("save the changes again, and look at them: `orgstrap plan PLAN --out FILE`")
+    })
 }

@@ -3,7 +3,7 @@
 //! Calls are few: lists are read page by page at AWS's greatest page size, organization-wide
 //! answers come before questions about single accounts, and nothing is asked twice. The number of
 //! calls is a formula, in `docs/calls.md`. Reads that do not depend on each other run side by
-//! side; the pacer keeps them to AWS's rates. A read that fails is [`Observed::ReadFailure`] with what AWS
+//! side; the pacer keeps them to AWS's rates. A read that fails is [`Observed::Unread`] with what AWS
 //! said: never an abort, and never a default.
 
 mod accounts;

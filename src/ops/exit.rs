@@ -2,55 +2,43 @@
 
 use std::process::ExitCode;
 
-/// How a run ended, for scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done, or nothing to do.
-    Done = 0,
-    /// An error, or something failed. Wrong arguments too. `drift`: something could not be told, and
-    /// nothing was found.
-    Failed = 1,
-    /// `plan`: AWS differs from the org plan. `apply`, `remove`: something is left that they do not change, or AWS does not show yet what they changed. `drift`, and the check at the end of `account`: a finding. `simulate`: denied.
-    Differs = 2,
-    /// The person stopped it: Ctrl-C, or `no` to the question.
-    Stopped = 3,
-    /// Another run holds the lock.
-    Locked = 4,
-    /// `apply FILE`: AWS moved since the changes were saved.
-    Moved = 5,
+/// The table. What a code means is said here once: the help, the manual page and `docs/exit-codes.md` show these words.
+macro_rules! exits {
+    ($($name:ident = $code:literal: $meaning:literal;)*) => {
+        /// How a run ended, for scripts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Exit {
+            $(#[doc = $meaning] $name = $code,)*
+        }
+
+        impl Exit {
+            /// Every code, in order.
+            pub const ALL: &[Exit] = &[$(Exit::$name,)*];
+
+            /// What the code means, in one line.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Exit::$name => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+exits! {
+    Done = 0: "done, or nothing to do";
+    Failed = 1: "an error, or something failed or could not be read; wrong arguments too";
+    Differs = 2: "AWS differs from the org plan: `plan` has changes, something is left over, or AWS does not show a change yet; `drift`, `account`: a finding; `simulate`: denied";
+    Stopped = 3: "stopped by you: Ctrl-C, or `no` to the question";
+    Locked = 4: "another run holds the lock, or works on the sandbox's world file";
+    Moved = 5: "`apply FILE`: AWS moved since the changes were saved";
 }
 
 impl Exit {
-    /// Every code, in order.
-    pub const ALL: [Exit; 6] = [
-        Exit::Done,
-        Exit::Failed,
-        Exit::Differs,
-        Exit::Stopped,
-        Exit::Locked,
-        Exit::Moved,
-    ];
-
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
         self as u8
-    }
-
-    /// What the code means, in one line.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Exit::Done => "done, or nothing to do",
-            Exit::Failed => {
-                "an error, or something failed or could not be told; wrong arguments too"
-            }
-            Exit::Differs => {
-                "AWS differs from the org plan: plan has changes, something is left over, or a change is not to be seen yet; drift, account: a finding; simulate: denied"
-            }
-            Exit::Stopped => "stopped by you: Ctrl-C, or `no` to the question",
-            Exit::Locked => "another run holds the lock, or works on the sandbox's world file",
-            Exit::Moved => "apply FILE: AWS moved since the changes were saved",
-        }
     }
 
     /// The table, a line a code, as the help shows it.
@@ -58,6 +46,17 @@ impl Exit {
         Self::ALL
             .iter()
             .map(|exit| format!("  {}  {}\n", exit.code(), exit.meaning()))
+            .collect()
+    }
+
+    /// The same as rows of Markdown.
+    pub fn markdown() -> String {
+        let rows = Self::ALL
+            .iter()
+            .map(|exit| format!("| {} | {} |\n", exit.code(), exit.meaning()));
+        ["| code | meaning |\n| --- | --- |\n".to_owned()]
+            .into_iter()
+            .chain(rows)
             .collect()
     }
 }
@@ -74,7 +73,7 @@ mod tests {
 
     #[test]
     fn every_code_is_its_place_in_the_table() {
-        for (place, exit) in Exit::ALL.into_iter().enumerate() {
+        for (place, exit) in Exit::ALL.iter().enumerate() {
             assert_eq!(usize::from(exit.code()), place);
         }
     }

@@ -4,7 +4,7 @@
 //! resolved, every default filled in, every policy's content read. It is serialisable, because a
 //! saved change file carries the plan that it was made from.
 //!
-//! From text to plan: [`crate::toml_file`] reads TOML into the types of [`file`], [`documents`] reads the
+//! From text to plan: [`crate::toml_file`] reads TOML into the types of [`mod@file`], [`documents`] reads the
 //! files that it names, [`check`] judges both and makes the plan. Each says all that is wrong at
 //! once, as [`Diagnostic`]s.
 

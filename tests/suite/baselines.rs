@@ -12,7 +12,15 @@ use orgstrap::sandbox::{Connection, World};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::support::inside;
+use crate::support::{golden, inside, root};
+
+#[test]
+fn the_page_in_docs_is_made_from_the_descriptors() {
+    let path = root().join("docs/baselines.md");
+    let marks = ("<!-- from the descriptors -->\n\n", "<!-- to here -->\n");
+    let page = baseline::reference::markdown().expect("sound descriptors");
+    golden::part(&path, marks, &page);
+}
 
 fn account(email: &str, ou: &str) -> Account {
     Account {

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::support::normal::normal;
 use crate::support::worlds::World;
-use crate::support::{clean, orgstrap, python, root};
+use crate::support::{clean, golden, orgstrap, python, root};
 
 /// Runs a script of `tests/python/`; `None` where there is no Python for it.
 fn script(name: &str, arguments: &[&str]) -> Option<Output> {
@@ -52,15 +52,7 @@ fn the_page_of_differences_is_made_from_the_list() {
     };
     assert!(output.status.success(), "{}", message(&output));
     let page = root().join("docs/conformance.md");
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&page, &output.stdout).expect("writes");
-    }
-    let there = std::fs::read_to_string(&page).expect("docs/conformance.md is there");
-    assert!(
-        there == String::from_utf8_lossy(&output.stdout),
-        "docs/conformance.md is not what tests/conformance/differences.toml says; \
-         INSTA_UPDATE=always writes it anew"
-    );
+    golden::file(&page, &String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]
@@ -128,15 +120,7 @@ fn a_served_apply_is_sound_and_the_aws_cli_finds_its_way() {
         .expect("Python starts");
     assert!(output.status.success(), "{}", message(&output));
     let got = normal(&String::from_utf8_lossy(&output.stdout));
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&tour, &got).expect("writes");
-    }
-    let there = std::fs::read_to_string(&tour).expect("the transcript is there");
-    assert!(
-        there == got,
-        "{} differs; INSTA_UPDATE=always writes it anew. Now:\n\n{got}",
-        tour.display()
-    );
+    golden::file(&tour, &got);
 
     // What is not simulated is never passed over in silence: the log names it.
     sandbox.end();

@@ -5,7 +5,7 @@ use std::path::Path;
 use orgstrap::plan::edit::{Edit, Entry, Field, edit};
 use orgstrap::plan::{Contact, ContactKind, OrgPlan, Tags, read_text};
 
-use crate::support::root;
+use crate::support::{golden, root};
 
 fn plan(text: &str) -> OrgPlan {
     match read_text("in.toml", text.to_owned(), Path::new("")) {
@@ -154,10 +154,7 @@ fn each_edit_changes_what_it_is_about_and_no_other_byte() {
             meant = done(meant, &step);
         }
         let out = case.join("out.toml");
-        if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
-            std::fs::write(&out, &text).expect("writes");
-        }
-        assert_eq!(text, read("out.toml"), "{}", case.display());
+        golden::file(&out, &text);
         assert_eq!(plan(&text), meant, "{}", case.display());
         cases += 1;
     }

@@ -14,7 +14,7 @@ use orgstrap::report::graph::{dot, mermaid, svg, text};
 use serde_json::{Value, json};
 
 use crate::support::inside::LoadedPlan;
-use crate::support::{python, root};
+use crate::support::{golden, python, root};
 
 /// Names that each form could take for its own words.
 const HOSTILE: &str = r#"
@@ -69,13 +69,7 @@ fn the_example_in_dot() {
 #[test]
 fn the_example_in_svg() {
     let path = crate::support::root().join("docs/images/organization.svg");
-    let drawn = svg(&startup());
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    if kept != drawn && std::env::var("INSTA_UPDATE").is_ok_and(|how| how == "always") {
-        std::fs::write(&path, &drawn).expect("writes");
-        return;
-    }
-    assert!(kept == drawn, "docs/images/organization.svg is not current");
+    golden::file(&path, &svg(&startup()));
 }
 
 fn accounts(group: &Group) -> Vec<String> {

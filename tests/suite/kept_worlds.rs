@@ -296,6 +296,8 @@ fn saved_changes_of_an_earlier_build_are_made_or_refused_by_version() {
         for part in [
             format!("saved in version {version} of its format"),
             format!("reads version {}", saved::VERSION),
+            "hint: ".to_owned(),
+            "orgstrap plan PLAN --out FILE".to_owned(),
         ] {
             assert!(told.contains(&part), "{part}: {told}");
         }
@@ -325,5 +327,9 @@ fn a_saved_inventory_of_an_earlier_build_is_read_or_refused_by_version() {
         let (_, told) = copy.run(&arguments, 1);
         let part = format!("an inventory of version {version}, ");
         assert!(told.contains(&part), "{told}");
+        assert!(
+            told.contains("hint: `orgstrap inventory PLAN --out FILE`"),
+            "{told}"
+        );
     }
 }

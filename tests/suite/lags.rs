@@ -18,7 +18,7 @@ use orgstrap::sandbox::lags::{Lag, Mode, TABLE};
 
 use crate::support::inside::{self, LoadedPlan, Timed};
 use crate::support::organizations::Organization;
-use crate::support::root;
+use crate::support::{golden, root};
 
 fn seeds() -> u64 {
     std::env::var("ORGSTRAP_LAG_SEEDS").map_or(2, |seeds| seeds.parse().expect("a number"))
@@ -235,13 +235,5 @@ fn the_documentation_has_the_table() {
         table += &format!("| {} |\n", cells.join(" | "));
     }
     let path = root().join("docs/sandbox.md");
-    let text = std::fs::read_to_string(&path).expect("reads");
-    let (before, rest) = text.split_once(BEGIN).expect("the mark");
-    let (_, after) = rest.split_once("\n\n").expect("what follows");
-    let desired = format!("{before}{BEGIN}{table}\n{after}");
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&path, &desired).expect("writes");
-        return;
-    }
-    assert_eq!(text, desired, "INSTA_UPDATE=always writes it anew");
+    golden::part(&path, (BEGIN, "\n\n"), table.trim_end());
 }

@@ -8,20 +8,12 @@ use orgstrap::plan::{self, OrgPlan, regions};
 use orgstrap::report::diagnostics;
 use proptest::prelude::*;
 
+use crate::support::golden;
+
 #[test]
 fn the_schema_in_the_repository_is_current() {
     let path = Path::new("docs/orgstrap.schema.json");
-    let current = plan::schema();
-    let kept = std::fs::read_to_string(path).unwrap_or_default();
-    if kept != current && std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::create_dir_all("docs").unwrap();
-        std::fs::write(path, &current).unwrap();
-        return;
-    }
-    assert!(
-        kept == current,
-        "docs/orgstrap.schema.json is not current: run `orgstrap schema > docs/orgstrap.schema.json`"
-    );
+    golden::file(path, &plan::schema());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The README shows what the program prints, word for word.
 
-use crate::support::{normal::normal, orgstrap, root};
+use crate::support::{golden, normal::normal, orgstrap, root};
 
 /// From the first of these lines to the end of what `apply` prints.
 const FROM: &str = "60 changes: ";
@@ -18,17 +18,5 @@ fn the_readme_shows_what_its_first_command_prints() {
     let shown = shown.expect("the count of the changes is printed");
 
     let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).expect("is there");
-    let (before, rest) = readme.split_once("```text\n").expect("a block of text");
-    let (block, after) = rest.split_once("\n```").expect("the block ends");
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        let now = format!("{before}```text\n{shown}\n```{after}");
-        std::fs::write(&path, now).expect("writes");
-        return;
-    }
-    assert_eq!(
-        normal(block),
-        normal(shown),
-        "README.md is not current; INSTA_UPDATE=always writes it anew"
-    );
+    golden::part_as(&path, ("```text\n", "\n```"), shown, normal);
 }

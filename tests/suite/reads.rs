@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use orgstrap::inventory::Kind;
 use serde_json::Value;
 
-use crate::support::{clean, python, root};
+use crate::support::{clean, golden, python, root};
 
 /// What the documents show.
 const SHOWN: (u64, u64) = (1_000, 4);
@@ -175,13 +175,5 @@ fn the_documents_show_the_table() {
     const FROM: &str = "<!-- made by tests/suite/reads.rs -->\n";
     const TO: &str = "\n<!-- end -->";
     let path = root().join("docs/calls.md");
-    let text = std::fs::read_to_string(&path).expect("is there");
-    let (before, rest) = text.split_once(FROM).expect("the table begins");
-    let (shown, after) = rest.split_once(TO).expect("the table ends");
-    let now = table(SHOWN);
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&path, format!("{before}{FROM}{now}{TO}{after}")).expect("writes");
-        return;
-    }
-    assert_eq!(shown, now, "INSTA_UPDATE=always writes docs/calls.md anew");
+    golden::part(&path, (FROM, TO), &table(SHOWN));
 }

@@ -7,7 +7,7 @@ use orgstrap::rehearse::copy;
 use serde_json::Value;
 
 use crate::support::place::Place;
-use crate::support::{orgstrap, root};
+use crate::support::{golden, orgstrap, root};
 
 /// Runs the binary in `folder`; its stdout. The exit code must be the one named.
 fn run(folder: &Path, exit: i32, arguments: &[&str]) -> String {
@@ -327,24 +327,15 @@ fn many_new_accounts_are_held_back_by_the_creations_at_a_time() {
 #[test]
 fn the_documents_list_every_poke() {
     let path = root().join("docs/sandbox.md");
-    let text = std::fs::read_to_string(&path).expect("reads");
-    let begin = text.find("<!-- pokes:").expect("the table's begin");
-    let begin = begin + text[begin..].find("-->").expect("its end") + 4;
-    let end = text.find("<!-- end of pokes -->").expect("the table's end");
     let mut table = String::from("| poke | what it does |\n| --- | --- |\n");
     for poke in orgstrap::sandbox::poke::all() {
         table.push_str(&format!("| `{}` | {} |\n", poke.usage(), poke.help));
     }
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        let now = format!("{}{table}{}", &text[..begin], &text[end..]);
-        std::fs::write(&path, now).expect("writes");
-        return;
-    }
-    assert_eq!(
-        &text[begin..end],
-        table,
-        "INSTA_UPDATE=always writes it anew"
+    let marks = (
+        "<!-- pokes: made by the program -->\n",
+        "<!-- end of pokes -->",
     );
+    golden::part(&path, marks, &table);
 }
 
 /// An OU from which somebody took FullAWSAccess away: every call there is denied that no other policy allows.

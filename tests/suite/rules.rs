@@ -5,178 +5,64 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::support::code::{self, Code, sources};
-use crate::support::root;
+use crate::support::{golden, root};
 
 /// What each module of `src/` may import, from the ground up. An arrow that is not here fails, and so does one here that
 /// nothing uses any more.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    // What is meant: the ground, and what is made of plan and AWS's answers without asking anybody.
-    ("plan", &["authorization", "services"]),
-    ("inventory", &["plan"]),
-    ("change", &["inventory", "plan"]),
-    ("baseline", &["change", "inventory", "plan"]),
-    ("event", &["change"]),
-    ("graph", &["change"]),
-    (
-        "diff",
-        &["authorization", "baseline", "change", "inventory", "plan"],
-    ),
-    (
-        "drift",
-        &[
-            "authorization",
-            "baseline",
-            "change",
-            "diff",
-            "inventory",
-            "plan",
-        ],
-    ),
-    (
-        "import",
-        &["baseline", "change", "diff", "inventory", "plan"],
-    ),
-    ("picture", &["drift", "inventory", "plan"]),
-    // What asks and changes AWS.
-    ("aws", &["inventory", "plan", "services"]),
-    (
-        "observe",
-        &["aws", "baseline", "change", "inventory", "plan"],
-    ),
-    (
-        "execute",
-        &[
-            "aws",
-            "baseline",
-            "change",
-            "event",
-            "graph",
-            "inventory",
-            "observe",
-            "plan",
-        ],
-    ),
-    (
-        "rehearse",
-        &["change", "event", "graph", "inventory", "plan", "sandbox"],
-    ),
-    // What tells, what verbs do, and the verbs.
-    (
-        "report",
-        &[
-            "baseline",
-            "change",
-            "diff",
-            "drift",
-            "event",
-            "execute",
-            "import",
-            "inventory",
-            "picture",
-            "plan",
-            "rehearse",
-            "sandbox",
-        ],
-    ),
-    (
-        "ops",
-        &[
-            "aws",
-            "baseline",
-            "change",
-            "diff",
-            "drift",
-            "event",
-            "execute",
-            "graph",
-            "inventory",
-            "observe",
-            "plan",
-            "rehearse",
-            "report",
-            "sandbox",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "authorization",
-            "baseline",
-            "change",
-            "diff",
-            "drift",
-            "execute",
-            "import",
-            "inventory",
-            "ops",
-            "picture",
-            "plan",
-            "report",
-            "sandbox",
-        ],
-    ),
-];
+const MAY_IMPORT: &str = "
+    The ground, and what is made of plan and AWS's answers without asking anybody:
+    plan: authorization services toml_file
+    addr: plan
+    inventory: addr plan
+    action: addr inventory plan
+    change: action addr plan
+    baseline: addr inventory plan toml_file
+    event: addr
+    graph: addr change
+    diff: action addr authorization baseline change inventory plan
+    drift: action addr authorization baseline change diff inventory plan
+    import: addr baseline change diff inventory plan
+    picture: drift inventory plan
 
-/// Arrows that are there and should not be: from, to, and what is to become of it.
-const TO_BE_REMOVED: &[(&str, &str, &str)] = &[
-    (
-        "plan",
-        "baseline",
-        "a plan's baselines are checked by what loads both",
-    ),
-    (
-        "inventory",
-        "change",
-        "the ownership tags belong to the ground",
-    ),
-    (
-        "baseline",
-        "drift",
-        "a finding's severity belongs to the ground",
-    ),
-    (
-        "change",
-        "baseline",
-        "saved changes hold a plan's baselines: to `ops`",
-    ),
-    (
-        "change",
-        "diff",
-        "saved changes hold the options of a comparison: to `ops`",
-    ),
-    (
-        "observe",
-        "diff",
-        "what a removal will touch is asked for by who asks",
-    ),
-    (
-        "aws",
-        "sandbox",
-        "the form of recordings is shared by what writes and what replays them",
-    ),
-    (
-        "rehearse",
-        "aws",
-        "which operations share a rate is a table of the ground",
-    ),
-    (
-        "rehearse",
-        "execute",
-        "which changes go one by one belongs to `change`",
-    ),
-    (
-        "cli",
-        "aws",
-        "account verbs, import and recordings ask AWS through `ops`",
-    ),
-    ("cli", "graph", "account verbs go through `ops`"),
-    (
-        "cli",
-        "observe",
-        "account verbs and simulate go through `ops`",
-    ),
-    ("cli", "rehearse", "a rehearsal goes through `ops`"),
-];
+    What asks and changes AWS:
+    aws: inventory plan services
+    observe: action addr aws baseline inventory plan
+    execute: action addr aws baseline change event graph inventory observe plan
+    rehearse: action addr event graph inventory plan sandbox
+
+    What tells, what verbs do, and the verbs:
+    report: action addr baseline change diff drift event execute import inventory picture plan rehearse sandbox
+    ops: addr aws baseline change diff drift event execute graph inventory observe plan rehearse report sandbox
+    cli: action addr authorization baseline change diff drift execute import inventory ops picture plan report sandbox
+";
+
+/// Arrows that are there and should not be, each with what is to become of it.
+const TO_BE_REMOVED: &str = "
+    plan: baseline (a plan's baselines are checked by what loads both)
+    addr: inventory (where a change is to be seen is said by its action)
+    baseline: drift (a finding's severity belongs to the ground)
+    change: baseline (saved changes hold a plan's baselines: to `ops`)
+    change: diff (saved changes hold the options of a comparison: to `ops`)
+    observe: diff (what a removal will touch is asked for by who asks)
+    aws: sandbox (the form of recordings is shared by what writes and what replays them)
+    rehearse: aws (which operations share a rate is a table of the ground)
+    cli: aws (account verbs, import and recordings ask AWS through `ops`)
+    cli: graph (account verbs go through `ops`)
+    cli: observe (account verbs and simulate go through `ops`)
+    cli: rehearse (a rehearsal goes through `ops`)
+";
+
+/// The arrows of a table: from, to.
+fn listed(table: &str) -> impl Iterator<Item = (String, String)> {
+    table.lines().flat_map(|line| {
+        let line = line.split('(').next().unwrap_or_default();
+        let (from, to) = line.split_once(':').unwrap_or_default();
+        let from = from.trim();
+        to.split_whitespace()
+            .map(|to| (from.to_owned(), to.to_owned()))
+            .collect::<Vec<_>>()
+    })
+}
 
 fn all() -> Vec<&'static Code> {
     sources().iter().collect()
@@ -216,13 +102,8 @@ fn arrows(all: &[&Code]) -> BTreeMap<(String, String), String> {
 
 /// What is wrong with the arrows, as the lines of the table that would be to write.
 fn wrong_arrows(all: &[&Code]) -> Vec<String> {
-    let listed = MAY_IMPORT
-        .iter()
-        .flat_map(|(from, to)| to.iter().map(|to| (from.to_string(), to.to_string())));
-    let known = TO_BE_REMOVED
-        .iter()
-        .map(|(from, to, _)| (from.to_string(), to.to_string()));
-    let allowed: BTreeSet<(String, String)> = listed.chain(known).collect();
+    let allowed: BTreeSet<(String, String)> =
+        listed(MAY_IMPORT).chain(listed(TO_BE_REMOVED)).collect();
     let found = arrows(all);
     let new = found.iter().filter(|(arrow, _)| !allowed.contains(*arrow));
     let new = new.map(|((from, to), place)| format!("{place}: {from} may not import {to}"));
@@ -367,6 +248,53 @@ fn a_violation_at_the_end_of_a_file_is_found() {
     }
 }
 
+/// A dependency that nothing names is built for nothing. What only tests name belongs to `[dev-dependencies]`.
+#[test]
+fn every_dependency_is_named_in_the_code_of_its_crate() {
+    let mut unused = Vec::new();
+    for (folder, prefix) in [
+        ("", None),
+        ("crates/authorization", Some("authorization/")),
+        ("crates/sandbox", Some("sandbox/")),
+    ] {
+        let path = root().join(folder).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(&path).expect("reads");
+        let manifest: toml::Table = manifest.parse().expect("TOML");
+        let of_crate = |name: &str| match prefix {
+            Some(prefix) => name.starts_with(prefix),
+            None => !name.starts_with("sandbox/") && !name.starts_with("authorization/"),
+        };
+        let code: Vec<&Code> = all()
+            .into_iter()
+            .filter(|code| of_crate(&code.name))
+            .collect();
+        let mut texts: Vec<String> = code::files()
+            .into_iter()
+            .filter_map(|(name, text)| of_crate(&name).then_some(text))
+            .collect();
+        texts.extend(["tests", "examples"].iter().flat_map(|below| {
+            let files = code::rust_files(&root().join(folder).join(below));
+            files.into_iter().map(|(_, text)| text)
+        }));
+        let names = |kind: &str| -> Vec<String> {
+            let table = manifest.get(kind).and_then(toml::Value::as_table);
+            let names = table.into_iter().flat_map(toml::Table::keys);
+            names.map(|name| name.replace('-', "_")).collect()
+        };
+        for name in names("dependencies") {
+            if !code.iter().any(|code| code.has(&name)) {
+                unused.push(format!("{}: {name}", path.display()));
+            }
+        }
+        for name in names("dev-dependencies") {
+            if !texts.iter().any(|text| text.contains(&format!("{name}::"))) {
+                unused.push(format!("{}: {name} (for tests)", path.display()));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "named nowhere:\n{}", unused.join("\n"));
+}
+
 #[test]
 fn the_architecture_names_every_module() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("is there");
@@ -421,14 +349,15 @@ fn links_in_the_documents_lead_somewhere() {
 #[test]
 fn the_command_line_reference_is_current() {
     let path = root().join("docs/command-line.md");
-    let now = orgstrap::cli::reference();
-    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
-        std::fs::write(&path, now).expect("writes");
-        return;
-    }
-    let there = std::fs::read_to_string(&path).expect("is there");
-    assert!(
-        there == now,
-        "docs/command-line.md is not what the command line says; INSTA_UPDATE=always writes it anew"
+    golden::file(&path, &orgstrap::cli::reference());
+}
+
+#[test]
+fn the_page_of_exit_codes_has_the_table() {
+    let marks = (
+        "<!-- exit codes: made by the program -->\n\n",
+        "\n<!-- exit codes end -->",
     );
+    let path = root().join("docs/exit-codes.md");
+    golden::part(&path, marks, &orgstrap::ops::exit::Exit::markdown());
 }

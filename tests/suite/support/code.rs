@@ -45,23 +45,34 @@ pub(crate) fn files() -> Vec<(String, String)> {
         ("crates/authorization/src", "authorization/"),
         ("crates/sandbox/src", "sandbox/"),
     ] {
-        let base = root().join(base);
-        let mut folders: Vec<PathBuf> = vec![base.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("reads") {
-                let path = entry.expect("reads").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|ext| ext == "rs") {
-                    let name = path.strip_prefix(&base).expect("below it");
-                    let name = name.to_string_lossy().replace('\\', "/");
-                    let text = std::fs::read_to_string(&path).expect("reads");
-                    files.push((format!("{prefix}{name}"), text));
-                }
+        let found = rust_files(&root().join(base));
+        files.extend(
+            found
+                .into_iter()
+                .map(|(name, text)| (format!("{prefix}{name}"), text)),
+        );
+    }
+    files.sort();
+    files
+}
+
+/// The Rust files below a folder, if there is one.
+pub(crate) fn rust_files(base: &std::path::Path) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![base.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.expect("reads").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                let name = path.strip_prefix(base).expect("below it");
+                let name = name.to_string_lossy().replace('\\', "/");
+                let text = std::fs::read_to_string(&path).expect("reads");
+                files.push((name, text));
             }
         }
     }
-    files.sort();
     files
 }
 
@@ -214,6 +225,11 @@ impl Code {
             out.push_str(&token.text);
         }
         out
+    }
+
+    /// Whether a word stands in it.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| token.text == word)
     }
 
     fn names(&self) -> Vec<Path> {

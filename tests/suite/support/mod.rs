@@ -2,6 +2,7 @@
 
 pub(crate) mod code;
 pub(crate) mod findings;
+pub(crate) mod golden;
 pub(crate) mod inside;
 pub(crate) mod likeness;
 pub(crate) mod live;

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use super::normal::normal;
 use super::worlds::World;
-use super::{orgstrap, python, root};
+use super::{golden, orgstrap, python, root};
 
 /// Which world a scenario runs in.
 pub(crate) enum In {
@@ -78,9 +78,8 @@ fn run(name: &str, place: &In) {
     for line in &tail {
         got.push_str(&format!("{line}\n"));
     }
-    let update = std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always");
-    if matches!(place, In::Sandbox) && update {
-        std::fs::write(&file, got).expect("writes");
+    if matches!(place, In::Sandbox) && golden::is_updated() {
+        golden::file(&file, &got);
         return;
     }
     assert!(
