@@ -1,15 +1,24 @@
-//! Addresses: the natural key of everything that can change. Also a change's id; their order is
-//! the only order there is where nothing else decides.
+//! The ground on which the rest stands: addresses, the natural keys of everything that can change, and what goes with
+//! them. An address is also a change's id; their order is the only order there is where nothing else decides.
 
 mod expr;
+mod info;
+mod place;
+mod severity;
+mod tags;
+mod visible;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use expr::{Attribute, Bindings, Expr, Part, Unbound};
+pub use info::{AddressInfo, Concerns, Drifted, Foundation, Owner, Used};
+pub use place::{AccountRef, Place};
+pub use severity::Severity;
+pub use tags::{KEY_TAG, OWNERSHIP_TAG};
+pub use visible::visible;
 
-use crate::inventory::visible;
 use crate::plan::{
     AccountKey, ContactKind, OuPath, PolicyKey, PolicyType, Principal, Region, StackName,
 };
@@ -36,8 +45,8 @@ pub enum Address {
     Contact(AccountKey, ContactKind),
     AccountAlias(AccountKey),
     PasswordPolicy(AccountKey),
-    /// Regions that an account does not have from the start; `None` for the management account.
-    OptInRegions(Option<AccountKey>),
+    /// Regions that an account does not have from the start.
+    OptInRegions(AccountRef),
     /// Central management of root users of member accounts.
     RootAccess,
     /// Tags of what existed before.
@@ -109,62 +118,6 @@ pub enum Target {
     Unmanaged(String),
 }
 
-/// Where a plain stack lies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    Management(Region),
-    Member(AccountKey, Region),
-}
-
-impl Place {
-    /// The Region part.
-    pub fn region(&self) -> &Region {
-        match self {
-            Place::Management(region) | Place::Member(_, region) => region,
-        }
-    }
-}
-
-impl Address {
-    /// The account of the plan that it is about, if it is about one.
-    pub fn account(&self) -> Option<&AccountKey> {
-        match self {
-            Address::Account(key)
-            | Address::AccountName(key)
-            | Address::Access(key)
-            | Address::Placement(key)
-            | Address::Contact(key, _)
-            | Address::AccountAlias(key)
-            | Address::PasswordPolicy(key)
-            | Address::OptInRegions(Some(key))
-            | Address::Tags(Target::Account(key))
-            | Address::Attachment(_, Target::Account(key))
-            | Address::DelegatedAdministrator(_, key)
-            | Address::ExistingRecorder(Place::Member(key, _))
-            | Address::LostRecorder(Place::Member(key, _))
-            | Address::LostChannel(Place::Member(key, _))
-            | Address::Stack(Place::Member(key, _), _)
-            | Address::Control(_, Place::Member(key, _))
-            | Address::StackDrift(Place::Member(key, _), _)
-            | Address::Closure(key)
-            | Address::RolloutTo(_, key)
-            | Address::RolloutFrom(_, key)
-            | Address::StackImport(_, key) => Some(key),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Management(region) => write!(f, "management/{region}"),
-            Place::Member(account, region) => write!(f, "{account}/{region}"),
-        }
-    }
-}
-
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -195,8 +148,12 @@ impl fmt::Display for Address {
             }
             Address::AccountAlias(key) => write!(f, "alias of account {key}"),
             Address::PasswordPolicy(key) => write!(f, "password policy of account {key}"),
-            Address::OptInRegions(Some(key)) => write!(f, "opt-in Regions of account {key}"),
-            Address::OptInRegions(None) => f.write_str("opt-in Regions of the management account"),
+            Address::OptInRegions(AccountRef::Member(key)) => {
+                write!(f, "opt-in Regions of account {key}")
+            }
+            Address::OptInRegions(AccountRef::Management) => {
+                f.write_str("opt-in Regions of the management account")
+            }
             Address::RootAccess => f.write_str("centralized root access"),
             Address::Tags(target) => write!(f, "tags of {target}"),
             Address::PolicyTags(key) => write!(f, "tags of policy {key}"),
@@ -254,10 +211,3 @@ impl fmt::Display for Address {
         }
     }
 }
-
-/// The constant tag that marks what orgstrap made. No version, hash or run id: stack-set tags
-/// reach every resource, and a value that changes would touch them all.
-pub const OWNERSHIP_TAG: (&str, &str) = ("orgstrap:managed", "true");
-
-/// The tag that names an account's key in the plan.
-pub const KEY_TAG: &str = "orgstrap:key";

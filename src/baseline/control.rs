@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::descriptor::{AccountRef, When};
 use super::words::Interpolated;
+use crate::addr::Severity;
 use crate::addr::{Expr, Place};
-use crate::drift::Severity;
 use crate::inventory::Probe;
 use crate::plan::{Region, StackName};
 

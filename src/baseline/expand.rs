@@ -7,12 +7,12 @@ mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::descriptor::{AccountRef, Descriptor, RegionRef, When};
+use super::descriptor::{AccountRef as Named, Descriptor, RegionRef, When};
 use super::option::{Complaint, OptionValue, choose};
 use super::reader::did_you_mean;
 use super::words::Interpolated;
 use super::{BaselineProblem, Desired, ExistingRecorders, builtin, folder};
-use crate::addr::{Address, Attribute, Expr, Place};
+use crate::addr::{AccountRef, Address, Attribute, Expr, Place};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName};
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
@@ -275,13 +275,13 @@ impl Expansion<'_> {
         }
     }
 
-    fn account(&mut self, baseline: &Chosen<'_>, account: &AccountRef) -> Option<Whose> {
+    fn account(&mut self, baseline: &Chosen<'_>, account: &Named) -> Option<AccountRef> {
         let organization = &self.plan.organization;
         let (key, duty) = match account {
-            AccountRef::Management => return Some(Whose::Management),
-            AccountRef::Logging => (organization.logging.as_ref(), "logging"),
-            AccountRef::SecOps => (organization.secops.as_ref(), "secops"),
-            AccountRef::Key(key) => (Some(key), ""),
+            Named::Management => return Some(AccountRef::Management),
+            Named::Logging => (organization.logging.as_ref(), "logging"),
+            Named::SecOps => (organization.secops.as_ref(), "secops"),
+            Named::Key(key) => (Some(key), ""),
         };
         let Some(key) = key else {
             let message = format!("the plan names no account as `{duty}`");
@@ -294,9 +294,9 @@ impl Expansion<'_> {
         };
         match self.plan.accounts.get(key) {
             Some(account) if account.id.as_ref() == Some(&organization.management_account) => {
-                Some(Whose::Management)
+                Some(AccountRef::Management)
             }
-            Some(_) => Some(Whose::Member(key.clone())),
+            Some(_) => Some(AccountRef::Member(key.clone())),
             None => {
                 let keys = self.plan.accounts.keys().map(AccountKey::as_str);
                 let suggestion = did_you_mean(key.as_str(), keys);
@@ -311,15 +311,10 @@ impl Expansion<'_> {
     }
 
     /// A member account, for what the management account can not be.
-    fn member(
-        &mut self,
-        baseline: &Chosen<'_>,
-        account: &AccountRef,
-        what: &str,
-    ) -> Option<AccountKey> {
+    fn member(&mut self, baseline: &Chosen<'_>, account: &Named, what: &str) -> Option<AccountKey> {
         match self.account(baseline, account)? {
-            Whose::Member(key) => Some(key),
-            Whose::Management => {
+            AccountRef::Member(key) => Some(key),
+            AccountRef::Management => {
                 let message = format!("the management account can not be {what}");
                 self.problem(baseline, message, None);
                 None
@@ -336,21 +331,6 @@ impl Expansion<'_> {
         {
             Some(id) => Expr::literal(id.as_str()),
             None => Expr::reference(Address::Account(key.clone()), Attribute::Id),
-        }
-    }
-}
-
-/// An account as places have it.
-enum Whose {
-    Management,
-    Member(AccountKey),
-}
-
-impl Whose {
-    fn at(&self, region: Region) -> Place {
-        match self {
-            Whose::Management => Place::Management(region),
-            Whose::Member(key) => Place::Member(key.clone(), region),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::DiffOptions;
 use super::ou::Ous;
-use crate::addr::{Address, Attribute, Bindings, Expr, OWNERSHIP_TAG, Place};
+use crate::addr::{AccountRef, Address, Attribute, Bindings, Expr, OWNERSHIP_TAG, Place};
 use crate::baseline::Desired;
 use crate::inventory::{
     AccountFacts, AccountState, Identified, Inventory, Observed, OrganizationFacts, OuFacts,
@@ -211,11 +211,11 @@ impl<'a> Context<'a> {
     /// The account of a place: a reference for a member, so that saved changes stay the same once
     /// the account is there.
     pub(super) fn account_of(&self, place: &Place) -> Expr {
-        match place {
-            Place::Management(_) => {
+        match &place.account {
+            AccountRef::Management => {
                 Expr::literal(self.plan.organization.management_account.as_str())
             }
-            Place::Member(key, _) => account(key),
+            AccountRef::Member(key) => account(key),
         }
     }
 

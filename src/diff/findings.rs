@@ -426,11 +426,10 @@ impl DiffBuilder {
                 _ => None,
             })
             .collect();
-        self.blocked.retain(|address, _| match address {
-            Address::Access(key) => {
-                needed.contains(address) || !matches!(ctx.standing(key), Standing::Unusable(_))
-            }
-            _ => true,
+        self.blocked.retain(|address, _| {
+            let unusable = |key| matches!(ctx.standing(key), Standing::Unusable(_));
+            let of_no_use = matches!(address, Address::Access(key) if unusable(key));
+            needed.contains(address) || !of_no_use
         });
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::{Context, Standing, is_ours};
 use super::findings::DiffBuilder;
 use super::{Problem, ProblemKind};
-use crate::addr::{Address, Place};
+use crate::addr::{AccountRef, Address, Place};
 use crate::baseline::StackNames;
 use crate::inventory::{
     AccountFacts, AccountRegion, Observed, StackFacts, former_access_roles, identify,
@@ -240,9 +240,9 @@ fn edits_of(ctx: &Context<'_>, made: &Made<'_>) -> BTreeSet<Edit> {
     }
     let accounts: BTreeSet<Option<&AccountKey>> = places
         .iter()
-        .map(|place| match place {
-            Place::Management(_) => None,
-            Place::Member(key, _) => Some(key),
+        .map(|place| match &place.account {
+            AccountRef::Management => None,
+            AccountRef::Member(key) => Some(key),
         })
         .collect();
     // A stack of one account, whose place in the plan is another account.
@@ -284,9 +284,9 @@ fn is_there(ctx: &Context<'_>, name: &str) -> bool {
     }
     let mut stacks = ctx.desired.stacks.iter();
     stacks.any(|((place, other), desired)| {
-        let account = match place {
-            Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
-            Place::Member(key, _) => match ctx.standing(key) {
+        let account = match &place.account {
+            AccountRef::Management => Some(ctx.plan.organization.management_account.clone()),
+            AccountRef::Member(key) => match ctx.standing(key) {
                 Standing::Present(facts) => Some(facts.id.clone()),
                 Standing::Founding | Standing::New | Standing::Unusable(_) | Standing::Open(_) => {
                     None

@@ -15,7 +15,7 @@ use super::context::{Context, Standing, account, ou, root};
 use super::findings::{DiffBuilder, set};
 use super::policy::Targets;
 use crate::action::{self, Action};
-use crate::addr::{Address, Expr, Place, Target};
+use crate::addr::{Address, Expr, Owner, Target, Used};
 use crate::change::Verb;
 use crate::inventory::{Observed, ReadFailure};
 use crate::plan::{AccountKey, FULL_AWS_ACCESS, PolicyKey, PolicyType, check};
@@ -187,61 +187,11 @@ fn reaches(ctx: &Context<'_>, target: &Target, address: &Address) -> bool {
         Target::Account(other) => other == key,
         Target::Unmanaged(_) => false,
     };
-    match address {
-        Address::Access(key)
-        | Address::AccountAlias(key)
-        | Address::PasswordPolicy(key)
-        | Address::Stack(Place::Member(key, _), _)
-        | Address::ExistingRecorder(Place::Member(key, _))
-        | Address::LostRecorder(Place::Member(key, _))
-        | Address::LostChannel(Place::Member(key, _))
-        | Address::RolloutTo(_, key)
-        | Address::RolloutFrom(_, key)
-        | Address::StackImport(_, key) => below(key),
-        // These reach many accounts at once.
-        Address::Rollout(..)
-        | Address::RolloutUpdate(..)
-        | Address::RolloutRepair(..)
-        | Address::GuardDutyOrganization(_)
-        | Address::GuardDutyMembers(_)
-        | Address::GuardDutyExport(_)
-        | Address::GuardDutyFormer(_) => true,
-        Address::Organization
-        | Address::PolicyType(_)
-        | Address::StackSetsAccess
-        | Address::TrustedAccess(_)
-        | Address::ServiceLinkedRole(_)
-        | Address::Ou(_)
-        | Address::Account(_)
-        | Address::AccountName(_)
-        | Address::Placement(_)
-        | Address::Closure(_)
-        | Address::Contact(..)
-        | Address::OptInRegions(_)
-        | Address::RootAccess
-        | Address::Tags(_)
-        | Address::PolicyTags(_)
-        | Address::Policy(_)
-        | Address::Attachment(..)
-        | Address::DelegatedAdministrator(..)
-        | Address::GuardDutyRegistration
-        | Address::GuardDutyAdministrator(_)
-        | Address::Stack(Place::Management(_), _)
-        | Address::ExistingRecorder(Place::Management(_))
-        | Address::LostRecorder(Place::Management(_))
-        | Address::LostChannel(Place::Management(_))
-        | Address::Trail(..)
-        | Address::StackSet(_)
-        | Address::RolloutHold(_)
-        | Address::RolloutRelease(_)
-        | Address::Forget(_)
-        | Address::Control(..)
-        | Address::StackDrift(..)
-        | Address::LeftStacks(_)
-        | Address::StackSetTarget(..)
-        | Address::LeftTarget(_)
-        | Address::LeftDelegation(_)
-        | Address::LeftStackSet(_) => false,
+    let info = address.info();
+    match (info.used, info.owner) {
+        (Used::Many, _) => true,
+        (Used::Owner, Owner::Member(key)) => below(key),
+        (Used::Owner, Owner::Management | Owner::Organization) | (Used::None, _) => false,
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::findings::DiffBuilder;
 use super::tools;
 use super::{BlockedBy, Context};
-use crate::addr::{Address, Attribute, Bindings, Expr, Part as Piece, Place};
+use crate::addr::{Address, Attribute, Bindings, Expr, Part as Piece};
 use crate::baseline::Desired;
 use crate::change::Verb;
 use crate::inventory::{Inventory, Observed};
@@ -149,7 +149,7 @@ impl Names {
         };
         names.in_every_account(desired);
         for ((place, name), stack) in &desired.stacks {
-            let Place::Member(account, _) = place else {
+            let Some(account) = place.account.key() else {
                 continue;
             };
             let word = |name: &str| stack.parameters.get(name).map(|text| word(plan, text));

@@ -10,7 +10,7 @@ use super::document::same_template;
 use super::findings::{DiffBuilder, missing_tags, set};
 use super::stack;
 use crate::action::{self, Action};
-use crate::addr::{Address, Bindings, Expr, Place};
+use crate::addr::{AccountRef, Address, Bindings, Expr, Place};
 use crate::baseline::{Desired, DesiredStack, DesiredStackSet, Known, Rendering, makes_recorder};
 use crate::change::Verb;
 use crate::inventory::{AccountRegion, Inventory, Observed, StackSetFacts};
@@ -124,9 +124,9 @@ pub(super) fn put_back(
     let region = place.region().clone();
     let recorder = Address::LostRecorder(place.clone());
     // Config's service-linked role, by which the recorder works, may be missing too.
-    let access = match place {
-        Place::Member(key, _) => Some(Address::Access(key.clone())),
-        Place::Management(_) => None,
+    let access = match &place.account {
+        AccountRef::Member(key) => Some(Address::Access(key.clone())),
+        AccountRef::Management => None,
     };
     let reason = "somebody deleted it, and the update of its stack needs it";
     if let (None, Some(settings)) = (

@@ -7,7 +7,7 @@ use super::account::{account_service, account_service_comes, not_asked, prepare}
 use super::context::{Context, Standing, account};
 use super::findings::{DiffBuilder, becomes, set};
 use crate::action::{self, Action};
-use crate::addr::{Address, Expr, Place};
+use crate::addr::{AccountRef, Address, Expr};
 use crate::change::{FieldChange, Verb};
 use crate::inventory::{Observed, PreparationFacts};
 use crate::plan::{AccountKey, PasswordPolicy, Principal, Region};
@@ -46,7 +46,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
             let seen = facts.map(|facts| facts.regions.as_ref());
             let seen =
                 seen.filter(|seen| seen.is_some_and(|seen| seen.known().is_some()) || !comes);
-            let address = Address::OptInRegions(Some(key.clone()));
+            let address = Address::OptInRegions(AccountRef::Member(key.clone()));
             if turn_on(found, &address, account(key), desired, seen) && !ctx.is_management(key) {
                 // Its role answers there only then, and with it everything in the account waits.
                 prepare(ctx, found, key, "Regions are turned on in it");
@@ -194,14 +194,16 @@ fn management_regions(ctx: &Context<'_>, found: &mut DiffBuilder) {
     let management = &ctx.plan.organization.management_account;
     let facts = ctx.inventory.preparation.get(management);
     let seen = Some(facts.and_then(|facts| facts.regions.as_ref()));
-    let address = Address::OptInRegions(None);
+    let address = Address::OptInRegions(AccountRef::Management);
     let act_in = Expr::literal(management.as_str());
     if !turn_on(found, &address, act_in, desired, seen) {
         return;
     }
     for change in found.changes.values_mut() {
         let waits = match &change.address {
-            Address::Stack(Place::Management(region), _) => desired.contains(region),
+            Address::Stack(place, _) if place.account == AccountRef::Management => {
+                desired.contains(&place.region)
+            }
             Address::StackSet(_)
             | Address::Rollout(..)
             | Address::RolloutUpdate(..)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blocked, BlockedBy, Diff, DiffOptions, Notice, Problem, ProblemKind};
 use crate::action::Adds;
-use crate::addr::{Address, Expr, Place};
+use crate::addr::{AccountRef, Address, Expr};
 use crate::baseline::Desired;
 use crate::inventory::{AccountState, Inventory, Observed, QuotaKind, QuotaRequest};
 use crate::plan::{AccountKey, OrgPlan, PolicyType};
@@ -345,10 +345,15 @@ fn duties(plan: &OrgPlan, desired: &Desired) -> BTreeSet<AccountKey> {
             .map(|(_, key)| key.clone()),
     );
     duties.extend(desired.guardduty.iter().map(|it| it.administrator.clone()));
-    duties.extend(desired.stacks.keys().filter_map(|(place, _)| match place {
-        Place::Member(key, _) => Some(key.clone()),
-        Place::Management(_) => None,
-    }));
+    duties.extend(
+        desired
+            .stacks
+            .keys()
+            .filter_map(|(place, _)| match &place.account {
+                AccountRef::Member(key) => Some(key.clone()),
+                AccountRef::Management => None,
+            }),
+    );
     duties
 }
 

@@ -9,7 +9,7 @@ use super::context::{Context, Standing};
 use super::findings::DiffBuilder;
 use super::tools::owner_of_stack;
 use crate::action::{self, Action, Successor};
-use crate::addr::{Address, Expr, Place};
+use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{ExistingRecorders, makes_recorder};
 use crate::change::{FieldChange, Verb};
 use crate::inventory::{AccountRegion, Observed, RecorderFacts};
@@ -128,9 +128,9 @@ fn told(
     own: Option<String>,
     owner: Option<&str>,
 ) -> (String, String) {
-    let account = match place {
-        Place::Management(_) => "the management account".to_owned(),
-        Place::Member(key, _) => format!("account `{key}`"),
+    let account = match &place.account {
+        AccountRef::Management => "the management account".to_owned(),
+        AccountRef::Member(key) => format!("account `{key}`"),
     };
     let said = format!(
         "{account} ({}) has {} in {}; an account holds one of each in a Region, so the baseline's stack is \
@@ -175,11 +175,11 @@ fn told(
                     ))
                 })
                 .collect();
-            let import = match place {
-                Place::Member(..) => {
+            let import = match &place.account {
+                AccountRef::Member(_) => {
                     "; if a stack made them, the stack set can take that in: `existing_stacks`"
                 }
-                Place::Management(_) => "",
+                AccountRef::Management => "",
             };
             format!(
                 "`existing_recorders` in the baseline's table decides for all accounts: \"replace\" removes them \
@@ -261,7 +261,7 @@ impl<'c> Met<'c> {
             if !to_have(key) {
                 continue;
             }
-            let place = Place::Member(key.clone(), at.region.clone());
+            let place = Place::member(key.clone(), at.region.clone());
             match look(ctx, found, brought, &place, at) {
                 There::Nothing => {}
                 There::LeftOut => {
@@ -341,7 +341,7 @@ impl<'c> Met<'c> {
         there
             .filter(|(region, _)| regions.contains(region))
             .map(|(region, facts)| {
-                let place = Place::Member(key.clone(), (*region).clone());
+                let place = Place::member(key.clone(), (*region).clone());
                 remove(ctx, found, &place, facts, successor, needs)
             })
             .collect()

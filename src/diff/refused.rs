@@ -174,7 +174,7 @@ fn stacks_of_its_own(ctx: &Context<'_>, key: &AccountKey) -> bool {
             .desired
             .stacks
             .keys()
-            .any(|(place, _)| matches!(place, crate::addr::Place::Member(other, _) if other == key))
+            .any(|(place, _)| place.account.key() == Some(key))
 }
 
 /// Judges the first of accounts that are alike, for all of them.

@@ -11,7 +11,7 @@ use super::context::{account, ou};
 use super::stages::Stages;
 use super::{BlockedBy, Diff, Loss};
 use crate::action::{DeploymentTargets, Parts};
-use crate::addr::{Address, Expr, Target};
+use crate::addr::{Address, Expr, Foundation};
 use crate::baseline::Desired;
 use crate::change::{Change, FieldChange, Verb};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
@@ -152,14 +152,6 @@ impl Scope<'_> {
         address.account().is_some_and(|key| self.keys.contains(key))
     }
 
-    /// The OUs that the accounts lie in or below.
-    fn above(&self, path: &OuPath) -> bool {
-        self.keys
-            .iter()
-            .filter_map(|key| self.plan.accounts.get(key))
-            .any(|planned| path.contains(&planned.ou))
-    }
-
     /// Whether a change brings up something that the accounts rest on, rather than altering it.
     fn rests_on(&self, change: &Change) -> bool {
         matches!(change.verb, Verb::Create | Verb::Ensure) && self.is_foundation(&change.address)
@@ -169,26 +161,20 @@ impl Scope<'_> {
         if self.is_own(address) || is_account_service(address) {
             return false;
         }
-        match address {
-            Address::Organization
-            | Address::StackSetsAccess
-            | Address::TrustedAccess(_)
-            | Address::ServiceLinkedRole(_)
-            | Address::Stack(..)
-            | Address::StackSet(_)
-            | Address::OptInRegions(None)
-            | Address::GuardDutyAdministrator(_)
-            | Address::GuardDutyOrganization(_) => true,
-            Address::Ou(path) | Address::Attachment(_, Target::Ou(path)) => self.above(path),
-            Address::Attachment(_, Target::Root) => true,
-            Address::Rollout(name, stage) => self.desired.stack_sets.get(name).is_some_and(|set| {
-                let stages = Stages::of(self.plan, &set.except);
-                self.keys
-                    .iter()
-                    .filter_map(|key| self.plan.accounts.get(key))
-                    .any(|planned| stages.of_ou.get(&planned.ou) == Some(stage))
-            }),
-            _ => false,
+        let planned = || {
+            let keys = self.keys.iter();
+            keys.filter_map(|key| self.plan.accounts.get(key))
+        };
+        match address.info().foundation {
+            Foundation::No => false,
+            Foundation::Always => true,
+            Foundation::Above(path) => planned().any(|it| path.contains(&it.ou)),
+            Foundation::Stage(name, stage) => {
+                self.desired.stack_sets.get(name).is_some_and(|set| {
+                    let stages = Stages::of(self.plan, &set.except);
+                    planned().any(|it| stages.of_ou.get(&it.ou) == Some(&stage))
+                })
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use super::{loss, lost};
 use crate::action::{self, Action, StackDefinition, Successor, TakeIn};
-use crate::addr::{Address, Attribute, Bindings, Expr, Place};
+use crate::addr::{AccountRef, Address, Attribute, Bindings, Expr, Place};
 use crate::baseline::DesiredStack;
 use crate::baseline::data::names_in_the_way;
 use crate::baseline::replaced::{singletons_made_anew, uncertain_outputs};
@@ -85,9 +85,9 @@ fn in_order<'a>(ctx: &Context<'a>) -> Vec<(&'a Place, &'a StackName)> {
 
 /// The id of a place's account, where it is there already.
 fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
-    match place {
-        Place::Management(_) => Some(ctx.plan.organization.management_account.clone()),
-        Place::Member(key, _) => match ctx.standing(key) {
+    match &place.account {
+        AccountRef::Management => Some(ctx.plan.organization.management_account.clone()),
+        AccountRef::Member(key) => match ctx.standing(key) {
             // What lies in an account that is out of use is no one else's, and what it said of itself holds.
             Standing::Present(facts) | Standing::Unusable(facts) => Some(facts.id.clone()),
             Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
@@ -157,7 +157,7 @@ fn one(
     desired: &DesiredStack,
 ) {
     let address = Address::Stack(place.clone(), name.clone());
-    if let Place::Member(key, _) = place {
+    if let Some(key) = place.account.key() {
         match ctx.standing(key) {
             Standing::Unusable(facts) => {
                 let message = format!("account `{key}` ({}) is {}", facts.id, facts.state.as_str());
@@ -277,7 +277,7 @@ fn taken_in(take_in: Option<&TakeIn>) -> impl Iterator<Item = FieldChange> {
 
 fn needs(place: &Place, desired: &DesiredStack) -> BTreeSet<Address> {
     let mut needs = desired.needs.clone();
-    if let Place::Member(key, _) = place {
+    if let Some(key) = place.account.key() {
         needs.insert(Address::Access(key.clone()));
     }
     needs

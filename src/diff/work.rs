@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::in_force::InForce;
-use crate::addr::{Address, Attribute, Bindings, Expr, Part, Place, Target};
+use crate::addr::{Address, Attribute, Bindings, Expr, Part, Target};
 use crate::authorization::{
     Context as Keys, Policies, Principal, Request, Resource, Verdict, authorize,
 };
@@ -347,12 +347,10 @@ impl<'a> Everything<'a> {
             all.push(Work::anything(access.clone(), action, GLOBAL_REGION));
         }
         for ((place, _), stack) in &self.desired.stacks {
-            let Place::Member(account, region) = place else {
-                continue;
-            };
-            if account != key {
+            if place.account.key() != Some(key) {
                 continue;
             }
+            let region = &place.region;
             let given = parameters(&stack.parameters, self.bindings);
             let made = Made {
                 who: access.clone(),
@@ -455,11 +453,12 @@ impl<'a> Everything<'a> {
                 "guardduty-findings" => "guardduty.amazonaws.com",
                 _ => continue,
             };
-            let (Place::Member(account, region), Some(bucket)) =
-                (place, stack.parameters.get("BucketName"))
+            let (Some(account), Some(bucket)) =
+                (place.account.key(), stack.parameters.get("BucketName"))
             else {
                 continue;
             };
+            let region = &place.region;
             if account != key {
                 continue;
             }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::FindingPlace;
 use super::foretold::Foretold;
-use crate::addr::{Address, Bindings, Expr, Place};
+use crate::addr::{AccountRef, Address, Bindings, Expr, Place};
 use crate::baseline::control::{Expected, Places, ResourceRef};
 use crate::baseline::{Desired, Known, Rendering, WantedControl};
 use crate::diff::{Diff, Remains};
@@ -60,9 +60,9 @@ pub(super) enum Applied {
 impl Check<'_> {
     /// The account of the plan that is looked at; `None` for the management account.
     pub fn account(&self) -> Option<&AccountKey> {
-        match &self.place {
-            Place::Management(_) => None,
-            Place::Member(key, _) => Some(key),
+        match &self.place.account {
+            AccountRef::Management => None,
+            AccountRef::Member(key) => Some(key),
         }
     }
 }
@@ -105,9 +105,9 @@ pub fn checks<'a>(
         }
     }
     let management = &plan.organization.management_account;
-    let account = |place: &Place| match place {
-        Place::Management(_) => Some(management.clone()),
-        Place::Member(key, _) => ids.get(key).cloned(),
+    let account = |place: &Place| match &place.account {
+        AccountRef::Management => Some(management.clone()),
+        AccountRef::Member(key) => ids.get(key).cloned(),
     };
     let mut bindings = diff.bindings.clone();
     let foretold = Foretold::bind(desired, inventory, account, &mut bindings);
@@ -205,8 +205,8 @@ impl<'w> View<'_, 'w> {
             .flat_map(|region| {
                 let members = members
                     .clone()
-                    .map(|key| Place::Member(key.clone(), region.clone()));
-                std::iter::once(Place::Management(region.clone())).chain(members)
+                    .map(|key| Place::member(key.clone(), region.clone()));
+                std::iter::once(Place::management(region.clone())).chain(members)
             })
             .collect()
     }
@@ -221,9 +221,9 @@ impl<'w> View<'_, 'w> {
 
     /// The id of a place's account, where it is in use.
     fn account(&self, place: &Place) -> Option<AccountId> {
-        let id = match place {
-            Place::Management(_) => self.plan.organization.management_account.clone(),
-            Place::Member(key, _) => self.ids.get(key)?.clone(),
+        let id = match &place.account {
+            AccountRef::Management => self.plan.organization.management_account.clone(),
+            AccountRef::Member(key) => self.ids.get(key)?.clone(),
         };
         let facts = self.inventory.accounts.known()?.get(&id)?;
         (facts.state == AccountState::Active).then_some(id)
@@ -323,9 +323,9 @@ impl<'w> View<'_, 'w> {
     }
 
     fn finding_place(&self, place: &Place, account: AccountId) -> FindingPlace {
-        let planned = match place {
-            Place::Member(key, _) => Some(key),
-            Place::Management(_) => None,
+        let planned = match &place.account {
+            AccountRef::Member(key) => Some(key),
+            AccountRef::Management => None,
         };
         let facts = self.inventory.accounts.known();
         let name = facts

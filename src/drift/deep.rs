@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exempt::Exempt;
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity, rights};
 use crate::action::{self, Action};
-use crate::addr::{Address, Expr, Place};
+use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{Desired, Known};
 use crate::change::{Change, FieldChange, Verb};
 use crate::diff::tools;
@@ -330,9 +330,9 @@ impl Deep<'_> {
 
     /// The id of a place's account, where it is in use.
     fn account(&self, place: &Place) -> Option<AccountId> {
-        let id = match place {
-            Place::Management(_) => &self.plan.organization.management_account,
-            Place::Member(key, _) => self.ids.get(key)?,
+        let id = match &place.account {
+            AccountRef::Management => &self.plan.organization.management_account,
+            AccountRef::Member(key) => self.ids.get(key)?,
         };
         self.in_use(id).then(|| id.clone())
     }

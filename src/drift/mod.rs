@@ -25,7 +25,6 @@ mod since;
 mod unlooked;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -42,6 +41,7 @@ pub use since::{Identity, Since, since};
 pub use unlooked::tell_unlooked;
 
 use crate::addr::Address;
+pub use crate::addr::Severity;
 use crate::change::FieldChange;
 use crate::inventory;
 use crate::plan::{AccountId, AccountKey, OuPath, Region};
@@ -123,45 +123,6 @@ pub enum Kind {
     Unread,
     /// Not checked on purpose, such as a suspended account. Never counts as a failure.
     Skipped,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Info,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, from the mildest.
-    pub const ALL: [Severity; 5] = [
-        Severity::Info,
-        Severity::Low,
-        Severity::Medium,
-        Severity::High,
-        Severity::Critical,
-    ];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// Where a finding lies. Without an account it is about the organization as a whole.
@@ -290,23 +251,4 @@ impl Findings {
 /// The account of the plan that an address is about, if it is about one.
 pub fn account_of(address: &Address) -> Option<&AccountKey> {
     address.account()
-}
-
-/// The Region that an address is about, if it is about one.
-pub fn region_of(address: &Address) -> Option<&Region> {
-    match address {
-        Address::Stack(place, _)
-        | Address::ExistingRecorder(place)
-        | Address::LostRecorder(place)
-        | Address::LostChannel(place)
-        | Address::Control(_, place)
-        | Address::StackDrift(place, _) => Some(place.region()),
-        Address::Trail(region, _)
-        | Address::GuardDutyFormer(region)
-        | Address::GuardDutyAdministrator(region)
-        | Address::GuardDutyOrganization(region)
-        | Address::GuardDutyMembers(region)
-        | Address::GuardDutyExport(region) => Some(region),
-        _ => None,
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::FindingPlace;
 use crate::action::{self, Action, DeploymentTargets};
-use crate::addr::{Address, Attribute, Bindings, Expr, Target};
+use crate::addr::{Address, Attribute, Bindings, Concerns, Expr, Target};
 use crate::change::Change;
 use crate::inventory::{AccountFacts, Inventory, OuId, identify};
 use crate::plan::{AccountId, AccountKey, OrgPlan, OuPath, PolicyKey};
@@ -144,62 +144,16 @@ impl<'a> Names<'a> {
     }
 
     fn about_address(&self, address: &Address) -> BTreeSet<String> {
-        match address {
-            Address::Ou(path) => self.below(path),
-            Address::Attachment(_, target) => self.under(target),
-            Address::Policy(key) => self.held_by(key),
-            Address::GuardDutyAdministrator(_)
-            | Address::GuardDutyOrganization(_)
-            | Address::GuardDutyExport(_) => {
+        match address.info().concerns {
+            Concerns::Below(path) => self.below(path),
+            Concerns::Target(target) => self.under(target),
+            Concerns::Bound(key) => self.held_by(key),
+            Concerns::SecOps => {
                 let secops = self.plan.organization.secops.iter();
                 secops.map(ToString::to_string).collect()
             }
-            Address::ServiceLinkedRole(_) | Address::Trail(..) | Address::OptInRegions(None) => {
-                self.management().account.into_iter().collect()
-            }
-            // Those of one account name it by their place, those of instances and members by their act, and the
-            // rest are the organization's.
-            Address::Organization
-            | Address::PolicyType(_)
-            | Address::StackSetsAccess
-            | Address::TrustedAccess(_)
-            | Address::Account(_)
-            | Address::AccountName(_)
-            | Address::Access(_)
-            | Address::Placement(_)
-            | Address::Closure(_)
-            | Address::Contact(..)
-            | Address::AccountAlias(_)
-            | Address::PasswordPolicy(_)
-            | Address::OptInRegions(Some(_))
-            | Address::RootAccess
-            | Address::Tags(_)
-            | Address::PolicyTags(_)
-            | Address::DelegatedAdministrator(..)
-            | Address::GuardDutyFormer(_)
-            | Address::GuardDutyRegistration
-            | Address::GuardDutyMembers(_)
-            | Address::ExistingRecorder(_)
-            | Address::LostRecorder(_)
-            | Address::LostChannel(_)
-            | Address::Stack(..)
-            | Address::StackSet(_)
-            | Address::RolloutHold(_)
-            | Address::Rollout(..)
-            | Address::RolloutUpdate(..)
-            | Address::RolloutRepair(..)
-            | Address::RolloutTo(..)
-            | Address::RolloutFrom(..)
-            | Address::StackImport(..)
-            | Address::RolloutRelease(_)
-            | Address::Forget(_)
-            | Address::LeftStacks(_)
-            | Address::StackSetTarget(..)
-            | Address::LeftTarget(_)
-            | Address::LeftDelegation(_)
-            | Address::LeftStackSet(_)
-            | Address::Control(..)
-            | Address::StackDrift(..) => BTreeSet::new(),
+            // It is named by the place; those of instances and members by their action.
+            Concerns::Owner => BTreeSet::new(),
         }
     }
 

@@ -6,9 +6,8 @@ use super::control::{FULL_ACCESS, is_full_access};
 use super::names::Names;
 use super::{
     Finding, FindingPlace, Findings, Fix, Kind, Severity, account_of, of_address, of_unmanaged,
-    region_of,
 };
-use crate::addr::{Address, Bindings, Place, Target};
+use crate::addr::{Address, Bindings, Owner, Target};
 use crate::change::{Change, FieldChange, Verb};
 use crate::diff::{
     Blocked, BlockedBy, Diff, Left, Notice, Problem, ProblemKind, Remains, Unmanaged,
@@ -118,8 +117,8 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn place(&self, address: &Address) -> FindingPlace {
-        let region = region_of(address).cloned();
-        if self.is_of_management(address) {
+        let region = address.info().region.cloned();
+        if address.info().owner == Owner::Management {
             return FindingPlace {
                 region,
                 ..self.names.management()
@@ -140,22 +139,6 @@ impl Judge<'_> {
             region,
             ou,
         }
-    }
-
-    /// Whether a thing lies in the management account, as its stacks do; what it keeps for the organization does not.
-    fn is_of_management(&self, address: &Address) -> bool {
-        matches!(
-            address,
-            Address::Stack(Place::Management(_), _)
-                | Address::ExistingRecorder(Place::Management(_))
-                | Address::LostRecorder(Place::Management(_))
-                | Address::LostChannel(Place::Management(_))
-                | Address::Control(_, Place::Management(_))
-                | Address::StackDrift(Place::Management(_), _)
-                | Address::Trail(..)
-                | Address::ServiceLinkedRole(_)
-                | Address::OptInRegions(None)
-        )
     }
 
     fn change(&self, change: &Change) -> Option<Finding> {

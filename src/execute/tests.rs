@@ -477,7 +477,7 @@ fn trail() -> (Address, Action) {
         replaces_failed: false,
         take_in: None,
     }));
-    let place = crate::addr::Place::Management(region());
+    let place = crate::addr::Place::management(region());
     (Address::Stack(place, "trail".parse().unwrap()), action)
 }
 
@@ -537,7 +537,7 @@ async fn a_stack_that_failed_for_a_policy_that_lags_is_made_once_more() {
 
 fn remove_recorder() -> (Address, Action) {
     let region: crate::plan::Region = "eu-west-1".parse().unwrap();
-    let place = crate::addr::Place::Member("shop".parse().unwrap(), region.clone());
+    let place = crate::addr::Place::member("shop".parse().unwrap(), region.clone());
     let action = Action::RemoveRecorder(action::RemoveRecorder {
         account: "222222222222".into(),
         region,

@@ -96,10 +96,10 @@ pub fn everywhere(plan: &OrgPlan) -> BTreeMap<(Place, StackName), DesiredStack> 
         existing_recorders: Default::default(),
         needs: BTreeSet::new(),
     };
-    let at = |key: &AccountKey| Place::Member(key.clone(), home.clone());
+    let at = |key: &AccountKey| Place::member(key.clone(), home.clone());
     let members = plan.accounts.keys().map(at);
     members
-        .chain([Place::Management(home.clone())])
+        .chain([Place::management(home.clone())])
         .map(|place| ((place, name.clone()), stack.clone()))
         .collect()
 }

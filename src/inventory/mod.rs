@@ -12,13 +12,13 @@ mod kind;
 mod probe;
 mod quota;
 mod saved;
-mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::addr::visible;
 pub use drift::{
     AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift, ResourceDrift,
     RoleFacts, SetDrift, StackDrift,
@@ -29,7 +29,6 @@ pub use kind::Kind;
 pub use probe::{Answer, Answers, Facts, Probe, Question};
 pub use quota::{QuotaFacts, QuotaKind, QuotaRequest, Quotas};
 pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
-pub use visible::visible;
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Reader, probe, recorders, seen, side_by_side, stack_sets, stacks, unread};
-use crate::addr::Place;
+use crate::addr::{AccountRef, Place};
 use crate::aws::AwsError;
 use crate::baseline::{StackNames, makes_recorder};
 use crate::diff::{buckets_to_be, recorders_touched};
@@ -192,9 +192,9 @@ impl Known<'_> {
         };
         let mut missing = Vec::new();
         for ((place, name), desired) in &r.desired.stacks {
-            let account = match place {
-                Place::Management(_) => Some(r.caller.clone()),
-                Place::Member(key, _) => self.ids.get(key).cloned(),
+            let account = match &place.account {
+                AccountRef::Management => Some(r.caller.clone()),
+                AccountRef::Member(key) => self.ids.get(key).cloned(),
             };
             let there = account.as_ref().is_some_and(|account| {
                 let at = AccountRegion {
@@ -252,7 +252,7 @@ impl Known<'_> {
                     region: region.clone(),
                 }));
             }
-            if let Place::Member(..) = place {
+            if place.account.key().is_some() {
                 places.extend(candidates.iter().map(|account| AccountRegion {
                     account: account.clone(),
                     region: home.clone(),

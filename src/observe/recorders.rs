@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
-use crate::addr::Place;
+use crate::addr::AccountRef;
 use crate::aws::AwsError;
 use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::inventory::{
@@ -111,11 +111,11 @@ impl Known<'_> {
         desired
             .filter(|(_, desired)| makes_recorder(&desired.template))
             .filter_map(|((place, _), desired)| {
-                let at = match place {
-                    Place::Management(region) => r.own(region),
-                    Place::Member(key, region) => AccountRegion {
+                let at = match &place.account {
+                    AccountRef::Management => r.own(&place.region),
+                    AccountRef::Member(key) => AccountRegion {
                         account: self.ids.get(key)?.clone(),
-                        region: region.clone(),
+                        region: place.region.clone(),
                     },
                 };
                 let there = self.stacks.get(&at)?.known()?.get(&desired.full_name);

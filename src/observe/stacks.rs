@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::types::{Stack, Tag};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side};
-use crate::addr::{OWNERSHIP_TAG, Place};
+use crate::addr::{AccountRef, OWNERSHIP_TAG};
 use crate::aws::{AwsError, CloudFormation};
 use crate::baseline::{DesiredStackSet, StackNames, WantedTrail};
 use crate::inventory::{
@@ -31,11 +31,11 @@ pub(super) async fn read(
         .desired
         .stacks
         .keys()
-        .filter_map(|(place, _)| match place {
-            Place::Management(region) => Some(r.own(region)),
-            Place::Member(key, region) => accounts.get(key).map(|account| AccountRegion {
+        .filter_map(|(place, _)| match &place.account {
+            AccountRef::Management => Some(r.own(&place.region)),
+            AccountRef::Member(key) => accounts.get(key).map(|account| AccountRegion {
                 account: account.clone(),
-                region: region.clone(),
+                region: place.region.clone(),
             }),
         })
         .chain(adopted.map(|_| r.home()))
@@ -108,7 +108,7 @@ pub(super) async fn left_over(
                 region: region.clone(),
             };
             let members = members.iter().map(in_member);
-            std::iter::once(r.own(region)).chain(members)
+            std::iter::once(r.own(&region)).chain(members)
         })
         .filter(|at| !read.contains_key(at))
         .collect();

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::cost::Cost;
 use super::style::{self, paint};
 use super::{age, beside, fields, left, loss, words};
-use crate::addr::Address;
 use crate::change::{Change, Verb};
 use crate::diff::{Blocked, BlockedBy, Left, Loss, Notice, Problem, Unmanaged};
 use crate::inventory::{Kind, ReadFailure};
@@ -80,64 +79,6 @@ pub(super) fn verb_style(verb: Verb) -> anstyle::Style {
         Verb::Update | Verb::Move => style::CHANGE,
         Verb::Delete => style::DELETE,
         Verb::Ensure => style::HINT,
-    }
-}
-
-/// The heading under which changes of a kind are counted.
-pub fn kind(address: &Address) -> (&'static str, &'static str) {
-    match address {
-        Address::Organization => ("organization", "organizations"),
-        Address::PolicyType(_) => ("policy type", "policy types"),
-        Address::StackSetsAccess | Address::TrustedAccess(_) => {
-            ("trusted access", "trusted accesses")
-        }
-        Address::ServiceLinkedRole(_) => ("service-linked role", "service-linked roles"),
-        Address::Ou(_) => ("OU", "OUs"),
-        Address::Account(_) => ("account", "accounts"),
-        Address::AccountName(_) => ("account name", "account names"),
-        Address::Access(_) => ("account's access", "accounts' access"),
-        Address::Placement(_) => ("placement", "placements"),
-        Address::Closure(_) => ("closure", "closures"),
-        Address::Contact(..) => ("contact", "contacts"),
-        Address::AccountAlias(_) => ("account alias", "account aliases"),
-        Address::PasswordPolicy(_) => ("password policy", "password policies"),
-        Address::OptInRegions(_) => ("account's opt-in Regions", "accounts' opt-in Regions"),
-        Address::RootAccess => ("centralized root access", "centralized root access"),
-        Address::Tags(_) | Address::PolicyTags(_) => ("set of tags", "sets of tags"),
-        Address::Policy(_) => ("policy", "policies"),
-        Address::Attachment(..) => ("attachment", "attachments"),
-        Address::DelegatedAdministrator(..) => {
-            ("delegated administrator", "delegated administrators")
-        }
-        Address::GuardDutyFormer(_)
-        | Address::GuardDutyRegistration
-        | Address::GuardDutyAdministrator(_)
-        | Address::GuardDutyOrganization(_)
-        | Address::GuardDutyMembers(_)
-        | Address::GuardDutyExport(_) => ("GuardDuty setting", "GuardDuty settings"),
-        Address::ExistingRecorder(_) => ("existing recorder", "existing recorders"),
-        Address::LostRecorder(_) => ("lost recorder", "lost recorders"),
-        Address::LostChannel(_) => ("lost delivery channel", "lost delivery channels"),
-        Address::Stack(..) => ("stack", "stacks"),
-        Address::Trail(..) => ("trail", "trails"),
-        Address::StackSet(_) => ("stack set", "stack sets"),
-        Address::RolloutHold(_)
-        | Address::Rollout(..)
-        | Address::RolloutUpdate(..)
-        | Address::RolloutRepair(..)
-        | Address::RolloutTo(..)
-        | Address::RolloutFrom(..)
-        | Address::RolloutRelease(_) => ("rollout step", "rollout steps"),
-        Address::StackImport(..) => ("stack import", "stack imports"),
-        Address::Forget(_) => ("stack set cleanup", "stack set cleanups"),
-        Address::LeftStacks(_) => ("removal of stacks", "removals of stacks"),
-        Address::StackSetTarget(..) | Address::LeftTarget(_) => {
-            ("target of a stack set", "targets of stack sets")
-        }
-        Address::LeftDelegation(_) => ("removal of a delegation", "removals of delegations"),
-        Address::LeftStackSet(_) => ("removal of a stack set", "removals of stack sets"),
-        Address::Control(..) => ("control", "controls"),
-        Address::StackDrift(..) => ("drifted stack", "drifted stacks"),
     }
 }
 
@@ -415,7 +356,7 @@ pub fn totals(changes: &[Change]) -> String {
 fn by_kind(changes: &[Change]) -> String {
     let mut kinds: Vec<((&str, &str), usize)> = Vec::new();
     for change in changes {
-        let kind = kind(&change.address);
+        let kind = change.address.info().label;
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, number)) => *number += 1,
             None => kinds.push((kind, 1)),
@@ -447,6 +388,7 @@ mod tests {
 
     use super::*;
     use crate::action::{self, Action};
+    use crate::addr::Address;
     use crate::addr::{Attribute, Expr};
     use crate::change::FieldChange;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::record::{Record, Standing};
 use super::style::{self, paint};
 use super::{beside, words};
-use crate::addr::{Address, Attribute, Bindings};
+use crate::addr::{AccountRef, Address, Attribute, Bindings};
 use crate::diff::Unmanaged;
 use crate::event::Unseen;
 use crate::plan::{AccountKey, OrgPlan};
@@ -102,7 +102,7 @@ fn trouble(key: &AccountKey, record: &Record) -> Option<&'static str> {
         matches!(address,
         Address::Access(about) | Address::Placement(about) | Address::AccountName(about)
             | Address::Contact(about, _) | Address::AccountAlias(about) | Address::PasswordPolicy(about)
-            | Address::OptInRegions(Some(about)) if about == key)
+            | Address::OptInRegions(AccountRef::Member(about)) if about == key)
     };
     record
         .changes

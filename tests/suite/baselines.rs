@@ -228,7 +228,7 @@ fn ids_that_the_plan_gives_are_filled_in() {
     let key: AccountKey = "log-archive".parse().unwrap();
     plan.accounts.get_mut(&key).unwrap().id = Some("222222222222".parse().unwrap());
     let desired = baseline::expand(&plan).unwrap();
-    let place = Place::Member(key, "eu-west-1".parse().unwrap());
+    let place = Place::member(key, "eu-west-1".parse().unwrap());
     let stack = &desired.stacks[&(place, "cloudtrail-logs".parse().unwrap())];
     assert_eq!(
         stack.parameters["BucketName"],
@@ -440,7 +440,7 @@ parameters = { Topic = "{prefix}-{regions}" }
         []
     );
     let region = |name: &str| name.parse().unwrap();
-    let alarms = |name: &str| (Place::Management(region(name)), "alarms".parse().unwrap());
+    let alarms = |name: &str| (Place::management(region(name)), "alarms".parse().unwrap());
     let stack = &desired.stacks[&alarms("us-east-1")];
     assert_eq!(stack.full_name, "orgstrap-alarms");
     assert_eq!(
@@ -448,7 +448,7 @@ parameters = { Topic = "{prefix}-{regions}" }
         Expr::literal("alarms-eu-west-1-us-east-1")
     );
     let trail = (
-        Place::Management(region("eu-west-1")),
+        Place::management(region("eu-west-1")),
         "cloudtrail-trail".parse().unwrap(),
     );
     assert!(stack.needs.contains(&Address::Stack(trail.0, trail.1)));
@@ -459,7 +459,7 @@ parameters = { Topic = "{prefix}-{regions}" }
     );
     // An output of a stack that is in many Regions is that of the same Region.
     let payments = (
-        Place::Member("payments".parse().unwrap(), region("us-east-1")),
+        Place::member("payments".parse().unwrap(), region("us-east-1")),
         "alarms-payments".parse().unwrap(),
     );
     let (place, name) = alarms("us-east-1");

@@ -39,8 +39,6 @@ const MAY_IMPORT: &str = "
 /// Arrows that are there and should not be, each with what is to become of it.
 const TO_BE_REMOVED: &str = "
     plan: baseline (a plan's baselines are checked by what loads both)
-    addr: inventory (where a change is to be seen is said by its action)
-    baseline: drift (a finding's severity belongs to the ground)
     change: baseline (saved changes hold a plan's baselines: to `ops`)
     change: diff (saved changes hold the options of a comparison: to `ops`)
     observe: diff (what a removal will touch is asked for by who asks)

@@ -9,7 +9,7 @@ use super::super::reader::{Found, Table, did_you_mean};
 use super::super::words::Interpolated;
 use super::parser::{Parser, json};
 use super::{AccountRef, StackSetSpec, StackSpec};
-use crate::drift::Severity;
+use crate::addr::Severity;
 use crate::inventory::Probe;
 
 const CONTROL: [&str; 16] = [

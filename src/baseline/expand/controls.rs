@@ -20,8 +20,8 @@ impl Expansion<'_> {
             planned.id.as_ref() != management && !except.contains(&planned.ou)
         });
         let places = regions.into_iter().flat_map(|region| {
-            let member = |(key, _): (&AccountKey, _)| Place::Member(key.clone(), region.clone());
-            let mut places = vec![Place::Management(region.clone())];
+            let member = |(key, _): (&AccountKey, _)| Place::member(key.clone(), region.clone());
+            let mut places = vec![Place::management(region.clone())];
             places.extend(members.clone().map(member));
             places
         });

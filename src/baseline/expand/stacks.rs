@@ -59,7 +59,7 @@ impl Expansion<'_> {
         existing_recorders: ExistingRecorders,
     ) {
         let mut needs = self.needs(baseline, needs);
-        if let Place::Member(key, _) = &place {
+        if let Some(key) = place.account.key() {
             needs.insert(Address::Access(key.clone()));
         }
         let stack = DesiredStack {
@@ -120,7 +120,7 @@ impl Expansion<'_> {
             self.desired.stack_sets.insert(set.name.clone(), desired);
             if set.management_too {
                 for region in regions {
-                    let place = Place::Management(region);
+                    let place = Place::management(region);
                     self.stack(
                         baseline,
                         place,

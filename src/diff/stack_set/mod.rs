@@ -453,7 +453,7 @@ impl<'a, 'c> Set<'a, 'c> {
                     account: facts.id.clone(),
                     region: region.clone(),
                 };
-                let place = Place::Member((*key).clone(), region.clone());
+                let place = Place::member((*key).clone(), region.clone());
                 let (template, parameters) = (&self.desired.template, &self.desired.parameters);
                 changes.extend(lost::put_back(
                     self.ctx, found, &place, &at, template, parameters,

@@ -71,7 +71,7 @@ fn blocked(found: &Diff) -> Vec<String> {
 }
 
 fn existing(account: &str, in_region: &str) -> Address {
-    Address::ExistingRecorder(Place::Member(key(account), region(in_region)))
+    Address::ExistingRecorder(Place::member(key(account), region(in_region)))
 }
 
 /// Applying what was found leaves nothing to change; the simulation fails where a stack of AWS would. Gives what is

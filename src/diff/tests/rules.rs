@@ -582,7 +582,7 @@ fn an_opt_in_region_is_on_before_a_new_account_is_placed() {
         let change = found.changes.iter().find(|c| c.address == *address);
         change.unwrap_or_else(|| panic!("no {address}")).all_needs()
     };
-    let regions = Address::OptInRegions(Some(key("late")));
+    let regions = Address::OptInRegions(crate::addr::AccountRef::Member(key("late")));
     let access = Address::Access(key("late"));
     assert!(needs(&regions).contains(&Address::Account(key("late"))));
     assert!(needs(&regions).contains(&Address::TrustedAccess(principal("account"))));

@@ -138,7 +138,7 @@ pub(super) fn plan() -> OrgPlan {
 }
 
 pub(super) fn bucket_place() -> Place {
-    Place::Member(key("log-archive"), region("eu-west-1"))
+    Place::member(key("log-archive"), region("eu-west-1"))
 }
 
 pub(super) fn output(place: Place, stack: &str, output: &str) -> Expr {
@@ -179,7 +179,7 @@ pub(super) fn recorder() -> DesiredStackSet {
 
 pub(super) fn desired() -> Desired {
     let bucket = output(bucket_place(), "config-bucket", "BucketName");
-    let trail = Place::Management(region("eu-west-1"));
+    let trail = Place::management(region("eu-west-1"));
     let on = |feature: &str, on| (feature.to_owned(), on);
     Desired {
         audit_role: None,

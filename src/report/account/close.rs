@@ -25,9 +25,10 @@ pub fn text(key: &str, facts: &AccountFacts, changes: &[Change]) -> String {
     if facts.state == AccountState::Active {
         lines.push(paint(style::DELETE, format!("This closes {who}:")));
         for change in changes {
-            let told = match &change.address {
-                Address::RolloutFrom(..) => format!(": {}", change.reason),
-                _ => String::new(),
+            let told = if matches!(change.address, Address::RolloutFrom(..)) {
+                format!(": {}", change.reason)
+            } else {
+                String::new()
             };
             lines.push(format!("  {} {}{told}", sign(change.verb), change.address));
         }
