@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::descriptor::{AccountRef, When};
+use super::refs::{NamedAccount, When};
 use super::words::Interpolated;
-use crate::addr::Severity;
-use crate::addr::{Expr, Place};
+use crate::addr::{Expr, Place, Severity};
 use crate::inventory::Probe;
 use crate::plan::{Region, StackName};
+use crate::toml_file::At;
 
 /// One `[[control]]` of a descriptor.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +23,9 @@ pub struct ControlSpec {
     pub title: String,
     pub scope: Scope,
     /// Who is asked, for scopes that are one account.
-    pub account: AccountRef,
+    pub account: At<NamedAccount>,
     pub probe: Probe,
-    pub arguments: BTreeMap<String, Interpolated>,
+    pub arguments: BTreeMap<String, At<Interpolated>>,
     pub expect: BTreeMap<String, ExpectedSpec>,
     /// The stack or stack set, and the resource of its template, that makes what is looked at.
     pub resource: Option<ResourceRef>,
@@ -41,7 +42,8 @@ pub struct ControlSpec {
 }
 
 /// How often a control is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// Once, in the home Region of one account.
     Organization,
@@ -53,28 +55,8 @@ pub enum Scope {
     AccountRegion,
 }
 
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Scope; 4] = [
-        Scope::Organization,
-        Scope::Region,
-        Scope::Account,
-        Scope::AccountRegion,
-    ];
-
-    /// Its name in descriptors.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::Organization => "organization",
-            Scope::Region => "region",
-            Scope::Account => "account",
-            Scope::AccountRegion => "account-region",
-        }
-    }
-}
-
 /// How a control is put back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlFix {
     /// `cloudtrail:StartLogging` on the trail that the probe names.
@@ -97,32 +79,6 @@ pub enum ControlFix {
 }
 
 impl ControlFix {
-    /// Every fix.
-    pub const ALL: [ControlFix; 8] = [
-        ControlFix::StartLogging,
-        ControlFix::StartRecorder,
-        ControlFix::PutRecorder,
-        ControlFix::PutChannel,
-        ControlFix::RevertDrift,
-        ControlFix::PutResource,
-        ControlFix::RunAutomation,
-        ControlFix::Person,
-    ];
-
-    /// Its name in descriptors.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ControlFix::StartLogging => "start-logging",
-            ControlFix::StartRecorder => "start-recorder",
-            ControlFix::PutRecorder => "put-recorder",
-            ControlFix::PutChannel => "put-channel",
-            ControlFix::RevertDrift => "revert-drift",
-            ControlFix::PutResource => "put-resource",
-            ControlFix::RunAutomation => "run-automation",
-            ControlFix::Person => "person",
-        }
-    }
-
     /// Whether it needs to know the resource of a template.
     pub fn needs_resource(self) -> bool {
         matches!(
@@ -139,7 +95,7 @@ impl ControlFix {
 /// A value that a fact is to have, as a descriptor says it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpectedSpec {
-    Text(Interpolated),
+    Text(At<Interpolated>),
     Value(Value),
 }
 

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
-use saphyr::{Scalar, Yaml};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::replaced::{function, named_by, refers};
-use super::template::{documents, entries, section, untag};
+use super::document::{Document, call, function, kind, scalar, text};
+use super::replaced::{named_by, refers};
 
 /// What is lost of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -101,13 +101,10 @@ pub type Values = BTreeMap<String, Option<String>>;
 /// The resources that hold data and are deleted with a stack of this template. DeletionPolicy keeps a
 /// resource, or a snapshot of it.
 pub fn lost_with_stack(template: &str, parameters: &Values) -> Vec<Lost> {
-    let Ok(documents) = documents(template) else {
+    let Ok(document) = Document::parse(template) else {
         return Vec::new();
     };
-    let Some(document) = documents.first() else {
-        return Vec::new();
-    };
-    let body = Body::of(document);
+    let body = Body::of(&document);
     let mut lost = Vec::new();
     for (name, resource) in &body.resources {
         if !body.is_there(resource, parameters) || kept(resource, "DeletionPolicy") {
@@ -137,8 +134,8 @@ impl fmt::Display for Resource {
 
 /// Every resource that a stack of this template has, and whether it stays when the stack is deleted.
 pub fn resources(template: &str, parameters: &Values) -> Vec<Resource> {
-    let documents = documents(template).unwrap_or_default();
-    let body = documents.first().map(Body::of);
+    let document = Document::parse(template).ok();
+    let body = document.as_ref().map(Body::of);
     let all = body.iter().flat_map(|body| {
         let there = body.resources.iter();
         there.filter(|(_, one)| body.is_there(one, parameters))
@@ -157,15 +154,12 @@ pub fn lost_by_update(
     (template, parameters): (&str, &Values),
     (next, next_parameters): (&str, &Values),
 ) -> Vec<Lost> {
-    let (Ok(before), Ok(after)) = (documents(template), documents(next)) else {
-        return Vec::new();
-    };
-    let (Some(before), Some(after)) = (before.first(), after.first()) else {
+    let (Ok(before), Ok(after)) = (Document::parse(template), Document::parse(next)) else {
         return Vec::new();
     };
     Update {
-        before: Body::of(before),
-        after: Body::of(after),
+        before: Body::of(&before),
+        after: Body::of(&after),
         parameters,
         next_parameters,
     }
@@ -178,15 +172,12 @@ pub fn names_in_the_way(
     (template, parameters): (&str, &Values),
     (next, next_parameters): (&str, &Values),
 ) -> Vec<(String, &'static str)> {
-    let (Ok(before), Ok(after)) = (documents(template), documents(next)) else {
-        return Vec::new();
-    };
-    let (Some(before), Some(after)) = (before.first(), after.first()) else {
+    let (Ok(before), Ok(after)) = (Document::parse(template), Document::parse(next)) else {
         return Vec::new();
     };
     let update = Update {
-        before: Body::of(before),
-        after: Body::of(after),
+        before: Body::of(&before),
+        after: Body::of(&after),
         parameters,
         next_parameters,
     };
@@ -207,16 +198,16 @@ pub fn names_in_the_way(
 
 struct Node<'a> {
     kind: String,
-    node: &'a Yaml<'a>,
+    node: &'a Value,
 }
 
-impl Node<'_> {
-    fn condition(&self) -> Option<&str> {
-        section(self.node, "Condition")?.as_str()
+impl<'a> Node<'a> {
+    fn condition(&self) -> Option<&'a str> {
+        text(self.node, "Condition")
     }
 
-    fn properties(&self) -> Option<&Yaml<'_>> {
-        section(self.node, "Properties")
+    fn properties(&self) -> Option<&'a Value> {
+        self.node.get("Properties")
     }
 
     /// What is lost with it, if it may hold something.
@@ -237,12 +228,12 @@ impl Node<'_> {
 /// Whether a policy keeps the resource or a snapshot. CloudFormation's own default for databases is a snapshot
 /// when they are deleted, not when they are replaced.
 fn kept(resource: &Node<'_>, policy: &str) -> bool {
-    if let Some(policy) = section(resource.node, policy).and_then(|policy| policy.as_str()) {
+    if let Some(policy) = text(resource.node, policy) {
         return policy != "Delete";
     }
     let alone = || {
         let properties = resource.properties();
-        properties.is_none_or(|all| section(all, "DBClusterIdentifier").is_none())
+        properties.is_none_or(|all| all.get("DBClusterIdentifier").is_none())
     };
     policy == "DeletionPolicy"
         && match resource.kind.as_str() {
@@ -255,27 +246,29 @@ fn kept(resource: &Node<'_>, policy: &str) -> bool {
 /// A template, as much of it as is needed.
 struct Body<'a> {
     resources: BTreeMap<String, Node<'a>>,
-    conditions: BTreeMap<String, &'a Yaml<'a>>,
+    conditions: BTreeMap<String, &'a Value>,
     defaults: BTreeMap<String, String>,
-    mappings: Option<&'a Yaml<'a>>,
+    mappings: Option<&'a Value>,
 }
 
 impl<'a> Body<'a> {
-    fn of(document: &'a Yaml<'a>) -> Self {
-        let all = |name: &str| section(document, name).into_iter().flat_map(entries);
+    fn of(document: &'a Document) -> Self {
+        let all = |name: &str| {
+            let entries = document.section(name);
+            entries.map(|(name, node)| (name.to_owned(), node))
+        };
         Body {
             resources: all("Resources")
                 .map(|(name, node)| {
-                    let kind = section(node, "Type").and_then(|kind| kind.as_str());
-                    let kind = kind.unwrap_or_default().to_owned();
+                    let kind = kind(node).to_owned();
                     (name, Node { kind, node })
                 })
                 .collect(),
             conditions: all("Conditions").collect(),
             defaults: all("Parameters")
-                .filter_map(|(name, node)| Some((name, scalar(section(node, "Default")?)?)))
+                .filter_map(|(name, node)| Some((name, scalar(node.get("Default")?)?)))
                 .collect(),
-            mappings: section(document, "Mappings"),
+            mappings: document.root().get("Mappings"),
         }
     }
 
@@ -301,11 +294,11 @@ impl<'a> Body<'a> {
         self.judge(self.conditions.get(condition)?, given, depth + 1)
     }
 
-    fn judge(&self, node: &Yaml<'_>, given: &Values, depth: u8) -> Option<bool> {
+    fn judge(&self, node: &Value, given: &Values, depth: u8) -> Option<bool> {
         let (function, argument) = function(node)?;
-        let items = || untag(argument).as_sequence();
-        let each = |item: &Yaml<'_>| self.judge(item, given, depth);
-        match function.as_str() {
+        let items = || argument.as_array();
+        let each = |item: &Value| self.judge(item, given, depth);
+        match function {
             "Condition" => self.holds(argument.as_str()?, given, depth),
             "Not" => items()?.first().and_then(each).map(|holds| !holds),
             "And" => {
@@ -333,11 +326,9 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn text(&self, node: &Yaml<'_>, given: &Values) -> Option<String> {
-        match function(node) {
-            Some((function, argument)) if function == "Ref" => {
-                self.value(argument.as_str()?, given)
-            }
+    fn text(&self, node: &Value, given: &Values) -> Option<String> {
+        match call(node) {
+            Some(("Ref", argument)) => self.value(argument.as_str()?, given),
             Some(_) => None,
             None => scalar(node),
         }
@@ -398,8 +389,8 @@ impl Update<'_> {
             .collect();
         if self.before.mappings != self.after.mappings {
             let both = [self.before.mappings, self.after.mappings];
-            let names = both.into_iter().flatten().flat_map(entries);
-            changed.extend(names.map(|(name, _)| name));
+            let maps = both.into_iter().flatten().filter_map(Value::as_object);
+            changed.extend(maps.flat_map(|map| map.keys().cloned()));
             // One that is named by a function may be any of them.
             changed.insert(String::new());
         }
@@ -471,8 +462,8 @@ impl Update<'_> {
     /// Whether a value changes, or may.
     fn differs(
         &self,
-        before: Option<&Yaml<'_>>,
-        after: Option<&Yaml<'_>>,
+        before: Option<&Value>,
+        after: Option<&Value>,
         changed: &BTreeSet<String>,
     ) -> bool {
         match (before, after) {
@@ -484,28 +475,16 @@ impl Update<'_> {
 }
 
 /// A property by its path.
-fn at<'a>(resource: &'a Node<'_>, path: &str) -> Option<&'a Yaml<'a>> {
+fn at<'a>(resource: &Node<'a>, path: &str) -> Option<&'a Value> {
     let mut node = resource.properties()?;
     for part in path.split('/') {
         // A function may make the part; it is compared whole.
         if function(node).is_some() {
             return Some(node);
         }
-        node = section(node, part)?;
+        node = node.get(part)?;
     }
     Some(node)
-}
-
-/// A scalar as CloudFormation sees it: text.
-fn scalar(node: &Yaml<'_>) -> Option<String> {
-    match untag(node) {
-        Yaml::Value(Scalar::String(text)) => Some(text.to_string()),
-        Yaml::Value(Scalar::Integer(number)) => Some(number.to_string()),
-        Yaml::Value(Scalar::Boolean(flag)) => Some(flag.to_string()),
-        Yaml::Value(Scalar::FloatingPoint(number)) => Some(number.to_string()),
-        Yaml::Representation(text, ..) => Some(text.to_string()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,33 @@
-//! Descriptors: a baseline as data. Parsed strictly, since people write their own: every problem is
-//! reported, each with its line.
+//! Descriptors: a baseline as data. People write their own, so every problem is told at once, at its own place:
+//! [`file`] has the serde types, [`check`] makes of them what can be expanded.
 
-mod control;
+mod check;
+mod controls;
+pub mod file;
 mod options;
-mod parser;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::sync::Arc;
 
-use parser::Parser;
+use file::DescriptorFile;
 
-use super::BaselineProblem;
 use super::control::ControlSpec;
+use super::document::line_span;
 use super::option::OptionSpec;
+use super::refs::{NamedAccount, Need, RegionRef, When};
 use super::template::{MAX_TEMPLATE, Template};
 use super::words::Interpolated;
-use crate::plan::{AccountKey, BaselineKey, Principal, Region, StackName};
+use crate::plan::{BaselineKey, Diagnostic, Location, Principal, Source, StackName};
+use crate::toml_file::At;
+use crate::toml_file::diagnostic::sort;
+use crate::toml_file::parse::parse;
 
 /// A baseline as its descriptor says it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Descriptor {
+    /// Its text, in which its parts have their places.
+    pub source: Arc<Source>,
     pub name: BaselineKey,
     /// One sentence: what it makes.
     pub summary: String,
@@ -38,7 +45,7 @@ pub struct Descriptor {
     pub guardduty: Option<GuardDutySpec>,
     pub trail: Option<TrailSpec>,
     /// The role that only reads, where the baseline brings one into every account.
-    pub audit_role: Option<Interpolated>,
+    pub audit_role: Option<At<Interpolated>>,
     pub controls: Vec<ControlSpec>,
     /// Templates by the file name that the descriptor calls them by.
     pub templates: BTreeMap<String, Template>,
@@ -48,7 +55,7 @@ pub struct Descriptor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delegation {
     pub principal: Principal,
-    pub account: AccountRef,
+    pub account: At<NamedAccount>,
     pub when: Option<When>,
 }
 
@@ -57,10 +64,10 @@ pub struct Delegation {
 pub struct StackSpec {
     pub name: StackName,
     pub template: String,
-    pub account: AccountRef,
-    pub region: RegionRef,
-    pub parameters: BTreeMap<String, Interpolated>,
-    pub needs: Vec<Need>,
+    pub account: At<NamedAccount>,
+    pub region: At<RegionRef>,
+    pub parameters: BTreeMap<String, At<Interpolated>>,
+    pub needs: Vec<At<Need>>,
     pub when: Option<When>,
     /// The option that says what becomes of recorders that are there; they are kept where there is none.
     pub existing_recorders: Option<String>,
@@ -72,14 +79,14 @@ pub struct StackSetSpec {
     pub name: StackName,
     pub description: String,
     pub template: String,
-    pub region: RegionRef,
+    pub region: At<RegionRef>,
     /// Whether the management account gets plain stacks from the same template, because
     /// service-managed stack sets leave it out.
     pub management_too: bool,
     /// Whether accounts that leave keep their stacks.
     pub retain_on_removal: bool,
-    pub parameters: BTreeMap<String, Interpolated>,
-    pub needs: Vec<Need>,
+    pub parameters: BTreeMap<String, At<Interpolated>>,
+    pub needs: Vec<At<Need>>,
     pub when: Option<When>,
     /// As of a stack.
     pub existing_recorders: Option<String>,
@@ -89,8 +96,8 @@ pub struct StackSetSpec {
 /// GuardDuty knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardDutySpec {
-    pub administrator: AccountRef,
-    pub region: RegionRef,
+    pub administrator: At<NamedAccount>,
+    pub region: At<RegionRef>,
     pub features: String,
     pub detector_features: Option<String>,
     pub unmanaged_features: Option<String>,
@@ -103,7 +110,7 @@ pub struct GuardDutySpec {
 /// are named by option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailSpec {
-    pub name: Interpolated,
+    pub name: At<Interpolated>,
     /// The stack that makes it.
     pub stack: StackName,
     /// Whether a trail of the name that is there is watched instead.
@@ -117,55 +124,70 @@ pub struct TrailSpec {
 /// The `[guardduty.export]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportSpec {
-    pub bucket_arn: Interpolated,
-    pub key_arn: Interpolated,
+    pub bucket_arn: At<Interpolated>,
+    pub key_arn: At<Interpolated>,
     pub when: Option<When>,
 }
 
-/// A boolean option, and what it must be for something to be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct When {
-    pub option: String,
-    pub on: bool,
-}
-
-/// An account, by its duty or by its key in the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountRef {
-    Management,
-    Logging,
-    SecOps,
-    Key(AccountKey),
-}
-
-/// A Region or all governed ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RegionRef {
-    Home,
-    Governed,
-    Named(Region),
-}
-
-/// What must be there first, beyond what parameters refer to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
-    TrustedAccess(Principal),
-    DelegatedAdministrator(Principal),
-    ServiceLinkedRole(Principal),
-    Stack(StackName),
-    StackSet(StackName),
-}
-
 impl Descriptor {
-    /// Parses a descriptor. `template` gives the text of a template by file name, or why it can not.
+    /// Reads a descriptor. `template` gives a template by the file name that the descriptor calls it by, or why it can
+    /// not.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the descriptor and its templates, in the order of the file.
     pub fn parse(
-        baseline: &str,
-        file: &Path,
-        source: &str,
-        template: &dyn Fn(&str) -> Result<String, String>,
-    ) -> Result<Self, Vec<BaselineProblem>> {
-        Parser::new(baseline, file, source, template).parse()
+        source: &Arc<Source>,
+        template: &dyn Fn(&str) -> Result<Source, String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut diagnostics = Vec::new();
+        let parsed = parse::<DescriptorFile>(source, &mut diagnostics);
+        let descriptor = parsed.file.as_ref().and_then(|file| {
+            let templates = templates(file, template);
+            check::check(file, source, &parsed.removed, &templates, &mut diagnostics)
+        });
+        sort(&mut diagnostics, source);
+        descriptor
+            .filter(|_| diagnostics.is_empty())
+            .ok_or(diagnostics)
     }
+
+    /// A place in it.
+    pub fn at<T>(&self, value: &At<T>) -> Location {
+        Location {
+            source: Arc::clone(&self.source),
+            span: value.span(),
+        }
+    }
+}
+
+/// Every template that a descriptor names, read once.
+fn templates(
+    file: &DescriptorFile,
+    read: &dyn Fn(&str) -> Result<Source, String>,
+) -> check::Templates {
+    let stacks = file
+        .stack
+        .iter()
+        .filter_map(|table| table.template.as_ref());
+    let sets = file.stack_set.iter();
+    let sets = sets.filter_map(|table| table.template.as_ref());
+    let names: BTreeSet<&str> = stacks.chain(sets).map(|name| name.as_str()).collect();
+    let template = |name: &str| match read(name) {
+        Err(reason) => {
+            let error = Diagnostic::error(format!("template `{name}` {reason}"));
+            Err(Box::new(error))
+        }
+        Ok(source) => Template::parse(&source.text).map_err(|error| {
+            let span = line_span(&source.text, error.line);
+            let source = Arc::new(source);
+            let error = Diagnostic::error(format!("template `{name}`: {error}"));
+            Box::new(error.at(Location { source, span }))
+        }),
+    };
+    let names = names.into_iter();
+    names
+        .map(|name| (name.to_owned(), template(name)))
+        .collect()
 }
 
 /// The largest descriptor that is read, in bytes.

@@ -1,31 +1,35 @@
-use std::path::Path;
-
 use super::*;
 
 const TEMPLATE: &str = "Parameters:\n  A: {Type: String}\n  B: {Type: String, Default: x}\nResources:\n  R: {Type: 'AWS::SNS::Topic'}\nOutputs:\n  Arn: {Value: x}\n";
 
-fn template(name: &str) -> Result<String, String> {
-    match name {
-        "t.yaml" => Ok(TEMPLATE.to_owned()),
-        "broken.yaml" => Ok("Resources: [\n".to_owned()),
-        _ => Err("can not be read".to_owned()),
-    }
+fn template(name: &str) -> Result<Source, String> {
+    let text = match name {
+        "t.yaml" => TEMPLATE,
+        "broken.yaml" => "Resources: [\n",
+        _ => return Err("can not be read".to_owned()),
+    };
+    Ok(Source {
+        name: format!("own/{name}"),
+        text: text.to_owned(),
+    })
+}
+
+fn diagnostics(source: &str) -> Result<Descriptor, Vec<Diagnostic>> {
+    let source = Source {
+        name: "own/baseline.toml".to_owned(),
+        text: source.to_owned(),
+    };
+    Descriptor::parse(&Arc::new(source), &template)
 }
 
 fn parse(source: &str) -> Result<Descriptor, String> {
-    Descriptor::parse("own", Path::new("own/baseline.toml"), source, &template).map_err(
-        |problems| {
-            let lines: Vec<String> = problems
-                .iter()
-                .map(|problem| {
-                    problem
-                        .to_string()
-                        .replace("baseline `own` (own/baseline.toml:", "(")
-                })
-                .collect();
-            lines.join("\n")
-        },
-    )
+    diagnostics(source).map_err(|diagnostics| {
+        let lines = diagnostics.iter().map(|one| {
+            let told = one.to_string().replace(": error: ", " ");
+            told.replace("own/baseline.toml:", "")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    })
 }
 
 const HEAD: &str = "name = \"own\"\nsummary = \"Something.\"\n";
@@ -86,7 +90,7 @@ fn a_limit_is_another_integer_option_and_wrong_ones_are_told_once() {
         told.contains("no option `mode` of the type `integer`"),
         "{told}"
     );
-    assert_eq!(told.matches("`below`").count(), 1, "{told}");
+    assert_eq!(told.matches("below`").count(), 1, "{told}");
 }
 
 #[test]
@@ -165,6 +169,6 @@ fn a_control_may_look_at_any_property() {
             .expect
             .contains_key("VersioningConfiguration.Status")
     );
-    assert_eq!(control.account, AccountRef::Logging);
+    assert_eq!(*control.account, NamedAccount::Logging);
     assert_eq!(control.fix, super::super::control::ControlFix::Person);
 }

@@ -6,77 +6,48 @@ mod stacks;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::descriptor::{AccountRef as Named, Descriptor, RegionRef, When};
+use super::descriptor::Descriptor;
 use super::option::{Complaint, OptionValue, choose};
-use super::reader::did_you_mean;
+use super::refs::{NamedAccount, RegionRef, When};
 use super::words::Interpolated;
-use super::{BaselineProblem, Desired, ExistingRecorders, builtin, folder};
+use super::{About, BaselineProblem, Descriptors, Desired, ExistingRecorders};
 use crate::addr::{AccountRef, Address, Attribute, Expr, Place};
 use crate::plan::{AccountKey, BaselineChoice, OrgPlan, Region, StackId, StackName};
+use crate::toml_file::At;
+use crate::toml_file::suggest::did_you_mean;
 
 /// The longest stack name that CloudFormation takes; stack sets take the same.
 const MAX_STACK_NAME: usize = 128;
 
-/// What is wrong with one `[baseline.NAME]` table: no such baseline, an own baseline that does not
-/// load, options that it does not have or that do not fit. Needs nothing else of the plan.
-pub fn check_choice(name: &str, choice: &BaselineChoice) -> Vec<BaselineProblem> {
-    let descriptor = match load(name, choice) {
-        Ok(descriptor) => descriptor,
-        Err(problems) => return problems,
-    };
-    let complaints = choose(&descriptor.options, &choice.options).err();
-    complaints
-        .into_iter()
-        .flatten()
-        .map(|(option, complaint)| about(name, Some(option), complaint))
-        .chain(unknown_sets(name, choice, &descriptor))
-        .collect()
-}
-
-/// Stack sets that are to take stacks in and that the baseline does not have.
-fn unknown_sets(
+/// What is wrong with one `[baseline.NAME]` table: options that the baseline does not have or that do not fit, stack sets
+/// that it has not. Needs nothing else of the plan.
+pub(super) fn check_choice(
     name: &str,
     choice: &BaselineChoice,
-    descriptor: &Descriptor,
+    descriptor: Arc<Descriptor>,
 ) -> Vec<BaselineProblem> {
-    let known = || descriptor.stack_sets.iter().map(|set| set.name.as_str());
-    choice
-        .existing_stacks
-        .keys()
-        .filter(|set| !known().any(|known| known == set.as_str()))
-        .map(|set| {
-            let suggestion = did_you_mean(set.as_str(), known()).unwrap_or_else(|| {
-                match known().collect::<Vec<_>>().as_slice() {
-                    [] => "this baseline has no stack sets".to_owned(),
-                    names => format!("its stack sets are {}", names.join(", ")),
-                }
-            });
-            let message = format!("there is no stack set `{set}`");
-            let option = format!("existing_stacks.{set}");
-            about(name, Some(option), (message, Some(suggestion)))
-        })
-        .collect()
+    Chosen::of(name, choice, descriptor)
+        .err()
+        .unwrap_or_default()
 }
 
-/// Everything that the plan's baselines ask for, or all that is wrong with them.
-pub fn expand(plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
+/// Everything that the plan's baselines ask for, or all that is wrong with them. Descriptors that are not among the
+/// given ones are read.
+///
+/// # Errors
+/// All that is wrong with the baselines or the plan's choice of them.
+pub(super) fn expand(
+    plan: &OrgPlan,
+    descriptors: &mut Descriptors,
+) -> Result<Desired, Vec<BaselineProblem>> {
     let mut problems = Vec::new();
     let mut chosen = Vec::new();
     for (name, choice) in &plan.baselines {
-        let loaded = load(name.as_str(), choice).and_then(|descriptor| {
-            choose(&descriptor.options, &choice.options)
-                .map_err(|complaints| {
-                    let about = |(option, why)| about(name.as_str(), Some(option), why);
-                    complaints.into_iter().map(about).collect()
-                })
-                .map(|options| Chosen {
-                    name: name.as_str(),
-                    descriptor,
-                    options,
-                    existing_stacks: &choice.existing_stacks,
-                })
-        });
+        let name = name.as_str();
+        let loaded = descriptors.load(name, choice);
+        let loaded = loaded.and_then(|descriptor| Chosen::of(name, choice, descriptor));
         match loaded {
             Ok(baseline) => chosen.push(baseline),
             Err(found) => problems.extend(found),
@@ -111,49 +82,69 @@ pub fn expand(plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
     }
 }
 
-/// The descriptor that a plan means.
-fn load(name: &str, choice: &BaselineChoice) -> Result<Descriptor, Vec<BaselineProblem>> {
-    match &choice.folder {
-        Some(path) => folder::load(name, path),
-        None => builtin::load(name).unwrap_or_else(|| {
-            let suggestion = did_you_mean(name, builtin::names());
-            let own = "a baseline of your own has a `folder`";
-            let suggestion = suggestion.map_or(own.to_owned(), |text| format!("{text}; {own}"));
-            Err(vec![about(
-                name,
-                None,
-                (
-                    "there is no such built-in baseline".to_owned(),
-                    Some(suggestion),
-                ),
-            )])
-        }),
-    }
-}
-
-fn about(
-    baseline: &str,
-    option: Option<String>,
-    (message, suggestion): Complaint,
-) -> BaselineProblem {
-    BaselineProblem {
-        baseline: baseline.to_owned(),
-        option,
-        location: None,
-        message,
-        suggestion,
-    }
+fn about_option(baseline: &str, option: String, complaint: Complaint) -> BaselineProblem {
+    BaselineProblem::new(baseline, Some(About::Option(option)), complaint)
 }
 
 /// A baseline with the values of its options.
 struct Chosen<'p> {
     name: &'p str,
-    descriptor: Descriptor,
+    /// Whether it is the user's own.
+    is_own: bool,
+    descriptor: Arc<Descriptor>,
     options: BTreeMap<String, OptionValue>,
     existing_stacks: &'p BTreeMap<StackName, BTreeSet<StackId>>,
 }
 
-impl Chosen<'_> {
+impl<'p> Chosen<'p> {
+    /// A baseline as the plan has it, or all that is wrong with that.
+    fn of(
+        name: &'p str,
+        choice: &'p BaselineChoice,
+        descriptor: Arc<Descriptor>,
+    ) -> Result<Self, Vec<BaselineProblem>> {
+        let mut problems = Vec::new();
+        let options = choose(&descriptor.options, &choice.options).unwrap_or_else(|complaints| {
+            let told = |(option, complaint)| about_option(name, option, complaint);
+            problems.extend(complaints.into_iter().map(told));
+            BTreeMap::new()
+        });
+        let chosen = Self {
+            name,
+            is_own: choice.folder.is_some(),
+            descriptor,
+            options,
+            existing_stacks: &choice.existing_stacks,
+        };
+        let options_hold = problems.is_empty();
+        for set in choice.existing_stacks.keys() {
+            let complaint = chosen.set_complaint(set, options_hold);
+            let about = || Some(About::ExistingStacks(set.clone()));
+            problems.extend(complaint.map(|it| BaselineProblem::new(name, about(), it)));
+        }
+        match problems.is_empty() {
+            true => Ok(chosen),
+            false => Err(problems),
+        }
+    }
+
+    /// What keeps a stack set from taking stacks in: that there is none.
+    fn set_complaint(&self, set: &StackName, options_hold: bool) -> Option<Complaint> {
+        let known = || self.descriptor.stack_sets.iter();
+        match known().find(|known| known.name == *set) {
+            Some(known) if options_hold && !self.on(known.when.as_ref()) => {
+                Some(("an option leaves this stack set out".to_owned(), None))
+            }
+            Some(_) => None,
+            None => {
+                let names = known().map(|set| set.name.as_str());
+                let help = did_you_mean(set.as_str(), names)
+                    .unwrap_or_else(|| "this baseline has no stack sets".to_owned());
+                Some((format!("there is no stack set `{set}`"), Some(help)))
+            }
+        }
+    }
+
     /// Whether what hangs on a boolean option is there.
     fn on(&self, when: Option<&When>) -> bool {
         when.is_none_or(|when| {
@@ -205,8 +196,24 @@ struct Expansion<'p> {
 
 impl Expansion<'_> {
     fn problem(&mut self, baseline: &Chosen<'_>, message: String, suggestion: Option<String>) {
+        let complaint = (message, suggestion);
         self.problems
-            .push(about(baseline.name, None, (message, suggestion)));
+            .push(BaselineProblem::new(baseline.name, None, complaint));
+    }
+
+    /// The same of a part of the descriptor, at its place there. A built-in one is not the user's to mend.
+    fn problem_at<T>(
+        &mut self,
+        baseline: &Chosen<'_>,
+        part: &At<T>,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        let mut problem = BaselineProblem::new(baseline.name, None, (message, suggestion));
+        if baseline.is_own {
+            problem.diagnostic.location = Some(baseline.descriptor.at(part));
+        }
+        self.problems.push(problem);
     }
 
     /// Finds where every stack is, so that baselines can refer to each other's.
@@ -255,18 +262,19 @@ impl Expansion<'_> {
         format!("{}-{name}", self.plan.organization.prefix)
     }
 
-    fn regions(&mut self, baseline: &Chosen<'_>, region: &RegionRef) -> BTreeSet<Region> {
+    fn regions(&mut self, baseline: &Chosen<'_>, region: &At<RegionRef>) -> BTreeSet<Region> {
         let organization = &self.plan.organization;
-        match region {
+        match &**region {
             RegionRef::Home => BTreeSet::from([organization.home_region.clone()]),
             RegionRef::Governed => organization.regions.clone(),
-            RegionRef::Named(region) if organization.regions.contains(region) => {
-                BTreeSet::from([region.clone()])
+            RegionRef::Named(named) if organization.regions.contains(named) => {
+                BTreeSet::from([named.clone()])
             }
-            RegionRef::Named(region) => {
-                let message = format!("{region} is not a governed Region");
-                self.problem(
+            RegionRef::Named(named) => {
+                let message = format!("{named} is not a governed Region");
+                self.problem_at(
                     baseline,
+                    region,
                     message,
                     Some("add it to the plan's `regions`".to_owned()),
                 );
@@ -275,13 +283,13 @@ impl Expansion<'_> {
         }
     }
 
-    fn account(&mut self, baseline: &Chosen<'_>, account: &Named) -> Option<AccountRef> {
+    fn account(&mut self, baseline: &Chosen<'_>, account: &At<NamedAccount>) -> Option<AccountRef> {
         let organization = &self.plan.organization;
-        let (key, duty) = match account {
-            Named::Management => return Some(AccountRef::Management),
-            Named::Logging => (organization.logging.as_ref(), "logging"),
-            Named::SecOps => (organization.secops.as_ref(), "secops"),
-            Named::Key(key) => (Some(key), ""),
+        let (key, duty) = match &**account {
+            NamedAccount::Management => return Some(AccountRef::Management),
+            NamedAccount::Logging => (organization.logging.as_ref(), "logging"),
+            NamedAccount::SecOps => (organization.secops.as_ref(), "secops"),
+            NamedAccount::Key(key) => (Some(key), ""),
         };
         let Some(key) = key else {
             let message = format!("the plan names no account as `{duty}`");
@@ -300,23 +308,25 @@ impl Expansion<'_> {
             None => {
                 let keys = self.plan.accounts.keys().map(AccountKey::as_str);
                 let suggestion = did_you_mean(key.as_str(), keys);
-                self.problem(
-                    baseline,
-                    format!("the plan has no account `{key}`"),
-                    suggestion,
-                );
+                let message = format!("the plan has no account `{key}`");
+                self.problem_at(baseline, account, message, suggestion);
                 None
             }
         }
     }
 
     /// A member account, for what the management account can not be.
-    fn member(&mut self, baseline: &Chosen<'_>, account: &Named, what: &str) -> Option<AccountKey> {
+    fn member(
+        &mut self,
+        baseline: &Chosen<'_>,
+        account: &At<NamedAccount>,
+        what: &str,
+    ) -> Option<AccountKey> {
         match self.account(baseline, account)? {
             AccountRef::Member(key) => Some(key),
             AccountRef::Management => {
                 let message = format!("the management account can not be {what}");
-                self.problem(baseline, message, None);
+                self.problem_at(baseline, account, message, None);
                 None
             }
         }

@@ -5,34 +5,33 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path};
 
-use super::BaselineProblem;
+use std::sync::Arc;
+
 use super::descriptor::{Descriptor, MAX_DESCRIPTOR};
 use super::template::MAX_TEMPLATE;
-use crate::plan::decoded;
+use crate::plan::{Diagnostic, Source, decoded};
 
 /// The descriptor's file name.
 pub const DESCRIPTOR: &str = "baseline.toml";
 
 /// Loads the baseline of a folder. Problems name files as the folder's path gives them.
-pub fn load(name: &str, folder: &Path) -> Result<Descriptor, Vec<BaselineProblem>> {
-    let file = folder.join(DESCRIPTOR);
-    let problem = |message: String, suggestion: Option<String>| {
-        vec![BaselineProblem {
-            baseline: name.to_owned(),
-            option: None,
-            location: None,
-            message,
-            suggestion,
-        }]
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(folder: &Path) -> Result<Descriptor, Vec<Diagnostic>> {
+    let source = |name: &str, limit: usize| -> Result<Source, String> {
+        Ok(Source {
+            text: read(folder, name, limit)?,
+            name: folder.join(name).display().to_string(),
+        })
     };
-    let source = read(folder, DESCRIPTOR, MAX_DESCRIPTOR).map_err(|error| {
-        problem(
-            format!("`{}` {error}", file.display()),
-            Some(format!("an own baseline is a folder with a `{DESCRIPTOR}`")),
-        )
+    let descriptor = source(DESCRIPTOR, MAX_DESCRIPTOR).map_err(|error| {
+        let file = folder.join(DESCRIPTOR);
+        let message = format!("`{}` {error}", file.display());
+        let help = format!("an own baseline is a folder with a `{DESCRIPTOR}`");
+        vec![Diagnostic::error(message).help(help)]
     })?;
-    let template = |desired: &str| read(folder, desired, MAX_TEMPLATE);
-    Descriptor::parse(name, &file, &source, &template)
+    Descriptor::parse(&Arc::new(descriptor), &|name| source(name, MAX_TEMPLATE))
 }
 
 /// The text of a file that lies in the folder itself or below.

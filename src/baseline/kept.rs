@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::document::{kind, references, text};
 use super::render::{Known, Rendering};
 
 /// A bucket with a name of its own that CloudFormation keeps.
@@ -29,16 +30,14 @@ impl Rendering {
     pub fn named_buckets(&self, known: &Known) -> Result<Vec<NamedBucket>, String> {
         let mut buckets = Vec::new();
         for (logical_id, resource) in self.resources() {
-            let kept = resource
-                .get("DeletionPolicy")
-                .and_then(Value::as_str)
-                .is_some_and(|policy| policy.starts_with("Retain"));
+            let policy = text(resource, "DeletionPolicy");
+            let kept = policy.is_some_and(|policy| policy.starts_with("Retain"));
             if kind(resource) != "AWS::S3::Bucket" || !kept {
                 continue;
             }
             if let Some(name) = self.property(logical_id, "BucketName", known)? {
                 buckets.push(NamedBucket {
-                    logical_id: logical_id.clone(),
+                    logical_id: logical_id.to_owned(),
                     name,
                     policy: self.policy_of(logical_id),
                     key: self.key_of(resource),
@@ -55,7 +54,7 @@ impl Rendering {
     /// # Errors
     /// Why these cannot be taken in by it.
     pub fn to_take_in(&self, ids: &BTreeSet<String>, whole: bool) -> Result<String, String> {
-        let mut root = self.0.clone();
+        let mut root = self.0.root().clone();
         let resources = root.get_mut("Resources").and_then(Value::as_object_mut);
         let resources = resources.ok_or("the template has no resources")?;
         if !whole {
@@ -69,13 +68,12 @@ impl Rendering {
         }
         if !whole {
             let there: BTreeSet<String> = resources.keys().cloned().collect();
-            let all: BTreeSet<String> = self.resources().map(|(id, _)| id.clone()).collect();
+            let all: BTreeSet<&str> = self.resources().map(|(id, _)| id).collect();
             for (id, resource) in resources.iter() {
-                let mut referred = BTreeSet::new();
-                references(resource, &mut referred);
+                let referred = referred(resource);
                 if let Some(other) = referred
                     .iter()
-                    .find(|other| all.contains(*other) && !there.contains(*other))
+                    .find(|other| all.contains(*other) && !there.contains(**other))
                 {
                     return Err(format!(
                         "{id} refers to {other}, which is not there any more"
@@ -93,12 +91,11 @@ impl Rendering {
     pub fn of_type(&self, desired: &str) -> impl Iterator<Item = &str> {
         let resources = self.resources();
         let found = resources.filter(move |(_, resource)| kind(resource) == desired);
-        found.map(|(id, _)| id.as_str())
+        found.map(|(id, _)| id)
     }
 
-    fn resources(&self) -> impl Iterator<Item = (&String, &Value)> {
-        let resources = self.0.get("Resources").and_then(Value::as_object);
-        resources.into_iter().flatten()
+    fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.section("Resources")
     }
 
     fn policy_of(&self, bucket: &str) -> Option<String> {
@@ -107,17 +104,16 @@ impl Rendering {
             kind(resource) == "AWS::S3::BucketPolicy"
                 && resource.pointer("/Properties/Bucket") == Some(&json!({ "Ref": bucket }))
         });
-        found.map(|(id, _)| id.clone())
+        found.map(|(id, _)| id.to_owned())
     }
 
     fn key_of(&self, bucket: &Value) -> Option<String> {
         let encryption = bucket.pointer("/Properties/BucketEncryption")?;
-        let mut referred = BTreeSet::new();
-        references(encryption, &mut referred);
+        let referred = referred(encryption);
         let mut resources = self.resources();
         let found = resources
-            .find(|(id, resource)| referred.contains(*id) && kind(resource) == "AWS::KMS::Key");
-        found.map(|(id, _)| id.clone())
+            .find(|(id, resource)| referred.contains(id) && kind(resource) == "AWS::KMS::Key");
+        found.map(|(id, _)| id.to_owned())
     }
 }
 
@@ -143,46 +139,15 @@ fn only_named(resource: &mut Map<String, Value>) {
     }
 }
 
-fn kind(resource: &Value) -> &str {
-    resource
-        .get("Type")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-/// The names that functions refer to, whatever they name.
-fn references(value: &Value, into: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(map) => {
-            if let Some(name) = map.get("Ref").and_then(Value::as_str) {
-                into.insert(name.to_owned());
-            }
-            if let Some(Value::Array(parts)) = map.get("Fn::GetAtt")
-                && let Some(name) = parts.first().and_then(Value::as_str)
-            {
-                into.insert(name.to_owned());
-            }
-            substitutions(map, into);
-            map.values().for_each(|value| references(value, into));
+/// The resources and parameters that a value refers to.
+fn referred(value: &Value) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    references(value, &mut |function, name| {
+        if matches!(function, "Ref" | "GetAtt" | "Sub") {
+            names.insert(name);
         }
-        Value::Array(items) => items.iter().for_each(|item| references(item, into)),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
-    }
-}
-
-fn substitutions(map: &Map<String, Value>, into: &mut BTreeSet<String>) {
-    let text = match map.get("Fn::Sub") {
-        Some(Value::String(text)) => text,
-        Some(Value::Array(items)) => match items.first() {
-            Some(Value::String(text)) => text,
-            _ => return,
-        },
-        _ => return,
-    };
-    for part in text.split("${").skip(1) {
-        let name = part.split(['}', '.']).next().unwrap_or_default();
-        into.insert(name.to_owned());
-    }
+    });
+    names
 }
 
 #[cfg(test)]
@@ -233,10 +198,10 @@ mod tests {
             .to_take_in(&ids(&["AccessLogBucket", "AccessLogBucketPolicy"]), true)
             .unwrap();
         let template: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(template["Outputs"], logs().0["Outputs"]);
+        assert_eq!(template["Outputs"], logs().0.root()["Outputs"]);
         assert_eq!(
             template["Resources"]["Bucket"],
-            logs().0["Resources"]["Bucket"]
+            logs().0.root()["Resources"]["Bucket"]
         );
         let bucket = template["Resources"]["AccessLogBucket"]
             .as_object()

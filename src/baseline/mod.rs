@@ -8,15 +8,17 @@ pub mod builtin;
 pub mod control;
 pub mod data;
 pub mod descriptor;
+mod document;
 mod expand;
 pub mod folder;
 pub mod handlers;
 pub mod identity;
 mod kept;
+mod load;
 mod naming;
 pub mod option;
-mod reader;
 pub mod reference;
+pub mod refs;
 mod render;
 pub mod replaced;
 mod rights;
@@ -29,15 +31,16 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::names;
 pub use control::WantedControl;
-pub use expand::{check_choice, expand};
 pub use kept::NamedBucket;
+pub use load::Descriptors;
 pub use naming::StackNames;
 pub use render::{Known, Rendering};
 pub use rights::{MadeRights, MadeRole, Named};
 
 use crate::addr::{Address, Expr, Place};
+pub use crate::plan::{About, BaselineProblem};
 use crate::plan::{
-    AccountId, AccountKey, Location, OuPath, Principal, Region, StackId, StackName, Tags,
+    AccountId, AccountKey, OrgPlan, OuPath, Principal, Region, StackId, StackName, Tags,
 };
 
 /// Everything that a plan's baselines ask for, with the plan's values filled in.
@@ -199,37 +202,17 @@ pub struct GuardDutyExport {
     pub key_arn: Expr,
 }
 
-/// What is wrong with a baseline: with the plan's choice of it, its descriptor or its templates.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct BaselineProblem {
-    /// The baseline's name as the plan writes it.
-    pub baseline: String,
-    /// The option of the plan's `[baseline.NAME]` table that it is about, if it is about one.
-    pub option: Option<String>,
-    /// Where in the baseline's own descriptor it is; `None` for the plan's choice.
-    pub location: Option<Location>,
-    /// What is wrong: a short sentence fragment.
-    pub message: String,
-    /// What to write instead.
-    pub suggestion: Option<String>,
+/// Everything that a plan's baselines ask for, their descriptors read anew.
+///
+/// # Errors
+/// All that is wrong with the baselines or the plan's choice of them.
+pub fn expand(plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
+    Descriptors::default().expand(plan)
 }
 
-impl std::fmt::Display for BaselineProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "baseline `{}`", self.baseline)?;
-        if let Some(option) = &self.option {
-            write!(f, ", option `{option}`")?;
-        }
-        if let Some(location) = &self.location {
-            let (line, _) = location.line_column();
-            write!(f, " ({}:{line})", location.source.name)?;
-        }
-        write!(f, ": {}", self.message)?;
-        match &self.suggestion {
-            Some(suggestion) => write!(f, " ({suggestion})"),
-            None => Ok(()),
-        }
-    }
+/// The JSON Schema of a baseline's descriptor, with a line end.
+pub fn schema() -> String {
+    crate::toml_file::schema::schema::<descriptor::file::DescriptorFile>()
 }
 
 /// Maps with composite keys as lists of entries.

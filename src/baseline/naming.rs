@@ -32,11 +32,12 @@ impl StackNames {
 fn builtin_names() -> BTreeSet<String> {
     let descriptors = builtin::names().filter_map(|name| builtin::load(name)?.ok());
     let names = descriptors.flat_map(|descriptor| {
-        let stacks = descriptor.stacks.into_iter().map(|stack| stack.name);
-        let sets = descriptor.stack_sets.into_iter().map(|set| set.name);
-        stacks.chain(sets).collect::<Vec<_>>()
+        let stacks = descriptor.stacks.iter().map(|stack| &stack.name);
+        let sets = descriptor.stack_sets.iter().map(|set| &set.name);
+        let names = stacks.chain(sets).map(ToString::to_string);
+        names.collect::<Vec<_>>()
     });
-    names.map(|name| name.to_string()).collect()
+    names.collect()
 }
 
 #[cfg(test)]

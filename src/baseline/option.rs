@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reader::did_you_mean;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::words::Interpolated;
+use crate::toml_file::suggest::did_you_mean;
 
 /// One `[option.NAME]` table of a descriptor.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,23 +26,20 @@ pub struct OptionSpec {
 }
 
 /// The type of an option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum OptionKind {
+    /// A text.
     String,
+    /// A whole number.
     Integer,
+    /// `true` or `false`.
     Boolean,
     /// A list of strings.
     List,
 }
 
 impl OptionKind {
-    pub const ALL: [OptionKind; 4] = [
-        OptionKind::String,
-        OptionKind::Integer,
-        OptionKind::Boolean,
-        OptionKind::List,
-    ];
-
     /// The word in descriptors.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,18 +2,20 @@
 
 use std::fmt::Write as _;
 
+use super::builtin;
 use super::control::ControlFix;
-use super::descriptor::{AccountRef, Descriptor, RegionRef, When};
+use super::descriptor::Descriptor;
 use super::option::{OptionSpec, OptionValue};
-use super::{BaselineProblem, builtin};
+use super::refs::{NamedAccount, RegionRef, When};
 use crate::inventory::Probe;
+use crate::plan::Diagnostic;
 
 /// What every built-in baseline makes, costs and lets choose.
-pub fn markdown() -> Result<String, Vec<BaselineProblem>> {
+pub fn markdown() -> Result<String, Vec<Diagnostic>> {
     let mut text = String::new();
     for name in builtin::names() {
         if let Some(descriptor) = builtin::load(name) {
-            section(&mut text, &descriptor?);
+            section(&mut text, &*descriptor?);
         }
     }
     Ok(text)
@@ -146,12 +148,12 @@ fn put_back(fix: ControlFix) -> &'static str {
     }
 }
 
-fn account(account: &AccountRef) -> String {
+fn account(account: &NamedAccount) -> String {
     match account {
-        AccountRef::Management => "the management account".to_owned(),
-        AccountRef::Logging => "the logging account".to_owned(),
-        AccountRef::SecOps => "the SecOps account".to_owned(),
-        AccountRef::Key(key) => format!("the account `{key}`"),
+        NamedAccount::Management => "the management account".to_owned(),
+        NamedAccount::Logging => "the logging account".to_owned(),
+        NamedAccount::SecOps => "the SecOps account".to_owned(),
+        NamedAccount::Key(key) => format!("the account `{key}`"),
     }
 }
 

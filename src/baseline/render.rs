@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use saphyr::{Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-use super::template::documents;
+use super::document::{Document, call, text};
 
 /// What is known of the stack that is rendered.
 #[derive(Debug, Clone, Default)]
@@ -24,15 +23,20 @@ const MAX_DEPTH: usize = 64;
 
 /// A template, read once for all the places that it makes things in.
 #[derive(Debug, Clone)]
-pub struct Rendering(pub(super) Value);
+pub struct Rendering(pub(super) Document);
 
 impl Rendering {
     /// Reads a template.
     pub fn parse(template: &str) -> Result<Self, String> {
-        let documents = documents(template).map_err(|error| error.message)?;
-        let root = documents.first().map(convert);
-        root.map(Rendering)
-            .ok_or_else(|| "the template is empty".to_owned())
+        let document = Document::parse(template);
+        document.map(Rendering).map_err(|error| error.message)
+    }
+
+    fn with<'a>(&'a self, known: &'a Known) -> Render<'a> {
+        Render {
+            document: &self.0,
+            known,
+        }
     }
 
     /// The properties of a resource; `None` where its condition leaves it out. The error says what of
@@ -42,57 +46,50 @@ impl Rendering {
         resource: &str,
         known: &Known,
     ) -> Result<Option<Map<String, Value>>, String> {
-        let render = Render {
-            root: &self.0,
-            known,
-        };
-        let found = render
-            .section("Resources", resource)
-            .ok_or_else(|| format!("the template has no resource `{resource}`"))?;
-        if let Some(condition) = found.get("Condition").and_then(Value::as_str)
-            && !render.condition(condition, 0)?
-        {
+        if self.0.entry("Resources", resource).is_none() {
+            return Err(format!("the template has no resource `{resource}`"));
+        }
+        if !self.is_there(resource, known)? {
             return Ok(None);
         }
-        let properties = found.get("Properties").cloned().unwrap_or_default();
-        match render.value(&properties, 0)? {
-            Some(Value::Object(map)) => Ok(Some(map)),
+        let found = self.0.entry("Resources", resource);
+        let properties = found.and_then(|found| found.get("Properties"));
+        match properties.map(|all| self.with(known).value(all, 0)) {
+            Some(Ok(Some(Value::Object(map)))) => Ok(Some(map)),
+            Some(Err(error)) => Err(error),
             _ => Ok(Some(Map::new())),
         }
     }
-}
 
-impl Rendering {
     /// The outputs that follow from what is known of the stack, whether it is there or not.
     pub fn foretold(&self, known: &Known) -> BTreeMap<String, String> {
-        let render = Render {
-            root: &self.0,
-            known,
-        };
-        let outputs = self.0.get("Outputs").and_then(Value::as_object);
+        let render = self.with(known);
+        let outputs = self.0.section("Outputs");
         outputs
-            .into_iter()
-            .flatten()
             .filter(|(_, output)| {
-                let condition = output.get("Condition").and_then(Value::as_str);
+                let condition = text(output, "Condition");
                 condition.is_none_or(|condition| render.condition(condition, 0) == Ok(true))
             })
             .filter_map(|(name, output)| {
                 let value = render.text(output.get("Value")?, 0).ok()?;
-                Some((name.clone(), value))
+                Some((name.to_owned(), value))
             })
             .collect()
     }
 
-    /// Whether a resource's condition lets it be there.
+    /// Whether a resource is in the template and its condition lets it be there.
     pub(super) fn is_there(&self, resource: &str, known: &Known) -> Result<bool, String> {
-        let render = Render {
-            root: &self.0,
-            known,
-        };
-        let found = render.section("Resources", resource);
-        let condition = found.and_then(|found| found.get("Condition")?.as_str());
-        condition.map_or(Ok(found.is_some()), |name| render.condition(name, 0))
+        let found = self.0.entry("Resources", resource);
+        let condition = found.and_then(|found| text(found, "Condition"));
+        condition.map_or(Ok(found.is_some()), |name| {
+            self.with(known).condition(name, 0)
+        })
+    }
+
+    /// A resource's one property as it is written.
+    fn written(&self, resource: &str, property: &str) -> Option<&Value> {
+        let found = self.0.entry("Resources", resource)?;
+        found.get("Properties")?.get(property)
     }
 
     /// A resource's one property with its functions resolved; `None` where it is not set.
@@ -102,13 +99,8 @@ impl Rendering {
         property: &str,
         known: &Known,
     ) -> Result<Option<Value>, String> {
-        let render = Render {
-            root: &self.0,
-            known,
-        };
-        let found = render.section("Resources", resource);
-        match found.and_then(|found| found.get("Properties")?.get(property)) {
-            Some(value) => render.value(value, 0),
+        match self.written(resource, property) {
+            Some(value) => self.with(known).value(value, 0),
             None => Ok(None),
         }
     }
@@ -120,43 +112,24 @@ impl Rendering {
         property: &str,
         known: &Known,
     ) -> Result<Option<String>, String> {
-        let render = Render {
-            root: &self.0,
-            known,
-        };
-        let Some(found) = render.section("Resources", resource) else {
-            return Ok(None);
-        };
-        if let Some(condition) = found.get("Condition").and_then(Value::as_str)
-            && !render.condition(condition, 0)?
-        {
+        if !self.is_there(resource, known)? {
             return Ok(None);
         }
-        match found.pointer(&format!("/Properties/{property}")) {
-            Some(value) => render.text(value, 0).map(Some),
-            None => Ok(None),
-        }
+        let value = self.written(resource, property);
+        value
+            .map(|value| self.with(known).text(value, 0))
+            .transpose()
     }
 }
 
 struct Render<'a> {
-    root: &'a Value,
+    document: &'a Document,
     known: &'a Known,
-}
-
-/// The function and its argument, if a value is a call.
-fn call(value: &Value) -> Option<(&str, &Value)> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
-    let (name, argument) = map.iter().next()?;
-    match name.as_str() {
-        "Ref" => Some(("Ref", argument)),
-        name => Some((name.strip_prefix("Fn::")?, argument)),
-    }
 }
 
 impl Render<'_> {
     fn section(&self, section: &str, name: &str) -> Option<&Value> {
-        self.root.get(section)?.get(name)
+        self.document.entry(section, name)
     }
 
     /// A value with its functions resolved; `None` is AWS::NoValue.
@@ -271,7 +244,7 @@ impl Render<'_> {
             });
             let value = self.known.parameters.get(name).cloned().or(default);
             let value = value.ok_or_else(|| format!("the parameter `{name}` is not known"))?;
-            let kind = parameter.get("Type").and_then(Value::as_str);
+            let kind = text(parameter, "Type");
             return Ok(match kind {
                 Some(kind) if kind.starts_with("List<") || kind == "CommaDelimitedList" => {
                     value.split(',').map(str::trim).collect::<Vec<_>>().into()
@@ -331,10 +304,8 @@ impl Render<'_> {
 
     /// The value of the output that tells exactly this.
     fn output_of(&self, value: &Value) -> Option<String> {
-        let outputs = self.root.get("Outputs")?.as_object()?;
-        let (name, _) = outputs
-            .iter()
-            .find(|(_, output)| output.get("Value") == Some(value))?;
+        let mut outputs = self.document.section("Outputs");
+        let (name, _) = outputs.find(|(_, output)| output.get("Value") == Some(value))?;
         self.known.outputs.get(name).cloned()
     }
 
@@ -375,7 +346,7 @@ impl Render<'_> {
         if depth > MAX_DEPTH {
             return Err("conditions nest too deep".to_owned());
         }
-        if let Some(name) = body.get("Condition").and_then(Value::as_str) {
+        if let Some(name) = text(body, "Condition") {
             return self.condition(name, depth);
         }
         let (function, argument) = call(body).ok_or("a condition is no function")?;
@@ -403,51 +374,6 @@ impl Render<'_> {
                 "the condition function `{function}` is not known here"
             )),
         }
-    }
-}
-
-/// YAML as JSON, short tags as the functions that they stand for.
-fn convert(node: &Yaml<'_>) -> Value {
-    match node {
-        Yaml::Value(scalar) => match scalar {
-            Scalar::Null => Value::Null,
-            Scalar::Boolean(flag) => json!(flag),
-            Scalar::Integer(number) => json!(number),
-            Scalar::FloatingPoint(number) => json!(number.into_inner()),
-            Scalar::String(text) => json!(text),
-        },
-        Yaml::Representation(text, _, _) => json!(text),
-        Yaml::Sequence(items) => items.iter().map(convert).collect(),
-        Yaml::Mapping(entries) => entries
-            .iter()
-            .map(|(key, value)| {
-                let key = match convert(key) {
-                    Value::String(key) => key,
-                    other => other.to_string(),
-                };
-                (key, convert(value))
-            })
-            .collect::<Map<String, Value>>()
-            .into(),
-        Yaml::Tagged(tag, inner) if tag.is_yaml_core_schema() => convert(inner),
-        Yaml::Tagged(tag, inner) => {
-            let inner = convert(inner);
-            match tag.suffix.as_str() {
-                "Ref" => json!({ "Ref": inner }),
-                "Condition" => json!({ "Condition": inner }),
-                "GetAtt" => {
-                    let parts = inner.as_str().and_then(|path| path.split_once('.'));
-                    match parts {
-                        Some((resource, attribute)) => {
-                            json!({ "Fn::GetAtt": [resource, attribute] })
-                        }
-                        None => json!({ "Fn::GetAtt": inner }),
-                    }
-                }
-                function => json!({ format!("Fn::{function}"): inner }),
-            }
-        }
-        Yaml::Alias(_) | Yaml::BadValue => Value::Null,
     }
 }
 

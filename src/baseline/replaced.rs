@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr::Yaml;
+use serde_json::Value;
 
-use super::template::{documents, entries, section, untag};
+use super::document::{Document, kind, references, text};
 
 /// Types whose outputs baselines pass on, with the properties whose change replaces the resource, so that its name,
 /// ARN and other attributes change (CloudFormation's template reference, "Update requires: Replacement").
@@ -63,27 +63,17 @@ pub fn singletons_made_anew(before: Before<'_>, after: After<'_>) -> Vec<String>
     if !makes_one || same(before, after) {
         return Vec::new();
     }
-    let (Ok(old), Ok(new)) = (documents(before.0), documents(after.0)) else {
+    let (Ok(old), Ok(new)) = (Document::parse(before.0), Document::parse(after.0)) else {
         return Vec::new();
     };
-    let (Some(old), Some(new)) = (old.first(), new.first()) else {
-        return Vec::new();
-    };
-    let changed = changed_names((old, before.1), (new, after.1));
-    let former = all(old, "Resources");
-    all(new, "Resources")
-        .into_iter()
-        .filter_map(|(name, node)| {
-            let kind = section(node, "Type").and_then(Yaml::as_str)?;
-            let before = former.get(&name)?;
-            let anew = SINGLETONS.contains(&kind) && made_anew(Some(before), node, &changed);
-            anew.then(|| format!("{name} ({kind})"))
-        })
+    let changed = changed_names((&old, before.1), (&new, after.1));
+    let resources = new.section("Resources");
+    let anew = resources.filter(|(name, node)| {
+        let before = old.entry("Resources", name);
+        SINGLETONS.contains(&kind(node)) && before.is_some() && made_anew(before, node, &changed)
+    });
+    anew.map(|(name, node)| format!("{name} ({})", kind(node)))
         .collect()
-}
-
-fn all<'a>(node: &'a Yaml<'_>, part: &str) -> BTreeMap<String, &'a Yaml<'a>> {
-    section(node, part).into_iter().flat_map(entries).collect()
 }
 
 /// Whether an update changes nothing, which is so for most stacks most days: then no template is read.
@@ -105,24 +95,23 @@ fn changed_parameters<'a>(
 
 /// Parameters, conditions, mappings and resources whose value or identity changes, or may.
 fn changed_names(
-    (old, have): (&Yaml<'_>, &BTreeMap<String, String>),
-    (new, next): (&Yaml<'_>, &BTreeMap<String, Option<String>>),
+    (old, have): (&Document, &BTreeMap<String, String>),
+    (new, next): (&Document, &BTreeMap<String, Option<String>>),
 ) -> BTreeSet<String> {
     let mut changed: BTreeSet<String> = changed_parameters(have, next).cloned().collect();
     for part in ["Conditions", "Mappings", "Resources"] {
-        let former = all(old, part);
         // They refer to each other, so until nothing more is found.
         let mut known = usize::MAX;
         while known != changed.len() {
             known = changed.len();
-            for (name, node) in all(new, part) {
-                let before = former.get(&name).copied();
+            for (name, node) in new.section(part) {
+                let before = old.entry(part, name);
                 let anew = match part {
                     "Resources" => made_anew(before, node, &changed),
                     _ => before != Some(node) || refers(node, &changed),
                 };
                 if anew {
-                    changed.insert(name);
+                    changed.insert(name.to_owned());
                 }
             }
         }
@@ -136,100 +125,52 @@ pub fn uncertain_outputs(before: Before<'_>, after: After<'_>) -> BTreeSet<Strin
     if same(before, after) {
         return BTreeSet::new();
     }
-    let (Ok(old), Ok(new)) = (documents(before.0), documents(after.0)) else {
+    let (Ok(old), Ok(new)) = (Document::parse(before.0), Document::parse(after.0)) else {
         return BTreeSet::new();
     };
-    let (Some(old), Some(new)) = (old.first(), new.first()) else {
-        return BTreeSet::new();
+    let changed = changed_names((&old, before.1), (&new, after.1));
+    let alike = |before: &Value, after: &Value| {
+        ["Value", "Condition"]
+            .iter()
+            .all(|part| before.get(part) == after.get(part))
     };
-    let changed = changed_names((old, before.1), (new, after.1));
-    let former = all(old, "Outputs");
-    let part = |node: &Yaml<'_>, name| section(node, name).map(|node| format!("{node:?}"));
-    let alike = |before: &Yaml<'_>, after: &Yaml<'_>| {
-        part(before, "Value") == part(after, "Value")
-            && part(before, "Condition") == part(after, "Condition")
-    };
-    all(new, "Outputs")
-        .into_iter()
+    let outputs = new.section("Outputs");
+    outputs
         .filter(|(name, node)| {
-            let before = former.get(name);
+            let before = old.entry("Outputs", name);
             refers(node, &changed) || before.is_none_or(|before| !alike(before, node))
         })
-        .map(|(name, _)| name)
+        .map(|(name, _)| name.to_owned())
         .collect()
 }
 
 /// Whether CloudFormation makes a resource anew, or for the first time, or may.
-fn made_anew(before: Option<&Yaml<'_>>, after: &Yaml<'_>, changed: &BTreeSet<String>) -> bool {
+fn made_anew(before: Option<&Value>, after: &Value, changed: &BTreeSet<String>) -> bool {
     let Some(before) = before else { return true };
-    let kind = section(after, "Type").and_then(Yaml::as_str);
-    if section(before, "Type").and_then(Yaml::as_str) != kind {
-        return true;
-    }
-    let condition = section(after, "Condition").and_then(Yaml::as_str);
+    let condition = text(after, "Condition");
     let depends = condition.is_some_and(|name| changed.contains(name));
-    if depends || section(before, "Condition").and_then(Yaml::as_str) != condition {
+    if kind(before) != kind(after) || depends || text(before, "Condition") != condition {
         return true;
     }
-    let differs = |before: Option<&Yaml<'_>>, after: Option<&Yaml<'_>>| {
+    let differs = |before: Option<&Value>, after: Option<&Value>| {
         before != after || after.is_some_and(|node| refers(node, changed))
     };
-    let (before, after) = (section(before, "Properties"), section(after, "Properties"));
-    let property = |node: Option<&Yaml<'_>>, name: &str| -> Option<String> {
-        node.and_then(|node| section(node, name))
-            .map(|node| format!("{node:?}"))
-    };
-    match REPLACED_BY.iter().find(|(name, _)| Some(*name) == kind) {
+    let (before, after_all) = (before.get("Properties"), after.get("Properties"));
+    match REPLACED_BY.iter().find(|(name, _)| *name == kind(after)) {
         Some((_, properties)) => properties.iter().any(|name| {
-            let value = after.and_then(|node| section(node, name));
-            property(before, name) != property(after, name)
-                || value.is_some_and(|node| refers(node, changed))
+            let before = before.and_then(|all| all.get(name));
+            differs(before, after_all.and_then(|all| all.get(name)))
         }),
-        None => differs(before, after),
+        None => differs(before, after_all),
     }
 }
 
 /// Whether a value refers to one of these names: parameters, conditions, mappings or resources. An empty name stands for
 /// a mapping that is named by a function.
-pub(super) fn refers(node: &Yaml<'_>, names: &BTreeSet<String>) -> bool {
-    let inside = |node: &Yaml<'_>| match untag(node) {
-        Yaml::Sequence(list) => list.iter().any(|one| refers(one, names)),
-        Yaml::Mapping(map) => map.iter().any(|(_, value)| refers(value, names)),
-        _ => false,
-    };
-    let Some((function, argument)) = function(node) else {
-        return inside(node);
-    };
-    let first = match untag(argument) {
-        Yaml::Sequence(list) => list.first().unwrap_or(argument),
-        _ => argument,
-    };
-    let first = untag(first).as_str().unwrap_or_default();
-    let hit = match function.as_str() {
-        "Ref" | "Condition" | "If" | "FindInMap" => names.contains(first),
-        "GetAtt" => names.contains(first.split('.').next().unwrap_or_default()),
-        "Sub" => first.split("${").skip(1).any(|part| {
-            let name = part.split(['}', '.']).next().unwrap_or_default();
-            names.contains(name.trim())
-        }),
-        _ => false,
-    };
-    hit || inside(argument)
-}
-
-/// A function of CloudFormation's in either of its forms, without `Fn::`, and its argument.
-pub(super) fn function<'a>(node: &'a Yaml<'_>) -> Option<(String, &'a Yaml<'a>)> {
-    match node {
-        Yaml::Tagged(tag, argument) => Some((tag.suffix.clone(), argument)),
-        Yaml::Mapping(map) if map.len() == 1 => {
-            let (name, argument) = map.iter().next()?;
-            let name = name.as_str()?;
-            let short = name.strip_prefix("Fn::");
-            let short = short.or(["Ref", "Condition"].contains(&name).then_some(name))?;
-            Some((short.to_owned(), argument))
-        }
-        _ => None,
-    }
+pub(super) fn refers(node: &Value, names: &BTreeSet<String>) -> bool {
+    let mut hit = false;
+    references(node, &mut |_, name| hit |= names.contains(name));
+    hit
 }
 
 #[cfg(test)]

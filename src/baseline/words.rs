@@ -1,8 +1,10 @@
 //! Texts of a descriptor with `{…}` in them: plain substitution, no expressions.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::plan::{InvalidName, StackName};
+use crate::toml_file::text::by_text;
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +68,25 @@ impl Interpolated {
         }
     }
 
-    /// Parses a text of a descriptor. `{{` and `}}` stand for single braces.
-    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+    /// Parses an option's value, which may name what the plan knows, but no option, output or `{region}`.
+    pub fn parse_value(text: &str) -> Result<Self, InvalidName> {
+        let words = text.parse::<Self>()?;
+        for piece in &words.0 {
+            if matches!(
+                piece,
+                Piece::Option(_) | Piece::Output { .. } | Piece::Region
+            ) {
+                return Err(InvalidName(format!("`{piece}` can not stand in an option")));
+            }
+        }
+        Ok(words)
+    }
+}
+
+/// Parses a text of a descriptor. `{{` and `}}` stand for single braces.
+impl FromStr for Interpolated {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -100,21 +119,9 @@ impl Interpolated {
         }
         Ok(Self(pieces))
     }
-
-    /// Parses an option's value, which may name what the plan knows, but no option, output or `{region}`.
-    pub fn parse_value(text: &str) -> Result<Self, InvalidName> {
-        let words = Self::parse(text)?;
-        for piece in &words.0 {
-            if matches!(
-                piece,
-                Piece::Option(_) | Piece::Output { .. } | Piece::Region
-            ) {
-                return Err(InvalidName(format!("`{piece}` can not stand in an option")));
-            }
-        }
-        Ok(words)
-    }
 }
+
+by_text!(Interpolated);
 
 fn placeholder(name: &str) -> Result<Piece, InvalidName> {
     if let Some((_, piece)) = PLAIN.iter().find(|(word, _)| *word == name) {
@@ -174,7 +181,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_text() {
-        let words = Interpolated::parse("{prefix}-trail-{logging.id}-{{x}}");
+        let words = "{prefix}-trail-{logging.id}-{{x}}".parse();
         assert_eq!(
             words,
             Ok(Interpolated(vec![
@@ -193,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_no_placeholder_is_refused() {
         for text in ["{prefx}", "{", "a } b", "{stack.x}", "{stack.a b.c}", "{}"] {
-            assert!(Interpolated::parse(text).is_err(), "{text}");
+            assert!(text.parse::<Interpolated>().is_err(), "{text}");
         }
         assert!(Interpolated::parse_value("{option.a}").is_err());
         assert!(Interpolated::parse_value("{logging.id}").is_ok());

@@ -99,10 +99,7 @@ fn job(verb: &Apply, global: &Global, printer: &Printer) -> Result<Job, CommandE
         );
     }
     Ok(Job {
-        subject: LoadedPlan {
-            plan: saved.plan.clone(),
-            desired: saved.desired.clone(),
-        },
+        subject: LoadedPlan::made(saved.plan.clone(), saved.desired.clone()),
         options: saved.options,
         saved: Some(saved),
     })

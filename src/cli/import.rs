@@ -119,7 +119,7 @@ fn read(
         let mut plan = plan.clone();
         plan.organization.management_account = session.management.clone();
         let desired = looked_for(&plan);
-        let subject = subject::LoadedPlan { plan, desired };
+        let subject = subject::LoadedPlan::made(plan, desired);
         printer.detail("Reading AWS…");
         let mut inventory = compare::read(session, &subject, printer).await?;
         for facts in inventory
@@ -150,10 +150,7 @@ fn read(
             let bare = staged(&texts(&verb.out, &imported)?, &verb.out, printer)?;
             let mut desired = looked_for(&bare.plan);
             desired.stacks = everywhere(&bare.plan);
-            let all = subject::LoadedPlan {
-                plan: bare.plan,
-                desired,
-            };
+            let all = subject::LoadedPlan::made(bare.plan, desired);
             let looked = compare::read(session, &all, printer).await?;
             imported = import(&looked, choices).map_err(refused)?;
         }
@@ -273,7 +270,7 @@ fn with_every_baseline(mut plan: OrgPlan) -> subject::LoadedPlan {
     if desired.trail.is_none() {
         desired.trail = looked_for(&plan).trail;
     }
-    subject::LoadedPlan { plan, desired }
+    subject::LoadedPlan::made(plan, desired)
 }
 
 /// Checks the plan as `plan` would, before anything takes its place: what still differs, a line each.

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::Global;
 use super::error::{CommandError, CommandResult};
 use super::exit::Exit;
-use crate::baseline::{self, BaselineProblem};
+use crate::baseline::Descriptors;
 pub(super) use crate::ops::LoadedPlan;
-use crate::plan::{self, Diagnostic, Loaded};
+use crate::plan::{Diagnostic, Invalid, Loaded};
 use crate::report::{Printer, diagnostics};
 
 /// A checked plan and what is worth a look in it, or everything that is wrong with it.
@@ -30,13 +30,9 @@ pub(super) fn load_text(
     printer: &Printer,
 ) -> Result<LoadedPlan, CommandError> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let loaded = plan::read_text(&path.display().to_string(), text.to_owned(), folder);
-    take(
-        path,
-        loaded.map_err(|i| i.diagnostics).and_then(expand),
-        global,
-        printer,
-    )
+    let name = path.display().to_string();
+    let checked = checked(|descriptors| descriptors.read_plan_text(&name, text.to_owned(), folder));
+    take(path, checked, global, printer)
 }
 
 fn take(
@@ -97,48 +93,24 @@ fn unusable(path: &Path) -> CommandError {
 }
 
 fn check(path: &Path) -> Checked {
-    let loaded = plan::read(path).map_err(|invalid| invalid.diagnostics)?;
-    expand(loaded)
+    checked(|descriptors| descriptors.read_plan(path))
 }
 
-fn expand(mut loaded: Loaded) -> Checked {
-    match baseline::expand(&loaded.plan) {
+fn checked(read: impl FnOnce(&mut Descriptors) -> Result<Loaded, Invalid>) -> Checked {
+    let mut descriptors = Descriptors::default();
+    let loaded = read(&mut descriptors).map_err(|invalid| invalid.diagnostics)?;
+    match descriptors.expand(&loaded.plan) {
         Ok(desired) => {
-            let warnings = std::mem::take(&mut loaded.warnings);
-            Ok((
-                LoadedPlan {
-                    plan: loaded.plan,
-                    desired,
-                },
-                warnings,
-            ))
+            let subject = LoadedPlan {
+                plan: loaded.plan,
+                desired,
+                descriptors,
+            };
+            Ok((subject, loaded.warnings))
         }
-        Err(problems) => Err(problems
-            .iter()
-            .map(|problem| located(problem, &loaded))
-            .collect()),
-    }
-}
-
-/// A baseline's problem where the plan chose the baseline or gave the option.
-fn located(problem: &BaselineProblem, loaded: &Loaded) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(format!(
-        "baseline `{}`: {}",
-        problem.baseline, problem.message
-    ));
-    let in_plan = || {
-        let key = problem.baseline.parse().ok()?;
-        let option = problem.option.as_deref();
-        option
-            .and_then(|option| loaded.option_name(&key, option))
-            .or_else(|| loaded.baseline(&key))
-    };
-    let location = problem.location.clone().or_else(in_plan);
-    if let Some(location) = location {
-        diagnostic = diagnostic.at(location);
-    }
-    match &problem.suggestion {
-        Some(suggestion) => diagnostic.help(suggestion.clone()),
-        None => diagnostic,
+        Err(problems) => {
+            let located = problems.into_iter().map(|problem| loaded.located(problem));
+            Err(located.collect())
+        }
     }
 }

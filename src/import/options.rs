@@ -15,6 +15,7 @@ use crate::change::Change;
 use crate::diff::{DiffOptions, diff};
 use crate::inventory::Inventory;
 use crate::plan::{BaselineKey, OrgPlan, StackName};
+use crate::toml_file::At;
 
 /// The options of a plan's baselines that make what is there out of the defaults. Only a parameter that is
 /// one option and nothing else tells which it was.
@@ -45,7 +46,7 @@ fn of_parameters(descriptor: &Descriptor, changes: &[Change]) -> Options {
         .stack_sets
         .iter()
         .map(|one| (&one.name, &one.parameters));
-    let parameters: BTreeMap<&StackName, &BTreeMap<String, Interpolated>> =
+    let parameters: BTreeMap<&StackName, &BTreeMap<String, At<Interpolated>>> =
         stacks.chain(sets).collect();
     let mut options = Options::new();
     for change in changes {
@@ -60,7 +61,7 @@ fn of_parameters(descriptor: &Descriptor, changes: &[Change]) -> Options {
                 .strip_prefix("parameter ")
                 .and_then(|parameter| parameters.get(name)?.get(parameter));
             let (Some([Piece::Option(option)]), Some(before)) =
-                (words.map(Interpolated::pieces), &field.before)
+                (words.map(|words| words.pieces()), &field.before)
             else {
                 continue;
             };

@@ -2,15 +2,18 @@
 //! lie and by what they were given.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Choices;
 use crate::addr::Place;
-use crate::baseline::descriptor::{AccountRef, Descriptor};
+use crate::baseline::descriptor::Descriptor;
 use crate::baseline::option::{OptionSpec, OptionValue};
+use crate::baseline::refs::NamedAccount;
 use crate::baseline::words::{Interpolated, Piece};
 use crate::baseline::{DesiredStack, builtin, names};
 use crate::inventory::{AccountState, Inventory, Observed};
 use crate::plan::{AccountId, AccountKey, OrgPlan, StackName};
+use crate::toml_file::At;
 
 /// What stacks say of one duty: accounts, each with why.
 pub(super) type Evidence = BTreeMap<AccountId, String>;
@@ -39,10 +42,10 @@ pub(super) fn evidence(inventory: &Inventory) -> (Evidence, Evidence) {
                     }
                     there = true;
                     let reason = format!("the stack {} is there", stack.name);
-                    match spec.account {
-                        AccountRef::Logging => found.logging(&at.account, reason),
-                        AccountRef::SecOps => found.secops(&at.account, reason),
-                        AccountRef::Management | AccountRef::Key(_) => {
+                    match &*spec.account {
+                        NamedAccount::Logging => found.logging(&at.account, reason),
+                        NamedAccount::SecOps => found.secops(&at.account, reason),
+                        NamedAccount::Management | NamedAccount::Key(_) => {
                             found.parameters(
                                 &descriptor,
                                 &spec.parameters,
@@ -104,7 +107,7 @@ pub fn everywhere(plan: &OrgPlan) -> BTreeMap<(Place, StackName), DesiredStack> 
         .collect()
 }
 
-fn descriptors() -> impl Iterator<Item = Descriptor> {
+fn descriptors() -> impl Iterator<Item = Arc<Descriptor>> {
     names().filter_map(|name| builtin::load(name)?.ok())
 }
 
@@ -141,7 +144,7 @@ impl Found<'_> {
                 .delegated_administrators
                 .iter()
                 .find(|delegation| {
-                    delegation.account == AccountRef::SecOps
+                    *delegation.account == NamedAccount::SecOps
                         && services.contains(&delegation.principal)
                 });
             if let Some(delegation) = delegation {
@@ -154,7 +157,7 @@ impl Found<'_> {
     fn parameters(
         &mut self,
         descriptor: &Descriptor,
-        specs: &BTreeMap<String, Interpolated>,
+        specs: &BTreeMap<String, At<Interpolated>>,
         values: &BTreeMap<String, String>,
         whose: &str,
     ) {
@@ -197,10 +200,10 @@ fn made_of(descriptor: &Descriptor, words: &Interpolated) -> (bool, bool) {
             Piece::SecOpsId => (false, true),
             Piece::Output { stack, .. } => {
                 let spec = descriptor.stacks.iter().find(|spec| spec.name == *stack);
-                match spec.map(|spec| &spec.account) {
-                    Some(AccountRef::Logging) => (true, false),
-                    Some(AccountRef::SecOps) => (false, true),
-                    Some(AccountRef::Management | AccountRef::Key(_)) | None => (false, false),
+                match spec.map(|spec| &*spec.account) {
+                    Some(NamedAccount::Logging) => (true, false),
+                    Some(NamedAccount::SecOps) => (false, true),
+                    Some(NamedAccount::Management | NamedAccount::Key(_)) | None => (false, false),
                 }
             }
             Piece::Option(name) => {

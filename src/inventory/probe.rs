@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AccountRegion, Observed};
 
 /// A named function that reads a service and returns facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
     /// A CloudTrail trail, its status and what it selects.
@@ -34,19 +37,6 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Every probe.
-    pub const ALL: [Probe; 9] = [
-        Probe::CloudtrailTrail,
-        Probe::ConfigRecorder,
-        Probe::ConfigChannel,
-        Probe::ConfigAggregator,
-        Probe::GuarddutyFilters,
-        Probe::ConfigRule,
-        Probe::Automation,
-        Probe::CloudControl,
-        Probe::Comparison,
-    ];
-
     /// Its name in descriptors.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,6 @@ use super::LoadedPlan;
 use super::cached::Reading;
 use super::error::CommandError;
 use super::session::Session;
-use crate::baseline;
 use crate::diff::{Diff, Problem, as_made};
 use crate::drift::{self, Findings, Fix};
 use crate::inventory::Inventory;
@@ -34,7 +33,8 @@ impl AsMade {
         let Some(plan) = as_made(plan, &found.former, accounts) else {
             return false;
         };
-        let Ok(desired) = baseline::expand(&plan) else {
+        let mut descriptors = given.descriptors.clone();
+        let Ok(desired) = descriptors.expand(&plan) else {
             return false;
         };
         if self.times >= TIMES {
@@ -46,7 +46,11 @@ impl AsMade {
                 self.edits.push(edit.clone());
             }
         }
-        self.subject = Some(LoadedPlan { plan, desired });
+        self.subject = Some(LoadedPlan {
+            plan,
+            desired,
+            descriptors,
+        });
         true
     }
 

@@ -33,7 +33,7 @@ pub mod quotas;
 pub mod remove;
 pub mod session;
 
-use crate::baseline::Desired;
+use crate::baseline::{Descriptors, Desired};
 use crate::diff::{Diff, DiffOptions, diff};
 use crate::inventory::Inventory;
 use crate::plan::OrgPlan;
@@ -44,9 +44,20 @@ use error::CommandError;
 pub struct LoadedPlan {
     pub plan: OrgPlan,
     pub desired: Desired,
+    /// The descriptors of its baselines, as they were read with it.
+    pub descriptors: Descriptors,
 }
 
 impl LoadedPlan {
+    /// A plan that was made here, with what is looked for beside it.
+    pub fn made(plan: OrgPlan, desired: Desired) -> Self {
+        Self {
+            plan,
+            desired,
+            descriptors: Descriptors::default(),
+        }
+    }
+
     /// How an organization differs from it, with nothing asked for besides.
     pub fn diff(&self, inventory: &Inventory) -> Diff {
         diff(

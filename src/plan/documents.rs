@@ -6,10 +6,10 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::BaselineChoice;
 use super::diagnostic::Source;
 use super::file::{BaselineTable, PlanFile};
-use crate::baseline::{self, BaselineProblem};
+use super::load::JudgeBaseline;
+use super::{BaselineChoice, BaselineProblem};
 
 /// No policy AWS takes is near this size; what is larger is not a policy.
 const MAX_DOCUMENT: u64 = 256 * 1024;
@@ -19,13 +19,13 @@ const MAX_DOCUMENT: u64 = 256 * 1024;
 pub(super) struct Documents {
     pub(super) policies: BTreeMap<String, Result<Arc<Source>, String>>,
     pub(super) folders: BTreeMap<String, Result<PathBuf, String>>,
-    /// What the baselines say of the choices made of them; here because own ones are read for it.
+    /// What the baselines say of the choices made of them.
     pub(super) baselines: BTreeMap<String, Vec<BaselineProblem>>,
 }
 
 impl Documents {
-    /// Reads what `file` names, relative to `folder`.
-    pub(super) fn read(file: &PlanFile, folder: &Path) -> Self {
+    /// Reads what `file` names, relative to `folder`, and has its baselines judged.
+    pub(super) fn read(file: &PlanFile, folder: &Path, judge: JudgeBaseline<'_>) -> Self {
         let mut documents = Self::default();
         for policy in file.policy.values() {
             if let Some(path) = &policy.file {
@@ -45,10 +45,11 @@ impl Documents {
         }
         for (name, table) in &file.baseline {
             // A folder that can not be used has its own message.
-            if let Some(choice) = documents.choice(table) {
-                documents
-                    .baselines
-                    .insert(name.to_string(), baseline::check_choice(name, &choice));
+            if let Some(mut choice) = documents.choice(table) {
+                // Messages name its files as the plan does.
+                choice.folder = table.folder.as_ref().map(|path| folder.join(&**path));
+                let problems = judge(name, &choice);
+                documents.baselines.insert(name.to_string(), problems);
             }
         }
         documents

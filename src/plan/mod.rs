@@ -8,6 +8,7 @@
 //! files that it names, [`check`] judges both and makes the plan. Each says all that is wrong at
 //! once, as [`Diagnostic`]s.
 
+mod baseline_problem;
 pub mod builtin;
 pub mod check;
 mod documents;
@@ -26,9 +27,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use baseline_problem::{About, BaselineProblem};
 pub use documents::decoded;
 pub(crate) use grammar::{under_rcps, unheard_of};
-pub use load::{Loaded, load, read, read_text};
+pub use load::{JudgeBaseline, Loaded, load, read, read_text, read_text_with, read_with};
 pub use names::{
     AccountId, AccountKey, BaselineKey, Email, InvalidName, OuPath, PolicyKey, Principal, Region,
     StackName,

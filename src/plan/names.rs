@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::toml_file::text::by_text;
+
 /// Why a text is not the name it should be. The message is a fragment: "must be 12 digits".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -19,8 +21,8 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidName> {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(into = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -41,17 +43,12 @@ macro_rules! name {
                 Ok(Self(text.to_owned()))
             }
         }
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-            fn try_from(text: String) -> Result<Self, InvalidName> {
-                text.parse()
-            }
-        }
         impl From<$name> for String {
             fn from(name: $name) -> String {
                 name.0
             }
         }
+        by_text!($name);
     };
 }
 

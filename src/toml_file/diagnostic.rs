@@ -132,6 +132,17 @@ impl Diagnostic {
     }
 }
 
+/// Puts diagnostics in the order of a file; what has no place comes first. In another file that it names counts where it
+/// is named.
+pub(crate) fn sort(diagnostics: &mut [Diagnostic], source: &Arc<Source>) {
+    let place =
+        |location: &Location| Arc::ptr_eq(&location.source, source).then_some(location.span.start);
+    diagnostics.sort_by_key(|diagnostic| {
+        let own = diagnostic.location.as_ref().and_then(place);
+        own.or_else(|| place(&diagnostic.related.as_ref()?.0))
+    });
+}
+
 /// `FILE:LINE:COLUMN: error: MESSAGE (HELP)`, one line; for logs and errors inside errors.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ pub(crate) mod judge;
 pub(crate) mod parse;
 pub(crate) mod schema;
 pub(crate) mod suggest;
+pub mod text;
 pub mod value;
 
 pub use at::{At, SpannedString};

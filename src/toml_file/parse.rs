@@ -64,6 +64,12 @@ impl Removed {
         self.tables.contains(&(table.span().start, key.to_owned()))
     }
 
+    /// Whether any key of this very table was taken out.
+    pub(crate) fn any_in<T>(&self, table: &At<T>) -> bool {
+        let start = table.span().start;
+        self.tables.iter().any(|(at, _)| *at == start)
+    }
+
     /// Whether nothing was taken out.
     pub(crate) fn is_empty(&self) -> bool {
         self.paths.is_empty()
@@ -132,6 +138,10 @@ pub(crate) fn parse<T: TomlFile>(
                 let found = take_out(tree.get_mut(), start, &span, &mut path);
                 // A list that is wrong as a whole is wrong in each element, and is said once.
                 let news = !said.contains(&(span.start, error.message().to_owned()));
+                // One that is empty because its only key was wrong has been told of.
+                let emptied = error.message().starts_with(NOT_ONE)
+                    && removed.tables.iter().any(|(table, _)| *table == span.start);
+                let news = news && !emptied;
                 if news && !broken_lines.contains(&location.line_column().0) {
                     said.insert((span.start, error.message().to_owned()));
                     let (diagnostic, meant) = shape::<T>(error.message(), location, &path);
@@ -216,6 +226,9 @@ fn take_out_of(
         _ => None,
     }
 }
+
+/// How serde says that a table is to have one key, which says what it is.
+const NOT_ONE: &str = "wanted exactly 1 element";
 
 /// The parser's word for a key or table that is there twice.
 const DUPLICATE: &str = "duplicate key";
@@ -355,6 +368,10 @@ fn value_error<T: TomlFile>(message: &str, location: Location, path: &[String]) 
                 None => format!("the choices are {}", expected.join(", ")),
             });
     }
+    if message.starts_with(NOT_ONE) {
+        return Diagnostic::error(format!("each of `{}` names one thing", dotted(path)))
+            .at(location);
+    }
     if message == "wanted string or table" {
         return Diagnostic::error(format!("`{}` takes text in quotes", dotted(path))).at(location);
     }
@@ -363,7 +380,10 @@ fn value_error<T: TomlFile>(message: &str, location: Location, path: &[String]) 
         .or_else(|| message.strip_prefix("invalid value: "))
         .and_then(|rest| rest.split_once(", expected "))
     else {
-        return Diagnostic::error(message).at(location);
+        // An error of a type's own: what is wrong, and below it what to write.
+        let mut lines = message.lines();
+        let error = Diagnostic::error(lines.next().unwrap_or_default()).at(location);
+        return lines.fold(error, |error, help| error.help(help));
     };
     let text = location
         .source

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use orgstrap::addr::{Address, Attribute, Expr, Part, Place};
-use orgstrap::baseline::{self, BaselineProblem, Desired};
+use orgstrap::baseline::{self, BaselineProblem, Descriptors, Desired};
 use orgstrap::plan::{
     Account, AccountKey, BaselineChoice, OrgPlan, Organization, Ou, Portion, Rollout, Stage,
 };
@@ -96,6 +96,11 @@ fn choose(plan: &mut OrgPlan, baseline: &str, options: serde_json::Value) {
 fn told(problems: &[BaselineProblem]) -> String {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+/// The same of a baseline in a folder, which is nowhere in particular.
+fn told_in(folder: &Path, problems: &[BaselineProblem]) -> String {
+    told(problems).replace(&format!("{}", folder.display()), "FOLDER")
 }
 
 /// `Desired` without the text of the templates.
@@ -357,7 +362,7 @@ fn what_is_wrong_with_options_is_all_said() {
     let alone: Vec<BaselineProblem> = plan
         .baselines
         .iter()
-        .flat_map(|(name, choice)| baseline::check_choice(name.as_str(), choice))
+        .flat_map(|(name, choice)| Descriptors::default().check(name.as_str(), choice))
         .collect();
     assert_eq!(told(&alone), told(&baseline::expand(&plan).unwrap_err()));
 }
@@ -436,7 +441,7 @@ parameters = { Topic = "{prefix}-{regions}" }
     );
     let desired = baseline::expand(&plan).unwrap();
     assert_eq!(
-        baseline::check_choice("alarms", &plan.baselines[&"alarms".parse().unwrap()]),
+        Descriptors::default().check("alarms", &plan.baselines[&"alarms".parse().unwrap()]),
         []
     );
     let region = |name: &str| name.parse().unwrap();
@@ -582,7 +587,10 @@ default = []
 description = "Features."
 "#,
     );
-    insta::assert_snapshot!(told(&baseline::expand(&plan).unwrap_err()));
+    insta::assert_snapshot!(told_in(
+        folder.path(),
+        &baseline::expand(&plan).unwrap_err()
+    ));
 }
 
 #[test]
@@ -593,12 +601,79 @@ fn a_folder_that_holds_no_baseline_says_so() {
         options: BTreeMap::new(),
         existing_stacks: BTreeMap::new(),
     };
-    let problems = baseline::check_choice("own", &choice);
+    let problems = Descriptors::default().check("own", &choice);
     assert_eq!(problems.len(), 1);
     let text = told(&problems);
     assert!(
         text.contains("none/baseline.toml` can not be read"),
         "{text}"
+    );
+}
+
+/// A plan's descriptors are read with it, and whoever works with it works with these.
+#[test]
+fn a_descriptor_is_read_once_and_handed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    own(
+        folder.path(),
+        "name = \"alarms\"\nsummary = \"s\"\n[option.on]\ntype = \"boolean\"\ndefault = false\ndescription = \"d\"\n\
+         [option.topic]\ntype = \"string\"\ndescription = \"d\"\n\
+         [[stack-set]]\nname = \"topics\"\ndescription = \"d\"\ntemplate = \"alarm.yaml\"\nregions = \"governed\"\n\
+         management_too = false\nretain_on_removal = false\nwhen = \"on\"\nparameters = { Topic = \"{option.topic}\" }\n",
+    );
+    let text = |more: &str| {
+        format!(
+            "[organization]\nmanagement_account = \"111111111111\"\nhome_region = \"eu-west-1\"\nlogging = \"log-archive\"\n\
+             secops = \"security\"\nemail = \"aws+{{account}}@example.com\"\n[ou.Work]\n[account.log-archive]\nou = \"Work\"\n\
+             [account.security]\nou = \"Work\"\n[baseline.alarms]\nfolder = \".\"\ntopic = \"t\"\n{more}"
+        )
+    };
+    let read = |descriptors: &mut Descriptors, more: &str| {
+        descriptors.read_plan_text("org.toml", text(more), folder.path())
+    };
+    let mut descriptors = Descriptors::default();
+    let mut loaded = read(&mut descriptors, "on = true\n").unwrap();
+    // Entries of stack sets that are not there, or left out, are told at once, each where it is.
+    let entry = |set: &str, id: u8| {
+        format!(
+            "{set} = [\"arn:aws:cloudformation:eu-west-1:222222222222:stack/a{id}/00000000-0000-0000-0000-00000000000{id}\"]\n"
+        )
+    };
+    let entries = format!(
+        "[baseline.alarms.existing_stacks]\n{}{}",
+        entry("topics", 1),
+        entry("topic", 2)
+    );
+    let invalid = read(&mut Descriptors::default(), &entries).unwrap_err();
+    let header = text("").lines().count();
+    let told: Vec<String> = invalid
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            format!(
+                "org.toml:{}:1: error: baseline `alarms`: an option leaves this stack set out",
+                header + 2
+            ),
+            format!(
+                "org.toml:{}:1: error: baseline `alarms`: there is no stack set `topic` (did you mean `topics`?)",
+                header + 3
+            ),
+        ]
+    );
+    folder.close().unwrap();
+    let desired = descriptors.expand(&loaded.plan).unwrap();
+    assert_eq!(desired.stack_sets.len(), 1);
+    // One that is wrong only for this plan is told in the plan too, at the option that it is about.
+    loaded.plan.organization.prefix = "p".repeat(125);
+    let problems = descriptors.expand(&loaded.plan).unwrap_err();
+    let told = loaded.located(problems[0].clone()).to_string();
+    assert!(
+        told.starts_with("org.toml:12:11: error: baseline `alarms`: the stack name"),
+        "{told}"
     );
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use orgstrap::baseline::Descriptors;
 use orgstrap::plan;
 use orgstrap::report::diagnostics;
 
@@ -31,7 +32,7 @@ fn every_broken_plan_has_its_message() {
     let mut failed = Vec::new();
     for path in &plans {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let message = match plan::read(path) {
+        let message = match Descriptors::default().read_plan(path) {
             Ok(_) => {
                 failed.push(format!("{name} is sound"));
                 continue;

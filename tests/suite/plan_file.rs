@@ -2,18 +2,74 @@
 //! repository is that of the types.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use orgstrap::baseline::{self, Descriptors};
 use orgstrap::plan::{self, OrgPlan, regions};
 use orgstrap::report::diagnostics;
 use proptest::prelude::*;
 
-use crate::support::golden;
+use crate::support::{golden, python};
 
 #[test]
-fn the_schema_in_the_repository_is_current() {
-    let path = Path::new("docs/orgstrap.schema.json");
-    golden::file(path, &plan::schema());
+fn the_schemas_in_the_repository_are_current() {
+    golden::file(Path::new("docs/orgstrap.schema.json"), &plan::schema());
+    golden::file(Path::new("docs/baseline.schema.json"), &baseline::schema());
+}
+
+/// An editor that shows a mistake where orgstrap sees none, or none where it sees one, misleads.
+#[test]
+fn every_plan_and_baseline_of_the_repository_is_valid_by_its_schema() {
+    let Some(python) = python() else {
+        return;
+    };
+    let judged = |schema: &str, files: &[PathBuf]| {
+        let output = Command::new(&python)
+            .arg("-B")
+            .args(["tests/python/toml_valid.py", schema])
+            .args(files)
+            .output()
+            .expect("Python starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), text + &error)
+    };
+    let of = |folder: &str| -> Vec<PathBuf> {
+        let files = std::fs::read_dir(folder).unwrap();
+        files.map(|entry| entry.unwrap().path()).collect()
+    };
+    let (plan, descriptor) = ("docs/orgstrap.schema.json", "docs/baseline.schema.json");
+    let (valid, told) = judged(plan, &of("examples"));
+    assert!(valid, "{told}");
+    // Those that come with orgstrap, and the one in the documents.
+    let page = std::fs::read_to_string("docs/baselines.md").unwrap();
+    let (_, example) = page
+        .split_once("# baselines/alarms/baseline.toml\n")
+        .unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("baseline.toml");
+    std::fs::write(&written, example).unwrap();
+    let mut baselines = of("baselines");
+    baselines.push(written);
+    let (valid, told) = judged(descriptor, &baselines);
+    assert!(valid, "{told}");
+    for (from, to) in [
+        ("summary", "sumary"),
+        ("regions = \"governed\"\n", ""),
+        ("type = \"string\"", "type = \"text\""),
+        (
+            "[stack-set.parameters]",
+            "needs = [{ stak = \"a\" }]\n[stack-set.parameters]",
+        ),
+    ] {
+        let broken = folder.path().join("broken.toml");
+        assert!(example.contains(from));
+        std::fs::write(&broken, example.replace(from, to)).unwrap();
+        let (valid, told) = judged(descriptor, &[broken]);
+        assert!(!valid, "{from} to {to}: {told}");
+    }
 }
 
 #[test]
@@ -32,7 +88,8 @@ const STARTUP: &str = include_str!("../../examples/startup.toml");
 
 /// Renders what is wrong too: a place outside the text must not panic either.
 fn load(text: &str) {
-    match plan::read_text("org.toml", text.to_owned(), Path::new("examples")) {
+    match Descriptors::default().read_plan_text("org.toml", text.to_owned(), Path::new("examples"))
+    {
         Ok(loaded) => drop(diagnostics::render(&loaded.warnings, false)),
         Err(invalid) => {
             assert!(!invalid.diagnostics.is_empty());
@@ -139,7 +196,7 @@ proptest! {
 
     #[test]
     fn every_valid_plan_loads_and_survives_json((text, accounts) in valid()) {
-        let loaded = plan::read_text("org.toml", text.clone(), Path::new(""));
+        let loaded = Descriptors::default().read_plan_text("org.toml", text.clone(), Path::new(""));
         let plan = match loaded {
             Ok(loaded) => loaded.plan,
             Err(invalid) => panic!("{}\n{text}", diagnostics::render(&invalid.diagnostics, false)),
@@ -193,7 +250,9 @@ builtin = "deny-leave"
 [trusted_access]
 services = ["sssm.amazonaws.com"]
 "#;
-    let loaded = plan::read_text("org.toml", text.to_owned(), Path::new("")).unwrap();
+    let loaded = Descriptors::default()
+        .read_plan_text("org.toml", text.to_owned(), Path::new(""))
+        .unwrap();
     let found: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let expected = [
         "org.toml:5:12: warning: accounts do not have `af-south-1` until they opt in to it",
@@ -213,7 +272,9 @@ services = ["sssm.amazonaws.com"]
 #[test]
 fn a_diagnostic_as_json_names_file_line_and_column() {
     let text = STARTUP.replace("secops = \"security\"", "secops = \"secruity\"");
-    let invalid = plan::read_text("org.toml", text, Path::new("examples")).unwrap_err();
+    let invalid = Descriptors::default()
+        .read_plan_text("org.toml", text, Path::new("examples"))
+        .unwrap_err();
     let json = diagnostics::json(&invalid.diagnostics);
     assert_eq!(
         json,

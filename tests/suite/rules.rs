@@ -21,7 +21,7 @@ const MAY_IMPORT: &str = "
     graph: addr change
     diff: action addr authorization baseline change inventory plan
     drift: action addr authorization baseline change diff inventory plan
-    import: addr baseline change diff inventory plan
+    import: addr baseline change diff inventory plan toml_file
     picture: drift inventory plan
 
     What asks and changes AWS:
@@ -38,7 +38,6 @@ const MAY_IMPORT: &str = "
 
 /// Arrows that are there and should not be, each with what is to become of it.
 const TO_BE_REMOVED: &str = "
-    plan: baseline (a plan's baselines are checked by what loads both)
     change: baseline (saved changes hold a plan's baselines: to `ops`)
     change: diff (saved changes hold the options of a comparison: to `ops`)
     observe: diff (what a removal will touch is asked for by who asks)

@@ -1,124 +1,121 @@
 //! The `[option.NAME]` tables of a descriptor.
 
-use super::parser::{Parser, json};
+use std::collections::BTreeMap;
+
+use super::file::OptionTable;
 use crate::baseline::option::{OptionKind, OptionSpec, compile};
-use crate::baseline::reader::{Table, did_you_mean};
+use crate::toml_file::judge::Judge;
+use crate::toml_file::suggest::did_you_mean;
+use crate::toml_file::{At, SpannedString};
 
 /// What a `[baseline.NAME]` table says of every baseline, and no option is called.
 const RESERVED: [&str; 2] = ["folder", "existing_stacks"];
-const OPTION: [&str; 8] = [
-    "type",
-    "default",
-    "description",
-    "values",
-    "pattern",
-    "min",
-    "max",
-    "below",
-];
 
-impl<'s> Parser<'s, '_> {
-    pub(super) fn read_options(&mut self, root: &Table<'_, 's>) {
-        let Some(options) = self.reader.subtable(root, "option", "`[option]`", &[]) else {
-            return;
-        };
-        let mut limits = Vec::new();
-        for name in options.keys() {
-            let what = format!("`[option.{name}]`");
-            let Some(table) = self.reader.subtable(&options, name, &what, &OPTION) else {
-                self.broken_options.insert(name.to_owned());
-                continue;
-            };
-            let plain =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            if RESERVED.contains(&name) || name.is_empty() || !name.bytes().all(plain) {
-                let message = if RESERVED.contains(&name) {
-                    format!("`{name}` is a key that every baseline has in a plan")
-                } else {
-                    format!("the option `{name}` has other than lower-case letters, digits and `_`")
-                };
-                self.reader.problem(&table.span, message, None);
-            }
-            if let Some(spec) = self.option(&table) {
-                if let Some(other) = &spec.below {
-                    limits.push((table.span_of("below"), other.clone()));
-                }
-                self.options.insert(name.to_owned(), spec);
-            } else {
-                self.broken_options.insert(name.to_owned());
-            }
+/// The options of a descriptor: those of them that are sound.
+pub(super) fn options(
+    judge: &Judge<'_>,
+    tables: &BTreeMap<SpannedString, At<OptionTable>>,
+) -> BTreeMap<String, OptionSpec> {
+    let mut options = BTreeMap::new();
+    for (name, table) in tables {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if RESERVED.contains(&name.as_str()) {
+            let message = format!("`{}` is a key that every baseline has in a plan", **name);
+            judge.say(judge.error(name, message));
+        } else if name.is_empty() || !name.bytes().all(plain) {
+            judge.say(judge.error(
+                name,
+                format!(
+                    "the option `{}` has other than lower-case letters, digits and `_`",
+                    **name
+                ),
+            ));
         }
-        for (span, other) in limits {
-            if self.broken_options.contains(&other) {
-                continue;
-            }
-            let known = self.options.get(&other);
-            if known.is_none_or(|spec| spec.kind != OptionKind::Integer) {
-                let message = format!("there is no option `{other}` of the type `integer`");
-                let names = self.options.keys().map(String::as_str);
-                let suggestion = did_you_mean(&other, names);
-                self.reader.problem(&span, message, suggestion);
+        options.extend(option(judge, table).map(|spec| (name.to_string(), spec)));
+    }
+    let limits = tables.values().filter_map(|table| table.below.as_ref());
+    for below in limits {
+        let known = options.get(below.as_str());
+        let broken = known.is_none()
+            && (tables.contains_key(below.as_str()) || judge.removed.covers(&["option", below]));
+        if !broken && known.is_none_or(|spec| spec.kind != OptionKind::Integer) {
+            let message = format!("there is no option `{}` of the type `integer`", **below);
+            let error = judge.error(below, message);
+            let names = options.keys().map(String::as_str);
+            judge.say(match did_you_mean(below, names) {
+                Some(help) => error.help(help),
+                None => error,
+            });
+        }
+    }
+    options
+}
+
+fn option(judge: &Judge<'_>, table: &At<OptionTable>) -> Option<OptionSpec> {
+    let kind = judge.required(table, "type", table.r#type.as_ref(), "\"string\"");
+    let description = table.description.as_ref();
+    let description = judge.required(table, "description", description, "\"…\", what it is for");
+    let kind = **kind?;
+    let textual = matches!(kind, OptionKind::String | OptionKind::List);
+    for (key, place, fits) in [
+        (
+            "values",
+            table.values.as_ref().map(|it| judge.at(it)),
+            textual,
+        ),
+        (
+            "pattern",
+            table.pattern.as_ref().map(|it| judge.at(it)),
+            textual,
+        ),
+        (
+            "min",
+            table.min.as_ref().map(|it| judge.at(it)),
+            kind == OptionKind::Integer,
+        ),
+        (
+            "max",
+            table.max.as_ref().map(|it| judge.at(it)),
+            kind == OptionKind::Integer,
+        ),
+        (
+            "below",
+            table.below.as_ref().map(|it| judge.at(it)),
+            kind == OptionKind::Integer,
+        ),
+    ] {
+        if let Some(place) = place.filter(|_| !fits) {
+            let message = format!("`{key}` means nothing for the type `{}`", kind.as_str());
+            judge.say(crate::plan::Diagnostic::error(message).at(place));
+        }
+    }
+    if let Some(pattern) = &table.pattern
+        && let Err(error) = compile(pattern)
+    {
+        let message = format!("the pattern is not a regular expression: {error}");
+        judge.say(judge.error(pattern, message));
+    }
+    let mut spec = OptionSpec {
+        kind,
+        default: None,
+        description: description.map(String::from).unwrap_or_default(),
+        values: table.values.as_deref().cloned().unwrap_or_default(),
+        pattern: table.pattern.as_deref().cloned(),
+        min: table.min.as_deref().copied(),
+        max: table.max.as_deref().copied(),
+        below: table.below.as_deref().cloned(),
+    };
+    if let Some(default) = &table.default {
+        match spec.value(&(&**default).into()) {
+            Ok(value) => spec.default = Some(value),
+            Err((message, help)) => {
+                let error = judge.error(default, format!("the default: {message}"));
+                judge.say(match help {
+                    Some(help) => error.help(help),
+                    None => error,
+                });
             }
         }
     }
-
-    fn option(&mut self, table: &Table<'_, 's>) -> Option<OptionSpec> {
-        let kind = self.reader.required_text(table, "type");
-        let description = self.reader.required_text(table, "description");
-        let values = self.reader.texts(table, "values");
-        let pattern = self.reader.text(table, "pattern");
-        let min = self.reader.integer(table, "min");
-        let max = self.reader.integer(table, "max");
-        let below = self.reader.text(table, "below");
-        let kind = kind?;
-        let words = OptionKind::ALL.map(OptionKind::as_str);
-        let Some(found) = OptionKind::ALL
-            .into_iter()
-            .find(|k| k.as_str() == kind.value)
-        else {
-            let suggestion = did_you_mean(&kind.value, words.into_iter());
-            let message = format!("there is no option type `{}`", kind.value);
-            self.reader.problem(&kind.span, message, suggestion);
-            return None;
-        };
-        let textual = matches!(found, OptionKind::String | OptionKind::List);
-        for (key, fits) in [
-            ("values", textual),
-            ("pattern", textual),
-            ("min", found == OptionKind::Integer),
-            ("max", found == OptionKind::Integer),
-            ("below", found == OptionKind::Integer),
-        ] {
-            if !fits && table.value(key).is_some() {
-                let message = format!("`{key}` means nothing for the type `{}`", found.as_str());
-                self.reader.problem(&table.span_of(key), message, None);
-            }
-        }
-        if let Some(pattern) = &pattern
-            && let Err(error) = compile(&pattern.value)
-        {
-            let message = format!("the pattern is not a regular expression: {error}");
-            self.reader.problem(&pattern.span, message, None);
-        }
-        let mut spec = OptionSpec {
-            kind: found,
-            default: None,
-            description: description?.value,
-            values: values.into_iter().map(|value| value.value).collect(),
-            pattern: pattern.map(|pattern| pattern.value),
-            min,
-            max,
-            below: below.map(|below| below.value),
-        };
-        if let Some(default) = table.value("default") {
-            match spec.value(&json(default.get_ref())) {
-                Ok(default) => spec.default = Some(default),
-                Err((message, suggestion)) => {
-                    let message = format!("the default: {message}");
-                    self.reader.problem(&default.span(), message, suggestion);
-                }
-            }
-        }
-        Some(spec)
-    }
+    description.map(|_| spec)
 }

@@ -1,98 +1,76 @@
 //! The tables of a descriptor for services that have more than stacks: `[guardduty]` and `[trail]`.
 
-use super::parser::Parser;
-use super::{ExportSpec, GuardDutySpec, StackSpec, TrailSpec};
+use super::check::Check;
+use super::file::{GuardDutyTable, TrailTable};
+use super::{ExportSpec, GuardDutySpec, TrailSpec};
 use crate::baseline::option::OptionKind;
-use crate::baseline::reader::{Table, did_you_mean};
-use crate::plan::StackName;
+use crate::toml_file::At;
 
-const GUARDDUTY: [&str; 7] = [
-    "administrator",
-    "regions",
-    "features",
-    "detector_features",
-    "unmanaged_features",
-    "replace_administrator",
-    "export",
-];
-const TRAIL: [&str; 5] = ["name", "stack", "adopt", "keep", "replace"];
-
-impl<'s> Parser<'s, '_> {
-    pub(super) fn guardduty(&mut self, root: &Table<'_, 's>) -> Option<GuardDutySpec> {
-        let table = self
-            .reader
-            .subtable(root, "guardduty", "`[guardduty]`", &GUARDDUTY)?;
-        let administrator = self.account(&table, "administrator");
-        let region = self.regions(&table);
-        if table.value("features").is_none() {
-            self.reader
-                .problem(&table.span, "`[guardduty]` lacks `features`", None);
-        }
-        let features = self.option_name(&table, "features", OptionKind::List);
-        let detector_features = self.option_name(&table, "detector_features", OptionKind::List);
-        let unmanaged_features = self.option_name(&table, "unmanaged_features", OptionKind::List);
-        let replace_administrator =
-            self.option_name(&table, "replace_administrator", OptionKind::String);
-        let known = ["bucket_arn", "key_arn", "when", "unless"];
-        let export = self
-            .reader
-            .subtable(&table, "export", "`[guardduty.export]`", &known)
-            .and_then(|export| {
-                let bucket = self.reader.required_text(&export, "bucket_arn");
-                let key = self.reader.required_text(&export, "key_arn");
-                let bucket_arn = bucket.and_then(|text| self.words(&text, false));
-                let key_arn = key.and_then(|text| self.words(&text, false));
-                let when = self.when(&export);
-                Some(ExportSpec {
-                    bucket_arn: bucket_arn?,
-                    key_arn: key_arn?,
-                    when,
-                })
-            });
-        Some(GuardDutySpec {
-            administrator: administrator?,
-            region: region?,
-            features: features?,
-            detector_features,
-            unmanaged_features,
-            replace_administrator,
-            export,
+pub(super) fn guardduty(cx: &Check<'_>, table: &At<GuardDutyTable>) -> Option<GuardDutySpec> {
+    let administrator = table.administrator.as_ref();
+    let administrator = cx.required(table, "administrator", administrator, "\"{secops}\"");
+    let region = cx.required(table, "regions", table.regions.as_ref(), "\"governed\"");
+    let features = table.features.as_ref();
+    let features = cx.required(table, "features", features, "\"…\", a list option");
+    let features = cx.option_name(features, OptionKind::List);
+    let list = |name| cx.option_name(name, OptionKind::List);
+    let detector_features = list(table.detector_features.as_ref());
+    let unmanaged_features = list(table.unmanaged_features.as_ref());
+    let replaced = table.replace_administrator.as_ref();
+    let replace_administrator = cx.option_name(replaced, OptionKind::String);
+    let export = table.export.as_ref().and_then(|export| {
+        let bucket = export.bucket_arn.as_ref();
+        let bucket = cx.required(export, "bucket_arn", bucket, "\"{stack.NAME.BucketArn}\"");
+        let key = export.key_arn.as_ref();
+        let key = cx.required(export, "key_arn", key, "\"{stack.NAME.KeyArn}\"");
+        let when = cx.when(&export.when, &export.unless);
+        let bucket_arn = bucket.map(|text| cx.words(text, false));
+        let key_arn = key.map(|text| cx.words(text, false));
+        Some(ExportSpec {
+            bucket_arn: bucket_arn?,
+            key_arn: key_arn?,
+            when,
         })
-    }
+    });
+    Some(GuardDutySpec {
+        administrator: administrator?.clone(),
+        region: region?.clone(),
+        features: features?,
+        detector_features,
+        unmanaged_features,
+        replace_administrator,
+        export,
+    })
+}
 
-    pub(super) fn trail(
-        &mut self,
-        root: &Table<'_, 's>,
-        stacks: &[StackSpec],
-    ) -> Option<TrailSpec> {
-        let table = self.reader.subtable(root, "trail", "`[trail]`", &TRAIL)?;
-        let name = self.reader.required_text(&table, "name");
-        let name = name.and_then(|text| self.words(&text, false));
-        let stack = self.reader.required_name::<StackName>(&table, "stack");
-        if let Some(stack) = &stack
-            && !stacks.iter().any(|spec| spec.name == stack.value)
-            && !self.broken_stacks.contains(stack.value.as_str())
-        {
-            let names = stacks.iter().map(|spec| spec.name.as_str());
-            let suggestion = did_you_mean(stack.value.as_str(), names);
-            let message = format!("the descriptor has no stack `{}`", stack.value);
-            self.reader.problem(&stack.span, message, suggestion);
-        }
-        for key in ["adopt", "keep", "replace"] {
-            if table.value(key).is_none() {
-                let message = format!("`[trail]` lacks `{key}`");
-                self.reader.problem(&table.span, message, None);
-            }
-        }
-        let adopt = self.option_name(&table, "adopt", OptionKind::Boolean);
-        let keep = self.option_name(&table, "keep", OptionKind::List);
-        let replace = self.option_name(&table, "replace", OptionKind::List);
-        Some(TrailSpec {
-            name: name?,
-            stack: stack?.value,
-            adopt: adopt?,
-            keep: keep?,
-            replace: replace?,
-        })
+pub(super) fn trail(cx: &Check<'_>, table: &At<TrailTable>) -> Option<TrailSpec> {
+    let name = cx.required(
+        table,
+        "name",
+        table.name.as_ref(),
+        "\"{prefix}-organization\"",
+    );
+    let name = name.map(|text| cx.words(text, false));
+    let stack = table.stack.as_ref();
+    let stack = cx.required(table, "stack", stack, "\"…\", the stack that makes it");
+    if let Some(stack) = stack {
+        let told = cx.error(stack, format!("the descriptor has no stack `{}`", **stack));
+        cx.known_stack(stack.as_str(), true, told);
     }
+    let option = |key, name, kind, example| {
+        let name = cx.required(table, key, name, example);
+        cx.option_name(name, kind)
+    };
+    let boolean = "\"…\", a boolean option";
+    let list = "\"…\", a list option";
+    let adopt = option("adopt", table.adopt.as_ref(), OptionKind::Boolean, boolean);
+    let keep = option("keep", table.keep.as_ref(), OptionKind::List, list);
+    let replace = option("replace", table.replace.as_ref(), OptionKind::List, list);
+    Some(TrailSpec {
+        name: name?,
+        stack: (**stack?).clone(),
+        adopt: adopt?,
+        keep: keep?,
+        replace: replace?,
+    })
 }

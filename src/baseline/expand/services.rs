@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chosen, Expansion, about};
+use super::{Chosen, Expansion, about_option};
 use crate::addr::Bindings;
 use crate::baseline::option::OptionValue;
-use crate::baseline::{GuardDutyExport, WantedGuardDuty, WantedTrail};
+use crate::baseline::{BaselineProblem, GuardDutyExport, WantedGuardDuty, WantedTrail};
 
 impl Expansion<'_> {
     pub(super) fn preparations(&mut self, baseline: &Chosen<'_>) {
@@ -16,7 +16,7 @@ impl Expansion<'_> {
                 Ok(role) => self.desired.audit_role = Some(role),
                 Err(_) => {
                     let message = "`audit_role` must be known before anything is made".to_owned();
-                    self.problem(baseline, message, None);
+                    self.problem_at(baseline, words, message, None);
                 }
             }
         }
@@ -63,8 +63,9 @@ impl Expansion<'_> {
             let both: Vec<&str> = on.intersection(&unmanaged).copied().collect();
             if let (Some(option), false) = (option, both.is_empty()) {
                 let message = format!("`{}` is both on and unmanaged", both.join("`, `"));
+                let complaint = (message, None);
                 self.problems
-                    .push(about(baseline.name, Some(option.clone()), (message, None)));
+                    .push(about_option(baseline.name, option.clone(), complaint));
             }
             baseline
                 .values(option)
@@ -92,7 +93,7 @@ impl Expansion<'_> {
                 if id.is_none() {
                     let complaint = ("must be an account id of 12 digits".to_owned(), None);
                     self.problems
-                        .push(about(baseline.name, Some(option.clone()), complaint));
+                        .push(about_option(baseline.name, option.clone(), complaint));
                 }
                 id
             }
@@ -133,11 +134,9 @@ impl Expansion<'_> {
         let adopted_too = replaced.iter().filter(|one| adopted && **one == own);
         for trail in both.chain(adopted_too.cloned()).collect::<BTreeSet<_>>() {
             let message = format!("the trail `{trail}` is to stay and to be replaced");
-            self.problems.push(about(
-                baseline.name,
-                Some(spec.replace.clone()),
-                (message, None),
-            ));
+            let complaint = (message, None);
+            self.problems
+                .push(about_option(baseline.name, spec.replace.clone(), complaint));
         }
         let stack = self
             .places
@@ -163,7 +162,7 @@ impl Expansion<'_> {
                     "the stack set `{name}` ships detectors, which GuardDuty's auto-enable makes itself"
                 );
                 self.problems
-                    .push(about("guardduty", None, (message, None)));
+                    .push(BaselineProblem::new("guardduty", None, (message, None)));
             }
         }
     }

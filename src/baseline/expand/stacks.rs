@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Chosen, Expansion, about};
+use super::{Chosen, Expansion};
 use crate::addr::{Address, Expr, OWNERSHIP_TAG, Place};
-use crate::baseline::descriptor::Need;
-use crate::baseline::reader::did_you_mean;
+use crate::baseline::refs::Need;
 use crate::baseline::template::Template;
 use crate::baseline::words::Interpolated;
 use crate::baseline::{
-    DesiredStack, DesiredStackSet, ExistingRecorders, makes_recorder, needs_recorder,
+    About, BaselineProblem, DesiredStack, DesiredStackSet, ExistingRecorders, makes_recorder,
+    needs_recorder,
 };
 use crate::plan::{Region, StackId, StackName, Tags};
+use crate::toml_file::At;
+use crate::toml_file::suggest::did_you_mean;
 
 /// How many stack sets one may come after (AutoDeployment in CloudFormation's API reference).
 const MAX_DEPENDENCIES: usize = 10;
@@ -54,8 +56,8 @@ impl Expansion<'_> {
         place: Place,
         name: &StackName,
         template: &Template,
-        parameters: &BTreeMap<String, Interpolated>,
-        needs: &[Need],
+        parameters: &BTreeMap<String, At<Interpolated>>,
+        needs: &[At<Need>],
         existing_recorders: ExistingRecorders,
     ) {
         let mut needs = self.needs(baseline, needs);
@@ -77,10 +79,6 @@ impl Expansion<'_> {
     pub(super) fn stack_sets(&mut self, baseline: &Chosen<'_>) {
         for set in &baseline.descriptor.stack_sets {
             if !baseline.on(set.when.as_ref()) {
-                if baseline.existing_stacks.contains_key(&set.name) {
-                    let message = "an option leaves this stack set out".to_owned();
-                    self.about_existing(baseline, &set.name, message);
-                }
                 continue;
             }
             let Some(template) = baseline.descriptor.templates.get(&set.template) else {
@@ -106,7 +104,7 @@ impl Expansion<'_> {
                 depends_on: set
                     .needs
                     .iter()
-                    .filter_map(|need| match need {
+                    .filter_map(|need| match &**need {
                         Need::StackSet(name) => Some(name.clone()),
                         Need::TrustedAccess(_)
                         | Need::ServiceLinkedRole(_)
@@ -156,15 +154,15 @@ impl Expansion<'_> {
     }
 
     fn about_existing(&mut self, baseline: &Chosen<'_>, set: &StackName, message: String) {
-        let option = format!("existing_stacks.{set}");
+        let about = Some(About::ExistingStacks(set.clone()));
         self.problems
-            .push(about(baseline.name, Some(option), (message, None)));
+            .push(BaselineProblem::new(baseline.name, about, (message, None)));
     }
 
     pub(super) fn parameters(
         &mut self,
         baseline: &Chosen<'_>,
-        parameters: &BTreeMap<String, Interpolated>,
+        parameters: &BTreeMap<String, At<Interpolated>>,
         region: Option<&Region>,
     ) -> BTreeMap<String, Expr> {
         parameters
@@ -174,10 +172,10 @@ impl Expansion<'_> {
     }
 
     /// The addresses of a descriptor's needs.
-    pub(super) fn needs(&mut self, baseline: &Chosen<'_>, needs: &[Need]) -> BTreeSet<Address> {
+    pub(super) fn needs(&mut self, baseline: &Chosen<'_>, needs: &[At<Need>]) -> BTreeSet<Address> {
         let mut addresses = BTreeSet::new();
         for need in needs {
-            match need {
+            match &**need {
                 Need::TrustedAccess(principal) => {
                     addresses.insert(Address::TrustedAccess(principal.clone()));
                 }
@@ -196,7 +194,7 @@ impl Expansion<'_> {
                         let message = format!(
                             "needs a delegated administrator for {principal}, and there is none"
                         );
-                        self.problem(baseline, message, None);
+                        self.problem_at(baseline, need, message, None);
                     }
                     addresses.extend(found);
                 }
@@ -210,7 +208,7 @@ impl Expansion<'_> {
                         let names = self.places.keys().map(StackName::as_str);
                         let suggestion = did_you_mean(name.as_str(), names);
                         let message = format!("no baseline of the plan has a stack `{name}`");
-                        self.problem(baseline, message, suggestion);
+                        self.problem_at(baseline, need, message, suggestion);
                     }
                 },
                 // Which stages there are in the end is the rollout's, one more than it names where

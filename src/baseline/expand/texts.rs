@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chosen, Expansion, about};
+use super::{Chosen, Expansion, about_option};
 use crate::addr::{Address, Attribute, Expr, Part};
 use crate::baseline::option::OptionValue;
-use crate::baseline::reader::did_you_mean;
 use crate::baseline::words::{Interpolated, Piece};
 use crate::plan::{Region, StackName, regions};
+use crate::toml_file::At;
+use crate::toml_file::suggest::did_you_mean;
 
 impl Expansion<'_> {
     /// Texts of options, checked once filled; ids that are not known yet stand in by their shape.
@@ -25,7 +26,7 @@ impl Expansion<'_> {
                 let text = self.sample(words);
                 if let Err(complaint) = spec.check_text(&text) {
                     self.problems
-                        .push(about(baseline.name, Some(name.clone()), complaint));
+                        .push(about_option(baseline.name, name.clone(), complaint));
                 }
             }
         }
@@ -72,7 +73,7 @@ impl Expansion<'_> {
     pub(super) fn fill(
         &mut self,
         baseline: &Chosen<'_>,
-        words: &Interpolated,
+        words: &At<Interpolated>,
         region: Option<&Region>,
     ) -> Expr {
         let mut parts: Vec<Part> = Vec::new();
@@ -80,7 +81,9 @@ impl Expansion<'_> {
             let text = match piece {
                 Piece::Region => region.map(|region| Expr::literal(region.as_str())),
                 Piece::Option(name) => baseline.options.get(name).map(|value| self.option(value)),
-                Piece::Output { stack, output } => self.output(baseline, stack, output, region),
+                Piece::Output { stack, output } => {
+                    self.output(baseline, words, (stack, output), region)
+                }
                 piece => self.plain(piece),
             };
             parts.extend(text.iter().flat_map(|text| text.parts().iter().cloned()));
@@ -119,8 +122,8 @@ impl Expansion<'_> {
     pub(super) fn output(
         &mut self,
         baseline: &Chosen<'_>,
-        stack: &StackName,
-        output: &str,
+        words: &At<Interpolated>,
+        (stack, output): (&StackName, &str),
         region: Option<&Region>,
     ) -> Option<Expr> {
         let Some((places, outputs)) = self.places.get(stack) else {
@@ -137,16 +140,13 @@ impl Expansion<'_> {
                     suggestion,
                 )
             };
-            self.problem(baseline, message, suggestion);
+            self.problem_at(baseline, words, message, suggestion);
             return None;
         };
         if !outputs.contains(output) {
             let suggestion = did_you_mean(output, outputs.iter().map(String::as_str));
-            self.problem(
-                baseline,
-                format!("the stack `{stack}` has no output `{output}`"),
-                suggestion,
-            );
+            let message = format!("the stack `{stack}` has no output `{output}`");
+            self.problem_at(baseline, words, message, suggestion);
             return None;
         }
         let place = match places.as_slice() {
@@ -162,7 +162,7 @@ impl Expansion<'_> {
             None if places.is_empty() => None,
             None => {
                 let message = format!("the stack `{stack}` is in several Regions; which is meant?");
-                self.problem(baseline, message, None);
+                self.problem_at(baseline, words, message, None);
                 None
             }
         }

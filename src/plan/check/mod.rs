@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attachments;
+mod baselines;
 mod existing_stacks;
 mod organization;
 mod ous;
@@ -13,6 +14,7 @@ mod services;
 mod tags;
 
 pub use accounts::is_account_name;
+pub(super) use baselines::place;
 pub use organization::DEFAULT_ACCESS_ROLE;
 pub use policies::{allows, document};
 pub use services::{administrator_is_not_named, trust_is_not_named};
@@ -25,13 +27,10 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity, Source};
 use super::documents::Documents;
-use super::file::{BaselineTable, PlanFile, SpannedString};
+use super::file::{PlanFile, SpannedString};
 use super::parse::Removed;
 use super::suggest::{did_you_mean_of_plan, nearest, quoted};
-use super::{
-    AccountKey, BaselineChoice, BaselineKey, InvalidName, OrgPlan, OuPath, PolicyKey, PolicyType,
-};
-use crate::baseline::BaselineProblem;
+use super::{AccountKey, InvalidName, OrgPlan, OuPath, PolicyKey, PolicyType};
 use crate::toml_file::judge::Judge;
 
 /// Checks a plan and makes it what the rest of orgstrap works with; `None` where an error keeps
@@ -62,7 +61,7 @@ pub(super) fn check(
     let rollout = rollout::rollout(&cx, &names);
     let (trusted_access, delegated_administrators) = services::services(&cx, &names);
     let pace = services::pace(&cx);
-    let baselines = baselines(&cx);
+    let baselines = baselines::baselines(&cx);
     existing_stacks::existing_stacks(&cx, organization.as_ref());
 
     let found = cx.judge.found.into_inner();
@@ -244,66 +243,4 @@ impl Names {
         }
         keys
     }
-}
-
-/// The `[baseline]` tables. Their options are judged by the baselines themselves.
-fn baselines(cx: &Context<'_>) -> BTreeMap<BaselineKey, BaselineChoice> {
-    let mut baselines = BTreeMap::new();
-    for (name, table) in &cx.file.baseline {
-        let key = cx.name::<BaselineKey>(name, "a name for a baseline");
-        if let Some(folder) = &table.folder
-            && let Some(Err(reason)) = cx.documents.folders.get(folder.as_str())
-        {
-            cx.say(cx.error(
-                folder,
-                format!("the baseline in `{}` can not be used: {reason}", **folder),
-            ));
-        }
-        if key.is_some() {
-            for problem in cx
-                .documents
-                .baselines
-                .get(name.as_str())
-                .into_iter()
-                .flatten()
-            {
-                baseline(cx, name, table, problem);
-            }
-        }
-        if let (Some(key), Some(choice)) = (key, cx.documents.choice(table)) {
-            baselines.insert(key, choice);
-        }
-    }
-    baselines
-}
-
-/// What a baseline says of the choice made of it, at the option that it is about.
-fn baseline(
-    cx: &Context<'_>,
-    name: &SpannedString,
-    table: &BaselineTable,
-    problem: &BaselineProblem,
-) {
-    let option = problem
-        .option
-        .as_ref()
-        .and_then(|option| table.options.get_key_value(option.as_str()));
-    let set = problem
-        .option
-        .as_ref()
-        .and_then(|option| option.strip_prefix("existing_stacks."))
-        .and_then(|set| table.existing_stacks.get_key_value(set));
-    let place = match (&problem.location, option, set) {
-        // A mistake of the descriptor is shown where it is, in the descriptor.
-        (Some(location), _, _) => location.clone(),
-        (None, Some((option, _)), _) => cx.at(option),
-        (None, None, Some((set, _))) => cx.at(set),
-        (None, None, None) => cx.at(name),
-    };
-    let mut diagnostic =
-        Diagnostic::error(format!("baseline `{}`: {}", **name, problem.message)).at(place);
-    for suggestion in problem.suggestion.iter().flat_map(|text| text.split("; ")) {
-        diagnostic = diagnostic.help(suggestion);
-    }
-    cx.say(diagnostic);
 }

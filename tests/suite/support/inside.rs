@@ -89,10 +89,7 @@ impl LoadedPlan {
 
     /// As operations take it.
     fn given(&self) -> ops::LoadedPlan {
-        ops::LoadedPlan {
-            plan: self.plan.clone(),
-            desired: self.desired.clone(),
-        }
+        ops::LoadedPlan::made(self.plan.clone(), self.desired.clone())
     }
 }
 
