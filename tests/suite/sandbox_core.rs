@@ -12,6 +12,38 @@ use aws_sdk_sts as sts;
 use aws_types::SdkConfig;
 use orgstrap::sandbox::{self, ServeOptions, World, WorldFile};
 
+use crate::support::{clean, orgstrap, python, root};
+
+/// The example of the sandbox's crate, which is built with it and run here.
+#[path = "../../crates/sandbox/examples/organization.rs"]
+mod example;
+
+#[test]
+fn the_example_drives_it_in_process() {
+    example::main().expect("it gets to its end");
+}
+
+#[test]
+fn the_example_drives_it_with_boto3() {
+    let Some(python) = python() else { return };
+    let output = clean(std::process::Command::new(python))
+        .arg("-B")
+        .arg(root().join("crates/sandbox/examples/organization.py"))
+        .arg(orgstrap().get_program())
+        .output()
+        .expect("Python starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{told}");
+    for line in [
+        " into Workloads\n",
+        "inside: True\n",
+        "refused: UnknownOperationException\n",
+    ] {
+        assert!(said.contains(line), "{line}: {said}{told}");
+    }
+}
+
 const MANAGEMENT: &str = "111111111111";
 
 /// A world and its configuration, for use inside a paused runtime.
@@ -246,13 +278,9 @@ fn ten_thousand_accounts_are_listed_page_by_page() {
     });
 }
 
-/// The Python with boto3 that the tests use.
-fn python() -> String {
-    std::env::var("ORGSTRAP_TEST_PYTHON").unwrap_or_else(|_| String::from("python3"))
-}
-
 #[tokio::test]
 async fn boto3_gets_through_the_whole_core() {
+    let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("world.json");
     let mut world = World::empty(MANAGEMENT, 3);
@@ -275,7 +303,7 @@ async fn boto3_gets_through_the_whole_core() {
     }));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/sandbox_core.py");
     let output = tokio::task::spawn_blocking(move || {
-        std::process::Command::new(python())
+        std::process::Command::new(python)
             .arg(script)
             .arg(endpoint)
             .env("AWS_ACCESS_KEY_ID", sandbox::sts::MANAGEMENT_ACCESS_KEY)
@@ -285,7 +313,7 @@ async fn boto3_gets_through_the_whole_core() {
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env_remove("AWS_PROFILE")
             .output()
-            .expect("Python runs: set ORGSTRAP_TEST_PYTHON to one that has boto3")
+            .expect("Python starts")
     })
     .await
     .expect("waited");

@@ -1,5 +1,7 @@
 //! One decoded call, and what it fails with.
 
+#![warn(missing_docs)]
+
 use serde_json::Value;
 
 use super::time::Time;
@@ -94,6 +96,7 @@ impl Call {
 pub struct AwsError {
     /// The code on the wire, such as `AccessDeniedException`.
     pub code: String,
+    /// AWS's words.
     pub message: String,
     /// HTTP status.
     pub status: u16,

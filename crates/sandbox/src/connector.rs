@@ -1,5 +1,7 @@
 //! The sandbox as an HTTP client of the AWS SDK: unchanged clients, no socket, virtual time.
 
+#![warn(missing_docs)]
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -3,6 +3,8 @@
 //! A plan of faults is data; equal plans and calls meet equal faults. Calls are counted from 1, in the order
 //! in which they reach the sandbox, refused ones included.
 
+#![warn(missing_docs)]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -87,6 +89,7 @@ impl fmt::Display for Fault {
 /// A fault and its call, as `throttle@17`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultAt {
+    /// What goes wrong.
     pub fault: Fault,
     /// From 1.
     pub call: u64,
@@ -208,6 +211,7 @@ pub struct Met {
     pub call: u64,
     /// `service:Operation`; empty for one that is not simulated.
     pub operation: String,
+    /// What went wrong with it, if anything.
     pub fault: Option<Fault>,
     /// What came.
     pub request: Request,

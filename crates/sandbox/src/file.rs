@@ -3,6 +3,8 @@
 //! JSON, written to a temporary file and moved into place, readable by its owner only: it holds session
 //! tokens, worthless outside the sandbox though they are.
 
+#![warn(missing_docs)]
+
 use std::fs::TryLockError;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,30 +19,56 @@ const VERSION: u32 = 1;
 /// Why a world file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldFileError {
+    /// It is there and could not be read.
     #[error("cannot read the world file {path}: {source}", path = path.display())]
     Read {
+        /// The file.
         path: PathBuf,
+        /// What the system said.
         source: std::io::Error,
     },
+    /// It could not be written; what was there is as it was.
     #[error("cannot write the world file {path}: {source}", path = path.display())]
     Write {
+        /// The file.
         path: PathBuf,
+        /// What the system said.
         source: std::io::Error,
     },
+    /// It is something else.
     #[error("{path} is not a world file of the sandbox; it is left as it is", path = path.display())]
-    Foreign { path: PathBuf },
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another version of the sandbox wrote it.
     #[error(
         "{path} is a world file of version {found}, and this orgstrap reads version {VERSION}",
         path = path.display()
     )]
-    Version { path: PathBuf, found: u32 },
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version that it says.
+        found: u32,
+    },
+    /// It says that it is a world file and holds no world.
     #[error("the world file {path} is damaged: {problem}", path = path.display())]
-    Damaged { path: PathBuf, problem: String },
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        problem: String,
+    },
+    /// Another process has it.
     #[error(
         "another process works on the world file {path}: a run of orgstrap, or `orgstrap sandbox serve`",
         path = path.display()
     )]
-    InUse { path: PathBuf },
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 #[derive(Deserialize)]

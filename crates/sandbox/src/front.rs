@@ -14,6 +14,7 @@ use super::{account, identity_policy, lags, latency, permissions, quirks, rates}
 /// What the front door gives back.
 #[derive(Debug)]
 pub struct Answer {
+    /// What goes back over the wire.
     pub response: Response,
     /// How long AWS takes over it, in virtual milliseconds: the adapter waits that long.
     pub latency_millis: i64,

@@ -10,6 +10,13 @@
 //! ```text
 //!  request bytes --> codec (AWS's service models) --> Call --> table --> handler --> Value --> codec --> bytes
 //! ```
+//!
+//! # To test with it
+//!
+//! Make a [`World::empty`], and either call [`in_process`] for the configuration of AWS's SDK clients, or [`serve`] it on a
+//! port for any other client. A [`Connection`] counts calls, shows each ([`Connection::watched`]) and lets faults happen to
+//! them ([`FaultPlan`]); [`World::save`] and [`World::load`] keep it in a file; [`poke`] breaks it as people do. The README
+//! of the crate says what it has and what it refuses, and `examples/` has a program for each way.
 
 pub mod account;
 pub mod automation;

@@ -1,5 +1,7 @@
 //! The sandbox on a loopback port, for the AWS CLI, boto3 and any other client.
 
+#![warn(missing_docs)]
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,7 @@
 //! Virtual time: whole milliseconds since the Unix epoch.
 
+#![warn(missing_docs)]
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

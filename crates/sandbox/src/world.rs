@@ -1,5 +1,7 @@
 //! The world: everything the simulated AWS holds, as plain serialisable data.
 
+#![warn(missing_docs)]
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,7 @@ pub struct World {
     /// The account that stands for the customer's first one; its keys are
     /// [`sts::MANAGEMENT_ACCESS_KEY`] and [`sts::MANAGEMENT_SECRET_KEY`].
     pub management_account: AccountId,
+    /// The one organization, once the management account has created it.
     pub organization: Option<organizations::OrganizationState>,
     /// Every account there is, in the organization or not, closed ones included.
     pub accounts: BTreeMap<AccountId, AccountWorld>,
@@ -70,15 +73,19 @@ pub struct World {
 /// One account: a place of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccountWorld {
+    /// Its name in AWS.
     pub name: String,
     /// As given; AWS compares emails without regard to case.
     pub email: String,
+    /// When it was asked for.
     pub created: Time,
     /// When the account was closed.
     #[serde(default)]
     pub closed: Option<Time>,
+    /// Contacts, its opt-in Regions and what else Account Management holds.
     #[serde(default)]
     pub settings: account::AccountState,
+    /// Roles, policies, alias and password policy.
     #[serde(default)]
     pub iam: iam::IamState,
     /// Only Regions that hold something; see [`World::region_mut`].
@@ -90,28 +97,44 @@ pub struct AccountWorld {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegionWorld {
+    /// Parameters, documents and associations of Systems Manager.
     pub ssm: ssm::SsmState,
+    /// Runs of its automations.
     pub automation: automation::AutomationState,
+    /// Requests to Cloud Control.
     pub cloudcontrol: cloudcontrol::CloudControlState,
+    /// Stacks, stack sets and drift detections.
     pub cloudformation: cloudformation::CloudFormationState,
+    /// Trails.
     pub cloudtrail: cloudtrail::CloudTrailState,
+    /// Recorders, delivery channels, aggregators and rules.
     pub config: config::ConfigState,
+    /// The detector, members and administrators.
     pub guardduty: guardduty::GuardDutyState,
+    /// Keys and aliases.
     pub kms: kms::KmsState,
+    /// The default VPC and defaults of EBS.
     pub ec2: ec2::Ec2State,
+    /// Rules of EventBridge.
     pub events: events::EventsState,
+    /// Topics.
     pub sns: sns::SnsState,
 }
 
 /// Work that AWS has promised to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Due {
+    /// An account is created or closed, a policy type is switched.
     Organizations(organizations::Due),
+    /// A Region is turned on or off.
     Account(account::Due),
     /// A session's credentials are forgotten, some time after they expired.
     ForgetSession(String),
+    /// A stack, an instance of a stack set or a drift detection goes on.
     CloudFormation(cloudformation::Due),
+    /// Members join by themselves, an administrator gets its detector, a destination is tried.
     GuardDuty(guardduty::Due),
+    /// An association runs.
     Automation(automation::Due),
 }
 

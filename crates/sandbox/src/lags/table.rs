@@ -9,6 +9,7 @@ use super::Lag;
 /// What delays what, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
+    /// Which one it is.
     pub lag: Lag,
     /// As world files and reports name it.
     pub name: &'static str,
@@ -20,7 +21,9 @@ pub struct Row {
     pub unit: &'static str,
     /// Seconds.
     pub least: i64,
+    /// As it is mostly.
     pub usual: i64,
+    /// At the worst.
     pub most: i64,
     /// Where the seconds come from.
     pub source: &'static str,
