@@ -103,20 +103,20 @@ macro_rules! each_service {
     ($with:ident) => {
         $with! {
             /// Account management (names, contacts, Regions), with the caller's own credentials.
-            account_management_at: aws_sdk_account, "account", Organization, [
+            account_management: aws_sdk_account, "account", Organization, [
                 guess(&["*"], 5_000, 5),
             ], [
                 "EnableRegion", "GetAlternateContact", "GetRegionOptStatus", "ListRegions", "PutAccountName",
                 "PutAlternateContact",
             ];
             /// Cloud Control in an account and Region.
-            cloudcontrol_at: aws_sdk_cloudcontrol, "cloudcontrol", Region, [
+            cloudcontrol: aws_sdk_cloudcontrol, "cloudcontrol", Region, [
                 guess(&["*"], 5_000, 5),
             ], [
                 "CreateResource", "GetResource", "GetResourceRequestStatus", "UpdateResource",
             ];
             /// CloudFormation in an account and Region.
-            cloudformation_at: aws_sdk_cloudformation, "cloudformation", Region, [
+            cloudformation: aws_sdk_cloudformation, "cloudformation", Region, [
                 // General Reference.
                 each(&["DescribeStacks", "DescribeStackEvents", "ListStacks", "GetTemplate"], 10_000, 10),
                 together("cloudformation stack sets and writes", &["*"], 2_000, 2),
@@ -132,7 +132,7 @@ macro_rules! each_service {
                 "UpdateStack", "UpdateStackInstances", "UpdateStackSet", "UpdateTerminationProtection",
             ];
             /// CloudTrail in an account and Region.
-            cloudtrail_at: aws_sdk_cloudtrail, "cloudtrail", Region, [
+            cloudtrail: aws_sdk_cloudtrail, "cloudtrail", Region, [
                 // General Reference.
                 each(&["GetTrail*", "DescribeTrails", "ListTrails"], 10_000, 10),
                 each(&["*"], 1_000, 1),
@@ -141,7 +141,7 @@ macro_rules! each_service {
                 "RegisterOrganizationDelegatedAdmin", "StartLogging",
             ];
             /// Config in an account and Region.
-            config_at: aws_sdk_config, "config", Region, [
+            config: aws_sdk_config, "config", Region, [
                 guess(&["*"], 4_000, 4),
             ], [
                 "DeleteConfigurationRecorder", "DeleteDeliveryChannel", "DescribeAggregateComplianceByConfigRules",
@@ -151,7 +151,7 @@ macro_rules! each_service {
                 "PutDeliveryChannel", "StartConfigurationRecorder", "StopConfigurationRecorder",
             ];
             /// GuardDuty in an account and Region.
-            guardduty_at: aws_sdk_guardduty, "guardduty", Region, [
+            guardduty: aws_sdk_guardduty, "guardduty", Region, [
                 guess(&["*"], 5_000, 5),
             ], [
                 "CreateDetector", "CreateMembers", "CreatePublishingDestination", "DeleteMembers",
@@ -164,7 +164,7 @@ macro_rules! each_service {
                 "UpdatePublishingDestination",
             ];
             /// IAM in an account.
-            iam_at: aws_sdk_iam, "iam", Account, [
+            iam: aws_sdk_iam, "iam", Account, [
                 guess(&["*"], 10_000, 10),
             ], [
                 "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",
@@ -172,7 +172,7 @@ macro_rules! each_service {
                 "ListAccountAliases", "ListOrganizationsFeatures", "ListRoles", "UpdateAccountPasswordPolicy",
             ];
             /// Organizations, with the caller's own credentials.
-            organizations_at: aws_sdk_organizations, "organizations", Organization, [
+            organizations: aws_sdk_organizations, "organizations", Organization, [
                 // Quotas for AWS Organizations: every operation has a bucket of its own.
                 each(&["CreateAccount", "CreateGovCloudAccount"], 100, 3),
                 each(&["CloseAccount"], 50, 1),
@@ -205,28 +205,28 @@ macro_rules! each_service {
                 "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
             ];
             /// Service Quotas in an account and Region.
-            service_quotas_at: aws_sdk_servicequotas, "servicequotas", Region, [
+            service_quotas: aws_sdk_servicequotas, "servicequotas", Region, [
                 guess(&["*"], 2_000, 3),
             ], [
                 "GetAWSDefaultServiceQuota", "GetServiceQuota", "ListRequestedServiceQuotaChangeHistoryByQuota",
                 "RequestServiceQuotaIncrease",
             ];
             /// Systems Manager in an account and Region.
-            ssm_at: aws_sdk_ssm, "ssm", Region, [
+            ssm: aws_sdk_ssm, "ssm", Region, [
                 guess(&["*"], 3_000, 3),
             ], [
                 "DeleteParameter", "DescribeAutomationExecutions", "GetAutomationExecution", "GetParameter",
                 "PutParameter", "StartAutomationExecution",
             ];
             /// STS in an account and Region.
-            sts_at: aws_sdk_sts, "sts", Region, [
+            sts: aws_sdk_sts, "sts", Region, [
                 // IAM and STS quotas: the caller's, for each account and Region.
                 together("sts", &["*"], 600_000, 600),
             ], [
                 "AssumeRole", "GetCallerIdentity",
             ];
             /// Organization-wide tags, which lie in us-east-1.
-            tagging_at: aws_sdk_resourcegroupstagging, "tag", Organization, [
+            tagging: aws_sdk_resourcegroupstagging, "tag", Organization, [
                 guess(&["*"], 5_000, 5),
             ], [
                 "GetResources",

@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use super::{Aws, AwsError, CallContext, Operation};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
+use crate::services::each_service;
 
 impl Aws {
     /// The caller's own configuration in a Region.
@@ -68,7 +69,7 @@ impl<C> Client<'_, C> {
     {
         let send = || send(&self.sdk);
         self.aws
-            .call_named(self.ctx, Operation::of::<E>(), &self.at, send)
+            .call(self.ctx, Operation::of::<E>(), &self.at, send)
             .await
     }
 
@@ -139,52 +140,29 @@ macro_rules! clients {
         }
     };
 }
-crate::services::each_service!(clients);
+each_service!(clients);
 
-impl Aws {
-    /// Organizations, which answers in us-east-1 with the caller's own credentials.
-    pub fn organizations(&self) -> aws_sdk_organizations::Client {
-        aws_sdk_organizations::Client::new(&self.own_config(self.global_region()))
-    }
-
-    /// Account management (names, contacts, Regions), with the caller's own credentials.
-    pub fn account_management(&self) -> aws_sdk_account::Client {
-        aws_sdk_account::Client::new(&self.own_config(self.global_region()))
-    }
-}
-
-macro_rules! regional {
-    ($($(#[$doc:meta])* $name:ident: $sdk:ident;)*) => {
-        impl Aws {
-            $(
-                $(#[$doc])*
-                pub async fn $name(&self, at: &AccountRegion) -> Result<$sdk::Client, AwsError> {
-                    Ok($sdk::Client::new(&self.settings_at(at).await?))
-                }
-            )*
+macro_rules! methods {
+    ($($(#[$doc:meta])* $client:ident: $sdk:ident, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
+        $(methods!(@$scope $(#[$doc])* $client: $sdk);)*
+    };
+    (@Organization $($rest:tt)*) => {};
+    (@$scope:ident $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+        $(#[$doc])*
+        #[allow(dead_code, reason = "some services are called by functions of their own only")]
+        async fn $client(&self, at: &AccountRegion) -> Result<Client<'_, $sdk::Client>, AwsError> {
+            let (aws, ctx) = self.door();
+            aws.$client(ctx, at).await
         }
     };
 }
 
-regional! {
-    /// Cloud Control in an account and Region.
-    cloudcontrol: aws_sdk_cloudcontrol;
-    /// CloudFormation in an account and Region.
-    cloudformation: aws_sdk_cloudformation;
-    /// CloudTrail in an account and Region.
-    cloudtrail: aws_sdk_cloudtrail;
-    /// Config in an account and Region.
-    config: aws_sdk_config;
-    /// GuardDuty in an account and Region.
-    guardduty: aws_sdk_guardduty;
-    /// IAM in an account.
-    iam: aws_sdk_iam;
-    /// Service Quotas in an account and Region.
-    service_quotas: aws_sdk_servicequotas;
-    /// Systems Manager in an account and Region.
-    ssm: aws_sdk_ssm;
-    /// STS in an account and Region; use it to probe that a session works there.
-    sts: aws_sdk_sts;
+/// Whoever calls AWS: `self.cloudformation(&at).await?` is a client, `.call(|c| c.describe_stacks().send())` a call.
+pub(crate) trait Calls {
+    /// What is called, and for whom.
+    fn door(&self) -> (&Aws, &CallContext);
+
+    each_service!(methods);
 }
 
 #[cfg(test)]

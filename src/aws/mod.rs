@@ -35,6 +35,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use tokio::sync::OnceCell;
 
+pub(crate) use clients::Calls;
 pub use clients::{Client, CloudFormation, GuardDuty, Organizations};
 pub use connect::{ConnectError, profiles};
 pub use error::{AwsError, ErrorKind};
@@ -176,25 +177,8 @@ impl Aws {
         lock(&self.inner.counts).throttled.clone()
     }
 
-    /// A call by its name.
-    pub async fn call<T, E, F, Fut>(
-        &self,
-        ctx: &CallContext,
-        operation: Operation,
-        at: &AccountRegion,
-        send: F,
-    ) -> Result<T, AwsError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        debug_assert_eq!(operation, Operation::of::<E>());
-        self.call_named(ctx, operation, at, send).await
-    }
-
     /// [`Client::call`].
-    async fn call_named<T, E, F, Fut>(
+    async fn call<T, E, F, Fut>(
         &self,
         ctx: &CallContext,
         operation: Operation,

@@ -129,7 +129,7 @@ impl Aws {
                 return None;
             }
             let caller = &self.caller().await.ok()?;
-            let client = self.account_management_at(ctx, caller);
+            let client = self.account_management(ctx, caller);
             let other = (at.account != *caller).then(|| at.account.to_string());
             let answer = self
                 .attempt(ctx, asks, Some(client.at()), None, || {

@@ -117,7 +117,7 @@ mod tests {
         });
         let ctx = CallContext::quiet();
         let caller = aws.caller().await.unwrap();
-        let client = aws.organizations_at(&ctx, &caller);
+        let client = aws.organizations(&ctx, &caller);
         let mut ids = Vec::new();
         let found = client
             .find(

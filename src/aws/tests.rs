@@ -31,38 +31,38 @@ fn listening() -> (CallContext, Arc<Mutex<Vec<String>>>) {
 }
 
 async fn create_ou(aws: &Aws, ctx: &CallContext) -> Result<(), AwsError> {
-    let client = aws.organizations();
-    aws.call(ctx, OU, &management(), || {
-        client
-            .create_organizational_unit()
-            .parent_id("r-abcd")
-            .name("Security")
-            .send()
-    })
-    .await
-    .map(|_| ())
+    let client = aws.organizations(ctx, &management().account);
+    client
+        .call(|c| {
+            c.create_organizational_unit()
+                .parent_id("r-abcd")
+                .name("Security")
+                .send()
+        })
+        .await
+        .map(|_| ())
 }
 
 async fn create_account(aws: &Aws) -> Result<(), AwsError> {
-    let client = aws.organizations();
-    aws.call(&CallContext::quiet(), CREATE, &management(), || {
-        client
-            .create_account()
-            .email("a@example.com")
-            .account_name("a")
-            .send()
-    })
-    .await
-    .map(|_| ())
+    let ctx = CallContext::quiet();
+    let client = aws.organizations(&ctx, &management().account);
+    client
+        .call(|c| {
+            c.create_account()
+                .email("a@example.com")
+                .account_name("a")
+                .send()
+        })
+        .await
+        .map(|_| ())
 }
 
 async fn who(aws: &Aws, ctx: &CallContext, at: &AccountRegion) -> Result<String, AwsError> {
-    let client = aws.sts(at).await?;
-    aws.call(ctx, Operation("sts", "GetCallerIdentity"), at, || {
-        client.get_caller_identity().send()
-    })
-    .await
-    .map(|answer| answer.arn.unwrap_or_default())
+    let client = aws.sts(ctx, at).await?;
+    client
+        .call(|c| c.get_caller_identity().send())
+        .await
+        .map(|answer| answer.arn.unwrap_or_default())
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,16 +238,13 @@ async fn a_session_is_refreshed_before_it_ends() {
     let assumed = Arc::new(AtomicU32::new(0));
     let aws = with_sessions(assumed.clone());
     // One client, kept for three hours.
-    let client = aws.sts(&member()).await.unwrap();
+    let ctx = CallContext::quiet();
+    let client = aws.sts(&ctx, &member()).await.unwrap();
     for _ in 0..180 {
-        aws.call(
-            &CallContext::quiet(),
-            Operation("sts", "GetCallerIdentity"),
-            &member(),
-            || client.get_caller_identity().send(),
-        )
-        .await
-        .unwrap();
+        client
+            .call(|c| c.get_caller_identity().send())
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
     // Sessions of 60 minutes, renewed after 55.
@@ -325,8 +322,9 @@ async fn debug_output_holds_no_credentials() {
     let assumed = Arc::new(AtomicU32::new(0));
     let aws = with_sessions(assumed);
     who(&aws, &CallContext::quiet(), &member()).await.unwrap();
-    let client = aws.sts(&member()).await.unwrap();
-    let shown = format!("{aws:?} {client:?} {:?}", CallContext::quiet());
+    let ctx = CallContext::quiet();
+    let client = aws.sts(&ctx, &member()).await.unwrap();
+    let shown = format!("{aws:?} {:?} {ctx:?}", client.sdk);
     for secret in ["very-secret", "top-secret", "token-of"] {
         assert!(!shown.contains(secret));
     }

@@ -215,7 +215,7 @@ impl ActionContext<'_> {
     async fn request_account(&self, new: &NewAccount) -> Result<Asked, Failure> {
         let context = || creating(new);
         let tags = tags_of(&new.tags).context(context)?;
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let billing = if new.iam_user_access_to_billing {
             IamUserAccessToBilling::Allow
         } else {
@@ -223,10 +223,9 @@ impl ActionContext<'_> {
         };
         let creations = &self.shared.creations;
         let sent = AtomicBool::new(false);
-        let asking = self.organizations("CreateAccount", || {
+        let asking = client.call(|c| {
             sent.store(true, Ordering::Relaxed);
-            client
-                .create_account()
+            c.create_account()
                 .email(new.email.as_str())
                 .account_name(&new.name)
                 .role_name(&new.access_role)
@@ -318,7 +317,7 @@ impl ActionContext<'_> {
         mut status: CreateAccountStatus,
     ) -> Result<CreateAccountStatus, Failure> {
         let context = || creating(new);
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, ACCOUNT_CREATION);
         while !matches!(
             status.state(),
@@ -328,10 +327,9 @@ impl ActionContext<'_> {
                 .await
                 .context(context)?;
             let id = status.id().unwrap_or_default().to_owned();
-            let answer = self
-                .organizations("DescribeCreateAccountStatus", || {
-                    client
-                        .describe_create_account_status()
+            let answer = client
+                .call(|c| {
+                    c.describe_create_account_status()
                         .create_account_request_id(&id)
                         .send()
                 })
@@ -419,11 +417,9 @@ impl ActionContext<'_> {
         new: &NewAccount,
         id: &str,
     ) -> Result<Option<Listed>, Failure> {
-        let client = self.shared.aws.organizations();
-        let answer = self
-            .organizations("DescribeAccount", || {
-                client.describe_account().account_id(id).send()
-            })
+        let client = self.organizations();
+        let answer = client
+            .call(|c| c.describe_account().account_id(id).send())
             .await;
         match answer {
             Ok(answer) => Ok(answer.account.map(listed)),
@@ -443,45 +439,32 @@ impl ActionContext<'_> {
             return Ok(Arc::clone(look));
         }
         let at = Instant::now();
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         // Creations first: one that ends between the two reads is then in the accounts.
-        let mut creations = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListCreateAccountStatus", || {
-                    client
-                        .list_create_account_status()
+        let creations = client
+            .all(
+                |c, token| {
+                    c.list_create_account_status()
                         .states(CreateAccountState::InProgress)
                         .states(CreateAccountState::Succeeded)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await
-                .context(context)?;
-            creations.extend(page.create_account_statuses.unwrap_or_default());
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
-        }
+                },
+                |page| (page.create_account_statuses, page.next_token),
+            )
+            .await
+            .context(context)?;
+        let all = client
+            .all(
+                |c, token| c.list_accounts().set_next_token(token).send(),
+                |page| (page.accounts, page.next_token),
+            )
+            .await
+            .context(context)?;
         let (mut accounts, mut ids) = (BTreeMap::new(), BTreeSet::new());
-        loop {
-            let page = self
-                .organizations("ListAccounts", || {
-                    client.list_accounts().set_next_token(token.clone()).send()
-                })
-                .await
-                .context(context)?;
-            for account in page.accounts.unwrap_or_default() {
-                let account = listed(account);
-                ids.insert(account.id.clone());
-                accounts.insert(account.email.to_ascii_lowercase(), account);
-            }
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
+        for account in all.into_iter().map(listed) {
+            ids.insert(account.id.clone());
+            accounts.insert(account.email.to_ascii_lowercase(), account);
         }
         let look = Arc::new(Look {
             at,

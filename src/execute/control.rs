@@ -13,23 +13,11 @@ use serde_json::{Value, json};
 
 use super::effects::{ActionContext, Doing, REPORT};
 use super::run::Outputs;
-use super::stack::cloudformation;
 use super::wait::{Poller, READ_BACK, STACK};
 use crate::action;
-use crate::aws::Operation;
+use crate::aws::Calls;
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
-
-macro_rules! call {
-    ($hand:expr, $at:expr, $service:literal, $name:literal, $send:expr) => {
-        $hand
-            .shared
-            .aws
-            .call($hand.ctx, Operation($service, $name), $at, $send)
-            .await
-    };
-}
-pub(super) use call;
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name).and_then(Value::as_str)
@@ -56,12 +44,11 @@ impl ActionContext<'_> {
         } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || format!("starting trail {trail} in account {}, {region}", at.account);
-        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
-        call!(self, &at, "cloudtrail", "StartLogging", || client
-            .start_logging()
-            .name(trail)
-            .send())
-        .context(context)?;
+        let client = self.cloudtrail(&at).await.context(context)?;
+        client
+            .call(|c| c.start_logging().name(trail).send())
+            .await
+            .context(context)?;
         Ok(Outputs::new())
     }
 
@@ -85,11 +72,14 @@ impl ActionContext<'_> {
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.config(at).await.context(context)?;
-        let started = call!(self, at, "config", "StartConfigurationRecorder", || client
-            .start_configuration_recorder()
-            .configuration_recorder_name(recorder)
-            .send());
+        let client = self.config(at).await.context(context)?;
+        let started = client
+            .call(|c| {
+                c.start_configuration_recorder()
+                    .configuration_recorder_name(recorder)
+                    .send()
+            })
+            .await;
         match started {
             // A recorder of another name, or none yet: its own control tells.
             Err(error) if error.is("NoSuchConfigurationRecorder") => Ok(Outputs::new()),
@@ -152,17 +142,20 @@ impl ActionContext<'_> {
             .recording_group(recording.build())
             .recording_mode(mode)
             .build();
-        let client = self.shared.aws.config(&at).await.context(context)?;
-        call!(self, &at, "config", "PutConfigurationRecorder", || client
-            .put_configuration_recorder()
-            .configuration_recorder(recorder.clone())
-            .send())
-        .context(context)?;
+        let client = self.config(&at).await.context(context)?;
+        client
+            .call(|c| {
+                c.put_configuration_recorder()
+                    .configuration_recorder(recorder.clone())
+                    .send()
+            })
+            .await
+            .context(context)?;
         // Without a channel it cannot record; the channel's own change starts it.
-        let channels = call!(self, &at, "config", "DescribeDeliveryChannels", || client
-            .describe_delivery_channels()
-            .send())
-        .context(context)?;
+        let channels = client
+            .call(|c| c.describe_delivery_channels().send())
+            .await
+            .context(context)?;
         if channels.delivery_channels().is_empty() {
             return Ok(Outputs::new());
         }
@@ -202,12 +195,15 @@ impl ActionContext<'_> {
             );
         }
         let channel = channel.build();
-        let client = self.shared.aws.config(&at).await.context(context)?;
-        call!(self, &at, "config", "PutDeliveryChannel", || client
-            .put_delivery_channel()
-            .delivery_channel(channel.clone())
-            .send())
-        .context(context)?;
+        let client = self.config(&at).await.context(context)?;
+        client
+            .call(|c| {
+                c.put_delivery_channel()
+                    .delivery_channel(channel.clone())
+                    .send()
+            })
+            .await
+            .context(context)?;
         // Templates call recorder and channel by one name.
         self.start(&at, name).await
     }
@@ -237,7 +233,7 @@ impl ActionContext<'_> {
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
         let name = self.token("revert");
         let there = self.describe_stack(at, stack).await.context(context)?;
         let parameters: Vec<Parameter> = there
@@ -251,16 +247,19 @@ impl ActionContext<'_> {
                     .build()
             })
             .collect();
-        let made = cloudformation!(self, at, "CreateChangeSet", || client
-            .create_change_set()
-            .stack_name(stack)
-            .change_set_name(&name)
-            .change_set_type(ChangeSetType::Update)
-            .deployment_mode(DeploymentMode::RevertDrift)
-            .use_previous_template(true)
-            .set_parameters(Some(parameters.clone()))
-            .capabilities(Capability::CapabilityNamedIam)
-            .send());
+        let made = client
+            .call(|c| {
+                c.create_change_set()
+                    .stack_name(stack)
+                    .change_set_name(&name)
+                    .change_set_type(ChangeSetType::Update)
+                    .deployment_mode(DeploymentMode::RevertDrift)
+                    .use_previous_template(true)
+                    .set_parameters(Some(parameters.clone()))
+                    .capabilities(Capability::CapabilityNamedIam)
+                    .send()
+            })
+            .await;
         match made {
             // An attempt whose answer was lost has made it.
             Err(error) if error.is("AlreadyExists") => {}
@@ -311,25 +310,31 @@ impl ActionContext<'_> {
         } = action;
         let at = self.place(&self.account(account)?, region);
         let context = || format!("running {document} in account {}, {region}", at.account);
-        let client = self.shared.aws.ssm(&at).await.context(context)?;
+        let client = self.ssm(&at).await.context(context)?;
         let token = uuid(&self.token("automation"));
-        let started = call!(self, &at, "ssm", "StartAutomationExecution", || client
-            .start_automation_execution()
-            .document_name(document)
-            .client_token(&token)
-            .set_parameters(Some(parameters.clone().into_iter().collect()))
-            .send())
-        .context(context)?;
+        let started = client
+            .call(|c| {
+                c.start_automation_execution()
+                    .document_name(document)
+                    .client_token(&token)
+                    .set_parameters(Some(parameters.clone().into_iter().collect()))
+                    .send()
+            })
+            .await
+            .context(context)?;
         let Some(id) = started.automation_execution_id else {
             return Err(self.fails("AWS told of no execution", Some(REPORT)));
         };
         let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let answer = call!(self, &at, "ssm", "GetAutomationExecution", || client
-                .get_automation_execution()
-                .automation_execution_id(&id)
-                .send())
-            .context(context)?;
+            let answer = client
+                .call(|c| {
+                    c.get_automation_execution()
+                        .automation_execution_id(&id)
+                        .send()
+                })
+                .await
+                .context(context)?;
             let execution = answer.automation_execution;
             let status = execution
                 .as_ref()
@@ -379,36 +384,45 @@ impl ActionContext<'_> {
                 at.account
             )
         };
-        let client = self.shared.aws.cloudcontrol(&at).await.context(context)?;
-        let present = call!(self, &at, "cloudcontrol", "GetResource", || client
-            .get_resource()
-            .type_name(resource_type)
-            .identifier(identifier)
-            .send());
+        let client = self.cloudcontrol(&at).await.context(context)?;
+        let present = client
+            .call(|c| {
+                c.get_resource()
+                    .type_name(resource_type)
+                    .identifier(identifier)
+                    .send()
+            })
+            .await;
         let event = match present {
             Err(error) if error.is("ResourceNotFound") => {
                 let state = properties.to_string();
-                call!(self, &at, "cloudcontrol", "CreateResource", || client
-                    .create_resource()
-                    .type_name(resource_type)
-                    .desired_state(&state)
-                    .client_token(self.token("create"))
-                    .send())
-                .context(context)?
-                .progress_event
+                client
+                    .call(|c| {
+                        c.create_resource()
+                            .type_name(resource_type)
+                            .desired_state(&state)
+                            .client_token(self.token("create"))
+                            .send()
+                    })
+                    .await
+                    .context(context)?
+                    .progress_event
             }
             present => {
                 present.context(context)?;
                 let patch = patch(properties).to_string();
-                call!(self, &at, "cloudcontrol", "UpdateResource", || client
-                    .update_resource()
-                    .type_name(resource_type)
-                    .identifier(identifier)
-                    .patch_document(&patch)
-                    .client_token(self.token("update"))
-                    .send())
-                .context(context)?
-                .progress_event
+                client
+                    .call(|c| {
+                        c.update_resource()
+                            .type_name(resource_type)
+                            .identifier(identifier)
+                            .patch_document(&patch)
+                            .client_token(self.token("update"))
+                            .send()
+                    })
+                    .await
+                    .context(context)?
+                    .progress_event
             }
         };
         self.await_resource(&at, event, context).await
@@ -425,7 +439,7 @@ impl ActionContext<'_> {
             event.ok_or_else(|| self.fails("AWS told of no request", Some(REPORT)))
         };
         let mut event = told(event)?;
-        let client = self.shared.aws.cloudcontrol(at).await.context(&context)?;
+        let client = self.cloudcontrol(at).await.context(&context)?;
         let token = event.request_token().unwrap_or_default().to_owned();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
@@ -445,13 +459,10 @@ impl ActionContext<'_> {
             wait.pause("Cloud Control is at it")
                 .await
                 .context(&context)?;
-            let status = call!(self, at, "cloudcontrol", "GetResourceRequestStatus", || {
-                client
-                    .get_resource_request_status()
-                    .request_token(&token)
-                    .send()
-            })
-            .context(&context)?;
+            let status = client
+                .call(|c| c.get_resource_request_status().request_token(&token).send())
+                .await
+                .context(&context)?;
             event = told(status.progress_event)?;
         }
     }

@@ -5,12 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sha2::{Digest, Sha256};
 
 use super::account::Creations;
@@ -21,7 +17,7 @@ use super::stop::Stop;
 use super::wait::{GaveUp, words};
 use crate::action::{Action, for_each_action};
 use crate::addr::{Bindings, Expr};
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::aws::{Aws, AwsError, CallContext, Calls, Client, Organizations};
 use crate::change::Change;
 use crate::event::{Failure, Unseen};
 use crate::inventory::AccountRegion;
@@ -136,6 +132,12 @@ pub(super) struct ActionContext<'a> {
     pub(super) ctx: &'a CallContext,
 }
 
+impl Calls for ActionContext<'_> {
+    fn door(&self) -> (&Aws, &CallContext) {
+        (&self.shared.aws, self.ctx)
+    }
+}
+
 macro_rules! performed {
     ($($perform:ident: $name:ident,)*) => {
         impl ActionContext<'_> {
@@ -193,36 +195,18 @@ impl ActionContext<'_> {
         }
     }
 
-    /// A call to Organizations.
-    pub(super) async fn organizations<T, E, F, Fut>(
-        &self,
-        operation: &'static str,
-        send: F,
-    ) -> Result<T, AwsError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let operation = Operation("organizations", operation);
-        let at = self.global();
-        self.shared.aws.call(self.ctx, operation, &at, send).await
+    /// Organizations, called from the management account.
+    pub(super) fn organizations(&self) -> Organizations<'_> {
+        self.shared
+            .aws
+            .organizations(self.ctx, &self.shared.management)
     }
 
-    /// A call to IAM in an account.
-    pub(super) async fn iam<T, E, F, Fut>(
-        &self,
-        at: &AccountRegion,
-        operation: &'static str,
-        send: F,
-    ) -> Result<T, AwsError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    {
-        let operation = Operation("iam", operation);
-        self.shared.aws.call(self.ctx, operation, at, send).await
+    /// Account management, called from the management account.
+    pub(super) fn account_management(&self) -> Client<'_, aws_sdk_account::Client> {
+        self.shared
+            .aws
+            .account_management(self.ctx, &self.shared.management)
     }
 
     /// A token that is the same whenever this run repeats this change, and another for any other:

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_guardduty::types::{
-    AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType, DetectorFeature,
-    DetectorFeatureConfiguration, FeatureStatus, MemberFeaturesConfiguration, OrgFeature,
-    OrgFeatureStatus, OrganizationFeatureConfiguration, PublishingStatus,
+    AdminAccount, AdminStatus, AutoEnableMembers, DestinationProperties, DestinationType,
+    DetectorFeature, DetectorFeatureConfiguration, FeatureStatus, MemberFeaturesConfiguration,
+    OrgFeature, OrgFeatureStatus, OrganizationFeatureConfiguration, PublishingStatus,
 };
 
 use super::effects::{ActionContext, Doing};
@@ -19,7 +19,7 @@ use super::wait::{
     GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, PollSchedule, Poller, READ_BACK, VERIFY,
 };
 use crate::action;
-use crate::aws::{AwsError, Operation, is_already, not_yet_administrator, not_yet_known};
+use crate::aws::{AwsError, Calls, GuardDuty, is_already, not_yet_administrator, not_yet_known};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::Principal;
@@ -58,17 +58,6 @@ impl NotYet<'_> {
     }
 }
 
-macro_rules! guardduty {
-    ($hand:expr, $at:expr, $name:literal, $send:expr) => {
-        $hand
-            .shared
-            .aws
-            .call($hand.ctx, Operation("guardduty", $name), $at, $send)
-            .await
-    };
-}
-pub(super) use guardduty;
-
 impl ActionContext<'_> {
     /// EnableOrganizationAdminAccount, from the management account. Its service-linked role comes
     /// first: without it GuardDuty cannot manage the management account.
@@ -85,16 +74,13 @@ impl ActionContext<'_> {
                 .await?;
         }
         let at = self.place(&self.shared.management, region);
-        let client = self.shared.aws.guardduty(&at).await.context(context)?;
+        let client = self.guardduty(&at).await.context(context)?;
         let mut asked: Option<Result<(), AwsError>> = None;
         let mut wait = Poller::new(self.ctx, GUARDDUTY);
         let mut refused = Poller::new(self.ctx, self.until_known());
         loop {
-            let listed = guardduty!(self, &at, "ListOrganizationAdminAccounts", || client
-                .list_organization_admin_accounts()
-                .send())
-            .context(context)?;
-            for admin in listed.admin_accounts() {
+            let admins = administrators(&client).await.context(context)?;
+            for admin in &admins {
                 let id = admin.admin_account_id().unwrap_or_default();
                 let enabled = admin.admin_status() != Some(&AdminStatus::DisableInProgress);
                 if enabled && id == account.as_str() {
@@ -132,11 +118,14 @@ impl ActionContext<'_> {
                 None => {}
             }
             asked = Some(
-                guardduty!(self, &at, "EnableOrganizationAdminAccount", || client
-                    .enable_organization_admin_account()
-                    .admin_account_id(account.as_str())
-                    .send())
-                .map(|_| ()),
+                client
+                    .call(|c| {
+                        c.enable_organization_admin_account()
+                            .admin_account_id(account.as_str())
+                            .send()
+                    })
+                    .await
+                    .map(|_| ()),
             );
         }
     }
@@ -172,7 +161,7 @@ impl ActionContext<'_> {
         let account = self.account(account)?;
         let at = self.place(&account, region);
         let context = || format!("configuring GuardDuty in account {account}, {region}");
-        let client = self.shared.aws.guardduty(&at).await.context(context)?;
+        let client = self.guardduty(&at).await.context(context)?;
         let mut of_detector = features.clone();
         of_detector.extend(detector_features.clone());
         let mut features = features.clone();
@@ -186,12 +175,15 @@ impl ActionContext<'_> {
         let settings = organization_settings(&features);
         let mut not_yet = self.not_yet();
         loop {
-            let updated = guardduty!(self, &at, "UpdateOrganizationConfiguration", || client
-                .update_organization_configuration()
-                .detector_id(&detector)
-                .auto_enable_organization_members(AutoEnableMembers::All)
-                .set_features(Some(settings.clone()))
-                .send());
+            let updated = client
+                .call(|c| {
+                    c.update_organization_configuration()
+                        .detector_id(&detector)
+                        .auto_enable_organization_members(AutoEnableMembers::All)
+                        .set_features(Some(settings.clone()))
+                        .send()
+                })
+                .await;
             match updated {
                 Ok(_) => break,
                 Err(error) => not_yet.pause(error, context).await?,
@@ -209,36 +201,38 @@ impl ActionContext<'_> {
         features: &BTreeMap<String, bool>,
         context: impl Fn() -> String + Copy,
     ) -> Result<Outputs, Failure> {
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
         let on: Vec<&String> = features
             .iter()
             .filter(|(_, on)| **on)
             .map(|(f, _)| f)
             .collect();
-        let mut token: Option<String> = None;
-        loop {
-            let page = guardduty!(self, at, "ListMembers", || client
-                .list_members()
-                .detector_id(detector)
-                .max_results(50)
-                .set_next_token(token.clone())
-                .send())
+        let members = client
+            .all(
+                |c, token| {
+                    c.list_members()
+                        .detector_id(detector)
+                        .max_results(50)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.members, page.next_token),
+            )
+            .await
             .context(context)?;
-            let enabled = page.members().iter().filter(|member| {
-                let status = member.relationship_status().unwrap_or_default();
-                status.eq_ignore_ascii_case("enabled")
-            });
-            let ids: Vec<String> = enabled
-                .filter_map(|member| member.account_id().map(str::to_owned))
-                .collect();
-            if !ids.is_empty() && !on.is_empty() {
-                self.bring_these(at, detector, &ids, &on, context).await?;
-            }
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(Outputs::new());
+        let enabled = members.iter().filter(|member| {
+            let status = member.relationship_status().unwrap_or_default();
+            status.eq_ignore_ascii_case("enabled")
+        });
+        let ids: Vec<String> = enabled
+            .filter_map(|member| member.account_id().map(str::to_owned))
+            .collect();
+        if !on.is_empty() {
+            for ids in ids.chunks(MEMBERS_A_CALL) {
+                self.bring_these(at, detector, ids, &on, context).await?;
             }
         }
+        Ok(Outputs::new())
     }
 
     async fn bring_these(
@@ -249,13 +243,16 @@ impl ActionContext<'_> {
         on: &[&String],
         context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
-        let have = guardduty!(self, at, "GetMemberDetectors", || client
-            .get_member_detectors()
-            .detector_id(detector)
-            .set_account_ids(Some(ids.to_vec()))
-            .send())
-        .context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
+        let have = client
+            .call(|c| {
+                c.get_member_detectors()
+                    .detector_id(detector)
+                    .set_account_ids(Some(ids.to_vec()))
+                    .send()
+            })
+            .await
+            .context(context)?;
         // What is off, by the accounts that lack the same.
         let mut lacking: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         for member in have.member_data_source_configurations() {
@@ -282,13 +279,16 @@ impl ActionContext<'_> {
                         .build()
                 })
                 .collect();
-            let updated = guardduty!(self, at, "UpdateMemberDetectors", || client
-                .update_member_detectors()
-                .detector_id(detector)
-                .set_account_ids(Some(accounts.clone()))
-                .set_features(Some(features.clone()))
-                .send())
-            .context(context)?;
+            let updated = client
+                .call(|c| {
+                    c.update_member_detectors()
+                        .detector_id(detector)
+                        .set_account_ids(Some(accounts.clone()))
+                        .set_features(Some(features.clone()))
+                        .send()
+                })
+                .await
+                .context(context)?;
             if let Some(refused) = updated.unprocessed_accounts().first() {
                 return Err(self.fails(
                     format!(
@@ -310,11 +310,10 @@ impl ActionContext<'_> {
         at: &AccountRegion,
         detector: &str,
     ) -> Result<BTreeSet<String>, AwsError> {
-        let client = self.shared.aws.guardduty(at).await?;
-        let answer = guardduty!(self, at, "GetDetector", || client
-            .get_detector()
-            .detector_id(detector)
-            .send())?;
+        let client = self.guardduty(at).await?;
+        let answer = client
+            .call(|c| c.get_detector().detector_id(detector).send())
+            .await?;
         Ok(answer
             .features()
             .iter()
@@ -352,17 +351,20 @@ impl ActionContext<'_> {
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
         let offered = self.offered(at, detector).await.context(context)?;
         let mut named = features.clone();
         named.retain(|feature, on| *on || offered.contains(feature));
-        guardduty!(self, at, "UpdateDetector", || client
-            .update_detector()
-            .detector_id(detector)
-            .enable(true)
-            .set_features(Some(detector_settings(&named)))
-            .send())
-        .context(context)?;
+        client
+            .call(|c| {
+                c.update_detector()
+                    .detector_id(detector)
+                    .enable(true)
+                    .set_features(Some(detector_settings(&named)))
+                    .send()
+            })
+            .await
+            .context(context)?;
         Ok(offered)
     }
 
@@ -375,13 +377,11 @@ impl ActionContext<'_> {
                 at.account, at.region
             )
         };
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
         let token = self.token("detector");
-        let created = guardduty!(self, at, "CreateDetector", || client
-            .create_detector()
-            .enable(true)
-            .client_token(&token)
-            .send());
+        let created = client
+            .call(|c| c.create_detector().enable(true).client_token(&token).send())
+            .await;
         let refused = match created {
             Ok(answer) => match answer.detector_id {
                 Some(detector) => return Ok(detector),
@@ -409,9 +409,14 @@ impl ActionContext<'_> {
 
     /// The one detector an account has in a Region.
     pub(super) async fn detector(&self, at: &AccountRegion) -> Result<Option<String>, AwsError> {
-        let client = self.shared.aws.guardduty(at).await?;
-        let answer = guardduty!(self, at, "ListDetectors", || client.list_detectors().send())?;
-        Ok(answer.detector_ids.unwrap_or_default().into_iter().next())
+        let client = self.guardduty(at).await?;
+        client
+            .find(
+                |c, token| c.list_detectors().set_next_token(token).send(),
+                |page| (page.detector_ids, page.next_token),
+                Some,
+            )
+            .await
     }
 
     pub(super) async fn existing_detector(&self, at: &AccountRegion) -> Result<String, Failure> {
@@ -450,7 +455,7 @@ impl ActionContext<'_> {
         let at = self.place(&administrator, region);
         let context = || format!("exporting GuardDuty findings of {region} to {bucket}");
         let detector = self.existing_detector(&at).await?;
-        let client = self.shared.aws.guardduty(&at).await.context(context)?;
+        let client = self.guardduty(&at).await.context(context)?;
         let properties = DestinationProperties::builder()
             .destination_arn(&bucket)
             .kms_key_arn(&key)
@@ -462,24 +467,30 @@ impl ActionContext<'_> {
         let destination = match (there, replace) {
             (Some(same), _) => same,
             (None, Some(other)) => {
-                guardduty!(self, &at, "UpdatePublishingDestination", || client
-                    .update_publishing_destination()
-                    .detector_id(&detector)
-                    .destination_id(other)
-                    .destination_properties(properties.clone())
-                    .send())
-                .context(context)?;
+                client
+                    .call(|c| {
+                        c.update_publishing_destination()
+                            .detector_id(&detector)
+                            .destination_id(other)
+                            .destination_properties(properties.clone())
+                            .send()
+                    })
+                    .await
+                    .context(context)?;
                 other.to_owned()
             }
             (None, None) => {
                 let token = self.token("export");
-                let created = guardduty!(self, &at, "CreatePublishingDestination", || client
-                    .create_publishing_destination()
-                    .detector_id(&detector)
-                    .destination_type(DestinationType::S3)
-                    .destination_properties(properties.clone())
-                    .client_token(&token)
-                    .send());
+                let created = client
+                    .call(|c| {
+                        c.create_publishing_destination()
+                            .detector_id(&detector)
+                            .destination_type(DestinationType::S3)
+                            .destination_properties(properties.clone())
+                            .client_token(&token)
+                            .send()
+                    })
+                    .await;
                 match created {
                     Ok(created) => created.destination_id.unwrap_or_default(),
                     // An answer was lost, and it was made all the same.
@@ -498,12 +509,15 @@ impl ActionContext<'_> {
         let mut verifying = Poller::new(self.ctx, VERIFY);
         let mut wait = Poller::new(self.ctx, GUARDDUTY);
         loop {
-            let described = guardduty!(self, &at, "DescribePublishingDestination", || client
-                .describe_publishing_destination()
-                .detector_id(&detector)
-                .destination_id(&destination)
-                .send())
-            .context(context)?;
+            let described = client
+                .call(|c| {
+                    c.describe_publishing_destination()
+                        .detector_id(&detector)
+                        .destination_id(&destination)
+                        .send()
+                })
+                .await
+                .context(context)?;
             match described.status() {
                 Some(PublishingStatus::Publishing) => return Ok(Outputs::new()),
                 // What was wrong may be mended by now, but GuardDuty looks again only when it is told
@@ -517,13 +531,16 @@ impl ActionContext<'_> {
                         .pause("for the bucket's and the key's policies to be in force")
                         .await
                         .context(context)?;
-                    guardduty!(self, &at, "UpdatePublishingDestination", || client
-                        .update_publishing_destination()
-                        .detector_id(&detector)
-                        .destination_id(&destination)
-                        .destination_properties(properties.clone())
-                        .send())
-                    .context(context)?;
+                    client
+                        .call(|c| {
+                            c.update_publishing_destination()
+                                .detector_id(&detector)
+                                .destination_id(&destination)
+                                .destination_properties(properties.clone())
+                                .send()
+                        })
+                        .await
+                        .context(context)?;
                     verifying
                         .pause("for GuardDuty to verify the destination")
                         .await
@@ -552,18 +569,28 @@ impl ActionContext<'_> {
         bucket: &str,
         key: &str,
     ) -> Result<Option<String>, AwsError> {
-        let client = self.shared.aws.guardduty(at).await?;
-        let listed = guardduty!(self, at, "ListPublishingDestinations", || client
-            .list_publishing_destinations()
-            .detector_id(detector)
-            .send())?;
-        for destination in listed.destinations() {
+        let client = self.guardduty(at).await?;
+        let listed = client
+            .all(
+                |c, token| {
+                    c.list_publishing_destinations()
+                        .detector_id(detector)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.destinations, page.next_token),
+            )
+            .await?;
+        for destination in &listed {
             let id = destination.destination_id().unwrap_or_default();
-            let described = guardduty!(self, at, "DescribePublishingDestination", || client
-                .describe_publishing_destination()
-                .detector_id(detector)
-                .destination_id(id)
-                .send());
+            let described = client
+                .call(|c| {
+                    c.describe_publishing_destination()
+                        .detector_id(detector)
+                        .destination_id(id)
+                        .send()
+                })
+                .await;
             let described = match described {
                 // Deleted since it was listed: GuardDuty has no other code for it.
                 Err(error) if error.is("BadRequest") => continue,
@@ -578,6 +605,19 @@ impl ActionContext<'_> {
         }
         Ok(None)
     }
+}
+
+/// GuardDuty's administrators in a Region.
+pub(super) async fn administrators(client: &GuardDuty<'_>) -> Result<Vec<AdminAccount>, AwsError> {
+    client
+        .all(
+            |c, token| {
+                let listed = c.list_organization_admin_accounts();
+                listed.set_next_token(token).send()
+            },
+            |page| (page.admin_accounts, page.next_token),
+        )
+        .await
 }
 
 /// The features to send: naming both runtime monitorings is an error, and the newer one includes

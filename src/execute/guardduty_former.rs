@@ -12,12 +12,12 @@ use aws_sdk_guardduty::types::{
 };
 
 use super::effects::{ActionContext, Doing};
-use super::guardduty::{MEMBERS_A_CALL, guardduty};
+use super::guardduty::{MEMBERS_A_CALL, administrators};
 use super::hints;
 use super::run::Outputs;
 use super::wait::{GUARDDUTY, Poller};
 use crate::action;
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::AccountId;
@@ -55,11 +55,14 @@ impl ActionContext<'_> {
                     self.let_members_go(&self.place(&account, region), context)
                         .await?;
                 }
-                let client = self.shared.aws.guardduty(&own).await.context(context)?;
-                let disabled = guardduty!(self, &own, "DisableOrganizationAdminAccount", || client
-                    .disable_organization_admin_account()
-                    .admin_account_id(account.as_str())
-                    .send());
+                let client = self.guardduty(&own).await.context(context)?;
+                let disabled = client
+                    .call(|c| {
+                        c.disable_organization_admin_account()
+                            .admin_account_id(account.as_str())
+                            .send()
+                    })
+                    .await;
                 // Nearly every refusal is a BadRequestException: what AWS lists afterwards decides.
                 if let Err(error) = disabled
                     && matches!(
@@ -95,11 +98,9 @@ impl ActionContext<'_> {
         &self,
         own: &AccountRegion,
     ) -> Result<Option<(AccountId, bool)>, AwsError> {
-        let client = self.shared.aws.guardduty(own).await?;
-        let listed = guardduty!(self, own, "ListOrganizationAdminAccounts", || client
-            .list_organization_admin_accounts()
-            .send())?;
-        Ok(listed.admin_accounts().iter().find_map(|admin| {
+        let client = self.guardduty(own).await?;
+        let admins = administrators(&client).await?;
+        Ok(admins.iter().find_map(|admin| {
             let id = admin.admin_account_id()?.parse().ok()?;
             Some((
                 id,
@@ -118,12 +119,15 @@ impl ActionContext<'_> {
         let Some(detector) = self.detector(at).await.context(context)? else {
             return Ok(());
         };
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
-        let settings = guardduty!(self, at, "DescribeOrganizationConfiguration", || client
-            .describe_organization_configuration()
-            .detector_id(&detector)
-            .send())
-        .context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
+        let settings = client
+            .call(|c| {
+                c.describe_organization_configuration()
+                    .detector_id(&detector)
+                    .send()
+            })
+            .await
+            .context(context)?;
         let features: Vec<OrganizationFeatureConfiguration> = settings
             .features()
             .iter()
@@ -138,13 +142,16 @@ impl ActionContext<'_> {
             .collect();
         let members_too = settings.auto_enable_organization_members();
         if members_too != Some(&AutoEnableMembers::None) || !features.is_empty() {
-            guardduty!(self, at, "UpdateOrganizationConfiguration", || client
-                .update_organization_configuration()
-                .detector_id(&detector)
-                .auto_enable_organization_members(AutoEnableMembers::None)
-                .set_features((!features.is_empty()).then(|| features.clone()))
-                .send())
-            .context(context)?;
+            client
+                .call(|c| {
+                    c.update_organization_configuration()
+                        .detector_id(&detector)
+                        .auto_enable_organization_members(AutoEnableMembers::None)
+                        .set_features((!features.is_empty()).then(|| features.clone()))
+                        .send()
+                })
+                .await
+                .context(context)?;
         }
         let members: Vec<String> = self
             .guardduty_members(at, &detector)
@@ -153,18 +160,24 @@ impl ActionContext<'_> {
             .into_keys()
             .collect();
         for batch in members.chunks(MEMBERS_A_CALL) {
-            guardduty!(self, at, "DisassociateMembers", || client
-                .disassociate_members()
-                .detector_id(&detector)
-                .set_account_ids(Some(batch.to_vec()))
-                .send())
-            .context(context)?;
-            guardduty!(self, at, "DeleteMembers", || client
-                .delete_members()
-                .detector_id(&detector)
-                .set_account_ids(Some(batch.to_vec()))
-                .send())
-            .context(context)?;
+            client
+                .call(|c| {
+                    c.disassociate_members()
+                        .detector_id(&detector)
+                        .set_account_ids(Some(batch.to_vec()))
+                        .send()
+                })
+                .await
+                .context(context)?;
+            client
+                .call(|c| {
+                    c.delete_members()
+                        .detector_id(&detector)
+                        .set_account_ids(Some(batch.to_vec()))
+                        .send()
+                })
+                .await
+                .context(context)?;
         }
         // Accounts that could not be processed are only listed in the answers: what is left tells.
         let mut wait = Poller::new(self.ctx, GUARDDUTY);
@@ -199,11 +212,10 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let action::DeregisterDelegatedAdministrator { principal, account } = action;
         let account = self.account(account)?;
-        let client = self.shared.aws.organizations();
-        let deregistered = self
-            .organizations("DeregisterDelegatedAdministrator", || {
-                client
-                    .deregister_delegated_administrator()
+        let client = self.organizations();
+        let deregistered = client
+            .call(|c| {
+                c.deregister_delegated_administrator()
                     .account_id(account.as_str())
                     .service_principal(principal.as_str())
                     .send()

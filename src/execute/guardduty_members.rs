@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_guardduty::types::{AccountDetail, OrgFeatureStatus};
 
 use super::effects::{ActionContext, Doing};
-use super::guardduty::{MEMBERS_A_CALL, guardduty};
+use super::guardduty::MEMBERS_A_CALL;
 use super::run::Outputs;
 use super::wait::{GUARDDUTY, Poller, READ_BACK};
 use crate::action::{self};
-use crate::aws::{AwsError, Operation, is_member_already, management_first};
+use crate::aws::{AwsError, Calls, is_member_already, management_first};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -123,27 +123,24 @@ impl ActionContext<'_> {
         at: &AccountRegion,
         detector: &str,
     ) -> Result<BTreeMap<String, String>, AwsError> {
-        let client = self.shared.aws.guardduty(at).await?;
-        let mut members = BTreeMap::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = guardduty!(self, at, "ListMembers", || client
-                .list_members()
-                .detector_id(detector)
-                .only_associated("false")
-                .set_next_token(token.clone())
-                .send())?;
-            for member in page.members() {
-                if let Some(id) = member.account_id() {
-                    let state = member.relationship_status().unwrap_or_default();
-                    members.insert(id.to_owned(), state.to_owned());
-                }
-            }
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok(members);
-            }
-        }
+        let client = self.guardduty(at).await?;
+        let members = client
+            .all(
+                |c, token| {
+                    c.list_members()
+                        .detector_id(detector)
+                        .only_associated("false")
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.members, page.next_token),
+            )
+            .await?;
+        let states = members.into_iter().filter_map(|member| {
+            let state = member.relationship_status.unwrap_or_default();
+            Some((member.account_id?, state))
+        });
+        Ok(states.collect())
     }
 
     /// CreateMembers for one batch; the accounts that were refused, with AWS's words.
@@ -154,14 +151,17 @@ impl ActionContext<'_> {
         batch: &[AccountDetail],
         context: impl Fn() -> String + Copy,
     ) -> Result<BTreeMap<String, String>, Failure> {
-        let client = self.shared.aws.guardduty(at).await.context(context)?;
+        let client = self.guardduty(at).await.context(context)?;
         let mut not_yet = self.not_yet();
         let answer = loop {
-            let made = guardduty!(self, at, "CreateMembers", || client
-                .create_members()
-                .detector_id(detector)
-                .set_account_details(Some(batch.to_vec()))
-                .send());
+            let made = client
+                .call(|c| {
+                    c.create_members()
+                        .detector_id(detector)
+                        .set_account_details(Some(batch.to_vec()))
+                        .send()
+                })
+                .await;
             match made {
                 Ok(answer) => break answer,
                 Err(error) => not_yet.pause(error, context).await?,
@@ -207,11 +207,10 @@ impl ActionContext<'_> {
         let Some(detector) = self.detector(at).await? else {
             return Ok(None);
         };
-        let client = self.shared.aws.guardduty(at).await?;
-        let answer = guardduty!(self, at, "GetAdministratorAccount", || client
-            .get_administrator_account()
-            .detector_id(&detector)
-            .send())?;
+        let client = self.guardduty(at).await?;
+        let answer = client
+            .call(|c| c.get_administrator_account().detector_id(&detector).send())
+            .await?;
         let id = answer.administrator.and_then(|found| found.account_id);
         Ok(id.and_then(|id| id.parse().ok()))
     }
@@ -231,22 +230,15 @@ impl ActionContext<'_> {
             )
         };
         self.tell("the management account must turn GuardDuty on itself before it can be a member");
-        let client = self
-            .shared
-            .aws
-            .guardduty(administrator)
+        let client = self.guardduty(administrator).await.context(context)?;
+        let settings = client
+            .call(|c| {
+                c.describe_organization_configuration()
+                    .detector_id(detector)
+                    .send()
+            })
             .await
             .context(context)?;
-        let settings = guardduty!(
-            self,
-            administrator,
-            "DescribeOrganizationConfiguration",
-            || client
-                .describe_organization_configuration()
-                .detector_id(detector)
-                .send()
-        )
-        .context(context)?;
         let features: BTreeMap<String, bool> = settings
             .features()
             .iter()

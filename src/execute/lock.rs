@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::hints;
 use crate::addr::Address;
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use crate::aws::{Aws, AwsError, CallContext};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 
@@ -138,12 +138,8 @@ pub async fn acquire(
 ) -> Result<Lock, LockError> {
     let ctx = CallContext::quiet();
     let at = place(aws).await?;
-    let sts = aws.sts(&at).await?;
-    let identity = aws
-        .call(&ctx, Operation("sts", "GetCallerIdentity"), &at, || {
-            sts.get_caller_identity().send()
-        })
-        .await?;
+    let sts = aws.sts(&ctx, &at).await?;
+    let identity = sts.call(|c| c.get_caller_identity().send()).await?;
     let holder = Holder {
         run: run.to_owned(),
         who: identity.arn.unwrap_or_else(|| at.account.to_string()),
@@ -152,12 +148,12 @@ pub async fn acquire(
     };
     let value =
         serde_json::to_string(&holder).map_err(|error| LockError::Foreign(error.to_string()))?;
-    let ssm = aws.ssm(&at).await?;
+    let ssm = aws.ssm(&ctx, &at).await?;
     let begun = Instant::now();
     loop {
-        let put = aws
-            .call(&ctx, Operation("ssm", "PutParameter"), &at, || {
-                ssm.put_parameter()
+        let put = ssm
+            .call(|c| {
+                c.put_parameter()
                     .name(PARAMETER)
                     .description("Held by a run of orgstrap while it changes the organization")
                     .value(&value)
@@ -260,12 +256,8 @@ async fn read(
     at: &AccountRegion,
     ctx: &CallContext,
 ) -> Result<Option<Holder>, LockError> {
-    let ssm = aws.ssm(at).await?;
-    let answer = aws
-        .call(ctx, Operation("ssm", "GetParameter"), at, || {
-            ssm.get_parameter().name(PARAMETER).send()
-        })
-        .await;
+    let ssm = aws.ssm(ctx, at).await?;
+    let answer = ssm.call(|c| c.get_parameter().name(PARAMETER).send()).await;
     match answer {
         Ok(answer) => {
             let value = answer
@@ -282,11 +274,9 @@ async fn read(
 }
 
 async fn delete(aws: &Aws, at: &AccountRegion, ctx: &CallContext) -> Result<(), LockError> {
-    let ssm = aws.ssm(at).await?;
-    let deleted = aws
-        .call(ctx, Operation("ssm", "DeleteParameter"), at, || {
-            ssm.delete_parameter().name(PARAMETER).send()
-        })
+    let ssm = aws.ssm(ctx, at).await?;
+    let deleted = ssm
+        .call(|c| c.delete_parameter().name(PARAMETER).send())
         .await;
     match deleted {
         Ok(_) => Ok(()),

@@ -13,11 +13,10 @@ use aws_sdk_cloudformation::types::{
 };
 use serde_json::{Map, Value, json};
 
-use super::control::call;
 use super::effects::{ActionContext, Doing};
 use super::operation::{Goal, Instance, Spot, begun};
-use super::stack::{cloudformation, status};
-use crate::aws::{Operation, not_begun};
+use super::stack::status;
+use crate::aws::{Calls, not_begun};
 use crate::baseline::data::{Values, lost_with_stack, resources};
 use crate::baseline::identity::{ATTACHES, again, identifier};
 use crate::baseline::{Known, Rendering};
@@ -253,22 +252,19 @@ impl ActionContext<'_> {
         stack: &str,
         context: impl Fn() -> String + Copy,
     ) -> Result<Vec<StackResourceSummary>, Failure> {
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = cloudformation!(self, at, "ListStackResources", || client
-                .list_stack_resources()
-                .stack_name(stack)
-                .set_next_token(token.clone())
-                .send())
+        let client = self.cloudformation(at).await.context(context)?;
+        let mut all = client
+            .all(
+                |c, token| {
+                    c.list_stack_resources()
+                        .stack_name(stack)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.stack_resource_summaries, page.next_token),
+            )
+            .await
             .context(context)?;
-            all.extend(page.stack_resource_summaries.unwrap_or_default());
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
-        }
         all.retain(|resource| {
             let status = resource.resource_status().map(|status| status.as_str());
             status != Some("DELETE_COMPLETE")
@@ -284,15 +280,18 @@ impl ActionContext<'_> {
         listed: &[StackResourceSummary],
         context: impl Fn() -> String + Copy,
     ) -> Result<Option<Template>, Failure> {
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
-        let template = cloudformation!(self, at, "GetTemplate", || client
-            .get_template()
-            .stack_name(stack.stack_id().unwrap_or_default())
-            .template_stage(TemplateStage::Original)
-            .send())
-        .context(context)?
-        .template_body
-        .unwrap_or_default();
+        let client = self.cloudformation(at).await.context(context)?;
+        let template = client
+            .call(|c| {
+                c.get_template()
+                    .stack_name(stack.stack_id().unwrap_or_default())
+                    .template_stage(TemplateStage::Original)
+                    .send()
+            })
+            .await
+            .context(context)?
+            .template_body
+            .unwrap_or_default();
         let Ok(rendering) = Rendering::parse(&template) else {
             return Ok(None);
         };
@@ -340,12 +339,10 @@ impl ActionContext<'_> {
         let Some(id) = identifier(&one.kind, &one.physical_id, properties.as_ref(), place) else {
             return Ok(told);
         };
-        let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
-        let found = call!(self, at, "cloudcontrol", "GetResource", || client
-            .get_resource()
-            .type_name(&one.kind)
-            .identifier(&id)
-            .send());
+        let client = self.cloudcontrol(at).await.context(context)?;
+        let found = client
+            .call(|c| c.get_resource().type_name(&one.kind).identifier(&id).send())
+            .await;
         Ok(match found {
             Ok(_) => false,
             Err(error) if error.is("ResourceNotFound") => true,
@@ -394,20 +391,23 @@ impl ActionContext<'_> {
         round: usize,
     ) -> Result<(), Failure> {
         let context = || format!("putting back {} in account {}", one.shown(), at.account);
-        let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
+        let client = self.cloudcontrol(at).await.context(context)?;
         let state = Value::Object(state).to_string();
         let token = self.token(&format!(
             "again {round} {} {} {}",
             at.account, at.region, one.logical_id
         ));
-        let event = call!(self, at, "cloudcontrol", "CreateResource", || client
-            .create_resource()
-            .type_name(&one.kind)
-            .desired_state(&state)
-            .client_token(&token)
-            .send())
-        .context(context)?
-        .progress_event;
+        let event = client
+            .call(|c| {
+                c.create_resource()
+                    .type_name(&one.kind)
+                    .desired_state(&state)
+                    .client_token(&token)
+                    .send()
+            })
+            .await
+            .context(context)?
+            .progress_event;
         self.await_resource(at, event, context).await?;
         Ok(())
     }
@@ -452,17 +452,20 @@ impl ActionContext<'_> {
             }
             let patch = json!([{ "op": "add", "path": format!("/{property}"), "value": value }]);
             let patch = patch.to_string();
-            let client = self.shared.aws.cloudcontrol(at).await.context(context)?;
+            let client = self.cloudcontrol(at).await.context(context)?;
             let token = self.token(&format!("attach {} {} {logical_id}", at.account, at.region));
-            let event = call!(self, at, "cloudcontrol", "UpdateResource", || client
-                .update_resource()
-                .type_name(kind)
-                .identifier(physical_id)
-                .patch_document(&patch)
-                .client_token(&token)
-                .send())
-            .context(context)?
-            .progress_event;
+            let event = client
+                .call(|c| {
+                    c.update_resource()
+                        .type_name(kind)
+                        .identifier(physical_id)
+                        .patch_document(&patch)
+                        .client_token(&token)
+                        .send()
+                })
+                .await
+                .context(context)?
+                .progress_event;
             self.await_resource(at, event, context).await?;
         }
         Ok(())
@@ -477,18 +480,21 @@ impl ActionContext<'_> {
         left: &[Gone],
         context: impl Fn() -> String + Copy,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
         let skip: Vec<String> = left
             .iter()
             .filter(|gone| gone.failed)
             .map(|gone| gone.logical_id.clone())
             .collect();
-        cloudformation!(self, at, "ContinueUpdateRollback", || client
-            .continue_update_rollback()
-            .stack_name(stack)
-            .set_resources_to_skip((!skip.is_empty()).then(|| skip.clone()))
-            .send())
-        .context(context)?;
+        client
+            .call(|c| {
+                c.continue_update_rollback()
+                    .stack_name(stack)
+                    .set_resources_to_skip((!skip.is_empty()).then(|| skip.clone()))
+                    .send()
+            })
+            .await
+            .context(context)?;
         match self.settled_stack(at, stack, context).await? {
             Some(now) if status(&now) == "UPDATE_ROLLBACK_FAILED" => {
                 Err(self.stack_failed(at, &now, context()).await)
@@ -552,37 +558,38 @@ impl ActionContext<'_> {
         let (account, region) = (&instance.account, &instance.region);
         let context = || format!("making the stack of {set} anew in account {account}, {region}");
         let home = self.home();
-        let client = self
-            .shared
-            .aws
-            .cloudformation(&home)
-            .await
-            .context(context)?;
+        let client = self.cloudformation(&home).await.context(context)?;
         let targets = SdkDeploymentTargets::builder()
             .organizational_unit_ids(&instance.ou)
             .accounts(account)
             .account_filter_type(AccountFilterType::Intersection)
             .build();
         let token = self.token(&format!("away {account} {region}"));
-        let deleted = cloudformation!(self, &home, "DeleteStackInstances", || client
-            .delete_stack_instances()
-            .stack_set_name(set)
-            .deployment_targets(targets.clone())
-            .regions(region)
-            .retain_stacks(retain)
-            .operation_id(&token)
-            .send());
+        let deleted = client
+            .call(|c| {
+                c.delete_stack_instances()
+                    .stack_set_name(set)
+                    .deployment_targets(targets.clone())
+                    .regions(region)
+                    .retain_stacks(retain)
+                    .operation_id(&token)
+                    .send()
+            })
+            .await;
         let operation = begun(deleted.map(|answer| answer.operation_id), token).context(context)?;
         self.finish_operation(set, &operation, &Goal::default(), context)
             .await?;
         let token = self.token(&format!("anew {account} {region}"));
-        let created = cloudformation!(self, &home, "CreateStackInstances", || client
-            .create_stack_instances()
-            .stack_set_name(set)
-            .deployment_targets(targets.clone())
-            .regions(region)
-            .operation_id(&token)
-            .send());
+        let created = client
+            .call(|c| {
+                c.create_stack_instances()
+                    .stack_set_name(set)
+                    .deployment_targets(targets.clone())
+                    .regions(region)
+                    .operation_id(&token)
+                    .send()
+            })
+            .await;
         let operation = begun(created.map(|answer| answer.operation_id), token).context(context)?;
         let goal = Goal {
             accounts: BTreeSet::from([account.clone()]),

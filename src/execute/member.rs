@@ -9,7 +9,7 @@ use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::wait::{ACCOUNT_CLOSURE, Poller, READ_BACK};
 use crate::action;
-use crate::aws::{AwsError, CallContext, Operation};
+use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Contact, ContactKind};
@@ -33,7 +33,7 @@ impl ActionContext<'_> {
         if account != self.shared.management {
             for region in regions {
                 let at = self.place(&account, region);
-                self.probe(&at, ctx).await?;
+                self.probe(&at).await?;
             }
         }
         for service in service_linked_roles {
@@ -45,26 +45,18 @@ impl ActionContext<'_> {
 
     /// A session, and one cheap call each to STS and CloudFormation: sessions work before services
     /// know the account (OptInRequired, SubscriptionRequired). The call layer waits that out.
-    async fn probe(&self, at: &AccountRegion, ctx: &CallContext) -> Result<(), Failure> {
-        let aws = &self.shared.aws;
+    async fn probe(&self, at: &AccountRegion) -> Result<(), Failure> {
         let context = || format!("reaching account {} in {}", at.account, at.region);
         self.tell(format!(
             "for the access role in account {} to answer in {}",
             at.account, at.region
         ));
-        let sts = aws.sts(at).await.context(context)?;
-        aws.call(ctx, Operation("sts", "GetCallerIdentity"), at, || {
-            sts.get_caller_identity().send()
-        })
-        .await
-        .context(context)?;
-        let cloudformation = aws.cloudformation(at).await.context(context)?;
-        let operation = Operation("cloudformation", "DescribeStacks");
-        aws.call(ctx, operation, at, || {
-            cloudformation.describe_stacks().send()
-        })
-        .await
-        .context(context)?;
+        let sts = self.sts(at).await.context(context)?;
+        let asked = sts.call(|c| c.get_caller_identity().send()).await;
+        asked.context(context)?;
+        let cloudformation = self.cloudformation(at).await.context(context)?;
+        let asked = cloudformation.call(|c| c.describe_stacks().send()).await;
+        asked.context(context)?;
         Ok(())
     }
 
@@ -74,14 +66,9 @@ impl ActionContext<'_> {
         if *account == self.shared.management {
             return Ok(());
         }
-        let client = self.shared.aws.organizations();
-        let answer = self
-            .organizations("DescribeAccount", || {
-                client
-                    .describe_account()
-                    .account_id(account.as_str())
-                    .send()
-            })
+        let client = self.organizations();
+        let answer = client
+            .call(|c| c.describe_account().account_id(account.as_str()).send())
             .await
             .context(|| format!("reading how account {account} joined"))?;
         let described = answer.account();
@@ -106,17 +93,16 @@ impl ActionContext<'_> {
         let account = self.account(account)?;
         let to = self.text(to)?;
         let context = || format!("moving account {account} to {to}");
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             if let Some(from) = self.parent_of(&account).await.context(context)? {
                 if from == to {
                     return Ok(Outputs::new());
                 }
-                let moved = self
-                    .organizations("MoveAccount", || {
-                        client
-                            .move_account()
+                let moved = client
+                    .call(|c| {
+                        c.move_account()
                             .account_id(account.as_str())
                             .source_parent_id(&from)
                             .destination_parent_id(&to)
@@ -152,32 +138,22 @@ impl ActionContext<'_> {
     }
 
     async fn parent_of(&self, account: &AccountId) -> Result<Option<String>, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut token = None;
-        loop {
-            let answer = self
-                .organizations("ListParents", || {
-                    client
-                        .list_parents()
+        let client = self.organizations();
+        let parent = client
+            .find(
+                |c, token| {
+                    c.list_parents()
                         .child_id(account.as_str())
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await;
-            let page = match answer {
-                Ok(page) => page,
-                Err(error) if error.is("ChildNotFound") => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let parents = page.parents.unwrap_or_default();
-            let parent = parents.into_iter().find_map(|parent| parent.id);
-            // An empty page with a token goes on, as in every list of Organizations.
-            match page.next_token {
-                Some(next) if parent.is_none() && token.as_ref() != Some(&next) => {
-                    token = Some(next);
-                }
-                _ => return Ok(parent),
-            }
+                },
+                |page| (page.parents, page.next_token),
+                |parent| parent.id,
+            )
+            .await;
+        match parent {
+            Err(error) if error.is("ChildNotFound") => Ok(None),
+            parent => parent,
         }
     }
 
@@ -189,17 +165,12 @@ impl ActionContext<'_> {
         let action::CloseAccount { account } = action;
         let account = self.account(account)?;
         let context = || format!("closing account {account}");
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut asked = false;
         let mut wait = Poller::new(self.ctx, ACCOUNT_CLOSURE);
         loop {
-            let answer = self
-                .organizations("DescribeAccount", || {
-                    client
-                        .describe_account()
-                        .account_id(account.as_str())
-                        .send()
-                })
+            let answer = client
+                .call(|c| c.describe_account().account_id(account.as_str()).send())
                 .await;
             let state = match answer {
                 Ok(answer) => answer.account.and_then(|account| account.state),
@@ -213,10 +184,8 @@ impl ActionContext<'_> {
                 _ => {}
             }
             if !asked {
-                let closed = self
-                    .organizations("CloseAccount", || {
-                        client.close_account().account_id(account.as_str()).send()
-                    })
+                let closed = client
+                    .call(|c| c.close_account().account_id(account.as_str()).send())
                     .await;
                 match closed {
                     Ok(_) => asked = true,
@@ -245,21 +214,14 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let action::RenameAccount { account, name } = action;
         let account = self.account(account)?;
-        let client = self.shared.aws.account_management();
-        self.shared
-            .aws
-            .call(
-                self.ctx,
-                Operation("account", "PutAccountName"),
-                &self.global(),
-                || {
-                    client
-                        .put_account_name()
-                        .account_name(name)
-                        .set_account_id(self.unless_own(&account))
-                        .send()
-                },
-            )
+        let client = self.account_management();
+        client
+            .call(|c| {
+                c.put_account_name()
+                    .account_name(name)
+                    .set_account_id(self.unless_own(&account))
+                    .send()
+            })
             .await
             .context(|| format!("renaming account {account} to `{name}`"))?;
         Ok(Outputs::new())
@@ -276,30 +238,23 @@ impl ActionContext<'_> {
             contact,
         } = action;
         let account = self.account(account)?;
-        let client = self.shared.aws.account_management();
+        let client = self.account_management();
         let sdk_kind = match kind {
             ContactKind::Billing => AlternateContactType::Billing,
             ContactKind::Operations => AlternateContactType::Operations,
             ContactKind::Security => AlternateContactType::Security,
         };
-        self.shared
-            .aws
-            .call(
-                self.ctx,
-                Operation("account", "PutAlternateContact"),
-                &self.global(),
-                || {
-                    client
-                        .put_alternate_contact()
-                        .alternate_contact_type(sdk_kind.clone())
-                        .name(&contact.name)
-                        .title(&contact.title)
-                        .email_address(&contact.email)
-                        .phone_number(&contact.phone)
-                        .set_account_id(self.unless_own(&account))
-                        .send()
-                },
-            )
+        client
+            .call(|c| {
+                c.put_alternate_contact()
+                    .alternate_contact_type(sdk_kind.clone())
+                    .name(&contact.name)
+                    .title(&contact.title)
+                    .email_address(&contact.email)
+                    .phone_number(&contact.phone)
+                    .set_account_id(self.unless_own(&account))
+                    .send()
+            })
             .await
             .context(|| format!("setting the {} contact of account {account}", kind.as_str()))?;
         self.see_contact(&account, &sdk_kind, contact).await
@@ -314,17 +269,13 @@ impl ActionContext<'_> {
         contact: &Contact,
     ) -> Result<Outputs, Failure> {
         let context = || format!("reading the contact of account {account} that was set");
-        let client = self.shared.aws.account_management();
+        let client = self.account_management();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         let mut desired = 1;
         loop {
-            let operation = Operation("account", "GetAlternateContact");
-            let answer = self
-                .shared
-                .aws
-                .call(self.ctx, operation, &self.global(), || {
-                    client
-                        .get_alternate_contact()
+            let answer = client
+                .call(|c| {
+                    c.get_alternate_contact()
                         .alternate_contact_type(kind.clone())
                         .set_account_id(self.unless_own(account))
                         .send()

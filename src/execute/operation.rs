@@ -9,9 +9,9 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::effects::{ActionContext, Doing};
-use super::stack::{cloudformation, hint_for_resource};
+use super::stack::hint_for_resource;
 use super::wait::{Poller, READ_BACK, STACK_SET_OPERATION};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::plan::Portion;
 
@@ -309,38 +309,38 @@ impl ActionContext<'_> {
         operation: &str,
     ) -> Result<BTreeMap<Spot, String>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
+        let client = self.cloudformation(&at).await?;
+        let results = client
+            .all(
+                |c, token| {
+                    c.list_stack_set_operation_results()
+                        .stack_set_name(name)
+                        .operation_id(operation)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.summaries, page.next_token),
+            )
+            .await?;
         let mut failed = BTreeMap::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = cloudformation!(self, &at, "ListStackSetOperationResults", || client
-                .list_stack_set_operation_results()
-                .stack_set_name(name)
-                .operation_id(operation)
-                .set_next_token(token.clone())
-                .send())?;
-            for result in page.summaries() {
-                let status = result.status().map_or("", |status| status.as_str());
-                if !["FAILED", "CANCELLED"].contains(&status) {
-                    continue;
-                }
-                let gate = result
-                    .account_gate_result()
-                    .and_then(|gate| gate.status_reason());
-                let reason = result.status_reason().or(gate).unwrap_or("no reason given");
-                failed.insert(
-                    (
-                        result.account().unwrap_or_default().to_owned(),
-                        result.region().unwrap_or_default().to_owned(),
-                    ),
-                    words(&[status, reason]),
-                );
+        for result in &results {
+            let status = result.status().map_or("", |status| status.as_str());
+            if !["FAILED", "CANCELLED"].contains(&status) {
+                continue;
             }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(failed);
-            }
+            let gate = result
+                .account_gate_result()
+                .and_then(|gate| gate.status_reason());
+            let reason = result.status_reason().or(gate).unwrap_or("no reason given");
+            failed.insert(
+                (
+                    result.account().unwrap_or_default().to_owned(),
+                    result.region().unwrap_or_default().to_owned(),
+                ),
+                words(&[status, reason]),
+            );
         }
+        Ok(failed)
     }
 
     async fn describe_operation(
@@ -349,12 +349,15 @@ impl ActionContext<'_> {
         operation: &str,
     ) -> Result<Option<StackSetOperation>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
-        let answer = cloudformation!(self, &at, "DescribeStackSetOperation", || client
-            .describe_stack_set_operation()
-            .stack_set_name(name)
-            .operation_id(operation)
-            .send());
+        let client = self.cloudformation(&at).await?;
+        let answer = client
+            .call(|c| {
+                c.describe_stack_set_operation()
+                    .stack_set_name(name)
+                    .operation_id(operation)
+                    .send()
+            })
+            .await;
         match answer {
             Ok(answer) => Ok(answer.stack_set_operation),
             Err(error) if error.is("OperationNotFound") => Ok(None),
@@ -365,11 +368,10 @@ impl ActionContext<'_> {
     /// The action of an operation that is under way. The newest come first, so one page tells.
     pub(super) async fn operation_under_way(&self, name: &str) -> Result<Option<String>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
-        let page = cloudformation!(self, &at, "ListStackSetOperations", || client
-            .list_stack_set_operations()
-            .stack_set_name(name)
-            .send())?;
+        let client = self.cloudformation(&at).await?;
+        let page = client
+            .call(|c| c.list_stack_set_operations().stack_set_name(name).send())
+            .await?;
         Ok(page
             .summaries()
             .iter()
@@ -394,42 +396,39 @@ impl ActionContext<'_> {
     /// Every instance of a set.
     pub(super) async fn instances(&self, name: &str) -> Result<Vec<Instance>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
-        let mut instances = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = cloudformation!(self, &at, "ListStackInstances", || client
-                .list_stack_instances()
-                .stack_set_name(name)
-                .max_results(100)
-                .set_next_token(token.clone())
-                .send())?;
-            for summary in page.summaries() {
-                instances.push(Instance {
-                    account: summary.account().unwrap_or_default().to_owned(),
-                    region: summary.region().unwrap_or_default().to_owned(),
-                    status: summary
-                        .status()
-                        .map_or("", |status| status.as_str())
-                        .to_owned(),
-                    detailed: summary
-                        .stack_instance_status()
-                        .and_then(|status| status.detailed_status())
-                        .map_or("", |status| status.as_str())
-                        .to_owned(),
-                    reason: summary.status_reason().unwrap_or_default().to_owned(),
-                    ou: summary
-                        .organizational_unit_id()
-                        .unwrap_or_default()
-                        .to_owned(),
-                    stack: summary.stack_id().unwrap_or_default().to_owned(),
-                });
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(instances);
-            }
-        }
+        let client = self.cloudformation(&at).await?;
+        let listed = client
+            .all(
+                |c, token| {
+                    c.list_stack_instances()
+                        .stack_set_name(name)
+                        .max_results(100)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.summaries, page.next_token),
+            )
+            .await?;
+        let instances = listed.iter().map(|summary| Instance {
+            account: summary.account().unwrap_or_default().to_owned(),
+            region: summary.region().unwrap_or_default().to_owned(),
+            status: summary
+                .status()
+                .map_or("", |status| status.as_str())
+                .to_owned(),
+            detailed: summary
+                .stack_instance_status()
+                .and_then(|status| status.detailed_status())
+                .map_or("", |status| status.as_str())
+                .to_owned(),
+            reason: summary.status_reason().unwrap_or_default().to_owned(),
+            ou: summary
+                .organizational_unit_id()
+                .unwrap_or_default()
+                .to_owned(),
+            stack: summary.stack_id().unwrap_or_default().to_owned(),
+        });
+        Ok(instances.collect())
     }
 }
 

@@ -11,7 +11,7 @@ use super::run::Outputs;
 use super::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::action;
 use crate::addr::{Address, Attribute};
-use crate::aws::{AwsError, CallContext, Operation, is_already};
+use crate::aws::{AwsError, CallContext, Calls, is_already};
 use crate::event::Failure;
 use crate::plan::{AccountId, Principal};
 
@@ -25,11 +25,10 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let action::CreateOrganization { accounts } = action;
         let context = || "creating the organization".to_owned();
-        let client = self.shared.aws.organizations();
-        let created = self
-            .organizations("CreateOrganization", || {
-                client
-                    .create_organization()
+        let client = self.organizations();
+        let created = client
+            .call(|c| {
+                c.create_organization()
                     .feature_set(OrganizationFeatureSet::All)
                     .send()
             })
@@ -90,10 +89,8 @@ impl ActionContext<'_> {
         if self.has_all_features().await.context(context)? {
             return Ok(Outputs::new());
         }
-        let client = self.shared.aws.organizations();
-        let begun = self
-            .organizations("EnableAllFeatures", || client.enable_all_features().send())
-            .await;
+        let client = self.organizations();
+        let begun = client.call(|c| c.enable_all_features().send()).await;
         let (mut handshake, refused) = match begun {
             Ok(answer) => (answer.handshake.and_then(|handshake| handshake.id), None),
             // Begun before, by hand or by an earlier run, or for one of AWS's other reasons.
@@ -115,10 +112,8 @@ impl ActionContext<'_> {
                 Some("look at Settings in the AWS Organizations console"),
             ));
         };
-        let accepted = self
-            .organizations("AcceptHandshake", || {
-                client.accept_handshake().handshake_id(&id).send()
-            })
+        let accepted = client
+            .call(|c| c.accept_handshake().handshake_id(&id).send())
             .await;
         if let Err(error) = accepted
             && !error.is("HandshakeAlreadyInState")
@@ -142,36 +137,29 @@ impl ActionContext<'_> {
     }
 
     async fn open_feature_handshake(&self) -> Result<Option<String>, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListHandshakesForOrganization", || {
-                    client
-                        .list_handshakes_for_organization()
-                        .filter(
-                            HandshakeFilter::builder()
-                                .action_type(ActionType::EnableAllFeatures)
-                                .build(),
-                        )
-                        .set_next_token(token.clone())
+        let client = self.organizations();
+        let filter = HandshakeFilter::builder()
+            .action_type(ActionType::EnableAllFeatures)
+            .build();
+        let open = client
+            .find(
+                |c, token| {
+                    c.list_handshakes_for_organization()
+                        .filter(filter.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            let open = page.handshakes().iter().find(|handshake| {
-                matches!(
-                    handshake.state(),
-                    Some(HandshakeState::Requested | HandshakeState::Open)
-                )
-            });
-            if let Some(found) = open {
-                return Ok(found.id().map(str::to_owned));
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(None);
-            }
-        }
+                },
+                |page| (page.handshakes, page.next_token),
+                |handshake| {
+                    let open = matches!(
+                        handshake.state(),
+                        Some(HandshakeState::Requested | HandshakeState::Open)
+                    );
+                    open.then_some(handshake.id)
+                },
+            )
+            .await?;
+        Ok(open.flatten())
     }
 
     async fn has_all_features(&self) -> Result<bool, AwsError> {
@@ -180,42 +168,32 @@ impl ActionContext<'_> {
     }
 
     async fn describe_organization(&self) -> Result<Organization, AwsError> {
-        let client = self.shared.aws.organizations();
-        let answer = self
-            .organizations("DescribeOrganization", || {
-                client.describe_organization().send()
-            })
-            .await?;
-        answer.organization.ok_or_else(|| {
-            AwsError::unreadable(
-                Operation("organizations", "DescribeOrganization"),
-                &self.global(),
-                "the answer names no organization",
+        let client = self.organizations();
+        client
+            .get(
+                |c| c.describe_organization().send(),
+                |answer| answer.organization,
+                "organization",
             )
-        })
+            .await
     }
 
     /// The root, waited for: a new organization's may not be listed at once.
     async fn root(&self) -> Result<Root, Failure> {
         let context = || "reading the organization's root".to_owned();
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let mut token: Option<String> = None;
-            loop {
-                let page = self
-                    .organizations("ListRoots", || {
-                        client.list_roots().set_next_token(token.clone()).send()
-                    })
-                    .await
-                    .context(context)?;
-                if let Some(root) = page.roots.unwrap_or_default().into_iter().next() {
-                    return Ok(root);
-                }
-                token = page.next_token;
-                if token.is_none() {
-                    break;
-                }
+            let root = client
+                .find(
+                    |c, token| c.list_roots().set_next_token(token).send(),
+                    |page| (page.roots, page.next_token),
+                    Some,
+                )
+                .await
+                .context(context)?;
+            if let Some(root) = root {
+                return Ok(root);
             }
             wait.pause("AWS does not list the organization's root yet")
                 .await
@@ -230,7 +208,7 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let kind = action.policy_type;
         let context = || format!("enabling policy type {}", kind.aws_name());
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let desired = SdkPolicyType::from(kind.aws_name());
         let mut asked = false;
         let mut wait = Poller::new(self.ctx, POLICY_TYPE);
@@ -247,10 +225,9 @@ impl ActionContext<'_> {
                 _ if asked => {}
                 _ => {
                     let id = root.id().unwrap_or_default();
-                    let enabled = self
-                        .organizations("EnablePolicyType", || {
-                            client
-                                .enable_policy_type()
+                    let enabled = client
+                        .call(|c| {
+                            c.enable_policy_type()
                                 .root_id(id)
                                 .policy_type(desired.clone())
                                 .send()
@@ -277,15 +254,15 @@ impl ActionContext<'_> {
         action: &action::EnableTrustedAccess,
     ) -> Result<Outputs, Failure> {
         let action::EnableTrustedAccess { principal } = action;
-        let client = self.shared.aws.organizations();
-        self.organizations("EnableAWSServiceAccess", || {
-            client
-                .enable_aws_service_access()
-                .service_principal(principal.as_str())
-                .send()
-        })
-        .await
-        .context(|| format!("enabling trusted access for {principal}"))?;
+        let client = self.organizations();
+        client
+            .call(|c| {
+                c.enable_aws_service_access()
+                    .service_principal(principal.as_str())
+                    .send()
+            })
+            .await
+            .context(|| format!("enabling trusted access for {principal}"))?;
         Ok(Outputs::new())
     }
 
@@ -311,32 +288,31 @@ impl ActionContext<'_> {
             || format!("ensuring the service-linked role of {service} in account {account}");
         let at = self.place(account, self.shared.aws.global_region());
         let aws = &self.shared.aws;
-        let client = aws.iam(&at).await.context(context)?;
+        let client = aws.iam(ctx, &at).await.context(context)?;
         let path = format!("/aws-service-role/{service}/");
         let is_there = async || {
-            let roles = aws
-                .call(ctx, Operation("iam", "ListRoles"), &at, || {
-                    client.list_roles().path_prefix(&path).send()
-                })
+            let role = client
+                .find(
+                    |c, marker| {
+                        let roles = c.list_roles().path_prefix(&path);
+                        roles.set_marker(marker).send()
+                    },
+                    |page| (Some(page.roles), page.marker.filter(|_| page.is_truncated)),
+                    Some,
+                )
                 .await
                 .context(context)?;
-            Ok::<bool, Failure>(!roles.roles().is_empty())
+            Ok::<bool, Failure>(role.is_some())
         };
         if is_there().await? {
             return Ok(());
         }
-        let created = aws
-            .call(
-                ctx,
-                Operation("iam", "CreateServiceLinkedRole"),
-                &at,
-                || {
-                    client
-                        .create_service_linked_role()
-                        .aws_service_name(service.as_str())
-                        .send()
-                },
-            )
+        let created = client
+            .call(|c| {
+                c.create_service_linked_role()
+                    .aws_service_name(service.as_str())
+                    .send()
+            })
             .await;
         match created {
             Ok(_) => {}
@@ -365,29 +341,26 @@ impl ActionContext<'_> {
         let context = || format!("making account {account} the administrator of {principal}");
         let registered = if principal.as_str() == "cloudtrail.amazonaws.com" {
             let at = self.home();
-            let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
-            let operation = Operation("cloudtrail", "RegisterOrganizationDelegatedAdmin");
-            self.shared
-                .aws
-                .call(self.ctx, operation, &at, || {
-                    client
-                        .register_organization_delegated_admin()
+            let client = self.cloudtrail(&at).await.context(context)?;
+            client
+                .call(|c| {
+                    c.register_organization_delegated_admin()
                         .member_account_id(account.as_str())
                         .send()
                 })
                 .await
                 .map(|_| ())
         } else {
-            let client = self.shared.aws.organizations();
-            self.organizations("RegisterDelegatedAdministrator", || {
-                client
-                    .register_delegated_administrator()
-                    .account_id(account.as_str())
-                    .service_principal(principal.as_str())
-                    .send()
-            })
-            .await
-            .map(|_| ())
+            let client = self.organizations();
+            client
+                .call(|c| {
+                    c.register_delegated_administrator()
+                        .account_id(account.as_str())
+                        .service_principal(principal.as_str())
+                        .send()
+                })
+                .await
+                .map(|_| ())
         };
         match registered {
             Ok(()) => Ok(Outputs::new()),
@@ -409,31 +382,23 @@ impl ActionContext<'_> {
         account: &AccountId,
         principal: &Principal,
     ) -> Result<bool, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListDelegatedServicesForAccount", || {
-                    client
-                        .list_delegated_services_for_account()
+        let client = self.organizations();
+        let found = client
+            .find(
+                |c, token| {
+                    c.list_delegated_services_for_account()
                         .account_id(account.as_str())
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await;
-            let page = match page {
-                Ok(page) => page,
-                Err(error) if error.is("AccountNotRegistered") => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            let found = page
-                .delegated_services()
-                .iter()
-                .any(|service| service.service_principal() == Some(principal.as_str()));
-            token = page.next_token;
-            if found || token.is_none() {
-                return Ok(found);
-            }
+                },
+                |page| (page.delegated_services, page.next_token),
+                |service| (service.service_principal() == Some(principal.as_str())).then_some(()),
+            )
+            .await;
+        match found {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if error.is("AccountNotRegistered") => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

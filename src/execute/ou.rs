@@ -16,11 +16,10 @@ impl ActionContext<'_> {
         let parent = self.text(parent)?;
         let context = || format!("creating OU `{name}` in {parent}");
         let sdk_tags = tags_of(tags).context(context)?;
-        let client = self.shared.aws.organizations();
-        let created = self
-            .organizations("CreateOrganizationalUnit", || {
-                client
-                    .create_organizational_unit()
+        let client = self.organizations();
+        let created = client
+            .call(|c| {
+                c.create_organizational_unit()
                     .parent_id(&parent)
                     .name(name)
                     .set_tags(Some(sdk_tags.clone()))
@@ -59,33 +58,24 @@ impl ActionContext<'_> {
         name: &str,
     ) -> Result<(Option<String>, Option<String>), Failure> {
         let context = || format!("looking for OU `{name}` in {parent}");
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let mut token: Option<String> = None;
-            loop {
-                let page = self
-                    .organizations("ListOrganizationalUnitsForParent", || {
-                        client
-                            .list_organizational_units_for_parent()
+            let found = client
+                .find(
+                    |c, token| {
+                        c.list_organizational_units_for_parent()
                             .parent_id(parent)
-                            .set_next_token(token.clone())
+                            .set_next_token(token)
                             .send()
-                    })
-                    .await
-                    .context(context)?;
-                let found = page
-                    .organizational_units
-                    .unwrap_or_default()
-                    .into_iter()
-                    .find(|ou| ou.name() == Some(name));
-                if let Some(ou) = found {
-                    return Ok((ou.id, ou.arn));
-                }
-                token = page.next_token;
-                if token.is_none() {
-                    break;
-                }
+                    },
+                    |page| (page.organizational_units, page.next_token),
+                    |ou| (ou.name() == Some(name)).then_some(ou),
+                )
+                .await
+                .context(context)?;
+            if let Some(ou) = found {
+                return Ok((ou.id, ou.arn));
             }
             wait.pause("AWS says that the OU exists but does not list it yet")
                 .await
@@ -97,11 +87,10 @@ impl ActionContext<'_> {
     pub(super) async fn rename_ou(&self, action: &action::RenameOu) -> Result<Outputs, Failure> {
         let action::RenameOu { id, name } = action;
         let context = || format!("renaming OU {id} to `{name}`");
-        let client = self.shared.aws.organizations();
-        let renamed = self
-            .organizations("UpdateOrganizationalUnit", || {
-                client
-                    .update_organizational_unit()
+        let client = self.organizations();
+        let renamed = client
+            .call(|c| {
+                c.update_organizational_unit()
                     .organizational_unit_id(id)
                     .name(name)
                     .send()
@@ -124,11 +113,10 @@ impl ActionContext<'_> {
     }
 
     async fn ou_is_named(&self, id: &str, name: &str) -> Result<bool, AwsError> {
-        let client = self.shared.aws.organizations();
-        let answer = self
-            .organizations("DescribeOrganizationalUnit", || {
-                client
-                    .describe_organizational_unit()
+        let client = self.organizations();
+        let answer = client
+            .call(|c| {
+                c.describe_organizational_unit()
                     .organizational_unit_id(id)
                     .send()
             })
@@ -141,11 +129,10 @@ impl ActionContext<'_> {
     /// DeleteOrganizationalUnit; one that is gone is done.
     pub(super) async fn delete_ou(&self, action: &action::DeleteOu) -> Result<Outputs, Failure> {
         let action::DeleteOu { id } = action;
-        let client = self.shared.aws.organizations();
-        let deleted = self
-            .organizations("DeleteOrganizationalUnit", || {
-                client
-                    .delete_organizational_unit()
+        let client = self.organizations();
+        let deleted = client
+            .call(|c| {
+                c.delete_organizational_unit()
                     .organizational_unit_id(id)
                     .send()
             })

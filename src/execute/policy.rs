@@ -38,13 +38,12 @@ impl ActionContext<'_> {
             return self.take_policy(found, content, tags).await;
         }
         let sdk_tags = tags_of(tags).context(context)?;
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, POLICY_TYPE);
         loop {
-            let created = self
-                .organizations("CreatePolicy", || {
-                    client
-                        .create_policy()
+            let created = client
+                .call(|c| {
+                    c.create_policy()
                         .name(name)
                         .r#type(SdkPolicyType::from(kind.aws_name()))
                         .description(description)
@@ -88,11 +87,9 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let id = &found.id;
         let context = || format!("taking over policy {id}");
-        let client = self.shared.aws.organizations();
-        let described = self
-            .organizations("DescribePolicy", || {
-                client.describe_policy().policy_id(id).send()
-            })
+        let client = self.organizations();
+        let described = client
+            .call(|c| c.describe_policy().policy_id(id).send())
             .await
             .context(context)?;
         let there = described.policy.and_then(|policy| policy.content);
@@ -115,34 +112,23 @@ impl ActionContext<'_> {
     }
 
     async fn find_policy(&self, name: &str, kind: PolicyType) -> Result<Option<Found>, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListPolicies", || {
-                    client
-                        .list_policies()
+        let client = self.organizations();
+        let found = client
+            .find(
+                |c, token| {
+                    c.list_policies()
                         .filter(SdkPolicyType::from(kind.aws_name()))
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            let found = page
-                .policies
-                .unwrap_or_default()
-                .into_iter()
-                .find(|summary| summary.name() == Some(name));
-            if let Some(summary) = found {
-                return Ok(summary.id.map(|id| Found {
-                    id,
-                    arn: summary.arn,
-                }));
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(None);
-            }
-        }
+                },
+                |page| (page.policies, page.next_token),
+                |summary| (summary.name() == Some(name)).then_some(summary),
+            )
+            .await?;
+        Ok(found.and_then(|summary| {
+            let arn = summary.arn;
+            summary.id.map(|id| Found { id, arn })
+        }))
     }
 
     /// UpdatePolicy; the same again changes nothing.
@@ -157,18 +143,18 @@ impl ActionContext<'_> {
             content,
         } = action;
         let content = &self.text(content)?;
-        let client = self.shared.aws.organizations();
-        self.organizations("UpdatePolicy", || {
-            client
-                .update_policy()
-                .policy_id(id)
-                .name(name)
-                .description(description)
-                .content(content)
-                .send()
-        })
-        .await
-        .context(|| format!("updating policy `{name}` ({id})"))?;
+        let client = self.organizations();
+        client
+            .call(|c| {
+                c.update_policy()
+                    .policy_id(id)
+                    .name(name)
+                    .description(description)
+                    .content(content)
+                    .send()
+            })
+            .await
+            .context(|| format!("updating policy `{name}` ({id})"))?;
         Ok(Outputs::new())
     }
 
@@ -179,7 +165,7 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let action::DeletePolicy { id, .. } = action;
         let context = || format!("deleting policy {id}");
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
             let targets = match self.policy_targets(id).await {
@@ -192,10 +178,8 @@ impl ActionContext<'_> {
                     .await
                     .context(|| format!("detaching policy {id} from {target}"))?;
             }
-            let deleted = self
-                .organizations("DeletePolicy", || {
-                    client.delete_policy().policy_id(id).send()
-                })
+            let deleted = client
+                .call(|c| c.delete_policy().policy_id(id).send())
                 .await;
             match deleted {
                 Ok(_) => return Ok(Outputs::new()),
@@ -211,30 +195,22 @@ impl ActionContext<'_> {
     }
 
     async fn policy_targets(&self, id: &str) -> Result<Vec<String>, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut targets = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListTargetsForPolicy", || {
-                    client
-                        .list_targets_for_policy()
+        let client = self.organizations();
+        let targets = client
+            .all(
+                |c, token| {
+                    c.list_targets_for_policy()
                         .policy_id(id)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            targets.extend(
-                page.targets
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|target| target.target_id),
-            );
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(targets);
-            }
-        }
+                },
+                |page| (page.targets, page.next_token),
+            )
+            .await?;
+        Ok(targets
+            .into_iter()
+            .filter_map(|target| target.target_id)
+            .collect())
     }
 
     /// AttachPolicy; what is attached already is done.
@@ -246,13 +222,12 @@ impl ActionContext<'_> {
         let policy = self.text(policy)?;
         let target = self.text(target)?;
         let context = || format!("attaching policy {policy} to {target}");
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let attached = self
-                .organizations("AttachPolicy", || {
-                    client
-                        .attach_policy()
+            let attached = client
+                .call(|c| {
+                    c.attach_policy()
                         .policy_id(&policy)
                         .target_id(&target)
                         .send()
@@ -291,15 +266,9 @@ impl ActionContext<'_> {
     }
 
     async fn detach(&self, policy: &str, target: &str) -> Result<(), AwsError> {
-        let client = self.shared.aws.organizations();
-        let detached = self
-            .organizations("DetachPolicy", || {
-                client
-                    .detach_policy()
-                    .policy_id(policy)
-                    .target_id(target)
-                    .send()
-            })
+        let client = self.organizations();
+        let detached = client
+            .call(|c| c.detach_policy().policy_id(policy).target_id(target).send())
             .await;
         match detached {
             Ok(_) => Ok(()),

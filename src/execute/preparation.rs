@@ -7,7 +7,7 @@ use super::run::Outputs;
 use super::wait::{Poller, READ_BACK, REGION};
 use crate::action;
 use crate::addr::Expr;
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -25,18 +25,14 @@ impl ActionContext<'_> {
         let action::PutAccountAlias { account, alias } = action;
         let at = self.inside(account)?;
         let context = || format!("giving account {} the alias `{alias}`", at.account);
-        let client = self.shared.aws.iam(&at).await.context(context)?;
-        let created = self
-            .iam(&at, "CreateAccountAlias", || {
-                client.create_account_alias().account_alias(alias).send()
-            })
+        let client = self.iam(&at).await.context(context)?;
+        let created = client
+            .call(|c| c.create_account_alias().account_alias(alias).send())
             .await;
         match created {
             Err(error) if error.is("EntityAlreadyExists") => {
-                let listed = self
-                    .iam(&at, "ListAccountAliases", || {
-                        client.list_account_aliases().send()
-                    })
+                let listed = client
+                    .call(|c| c.list_account_aliases().send())
                     .await
                     .context(context)?;
                 if listed.account_aliases().iter().any(|own| own == alias) {
@@ -61,24 +57,24 @@ impl ActionContext<'_> {
         let action::PutPasswordPolicy { account, policy } = action;
         let at = self.inside(account)?;
         let context = || format!("setting the password policy of account {}", at.account);
-        let client = self.shared.aws.iam(&at).await.context(context)?;
+        let client = self.iam(&at).await.context(context)?;
         let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-        self.iam(&at, "UpdateAccountPasswordPolicy", || {
-            client
-                .update_account_password_policy()
-                .minimum_password_length(number(policy.minimum_password_length))
-                .require_symbols(policy.require_symbols)
-                .require_numbers(policy.require_numbers)
-                .require_uppercase_characters(policy.require_uppercase_characters)
-                .require_lowercase_characters(policy.require_lowercase_characters)
-                .allow_users_to_change_password(policy.allow_users_to_change_password)
-                .set_max_password_age(policy.max_password_age.map(number))
-                .set_password_reuse_prevention(policy.password_reuse_prevention.map(number))
-                .hard_expiry(policy.hard_expiry)
-                .send()
-        })
-        .await
-        .context(context)?;
+        client
+            .call(|c| {
+                c.update_account_password_policy()
+                    .minimum_password_length(number(policy.minimum_password_length))
+                    .require_symbols(policy.require_symbols)
+                    .require_numbers(policy.require_numbers)
+                    .require_uppercase_characters(policy.require_uppercase_characters)
+                    .require_lowercase_characters(policy.require_lowercase_characters)
+                    .allow_users_to_change_password(policy.allow_users_to_change_password)
+                    .set_max_password_age(policy.max_password_age.map(number))
+                    .set_password_reuse_prevention(policy.password_reuse_prevention.map(number))
+                    .hard_expiry(policy.hard_expiry)
+                    .send()
+            })
+            .await
+            .context(context)?;
         Ok(Outputs::new())
     }
 
@@ -133,14 +129,10 @@ impl ActionContext<'_> {
         account: &AccountId,
         region: &Region,
     ) -> Result<Option<RegionOptStatus>, AwsError> {
-        let client = self.shared.aws.account_management();
-        let operation = Operation("account", "GetRegionOptStatus");
-        let answer = self
-            .shared
-            .aws
-            .call(self.ctx, operation, &self.global(), || {
-                client
-                    .get_region_opt_status()
+        let client = self.account_management();
+        let answer = client
+            .call(|c| {
+                c.get_region_opt_status()
                     .region_name(region.as_str())
                     .set_account_id(self.unless_own(account))
                     .send()
@@ -151,14 +143,10 @@ impl ActionContext<'_> {
 
     /// Asked once; a conflict means that it, or as many others as AWS takes, are under way.
     async fn enable_region(&self, account: &AccountId, region: &Region) -> Result<(), AwsError> {
-        let client = self.shared.aws.account_management();
-        let operation = Operation("account", "EnableRegion");
-        let asked = self
-            .shared
-            .aws
-            .call(self.ctx, operation, &self.global(), || {
-                client
-                    .enable_region()
+        let client = self.account_management();
+        let asked = client
+            .call(|c| {
+                c.enable_region()
                     .region_name(region.as_str())
                     .set_account_id(self.unless_own(account))
                     .send()
@@ -179,15 +167,11 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let context = || "centralizing root access".to_owned();
         let at = self.global();
-        let client = self.shared.aws.iam(&at).await.context(context)?;
+        let client = self.iam(&at).await.context(context)?;
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let managed = self
-                .iam(&at, "EnableOrganizationsRootCredentialsManagement", || {
-                    client
-                        .enable_organizations_root_credentials_management()
-                        .send()
-                })
+            let managed = client
+                .call(|c| c.enable_organizations_root_credentials_management().send())
                 .await;
             match managed {
                 Err(error) if error.is("ServiceAccessNotEnabled") => {
@@ -202,11 +186,10 @@ impl ActionContext<'_> {
                 }
             }
         }
-        self.iam(&at, "EnableOrganizationsRootSessions", || {
-            client.enable_organizations_root_sessions().send()
-        })
-        .await
-        .context(context)?;
+        client
+            .call(|c| c.enable_organizations_root_sessions().send())
+            .await
+            .context(context)?;
         Ok(Outputs::new())
     }
 

@@ -1,10 +1,10 @@
 //! Asks AWS to raise a quota: never twice.
 
-use crate::aws::{Aws, AwsError, CallContext, Operation};
+use aws_sdk_servicequotas::operation::request_service_quota_increase::RequestServiceQuotaIncreaseError;
+
+use crate::aws::{Aws, AwsError, CallContext};
 use crate::inventory::{AccountRegion, QuotaKind, QuotaRequest};
 use crate::observe::{open_request, quota_request};
-
-const REQUEST: Operation = Operation("servicequotas", "RequestServiceQuotaIncrease");
 
 /// A request to raise a quota, and whether it was sent now or is an earlier one that AWS has not decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,13 +42,12 @@ pub async fn raise_quota(
             sent: false,
         });
     }
-    let client = aws.service_quotas(&at).await?;
+    let client = aws.service_quotas(ctx, &at).await?;
     #[expect(clippy::cast_precision_loss, reason = "quotas are far below 2^52")]
     let value = desired as f64;
-    let answer = aws
-        .call(ctx, REQUEST, &at, || {
-            client
-                .request_service_quota_increase()
+    let answer = client
+        .call(|c| {
+            c.request_service_quota_increase()
                 .service_code(quota.service_code())
                 .quota_code(quota.quota_code())
                 .desired_value(value)
@@ -61,9 +60,7 @@ pub async fn raise_quota(
                 request: quota_request(shown),
                 sent: true,
             }),
-            None => Err(AwsError::unreadable(
-                REQUEST,
-                &at,
+            None => Err(client.unreadable::<RequestServiceQuotaIncreaseError>(
                 "AWS did not say what became of the request",
             )),
         },

@@ -4,10 +4,9 @@
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
-use super::stack::cloudformation;
 use super::wait::{Poller, READ_BACK};
 use crate::action::{self, Successor};
-use crate::aws::{AwsError, Operation};
+use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::{AccountRegion, is_customers_recorder};
 
@@ -15,16 +14,6 @@ use crate::inventory::{AccountRegion, is_customers_recorder};
 const UUID: usize = 36;
 
 const CHANGED: &str = "somebody has changed it since it was read; run plan again";
-
-macro_rules! config {
-    ($hand:expr, $at:expr, $name:literal, $send:expr) => {
-        $hand
-            .shared
-            .aws
-            .call($hand.ctx, Operation("config", $name), $at, $send)
-            .await
-    };
-}
 
 impl ActionContext<'_> {
     /// Stops the recorder, then deletes the channel and the recorder: a channel cannot go while the recorder runs.
@@ -52,16 +41,16 @@ impl ActionContext<'_> {
             self.tell("the baseline's stack is there already: its recorder stays");
             return Ok(Outputs::new());
         }
-        let client = self.shared.aws.config(&at).await.context(context)?;
-        let there = config!(self, &at, "DescribeConfigurationRecorders", || client
-            .describe_configuration_recorders()
-            .send())
-        .context(context)?
-        .configuration_recorders
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|recorder| recorder.name)
-        .find(|name| is_customers_recorder(name));
+        let client = self.config(&at).await.context(context)?;
+        let there = client
+            .call(|c| c.describe_configuration_recorders().send())
+            .await
+            .context(context)?
+            .configuration_recorders
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|recorder| recorder.name)
+            .find(|name| is_customers_recorder(name));
         if let Some(name) = there {
             if Some(name.as_str()) != recorder {
                 return Err(self.fails(
@@ -70,11 +59,14 @@ impl ActionContext<'_> {
                 ));
             }
             gone_is_fine(
-                config!(self, &at, "StopConfigurationRecorder", || client
-                    .stop_configuration_recorder()
-                    .configuration_recorder_name(&name)
-                    .send())
-                .map(|_| ()),
+                client
+                    .call(|c| {
+                        c.stop_configuration_recorder()
+                            .configuration_recorder_name(&name)
+                            .send()
+                    })
+                    .await
+                    .map(|_| ()),
                 "NoSuchConfigurationRecorder",
             )
             .context(context)?;
@@ -82,11 +74,14 @@ impl ActionContext<'_> {
         if let Some(name) = channel {
             let mut wait = Poller::new(self.ctx, READ_BACK);
             loop {
-                let deleted = config!(self, &at, "DeleteDeliveryChannel", || client
-                    .delete_delivery_channel()
-                    .delivery_channel_name(name)
-                    .send())
-                .map(|_| ());
+                let deleted = client
+                    .call(|c| {
+                        c.delete_delivery_channel()
+                            .delivery_channel_name(name)
+                            .send()
+                    })
+                    .await
+                    .map(|_| ());
                 match gone_is_fine(deleted, "NoSuchDeliveryChannel") {
                     // Stopped a moment ago, and not yet for everybody.
                     Err(error) if error.is("LastDeliveryChannelDeleteFailed") => {
@@ -100,11 +95,14 @@ impl ActionContext<'_> {
         }
         if let Some(name) = recorder {
             gone_is_fine(
-                config!(self, &at, "DeleteConfigurationRecorder", || client
-                    .delete_configuration_recorder()
-                    .configuration_recorder_name(name)
-                    .send())
-                .map(|_| ()),
+                client
+                    .call(|c| {
+                        c.delete_configuration_recorder()
+                            .configuration_recorder_name(name)
+                            .send()
+                    })
+                    .await
+                    .map(|_| ()),
                 "NoSuchConfigurationRecorder",
             )
             .context(context)?;
@@ -134,24 +132,20 @@ impl ActionContext<'_> {
                 .and_then(|rest| rest.strip_prefix(set.as_str()))
                 .is_some_and(|rest| rest.starts_with('-') && rest.len() == 1 + UUID),
         };
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
-        let mut token: Option<String> = None;
-        loop {
-            let page = cloudformation!(self, at, "DescribeStacks", || client
-                .describe_stacks()
-                .set_next_token(token.clone())
-                .send())
+        let client = self.cloudformation(at).await.context(context)?;
+        let found = client
+            .find(
+                |c, token| c.describe_stacks().set_next_token(token).send(),
+                |page| (page.stacks, page.next_token),
+                |stack| {
+                    let status = stack.stack_status().map_or("", |status| status.as_str());
+                    let stands = !["ROLLBACK_COMPLETE", "DELETE_COMPLETE"].contains(&status);
+                    (stands && is_it(stack.stack_name().unwrap_or_default())).then_some(())
+                },
+            )
+            .await
             .context(context)?;
-            let found = page.stacks().iter().any(|stack| {
-                let status = stack.stack_status().map_or("", |status| status.as_str());
-                is_it(stack.stack_name().unwrap_or_default())
-                    && !["ROLLBACK_COMPLETE", "DELETE_COMPLETE"].contains(&status)
-            });
-            token = page.next_token;
-            if found || token.is_none() {
-                return Ok(found);
-            }
-        }
+        Ok(found.is_some())
     }
 }
 

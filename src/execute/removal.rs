@@ -7,11 +7,11 @@ use aws_sdk_cloudformation::types::{AccountFilterType, DeploymentTargets as SdkD
 use super::effects::{ActionContext, Doing};
 use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Outputs;
-use super::stack::{cloudformation, is_ours};
+use super::stack::is_ours;
 use super::stack_set::{OUS_PER_OPERATION, numbered};
 use super::wait::{Poller, READ_BACK, STACK};
 use crate::action::{self, DeleteStackInstances};
-use crate::aws::{Operation, is_no_target};
+use crate::aws::{Calls, is_no_target};
 use crate::event::Failure;
 
 impl ActionContext<'_> {
@@ -33,7 +33,7 @@ impl ActionContext<'_> {
             return Ok(Outputs::new());
         }
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let targets: Vec<String> = left.targets.iter().cloned().collect();
         let regions: Vec<String> = left.regions.iter().map(ToString::to_string).collect();
         let accounts: Vec<String> = left.accounts.iter().map(ToString::to_string).collect();
@@ -48,15 +48,21 @@ impl ActionContext<'_> {
                 .account_filter_type(filter.clone())
                 .build();
             let token = self.token(&numbered("delete", batch));
-            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
-                .delete_stack_instances()
-                .stack_set_name(name)
-                .deployment_targets(targets.clone())
-                .set_regions(Some(regions.clone()))
-                .operation_preferences(preferences(left.max_concurrent, left.failure_tolerance))
-                .retain_stacks(left.retain)
-                .operation_id(&token)
-                .send());
+            let deleted = client
+                .call(|c| {
+                    c.delete_stack_instances()
+                        .stack_set_name(name)
+                        .deployment_targets(targets.clone())
+                        .set_regions(Some(regions.clone()))
+                        .operation_preferences(preferences(
+                            left.max_concurrent,
+                            left.failure_tolerance,
+                        ))
+                        .retain_stacks(left.retain)
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => operation,
                 // Nothing is there any more, and what nothing is in is no target.
@@ -143,11 +149,10 @@ impl ActionContext<'_> {
         }
         self.await_other_operations(name).await?;
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
-        let deleted = cloudformation!(self, &at, "DeleteStackSet", || client
-            .delete_stack_set()
-            .stack_set_name(name)
-            .send());
+        let client = self.cloudformation(&at).await.context(context)?;
+        let deleted = client
+            .call(|c| c.delete_stack_set().stack_set_name(name).send())
+            .await;
         match deleted {
             Ok(_) => Ok(Outputs::new()),
             Err(error) if error.is("StackSetNotFound") => Ok(Outputs::new()),
@@ -176,23 +181,29 @@ impl ActionContext<'_> {
                 Some("delete it by hand if it is to go"),
             ));
         }
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         if there.enable_termination_protection() != Some(false) {
-            cloudformation!(self, &at, "UpdateTerminationProtection", || client
-                .update_termination_protection()
-                .stack_name(name)
-                .enable_termination_protection(false)
-                .send())
-            .context(context)?;
+            client
+                .call(|c| {
+                    c.update_termination_protection()
+                        .stack_name(name)
+                        .enable_termination_protection(false)
+                        .send()
+                })
+                .await
+                .context(context)?;
         }
         // By id: the name alone would not be found any more once it is deleted.
         let id = there.stack_id().unwrap_or(name);
         let token = self.token("delete");
-        let deleted = cloudformation!(self, &at, "DeleteStack", || client
-            .delete_stack()
-            .stack_name(id)
-            .client_request_token(&token)
-            .send());
+        let deleted = client
+            .call(|c| {
+                c.delete_stack()
+                    .stack_name(id)
+                    .client_request_token(&token)
+                    .send()
+            })
+            .await;
         match deleted {
             Ok(_) => {}
             Err(error) if error.is("TokenAlreadyExists") => {}

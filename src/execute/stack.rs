@@ -14,22 +14,11 @@ use super::wait::{OPENING, PROPAGATION, Poller, STACK};
 use crate::action::{self, StackDefinition};
 use crate::addr::{Attribute, Expr, OWNERSHIP_TAG};
 use crate::aws::{
-    AwsError, Operation, is_already, is_busy, is_not_there, opens_later, resource_passes,
+    AwsError, Calls, is_already, is_busy, is_not_there, opens_later, resource_passes,
 };
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 use crate::plan::Tags;
-
-macro_rules! cloudformation {
-    ($hand:expr, $at:expr, $name:literal, $send:expr) => {
-        $hand
-            .shared
-            .aws
-            .call($hand.ctx, Operation("cloudformation", $name), $at, $send)
-            .await
-    };
-}
-pub(super) use cloudformation;
 
 /// The patience with a stack that fails for what passes by itself.
 struct Lag<'a> {
@@ -166,19 +155,22 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let context = || context("creating", stack, at);
         let parameters = self.parameters(&stack.parameters)?;
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
         let token = self.token(&format!("create {attempt}"));
-        let created = cloudformation!(self, at, "CreateStack", || client
-            .create_stack()
-            .stack_name(&stack.name)
-            .template_body(&stack.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&stack.capabilities)))
-            .set_tags(Some(stack_tags(&stack.tags)))
-            .on_failure(OnFailure::Rollback)
-            .enable_termination_protection(true)
-            .client_request_token(&token)
-            .send());
+        let created = client
+            .call(|c| {
+                c.create_stack()
+                    .stack_name(&stack.name)
+                    .template_body(&stack.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&stack.capabilities)))
+                    .set_tags(Some(stack_tags(&stack.tags)))
+                    .on_failure(OnFailure::Rollback)
+                    .enable_termination_protection(true)
+                    .client_request_token(&token)
+                    .send()
+            })
+            .await;
         match created {
             Ok(_) => {}
             // The answer to an earlier attempt was lost.
@@ -220,18 +212,17 @@ impl ActionContext<'_> {
             return Ok(None);
         };
         let context = || context("taking what is there into", stack, at);
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
         let there = self
             .describe_stack(at, &stack.name)
             .await
             .context(context)?;
         // A run before may have done it: AWS refuses to take in what is in a stack.
         if there.is_some() {
-            let listed = cloudformation!(self, at, "DescribeStackResources", || client
-                .describe_stack_resources()
-                .stack_name(&stack.name)
-                .send())
-            .context(context)?;
+            let listed = client
+                .call(|c| c.describe_stack_resources().stack_name(&stack.name).send())
+                .await
+                .context(context)?;
             let has = |id: &str| {
                 let mut resources = listed.stack_resources().iter();
                 resources.any(|resource| resource.logical_resource_id() == Some(id))
@@ -270,17 +261,20 @@ impl ActionContext<'_> {
             None => stack_tags(&stack.tags),
         };
         let name = self.token("import");
-        let made = cloudformation!(self, at, "CreateChangeSet", || client
-            .create_change_set()
-            .stack_name(&stack.name)
-            .change_set_name(&name)
-            .change_set_type(ChangeSetType::Import)
-            .template_body(&desired.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&stack.capabilities)))
-            .set_resources_to_import(Some(resources.clone()))
-            .set_tags(Some(tags.clone()))
-            .send());
+        let made = client
+            .call(|c| {
+                c.create_change_set()
+                    .stack_name(&stack.name)
+                    .change_set_name(&name)
+                    .change_set_type(ChangeSetType::Import)
+                    .template_body(&desired.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&stack.capabilities)))
+                    .set_resources_to_import(Some(resources.clone()))
+                    .set_tags(Some(tags.clone()))
+                    .send()
+            })
+            .await;
         match made {
             // An attempt whose answer was lost has made it.
             Err(error) if error.is("AlreadyExists") => {}
@@ -310,15 +304,18 @@ impl ActionContext<'_> {
         name: &str,
         context: impl Fn() -> String,
     ) -> Result<(), Failure> {
-        let client = self.shared.aws.cloudformation(at).await.context(&context)?;
+        let client = self.cloudformation(at).await.context(&context)?;
         let mut wait = Poller::new(self.ctx, STACK);
         loop {
-            let set = cloudformation!(self, at, "DescribeChangeSet", || client
-                .describe_change_set()
-                .stack_name(stack)
-                .change_set_name(name)
-                .send())
-            .context(&context)?;
+            let set = client
+                .call(|c| {
+                    c.describe_change_set()
+                        .stack_name(stack)
+                        .change_set_name(name)
+                        .send()
+                })
+                .await
+                .context(&context)?;
             match set.status() {
                 Some(ChangeSetStatus::CreateComplete) => break,
                 Some(ChangeSetStatus::Failed) => {
@@ -338,12 +335,15 @@ impl ActionContext<'_> {
                     .context(&context)?,
             }
         }
-        cloudformation!(self, at, "ExecuteChangeSet", || client
-            .execute_change_set()
-            .stack_name(stack)
-            .change_set_name(name)
-            .send())
-        .context(&context)?;
+        client
+            .call(|c| {
+                c.execute_change_set()
+                    .stack_name(stack)
+                    .change_set_name(name)
+                    .send()
+            })
+            .await
+            .context(&context)?;
         Ok(())
     }
 
@@ -389,7 +389,7 @@ impl ActionContext<'_> {
         attempt: usize,
     ) -> Result<Outputs, Failure> {
         let context = || context("updating", stack, at);
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
         if status(there) == "UPDATE_ROLLBACK_FAILED" {
             return Err(Failure {
                 context: context(),
@@ -404,24 +404,30 @@ impl ActionContext<'_> {
             });
         }
         if there.enable_termination_protection() != Some(true) {
-            cloudformation!(self, at, "UpdateTerminationProtection", || client
-                .update_termination_protection()
-                .stack_name(&stack.name)
-                .enable_termination_protection(true)
-                .send())
-            .context(context)?;
+            client
+                .call(|c| {
+                    c.update_termination_protection()
+                        .stack_name(&stack.name)
+                        .enable_termination_protection(true)
+                        .send()
+                })
+                .await
+                .context(context)?;
         }
         let parameters = self.parameters(&stack.parameters)?;
         let token = self.token(&numbered("update", attempt - 1));
-        let updated = cloudformation!(self, at, "UpdateStack", || client
-            .update_stack()
-            .stack_name(&stack.name)
-            .template_body(&stack.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&stack.capabilities)))
-            .set_tags(Some(stack_tags(&stack.tags)))
-            .client_request_token(&token)
-            .send());
+        let updated = client
+            .call(|c| {
+                c.update_stack()
+                    .stack_name(&stack.name)
+                    .template_body(&stack.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&stack.capabilities)))
+                    .set_tags(Some(stack_tags(&stack.tags)))
+                    .client_request_token(&token)
+                    .send()
+            })
+            .await;
         match updated {
             Ok(_) => {}
             Err(error) if is_already(&error) => return Ok(self.bind_stack(there)),
@@ -522,11 +528,10 @@ impl ActionContext<'_> {
         at: &AccountRegion,
         name: &str,
     ) -> Result<Option<Stack>, AwsError> {
-        let client = self.shared.aws.cloudformation(at).await?;
-        let answer = cloudformation!(self, at, "DescribeStacks", || client
-            .describe_stacks()
-            .stack_name(name)
-            .send());
+        let client = self.cloudformation(at).await?;
+        let answer = client
+            .call(|c| c.describe_stacks().stack_name(name).send())
+            .await;
         match answer {
             Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
             Err(error) if is_not_there(&error) => Ok(None),
@@ -556,20 +561,22 @@ impl ActionContext<'_> {
                 Some("delete it, or choose another prefix in the plan"),
             ));
         }
-        let client = self.shared.aws.cloudformation(at).await.context(context)?;
-        cloudformation!(self, at, "UpdateTerminationProtection", || client
-            .update_termination_protection()
-            .stack_name(&stack.name)
-            .enable_termination_protection(false)
-            .send())
-        .context(context)?;
+        let client = self.cloudformation(at).await.context(context)?;
+        client
+            .call(|c| {
+                c.update_termination_protection()
+                    .stack_name(&stack.name)
+                    .enable_termination_protection(false)
+                    .send()
+            })
+            .await
+            .context(context)?;
         // By id: the name alone would not be found any more once it is deleted.
         let id = there.stack_id().unwrap_or(&stack.name);
-        cloudformation!(self, at, "DeleteStack", || client
-            .delete_stack()
-            .stack_name(id)
-            .send())
-        .context(context)?;
+        client
+            .call(|c| c.delete_stack().stack_name(id).send())
+            .await
+            .context(context)?;
         let mut wait = Poller::new(self.ctx, STACK);
         loop {
             let now = self.describe_stack(at, id).await.context(context)?;
@@ -641,35 +648,33 @@ impl ActionContext<'_> {
         at: &AccountRegion,
         name: &str,
     ) -> Result<Vec<StackEvent>, AwsError> {
-        let client = self.shared.aws.cloudformation(at).await?;
+        let client = self.cloudformation(at).await?;
         let mut events: Vec<StackEvent> = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = cloudformation!(self, at, "DescribeStackEvents", || client
-                .describe_stack_events()
-                .stack_name(name)
-                .set_next_token(token.clone())
-                .send())?;
-            for event in page.stack_events.unwrap_or_default() {
-                let of_stack = event.physical_resource_id() == event.stack_id();
-                let starts = event.resource_status().is_some_and(|status| {
-                    [
-                        "CREATE_IN_PROGRESS",
-                        "UPDATE_IN_PROGRESS",
-                        "DELETE_IN_PROGRESS",
-                    ]
-                    .contains(&status.as_str())
-                });
-                events.push(event);
-                if of_stack && starts {
-                    return Ok(events);
-                }
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(events);
-            }
-        }
+        client
+            .find(
+                |c, token| {
+                    c.describe_stack_events()
+                        .stack_name(name)
+                        .set_next_token(token)
+                        .send()
+                },
+                |page| (page.stack_events, page.next_token),
+                |event| {
+                    let of_stack = event.physical_resource_id() == event.stack_id();
+                    let starts = event.resource_status().is_some_and(|status| {
+                        [
+                            "CREATE_IN_PROGRESS",
+                            "UPDATE_IN_PROGRESS",
+                            "DELETE_IN_PROGRESS",
+                        ]
+                        .contains(&status.as_str())
+                    });
+                    events.push(event);
+                    (of_stack && starts).then_some(())
+                },
+            )
+            .await?;
+        Ok(events)
     }
 
     fn bind_stack(&self, stack: &Stack) -> Outputs {

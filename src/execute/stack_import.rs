@@ -12,11 +12,11 @@ use aws_sdk_cloudformation::types::StackInstance;
 use super::effects::{ActionContext, Doing};
 use super::operation::{FAILED_IMPORT, Goal, Instance, begun, preferences};
 use super::run::Outputs;
-use super::stack::{capabilities, cloudformation, stack_tags};
+use super::stack::{capabilities, stack_tags};
 use super::stack_set::numbered;
 use super::wait::{Poller, READ_BACK};
 use crate::action::{self, DeploymentTargets, StackSetDefinition};
-use crate::aws::{AwsError, Operation, is_already, is_busy};
+use crate::aws::{AwsError, Calls, is_already, is_busy};
 use crate::baseline::template::lost_resources;
 use crate::event::Failure;
 use crate::plan::{Region, StackId};
@@ -82,12 +82,11 @@ impl ActionContext<'_> {
                 "take it out of `existing_stacks` in the plan: the stack set makes one of its own",
             ));
         }
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
-        let template = cloudformation!(self, &at, "GetTemplate", || client
-            .get_template()
-            .stack_name(&name)
-            .send())
-        .context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
+        let template = client
+            .call(|c| c.get_template().stack_name(&name).send())
+            .await
+            .context(context)?;
         let lost = lost_resources(template.template_body().unwrap_or_default(), &set.template)
             .map_err(|why| fails(format!("its template cannot be read: {why}"), LEAVE_OUT))?;
         if !lost.is_empty() {
@@ -101,15 +100,18 @@ impl ActionContext<'_> {
         }
         let parameters = self.parameters(&set.parameters)?;
         let token = self.token(&format!("fit {}", id.region()));
-        let updated = cloudformation!(self, &at, "UpdateStack", || client
-            .update_stack()
-            .stack_name(&name)
-            .template_body(&set.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&set.capabilities)))
-            .set_tags(Some(stack_tags(&set.tags)))
-            .client_request_token(&token)
-            .send());
+        let updated = client
+            .call(|c| {
+                c.update_stack()
+                    .stack_name(&name)
+                    .template_body(&set.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&set.capabilities)))
+                    .set_tags(Some(stack_tags(&set.tags)))
+                    .client_request_token(&token)
+                    .send()
+            })
+            .await;
         match updated {
             Ok(_) => {}
             Err(error) if is_already(&error) => return Ok(()),
@@ -132,7 +134,7 @@ impl ActionContext<'_> {
     ) -> Result<(), Failure> {
         let context = || format!("importing stacks into {}", set.name);
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let arns: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let ous = targets
             .ous
@@ -140,17 +142,20 @@ impl ActionContext<'_> {
             .map(|ou| self.text(ou))
             .collect::<Result<Vec<String>, Failure>>()?;
         let token = self.token(&numbered("import", batch));
-        let imported = cloudformation!(self, &at, "ImportStacksToStackSet", || client
-            .import_stacks_to_stack_set()
-            .stack_set_name(&set.name)
-            .set_stack_ids(Some(arns.clone()))
-            .set_organizational_unit_ids(Some(ous.clone()))
-            .operation_preferences(preferences(
-                targets.max_concurrent,
-                targets.failure_tolerance
-            ))
-            .operation_id(&token)
-            .send());
+        let imported = client
+            .call(|c| {
+                c.import_stacks_to_stack_set()
+                    .stack_set_name(&set.name)
+                    .set_stack_ids(Some(arns.clone()))
+                    .set_organizational_unit_ids(Some(ous.clone()))
+                    .operation_preferences(preferences(
+                        targets.max_concurrent,
+                        targets.failure_tolerance,
+                    ))
+                    .operation_id(&token)
+                    .send()
+            })
+            .await;
         let operation =
             begun(imported.map(|answer| answer.operation_id), token).context(context)?;
         // Whether every instance is as it should be is judged once they have been settled.
@@ -180,24 +185,27 @@ impl ActionContext<'_> {
         }
         if !unsettled.is_empty() {
             let at = self.home();
-            let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+            let client = self.cloudformation(&at).await.context(context)?;
             let regions: Vec<String> = unsettled.iter().map(|id| id.region().to_string()).collect();
             for (batch, chunk) in self.batches(targets)?.iter().enumerate() {
                 let token = self.token(&numbered("settle", batch));
                 // A parameter that the list leaves out goes back to the set's value; no list at all would
                 // leave every one as it is.
-                let updated = cloudformation!(self, &at, "UpdateStackInstances", || client
-                    .update_stack_instances()
-                    .stack_set_name(&set.name)
-                    .deployment_targets(chunk.clone())
-                    .set_regions(Some(regions.clone()))
-                    .set_parameter_overrides(Some(Vec::new()))
-                    .operation_preferences(preferences(
-                        targets.max_concurrent,
-                        targets.failure_tolerance
-                    ))
-                    .operation_id(&token)
-                    .send());
+                let updated = client
+                    .call(|c| {
+                        c.update_stack_instances()
+                            .stack_set_name(&set.name)
+                            .deployment_targets(chunk.clone())
+                            .set_regions(Some(regions.clone()))
+                            .set_parameter_overrides(Some(Vec::new()))
+                            .operation_preferences(preferences(
+                                targets.max_concurrent,
+                                targets.failure_tolerance,
+                            ))
+                            .operation_id(&token)
+                            .send()
+                    })
+                    .await;
                 let operation =
                     begun(updated.map(|answer| answer.operation_id), token).context(context)?;
                 self.finish_operation(&set.name, &operation, goal, context)
@@ -274,13 +282,16 @@ impl ActionContext<'_> {
         id: &StackId,
     ) -> Result<Option<StackInstance>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
-        let answer = cloudformation!(self, &at, "DescribeStackInstance", || client
-            .describe_stack_instance()
-            .stack_set_name(&set.name)
-            .stack_instance_account(id.account().as_str())
-            .stack_instance_region(id.region().as_str())
-            .send());
+        let client = self.cloudformation(&at).await?;
+        let answer = client
+            .call(|c| {
+                c.describe_stack_instance()
+                    .stack_set_name(&set.name)
+                    .stack_instance_account(id.account().as_str())
+                    .stack_instance_region(id.region().as_str())
+                    .send()
+            })
+            .await;
         match answer {
             Ok(answer) => Ok(answer.stack_instance),
             Err(error) if error.is("StackInstanceNotFound") => Ok(None),

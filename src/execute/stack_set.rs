@@ -16,12 +16,12 @@ use super::effects::{ActionContext, Doing};
 use super::lost;
 use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Outputs;
-use super::stack::{capabilities, cloudformation, is_ours, stack_tags};
+use super::stack::{capabilities, is_ours, stack_tags};
 use super::targets::targets_of;
 use super::wait::{OTHER_OPERATION, Poller, READ_BACK};
 use crate::action::{self, DeploymentTargets, Leaving};
 use crate::addr::{Address, Attribute, Expr};
-use crate::aws::{AwsError, Operation, is_no_target};
+use crate::aws::{AwsError, Calls, is_no_target};
 use crate::event::Failure;
 use crate::inventory::{AutoDeployment, stack_set_arn};
 
@@ -45,14 +45,14 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let context = || "giving StackSets access to the organization".to_owned();
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let mut asked = false;
         let mut wait = Poller::new(self.ctx, READ_BACK);
         loop {
-            let described = cloudformation!(self, &at, "DescribeOrganizationsAccess", || client
-                .describe_organizations_access()
-                .send())
-            .context(context)?;
+            let described = client
+                .call(|c| c.describe_organizations_access().send())
+                .await
+                .context(context)?;
             match described.status() {
                 Some(OrganizationStatus::Enabled) => return Ok(Outputs::new()),
                 Some(OrganizationStatus::DisabledPermanently) => {
@@ -64,10 +64,10 @@ impl ActionContext<'_> {
                 _ => {}
             }
             if !asked {
-                cloudformation!(self, &at, "ActivateOrganizationsAccess", || client
-                    .activate_organizations_access()
-                    .send())
-                .context(context)?;
+                client
+                    .call(|c| c.activate_organizations_access().send())
+                    .await
+                    .context(context)?;
                 asked = true;
                 continue;
             }
@@ -84,23 +84,26 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let context = || format!("creating stack set {}", set.name);
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let parameters = self.parameters(&set.parameters)?;
         let auto = self.auto_deployment(set.auto_deployment, &set.depends_on)?;
         let token = self.token("create");
-        let created = cloudformation!(self, &at, "CreateStackSet", || client
-            .create_stack_set()
-            .stack_set_name(&set.name)
-            .description(&set.description)
-            .template_body(&set.template)
-            .set_parameters(Some(parameters.clone()))
-            .set_capabilities(Some(capabilities(&set.capabilities)))
-            .set_tags(Some(stack_tags(&set.tags)))
-            .permission_model(PermissionModels::ServiceManaged)
-            .auto_deployment(auto.clone())
-            .managed_execution(ManagedExecution::builder().active(true).build())
-            .client_request_token(&token)
-            .send());
+        let created = client
+            .call(|c| {
+                c.create_stack_set()
+                    .stack_set_name(&set.name)
+                    .description(&set.description)
+                    .template_body(&set.template)
+                    .set_parameters(Some(parameters.clone()))
+                    .set_capabilities(Some(capabilities(&set.capabilities)))
+                    .set_tags(Some(stack_tags(&set.tags)))
+                    .permission_model(PermissionModels::ServiceManaged)
+                    .auto_deployment(auto.clone())
+                    .managed_execution(ManagedExecution::builder().active(true).build())
+                    .client_request_token(&token)
+                    .send()
+            })
+            .await;
         let id = match created {
             Ok(answer) => answer.stack_set_id.unwrap_or_default(),
             Err(error) if error.is("NameAlreadyExists") || error.is("CreatedButModified") => {
@@ -158,7 +161,7 @@ impl ActionContext<'_> {
         let context = || format!("updating the stacks of {}", set.name);
         let at = self.home();
         self.await_other_operations(&set.name).await?;
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let parameters = self.parameters(&set.parameters)?;
         let goal = self.goal(targets)?;
         // Neither targets nor Regions mean the whole set; empty ones are refused.
@@ -180,25 +183,28 @@ impl ActionContext<'_> {
                     1 => self.token(&numbered("update", batch)),
                     more => self.token(&format!("{} again {more}", numbered("update", batch))),
                 };
-                let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                    .update_stack_set()
-                    .stack_set_name(&set.name)
-                    .description(&set.description)
-                    .template_body(&set.template)
-                    .set_parameters(Some(parameters.clone()))
-                    .set_capabilities(Some(capabilities(&set.capabilities)))
-                    .set_tags(Some(stack_tags(&set.tags)))
-                    .permission_model(PermissionModels::ServiceManaged)
-                    .set_administration_role_arn(set.administration_role.clone())
-                    .set_execution_role_name(set.execution_role.clone())
-                    .set_deployment_targets(chunk.clone())
-                    .set_regions(in_regions.clone())
-                    .operation_preferences(preferences(
-                        targets.max_concurrent,
-                        targets.failure_tolerance
-                    ))
-                    .operation_id(&token)
-                    .send());
+                let updated = client
+                    .call(|c| {
+                        c.update_stack_set()
+                            .stack_set_name(&set.name)
+                            .description(&set.description)
+                            .template_body(&set.template)
+                            .set_parameters(Some(parameters.clone()))
+                            .set_capabilities(Some(capabilities(&set.capabilities)))
+                            .set_tags(Some(stack_tags(&set.tags)))
+                            .permission_model(PermissionModels::ServiceManaged)
+                            .set_administration_role_arn(set.administration_role.clone())
+                            .set_execution_role_name(set.execution_role.clone())
+                            .set_deployment_targets(chunk.clone())
+                            .set_regions(in_regions.clone())
+                            .operation_preferences(preferences(
+                                targets.max_concurrent,
+                                targets.failure_tolerance,
+                            ))
+                            .operation_id(&token)
+                            .send()
+                    })
+                    .await;
                 let operation =
                     begun(updated.map(|answer| answer.operation_id), token).context(context)?;
                 let ended = self.end_of(&set.name, &operation, &goal, context).await?;
@@ -212,25 +218,28 @@ impl ActionContext<'_> {
                 let previous = previous_values(&parameters);
                 let send =
                     async |chunk: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
-                        let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                            .update_stack_set()
-                            .stack_set_name(&set.name)
-                            .description(&set.description)
-                            .use_previous_template(true)
-                            .set_parameters(Some(previous.clone()))
-                            .set_capabilities(Some(capabilities(&set.capabilities)))
-                            .set_tags(Some(stack_tags(&set.tags)))
-                            .permission_model(PermissionModels::ServiceManaged)
-                            .set_administration_role_arn(set.administration_role.clone())
-                            .set_execution_role_name(set.execution_role.clone())
-                            .deployment_targets(chunk.clone())
-                            .set_regions(Some(in_regions.clone()))
-                            .operation_preferences(preferences(
-                                targets.max_concurrent,
-                                targets.failure_tolerance
-                            ))
-                            .operation_id(&token)
-                            .send());
+                        let updated = client
+                            .call(|c| {
+                                c.update_stack_set()
+                                    .stack_set_name(&set.name)
+                                    .description(&set.description)
+                                    .use_previous_template(true)
+                                    .set_parameters(Some(previous.clone()))
+                                    .set_capabilities(Some(capabilities(&set.capabilities)))
+                                    .set_tags(Some(stack_tags(&set.tags)))
+                                    .permission_model(PermissionModels::ServiceManaged)
+                                    .set_administration_role_arn(set.administration_role.clone())
+                                    .set_execution_role_name(set.execution_role.clone())
+                                    .deployment_targets(chunk.clone())
+                                    .set_regions(Some(in_regions.clone()))
+                                    .operation_preferences(preferences(
+                                        targets.max_concurrent,
+                                        targets.failure_tolerance,
+                                    ))
+                                    .operation_id(&token)
+                                    .send()
+                            })
+                            .await;
                         updated.map(|answer| answer.operation_id)
                     };
                 let again = self
@@ -294,19 +303,22 @@ impl ActionContext<'_> {
             wanted_regions = in_regions.into_iter().collect();
         }
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let send = async |chunk: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
-            let created = cloudformation!(self, &at, "CreateStackInstances", || client
-                .create_stack_instances()
-                .stack_set_name(name)
-                .deployment_targets(chunk.clone())
-                .set_regions(Some(in_regions.clone()))
-                .operation_preferences(preferences(
-                    targets.max_concurrent,
-                    targets.failure_tolerance
-                ))
-                .operation_id(&token)
-                .send());
+            let created = client
+                .call(|c| {
+                    c.create_stack_instances()
+                        .stack_set_name(name)
+                        .deployment_targets(chunk.clone())
+                        .set_regions(Some(in_regions.clone()))
+                        .operation_preferences(preferences(
+                            targets.max_concurrent,
+                            targets.failure_tolerance,
+                        ))
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             created.map(|answer| answer.operation_id)
         };
         for (batch, chunk) in batches.iter().enumerate() {
@@ -335,25 +347,28 @@ impl ActionContext<'_> {
         let context = || format!("taking inoperable stacks out of {name}");
         self.await_other_operations(name).await?;
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let batches = self.batches(targets)?;
         let batches = self
             .through_targets(name, batches, &self.goal(targets)?)
             .await?;
         for (batch, chunk) in batches.iter().enumerate() {
             let token = self.token(&numbered("forget", batch));
-            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
-                .delete_stack_instances()
-                .stack_set_name(name)
-                .deployment_targets(chunk.clone())
-                .set_regions(Some(regions(targets)))
-                .operation_preferences(preferences(
-                    targets.max_concurrent,
-                    targets.failure_tolerance
-                ))
-                .retain_stacks(true)
-                .operation_id(&token)
-                .send());
+            let deleted = client
+                .call(|c| {
+                    c.delete_stack_instances()
+                        .stack_set_name(name)
+                        .deployment_targets(chunk.clone())
+                        .set_regions(Some(regions(targets)))
+                        .operation_preferences(preferences(
+                            targets.max_concurrent,
+                            targets.failure_tolerance,
+                        ))
+                        .retain_stacks(true)
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             let operation = match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => operation,
                 Err(error) if error.is("StackInstanceNotFound") || is_no_target(&error) => continue,
@@ -430,7 +445,7 @@ impl ActionContext<'_> {
         let named = named.join(", ");
         let context = || format!("taking the stacks of {name} away from account {named}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let ous: BTreeSet<&String> = left.iter().map(|instance| &instance.ou).collect();
         let regions: BTreeSet<&String> = left.iter().map(|instance| &instance.region).collect();
         let root = Expr::reference(Address::Organization, Attribute::RootId);
@@ -447,14 +462,17 @@ impl ActionContext<'_> {
                 .account_filter_type(AccountFilterType::Intersection)
                 .build();
             let token = self.token(&numbered("remove", attempt));
-            let deleted = cloudformation!(self, &at, "DeleteStackInstances", || client
-                .delete_stack_instances()
-                .stack_set_name(name)
-                .deployment_targets(targets.clone())
-                .set_regions(Some(regions.iter().copied().cloned().collect()))
-                .retain_stacks(retain)
-                .operation_id(&token)
-                .send());
+            let deleted = client
+                .call(|c| {
+                    c.delete_stack_instances()
+                        .stack_set_name(name)
+                        .deployment_targets(targets.clone())
+                        .set_regions(Some(regions.iter().copied().cloned().collect()))
+                        .retain_stacks(retain)
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             match begun(deleted.map(|answer| answer.operation_id), token) {
                 Ok(operation) => {
                     self.finish_operation(name, &operation, &Goal::default(), context)
@@ -561,11 +579,10 @@ impl ActionContext<'_> {
 
     pub(super) async fn describe_set(&self, name: &str) -> Result<Option<StackSet>, AwsError> {
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await?;
-        let answer = cloudformation!(self, &at, "DescribeStackSet", || client
-            .describe_stack_set()
-            .stack_set_name(name)
-            .send());
+        let client = self.cloudformation(&at).await?;
+        let answer = client
+            .call(|c| c.describe_stack_set().stack_set_name(name).send())
+            .await;
         match answer {
             Ok(answer) => Ok(answer.stack_set),
             Err(error) if error.is("StackSetNotFound") => Ok(None),

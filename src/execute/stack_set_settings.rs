@@ -9,10 +9,9 @@ use super::effects::{ActionContext, Doing};
 use super::lost;
 use super::operation::{Goal, begun, preferences};
 use super::run::Outputs;
-use super::stack::cloudformation;
 use super::stack_set::{numbered, previous_values};
 use crate::action;
-use crate::aws::Operation;
+use crate::aws::Calls;
 use crate::event::Failure;
 use crate::plan::Portion;
 
@@ -57,21 +56,24 @@ impl ActionContext<'_> {
     ) -> Result<(), Failure> {
         let context = || format!("changing the managed execution of stack set {name}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         for attempt in 1.. {
             let token = self.token(&numbered("managed execution", attempt - 1));
-            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                .update_stack_set()
-                .stack_set_name(name)
-                .use_previous_template(true)
-                .set_capabilities(there.capabilities.clone())
-                .permission_model(PermissionModels::ServiceManaged)
-                .set_administration_role_arn(there.administration_role_arn.clone())
-                .set_execution_role_name(there.execution_role_name.clone())
-                .managed_execution(ManagedExecution::builder().active(active).build())
-                .operation_preferences(at_once())
-                .operation_id(&token)
-                .send());
+            let updated = client
+                .call(|c| {
+                    c.update_stack_set()
+                        .stack_set_name(name)
+                        .use_previous_template(true)
+                        .set_capabilities(there.capabilities.clone())
+                        .permission_model(PermissionModels::ServiceManaged)
+                        .set_administration_role_arn(there.administration_role_arn.clone())
+                        .set_execution_role_name(there.execution_role_name.clone())
+                        .managed_execution(ManagedExecution::builder().active(active).build())
+                        .operation_preferences(at_once())
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             let operation =
                 begun(updated.map(|answer| answer.operation_id), token).context(context)?;
             let ended = self
@@ -96,7 +98,7 @@ impl ActionContext<'_> {
     ) -> Result<Outputs, Failure> {
         let context = || format!("changing the settings of stack set {name}");
         let at = self.home();
-        let client = self.shared.aws.cloudformation(&at).await.context(context)?;
+        let client = self.cloudformation(&at).await.context(context)?;
         let parameters = match kept {
             true => previous_values(there.parameters()),
             false => there.parameters().to_vec(),
@@ -104,20 +106,23 @@ impl ActionContext<'_> {
         // Such an operation visits every stack too: one that somebody deleted makes it fail.
         for attempt in 1.. {
             let token = self.token(&numbered("settings", attempt - 1));
-            let updated = cloudformation!(self, &at, "UpdateStackSet", || client
-                .update_stack_set()
-                .stack_set_name(name)
-                .use_previous_template(true)
-                .set_parameters(Some(parameters.clone()))
-                .set_capabilities(there.capabilities.clone())
-                .set_description(there.description.clone())
-                .permission_model(PermissionModels::ServiceManaged)
-                .set_administration_role_arn(there.administration_role_arn.clone())
-                .set_execution_role_name(there.execution_role_name.clone())
-                .set_auto_deployment(auto.clone())
-                .operation_preferences(at_once())
-                .operation_id(&token)
-                .send());
+            let updated = client
+                .call(|c| {
+                    c.update_stack_set()
+                        .stack_set_name(name)
+                        .use_previous_template(true)
+                        .set_parameters(Some(parameters.clone()))
+                        .set_capabilities(there.capabilities.clone())
+                        .set_description(there.description.clone())
+                        .permission_model(PermissionModels::ServiceManaged)
+                        .set_administration_role_arn(there.administration_role_arn.clone())
+                        .set_execution_role_name(there.execution_role_name.clone())
+                        .set_auto_deployment(auto.clone())
+                        .operation_preferences(at_once())
+                        .operation_id(&token)
+                        .send()
+                })
+                .await;
             let operation = match updated {
                 Ok(answer) => answer.operation_id,
                 Err(error) if error.is("OperationIdAlreadyExists") => Some(token),

@@ -29,17 +29,17 @@ impl ActionContext<'_> {
         let context = || format!("tagging {id}");
         self.set_tags(&id, set).await.context(context)?;
         if !remove.is_empty() {
-            let client = self.shared.aws.organizations();
+            let client = self.organizations();
             let keys: Vec<String> = remove.iter().cloned().collect();
-            self.organizations("UntagResource", || {
-                client
-                    .untag_resource()
-                    .resource_id(&id)
-                    .set_tag_keys(Some(keys.clone()))
-                    .send()
-            })
-            .await
-            .context(|| format!("removing tags of {id}"))?;
+            client
+                .call(|c| {
+                    c.untag_resource()
+                        .resource_id(&id)
+                        .set_tag_keys(Some(keys.clone()))
+                        .send()
+                })
+                .await
+                .context(|| format!("removing tags of {id}"))?;
         }
         Ok(Outputs::new())
     }
@@ -50,40 +50,32 @@ impl ActionContext<'_> {
         if tags.is_empty() {
             return Ok(());
         }
-        let client = self.shared.aws.organizations();
-        self.organizations("TagResource", || {
-            client
-                .tag_resource()
-                .resource_id(id)
-                .set_tags(Some(tags.clone()))
-                .send()
-        })
-        .await
-        .map(|_| ())
+        let client = self.organizations();
+        client
+            .call(|c| {
+                c.tag_resource()
+                    .resource_id(id)
+                    .set_tags(Some(tags.clone()))
+                    .send()
+            })
+            .await
+            .map(|_| ())
     }
 
     /// Every tag of a resource.
     pub(super) async fn read_tags(&self, id: &str) -> Result<Tags, AwsError> {
-        let client = self.shared.aws.organizations();
-        let mut tags = Tags::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .organizations("ListTagsForResource", || {
-                    client
-                        .list_tags_for_resource()
+        let client = self.organizations();
+        let tags = client
+            .all(
+                |c, token| {
+                    c.list_tags_for_resource()
                         .resource_id(id)
-                        .set_next_token(token.clone())
+                        .set_next_token(token)
                         .send()
-                })
-                .await?;
-            for tag in page.tags.unwrap_or_default() {
-                tags.insert(tag.key, tag.value);
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(tags);
-            }
-        }
+                },
+                |page| (page.tags, page.next_token),
+            )
+            .await?;
+        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 }

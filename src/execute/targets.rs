@@ -103,7 +103,7 @@ impl ActionContext<'_> {
         ou: &str,
         targets: &BTreeSet<String>,
     ) -> Result<Option<String>, Failure> {
-        let client = self.shared.aws.organizations();
+        let client = self.organizations();
         let mut at = ou.to_owned();
         loop {
             if targets.contains(&at) {
@@ -113,12 +113,16 @@ impl ActionContext<'_> {
             if at.starts_with("r-") {
                 return Ok(None);
             }
-            let page = self
-                .organizations("ListParents", || client.list_parents().child_id(&at).send())
+            let parent = client
+                .find(
+                    |c, token| c.list_parents().child_id(&at).set_next_token(token).send(),
+                    |page| (page.parents, page.next_token),
+                    |parent| parent.id,
+                )
                 .await
                 .context(|| format!("looking what lies above {ou}"))?;
-            match page.parents().first().and_then(|parent| parent.id()) {
-                Some(parent) => at = parent.to_owned(),
+            match parent {
+                Some(parent) => at = parent,
                 None => return Ok(None),
             }
         }

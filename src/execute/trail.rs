@@ -3,11 +3,8 @@
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use crate::action;
-use crate::aws::Operation;
+use crate::aws::Calls;
 use crate::event::Failure;
-
-const STATUS: Operation = Operation("cloudtrail", "GetTrailStatus");
-const DELETE: Operation = Operation("cloudtrail", "DeleteTrail");
 
 impl ActionContext<'_> {
     /// Deletes a trail of the management account, in its home Region. What comes in its place must log and
@@ -27,14 +24,8 @@ impl ActionContext<'_> {
         }
         let at = self.place(&self.shared.management, region);
         let context = || format!("deleting the trail {arn}");
-        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
-        let deleted = self
-            .shared
-            .aws
-            .call(self.ctx, DELETE, &at, || {
-                client.delete_trail().name(arn).send()
-            })
-            .await;
+        let client = self.cloudtrail(&at).await.context(context)?;
+        let deleted = client.call(|c| c.delete_trail().name(arn).send()).await;
         match deleted {
             // The answer to an earlier attempt was lost, or somebody else was faster.
             Err(error) if error.is("TrailNotFoundException") => Ok(Outputs::new()),
@@ -45,13 +36,9 @@ impl ActionContext<'_> {
     async fn logs(&self, trail: &str) -> Result<(), Failure> {
         let at = self.home();
         let context = || format!("looking whether the trail {trail} logs");
-        let client = self.shared.aws.cloudtrail(&at).await.context(context)?;
-        let status = self
-            .shared
-            .aws
-            .call(self.ctx, STATUS, &at, || {
-                client.get_trail_status().name(trail).send()
-            })
+        let client = self.cloudtrail(&at).await.context(context)?;
+        let status = client
+            .call(|c| c.get_trail_status().name(trail).send())
             .await
             .context(context)?;
         let hint = "nothing was deleted; mend that trail (`orgstrap drift` says how), then run apply again";

@@ -41,7 +41,7 @@ async fn one(
     account: &AccountId,
     kind: ContactKind,
 ) -> Result<Option<Contact>, AwsError> {
-    let client = r.aws.account_management_at(r.ctx, &r.caller);
+    let client = r.aws.account_management(r.ctx, &r.caller);
     // The management account must not name itself.
     let named = (*account != r.caller).then(|| account.to_string());
     let word = kind.as_str().to_ascii_uppercase();

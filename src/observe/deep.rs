@@ -20,7 +20,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep};
 
 use super::{not_asked, seen, side_by_side, unread};
-use crate::aws::{Aws, AwsError, CallContext, Client, CloudFormation, Operation, is_busy};
+use crate::aws::{Aws, AwsError, CallContext, Calls, Client, CloudFormation, Operation, is_busy};
 use crate::inventory::{
     AccountRegion, AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift,
     ReadFailure, ResourceDrift, RoleFacts, SetDrift, StackDrift,
@@ -140,6 +140,12 @@ impl Looks {
     }
 }
 
+impl Calls for Detecting<'_> {
+    fn door(&self) -> (&Aws, &CallContext) {
+        (self.aws, self.ctx)
+    }
+}
+
 impl<'a> Detecting<'a> {
     fn of(aws: &'a Aws, ctx: &'a CallContext, at: &AccountRegion) -> Self {
         Self {
@@ -151,7 +157,7 @@ impl<'a> Detecting<'a> {
 
     /// Every role of the account with what gives it its rights, and the account's own policies: all in one answer.
     async fn roles(&self) -> Result<AccountRoles, AwsError> {
-        let client = &self.aws.iam_at(self.ctx, &self.at).await?;
+        let client = &self.iam(&self.at).await?;
         let pages = client
             .all(
                 |c, marker| {
@@ -179,7 +185,7 @@ impl<'a> Detecting<'a> {
     }
 
     async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {
-        let client = &self.aws.cloudformation_at(self.ctx, &self.at).await?;
+        let client = &self.cloudformation(&self.at).await?;
         let looks = Looks::until(STACK_LIMIT);
         let id = loop {
             let begun = client
@@ -260,7 +266,7 @@ impl<'a> Detecting<'a> {
     }
 
     async fn set(&self, name: &str) -> Result<SetDrift, AwsError> {
-        let client = &self.aws.cloudformation_at(self.ctx, &self.at).await?;
+        let client = &self.cloudformation(&self.at).await?;
         // A second attempt after a lost answer names the same operation.
         let since = self
             .aws

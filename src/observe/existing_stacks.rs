@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Reader, seen, side_by_side, stack_sets, stacks};
-use crate::aws::{AwsError, is_not_there};
+use crate::aws::{AwsError, Calls, is_not_there};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceFacts, InstanceStack,
     Observed, StackFacts, StackSetFacts,
@@ -60,7 +60,7 @@ fn place(id: &StackId) -> AccountRegion {
 async fn stack(r: &Reader<'_>, id: &StackId) -> Result<Option<StackFacts>, AwsError> {
     let at = &place(id);
     let name = &id.to_string();
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let answer = client
         .call(|c| c.describe_stacks().stack_name(name).send())
         .await;
@@ -85,7 +85,7 @@ async fn instance_stack(
     id: &StackId,
 ) -> Result<InstanceStack, AwsError> {
     let at = &r.home();
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let instance = client
         .get(
             |c| {

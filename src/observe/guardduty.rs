@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side};
-use crate::aws::{AwsError, GuardDuty};
+use crate::aws::{AwsError, Calls, GuardDuty};
 use crate::inventory::{AccountRegion, DetectorFacts, ExportFacts, GuardDutyFacts, Observed};
 use crate::plan::{AccountId, Region};
 
@@ -104,14 +104,24 @@ async fn elsewhere(
     found.filter(|(_, other)| other != administrator).collect()
 }
 
+/// The detector that an account has in a Region: there is one, or none.
+pub(super) async fn one_detector(client: &GuardDuty<'_>) -> Result<Option<String>, AwsError> {
+    client
+        .find(
+            |c, token| c.list_detectors().set_next_token(token).send(),
+            |page| (page.detector_ids, page.next_token),
+            Some,
+        )
+        .await
+}
+
 /// The account that administers an account's detector.
 async fn administrator_of(
     r: &Reader<'_>,
     at: &AccountRegion,
 ) -> Result<Option<AccountId>, AwsError> {
-    let client = &r.aws.guardduty_at(r.ctx, at).await?;
-    let listed = client.call(|c| c.list_detectors().send()).await?;
-    let Some(id) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
+    let client = &r.guardduty(at).await?;
+    let Some(id) = one_detector(client).await? else {
         return Ok(None);
     };
     let answer = client
@@ -124,7 +134,7 @@ async fn administrator_of(
 
 async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<AccountId>, AwsError> {
     let at = &r.own(region);
-    let client = &r.aws.guardduty_at(r.ctx, at).await?;
+    let client = &r.guardduty(at).await?;
     let listed = client
         .all(
             |c, token| {
@@ -159,20 +169,8 @@ async fn administrator(r: &Reader<'_>, region: &Region) -> Result<Option<Account
 }
 
 async fn detector(r: &Reader<'_>, at: &AccountRegion) -> Result<Option<DetectorFacts>, AwsError> {
-    let client = &r.aws.guardduty_at(r.ctx, at).await?;
-    let ids = client
-        .all(
-            |c, token| {
-                c.list_detectors()
-                    .max_results(PAGE)
-                    .set_next_token(token)
-                    .send()
-            },
-            |page| (page.detector_ids, page.next_token),
-        )
-        .await?;
-    // There is one a Region, or none.
-    let Some(id) = ids.into_iter().next() else {
+    let client = &r.guardduty(at).await?;
+    let Some(id) = one_detector(client).await? else {
         return Ok(None);
     };
     let detector = client.call(|c| c.get_detector().detector_id(&id).send());

@@ -45,7 +45,7 @@ pub use simulation::{Question, Simulated, simulate};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, CallContext, Operation, Organizations};
+use crate::aws::{Aws, AwsError, CallContext, Calls, Operation, Organizations};
 use crate::baseline::Desired;
 use crate::inventory::{
     ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, Observed,
@@ -122,6 +122,18 @@ struct Door<'a> {
     caller: &'a AccountId,
 }
 
+impl Calls for Door<'_> {
+    fn door(&self) -> (&Aws, &CallContext) {
+        (self.aws, self.ctx)
+    }
+}
+
+impl Calls for Reader<'_> {
+    fn door(&self) -> (&Aws, &CallContext) {
+        (self.aws, self.ctx)
+    }
+}
+
 impl Door<'_> {
     /// The caller's account where Organizations, IAM and tags answer.
     fn global(&self) -> AccountRegion {
@@ -137,7 +149,7 @@ impl Door<'_> {
 
     /// Organizations, asked by the caller's account.
     fn organizations(&self) -> Organizations<'_> {
-        self.aws.organizations_at(self.ctx, self.caller)
+        self.aws.organizations(self.ctx, self.caller)
     }
 
     /// Tells of something that this version does not know and so cannot carry.
@@ -160,7 +172,7 @@ impl Reader<'_> {
 
     /// Organizations, asked by the caller's account.
     fn organizations(&self) -> Organizations<'_> {
-        self.aws.organizations_at(self.ctx, &self.caller)
+        self.aws.organizations(self.ctx, &self.caller)
     }
 
     /// The caller's account where Organizations, IAM and tags answer.

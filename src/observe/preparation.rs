@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reader, seen, side_by_side};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Calls};
 use crate::inventory::{AccountFacts, AccountRegion, AccountState, Observed, PreparationFacts};
 use crate::plan::{AccountId, AccountKey, PasswordPolicy, Preparation, Region};
 
@@ -93,7 +93,7 @@ fn inside(r: &Reader<'_>, account: &AccountId) -> AccountRegion {
 
 async fn alias(r: &Reader<'_>, account: &AccountId) -> Result<Option<String>, AwsError> {
     let at = &inside(r, account);
-    let client = r.aws.iam_at(r.ctx, at).await?;
+    let client = r.iam(at).await?;
     let answer = client.call(|c| c.list_account_aliases().send()).await?;
     // An account has one at most.
     Ok(answer.account_aliases.into_iter().next())
@@ -104,7 +104,7 @@ async fn password_policy(
     account: &AccountId,
 ) -> Result<Option<PasswordPolicy>, AwsError> {
     let at = &inside(r, account);
-    let client = r.aws.iam_at(r.ctx, at).await?;
+    let client = r.iam(at).await?;
     let answer = client
         .call(|c| c.get_account_password_policy().send())
         .await;
@@ -136,7 +136,7 @@ async fn regions(
     r: &Reader<'_>,
     account: &AccountId,
 ) -> Result<BTreeMap<Region, String>, AwsError> {
-    let client = &r.aws.account_management_at(r.ctx, &r.caller);
+    let client = &r.aws.account_management(r.ctx, &r.caller);
     // The management account must not name itself.
     let named = &(*account != r.caller).then(|| account.to_string());
     let listed = client
@@ -162,7 +162,7 @@ async fn regions(
 
 async fn features(r: &Reader<'_>) -> Result<BTreeSet<String>, AwsError> {
     let at = &r.global();
-    let client = r.aws.iam_at(r.ctx, at).await?;
+    let client = r.iam(at).await?;
     let answer = client
         .call(|c| c.list_organizations_features().send())
         .await;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{seen, side_by_side};
-use crate::aws::{Aws, AwsError, CallContext};
+use crate::aws::{Aws, AwsError, CallContext, Calls};
 use crate::inventory::{
     AccountRegion, Answer, Answers, Facts, Probe, Question, is_customers_recorder,
 };
@@ -73,6 +73,12 @@ struct Asking<'a> {
     at: &'a AccountRegion,
 }
 
+impl Calls for Asking<'_> {
+    fn door(&self) -> (&Aws, &CallContext) {
+        (self.aws, self.ctx)
+    }
+}
+
 /// What is not there.
 fn absent() -> Facts {
     Facts::from([("exists".to_owned(), json!(false))])
@@ -88,7 +94,7 @@ fn present(facts: impl IntoIterator<Item = (&'static str, Value)>) -> Facts {
 
 impl Asking<'_> {
     async fn trail(&self, name: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.cloudtrail_at(self.ctx, self.at).await?;
+        let client = &self.cloudtrail(self.at).await?;
         let listed = client
             .call(|c| c.describe_trails().trail_name_list(name).send())
             .await?;
@@ -146,7 +152,7 @@ impl Asking<'_> {
     }
 
     async fn recorder(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.config_at(self.ctx, self.at).await?;
+        let client = &self.config(self.at).await?;
         let (listed, status) = tokio::join!(
             client.call(|c| c.describe_configuration_recorders().send()),
             client.call(|c| c.describe_configuration_recorder_status().send()),
@@ -235,7 +241,7 @@ impl Asking<'_> {
     }
 
     async fn channel(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.config_at(self.ctx, self.at).await?;
+        let client = &self.config(self.at).await?;
         let (listed, status) = tokio::join!(
             client.call(|c| c.describe_delivery_channels().send()),
             client.call(|c| c.describe_delivery_channel_status().send()),
@@ -277,7 +283,7 @@ impl Asking<'_> {
     }
 
     async fn aggregator(&self, name: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.config_at(self.ctx, self.at).await?;
+        let client = &self.config(self.at).await?;
         let described = client
             .call(|c| {
                 c.describe_configuration_aggregators()
@@ -343,7 +349,7 @@ impl Asking<'_> {
     /// Where a rule is not complied with, of all accounts and Regions that the aggregator knows.
     async fn rule(&self, aggregator: &str, rule: &str) -> Result<Facts, AwsError> {
         use aws_sdk_config::types::ConfigRuleComplianceFilters;
-        let client = &self.aws.config_at(self.ctx, self.at).await?;
+        let client = &self.config(self.at).await?;
         let filters = &ConfigRuleComplianceFilters::builder()
             .config_rule_name(rule)
             .build();
@@ -384,7 +390,7 @@ impl Asking<'_> {
     /// that is under way, as where a stack was just made, is waited for a little.
     async fn automation(&self, document: &str) -> Result<Facts, AwsError> {
         use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey as Key};
-        let client = &self.aws.ssm_at(self.ctx, self.at).await?;
+        let client = &self.ssm(self.at).await?;
         let since = self.aws.now() - Duration::from_secs(3 * 24 * 3600);
         let since = jiff::Timestamp::try_from(since).unwrap_or_default();
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -472,7 +478,7 @@ impl Asking<'_> {
     }
 
     async fn resource(&self, kind: &str, identifier: &str) -> Result<Facts, AwsError> {
-        let client = &self.aws.cloudcontrol_at(self.ctx, self.at).await?;
+        let client = &self.cloudcontrol(self.at).await?;
         // Cloud Control knows keys by their id, templates tell their ARN.
         let identifier = match (kind, identifier.rsplit_once(":key/")) {
             ("AWS::KMS::Key", Some((_, id))) => id,

@@ -39,7 +39,7 @@ pub(crate) async fn applied_quota(
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<QuotaFacts, AwsError> {
-    let client = aws.service_quotas_at(ctx, at).await?;
+    let client = aws.service_quotas(ctx, at).await?;
     let (service, code) = (kind.service_code(), kind.quota_code());
     let applied = client
         .call(|c| {
@@ -239,7 +239,7 @@ pub(crate) async fn open_request(
     kind: QuotaKind,
     at: &AccountRegion,
 ) -> Result<Option<QuotaRequest>, AwsError> {
-    let client = &aws.service_quotas_at(ctx, at).await?;
+    let client = &aws.service_quotas(ctx, at).await?;
     let listed = client
         .all(
             |c, token| {

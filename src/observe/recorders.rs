@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side, stack_sets};
 use crate::addr::AccountRef;
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Calls};
 use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, OuFacts, OuId, RecorderFacts, StackFacts,
@@ -137,7 +137,7 @@ impl Known<'_> {
 }
 
 pub(super) async fn facts(r: &Reader<'_>, at: &AccountRegion) -> Result<RecorderFacts, AwsError> {
-    let client = r.aws.config_at(r.ctx, at).await?;
+    let client = r.config(at).await?;
     let (recorders, channels) = tokio::join!(
         client.call(|c| c.describe_configuration_recorders().send()),
         client.call(|c| c.describe_delivery_channels().send()),

@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Door, Reader, side_by_side};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Calls};
 use crate::plan::{AccountId, Principal};
 
 /// The services that may act in the organization.
@@ -92,7 +92,7 @@ async fn services_of(r: Door<'_>, account: &AccountId) -> Result<BTreeSet<Princi
 
 /// Whether StackSets may act for the organization.
 pub(super) async fn stack_sets_access(r: &Reader<'_>) -> Result<bool, AwsError> {
-    let client = r.aws.cloudformation_at(r.ctx, &r.home()).await?;
+    let client = r.cloudformation(&r.home()).await?;
     let status = client
         .get(
             |c| c.describe_organizations_access().send(),
@@ -107,7 +107,7 @@ pub(super) async fn stack_sets_access(r: &Reader<'_>) -> Result<bool, AwsError> 
 pub(super) async fn service_linked_roles(r: Door<'_>) -> Result<BTreeSet<Principal>, AwsError> {
     const PREFIX: &str = "/aws-service-role/";
     let at = &r.global();
-    let client = &r.aws.iam_at(r.ctx, at).await?;
+    let client = &r.iam(at).await?;
     let roles = client
         .all(
             |c, marker| {

@@ -47,7 +47,7 @@ pub async fn simulate(
         region: aws.global_region().clone(),
     };
     let ctx = CallContext::quiet();
-    let client = aws.iam_at(&ctx, at).await?;
+    let client = aws.iam(&ctx, at).await?;
     let levels: Vec<OrderedOrganizationPolicyType> = question
         .hierarchy
         .iter()

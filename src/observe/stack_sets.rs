@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::types::StackSet;
 
 use super::{Door, Reader, seen, side_by_side};
 use crate::addr::OWNERSHIP_TAG;
-use crate::aws::{AwsError, CloudFormation};
+use crate::aws::{AwsError, Calls, CloudFormation};
 use crate::inventory::{
     AccountRegion, AutoDeployment, InstanceFacts, Observed, OuId, ReadFailure, StackSetFacts,
 };
@@ -48,7 +48,7 @@ pub(super) async fn marked(
     at: &AccountRegion,
     names: BTreeSet<String>,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let described = side_by_side(names, |name| async move {
         let answer = client
             .call(|c| c.describe_stack_set().stack_set_name(&name).send())
@@ -70,7 +70,7 @@ pub(super) async fn marked(
 
 /// The names of a Region's stack sets.
 pub(super) async fn names(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<String>, AwsError> {
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let summaries = client
         .all(
             |c, token| {
@@ -94,7 +94,7 @@ async fn own_sets(
     names: BTreeSet<String>,
 ) -> Result<BTreeMap<String, StackSetFacts>, AwsError> {
     let at = &r.home();
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     side_by_side(names, |name| async move {
         let set = whole(client, &name).await?;
         Ok((name, set))
@@ -166,7 +166,7 @@ pub(super) async fn targets_shown(
     enough: impl Fn(&BTreeSet<OuId>) -> bool,
 ) -> Result<BTreeSet<OuId>, AwsError> {
     let at = &r.own(r.aws.home_region());
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let set = described(client, name).await?;
     let listed = targets(&set, &Ok(BTreeMap::new()));
     if enough(&listed) {

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::{Stack, Tag};
 use super::preparation::{Prepared, is_off};
 use super::{Reader, seen, side_by_side};
 use crate::addr::{AccountRef, OWNERSHIP_TAG};
-use crate::aws::{AwsError, CloudFormation};
+use crate::aws::{AwsError, Calls, CloudFormation};
 use crate::baseline::{DesiredStackSet, StackNames, WantedTrail};
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Observed, StackFacts, StackSetFacts,
@@ -119,7 +119,7 @@ async fn of_place(
     r: &Reader<'_>,
     at: &AccountRegion,
 ) -> Result<BTreeMap<String, StackFacts>, AwsError> {
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     let listed = list(r, at).await?;
     let names = StackNames::of(r.desired);
     let ours = listed.into_iter().filter(|stack| {
@@ -193,7 +193,7 @@ pub(super) async fn any_stands(
 }
 
 async fn list(r: &Reader<'_>, at: &AccountRegion) -> Result<Vec<Stack>, AwsError> {
-    let client = &r.aws.cloudformation_at(r.ctx, at).await?;
+    let client = &r.cloudformation(at).await?;
     client
         .all(
             |c, token| c.describe_stacks().set_next_token(token).send(),

@@ -31,7 +31,7 @@ pub(super) async fn of(r: Door<'_>, id: &str) -> Observed<Tags> {
 
 /// The tags of all tagged accounts, as the tagging service holds them.
 pub(super) async fn of_accounts(r: Door<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
-    let client = &r.aws.tagging_at(r.ctx, r.caller);
+    let client = &r.aws.tagging(r.ctx, r.caller);
     let listed = client
         .all(
             |c, token| {

@@ -4,7 +4,7 @@ use aws_sdk_cloudtrail::operation::describe_trails::DescribeTrailsError;
 use std::collections::BTreeMap;
 
 use super::{Reader, seen};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Calls};
 use crate::inventory::{AccountRegion, Observed, StackFacts, TrailFacts};
 
 /// The management account's trails, where the baseline's own is still to come, where one of them is watched
@@ -28,7 +28,7 @@ pub(super) async fn read(
 /// One call: AWS tells all at once, with the copies that trails of other Regions have here.
 async fn describe(r: &Reader<'_>) -> Result<BTreeMap<String, TrailFacts>, AwsError> {
     let at = &r.home();
-    let client = r.aws.cloudtrail_at(r.ctx, at).await?;
+    let client = r.cloudtrail(at).await?;
     let answer = client
         .call(|c| c.describe_trails().include_shadow_trails(true).send())
         .await?;

@@ -39,6 +39,7 @@ mod lost;
 mod messages;
 mod moves;
 mod observe;
+mod pages_rule;
 mod plan_file;
 mod pokes;
 mod policy_documents;

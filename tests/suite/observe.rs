@@ -28,14 +28,17 @@ pub(crate) struct Big {
 impl Big {
     /// Makes it in the world and returns the plan that says the same.
     pub(crate) async fn make(aws: &Aws, top: usize, below: usize, accounts: usize) -> Big {
-        let organizations = aws.organizations();
+        let caller = aws.caller().await.expect("a caller");
+        let ctx = CallContext::quiet();
+        let organizations = aws.organizations(&ctx, &caller);
         organizations
-            .create_organization()
-            .feature_set("ALL".into())
-            .send()
+            .call(|c| c.create_organization().feature_set("ALL".into()).send())
             .await
             .expect("an organization");
-        let roots = organizations.list_roots().send().await.expect("a root");
+        let roots = organizations
+            .call(|c| c.list_roots().send())
+            .await
+            .expect("a root");
         let root = roots.roots()[0].id().expect("an id").to_owned();
         let tag = |key: &str, value: &str| {
             aws_sdk_organizations::types::Tag::builder()
@@ -59,20 +62,24 @@ impl Big {
         }
         // A new root of moto has no type enabled, other than AWS's.
         organizations
-            .enable_policy_type()
-            .root_id(&root)
-            .policy_type("SERVICE_CONTROL_POLICY".into())
-            .send()
+            .call(|c| {
+                c.enable_policy_type()
+                    .root_id(&root)
+                    .policy_type("SERVICE_CONTROL_POLICY".into())
+                    .send()
+            })
             .await
             .expect("the policy type");
         let policy = organizations
-            .create_policy()
-            .name("deny-iam")
-            .description("Denies IAM.")
-            .r#type("SERVICE_CONTROL_POLICY".into())
-            .content(SCP)
-            .tags(tag("orgstrap:managed", "true"))
-            .send()
+            .call(|c| {
+                c.create_policy()
+                    .name("deny-iam")
+                    .description("Denies IAM.")
+                    .r#type("SERVICE_CONTROL_POLICY".into())
+                    .content(SCP)
+                    .tags(tag("orgstrap:managed", "true"))
+                    .send()
+            })
             .await
             .expect("a policy");
         let policy = policy
@@ -80,10 +87,12 @@ impl Big {
             .and_then(|p| p.policy_summary())
             .expect("a summary");
         organizations
-            .attach_policy()
-            .policy_id(policy.id().expect("an id"))
-            .target_id(&lower[0].1)
-            .send()
+            .call(|c| {
+                c.attach_policy()
+                    .policy_id(policy.id().expect("an id"))
+                    .target_id(&lower[0].1)
+                    .send()
+            })
             .await
             .expect("an attachment");
         let key: PolicyKey = "deny-iam".parse().expect("a key");
@@ -109,12 +118,14 @@ impl Big {
             let key = format!("acc{n:04}");
             let email = format!("aws+{key}@example.com");
             let made = organizations
-                .create_account()
-                .account_name(&key)
-                .email(&email)
-                .tags(tag("orgstrap:key", &key))
-                .tags(tag("orgstrap:managed", "true"))
-                .send()
+                .call(|c| {
+                    c.create_account()
+                        .account_name(&key)
+                        .email(&email)
+                        .tags(tag("orgstrap:key", &key))
+                        .tags(tag("orgstrap:managed", "true"))
+                        .send()
+                })
                 .await
                 .expect("an account");
             let id = made
@@ -123,11 +134,13 @@ impl Big {
                 .expect("an account id");
             let (path, ou) = &lower[n % lower.len()];
             organizations
-                .move_account()
-                .account_id(id)
-                .source_parent_id(&root)
-                .destination_parent_id(ou)
-                .send()
+                .call(|c| {
+                    c.move_account()
+                        .account_id(id)
+                        .source_parent_id(&root)
+                        .destination_parent_id(ou)
+                        .send()
+                })
                 .await
                 .expect("a move");
             *placed.entry(path.clone()).or_default() += 1;
@@ -201,19 +214,23 @@ impl Big {
 }
 
 async fn create_ou(aws: &Aws, parent: &str, name: &str) -> String {
-    let made = aws
-        .organizations()
-        .create_organizational_unit()
-        .parent_id(parent)
-        .name(name)
-        .tags(
-            aws_sdk_organizations::types::Tag::builder()
-                .key("orgstrap:managed")
-                .value("true")
-                .build()
-                .expect("a tag"),
-        )
-        .send()
+    let caller = aws.caller().await.expect("a caller");
+    let ctx = CallContext::quiet();
+    let organizations = aws.organizations(&ctx, &caller);
+    let made = organizations
+        .call(|c| {
+            c.create_organizational_unit()
+                .parent_id(parent)
+                .name(name)
+                .tags(
+                    aws_sdk_organizations::types::Tag::builder()
+                        .key("orgstrap:managed")
+                        .value("true")
+                        .build()
+                        .expect("a tag"),
+                )
+                .send()
+        })
         .await
         .expect("an OU");
     made.organizational_unit()

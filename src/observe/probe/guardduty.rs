@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::super::guardduty::one_detector;
 use super::super::side_by_side;
 use super::{Asking, absent, present};
-use crate::aws::{AwsError, GuardDuty};
+use crate::aws::{AwsError, Calls, GuardDuty};
 use crate::inventory::Facts;
 
 /// Whether a list of GuardDuty's works, or is about to.
@@ -21,9 +22,8 @@ fn those_that_are(asked: Vec<Result<Option<String>, AwsError>>) -> Result<Vec<St
 impl Asking<'_> {
     /// What keeps findings from being seen: filters of the account's detector that archive them, and lists of what is trusted.
     pub(super) async fn filters(&self) -> Result<Facts, AwsError> {
-        let client = &self.aws.guardduty_at(self.ctx, self.at).await?;
-        let listed = client.call(|c| c.list_detectors().send()).await?;
-        let Some(detector) = listed.detector_ids.unwrap_or_default().into_iter().next() else {
+        let client = &self.guardduty(self.at).await?;
+        let Some(detector) = one_detector(client).await? else {
             return Ok(absent());
         };
         let detector = detector.as_str();
