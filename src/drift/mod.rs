@@ -155,7 +155,7 @@ pub struct Findings {
     pub taken_at: Timestamp,
     /// What of it was read earlier, kind by kind, and when: it is from the describe cache.
     #[serde(default)]
-    pub from_cache: BTreeMap<inventory::Kind, Timestamp>,
+    pub from_cache: BTreeMap<inventory::Section, Timestamp>,
     pub management_account: AccountId,
     /// Worst first, then by account, Region, control and subject.
     pub findings: Vec<Finding>,

@@ -8,10 +8,10 @@ pub mod difference;
 mod drift;
 mod former;
 pub mod identify;
-mod kind;
 mod probe;
 mod quota;
 mod saved;
+mod section;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,10 +25,10 @@ pub use drift::{
 };
 pub use former::{FormerFacts, KeptBucket, former_access_roles};
 pub use identify::{Conflict, Identified, identify};
-pub use kind::Kind;
 pub use probe::{Answer, Answers, Facts, Probe, Question};
 pub use quota::{QuotaFacts, QuotaKind, QuotaRequest, Quotas};
 pub use saved::{CacheNote, SavedInventory, SavedInventoryError};
+pub use section::{Scope, Section};
 
 use crate::plan::{
     AccountId, Contact, ContactKind, Email, OuPath, PasswordPolicy, PolicyType, Principal, Region,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Answers, Inventory, Kind};
+use super::{Answers, Inventory, Section};
 
 const FORMAT: &str = "orgstrap-inventory";
 const VERSION: u32 = 2;
@@ -22,7 +22,7 @@ pub struct SavedInventory {
     pub cache: Option<CacheNote>,
     /// When each kind was read; what is missing was read when the inventory was taken.
     #[serde(default)]
-    pub read_at: BTreeMap<Kind, Timestamp>,
+    pub read_at: BTreeMap<Section, Timestamp>,
     pub inventory: Inventory,
     /// What the services themselves said, for controls. JSON has only text for keys, so a list.
     #[serde(default, with = "list")]
@@ -37,7 +37,7 @@ pub struct CacheNote {
     /// A digest of how AWS was reached: another role may see less.
     pub asked_by: String,
     /// What each kind was read for, such as a digest of the plan's accounts.
-    pub scopes: BTreeMap<Kind, String>,
+    pub scopes: BTreeMap<Section, String>,
     /// Over everything else: what still parses after damage must not pass for an answer.
     pub sha256: String,
 }
@@ -69,7 +69,7 @@ impl SavedInventory {
     }
 
     /// When a kind of the inventory was read.
-    pub fn read_at(&self, kind: Kind) -> Timestamp {
+    pub fn read_at(&self, kind: Section) -> Timestamp {
         let at = self.read_at.get(&kind);
         at.copied().unwrap_or(self.inventory.taken_at)
     }

@@ -2,7 +2,7 @@
 //! makes no call. A file in the user's cache folder that only its owner may read, in the format of
 //! every saved inventory.
 //!
-//! A kind of thing is used if it was read whole, within the age that was asked for, and before
+//! A section is used if it was read whole, within the age that was asked for, and before
 //! orgstrap has changed anything since. What is wrong with the file (corrupt, another's, unwritable)
 //! is a warning and costs a read of AWS, never the run, and never an answer that AWS did not give.
 //!
@@ -23,7 +23,9 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::baseline::Desired;
-use crate::inventory::{Answer, Answers, CacheNote, Inventory, Kind, Observed, SavedInventory};
+use crate::inventory::{
+    Answer, Answers, CacheNote, Inventory, Observed, SavedInventory, Scope, Section,
+};
 use crate::plan::{AccountId, OrgPlan};
 
 /// Ten thousand accounts in all Regions stay below it; what is larger is not ours.
@@ -36,9 +38,9 @@ const WRITTEN_BY: &str = env!("CARGO_PKG_VERSION");
 /// How old a reading may be to be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxAge {
-    /// Each kind's own: what a person changes rarely may be older than what breaks by itself.
+    /// Each section's own: what a person changes rarely may be older than what breaks by itself.
     Usual,
-    /// The same for every kind; zero uses nothing.
+    /// The same for every section; zero uses nothing.
     Of(Duration),
 }
 
@@ -46,20 +48,10 @@ impl MaxAge {
     /// Nothing is used.
     pub const NONE: MaxAge = MaxAge::Of(Duration::ZERO);
 
-    fn of(self, kind: Kind) -> Duration {
-        const MINUTE: u64 = 60;
-        match (self, kind) {
-            (MaxAge::Of(age), _) => age,
-            (
-                MaxAge::Usual,
-                Kind::StackSets
-                | Kind::Stacks
-                | Kind::ExistingStacks
-                | Kind::GuardDuty
-                | Kind::Former
-                | Kind::Controls,
-            ) => Duration::from_secs(5 * MINUTE),
-            (MaxAge::Usual, _) => Duration::from_secs(15 * MINUTE),
+    fn of(self, section: Section) -> Duration {
+        match self {
+            MaxAge::Of(age) => age,
+            MaxAge::Usual => section.usual_age(),
         }
     }
 
@@ -73,22 +65,20 @@ impl MaxAge {
 #[derive(Debug)]
 pub struct CachedInventory {
     pub inventory: Inventory,
-    pub read_at: BTreeMap<Kind, Timestamp>,
+    pub read_at: BTreeMap<Section, Timestamp>,
     pub answers: Answers,
 }
 
 impl CachedInventory {
     /// Whether nothing of the inventory is left to be read.
     pub fn is_whole(&self) -> bool {
-        Kind::OF_INVENTORY
-            .iter()
-            .all(|kind| self.read_at.contains_key(kind))
+        Section::of_inventory().all(|section| self.read_at.contains_key(&section))
     }
 }
 
-/// What each kind is read for, beside AWS itself: where the plan decides what is asked, another plan
+/// What each section is read for, beside AWS itself: where the plan decides what is asked, another plan
 /// must not get this one's answers.
-pub fn scopes(plan: &OrgPlan, desired: &Desired) -> BTreeMap<Kind, String> {
+pub fn scopes(plan: &OrgPlan, desired: &Desired) -> BTreeMap<Section, String> {
     let organization = &plan.organization;
     let narrow = digest(&[
         organization.home_region.as_str(),
@@ -127,24 +117,15 @@ pub fn scopes(plan: &OrgPlan, desired: &Desired) -> BTreeMap<Kind, String> {
         .chain(desired.stack_sets.values().map(|set| &set.full_name))
         .collect();
     let former = digest(&[&wide, &format!("{names:?}")]);
-    Kind::OF_INVENTORY
-        .into_iter()
-        .map(|kind| {
-            let scope = match kind {
-                Kind::Trails => &trails,
-                Kind::Former => &former,
-                Kind::Accounts
-                | Kind::Stacks
-                | Kind::GuardDuty
-                | Kind::Contacts
-                | Kind::Preparation
-                | Kind::RootAccess
-                | Kind::Recorders => &wide,
-                Kind::ExistingStacks => &named,
-                _ => &narrow,
-            };
-            (kind, scope.clone())
-        })
+    let scope = |section: Section| match section.scope() {
+        Scope::Organization => &narrow,
+        Scope::Settings => &wide,
+        Scope::ExistingStacks => &named,
+        Scope::Trail => &trails,
+        Scope::Names => &former,
+    };
+    Section::of_inventory()
+        .map(|section| (section, scope(section).clone()))
         .collect()
 }
 
@@ -252,7 +233,7 @@ impl Cache {
         &self,
         now: Timestamp,
         max_age: MaxAge,
-        scopes: &BTreeMap<Kind, String>,
+        scopes: &BTreeMap<Section, String>,
     ) -> Result<Option<CachedInventory>, CacheWarning> {
         if max_age.is_none() {
             return Ok(None);
@@ -261,31 +242,26 @@ impl Cache {
             return Ok(None);
         };
         let changed = self.changed_at()?;
-        let counts = |kind: Kind, at: Timestamp| {
+        let counts = |kind: Section, at: Timestamp| {
             let age: SignedDuration = now.duration_since(at);
             let young = Duration::try_from(age).is_ok_and(|age| age <= max_age.of(kind));
             young && changed.is_none_or(|changed| changed < at)
         };
         let note = saved.cache.unwrap_or_default();
-        let mut read_at: BTreeMap<Kind, Timestamp> = saved
+        let mut read_at: BTreeMap<Section, Timestamp> = saved
             .read_at
             .into_iter()
             .filter(|(kind, at)| counts(*kind, *at) && note.scopes.get(kind) == scopes.get(kind))
             .collect();
         // All else is asked below the root, and some of it by accounts' ids.
-        if !read_at.contains_key(&Kind::Organization) {
+        if !read_at.contains_key(&Section::Organization) {
             read_at.clear();
         }
-        if !read_at.contains_key(&Kind::Accounts) {
-            read_at.remove(&Kind::Stacks);
-            read_at.remove(&Kind::Contacts);
-            read_at.remove(&Kind::Preparation);
-            read_at.remove(&Kind::Recorders);
-            read_at.remove(&Kind::ExistingStacks);
-            read_at.remove(&Kind::Former);
+        if !read_at.contains_key(&Section::Accounts) {
+            read_at.retain(|section, _| !section.is_by_account());
         }
         let mut answers = saved.answers;
-        answers.retain(|_, answer| counts(Kind::Controls, answer.read_at));
+        answers.retain(|_, answer| counts(Section::Controls, answer.read_at));
         Ok(Some(CachedInventory {
             inventory: saved.inventory,
             read_at,
@@ -325,14 +301,14 @@ impl Cache {
         Ok(Some(saved))
     }
 
-    /// Keeps a reading, kind by kind where it is newer than what another process kept. `read_at` has the
-    /// kinds that were read, and when; what could not be read whole is left out here.
+    /// Keeps a reading, section by section where it is newer than what another process kept. `read_at` has the
+    /// sections that were read, and when; what could not be read whole is left out here.
     pub fn keep(
         &self,
         inventory: Inventory,
-        mut read_at: BTreeMap<Kind, Timestamp>,
+        mut read_at: BTreeMap<Section, Timestamp>,
         answers: Answers,
-        scopes: BTreeMap<Kind, String>,
+        scopes: BTreeMap<Section, String>,
     ) -> Result<(), CacheWarning> {
         read_at.retain(|kind, _| inventory.unread(*kind).is_empty());
         // No organization is no answer to keep: one is about to be made.
@@ -445,7 +421,7 @@ fn join(fresh: &mut SavedInventory, mut kept: SavedInventory) {
     let Some(note) = &mut fresh.cache else {
         return;
     };
-    for kind in Kind::OF_INVENTORY {
+    for kind in Section::of_inventory() {
         let Some(at) = kept.read_at.get(&kind) else {
             continue;
         };

@@ -13,7 +13,6 @@ mod deep;
 mod existing_stacks;
 mod former;
 mod guardduty;
-mod kept;
 mod late_roles;
 mod organization;
 mod ous;
@@ -34,6 +33,7 @@ mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::Pin;
 
 pub use deep::detect_drift;
 pub use late_roles::opened_late;
@@ -48,8 +48,8 @@ use jiff::Timestamp;
 use crate::aws::{Aws, AwsError, CallContext, Calls, Operation, Organizations};
 use crate::baseline::Desired;
 use crate::inventory::{
-    ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Kind, Observed,
-    OrganizationFacts, ReadFailure, identify,
+    ACCOUNT_SERVICE, AccountFacts, AccountRegion, AccountState, Inventory, Observed, OuFacts, OuId,
+    ReadFailure, Section, identify,
 };
 use crate::plan::{AccountId, AccountKey, OrgPlan};
 
@@ -61,27 +61,21 @@ pub async fn observe(
     desired: &Desired,
     ctx: &CallContext,
 ) -> Result<Inventory, AwsError> {
-    observe_rest(aws, plan, desired, ctx, kept::Parts::default()).await
+    let (kept, sections) = (
+        Inventory::nothing(aws.caller().await?, now(aws)),
+        BTreeSet::new(),
+    );
+    observe_beside(aws, plan, desired, ctx, kept, &sections).await
 }
 
-/// Reads what is missing in `kept`: of its inventory, the given kinds count.
+/// Reads what is missing in `kept`: of its inventory, the given sections count.
 pub async fn observe_beside(
     aws: &Aws,
     plan: &OrgPlan,
     desired: &Desired,
     ctx: &CallContext,
-    kept: Inventory,
-    kinds: &BTreeSet<Kind>,
-) -> Result<Inventory, AwsError> {
-    observe_rest(aws, plan, desired, ctx, kept::Parts::of(kept, kinds)).await
-}
-
-async fn observe_rest(
-    aws: &Aws,
-    plan: &OrgPlan,
-    desired: &Desired,
-    ctx: &CallContext,
-    mut kept: kept::Parts,
+    mut kept: Inventory,
+    sections: &BTreeSet<Section>,
 ) -> Result<Inventory, AwsError> {
     let reader = Reader {
         caller: aws.caller().await?,
@@ -90,20 +84,35 @@ async fn observe_rest(
         plan,
         desired,
     };
-    let taken_at = Timestamp::try_from(aws.now()).unwrap_or_default();
-    let organization = match kept.organization.take() {
-        Some(organization) => organization,
-        None => seen(organization::read(&reader).await),
-    };
-    let root = match &organization {
-        Observed::Known(None) => return Ok(reader.without_organization(taken_at).await),
+    kept.taken_at = now(aws);
+    if !sections.contains(&Section::Organization) {
+        kept.organization = seen(organization::read(&reader).await);
+    }
+    let root = match &kept.organization {
+        Observed::Known(None) => return Ok(reader.without_organization(kept.taken_at).await),
         Observed::Known(Some(found)) => Ok(found.root_id.clone()),
         Observed::Unread(why) => Err(why.clone()),
     };
-    Ok(reader
-        .with_organization(taken_at, organization, root, kept)
-        .await)
+    Ok(reader.with_organization(root, kept, sections).await)
 }
+
+fn now(aws: &Aws) -> Timestamp {
+    Timestamp::try_from(aws.now()).unwrap_or_default()
+}
+
+/// What is kept, or else the reading. Boxed: side by side the readings would fill a thread's stack.
+fn or_read<'r, T: 'r>(
+    kept: Option<T>,
+    read: impl Future<Output = T> + 'r,
+) -> Pin<Box<dyn Future<Output = T> + 'r>> {
+    match kept {
+        Some(kept) => Box::pin(std::future::ready(kept)),
+        None => Box::pin(read),
+    }
+}
+
+type Accounts = Observed<BTreeMap<AccountId, AccountFacts>>;
+type Ous = Observed<BTreeMap<OuId, OuFacts>>;
 
 /// What every read needs.
 struct Reader<'a> {
@@ -191,12 +200,37 @@ impl Reader<'_> {
 
     async fn with_organization(
         &self,
-        taken_at: Timestamp,
-        organization: Observed<Option<OrganizationFacts>>,
         root: Result<String, ReadFailure>,
-        kept: kept::Parts,
+        kept: Inventory,
+        sections: &BTreeSet<Section>,
     ) -> Inventory {
-        use kept::or_read;
+        // Whole, so that a new field cannot be forgotten.
+        let Inventory {
+            taken_at,
+            caller: _,
+            organization,
+            accounts,
+            ous,
+            policies,
+            full_aws_access,
+            trusted_access,
+            delegated_administrators,
+            stack_sets_access,
+            service_linked_roles,
+            stack_sets,
+            stacks,
+            guardduty,
+            contacts,
+            preparation,
+            root_access,
+            recorders,
+            existing_stacks,
+            other_stack_sets,
+            trails,
+            quotas: _,
+            former,
+        } = kept;
+        let has = |section| sections.contains(&section);
         let types = match &organization {
             Observed::Known(Some(found)) => Ok(&found.policy_types),
             Observed::Known(None) => {
@@ -206,10 +240,15 @@ impl Reader<'_> {
         };
         let tree = async {
             let (trusted_access, (accounts, ous)) = tokio::join!(
-                or_read(kept.trusted_access, async {
-                    seen(settings::trusted_access(self.door()).await)
-                }),
-                self.accounts_and_ous(&root, kept.accounts, kept.ous),
+                or_read(
+                    has(Section::TrustedAccess).then_some(trusted_access),
+                    async { seen(settings::trusted_access(self.door()).await) }
+                ),
+                self.accounts_and_ous(
+                    &root,
+                    has(Section::Accounts).then_some(accounts),
+                    has(Section::Ous).then_some(ous)
+                ),
             );
             let ids = self.identified(&accounts);
             let active = |id: &&AccountId| {
@@ -223,11 +262,15 @@ impl Reader<'_> {
                 .is_none_or(|trusted| trusted.iter().any(|p| p.as_str() == ACCOUNT_SERVICE));
             let prepared = async {
                 let read = preparation::read(self, &accounts, &ids, trusted);
-                let preparation = or_read(kept.preparation, read).await;
+                let preparation =
+                    or_read(has(Section::Preparation).then_some(preparation), read).await;
                 let (stacks, guardduty) = tokio::join!(
-                    or_read(kept.stacks, stacks::read(self, &ids, &preparation)),
                     or_read(
-                        kept.guardduty,
+                        has(Section::Stacks).then_some(stacks),
+                        stacks::read(self, &ids, &preparation)
+                    ),
+                    or_read(
+                        has(Section::GuardDuty).then_some(guardduty),
                         guardduty::read(self, true, &in_use, &preparation)
                     ),
                 );
@@ -235,7 +278,10 @@ impl Reader<'_> {
             };
             let ((preparation, stacks, guardduty), contacts) = tokio::join!(
                 prepared,
-                or_read(kept.contacts, contacts::read(self, &ids, trusted)),
+                or_read(
+                    has(Section::Contacts).then_some(contacts),
+                    contacts::read(self, &ids, trusted)
+                ),
             );
             let others = (stacks, guardduty, contacts, preparation);
             (accounts, ous, ids, trusted_access, others)
@@ -250,18 +296,30 @@ impl Reader<'_> {
             root_access,
         ) = tokio::join!(
             tree,
-            or_read(kept.policies, policies::read(self, types)),
-            or_read(kept.delegated_administrators, async {
-                seen(settings::delegated_administrators(self.door()).await)
-            }),
-            or_read(kept.stack_sets_access, async {
-                seen(settings::stack_sets_access(self).await)
-            }),
-            or_read(kept.service_linked_roles, async {
-                seen(settings::service_linked_roles(self.door()).await)
-            }),
-            or_read(kept.stack_sets, stack_sets::read(self)),
-            or_read(kept.root_access, preparation::root_access(self)),
+            or_read(
+                has(Section::Policies).then_some((policies, full_aws_access)),
+                policies::read(self, types)
+            ),
+            or_read(
+                has(Section::DelegatedAdministrators).then_some(delegated_administrators),
+                async { seen(settings::delegated_administrators(self.door()).await) }
+            ),
+            or_read(
+                has(Section::StackSetsAccess).then_some(stack_sets_access),
+                async { seen(settings::stack_sets_access(self).await) }
+            ),
+            or_read(
+                has(Section::ServiceLinkedRoles).then_some(service_linked_roles),
+                async { seen(settings::service_linked_roles(self.door()).await) }
+            ),
+            or_read(
+                has(Section::StackSets).then_some((stack_sets, other_stack_sets)),
+                stack_sets::read(self)
+            ),
+            or_read(
+                has(Section::RootAccess).then_some(root_access),
+                preparation::root_access(self)
+            ),
         );
         let more =
             stacks::left_over(self, &accounts, &ids, &stack_sets, &preparation, &stacks).await;
@@ -293,16 +351,24 @@ impl Reader<'_> {
             stacks: &stacks,
             guardduty: &guardduty,
         };
-        let kept_former = kept.former.is_some();
         let (recorders, existing_stacks, trails, quotas, former) = tokio::join!(
-            or_read(kept.recorders, recorders::read(self, known)),
             or_read(
-                kept.existing_stacks,
+                has(Section::Recorders).then_some(recorders),
+                recorders::read(self, known)
+            ),
+            or_read(
+                has(Section::ExistingStacks).then_some(existing_stacks),
                 existing_stacks::read(self, &accounts, &stack_sets)
             ),
-            or_read(kept.trails, trails::read(self, &stacks)),
+            or_read(
+                has(Section::Trails).then_some(trails),
+                trails::read(self, &stacks)
+            ),
             Box::pin(self.quotas(&near)),
-            or_read(kept.former, former::read(self, made)),
+            or_read(
+                has(Section::Former).then_some(former),
+                former::read(self, made)
+            ),
         );
         let mut inventory = Inventory {
             taken_at,
@@ -329,7 +395,7 @@ impl Reader<'_> {
             quotas,
             former,
         };
-        if !kept_former {
+        if !has(Section::Former) {
             let (buckets, recorders) = tokio::join!(
                 former::buckets(self, &inventory),
                 former::recorders(self, &inventory),
@@ -344,9 +410,9 @@ impl Reader<'_> {
     async fn accounts_and_ous(
         &self,
         root: &Result<String, ReadFailure>,
-        accounts: Option<kept::Accounts>,
-        ous: Option<kept::Ous>,
-    ) -> (kept::Accounts, kept::Ous) {
+        accounts: Option<Accounts>,
+        ous: Option<Ous>,
+    ) -> (Accounts, Ous) {
         let root = root.as_deref();
         match (accounts, ous) {
             (Some(accounts), Some(ous)) => (accounts, ous),

@@ -108,7 +108,7 @@ pub(super) async fn left_over(
                 region: region.clone(),
             };
             let members = members.iter().map(in_member);
-            std::iter::once(r.own(&region)).chain(members)
+            std::iter::once(r.own(region)).chain(members)
         })
         .filter(|at| !read.contains_key(at))
         .collect();

@@ -10,7 +10,7 @@ use super::error::CommandError;
 use super::session::Session;
 use super::{LoadedPlan, compare};
 use crate::aws::CallContext;
-use crate::inventory::{Answers, Inventory, Kind, Question, SavedInventory};
+use crate::inventory::{Answers, Inventory, Question, SavedInventory, Section};
 use crate::observe::cache::{self, Cache, CachedInventory, MaxAge, Turn};
 use crate::observe::{observe_beside, probe};
 use crate::report::Printer;
@@ -24,11 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub struct Reading {
     pub saved: SavedInventory,
     /// What is from an earlier reading, and when that was.
-    pub kept: BTreeMap<Kind, Timestamp>,
+    pub kept: BTreeMap<Section, Timestamp>,
     /// Answers that may be used again, until they are asked for.
     answers: Answers,
     cache: Option<Cache>,
-    scopes: BTreeMap<Kind, String>,
+    scopes: BTreeMap<Section, String>,
     /// Others that want the same wait until it is kept.
     turn: Option<Turn>,
 }
@@ -86,7 +86,7 @@ impl Reading {
         answers.retain(|question, _| questions.contains(question));
         questions.retain(|question| !answers.contains_key(question));
         if let Some(oldest) = answers.values().map(|answer| answer.read_at).min() {
-            self.kept.insert(Kind::Controls, oldest);
+            self.kept.insert(Section::Controls, oldest);
         }
         if !questions.is_empty() {
             answers.extend(asked(questions, session, printer).await?);
@@ -118,20 +118,17 @@ impl Reading {
         let Some(cache) = &self.cache else {
             return;
         };
-        let anything = Kind::OF_INVENTORY
-            .iter()
-            .any(|kind| !self.kept.contains_key(kind));
+        let anything = Section::of_inventory().any(|section| !self.kept.contains_key(&section));
         let taken_at = self.saved.inventory.taken_at;
         let mut answers = self.saved.answers.values();
         if !anything && answers.all(|answer| answer.read_at < taken_at) {
             return;
         }
-        let mut read_at: BTreeMap<Kind, Timestamp> = Kind::OF_INVENTORY
-            .into_iter()
+        let mut read_at: BTreeMap<Section, Timestamp> = Section::of_inventory()
             .map(|kind| (kind, taken_at))
             .collect();
         read_at.extend(self.kept);
-        read_at.remove(&Kind::Controls);
+        read_at.remove(&Section::Controls);
         let done = cache.keep(
             self.saved.inventory,
             read_at,
@@ -211,7 +208,7 @@ async fn rest(
     session: &Session,
     subject: &LoadedPlan,
     printer: &Printer,
-) -> Result<(Inventory, BTreeMap<Kind, Timestamp>, Answers), CommandError> {
+) -> Result<(Inventory, BTreeMap<Section, Timestamp>, Answers), CommandError> {
     if kept.is_whole() {
         let mut inventory = kept.inventory;
         inventory.taken_at = now(session);
@@ -221,7 +218,7 @@ async fn rest(
     printer.detail("Reading AWS…");
     let teller = printer.clone();
     let ctx = CallContext::new(0, move |text| teller.detail(&text));
-    let kinds: BTreeSet<Kind> = kept.read_at.keys().copied().collect();
+    let kinds: BTreeSet<Section> = kept.read_at.keys().copied().collect();
     let inventory = observe_beside(
         &session.aws,
         &subject.plan,

@@ -15,7 +15,7 @@ use crate::diff::{
     Diff, DiffOptions, Loss, Missing, OnQuota, Raise, diff, fit, guards, judge, scope,
 };
 use crate::graph::{ChangeGraph, graph};
-use crate::inventory::{Inventory, Kind, ReadFailure};
+use crate::inventory::{Inventory, ReadFailure, Section};
 use crate::observe::observe;
 use crate::plan::{AccountKey, OrgPlan};
 use crate::report::plan::Preview;
@@ -198,10 +198,7 @@ pub async fn read(
 /// Everything of the inventory that could not be read, once each.
 fn unread(inventory: &Inventory) -> Vec<ReadFailure> {
     let mut found: Vec<ReadFailure> = Vec::new();
-    for unread in Kind::OF_INVENTORY
-        .into_iter()
-        .flat_map(|kind| inventory.unread(kind))
-    {
+    for unread in Section::of_inventory().flat_map(|kind| inventory.unread(kind)) {
         if !found.contains(unread) {
             found.push(unread.clone());
         }

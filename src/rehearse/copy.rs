@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
-    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Kind,
-    Observed, OrganizationFacts, QuotaKind, StackFacts, StackSetFacts,
+    AccountFacts, AccountRegion, AccountState, ExistingStack, InstanceStack, Inventory, Observed,
+    OrganizationFacts, QuotaKind, Section, StackFacts, StackSetFacts,
 };
 use crate::plan::{ContactKind, PasswordPolicy, Region};
 use crate::sandbox::build::{
@@ -86,8 +86,7 @@ struct Copy<'a> {
 
 /// What was not read, by operation.
 fn unread(inventory: &Inventory) -> BTreeSet<&str> {
-    Kind::OF_INVENTORY
-        .into_iter()
+    Section::of_inventory()
         .flat_map(|kind| inventory.unread(kind))
         .map(|unread| unread.operation.as_str())
         .collect()

@@ -6,17 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::words;
-use crate::inventory::Kind;
+use crate::inventory::Section;
 
 /// Why, and what to do about it: nothing where all was read now.
-pub fn line(now: Timestamp, from_cache: &BTreeMap<Kind, Timestamp>) -> Option<String> {
+pub fn line(now: Timestamp, from_cache: &BTreeMap<Section, Timestamp>) -> Option<String> {
     let oldest = from_cache.values().min()?;
     let age = Duration::try_from(now.duration_since(*oldest)).unwrap_or_default();
     let age = words::duration(Duration::from_secs(age.as_secs()));
-    let newly: Vec<&str> = Kind::OF_INVENTORY
-        .into_iter()
+    let newly: Vec<&str> = Section::of_inventory()
         .filter(|kind| !from_cache.contains_key(kind))
-        .map(Kind::as_str)
+        .map(Section::as_str)
         .collect();
     let what = if newly.is_empty() {
         "This is".to_owned()
@@ -39,23 +38,26 @@ mod tests {
     fn what_is_old_is_named_with_its_age() {
         let now: Timestamp = "2026-01-05T09:10:00Z".parse().expect("a time");
         let before: Timestamp = "2026-01-05T09:05:30Z".parse().expect("a time");
-        let of = |kinds: &[Kind]| {
+        let of = |kinds: &[Section]| {
             let kept = kinds.iter().map(|kind| (*kind, before)).collect();
             line(now, &kept)
         };
+        let all: Vec<Section> = Section::of_inventory().collect();
         assert_eq!(of(&[]), None);
         assert_eq!(
-            of(&Kind::OF_INVENTORY).as_deref(),
+            of(&all).as_deref(),
             Some("This is from what was read up to 4 min 30 s before; `--refresh` reads AWS anew.")
         );
         assert_eq!(
-            of(&[Kind::Accounts, Kind::Controls]).as_deref(),
+            of(&[Section::Accounts, Section::Controls]).as_deref(),
             Some(
                 "Of this, accounts and controls are from what was read up to 4 min 30 s before; \
                  `--refresh` reads AWS anew."
             )
         );
-        let [most @ .., last] = &Kind::OF_INVENTORY;
+        let [most @ .., last] = all.as_slice() else {
+            panic!("there are sections");
+        };
         let begins = format!("This, but for {}, is", last.as_str());
         assert!(of(most).is_some_and(|line| line.starts_with(&begins)));
     }

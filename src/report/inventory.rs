@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{age, words};
-use crate::inventory::{Inventory, Kind, Observed};
+use crate::inventory::{Inventory, Observed, Section};
 
 /// The whole text, ending in a line end.
-pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Kind, Timestamp>) -> String {
+pub fn text(inventory: &Inventory, from_cache: &BTreeMap<Section, Timestamp>) -> String {
     let mut rows: Vec<(String, String)> = vec![(
         String::from("organization"),
         match &inventory.organization {

@@ -12,7 +12,7 @@ use super::style::{self, paint};
 use super::{age, beside, fields, left, loss, words};
 use crate::change::{Change, Verb};
 use crate::diff::{Blocked, BlockedBy, Left, Loss, Notice, Problem, Unmanaged};
-use crate::inventory::{Kind, ReadFailure};
+use crate::inventory::{ReadFailure, Section};
 
 /// Everything there is to show before anything is changed.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub struct Preview {
     /// When AWS was read; `None` where it was not.
     pub taken_at: Option<Timestamp>,
     /// What of it was read earlier, and when.
-    pub from_cache: BTreeMap<Kind, Timestamp>,
+    pub from_cache: BTreeMap<Section, Timestamp>,
 }
 
 /// The heading of what policies would refuse.

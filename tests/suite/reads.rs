@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use orgstrap::inventory::Kind;
+use orgstrap::inventory::Section;
 use serde_json::Value;
 
 use crate::support::{clean, golden, python, root};
@@ -137,7 +137,7 @@ fn held(n: u64, r: u64) -> Option<u64> {
     assert_eq!(warm, BTreeMap::new(), "a warm check makes no call");
     assert_eq!(found["from_cache"][0].as_array().map(Vec::len), Some(0));
     // Every kind, and the controls.
-    let kinds = Kind::OF_INVENTORY.len() + 1;
+    let kinds = Section::of_inventory().count() + 1;
     assert_eq!(found["from_cache"][1].as_array().map(Vec::len), Some(kinds));
     for part in parts(n, r) {
         let counted: u64 = match part.operations {

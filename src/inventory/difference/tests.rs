@@ -1,5 +1,8 @@
 use serde_json::json;
 
+use std::collections::BTreeMap;
+
+use super::super::{Inventory, Observed};
 use super::*;
 use crate::inventory::{
     AccountFacts, AccountRegion, AccountState, Answer, Facts, InstanceFacts, OrganizationFacts,
@@ -144,7 +147,7 @@ fn answers(recording: bool) -> crate::inventory::Answers {
     [(question, answer)].into()
 }
 
-/// Kind, sign and name, then each field, of everything that differs after `change`.
+/// Section, sign and name, then each field, of everything that differs after `change`.
 fn after(change: impl FnOnce(&mut SavedInventory)) -> Vec<String> {
     let before = saved();
     let mut later = before.clone();

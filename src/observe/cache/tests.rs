@@ -54,9 +54,9 @@ fn answer(at: &str, recording: bool) -> Answer {
     }
 }
 
-fn scopes() -> BTreeMap<Kind, String> {
+fn scopes() -> BTreeMap<Section, String> {
     let same = |kind| (kind, "the plan".to_owned());
-    Kind::OF_INVENTORY.into_iter().map(same).collect()
+    Section::of_inventory().map(same).collect()
 }
 
 fn cache() -> (tempfile::TempDir, Cache) {
@@ -72,7 +72,7 @@ fn cache() -> (tempfile::TempDir, Cache) {
 /// Keeps an inventory, all of it read when it was taken.
 fn try_keep(cache: &Cache, inventory: Inventory, answers: Answers) -> Result<(), CacheWarning> {
     let at = inventory.taken_at;
-    let read_at = Kind::OF_INVENTORY.into_iter().map(|kind| (kind, at));
+    let read_at = Section::of_inventory().map(|kind| (kind, at));
     cache.keep(inventory, read_at.collect(), answers, scopes())
 }
 
@@ -111,7 +111,10 @@ fn what_was_kept_is_read_and_has_its_ages() {
     assert!(kept.is_whole());
     assert_eq!(kept.inventory, inventory);
     assert_eq!(kept.answers, answers);
-    assert_eq!(kept.read_at.get(&Kind::Accounts), Some(&inventory.taken_at));
+    assert_eq!(
+        kept.read_at.get(&Section::Accounts),
+        Some(&inventory.taken_at)
+    );
     let nothing = |now: &str, max_age: MaxAge| {
         let kept = cache.usable(time(now), max_age, &scopes());
         kept.expect("is fine")
@@ -132,8 +135,8 @@ fn each_kind_has_its_usual_age() {
     let five = usable(&cache, "06:05:00", MaxAge::Usual);
     assert!(five.is_whole() && five.answers.len() == 1);
     let ten = usable(&cache, "06:10:00", MaxAge::Usual);
-    assert!(ten.answers.is_empty() && !ten.read_at.contains_key(&Kind::Stacks));
-    assert!(ten.read_at.contains_key(&Kind::Accounts));
+    assert!(ten.answers.is_empty() && !ten.read_at.contains_key(&Section::Stacks));
+    assert!(ten.read_at.contains_key(&Section::Accounts));
     let twenty = usable(&cache, "06:20:00", MaxAge::Usual);
     assert!(twenty.read_at.is_empty());
 }
@@ -165,11 +168,13 @@ fn what_was_not_read_whole_is_not_kept_however_deep_it_lies() {
     ]);
     try_keep(&cache, inventory, answers).expect("keeps");
     let kept = usable(&cache, "06:01:00", HOUR);
-    let missing: Vec<Kind> = Kind::OF_INVENTORY
-        .into_iter()
+    let missing: Vec<Section> = Section::of_inventory()
         .filter(|kind| !kept.read_at.contains_key(kind))
         .collect();
-    assert_eq!(missing, [Kind::Policies, Kind::GuardDuty, Kind::Contacts]);
+    assert_eq!(
+        missing,
+        [Section::Policies, Section::GuardDuty, Section::Contacts]
+    );
     assert_eq!(
         kept.answers.keys().collect::<Vec<_>>(),
         [&question("us-east-1")]
@@ -184,14 +189,14 @@ fn what_hangs_on_accounts_is_read_with_them() {
     try_keep(&cache, part, Answers::new()).expect("keeps");
     let kept = usable(&cache, "06:01:00", HOUR);
     for kind in [
-        Kind::Accounts,
-        Kind::Stacks,
-        Kind::Contacts,
-        Kind::Preparation,
+        Section::Accounts,
+        Section::Stacks,
+        Section::Contacts,
+        Section::Preparation,
     ] {
         assert!(!kept.read_at.contains_key(&kind), "{kind:?}");
     }
-    assert!(kept.read_at.contains_key(&Kind::Policies));
+    assert!(kept.read_at.contains_key(&Section::Policies));
 }
 
 #[test]
@@ -256,10 +261,13 @@ fn the_newer_reading_of_each_kind_stays() {
     let kept = usable(&cache, "06:20:00", HOUR);
     assert_eq!(services(&kept), ["config.amazonaws.com"]);
     assert_eq!(
-        kept.read_at.get(&Kind::TrustedAccess),
+        kept.read_at.get(&Section::TrustedAccess),
         Some(&time("06:10:00"))
     );
-    assert_eq!(kept.read_at.get(&Kind::Accounts), Some(&time("06:20:00")));
+    assert_eq!(
+        kept.read_at.get(&Section::Accounts),
+        Some(&time("06:20:00"))
+    );
     assert_eq!(
         kept.answers,
         Answers::from([
@@ -286,25 +294,23 @@ fn a_reading_for_another_plan_is_not_used() {
     let (_folder, cache) = cache();
     keep(&cache, "06:00:00", "config.amazonaws.com");
     let mut other = scopes();
-    other.insert(Kind::Accounts, "another plan".to_owned());
+    other.insert(Section::Accounts, "another plan".to_owned());
     let kept = cache
         .usable(time("06:01:00"), HOUR, &other)
         .expect("is fine")
         .expect("something is kept");
-    assert!(!kept.read_at.contains_key(&Kind::Accounts));
-    assert!(kept.read_at.contains_key(&Kind::Policies));
+    assert!(!kept.read_at.contains_key(&Section::Accounts));
+    assert!(kept.read_at.contains_key(&Section::Policies));
     // It is not joined with the other plan's either.
     let mut part = inventory("06:01:00", "sso.amazonaws.com");
     part.accounts = Observed::Unread(unread());
-    let read_at = Kind::OF_INVENTORY
-        .into_iter()
-        .map(|kind| (kind, time("06:01:00")));
+    let read_at = Section::of_inventory().map(|kind| (kind, time("06:01:00")));
     cache
         .keep(part, read_at.collect(), Answers::new(), other.clone())
         .expect("keeps");
     let kept = cache.usable(time("06:01:00"), HOUR, &other);
     let kept = kept.expect("is fine").expect("something is kept");
-    assert!(!kept.read_at.contains_key(&Kind::Accounts));
+    assert!(!kept.read_at.contains_key(&Section::Accounts));
 }
 
 #[test]
@@ -522,7 +528,7 @@ fn writers_side_by_side_lose_nothing_and_break_nothing() {
     });
     let kept = usable(&cache, "06:20:00", HOUR);
     assert_eq!(
-        kept.read_at.get(&Kind::Contacts),
+        kept.read_at.get(&Section::Contacts),
         Some(&time("06:09:03")),
         "the newest of all"
     );
