@@ -207,8 +207,26 @@ fn a_cache_that_is_of_no_use_costs_a_warning() {
         .position(|part| part == b"config.a")
         .expect("is there");
     damaged[place] = b'C';
-    let foreign = String::from_utf8_lossy(&whole).replace("\"version\":1", "\"version\":2");
-    for text in [&damaged, &whole[..whole.len() / 2], foreign.as_bytes(), b""] {
+    let of_version = |version: u64| {
+        let mut text: serde_json::Value = serde_json::from_slice(&whole).expect("JSON");
+        text["version"] = version.into();
+        text.to_string().into_bytes()
+    };
+    let half = whole[..whole.len() / 2].to_vec();
+    for (text, why) in [
+        (damaged, "it is damaged"),
+        (half, "it is not an inventory"),
+        // As an earlier build wrote it, and as a later one may.
+        (
+            of_version(0),
+            "an inventory of version 0, and this orgstrap reads version",
+        ),
+        (
+            of_version(99),
+            "an inventory of version 99, and this orgstrap reads version",
+        ),
+        (Vec::new(), "it is not an inventory"),
+    ] {
         std::fs::write(&file, text).expect("writes");
         let run = served.run(&["drift", "--max-age", "1h"]);
         assert_eq!(
@@ -218,6 +236,7 @@ fn a_cache_that_is_of_no_use_costs_a_warning() {
             run.errors
         );
         assert!(run.errors.contains("is not used"), "{}", run.errors);
+        assert!(run.errors.contains(why), "{why}: {}", run.errors);
         // What it read takes the place of what was of no use.
         assert_eq!(served.run(&["drift", "--max-age", "1h"]).calls(), 0);
     }
