@@ -243,33 +243,31 @@ fn kept(resource: &Node<'_>, policy: &str) -> bool {
         }
 }
 
-/// A template, as much of it as is needed.
+/// A template's resources, conditions and parameters.
 struct Body<'a> {
+    document: &'a Document,
     resources: BTreeMap<String, Node<'a>>,
-    conditions: BTreeMap<String, &'a Value>,
     defaults: BTreeMap<String, String>,
-    mappings: Option<&'a Value>,
 }
 
 impl<'a> Body<'a> {
     fn of(document: &'a Document) -> Self {
-        let all = |name: &str| {
-            let entries = document.section(name);
-            entries.map(|(name, node)| (name.to_owned(), node))
-        };
+        let resources = document.section("Resources").map(|(name, node)| {
+            let kind = kind(node).to_owned();
+            (name.to_owned(), Node { kind, node })
+        });
+        let defaults = document
+            .section("Parameters")
+            .filter_map(|(name, node)| Some((name.to_owned(), scalar(node.get("Default")?)?)));
         Body {
-            resources: all("Resources")
-                .map(|(name, node)| {
-                    let kind = kind(node).to_owned();
-                    (name, Node { kind, node })
-                })
-                .collect(),
-            conditions: all("Conditions").collect(),
-            defaults: all("Parameters")
-                .filter_map(|(name, node)| Some((name, scalar(node.get("Default")?)?)))
-                .collect(),
-            mappings: document.root().get("Mappings"),
+            document,
+            resources: resources.collect(),
+            defaults: defaults.collect(),
         }
+    }
+
+    fn condition(&self, name: &str) -> Option<&'a Value> {
+        self.document.entry("Conditions", name)
     }
 
     /// The value of a parameter, its default where none is given; `None` where it is not known.
@@ -291,7 +289,7 @@ impl<'a> Body<'a> {
         if depth > 16 {
             return None;
         }
-        self.judge(self.conditions.get(condition)?, given, depth + 1)
+        self.judge(self.condition(condition)?, given, depth + 1)
     }
 
     fn judge(&self, node: &Value, given: &Values, depth: u8) -> Option<bool> {
@@ -301,21 +299,13 @@ impl<'a> Body<'a> {
         match function {
             "Condition" => self.holds(argument.as_str()?, given, depth),
             "Not" => items()?.first().and_then(each).map(|holds| !holds),
-            "And" => {
+            // One that decides is enough; else all have to be known.
+            "And" | "Or" => {
+                let decides = function == "Or";
                 let all: Vec<Option<bool>> = items()?.iter().map(each).collect();
-                match all.contains(&Some(false)) {
-                    true => Some(false),
-                    false => all.into_iter().all(|one| one == Some(true)).then_some(true),
-                }
-            }
-            "Or" => {
-                let all: Vec<Option<bool>> = items()?.iter().map(each).collect();
-                match all.contains(&Some(true)) {
-                    true => Some(true),
-                    false => all
-                        .into_iter()
-                        .all(|one| one == Some(false))
-                        .then_some(false),
+                match all.contains(&Some(decides)) {
+                    true => Some(decides),
+                    false => (!all.contains(&None)).then_some(!decides),
                 }
             }
             "Equals" => match items()?.as_slice() {
@@ -387,22 +377,21 @@ impl Update<'_> {
             })
             .cloned()
             .collect();
-        if self.before.mappings != self.after.mappings {
-            let both = [self.before.mappings, self.after.mappings];
+        let both = [&self.before, &self.after].map(|it| it.document.root().get("Mappings"));
+        if both[0] != both[1] {
             let maps = both.into_iter().flatten().filter_map(Value::as_object);
             changed.extend(maps.flat_map(|map| map.keys().cloned()));
             // One that is named by a function may be any of them.
             changed.insert(String::new());
         }
-        for name in self.after.conditions.keys() {
+        for (name, definition) in self.after.document.section("Conditions") {
             let before = self.before.holds(name, self.parameters, 0);
             let after = self.after.holds(name, self.next_parameters, 0);
             if before.is_none() || before != after {
-                let definition = self.after.conditions.get(name);
-                let same = self.before.conditions.get(name) == definition;
-                let fed = definition.is_some_and(|node| refers(node, &changed));
+                let same = self.before.condition(name) == Some(definition);
+                let fed = refers(definition, &changed);
                 if before.is_some() || after.is_some() || !same || fed {
-                    changed.insert(name.clone());
+                    changed.insert(name.to_owned());
                 }
             }
         }

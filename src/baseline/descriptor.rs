@@ -1,5 +1,5 @@
 //! Descriptors: a baseline as data. People write their own, so every problem is told at once, at its own place:
-//! [`file`] has the serde types, [`check`] makes of them what can be expanded.
+//! [`mod@file`] has the serde types, [`check`] makes of them what can be expanded.
 
 mod check;
 mod controls;
@@ -8,6 +8,7 @@ mod options;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use file::DescriptorFile;
@@ -59,13 +60,11 @@ pub struct Delegation {
     pub when: Option<When>,
 }
 
-/// One `[[stack]]`.
+/// What a stack and a stack set have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackSpec {
+pub struct Deployment {
     pub name: StackName,
     pub template: String,
-    pub account: At<NamedAccount>,
-    pub region: At<RegionRef>,
     pub parameters: BTreeMap<String, At<Interpolated>>,
     pub needs: Vec<At<Need>>,
     pub when: Option<When>,
@@ -73,23 +72,39 @@ pub struct StackSpec {
     pub existing_recorders: Option<String>,
 }
 
+/// One `[[stack]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSpec {
+    pub deployment: Deployment,
+    pub account: At<NamedAccount>,
+    pub region: At<RegionRef>,
+}
+
 /// One `[[stack-set]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackSetSpec {
-    pub name: StackName,
+    pub deployment: Deployment,
     pub description: String,
-    pub template: String,
     pub region: At<RegionRef>,
     /// Whether the management account gets plain stacks from the same template, because
     /// service-managed stack sets leave it out.
     pub management_too: bool,
     /// Whether accounts that leave keep their stacks.
     pub retain_on_removal: bool,
-    pub parameters: BTreeMap<String, At<Interpolated>>,
-    pub needs: Vec<At<Need>>,
-    pub when: Option<When>,
-    /// As of a stack.
-    pub existing_recorders: Option<String>,
+}
+
+impl Deref for StackSpec {
+    type Target = Deployment;
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
+impl Deref for StackSetSpec {
+    type Target = Deployment;
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
 }
 
 /// The `[guardduty]` table. The lists are named by option, and their option's `values` are all that
@@ -177,12 +192,17 @@ fn templates(
             let error = Diagnostic::error(format!("template `{name}` {reason}"));
             Err(Box::new(error))
         }
-        Ok(source) => Template::parse(&source.text).map_err(|error| {
-            let span = line_span(&source.text, error.line);
+        Ok(source) => {
             let source = Arc::new(source);
-            let error = Diagnostic::error(format!("template `{name}`: {error}"));
-            Box::new(error.at(Location { source, span }))
-        }),
+            match Template::parse(&source.text) {
+                Ok(template) => Ok((source, template)),
+                Err(error) => {
+                    let span = line_span(&source.text, error.line);
+                    let error = Diagnostic::error(format!("template `{name}`: {error}"));
+                    Err(Box::new(error.at(Location { source, span })))
+                }
+            }
+        }
     };
     let names = names.into_iter();
     names

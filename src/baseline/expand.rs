@@ -21,64 +21,58 @@ use crate::toml_file::suggest::did_you_mean;
 /// The longest stack name that CloudFormation takes; stack sets take the same.
 const MAX_STACK_NAME: usize = 128;
 
-/// What is wrong with one `[baseline.NAME]` table: options that the baseline does not have or that do not fit, stack sets
-/// that it has not. Needs nothing else of the plan.
-pub(super) fn check_choice(
-    name: &str,
-    choice: &BaselineChoice,
-    descriptor: Arc<Descriptor>,
-) -> Vec<BaselineProblem> {
-    Chosen::of(name, choice, descriptor)
-        .err()
-        .unwrap_or_default()
-}
+impl Descriptors {
+    /// What is wrong with one `[baseline.NAME]` table: no such baseline, an own one that does not load, options and stack
+    /// sets that it does not have or that do not fit. Needs nothing else of the plan.
+    pub fn check(&mut self, name: &str, choice: &BaselineChoice) -> Vec<BaselineProblem> {
+        let loaded = self.load(name, choice);
+        let chosen = loaded.and_then(|descriptor| Chosen::of(name, choice, descriptor));
+        chosen.err().unwrap_or_default()
+    }
 
-/// Everything that the plan's baselines ask for, or all that is wrong with them. Descriptors that are not among the
-/// given ones are read.
-///
-/// # Errors
-/// All that is wrong with the baselines or the plan's choice of them.
-pub(super) fn expand(
-    plan: &OrgPlan,
-    descriptors: &mut Descriptors,
-) -> Result<Desired, Vec<BaselineProblem>> {
-    let mut problems = Vec::new();
-    let mut chosen = Vec::new();
-    for (name, choice) in &plan.baselines {
-        let name = name.as_str();
-        let loaded = descriptors.load(name, choice);
-        let loaded = loaded.and_then(|descriptor| Chosen::of(name, choice, descriptor));
-        match loaded {
-            Ok(baseline) => chosen.push(baseline),
-            Err(found) => problems.extend(found),
+    /// Everything that the plan's baselines ask for. Descriptors that were not read before are read now.
+    ///
+    /// # Errors
+    /// All that is wrong with the baselines or the plan's choice of them.
+    pub fn expand(&mut self, plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
+        let mut problems = Vec::new();
+        let mut chosen = Vec::new();
+        for (name, choice) in &plan.baselines {
+            let name = name.as_str();
+            let loaded = self.load(name, choice);
+            let loaded = loaded.and_then(|descriptor| Chosen::of(name, choice, descriptor));
+            match loaded {
+                Ok(baseline) => chosen.push(baseline),
+                Err(found) => problems.extend(found),
+            }
         }
-    }
-    let mut expansion = Expansion {
-        plan,
-        desired: Desired::default(),
-        places: BTreeMap::new(),
-        left_out: BTreeSet::new(),
-        problems,
-    };
-    expansion.index(&chosen);
-    for baseline in &chosen {
-        expansion.check_texts(baseline);
-        expansion.preparations(baseline);
-    }
-    for baseline in &chosen {
-        expansion.stacks(baseline);
-        expansion.stack_sets(baseline);
-        expansion.guardduty(baseline);
-        expansion.trail(baseline);
-        expansion.controls(baseline);
-    }
-    expansion.recorders_before_rules();
-    expansion.no_more_than_ten_dependencies(&chosen);
-    expansion.no_detectors_beside_guardduty();
-    if expansion.problems.is_empty() {
-        Ok(expansion.desired)
-    } else {
-        Err(expansion.problems)
+        let mut expansion = Expansion {
+            plan,
+            desired: Desired::default(),
+            places: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            problems,
+        };
+        expansion.index(&chosen);
+        for baseline in &chosen {
+            expansion.check_texts(baseline);
+            expansion.preparations(baseline);
+        }
+        for baseline in &chosen {
+            expansion.stacks(baseline);
+            expansion.stack_sets(baseline);
+            expansion.guardduty(baseline);
+            expansion.trail(baseline);
+            expansion.controls(baseline);
+        }
+        expansion.recorders_before_rules();
+        expansion.no_more_than_ten_dependencies(&chosen);
+        expansion.no_detectors_beside_guardduty();
+        if expansion.problems.is_empty() {
+            Ok(expansion.desired)
+        } else {
+            Err(expansion.problems)
+        }
     }
 }
 

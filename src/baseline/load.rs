@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::descriptor::Descriptor;
-use super::{BaselineProblem, Desired, builtin, expand, folder};
-use crate::plan::{self, BaselineChoice, Diagnostic, Invalid, Loaded, OrgPlan};
+use super::{BaselineProblem, builtin, folder};
+use crate::plan::{self, BaselineChoice, Diagnostic, Invalid, Loaded};
 use crate::toml_file::suggest::did_you_mean;
 
 /// Descriptors by the name that the plan gives its baselines.
@@ -42,15 +42,6 @@ impl Descriptors {
         Ok(found)
     }
 
-    /// What is wrong with one `[baseline.NAME]` table: no such baseline, an own one that does not load, options and stack
-    /// sets that it does not have or that do not fit. Needs nothing else of the plan.
-    pub fn check(&mut self, name: &str, choice: &BaselineChoice) -> Vec<BaselineProblem> {
-        match self.load(name, choice) {
-            Ok(descriptor) => expand::check_choice(name, choice, descriptor),
-            Err(problems) => problems,
-        }
-    }
-
     /// Reads and checks a plan with its baselines, warnings and places included.
     ///
     /// # Errors
@@ -73,21 +64,11 @@ impl Descriptors {
             self.check(name, choice)
         })
     }
-
-    /// Everything that a plan's baselines ask for.
-    ///
-    /// # Errors
-    /// All that is wrong with the baselines or the plan's choice of them.
-    pub fn expand(&mut self, plan: &OrgPlan) -> Result<Desired, Vec<BaselineProblem>> {
-        expand::expand(plan, self)
-    }
 }
 
 fn unknown(name: &str) -> Diagnostic {
     let error = Diagnostic::error("there is no such built-in baseline");
-    let error = match did_you_mean(name, builtin::names()) {
-        Some(help) => error.help(help),
-        None => error,
-    };
-    error.help("a baseline of your own has a `folder`")
+    error
+        .help_if(did_you_mean(name, builtin::names()))
+        .help("a baseline of your own has a `folder`")
 }

@@ -22,6 +22,7 @@ pub mod refs;
 mod render;
 pub mod replaced;
 mod rights;
+mod scan;
 pub mod template;
 pub mod words;
 
@@ -36,6 +37,7 @@ pub use load::Descriptors;
 pub use naming::StackNames;
 pub use render::{Known, Rendering};
 pub use rights::{MadeRights, MadeRole, Named};
+pub use scan::makes_recorder;
 
 use crate::addr::{Address, Expr, Place};
 pub use crate::plan::{About, BaselineProblem};
@@ -180,19 +182,6 @@ impl WantedTrail {
         let (place, name) = self.stack.as_ref()?;
         Some(Address::Stack(place.clone(), name.clone()))
     }
-}
-
-/// Whether a template makes a recorder of AWS Config, of which an account holds one in a Region.
-pub fn makes_recorder(template: &str) -> bool {
-    template.contains("AWS::Config::ConfigurationRecorder")
-}
-
-/// Whether a template makes what AWS Config refuses in an account without a recorder (PutConfigRule and
-/// PutConformancePack: NoAvailableConfigurationRecorderException and the like).
-fn needs_recorder(template: &str) -> bool {
-    ["AWS::Config::ConfigRule", "AWS::Config::ConformancePack"]
-        .iter()
-        .any(|kind| template.contains(kind))
 }
 
 /// Where findings are exported to: one bucket and key for all Regions.

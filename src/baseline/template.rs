@@ -17,6 +17,8 @@ pub struct Template {
     pub resource_types: BTreeSet<String>,
     /// Logical ids.
     pub resources: BTreeSet<String>,
+    /// The lines on which parameters are declared.
+    pub lines: BTreeMap<String, usize>,
 }
 
 impl Template {
@@ -51,6 +53,15 @@ impl Template {
             outputs: names("Outputs").collect(),
             resource_types: types.map(str::to_owned).collect(),
             resources: names("Resources").collect(),
+            lines: document
+                .section("Parameters")
+                .map(|(name, _)| {
+                    (
+                        name.to_owned(),
+                        document.line(&format!("Parameters/{name}")),
+                    )
+                })
+                .collect(),
         })
     }
 

@@ -30,14 +30,10 @@ impl BaselineProblem {
         about: Option<About>,
         (message, help): (String, Option<String>),
     ) -> Self {
-        let error = Diagnostic::error(message);
         Self {
             baseline: baseline.to_owned(),
             about,
-            diagnostic: match help {
-                Some(help) => error.help(help),
-                None => error,
-            },
+            diagnostic: Diagnostic::error(message).help_if(help),
         }
     }
 

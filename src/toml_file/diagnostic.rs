@@ -124,6 +124,13 @@ impl Diagnostic {
         self
     }
 
+    /// The same where there is something to say.
+    #[must_use]
+    pub fn help_if(mut self, help: Option<String>) -> Self {
+        self.help.extend(help);
+        self
+    }
+
     /// Says what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

@@ -13,7 +13,7 @@
 //!
 //! # To test with it
 //!
-//! Make a [`World::empty`], and either call [`in_process`] for the configuration of AWS's SDK clients, or [`serve`] it on a
+//! Make a [`World::empty`], and either call [`in_process`] for the configuration of AWS's SDK clients, or [`serve()`] it on a
 //! port for any other client. A [`Connection`] counts calls, shows each ([`Connection::watched`]) and lets faults happen to
 //! them ([`FaultPlan`]); [`World::save`] and [`World::load`] keep it in a file; [`poke`] breaks it as people do. The README
 //! of the crate says what it has and what it refuses, and `examples/` has a program for each way.

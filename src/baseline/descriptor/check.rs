@@ -6,22 +6,23 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::file::{DescriptorFile, Parameters, StackSetTable, StackTable};
-use super::{Delegation, Descriptor, StackSetSpec, StackSpec};
+use super::{Delegation, Deployment, Descriptor, StackSetSpec, StackSpec};
 use super::{controls, options, services};
 use crate::baseline::ExistingRecorders;
+use crate::baseline::document::line_span;
 use crate::baseline::option::{OptionKind, OptionSpec};
 use crate::baseline::refs::{Need, RegionRef, When};
 use crate::baseline::template::Template;
 use crate::baseline::words::{Interpolated, Piece};
-use crate::plan::{Diagnostic, Source, StackName};
+use crate::plan::{Diagnostic, Location, Source, StackName};
 use crate::toml_file::judge::Judge;
 use crate::toml_file::parse::Removed;
 use crate::toml_file::suggest::did_you_mean;
 use crate::toml_file::text::Phrase;
 use crate::toml_file::{At, SpannedString};
 
-/// Templates by the file name that the descriptor calls them by; the error is what is wrong with one.
-pub(super) type Templates = BTreeMap<String, Result<Template, Box<Diagnostic>>>;
+/// Templates by the file name that the descriptor calls them by, each with its text; the error is what is wrong with one.
+pub(super) type Templates = BTreeMap<String, Result<(Arc<Source>, Template), Box<Diagnostic>>>;
 
 /// What every check needs.
 pub(super) struct Check<'a> {
@@ -46,16 +47,6 @@ struct Written<'a> {
     needs: &'a [At<Need>],
     when: Option<When>,
     existing_recorders: Option<&'a SpannedString>,
-}
-
-/// The same, checked.
-struct Common {
-    name: StackName,
-    template: String,
-    parameters: BTreeMap<String, At<Interpolated>>,
-    needs: Vec<At<Need>>,
-    when: Option<When>,
-    existing_recorders: Option<String>,
 }
 
 /// Checks a descriptor; what is wrong is added to `diagnostics`, and then there is none.
@@ -135,7 +126,7 @@ impl Check<'_> {
             templates: self
                 .templates
                 .iter()
-                .filter_map(|(name, template)| Some((name.clone(), template.clone().ok()?)))
+                .filter_map(|(name, read)| Some((name.clone(), read.as_ref().ok()?.1.clone())))
                 .collect(),
         })
     }
@@ -173,17 +164,12 @@ impl Check<'_> {
             existing_recorders: table.existing_recorders.as_ref(),
         };
         let each_region = at.is_some_and(|at| at.region == RegionRef::Governed);
-        let common = self.common(table, written, each_region);
-        let (common, at) = (common?, at?);
+        let deployment = self.deployment(table, written, each_region);
+        let at = at?;
         Some(StackSpec {
-            name: common.name,
-            template: common.template,
+            deployment: deployment?,
             account: at.with(at.account.clone()),
             region: at.with(at.region.clone()),
-            parameters: common.parameters,
-            needs: common.needs,
-            when: common.when,
-            existing_recorders: common.existing_recorders,
         })
     }
 
@@ -206,22 +192,22 @@ impl Check<'_> {
             when: self.when(&table.when, &table.unless),
             existing_recorders: table.existing_recorders.as_ref(),
         };
-        let common = self.common(table, written, false)?;
+        let deployment = self.deployment(table, written, false);
         Some(StackSetSpec {
-            name: common.name,
+            deployment: deployment?,
             description: description?.into(),
-            template: common.template,
             region: region?.clone(),
             management_too: *too?,
             retain_on_removal: *retain?,
-            parameters: common.parameters,
-            needs: common.needs,
-            when: common.when,
-            existing_recorders: common.existing_recorders,
         })
     }
 
-    fn common<T>(&self, table: &At<T>, it: Written<'_>, each_region: bool) -> Option<Common> {
+    fn deployment<T>(
+        &self,
+        table: &At<T>,
+        it: Written<'_>,
+        each_region: bool,
+    ) -> Option<Deployment> {
         let name = self.required(table, "name", it.name, "\"alarms\"");
         let template = self.required(table, "template", it.template, "\"alarms.yaml\"");
         let given = it.parameters.into_iter().flat_map(|given| given.iter());
@@ -231,7 +217,7 @@ impl Check<'_> {
         if let Some(template) = template {
             self.parameters_fit(table, it.parameters, template);
         }
-        Some(Common {
+        Some(Deployment {
             name: (**name?).clone(),
             template: (&**template?).into(),
             parameters,
@@ -249,8 +235,8 @@ impl Check<'_> {
         template: &At<Phrase>,
     ) {
         let file = template.as_str();
-        let declared = match self.templates.get(file) {
-            Some(Ok(template)) => &template.parameters,
+        let (source, declared) = match self.templates.get(file) {
+            Some(Ok((source, template))) => (source, template),
             Some(Err(wrong)) => {
                 let told = self
                     .found
@@ -268,8 +254,8 @@ impl Check<'_> {
             None => return,
         };
         for (name, _) in given.into_iter().flat_map(|given| given.iter()) {
-            if !declared.contains_key(name.as_str()) {
-                let names = declared.keys().map(String::as_str);
+            if !declared.parameters.contains_key(name.as_str()) {
+                let names = declared.parameters.keys().map(String::as_str);
                 self.say_with(
                     self.error(name, format!("`{file}` has no parameter `{}`", **name)),
                     did_you_mean(name, names),
@@ -277,28 +263,35 @@ impl Check<'_> {
             }
         }
         let place = given.map_or_else(|| self.at(table), |given| self.at(given));
-        for (name, default) in declared {
+        for (name, default) in &declared.parameters {
             let is_given = given.is_some_and(|given| {
                 given.contains_key(name.as_str()) || self.removed.was_in(given, name)
             });
             if !default && !is_given && !self.removed.was_in(table, "parameters") {
                 let message = format!("`{file}` needs the parameter `{name}`");
-                self.say(Diagnostic::error(message).at(place.clone()));
+                let line = declared.lines.get(name).copied().unwrap_or(1);
+                let declared = Location {
+                    source: Arc::clone(source),
+                    span: line_span(&source.text, line),
+                };
+                self.say(
+                    Diagnostic::error(message)
+                        .at(place.clone())
+                        .related(declared, "declared here"),
+                );
             }
         }
     }
 
     pub(super) fn say_with(&self, error: Diagnostic, help: Option<String>) {
-        self.say(match help {
-            Some(help) => error.help(help),
-            None => error,
-        });
+        self.say(error.help_if(help));
     }
 
     /// The template of a stack or stack set of this descriptor.
     pub(super) fn template(&self, stack: &str) -> Option<(&str, &Template)> {
         let (_, file) = self.templates_by_stack().find(|(name, _)| *name == stack)?;
-        Some((file, self.templates.get(file)?.as_ref().ok()?))
+        let (_, template) = self.templates.get(file)?.as_ref().ok()?;
+        Some((file, template))
     }
 
     /// Stacks and stack sets with the files of their templates, as far as both are known.

@@ -42,10 +42,7 @@ pub(super) fn options(
             let message = format!("there is no option `{}` of the type `integer`", **below);
             let error = judge.error(below, message);
             let names = options.keys().map(String::as_str);
-            judge.say(match did_you_mean(below, names) {
-                Some(help) => error.help(help),
-                None => error,
-            });
+            judge.say(error.help_if(did_you_mean(below, names)));
         }
     }
     options
@@ -110,10 +107,7 @@ fn option(judge: &Judge<'_>, table: &At<OptionTable>) -> Option<OptionSpec> {
             Ok(value) => spec.default = Some(value),
             Err((message, help)) => {
                 let error = judge.error(default, format!("the default: {message}"));
-                judge.say(match help {
-                    Some(help) => error.help(help),
-                    None => error,
-                });
+                judge.say(error.help_if(help));
             }
         }
     }

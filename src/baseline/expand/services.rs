@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Chosen, Expansion, about_option};
 use crate::addr::Bindings;
 use crate::baseline::option::OptionValue;
+use crate::baseline::scan::makes_detector;
 use crate::baseline::{BaselineProblem, GuardDutyExport, WantedGuardDuty, WantedTrail};
 
 impl Expansion<'_> {
@@ -157,7 +158,7 @@ impl Expansion<'_> {
             return;
         }
         for (name, set) in &self.desired.stack_sets {
-            if set.template.contains("AWS::GuardDuty::Detector") {
+            if makes_detector(&set.template) {
                 let message = format!(
                     "the stack set `{name}` ships detectors, which GuardDuty's auto-enable makes itself"
                 );

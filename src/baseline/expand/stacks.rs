@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Chosen, Expansion};
 use crate::addr::{Address, Expr, OWNERSHIP_TAG, Place};
+use crate::baseline::descriptor::Deployment;
 use crate::baseline::refs::Need;
+use crate::baseline::scan::needs_recorder;
 use crate::baseline::template::Template;
 use crate::baseline::words::Interpolated;
-use crate::baseline::{
-    About, BaselineProblem, DesiredStack, DesiredStackSet, ExistingRecorders, makes_recorder,
-    needs_recorder,
-};
+use crate::baseline::{About, BaselineProblem, DesiredStack, DesiredStackSet, makes_recorder};
 use crate::plan::{Region, StackId, StackName, Tags};
 use crate::toml_file::At;
 use crate::toml_file::suggest::did_you_mean;
@@ -32,48 +31,33 @@ impl Expansion<'_> {
                 .get(&stack.name)
                 .map(|(places, _)| places.clone());
             for place in places.unwrap_or_default() {
-                let existing = baseline.existing_recorders(stack.existing_recorders.as_ref());
-                self.stack(
-                    baseline,
-                    place,
-                    &stack.name,
-                    template,
-                    &stack.parameters,
-                    &stack.needs,
-                    existing,
-                );
+                self.stack(baseline, place, stack, template);
             }
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a stack or a stack set"
-    )]
     fn stack(
         &mut self,
         baseline: &Chosen<'_>,
         place: Place,
-        name: &StackName,
+        spec: &Deployment,
         template: &Template,
-        parameters: &BTreeMap<String, At<Interpolated>>,
-        needs: &[At<Need>],
-        existing_recorders: ExistingRecorders,
     ) {
-        let mut needs = self.needs(baseline, needs);
+        let mut needs = self.needs(baseline, &spec.needs);
         if let Some(key) = place.account.key() {
             needs.insert(Address::Access(key.clone()));
         }
         let stack = DesiredStack {
-            full_name: self.full_name(name),
+            full_name: self.full_name(&spec.name),
             template: template.body.clone(),
-            parameters: self.parameters(baseline, parameters, Some(place.region())),
+            parameters: self.parameters(baseline, &spec.parameters, Some(place.region())),
             capabilities: template.capabilities(),
             tags: ownership(),
-            existing_recorders,
+            existing_recorders: baseline.existing_recorders(spec.existing_recorders.as_ref()),
             needs,
         };
-        self.desired.stacks.insert((place, name.clone()), stack);
+        let name = spec.name.clone();
+        self.desired.stacks.insert((place, name), stack);
     }
 
     pub(super) fn stack_sets(&mut self, baseline: &Chosen<'_>) {
@@ -119,15 +103,7 @@ impl Expansion<'_> {
             if set.management_too {
                 for region in regions {
                     let place = Place::management(region);
-                    self.stack(
-                        baseline,
-                        place,
-                        &set.name,
-                        template,
-                        &set.parameters,
-                        &set.needs,
-                        existing,
-                    );
+                    self.stack(baseline, place, set, template);
                 }
             }
         }
