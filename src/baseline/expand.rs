@@ -295,9 +295,6 @@ impl Expansion<'_> {
             return None;
         };
         match self.plan.accounts.get(key) {
-            Some(account) if account.id.as_ref() == Some(&organization.management_account) => {
-                Some(AccountRef::Management)
-            }
             Some(_) => Some(AccountRef::Member(key.clone())),
             None => {
                 let keys = self.plan.accounts.keys().map(AccountKey::as_str);

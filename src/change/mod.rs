@@ -4,13 +4,9 @@
 //! goes to AWS. What does not exist yet (the id of an account that an earlier change creates) is a
 //! reference in a [`Expr`], resolved from [`Bindings`] while executing.
 
-pub mod saved;
-
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-
-pub use saved::SavedChanges;
 
 use crate::action::{Action, Entry, Made, Shown};
 use crate::addr::{Address, Bindings, Expr};

@@ -5,11 +5,11 @@ use clap::Args;
 use super::error::{CommandError, CommandResult};
 use super::quotas::QuotaFlag;
 use super::{Global, prompt, session, stop, subject};
-use crate::change::SavedChanges;
 use crate::diff::DiffOptions;
 use crate::execute::Stop;
 use crate::ops::LoadedPlan;
 use crate::ops::apply::{self as ops};
+use crate::ops::saved::SavedChanges;
 use crate::report::Printer;
 
 /// Make AWS as the org plan says.

@@ -6,9 +6,9 @@ use super::ages::Ages;
 use super::error::{CommandError, CommandResult};
 use super::quotas::QuotaFlag;
 use super::{Global, files, session, subject};
-use crate::change::SavedChanges;
 use crate::diff::DiffOptions;
 use crate::ops::plan as ops;
+use crate::ops::saved::SavedChanges;
 use crate::report::Printer;
 
 /// Show what `apply` would change, field by field, in the order it would run.

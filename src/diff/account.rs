@@ -21,7 +21,6 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
     for (key, planned) in &ctx.plan.accounts {
         match ctx.standing(key) {
             Standing::Present(facts) => existing(ctx, found, key, planned, facts),
-            Standing::Founding => founding(found, key, planned),
             Standing::New => new(ctx, found, key, planned),
             Standing::Unusable(facts) => unusable(found, key, facts),
             Standing::Open(unread) => open(found, key, unread),
@@ -169,22 +168,6 @@ fn new(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planned: &A
             "a new account lies in the root",
         );
     }
-}
-
-/// The management account of an organization that is yet to be created: it will lie in the root,
-/// untagged.
-fn founding(found: &mut DiffBuilder, key: &AccountKey, planned: &Account) {
-    let reason = "the management account lies in the root of a new organization";
-    if !planned.ou.is_root() {
-        place(found, key, &planned.ou, "root".to_owned(), reason);
-    }
-    let nothing = Tags::new();
-    tag(
-        found,
-        key,
-        &wanted_tags(key, planned, Some(&nothing)),
-        &nothing,
-    );
 }
 
 fn existing(
@@ -360,7 +343,7 @@ fn contacts(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planne
                     continue;
                 }
             },
-            Standing::New | Standing::Founding => None,
+            Standing::New => None,
             Standing::Unusable(_) | Standing::Open(_) => continue,
         };
         if seen == Some(contact) {

@@ -37,8 +37,6 @@ pub(super) struct Context<'a> {
 pub(super) enum Standing<'a> {
     /// In the organization and active.
     Present(&'a AccountFacts),
-    /// The management account of an organization that is yet to be created.
-    Founding,
     /// To be created.
     New,
     /// In the organization, in a state in which most changes fail.
@@ -129,7 +127,6 @@ impl<'a> Context<'a> {
                     bindings.bind(address.clone(), Attribute::Id, facts.id.as_str());
                     bindings.bind(address, Attribute::Arn, &facts.arn);
                 }
-                Standing::Founding => bindings.bind(address, Attribute::Id, management.as_str()),
                 Standing::New | Standing::Open(_) => {}
             }
         }
@@ -161,12 +158,7 @@ impl<'a> Context<'a> {
             Err(unread) => return Standing::Open(Some(unread)),
         };
         if self.organization.is_none() {
-            let id = self.plan.accounts.get(key).and_then(|a| a.id.as_ref());
-            return if id == Some(&self.plan.organization.management_account) {
-                Standing::Founding
-            } else {
-                Standing::New
-            };
+            return Standing::New;
         }
         if let Some(facts) = self
             .identified
@@ -192,7 +184,6 @@ impl<'a> Context<'a> {
     pub(super) fn is_management(&self, key: &AccountKey) -> bool {
         let management = &self.plan.organization.management_account;
         self.identified.accounts.get(key) == Some(management)
-            || matches!(self.standing(key), Standing::Founding)
     }
 
     /// An OU of the plan that is there.

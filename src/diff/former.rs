@@ -251,7 +251,6 @@ fn edits_of(ctx: &Context<'_>, made: &Made<'_>) -> BTreeSet<Edit> {
     {
         let same = match ctx.standing(key) {
             Standing::Present(facts) | Standing::Unusable(facts) => facts.id == *id,
-            Standing::Founding => organization.management_account == *id,
             Standing::New => false,
             // Nobody can say.
             Standing::Open(_) => true,
@@ -288,9 +287,7 @@ fn is_there(ctx: &Context<'_>, name: &str) -> bool {
             AccountRef::Management => Some(ctx.plan.organization.management_account.clone()),
             AccountRef::Member(key) => match ctx.standing(key) {
                 Standing::Present(facts) => Some(facts.id.clone()),
-                Standing::Founding | Standing::New | Standing::Unusable(_) | Standing::Open(_) => {
-                    None
-                }
+                Standing::New | Standing::Unusable(_) | Standing::Open(_) => None,
             },
         };
         other.as_str() == name

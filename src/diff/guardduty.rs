@@ -167,7 +167,6 @@ fn one(
     let fresh = ctx.organization.is_none();
     let id = match ctx.standing(key) {
         Standing::Present(facts) => Some(facts.id.clone()),
-        Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
         Standing::New => None,
         Standing::Unusable(_) | Standing::Open(_) => {
             out_of_use(found, key, region);

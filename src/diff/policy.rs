@@ -276,9 +276,7 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     }
                     continue;
                 }
-                Standing::Present(_) | Standing::Founding | Standing::New | Standing::Open(_) => {
-                    account(account_key)
-                }
+                Standing::Present(_) | Standing::New | Standing::Open(_) => account(account_key),
             },
             Target::Unmanaged(id) => Expr::literal(id.as_str()),
         };

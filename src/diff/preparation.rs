@@ -29,7 +29,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                 let facts = ctx.inventory.preparation.get(&facts.id);
                 Some(facts.unwrap_or(&nothing))
             }
-            Standing::New | Standing::Founding => None,
+            Standing::New => None,
             Standing::Unusable(_) | Standing::Open(_) => continue,
         };
         let planned = &planned.preparation;

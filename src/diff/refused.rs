@@ -134,7 +134,7 @@ fn subjects<'a>(
                 (Some(facts.id.to_string()), Some(here), after)
             }
             Standing::New => (None, None, there),
-            Standing::Founding | Standing::Unusable(_) | Standing::Open(_) => continue,
+            Standing::Unusable(_) | Standing::Open(_) => continue,
         };
         let governed = |target: &Target| {
             let id = targets.id(target);

@@ -175,7 +175,7 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     continue;
                 }
             },
-            Standing::New | Standing::Founding => false,
+            Standing::New => false,
             Standing::Unusable(_) | Standing::Open(_) => {
                 // Why it cannot be worked with is told of the account itself, with what to do.
                 let reason = BlockedBy::Needs {

@@ -90,7 +90,6 @@ fn account_id(ctx: &Context<'_>, place: &Place) -> Option<AccountId> {
         AccountRef::Member(key) => match ctx.standing(key) {
             // What lies in an account that is out of use is no one else's, and what it said of itself holds.
             Standing::Present(facts) | Standing::Unusable(facts) => Some(facts.id.clone()),
-            Standing::Founding => Some(ctx.plan.organization.management_account.clone()),
             _ => None,
         },
     }
@@ -176,7 +175,7 @@ fn one(
                 );
                 return;
             }
-            Standing::Present(_) | Standing::Founding | Standing::New => {}
+            Standing::Present(_) | Standing::New => {}
         }
     }
     let facts = match look_up(ctx, place, desired) {

@@ -7,10 +7,10 @@ use super::make::{self, Work, give_back, make};
 use super::perform::{LockedRun, refuse_while_held};
 use super::session::Session;
 use super::{Confirm, LoadedPlan, Output, quotas};
-use crate::change::SavedChanges;
-use crate::change::saved::Moved;
 use crate::diff::{Blocked, DiffOptions, ProblemKind};
 use crate::execute::{Stop, Summary};
+use crate::ops::saved::Moved;
+use crate::ops::saved::SavedChanges;
 use crate::report::{Printer, json, left as report, plan as preview, summary, words};
 
 /// What is applied, and how.

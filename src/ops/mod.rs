@@ -18,6 +18,7 @@
 //! | [`quotas`] | asking AWS to raise quotas |
 //! | [`session`] | one run's way to AWS, and the guard of whose organization it is |
 
+pub mod account;
 pub mod apply;
 pub mod as_made;
 pub mod cached;
@@ -30,7 +31,9 @@ pub mod make;
 pub mod perform;
 pub mod plan;
 pub mod quotas;
+pub mod rehearse;
 pub mod remove;
+pub mod saved;
 pub mod session;
 
 use crate::baseline::{Descriptors, Desired};

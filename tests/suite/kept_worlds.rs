@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use orgstrap::change::saved;
+use orgstrap::ops::saved;
 use orgstrap::sandbox::World;
 use serde_json::Value;
 

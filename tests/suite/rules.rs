@@ -15,7 +15,7 @@ const MAY_IMPORT: &str = "
     addr: plan
     inventory: addr plan
     action: addr inventory plan
-    change: action addr plan
+    change: action addr
     baseline: addr inventory plan toml_file
     event: addr
     graph: addr change
@@ -32,21 +32,18 @@ const MAY_IMPORT: &str = "
 
     What tells, what verbs do, and the verbs:
     report: action addr baseline change diff drift event execute import inventory picture plan rehearse sandbox
-    ops: addr aws baseline change diff drift event execute graph inventory observe plan rehearse report sandbox
-    cli: action addr authorization baseline change diff drift execute import inventory ops picture plan report sandbox
+    ops: action addr aws baseline change diff drift event execute graph inventory observe plan rehearse report sandbox
+    cli: action addr authorization baseline change diff drift execute import inventory ops picture plan rehearse report sandbox
 ";
 
 /// Arrows that are there and should not be, each with what is to become of it.
 const TO_BE_REMOVED: &str = "
-    change: baseline (saved changes hold a plan's baselines: to `ops`)
-    change: diff (saved changes hold the options of a comparison: to `ops`)
     observe: diff (what a removal will touch is asked for by who asks)
     aws: sandbox (the form of recordings is shared by what writes and what replays them)
     rehearse: aws (which operations share a rate is a table of the ground)
-    cli: aws (account verbs, import and recordings ask AWS through `ops`)
-    cli: graph (account verbs go through `ops`)
-    cli: observe (account verbs and simulate go through `ops`)
-    cli: rehearse (a rehearsal goes through `ops`)
+    cli: aws (import, sessions and recordings ask AWS through `ops`)
+    cli: graph (closing goes through `ops`)
+    cli: observe (ages and simulate go through `ops`)
 ";
 
 /// The arrows of a table: from, to.

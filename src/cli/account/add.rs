@@ -5,13 +5,15 @@ use clap::Args;
 
 use super::PlanFile;
 use super::batch;
-use super::bring::{Edited, Job, Shown, bring};
+use super::edited::{Edited, bring};
 use crate::cli::Global;
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::quotas::QuotaFlag;
 use crate::cli::subject;
-use crate::inventory::AccountState;
 use crate::inventory::identify::{identify, named};
+use crate::inventory::{AccountState, Inventory};
+use crate::ops::LoadedPlan;
+use crate::ops::account::provision::Job;
 use crate::plan::edit::{Edit, Entry, edit};
 use crate::plan::{Account, AccountKey, Contact, ContactKind, Email, OrgPlan, OuPath, Tags};
 use crate::report::Printer;
@@ -120,12 +122,12 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         }
     }
     let names: Vec<String> = entries.iter().map(|entry| entry.key.to_string()).collect();
+    let edited = Edited {
+        file,
+        before,
+        after,
+    };
     let job = Job {
-        edited: Edited {
-            file,
-            before,
-            after,
-        },
         keys: entries.iter().map(|entry| entry.key.clone()).collect(),
         what: match names.as_slice() {
             [one] => format!("Add account {one}"),
@@ -140,16 +142,22 @@ pub(super) fn run(verb: &Add, global: &Global, printer: &Printer) -> CommandResu
         raise_quotas: verb.raise_quotas,
     };
     let keys = job.keys.clone();
-    bring(&job, global, printer, |shown| not_closed(shown, &keys))
+    bring(&edited, job, global, printer, |subject, inventory| {
+        not_closed(subject, inventory, &keys)
+    })
 }
 
 /// An account that is closed or suspended is told before its entry is written: it cannot be brought up, and AWS
 /// never lets its email be used again.
-fn not_closed(shown: &Shown<'_>, keys: &BTreeSet<AccountKey>) -> Result<(), CommandError> {
-    let Some(accounts) = shown.inventory.accounts.known() else {
+fn not_closed(
+    subject: &LoadedPlan,
+    inventory: &Inventory,
+    keys: &BTreeSet<AccountKey>,
+) -> Result<(), CommandError> {
+    let Some(accounts) = inventory.accounts.known() else {
         return Ok(());
     };
-    let ids = identify(&shown.subject.plan, accounts).accounts;
+    let ids = identify(&subject.plan, accounts).accounts;
     let lines: Vec<String> = keys
         .iter()
         .filter_map(|key| Some((key, accounts.get(ids.get(key)?)?)))

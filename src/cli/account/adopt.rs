@@ -1,11 +1,12 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{Edited, Job, bring};
+use super::edited::{Edited, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::diff::OnQuota;
 use crate::inventory::{AccountFacts, AccountState, Inventory, Observed};
+use crate::ops::account::provision::Job;
 use crate::plan::edit::{Edit, Entry, edit};
 use crate::plan::{AccountKey, OrgPlan, OuPath, Tags};
 use crate::report::Printer;
@@ -36,7 +37,8 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
     let now = subject::load(file, global, printer)?;
     let before = Edited::read(file)?;
     let read = inventory::read(&now, global, printer)?;
-    let (key, after) = match super::find::unplanned(&verb.account, &now.plan, &read)? {
+    let (key, after) = match crate::ops::account::find::unplanned(&verb.account, &now.plan, &read)?
+    {
         Some(facts) => {
             let entry = entry(verb, facts, &now.plan, &read)?;
             let key = entry.key.clone();
@@ -47,12 +49,12 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
         // An earlier run has written it, and was perhaps killed.
         None => (adopted(verb, &now.plan, &read)?, before.clone()),
     };
+    let edited = Edited {
+        file,
+        before,
+        after,
+    };
     let job = Job {
-        edited: Edited {
-            file,
-            before,
-            after,
-        },
         what: format!("Adopt account {key}"),
         again: format!(
             "orgstrap account adopt {} --as {key} --plan {}",
@@ -67,7 +69,9 @@ pub(super) fn run(verb: &Adopt, global: &Global, printer: &Printer) -> CommandRe
         on_quota: OnQuota::Stop,
         raise_quotas: false,
     };
-    bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
+    bring(&edited, job, global, printer, |_, _| {
+        Ok::<(), CommandError>(())
+    })
 }
 
 /// The account under the name that it has in the plan already.
@@ -79,13 +83,13 @@ fn adopted(
     // The name that was asked for goes before an account whose key in the plan is the other's name in AWS.
     let desired = verb.key.as_ref().filter(|key| {
         plan.accounts.contains_key(key)
-            && super::find::in_aws(key, plan, inventory)
-                .is_ok_and(|facts| super::find::is_named(facts, &verb.account))
+            && crate::ops::account::find::in_aws(key, plan, inventory)
+                .is_ok_and(|facts| crate::ops::account::find::is_named(facts, &verb.account))
     });
     if let Some(key) = desired {
         return Ok(key.clone());
     }
-    let found = super::find::one(&verb.account, plan, inventory)?;
+    let found = crate::ops::account::find::one(&verb.account, plan, inventory)?;
     match (found.key, found.facts) {
         (Some(key), None) => Err(CommandError::new(format!(
             "the org plan has `{key}`, and which account of AWS that is cannot be said, or it is not there"

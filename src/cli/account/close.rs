@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{Edited, moved};
+use super::edited::Edited;
 use crate::action::{self, Action};
 use crate::addr::{Address, Expr};
 use crate::change::{Change, Verb};
@@ -18,6 +18,7 @@ use crate::diff::{BlockedBy, DiffOptions, Scoped, diff, scope};
 use crate::execute::Stop;
 use crate::graph::{ChangeGraph, graph};
 use crate::inventory::{AccountFacts, AccountState, Inventory};
+use crate::ops::account::provision::moved;
 use crate::plan::edit::{Edit, EditError, edit};
 use crate::plan::{AccountKey, OrgPlan, OuPath};
 use crate::report::account::{close, edit as edited};
@@ -206,7 +207,7 @@ impl Closing<'_> {
     /// keeps that from every other account.
     fn account<'i>(&self, inventory: &'i Inventory) -> Result<&'i AccountFacts, CommandError> {
         let (key, plan) = (&self.verb.name, &self.subject.plan);
-        let found = super::find::in_aws(key, plan, inventory);
+        let found = crate::ops::account::find::in_aws(key, plan, inventory);
         let accounts = inventory.accounts.known().into_iter().flatten();
         let closed = plan.accounts.get(key).and_then(|planned| {
             accounts

@@ -2,13 +2,14 @@ use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 
-use super::{PlanFile, find};
+use super::PlanFile;
 use crate::cli::ages::Ages;
 use crate::cli::cached;
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::exit::Exit;
 use crate::cli::{Form, Global, session, subject};
 use crate::inventory::{AccountState, Inventory};
+use crate::ops::account::find;
 use crate::plan::{AllowedValues, OrgPlan, OuPath, listed, nearest};
 use crate::report::Printer;
 use crate::report::account::list::{self, Row};

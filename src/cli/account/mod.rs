@@ -3,10 +3,8 @@
 mod add;
 mod adopt;
 mod batch;
-mod bring;
-mod check;
 mod close;
-mod find;
+mod edited;
 mod json_rows;
 mod list;
 mod move_to;

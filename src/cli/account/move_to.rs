@@ -1,12 +1,14 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{Edited, Job, Shown, bring};
+use super::edited::{Edited, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, Output, subject};
 use crate::diff::OnQuota;
 use crate::diff::{Fate, fates};
-use crate::inventory::identify;
+use crate::inventory::{Inventory, identify};
+use crate::ops::LoadedPlan;
+use crate::ops::account::provision::Job;
 use crate::plan::edit::{Edit, edit};
 use crate::plan::{AccountKey, OuPath};
 use crate::report::Printer;
@@ -50,12 +52,12 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
             edit(&before, &step).map_err(|error| super::not_edited(&error))?
         }
     };
+    let edited = Edited {
+        file,
+        before,
+        after,
+    };
     let job = Job {
-        edited: Edited {
-            file,
-            before,
-            after,
-        },
         keys: [verb.name.clone()].into(),
         what: format!("Move account {} to {}", verb.name, verb.to),
         again: format!(
@@ -76,30 +78,24 @@ pub(super) fn run(verb: &Move, global: &Global, printer: &Printer) -> CommandRes
         on_quota: OnQuota::Stop,
         raise_quotas: false,
     };
-    bring(&job, global, printer, |shown| {
-        stacks(verb, shown, global, printer)
+    bring(&edited, job, global, printer, |subject, inventory| {
+        stacks(verb, (subject, inventory), global, printer)
     })
 }
 
 /// Shows what becomes of its stacks; an error where data would go with them and nobody said so.
 fn stacks(
     verb: &Move,
-    shown: &Shown<'_>,
+    (subject, inventory): (&LoadedPlan, &Inventory),
     global: &Global,
     printer: &Printer,
 ) -> Result<(), CommandError> {
-    let plan = &shown.subject.plan;
-    let accounts = shown.inventory.accounts.known();
+    let plan = &subject.plan;
+    let accounts = inventory.accounts.known();
     let Some(id) = accounts.and_then(|all| identify(plan, all).accounts.remove(&verb.name)) else {
         return Ok(());
     };
-    let fates = fates(
-        plan,
-        &shown.subject.desired,
-        shown.inventory,
-        &verb.name,
-        &id,
-    );
+    let fates = fates(plan, &subject.desired, inventory, &verb.name, &id);
     match global.output() {
         Output::Text => printer.data(&fate::text(&fates)),
         Output::Json => printer.data_line(&fate::json(&fates).to_string()),

@@ -1,10 +1,11 @@
 use clap::Args;
 
 use super::PlanFile;
-use super::bring::{Edited, Job, bring};
+use super::edited::{Edited, bring};
 use crate::cli::error::{CommandError, CommandResult};
 use crate::cli::{Global, inventory, subject};
 use crate::diff::OnQuota;
+use crate::ops::account::provision::Job;
 use crate::plan::AccountKey;
 use crate::plan::check::is_account_name;
 use crate::plan::edit::{Edit, Field, edit};
@@ -51,7 +52,7 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
     };
     if now.plan.accounts.contains_key(&verb.old) {
         let read = inventory::read(&now, global, printer)?;
-        let facts = super::find::in_aws(&verb.old, &now.plan, &read)?;
+        let facts = crate::ops::account::find::in_aws(&verb.old, &now.plan, &read)?;
         steps.push(Edit::Rename {
             from: verb.old.clone(),
             to: verb.new.clone(),
@@ -66,12 +67,12 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
     for step in steps {
         after = edit(&after, &step).map_err(|error| super::not_edited(&error))?;
     }
+    let edited = Edited {
+        file,
+        before,
+        after,
+    };
     let job = Job {
-        edited: Edited {
-            file,
-            before,
-            after,
-        },
         keys: [verb.new.clone()].into(),
         what: format!("Rename account {} to {}", verb.old, verb.new),
         again: format!(
@@ -87,5 +88,7 @@ pub(super) fn run(verb: &Rename, global: &Global, printer: &Printer) -> CommandR
         on_quota: OnQuota::Stop,
         raise_quotas: false,
     };
-    bring(&job, global, printer, |_| Ok::<(), CommandError>(()))
+    bring(&edited, job, global, printer, |_, _| {
+        Ok::<(), CommandError>(())
+    })
 }

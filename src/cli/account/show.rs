@@ -3,12 +3,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PlanFile, find};
+use super::PlanFile;
 use crate::cli::ages::Ages;
 use crate::cli::cached;
 use crate::cli::error::CommandResult;
 use crate::cli::exit::Exit;
 use crate::cli::{Global, Output, drift, session, subject};
+use crate::ops::account::find;
 use crate::report::Printer;
 use crate::report::account::show;
 use crate::report::age;
@@ -47,7 +48,10 @@ pub(super) fn run(verb: &Show, global: &Global, printer: &Printer) -> CommandRes
         let checked = match (&found.key, found.facts) {
             (Some(key), Some(_)) if !verb.no_check => {
                 let keys = BTreeSet::from([key.clone()]);
-                Some(super::check::judged(&subject, read, &keys, session, printer).await?)
+                Some(
+                    crate::ops::account::check::judged(&subject, read, &keys, session, printer)
+                        .await?,
+                )
             }
             _ => None,
         };

@@ -12,10 +12,12 @@ use super::simulate::{Simulation, empty};
 use crate::action::{self, Action};
 use crate::addr::{Address, KEY_TAG};
 use crate::baseline::Desired;
-use crate::change::{Change, SavedChanges, saved::Moved};
+use crate::change::Change;
 use crate::diff::{BlockedBy, Diff, DiffOptions, diff};
 use crate::graph::graph;
 use crate::inventory::{Inventory, Observed, identify};
+use crate::ops::saved::Moved;
+use crate::ops::saved::SavedChanges;
 use crate::plan::OrgPlan;
 
 /// A plan, an organization that satisfied another plan and that people then worked on by hand.

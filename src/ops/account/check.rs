@@ -5,32 +5,32 @@ use std::collections::BTreeSet;
 use crate::addr::{Address, Attribute, Bindings, Expr};
 use crate::aws::CallContext;
 use crate::change::Change;
-use crate::cli::compare;
-use crate::cli::error::CommandError;
-use crate::cli::session::Session;
-use crate::cli::subject::LoadedPlan;
 use crate::diff::{Diff, scope};
 use crate::drift::{self, Findings};
 use crate::inventory::{Inventory, identify};
 use crate::observe::probe;
+use crate::ops::LoadedPlan;
 use crate::ops::as_made::AsMade;
 use crate::ops::cached::Reading;
+use crate::ops::compare;
+use crate::ops::error::CommandError;
+use crate::ops::session::Session;
 use crate::plan::{AccountId, AccountKey, StackName};
 use crate::report::Printer;
 
 /// What a check of some accounts found.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) inventory: Inventory,
+pub struct Checked {
+    pub inventory: Inventory,
     /// Of these accounts only.
-    pub(super) findings: Findings,
+    pub findings: Findings,
     /// What is not as the plan says, of these accounts.
-    pub(super) left: Vec<Change>,
-    pub(super) bindings: Bindings,
+    pub left: Vec<Change>,
+    pub bindings: Bindings,
 }
 
 /// Reads AWS anew and asks the accounts themselves.
-pub(super) async fn check(
+pub async fn check(
     subject: &LoadedPlan,
     keys: &BTreeSet<AccountKey>,
     session: &Session,
@@ -51,7 +51,7 @@ pub(super) async fn check(
 
 /// The same of what was read already: findings, and what is not as the plan says. Where `[organization]` was edited and
 /// nothing follows yet, the accounts are judged by the settings by which they were made, beside the finding of the edit.
-pub(super) async fn judged(
+pub async fn judged(
     subject: &LoadedPlan,
     inventory: &Inventory,
     keys: &BTreeSet<AccountKey>,

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, FieldChange};
 use crate::action::{self, Action, DeploymentTargets};
 use crate::addr::{Address, Expr};
 use crate::baseline::Desired;
+use crate::change::{Change, FieldChange};
 use crate::diff::DiffOptions;
 use crate::plan::OrgPlan;
 

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::error::CommandError;
 use crate::inventory::{AccountFacts, AccountState, Identified, Inventory, identify};
+use crate::ops::error::CommandError;
 use crate::plan::{AccountKey, OrgPlan};
 
 /// An account of the plan, of AWS, or of both.
 #[derive(Debug, Clone)]
-pub(super) struct Found<'a> {
-    pub(super) key: Option<AccountKey>,
-    pub(super) facts: Option<&'a AccountFacts>,
+pub struct Found<'a> {
+    pub key: Option<AccountKey>,
+    pub facts: Option<&'a AccountFacts>,
 }
 
 /// Every account of plan and organization, those of the plan first.
-pub(super) fn all<'a>(plan: &OrgPlan, inventory: &'a Inventory) -> Vec<Found<'a>> {
+pub fn all<'a>(plan: &OrgPlan, inventory: &'a Inventory) -> Vec<Found<'a>> {
     let accounts = inventory.accounts.known();
     let identified = accounts.map_or_else(Identified::default, |all| identify(plan, all));
     let facts_of = |key: &AccountKey| accounts?.get(identified.accounts.get(key)?);
@@ -44,7 +44,7 @@ pub(super) fn all<'a>(plan: &OrgPlan, inventory: &'a Inventory) -> Vec<Found<'a>
 ///
 /// # Errors
 /// There is none, or nobody can say which it is.
-pub(super) fn in_aws<'a>(
+pub fn in_aws<'a>(
     key: &AccountKey,
     plan: &OrgPlan,
     inventory: &'a Inventory,
@@ -62,7 +62,7 @@ pub(super) fn in_aws<'a>(
 ///
 /// # Errors
 /// Several are.
-pub(super) fn unplanned<'a>(
+pub fn unplanned<'a>(
     word: &str,
     plan: &OrgPlan,
     inventory: &'a Inventory,
@@ -86,7 +86,7 @@ pub(super) fn unplanned<'a>(
 ///
 /// # Errors
 /// None is named so, or several are.
-pub(super) fn one<'a>(
+pub fn one<'a>(
     word: &str,
     plan: &OrgPlan,
     inventory: &'a Inventory,
@@ -118,7 +118,7 @@ pub(super) fn one<'a>(
 }
 
 /// Whether an account has this id, name in AWS or email.
-pub(super) fn is_named(facts: &AccountFacts, word: &str) -> bool {
+pub fn is_named(facts: &AccountFacts, word: &str) -> bool {
     facts.id.as_str() == word || facts.name == word || facts.email.eq_ignore_ascii_case(word)
 }
 

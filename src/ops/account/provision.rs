@@ -1,13 +1,11 @@
-//! What the verbs that change something have in common: an edited plan is checked whole, the edit and the
-//! changes are shown, the question is asked, the file is written, the changes of these accounts are made
-//! and these accounts are checked.
+//! What the verbs that change accounts have in common: an edited plan's file and the changes are shown, the question is
+//! asked, the file is written, the changes of these accounts are made and these accounts are checked.
 //!
 //! The file is written before AWS is touched: a run that was killed is gone on with by the same command,
 //! which finds the plan edited already.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,145 +13,112 @@ use tokio::time::Instant;
 use super::check::{Checked, check};
 use crate::action::Action;
 use crate::addr::Address;
-use crate::cli::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
-use crate::cli::error::{CommandError, CommandResult};
-use crate::cli::exit::Exit;
-use crate::cli::make::{self, Work, give_back, make};
-use crate::cli::perform::{LockedRun, refuse_while_held};
-use crate::cli::session::{self, Session};
-use crate::cli::subject::{self, LoadedPlan};
-use crate::cli::{Global, Output, files, prompt, stop};
 use crate::diff::{DiffOptions, OnQuota};
 use crate::execute::{Stop, Summary};
 use crate::graph::ChangeGraph;
 use crate::inventory::Inventory;
-use crate::ops::quotas;
+use crate::ops::compare::{Beside, Comparison, compare_accounts, compared, read, refuse_losses};
+use crate::ops::error::{CommandError, CommandResult};
+use crate::ops::exit::Exit;
+use crate::ops::make::{self, Work, give_back, make};
+use crate::ops::perform::{LockedRun, refuse_while_held};
+use crate::ops::session::Session;
+use crate::ops::{Confirm, LoadedPlan, Output, quotas};
 use crate::plan::AccountKey;
 use crate::rehearse::{Chain, Timeline, chain};
 use crate::report::account::{edit, ready};
 use crate::report::{Printer, json, left, plan as preview, summary, words};
 
 /// An edit of a plan's file.
-pub(super) struct Edited<'a> {
-    pub(super) file: &'a Path,
+pub struct Edited<'a> {
+    /// The file, as messages name it.
+    pub file: String,
     /// As it was read.
-    pub(super) before: String,
+    pub before: String,
     /// As it is to be; the same where an earlier run has written it.
-    pub(super) after: String,
-}
-
-/// What is to be done.
-pub(super) struct Job<'a> {
-    pub(super) edited: Edited<'a>,
-    /// The accounts that it is about.
-    pub(super) keys: BTreeSet<AccountKey>,
-    /// The question's beginning, such as "Add account shop".
-    pub(super) what: String,
-    /// The command to run again, without global options.
-    pub(super) again: String,
-    /// Whether accounts that AWS has not are made. What is about an account that is there makes none.
-    pub(super) makes_accounts: bool,
-    /// Everything that differs, not these accounts only.
-    pub(super) with_all: bool,
-    pub(super) dry_run: bool,
-    /// Whether resources that hold data may be deleted.
-    pub(super) delete_data: bool,
-    /// What happens where a quota is in the way.
-    pub(super) on_quota: OnQuota,
-    /// Whether AWS is asked to raise quotas that are.
-    pub(super) raise_quotas: bool,
-}
-
-/// What a comparison showed before anything is done.
-pub(super) struct Shown<'a> {
-    pub(super) subject: &'a LoadedPlan,
-    pub(super) inventory: &'a Inventory,
-}
-
-/// What came of it.
-struct Brought<'a> {
-    subject: &'a LoadedPlan,
-    chain: Chain,
-    /// How long reading took, and everything from the first change to the end of the check.
-    took: Duration,
-    checked: Checked,
+    pub after: String,
+    /// Writes it, if it is still as it was read.
+    pub write: &'a dyn Fn() -> Result<(), CommandError>,
 }
 
 impl Edited<'_> {
-    /// Reads the plan's file.
-    pub(super) fn read(file: &Path) -> Result<String, CommandError> {
-        std::fs::read_to_string(file).map_err(|error| {
-            CommandError::caused(format!("could not read {}", file.display()), &error)
-        })
-    }
-
     fn differs(&self) -> bool {
         self.before != self.after
     }
-
-    /// Writes the file, if it is still as it was read.
-    pub(super) fn write(&self) -> Result<(), CommandError> {
-        if !self.differs() {
-            return Ok(());
-        }
-        if Self::read(self.file)? != self.before {
-            return Err(CommandError::new(format!(
-                "{} was edited while the question was open; nothing was changed",
-                self.file.display()
-            ))
-            .hint("run the command again"));
-        }
-        files::replace(self.file, &self.after)
-    }
 }
 
-/// Does a job, with `before` shown ahead of the changes, and reports on the accounts at the end.
-pub(super) fn bring(
-    job: &Job<'_>,
-    global: &Global,
+/// What is to be done.
+pub struct Job {
+    /// The accounts that it is about.
+    pub keys: BTreeSet<AccountKey>,
+    /// The question's beginning, such as "Add account shop".
+    pub what: String,
+    /// The command to run again, without global options.
+    pub again: String,
+    /// Whether accounts that AWS has not are made. What is about an account that is there makes none.
+    pub makes_accounts: bool,
+    /// Everything that differs, not these accounts only.
+    pub with_all: bool,
+    pub dry_run: bool,
+    /// Whether resources that hold data may be deleted.
+    pub delete_data: bool,
+    /// What happens where a quota is in the way.
+    pub on_quota: OnQuota,
+    /// Whether AWS is asked to raise quotas that are.
+    pub raise_quotas: bool,
+}
+
+/// Accounts that are to become what the plan says, and how the person is reached.
+pub struct Provision<'a> {
+    /// The plan as edited.
+    pub subject: &'a LoadedPlan,
+    pub edited: Edited<'a>,
+    pub job: Job,
+    pub output: Output,
+    /// Whether every question was answered beforehand.
+    pub yes: bool,
+    pub confirm: Confirm<'a>,
+    /// The profile by which the management account was entered, for the report's commands.
+    pub source_profile: Option<&'a str>,
+}
+
+/// Does it, with `before` shown ahead of the changes, and reports on the accounts at the end. `before` is given what AWS
+/// holds.
+pub async fn provision(
+    asked: &Provision<'_>,
+    session: &Session,
     printer: &Printer,
-    before: impl Fn(&Shown<'_>) -> Result<(), CommandError>,
+    stop: &Stop,
+    before: impl Fn(&Inventory) -> Result<(), CommandError>,
 ) -> CommandResult {
-    let edited = &job.edited;
-    let subject = subject::load_text(edited.file, &edited.after, global, printer)?;
-    session::with(&subject.plan, global, printer, async |session| {
-        let stop = Stop::new();
-        let run = Run {
-            job,
-            subject: &subject,
-            session,
-            global,
-            printer,
-            stop: &stop,
-        };
-        tokio::select! {
-            biased;
-            result = run.bring(&before) => result,
-            () = stop::listen(&stop) => Err(CommandError::new("no longer listening for Ctrl-C")),
-        }
-    })
+    let run = Run {
+        asked,
+        job: &asked.job,
+        session,
+        printer,
+        stop,
+    };
+    run.provision(&before).await
 }
 
 struct Run<'a> {
-    job: &'a Job<'a>,
-    subject: &'a LoadedPlan,
+    asked: &'a Provision<'a>,
+    job: &'a Job,
     session: &'a Session,
-    global: &'a Global,
     printer: &'a Printer,
     stop: &'a Stop,
 }
 
 impl Run<'_> {
-    async fn bring(
+    async fn provision(
         &self,
-        before: &impl Fn(&Shown<'_>) -> Result<(), CommandError>,
+        before: &impl Fn(&Inventory) -> Result<(), CommandError>,
     ) -> CommandResult {
         let begun = Instant::now();
         let (mut found, beside) = self.compare().await?;
         if self.job.raise_quotas {
-            let confirm = |question: &str| prompt::confirm(question, self.global, self.printer);
-            let output = self.global.output();
-            quotas::raise_for(&mut found, self.session, output, &confirm, self.printer).await?;
+            let (output, confirm) = (self.asked.output, self.asked.confirm);
+            quotas::raise_for(&mut found, self.session, output, confirm, self.printer).await?;
         }
         if !found.preview.problems.is_empty() {
             self.printer.talk(&preview::text(&found.preview));
@@ -161,13 +126,10 @@ impl Run<'_> {
         }
         self.refuse_creations(&found)?;
         let number = found.preview.changes.len();
-        let asks = number > 0 && !self.global.yes && !self.job.dry_run;
+        let asks = number > 0 && !self.asked.yes && !self.job.dry_run;
         refuse_while_held(self.session, asks).await?;
         self.show(&found, &beside);
-        before(&Shown {
-            subject: self.subject,
-            inventory: &beside.inventory,
-        })?;
+        before(&beside.inventory)?;
         if !beside.missing.is_empty() {
             return Err(self.foundation_missing(&beside));
         }
@@ -177,7 +139,7 @@ impl Run<'_> {
         }
         refuse_losses(&found.preview.losses, self.job.delete_data)?;
         let reading = begun.elapsed();
-        if (number > 0 || self.job.edited.differs()) && !self.confirmed(number)? {
+        if (number > 0 || self.asked.edited.differs()) && !self.confirmed(number)? {
             self.printer.say("Nothing was changed.");
             return Ok(Exit::Stopped);
         }
@@ -185,11 +147,11 @@ impl Run<'_> {
         let mut over = over_quota(&found);
         let mut chain = Chain::default();
         if number == 0 {
-            self.job.edited.write()?;
+            (self.asked.edited.write)()?;
         } else {
             let holding = LockedRun::take(self.session, self.stop).await?;
             let found = match self.still(found).await {
-                Ok(found) => self.job.edited.write().map(|()| found),
+                Ok(found) => (self.asked.edited.write)().map(|()| found),
                 Err(error) => Err(error),
             };
             let found = match found {
@@ -209,15 +171,9 @@ impl Run<'_> {
         }
         // Those for which there is no room are not looked at: why they are not there was said.
         let keys: BTreeSet<AccountKey> = self.job.keys.difference(&over).cloned().collect();
-        let checked = check(self.subject, &keys, self.session, self.printer).await?;
+        let checked = check(self.asked.subject, &keys, self.session, self.printer).await?;
         let sound = checked.findings.findings.is_empty() && checked.left.is_empty();
-        let brought = Brought {
-            subject: self.subject,
-            chain,
-            took: reading + begun.elapsed(),
-            checked,
-        };
-        report(&brought, &keys, self.global, self.printer);
+        self.report(&checked, &chain, &keys, reading + begun.elapsed());
         if !over.is_empty() {
             self.printer.say(&format!(
                 "{} left out: `{} --raise-quotas` asks AWS for more, and the same command goes on once there is room.",
@@ -233,8 +189,8 @@ impl Run<'_> {
     }
 
     async fn compare(&self) -> Result<(Comparison, Beside), CommandError> {
-        let (session, subject, printer) = (self.session, self.subject, self.printer);
-        let source = self.job.edited.file.display().to_string();
+        let (session, subject, printer) = (self.session, self.asked.subject, self.printer);
+        let source = self.asked.edited.file.clone();
         if self.job.with_all {
             let options = DiffOptions {
                 quotas: self.job.on_quota,
@@ -268,9 +224,9 @@ impl Run<'_> {
     }
 
     fn show(&self, found: &Comparison, beside: &Beside) {
-        let edited = &self.job.edited;
-        let file = edited.file.display().to_string();
-        let output = self.global.output();
+        let edited = &self.asked.edited;
+        let file = edited.file.clone();
+        let output = self.asked.output;
         match output {
             Output::Text => {
                 if edited.differs() {
@@ -298,7 +254,7 @@ impl Run<'_> {
     }
 
     fn foundation_missing(&self, beside: &Beside) -> CommandError {
-        let file = self.job.edited.file.display();
+        let file = &self.asked.edited.file;
         let lines: Vec<String> = beside
             .missing
             .iter()
@@ -315,9 +271,9 @@ impl Run<'_> {
 
     fn confirmed(&self, number: usize) -> Result<bool, CommandError> {
         let job = self.job;
-        let file = job.edited.file.display();
+        let file = &self.asked.edited.file;
         let organization = &self.session.management;
-        let write = match job.edited.differs() {
+        let write = match self.asked.edited.differs() {
             true => format!("{}: write {file}", job.what),
             false => job.what.clone(),
         };
@@ -325,11 +281,15 @@ impl Run<'_> {
             0 => format!("{write}?"),
             _ => format!(
                 "{write}{} make {} in organization {organization}?",
-                if job.edited.differs() { " and" } else { ":" },
+                if self.asked.edited.differs() {
+                    " and"
+                } else {
+                    ":"
+                },
                 words::count(number, "change", "changes"),
             ),
         };
-        prompt::confirm(&question, self.global, self.printer)
+        (self.asked.confirm)(&question)
     }
 
     /// The comparison anew under the lock: another run, or the question's time, may lie between. Where AWS has moved, as
@@ -359,6 +319,37 @@ impl Run<'_> {
         }
     }
 
+    /// The report of the accounts. `took` is how long reading took, and everything from the first change to the end of the
+    /// check.
+    fn report(
+        &self,
+        checked: &Checked,
+        chain: &Chain,
+        keys: &BTreeSet<AccountKey>,
+        took: Duration,
+    ) {
+        let plan = &self.asked.subject.plan;
+        let accounts = ready::accounts(plan, keys, &checked.inventory, &checked.bindings);
+        let view = ready::Ready {
+            accounts,
+            findings: &checked.findings,
+            left: &checked.left,
+            chain,
+            took,
+            sandbox: self.session.sandbox,
+            source_profile: self.asked.source_profile,
+            region: plan.organization.home_region.as_str(),
+        };
+        match self.asked.output {
+            Output::Text => self.printer.data(&format!("\n{}", ready::text(&view))),
+            Output::Json => {
+                for line in ready::json(&view) {
+                    self.printer.data_line(&line.to_string());
+                }
+            }
+        }
+    }
+
     async fn make(&self, found: Comparison, holding: LockedRun) -> (Summary, Chain) {
         let graph: ChangeGraph = found.graph.clone();
         let timeline = RefCell::new(Timeline::default());
@@ -381,8 +372,16 @@ impl Run<'_> {
                 false => vec![again.clone()],
             },
         };
-        let (session, global, printer) = (self.session, self.global, self.printer);
-        let done = make(work, holding, session, global.output(), printer, self.stop).await;
+        let (session, printer) = (self.session, self.printer);
+        let done = make(
+            work,
+            holding,
+            session,
+            self.asked.output,
+            printer,
+            self.stop,
+        )
+        .await;
         (done, chain(&graph, &timeline.into_inner()))
     }
 }
@@ -399,36 +398,8 @@ fn over_quota(found: &Comparison) -> BTreeSet<AccountKey> {
 }
 
 /// AWS is not any more as it was when the changes were shown.
-pub(super) fn moved() -> CommandError {
+pub fn moved() -> CommandError {
     CommandError::new("AWS moved since the changes were shown; nothing was changed")
         .hint("run the command again and look at the changes anew")
         .exit(Exit::Moved)
-}
-
-/// The report of accounts that were brought to what the plan says.
-fn report(brought: &Brought<'_>, keys: &BTreeSet<AccountKey>, global: &Global, printer: &Printer) {
-    let accounts = ready::accounts(
-        &brought.subject.plan,
-        keys,
-        &brought.checked.inventory,
-        &brought.checked.bindings,
-    );
-    let view = ready::Ready {
-        accounts,
-        findings: &brought.checked.findings,
-        left: &brought.checked.left,
-        chain: &brought.chain,
-        took: brought.took,
-        sandbox: global.sandbox,
-        source_profile: global.profile.as_deref(),
-        region: brought.subject.plan.organization.home_region.as_str(),
-    };
-    match global.output() {
-        Output::Text => printer.data(&format!("\n{}", ready::text(&view))),
-        Output::Json => {
-            for line in ready::json(&view) {
-                printer.data_line(&line.to_string());
-            }
-        }
-    }
 }

@@ -1,0 +1,5 @@
+//! Accounts on demand: which is meant, what is made of it, and whether it is as the plan says.
+
+pub mod check;
+pub mod find;
+pub mod provision;
