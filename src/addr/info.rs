@@ -143,9 +143,9 @@ impl Address {
                 as_drift(Critical, "organization.organization"); Always, Used::None, Concerns::Owner;
             A::PolicyType(_) => "policy type", "policy types"; Organization, None;
                 as_drift(High, "organization.policy-type"); No, Used::None, Concerns::Owner;
-            A::StackSetsAccess => "trusted access", "trusted accesses"; Organization, None;
+            A::StackSetsAccess => "service with trusted access", "services with trusted access"; Organization, None;
                 as_drift(High, "stacks.access"); Always, Used::None, Concerns::Owner;
-            A::TrustedAccess(_) => "trusted access", "trusted accesses"; Organization, None;
+            A::TrustedAccess(_) => "service with trusted access", "services with trusted access"; Organization, None;
                 as_drift(High, "organization.trusted-access"); Always, Used::None, Concerns::Owner;
             A::ServiceLinkedRole(_) => "service-linked role", "service-linked roles"; Management, None;
                 as_drift(Medium, "organization.service-linked-role"); Always, Used::None, Concerns::Owner;

@@ -22,7 +22,7 @@ use crate::plan::AccountId;
 const NEW: Duration = Duration::from_secs(3_600);
 /// How old an account is when all of it is open: org-formation and AWS's Deployment Framework wait ten minutes.
 const OPEN: Duration = Duration::from_secs(600);
-/// How long refusals of one new account are borne in all, whatever calls meet them.
+/// How long calls in one new account are retried in all.
 pub(super) const BORNE: Duration = Duration::from_secs(900);
 
 #[derive(Default)]

@@ -165,7 +165,7 @@ pub(super) fn is_throttle(error: &AwsError) -> bool {
     class(error, false).is_some_and(|class| class.name == THROTTLE.name)
 }
 
-/// How much longer one call's refusals are borne.
+/// How much longer one call is retried.
 pub(super) struct RetryBudget {
     operation: Operation,
     new_account: bool,

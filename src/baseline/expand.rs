@@ -195,7 +195,7 @@ impl Expansion<'_> {
             .push(BaselineProblem::new(baseline.name, None, complaint));
     }
 
-    /// The same of a part of the descriptor, at its place there. A built-in one is not the user's to mend.
+    /// The same of a part of the descriptor, at its place there. A built-in one is not the user's to fix.
     fn problem_at<T>(
         &mut self,
         baseline: &Chosen<'_>,

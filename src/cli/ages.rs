@@ -15,7 +15,7 @@ use crate::plan::AccountId;
 #[derive(Debug, Args)]
 pub(super) struct Ages {
     /// Use again what was read up to this long ago, such as `10m` or `1h 30m`; `0` uses nothing. `usual`,
-    /// which counts when left out, is 5 minutes for stacks, GuardDuty and controls and 15 for everything
+    /// the default, is 5 minutes for stacks, GuardDuty and controls and 15 for everything
     /// else. At a custom endpoint it counts only when asked for; in the sandbox nothing is kept.
     #[arg(long, value_name = "DURATION", value_parser = age)]
     max_age: Option<MaxAge>,

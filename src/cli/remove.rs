@@ -26,7 +26,7 @@ pub(super) struct Remove {
     /// Delete the stacks, with every resource that no DeletionPolicy of its template keeps.
     #[arg(long, conflicts_with = "retain_stacks")]
     delete_stacks: bool,
-    /// Have the stack sets let go of their stacks, which stay in the accounts and are nobody's. Plain stacks stay as
+    /// Have the stack sets let go of their stacks, which stay in the accounts without an owner. Plain stacks stay as
     /// they are.
     #[arg(long)]
     retain_stacks: bool,

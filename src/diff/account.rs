@@ -32,7 +32,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
 
 /// The tags that an account of the plan has: the plan's own, and the one that names its key. An
 /// account that the plan names by its id needs no other name, so that an organization that was there
-/// before its plan is left as it is; a tag that names another account is mended.
+/// before its plan is left as it is; a tag that names another account is fixed.
 fn wanted_tags(key: &AccountKey, planned: &Account, have: Option<&Tags>) -> Tags {
     let mut tags = planned.tags.clone();
     let named = planned.id.is_some() && have.is_none_or(|have| !have.contains_key(KEY_TAG));

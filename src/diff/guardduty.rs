@@ -412,7 +412,7 @@ fn settings(
 }
 
 /// What single members have otherwise than the organization. A feature that is off where the organization has it on is a
-/// difference that is mended; one that is on beyond it stays on, and is told.
+/// difference that is fixed; one that is on beyond it stays on, and is told.
 fn of_members(
     ctx: &Context<'_>,
     found: &mut DiffBuilder,

@@ -328,7 +328,7 @@ impl<'a, 'c> Set<'a, 'c> {
                 address: Address::StackSet(self.name.clone()),
                 about: BTreeSet::from([account.clone()]),
                 hint: format!(
-                    "take the account into the plan (`id = \"{account}\"`), move it out of the OU, or mend what AWS says"
+                    "take the account into the plan (`id = \"{account}\"`), move it out of the OU, or fix what AWS says"
                 ),
             },
             accounts: vec![self.ctx.account_label(account)],

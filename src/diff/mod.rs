@@ -86,7 +86,7 @@ pub struct Diff {
     pub blocked: Vec<Blocked>,
     /// What is in AWS and not in the plan, and is left alone.
     pub unmanaged: Vec<Unmanaged>,
-    /// Differences that orgstrap does not mend, such as a changed email.
+    /// Differences that orgstrap does not fix, such as a changed email.
     pub notices: Vec<Notice>,
     /// What policies would refuse, once the changes are made, of what keeps the organization: orgstrap, StackSets, Control
     /// Tower, the break-glass role, services that deliver logs.

@@ -206,7 +206,7 @@ fn one(
                 address,
                 format!("the stack {} is {}", facts.name, facts.status),
                 Some(format!(
-                    "in {place}, mend what its events say, then run `aws cloudformation {command} \
+                    "in {place}, fix what its events say, then run `aws cloudformation {command} \
                      --stack-name {} --region {}`",
                     facts.name,
                     place.region()

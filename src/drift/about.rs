@@ -178,7 +178,7 @@ const BUILTIN: &[(&str, &str, &str)] = &[
     (
         "organization.unmanaged-account",
         "Every account of the organization is in the plan",
-        "Nobody's account is nobody's to watch. Take it into the plan, or close it; orgstrap leaves it alone.",
+        "No plan names this account, so nothing watches it. Take it into the plan, or close it; orgstrap leaves it alone.",
     ),
     (
         "organization.by-hand",

@@ -36,7 +36,7 @@ pub fn of_address(change: &Change) -> Option<(&'static str, Severity)> {
 /// Control and severity of what the plan does not name.
 pub fn of_unmanaged(unmanaged: &Unmanaged) -> (String, Severity) {
     let severity = match unmanaged.kind {
-        // Nobody's account is nobody's to watch.
+        // No plan names it, so nothing watches it.
         "account" => Severity::Medium,
         // As good as an administrator of every account.
         STACK_SETS_ADMINISTRATOR => Severity::High,

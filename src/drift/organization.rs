@@ -179,7 +179,7 @@ impl Judge<'_> {
         })
     }
 
-    /// A difference that something in the way keeps from being mended. Where all that differs is what nobody can tell
+    /// A difference that something in the way keeps from being fixed. Where all that differs is what nobody can tell
     /// now, it may be no difference at all.
     fn withheld(&self, change: &Change) -> Option<Finding> {
         let in_the_way = match self.blocked.get(&change.address).map(|one| &one.reason) {

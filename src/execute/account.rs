@@ -546,7 +546,7 @@ impl ActionContext<'_> {
                     found.id
                 ),
                 Some(
-                    "two entries of the plan want the same account; mend the address or the tag"
+                    "two entries of the plan want the same account; fix the address or the tag"
                         .to_owned(),
                 ),
             ));

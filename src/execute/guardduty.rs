@@ -520,7 +520,7 @@ impl ActionContext<'_> {
                 .context(context)?;
             match described.status() {
                 Some(PublishingStatus::Publishing) => return Ok(Outputs::new()),
-                // What was wrong may be mended by now, but GuardDuty looks again only when it is told
+                // What was wrong may be fixed by now, but GuardDuty looks again only when it is told
                 // the destination anew.
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty)
                     if !verified_again =>
@@ -550,7 +550,7 @@ impl ActionContext<'_> {
                 Some(PublishingStatus::UnableToPublishFixDestinationProperty) => {
                     return Err(self.fails(
                         format!("GuardDuty cannot publish to {bucket}"),
-                        Some("the bucket policy or the key policy does not let GuardDuty write there; mend the log bucket's stack and run apply again"),
+                        Some("the bucket policy or the key policy does not let GuardDuty write there; fix the log bucket's stack and run apply again"),
                     ));
                 }
                 _ => {}

@@ -241,7 +241,7 @@ const BY_CREATION_REASON: &[(&str, &str)] = &[
     ),
     (
         "INVALID_ADDRESS",
-        "AWS does not accept the management account's postal address; mend it in its account settings",
+        "AWS does not accept the management account's postal address; fix it in its account settings",
     ),
     (
         "INVALID_EMAIL",
@@ -285,7 +285,7 @@ const BY_CREATION_REASON: &[(&str, &str)] = &[
     ),
     (
         "INVALID_PAYMENT_INSTRUMENT",
-        "the management account's payment method is not valid; mend it in Billing",
+        "the management account's payment method is not valid; fix it in Billing",
     ),
     (
         "UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED",

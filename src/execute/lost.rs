@@ -45,7 +45,7 @@ impl Gone {
 
 /// What came of looking for what is gone.
 #[derive(Debug, Default)]
-pub(super) struct Mended {
+pub(super) struct Fixed {
     put_back: Vec<Gone>,
     /// What is gone still.
     left: Vec<Gone>,
@@ -101,8 +101,8 @@ impl ActionContext<'_> {
         let Some(stack) = self.settled_stack(at, name, context).await? else {
             return Ok(false);
         };
-        let mended = self.mend(at, &stack).await?;
-        let keys: Vec<&Gone> = mended
+        let fixed = self.fix(at, &stack).await?;
+        let keys: Vec<&Gone> = fixed
             .left
             .iter()
             .filter(|gone| gone.kind == "AWS::KMS::Key")
@@ -123,9 +123,9 @@ impl ActionContext<'_> {
                 )),
             ));
         }
-        if !mended.left.is_empty() {
+        if !fixed.left.is_empty() {
             self.revert_drift_in(at, name).await?;
-            let names: Vec<String> = mended.left.iter().map(Gone::shown).collect();
+            let names: Vec<String> = fixed.left.iter().map(Gone::shown).collect();
             self.note(format!(
                 "account {}, {}: of stack {name} was gone, and CloudFormation made it anew: {}",
                 at.account,
@@ -133,7 +133,7 @@ impl ActionContext<'_> {
                 names.join(", ")
             ));
         }
-        Ok(!mended.put_back.is_empty() || !mended.left.is_empty())
+        Ok(!fixed.put_back.is_empty() || !fixed.left.is_empty())
     }
 
     /// The same in the accounts and Regions where the update of a stack set's instances failed.
@@ -144,7 +144,7 @@ impl ActionContext<'_> {
     ) -> Result<bool, Failure> {
         let context = || format!("looking for what is gone of the stacks of {set}");
         let there = self.instances(set).await.context(context)?;
-        let mut mended = false;
+        let mut fixed = false;
         for (spot, why) in failed {
             // Nothing was tried there.
             if not_begun(why) {
@@ -169,28 +169,28 @@ impl ActionContext<'_> {
                         "account {}, {}: somebody deleted the stack of {set}; StackSets made it anew",
                         spot.0, spot.1
                     ));
-                    mended = true;
+                    fixed = true;
                 }
                 continue;
             };
-            let of_it = self.mend(&at, &stack).await?;
-            mended |= !of_it.put_back.is_empty();
+            let of_it = self.fix(&at, &stack).await?;
+            fixed |= !of_it.put_back.is_empty();
             if !of_it.left.is_empty() {
                 self.make_anew(set, instance, &at, &stack, &of_it.left)
                     .await?;
-                mended = true;
+                fixed = true;
             }
         }
-        Ok(mended)
+        Ok(fixed)
     }
 
     /// Looks at every resource of a stack and puts back what is gone.
-    async fn mend(&self, at: &AccountRegion, stack: &Stack) -> Result<Mended, Failure> {
+    async fn fix(&self, at: &AccountRegion, stack: &Stack) -> Result<Fixed, Failure> {
         let id = stack.stack_id().unwrap_or_default();
         let context = || format!("putting back what is gone of stack {id}");
         let listed = self.resources_of(at, id, context).await?;
         let Some(made) = self.made(at, stack, &listed, context).await? else {
-            return Ok(Mended::default());
+            return Ok(Fixed::default());
         };
         let events = self.stack_events(at, id).await.context(context)?;
         let failed: BTreeSet<&str> = events
@@ -224,13 +224,13 @@ impl ActionContext<'_> {
             }
         }
         if gone.is_empty() {
-            return Ok(Mended::default());
+            return Ok(Fixed::default());
         }
-        let mended = self.put_back(at, &made, gone).await;
-        self.attach(at, &made, &listed, &mended.put_back, context)
+        let fixed = self.put_back(at, &made, gone).await;
+        self.attach(at, &made, &listed, &fixed.put_back, context)
             .await?;
-        if !mended.put_back.is_empty() {
-            let names: Vec<String> = mended.put_back.iter().map(Gone::shown).collect();
+        if !fixed.put_back.is_empty() {
+            let names: Vec<String> = fixed.put_back.iter().map(Gone::shown).collect();
             self.note(format!(
                 "account {}, {}: put back what somebody deleted of stack {}: {}",
                 at.account,
@@ -240,10 +240,9 @@ impl ActionContext<'_> {
             ));
         }
         if status(stack) == "UPDATE_ROLLBACK_FAILED" {
-            self.continue_rollback(at, id, &mended.left, context)
-                .await?;
+            self.continue_rollback(at, id, &fixed.left, context).await?;
         }
-        Ok(mended)
+        Ok(fixed)
     }
 
     async fn resources_of(
@@ -352,21 +351,21 @@ impl ActionContext<'_> {
     }
 
     /// Puts back what comes back as the same, in as many rounds as one waits for another.
-    async fn put_back(&self, at: &AccountRegion, made: &Template, gone: Vec<Gone>) -> Mended {
-        let mut mended = Mended::default();
+    async fn put_back(&self, at: &AccountRegion, made: &Template, gone: Vec<Gone>) -> Fixed {
+        let mut fixed = Fixed::default();
         let mut waiting = gone;
         for round in 0.. {
             let mut next = Vec::new();
-            let before = mended.put_back.len();
+            let before = fixed.put_back.len();
             for one in waiting {
                 let properties = made.properties(&one.logical_id);
                 let state = properties.and_then(|properties| {
                     again(&one.kind, &one.physical_id, &properties, &made.tags)
                 });
                 match state {
-                    None => mended.left.push(one),
+                    None => fixed.left.push(one),
                     Some(state) => match self.create_again(at, &one, state, round).await {
-                        Ok(()) => mended.put_back.push(one),
+                        Ok(()) => fixed.put_back.push(one),
                         Err(failure) => {
                             self.tell(format!("{}: {}", one.shown(), failure.message));
                             next.push(one);
@@ -374,13 +373,13 @@ impl ActionContext<'_> {
                     },
                 }
             }
-            if next.is_empty() || mended.put_back.len() == before {
-                mended.left.extend(next);
+            if next.is_empty() || fixed.put_back.len() == before {
+                fixed.left.extend(next);
                 break;
             }
             waiting = next;
         }
-        mended
+        fixed
     }
 
     async fn create_again(

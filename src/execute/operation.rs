@@ -447,7 +447,7 @@ fn rollout_failed(context: String, how: &str, bad: &BTreeMap<Spot, String>) -> F
         .values()
         .find_map(|why| hint_for_resource(why))
         .unwrap_or(
-            "mend what the accounts say and run apply again: only what is missing is rolled out",
+            "fix what the accounts say and run apply again: only what is missing is rolled out",
         );
     Failure {
         context,

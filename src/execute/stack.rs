@@ -355,12 +355,12 @@ impl ActionContext<'_> {
         stack: &StackDefinition,
         there: &Stack,
     ) -> Result<Outputs, Failure> {
-        let mended;
+        let fixed;
         let there = match status(there) {
             "UPDATE_ROLLBACK_FAILED" if self.mend_stack(at, &stack.name).await? => {
                 let context = || context("updating", stack, at);
-                mended = self.settled_stack(at, &stack.name, context).await?;
-                mended.as_ref().unwrap_or(there)
+                fixed = self.settled_stack(at, &stack.name, context).await?;
+                fixed.as_ref().unwrap_or(there)
             }
             _ => there,
         };
@@ -397,7 +397,7 @@ impl ActionContext<'_> {
                     "an earlier update failed and could not be rolled back (UPDATE_ROLLBACK_FAILED)"
                         .to_owned(),
                 hint: Some(format!(
-                    "mend what blocks it, then: aws cloudformation continue-update-rollback --stack-name {} --region {}",
+                    "fix what blocks it, then: aws cloudformation continue-update-rollback --stack-name {} --region {}",
                     stack.name, at.region
                 )),
                 request_id: None,
@@ -632,7 +632,7 @@ impl ActionContext<'_> {
             ),
         };
         let hint = hint_for_resource(&message).unwrap_or(
-            "mend what it names and run apply again; a stack that failed to be created is deleted and made anew",
+            "fix what it names and run apply again; a stack that failed to be created is deleted and made anew",
         );
         Failure {
             context,

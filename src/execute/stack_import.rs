@@ -300,8 +300,7 @@ impl ActionContext<'_> {
     }
 }
 
-const LEAVE_OUT: &str =
-    "leave the stack out of `existing_stacks` in the plan, or mend its template";
+const LEAVE_OUT: &str = "leave the stack out of `existing_stacks` in the plan, or fix its template";
 
 /// Whether a set's instance is where a stack is to be imported. What a failed import left does not count.
 fn is_of(instance: &Instance, id: &StackId) -> bool {

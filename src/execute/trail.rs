@@ -41,7 +41,8 @@ impl ActionContext<'_> {
             .call(|c| c.get_trail_status().name(trail).send())
             .await
             .context(context)?;
-        let hint = "nothing was deleted; mend that trail (`orgstrap drift` says how), then run apply again";
+        let hint =
+            "nothing was deleted; fix that trail (`orgstrap drift` says how), then run apply again";
         if status.is_logging() != Some(true) {
             return Err(self.fails(format!("the trail {trail} does not log yet"), Some(hint)));
         }

@@ -548,7 +548,7 @@ pub fn no_such(error: NoSuch) -> CommandError {
     CommandError::new(error.to_string()).hint(error.hint)
 }
 
-/// A finding hides what could not be told: who mends it looks again anyway.
+/// A finding hides what could not be told: who fixes it looks again anyway.
 pub fn exit(findings: &Findings, fail_on: Severity) -> Exit {
     if findings.any_at(fail_on) {
         Exit::Differs

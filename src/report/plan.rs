@@ -33,7 +33,7 @@ pub struct Preview {
     pub unread: Vec<ReadFailure>,
     /// What is in AWS and not in the plan, and is left alone.
     pub unmanaged: Vec<Unmanaged>,
-    /// Differences that orgstrap tells and does not mend.
+    /// Differences that orgstrap tells and does not fix.
     pub notices: Vec<Notice>,
     /// What policies would refuse of what keeps the organization.
     pub warnings: Vec<Notice>,
@@ -330,7 +330,7 @@ fn subject(preview: &Preview) -> String {
     }
 }
 
-/// `41 changes: 36 to create, 1 to move, 4 to make sure of`.
+/// `41 changes: 36 to create, 1 to move, 4 to ensure`.
 pub fn totals(changes: &[Change]) -> String {
     let parts: Vec<String> = counts(changes)
         .into_iter()
@@ -340,7 +340,7 @@ pub fn totals(changes: &[Change]) -> String {
                 Verb::Update => "to update",
                 Verb::Move => "to move",
                 Verb::Delete => "to delete",
-                Verb::Ensure => "to make sure of",
+                Verb::Ensure => "to ensure",
             };
             paint(verb_style(verb), format!("{number} {word}"))
         })

@@ -1,4 +1,4 @@
-"""What is broken to see it found and mended: in the member account made for it, and never what writes or keeps the trail."""
+"""What is broken to see it found and fixed: in the member account made for it, and never what writes or keeps the trail."""
 
 MEMBER = "live-member"
 

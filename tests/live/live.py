@@ -33,7 +33,7 @@ from state import Refused, State, Stopped
 
 MOST_ACCOUNTS = 4
 RECORDING = "aws.jsonl"
-STEPS = ("rehearse", "apply", "settled", "break", "found", "mend", "clean", "report")
+STEPS = ("rehearse", "apply", "settled", "break", "found", "fix", "clean", "report")
 # What was read some minutes ago does not know what was broken since.
 NOW = ("org.toml", "--max-age", "0")
 HERE = pathlib.Path(__file__).resolve().parent
@@ -211,7 +211,7 @@ class Live:
     def breaking(self):
         account = self.member()
         things = list(breaks(self.plan))
-        say("\nNow something is broken, to see it found and mended:")
+        say("\nNow something is broken, to see it found and fixed:")
         for control, what, _ in things:
             say(f"  - {what} (finding {control})")
         ask_word(f"break {account}", f"Only in {MEMBER}, account {account}, which this run made.")
@@ -232,13 +232,13 @@ class Live:
             say(f"  {control} was not found")
             self.state.put(unexpected=[*self.state.get("unexpected", []), f"found: no finding {control}"])
 
-    def mend(self):
-        code, _ = self.orgstrap.run("mend", "drift", *NOW, "--fix", "--yes")
-        self.expect("mend", code, 0, "drift --fix")
+    def fix(self):
+        code, _ = self.orgstrap.run("fix", "drift", *NOW, "--fix", "--yes")
+        self.expect("fix", code, 0, "drift --fix")
 
     def clean(self):
         code, _ = self.orgstrap.run("clean", "drift", *NOW)
-        self.expect("clean", code, 0, "drift after it was mended")
+        self.expect("clean", code, 0, "drift after it was fixed")
 
     def report(self):
         state = self.state

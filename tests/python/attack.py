@@ -306,7 +306,7 @@ def settings(account, session):
     yield "let a member go", lambda: guardduty.disassociate_members(
         DetectorId=detector, AccountIds=some
     ), REMOVES
-    yield "let a member become nobody's", lambda: guardduty.delete_members(
+    yield "take a member out of administration", lambda: guardduty.delete_members(
         DetectorId=detector, AccountIds=some
     ), REMOVES
     yield "archive what is found", lambda: guardduty.create_filter(

@@ -14,7 +14,7 @@ Made from `tests/conformance/differences.toml`; do not edit it by hand.
 The conformance suite makes the same calls with boto3 in the sandbox and in [moto](https://docs.getmoto.org), a
 simulated AWS by others, and compares answers field by field, error codes and their members included. Ids and times,
 which are chosen at random, are taken out first; the text of errors is not compared. Where the two differ, AWS's own
-documents or service models decide. Where moto was right the sandbox was mended; what is left stands here, each with
+documents or service models decide. Where moto was right the sandbox was fixed; what is left stands here, each with
 its source. A difference that is not listed fails the suite, and so does one that is listed and no longer occurs.
 
 "Model" means the service model that botocore ships, where AWS describes each operation.

@@ -597,7 +597,7 @@ fn an_account_is_shown_by_the_settings_by_which_it_was_made() {
     assert!(recorder, "{answers:?}");
 }
 
-/// An account with an outdated instance is not ready, though only an update of the whole stack set mends it.
+/// An account with an outdated instance is not ready, though only an update of the whole stack set fixes it.
 #[test]
 fn an_account_behind_its_stack_set_is_not_ready() {
     let place = Place::of(PLAN, &[]);

@@ -439,12 +439,12 @@ impl Case {
         }
         let (fixed, world) = inside::fix(&subject, world);
         if fixed.summary.failed.is_empty() {
-            let mended = first
+            let promised = first
                 .findings
                 .findings
                 .iter()
                 .filter(|finding| matches!(finding.fix, Fix::Change { .. }));
-            for finding in mended {
+            for finding in promised {
                 let left = fixed.findings.findings.iter().any(|left| {
                     left.control == finding.control
                         && left.subject == finding.subject

@@ -247,7 +247,7 @@ fn lawful(place: &mut dyn Place, plan: &str) -> Result<Kept, String> {
         let again = place.apply(plan);
         return match again.exit == Exit::Done.code() {
             true => Err(format!(
-                "apply exits {} and a second one mends it:\n{}\n--- the second\n{}",
+                "apply exits {} and a second one fixes it:\n{}\n--- the second\n{}",
                 done.exit,
                 tail(&done.text),
                 tail(&again.text)

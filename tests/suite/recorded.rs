@@ -150,7 +150,7 @@ fn says_nothing_of_whose_it_is(live: &Recorded) {
     }
 }
 
-/// The call log of what was broken and mended: the recorder and the tag of one account, and never what the trail needs.
+/// The call log of what was broken and fixed: the recorder and the tag of one account, and never what the trail needs.
 fn breaks_only_the_member(live: &Recorded) {
     let steps: Vec<(&str, i64)> = live
         .ran
@@ -166,7 +166,7 @@ fn breaks_only_the_member(live: &Recorded) {
             ("drift", 0),
             ("break", 0),
             ("found", 2),
-            ("mend", 0),
+            ("fix", 0),
             ("clean", 0),
             ("down", 0)
         ]
@@ -218,7 +218,7 @@ fn breaks_only_the_member(live: &Recorded) {
         ),
         ("found", &[]),
         (
-            "mend",
+            "fix",
             &[
                 "config:StartConfigurationRecorder",
                 "organizations:TagResource",

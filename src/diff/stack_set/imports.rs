@@ -318,7 +318,7 @@ fn stack(
     if stuck {
         return Named::Held(
             format!("the stack {name} is {}", facts.status),
-            "mend what its events say, or delete it and take it out of `existing_stacks`",
+            "fix what its events say, or delete it and take it out of `existing_stacks`",
         );
     }
     let hidden: Vec<&str> = facts

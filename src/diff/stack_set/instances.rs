@@ -33,7 +33,7 @@ pub(super) struct Instances<'a> {
     /// The Regions in which an account has nothing that an operation could update, whatever makes it.
     lacking: BTreeMap<&'a AccountKey, BTreeSet<Region>>,
     outdated: BTreeMap<u16, BTreeSet<&'a AccountKey>>,
-    /// Those of them whose last operation failed, perhaps for want of what an account is given before it gets
+    /// Those of them whose last operation failed, perhaps because they lacked what an account is given before it gets
     /// stacks.
     pub(super) failed: BTreeSet<&'a AccountKey>,
     pub(super) inoperable: BTreeMap<&'a AccountKey, BTreeSet<Region>>,

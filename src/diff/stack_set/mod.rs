@@ -1,10 +1,10 @@
 //! Service-managed stack sets: brought up stage by stage, updated stage by stage with
-//! auto-deployment held back, mended where instances are missing, outdated or inoperable.
+//! auto-deployment held back, fixed where instances are missing, outdated or inoperable.
 //!
 //! A template changes for the whole set at once, targets or not; what is not targeted becomes
 //! OUTDATED. So an interrupted staged update shows itself: the template is the new one, some
 //! instances are OUTDATED, auto-deployment is off. It is finished like any other OUTDATED
-//! instances are mended, and then auto-deployment goes on again.
+//! instances are fixed, and then auto-deployment goes on again.
 
 mod creations;
 mod fate;

@@ -68,7 +68,7 @@ pub(super) fn accounts(
     accounts
 }
 
-/// One error, however many accounts it is about: one line mends them all.
+/// One error, however many accounts it is about: one line fixes them all.
 fn emails_missing(cx: &Context<'_>, keys: &[&SpannedString]) {
     let Some(first) = keys.iter().min_by_key(|key| key.span().start) else {
         return;

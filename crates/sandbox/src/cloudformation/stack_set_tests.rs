@@ -213,7 +213,7 @@ fn an_unchanged_update_deploys_nothing() {
         stacks.values().next().unwrap().events.len()
     };
     let before = stack(&world);
-    // Somebody breaks what the stack made: an update without changes does not mend it.
+    // Somebody breaks what the stack made: an update without changes does not fix it.
     world
         .region_mut(&workload(0), HOME)
         .unwrap()

@@ -658,7 +658,7 @@ fn a_failed_update_puts_everything_back() {
     );
 }
 
-/// User guide, "Continue rolling back an update": a rollback that fails stays so until the cause is mended or what
+/// User guide, "Continue rolling back an update": a rollback that fails stays so until the cause is fixed or what
 /// cannot be brought back is skipped.
 #[test]
 fn a_rollback_that_fails_is_continued() {

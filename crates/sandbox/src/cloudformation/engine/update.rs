@@ -245,7 +245,7 @@ fn put_right(
     Ok(())
 }
 
-/// Undoes a failed update. Where that fails too, a person mends the cause, or names what to skip, and has it continued
+/// Undoes a failed update. Where that fails too, a person fixes the cause, or names what to skip, and has it continued
 /// (user guide, "Continue rolling back an update").
 fn roll_back(world: &mut World, at: Place<'_>, stack: &mut Stack, before: Stack, skip: &[String]) {
     let now = world.now;
