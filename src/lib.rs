@@ -20,6 +20,7 @@ pub mod change;
 pub mod cli;
 pub mod diff;
 pub mod drift;
+pub mod duration;
 pub mod event;
 pub mod execute;
 pub mod graph;

@@ -1,4 +1,4 @@
-//! The services that orgstrap calls: one table. A row says which SDK crate calls the service, how IAM spells it, where it answers,
+//! The services that orgstrap calls: one table. A row says which SDK crate calls the service, or as what it is called without one, how IAM spells it, where it answers,
 //! at which rates, and which operations are called. From it come the clients (`aws`), the name of every call, its pace, and the names
 //! that a plan may write under `[pace]`.
 //!
@@ -21,7 +21,7 @@ pub enum Scope {
 pub struct Service {
     /// As IAM spells it.
     pub name: &'static str,
-    /// The crate of its SDK.
+    /// The crate of its SDK; `json` where it is called without one, by `aws::described`.
     pub sdk: &'static str,
     pub scope: Scope,
     /// The first that covers an operation holds.
@@ -169,7 +169,8 @@ macro_rules! each_service {
             ], [
                 "CreateAccountAlias", "CreateServiceLinkedRole", "EnableOrganizationsRootCredentialsManagement",
                 "EnableOrganizationsRootSessions", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy",
-                "ListAccountAliases", "ListOrganizationsFeatures", "ListRoles", "UpdateAccountPasswordPolicy",
+                "ListAccountAliases", "ListOrganizationsFeatures", "ListRoles", "SimulateCustomPolicy",
+                "UpdateAccountPasswordPolicy",
             ];
             /// Organizations, with the caller's own credentials.
             organizations: aws_sdk_organizations, "organizations", Organization, [
@@ -193,7 +194,7 @@ macro_rules! each_service {
                 each(&["ListTagsForResource"], 10_000, 15),
                 guess(&["*"], 2_000, 3),
             ], [
-                "AttachPolicy", "CloseAccount", "CreateAccount", "CreateOrganization", "CreateOrganizationalUnit",
+                "AcceptHandshake", "AttachPolicy", "CloseAccount", "CreateAccount", "CreateOrganization", "CreateOrganizationalUnit",
                 "CreatePolicy", "DeleteOrganizationalUnit", "DeletePolicy", "DeregisterDelegatedAdministrator",
                 "DescribeAccount", "DescribeCreateAccountStatus", "DescribeOrganization",
                 "DescribeOrganizationalUnit", "DescribePolicy", "DetachPolicy", "EnableAWSServiceAccess",
@@ -226,7 +227,7 @@ macro_rules! each_service {
                 "AssumeRole", "GetCallerIdentity",
             ];
             /// Organization-wide tags, which lie in us-east-1.
-            tagging: aws_sdk_resourcegroupstagging, "tag", Organization, [
+            tagging: json("Resource Groups Tagging API", "tagging", "ResourceGroupsTaggingAPI_20170126"), "tag", Organization, [
                 guess(&["*"], 5_000, 5),
             ], [
                 "GetResources",
@@ -237,7 +238,7 @@ macro_rules! each_service {
 pub(crate) use each_service;
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $client:ident: $sdk:ident, $name:literal, $scope:ident, [$($rate:expr,)*], [$($operation:literal,)*];)*) => {
+    ($($(#[$doc:meta])* $client:ident: $sdk:ident $(($($json:literal),*))?, $name:literal, $scope:ident, [$($rate:expr,)*], [$($operation:literal,)*];)*) => {
         /// Every service.
         pub static SERVICES: &[Service] = &[$(Service {
             name: $name,

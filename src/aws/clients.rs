@@ -102,37 +102,58 @@ pub type GuardDuty<'a> = Client<'a, aws_sdk_guardduty::Client>;
 /// Organizations, called by the caller's own account.
 pub type Organizations<'a> = Client<'a, aws_sdk_organizations::Client>;
 
-/// The clients of the table of services. What answers for the whole organization is called by the caller's own account.
-macro_rules! clients {
-    ($($(#[$doc:meta])* $client:ident: $sdk:ident, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
-        impl Aws {
-            $(clients!(@$scope $(#[$doc])* $client: $sdk);)*
+/// What calls a service: the client of its SDK's crate, or of [`super::described`].
+macro_rules! sdk {
+    (type json $json:tt) => {
+        super::described::Json
+    };
+    (type $sdk:ident) => {
+        $sdk::Client
+    };
+    (new $config:expr, json($id:literal, $endpoint:literal, $target:literal)) => {
+        super::described::Json {
+            config: $config,
+            id: $id,
+            endpoint: $endpoint,
+            target: $target,
         }
     };
-    (@Organization $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+    (new $config:expr, $sdk:ident) => {
+        $sdk::Client::new(&$config)
+    };
+}
+
+/// The clients of the table of services. What answers for the whole organization is called by the caller's own account.
+macro_rules! clients {
+    ($($(#[$doc:meta])* $client:ident: $sdk:ident $(($($json:literal),*))?, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
+        impl Aws {
+            $(clients!(@$scope $(#[$doc])* $client: $sdk $(($($json),*))?);)*
+        }
+    };
+    (@Organization $(#[$doc:meta])* $client:ident: $($sdk:tt)*) => {
         $(#[$doc])*
-        pub fn $client<'a>(&'a self, ctx: &'a CallContext, caller: &AccountId) -> Client<'a, $sdk::Client> {
+        pub fn $client<'a>(&'a self, ctx: &'a CallContext, caller: &AccountId) -> Client<'a, sdk!(type $($sdk)*)> {
             let at = AccountRegion {
                 account: caller.clone(),
                 region: self.global_region().clone(),
             };
             Client {
-                sdk: $sdk::Client::new(&self.own_config(&at.region)),
+                sdk: sdk!(new self.own_config(&at.region), $($sdk)*),
                 aws: self,
                 ctx,
                 at,
             }
         }
     };
-    (@$scope:ident $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+    (@$scope:ident $(#[$doc:meta])* $client:ident: $($sdk:tt)*) => {
         $(#[$doc])*
         pub async fn $client<'a>(
             &'a self,
             ctx: &'a CallContext,
             at: &AccountRegion,
-        ) -> Result<Client<'a, $sdk::Client>, AwsError> {
+        ) -> Result<Client<'a, sdk!(type $($sdk)*)>, AwsError> {
             Ok(Client {
-                sdk: $sdk::Client::new(&self.settings_at(at).await?),
+                sdk: sdk!(new self.settings_at(at).await?, $($sdk)*),
                 aws: self,
                 ctx,
                 at: at.clone(),
@@ -143,14 +164,14 @@ macro_rules! clients {
 each_service!(clients);
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $client:ident: $sdk:ident, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
-        $(methods!(@$scope $(#[$doc])* $client: $sdk);)*
+    ($($(#[$doc:meta])* $client:ident: $sdk:ident $(($($json:literal),*))?, $name:literal, $scope:ident, $rates:tt, $operations:tt;)*) => {
+        $(methods!(@$scope $(#[$doc])* $client: $sdk $(($($json),*))?);)*
     };
     (@Organization $($rest:tt)*) => {};
-    (@$scope:ident $(#[$doc:meta])* $client:ident: $sdk:ident) => {
+    (@$scope:ident $(#[$doc:meta])* $client:ident: $($sdk:tt)*) => {
         $(#[$doc])*
         #[allow(dead_code, reason = "some services are called by functions of their own only")]
-        async fn $client(&self, at: &AccountRegion) -> Result<Client<'_, $sdk::Client>, AwsError> {
+        async fn $client(&self, at: &AccountRegion) -> Result<Client<'_, sdk!(type $($sdk)*)>, AwsError> {
             let (aws, ctx) = self.door();
             aws.$client(ctx, at).await
         }

@@ -8,6 +8,7 @@
 
 mod clients;
 mod connect;
+pub mod described;
 mod error;
 mod messages;
 mod newness;
@@ -22,11 +23,11 @@ mod sessions;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wait;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -48,6 +49,7 @@ pub use operation::{CallContext, Operation};
 pub use pacer::TURN;
 pub use rates::Pace;
 
+use crate::duration;
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, PaceOverride, Region};
 
@@ -268,22 +270,12 @@ impl Aws {
                     (ctx.tell)(format!(
                         "{}, next try in {}",
                         pause.why,
-                        in_words(pause.wait)
+                        duration::about(pause.wait)
                     ));
                     tokio::time::sleep(pause.wait).await;
                 }
                 _ => return Err(failed),
             }
         }
-    }
-}
-
-/// A duration for a sentence: "400 ms", "8 s", "2 min".
-fn in_words(wait: Duration) -> String {
-    let ms = wait.as_millis();
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..120_000 => format!("{} s", (ms + 500) / 1_000),
-        _ => format!("{} min", (ms + 30_000) / 60_000),
     }
 }

@@ -20,10 +20,16 @@ impl Operation {
         Operation("organizations", "InviteAccountToOrganization"),
     ];
 
-    /// The operation that an SDK's error is of, such as `aws_sdk_organizations::operation::list_accounts::ListAccountsError`:
-    /// errors are named as AWS spells the operation. A test holds it for every service.
+    /// The operation that an error is of. The SDK's are named as AWS spells the operation,
+    /// `aws_sdk_organizations::operation::list_accounts::ListAccountsError`, and those of [`super::described`] name it,
+    /// `Failed<orgstrap::aws::described::tag::GetResources>`. A test holds it for every service.
     pub fn of<E: ProvideErrorMetadata>() -> Operation {
         let path = std::any::type_name::<E>();
+        if let Some((_, described)) = path.split_once('<') {
+            let mut parts = described.trim_end_matches('>').rsplit("::");
+            let name = parts.next().unwrap_or_default();
+            return Operation(parts.next().unwrap_or_default(), name);
+        }
         let sdk = path.split("::").next().unwrap_or(path);
         let name = path.rsplit("::").next().unwrap_or(path);
         Operation(

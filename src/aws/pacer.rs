@@ -98,7 +98,7 @@ impl Pacer {
         if wait >= WORTH_TELLING {
             (ctx.tell)(format!(
                 "{TURN}{operation} goes out once in {}",
-                super::in_words(limit.period)
+                crate::duration::about(limit.period)
             ));
         }
         turn.await.unwrap_or(Permit(None))

@@ -33,11 +33,11 @@ use super::effects::{ActionContext, Doing};
 use super::hints;
 use super::run::Outputs;
 use super::tag::tags_of;
-use super::wait::{
-    ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, Poller, READ_BACK,
-};
 use crate::action::{ConcurrencyGroup, CreateAccount as NewAccount};
 use crate::addr::{Attribute, KEY_TAG};
+use crate::aws::wait::{
+    ACCOUNT_CREATION, FIRST_HOUR, LOST_CREATION, OTHER_OPERATION, Poller, READ_BACK,
+};
 use crate::aws::{ErrorKind, account_limit};
 use crate::event::Failure;
 use crate::inventory::QuotaKind;

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::effects::{ActionContext, Doing, REPORT};
 use super::run::Outputs;
-use super::wait::{Poller, READ_BACK, STACK};
 use crate::action;
 use crate::aws::Calls;
+use crate::aws::wait::{Poller, READ_BACK, STACK};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;
 

@@ -14,11 +14,12 @@ use super::hints;
 use super::lock::Lock;
 use super::run::{Effects, Outputs};
 use super::stop::Stop;
-use super::wait::{GaveUp, words};
 use crate::action::{Action, for_each_action};
 use crate::addr::{Bindings, Expr};
+use crate::aws::wait::GaveUp;
 use crate::aws::{Aws, AwsError, CallContext, Calls, Client, Organizations};
 use crate::change::Change;
+use crate::duration::about;
 use crate::event::{Failure, Unseen};
 use crate::inventory::AccountRegion;
 use crate::plan::{AccountId, Region};
@@ -269,7 +270,7 @@ impl<T> Doing<T> for Result<T, GaveUp> {
     fn context(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|gave_up| Failure {
             context: what(),
-            message: format!("still not finished after {}", words(gave_up.after)),
+            message: format!("still not finished after {}", about(gave_up.after)),
             hint: Some("AWS may finish it yet; run apply again, it goes on from there".to_owned()),
             request_id: None,
         })

@@ -15,10 +15,10 @@ use aws_sdk_guardduty::types::{
 use super::effects::{ActionContext, Doing};
 use super::hints;
 use super::run::Outputs;
-use super::wait::{
+use crate::action;
+use crate::aws::wait::{
     GUARDDUTY, NEW_ORGANIZATION, OWN_DETECTOR, PollSchedule, Poller, READ_BACK, VERIFY,
 };
-use crate::action;
 use crate::aws::{AwsError, Calls, GuardDuty, is_already, not_yet_administrator, not_yet_known};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;

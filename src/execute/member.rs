@@ -7,8 +7,8 @@ use aws_sdk_organizations::types::{AccountJoinedMethod, AccountState};
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
-use super::wait::{ACCOUNT_CLOSURE, Poller, READ_BACK};
 use crate::action;
+use crate::aws::wait::{ACCOUNT_CLOSURE, Poller, READ_BACK};
 use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;

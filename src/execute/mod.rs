@@ -37,7 +37,6 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod trail;
-mod wait;
 
 pub use effects::AwsEffects;
 pub use quota::{Raised, open_quota_request, raise_quota};

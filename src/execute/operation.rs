@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::types::{
 
 use super::effects::{ActionContext, Doing};
 use super::stack::hint_for_resource;
-use super::wait::{Poller, READ_BACK, STACK_SET_OPERATION};
+use crate::aws::wait::{Poller, READ_BACK, STACK_SET_OPERATION};
 use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::plan::Portion;

@@ -8,9 +8,9 @@ use aws_sdk_organizations::types::{
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
-use super::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::action;
 use crate::addr::{Address, Attribute};
+use crate::aws::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::aws::{AwsError, CallContext, Calls, is_already};
 use crate::event::Failure;
 use crate::plan::{AccountId, Principal};

@@ -3,10 +3,10 @@
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
 use super::tag::tags_of;
-use super::wait::{Poller, READ_BACK};
 use crate::action;
 use crate::addr::Attribute;
 use crate::aws::AwsError;
+use crate::aws::wait::{Poller, READ_BACK};
 use crate::event::Failure;
 
 impl ActionContext<'_> {

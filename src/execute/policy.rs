@@ -6,10 +6,10 @@ use super::effects::{ActionContext, Doing};
 use super::hints;
 use super::run::Outputs;
 use super::tag::tags_of;
-use super::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::action;
 use crate::addr::Attribute;
 use crate::aws::AwsError;
+use crate::aws::wait::{POLICY_TYPE, Poller, READ_BACK};
 use crate::event::Failure;
 use crate::plan::{PolicyType, Tags};
 

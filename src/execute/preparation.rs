@@ -4,9 +4,9 @@ use aws_sdk_account::types::RegionOptStatus;
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
-use super::wait::{Poller, READ_BACK, REGION};
 use crate::action;
 use crate::addr::Expr;
+use crate::aws::wait::{Poller, READ_BACK, REGION};
 use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::AccountRegion;

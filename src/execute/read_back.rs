@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use super::effects::Shared;
 use super::stop::StopLevel;
-use super::wait::{Poller, SHOWN, words};
 use crate::action::{Item, List};
 use crate::addr::{Address, Attribute, Bindings};
 use crate::aws::CallContext;
+use crate::aws::wait::{Poller, SHOWN};
 use crate::change::Change;
+use crate::duration::about;
 use crate::event::Unseen;
 use crate::observe::{WantedItems, not_shown, side_by_side};
 
@@ -111,7 +112,7 @@ impl Shared {
                 biased;
                 _ = self.stop.beyond(StopLevel::Go) => Err(STOPPED.to_owned()),
                 paused = wait.pause(open.waiting()) => {
-                    paused.map_err(|gave_up| format!("not there after {}", words(gave_up.after)))
+                    paused.map_err(|gave_up| format!("not there after {}", about(gave_up.after)))
                 }
             };
             if let Err(reason) = paused {

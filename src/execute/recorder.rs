@@ -4,8 +4,8 @@
 
 use super::effects::{ActionContext, Doing};
 use super::run::Outputs;
-use super::wait::{Poller, READ_BACK};
 use crate::action::{self, Successor};
+use crate::aws::wait::{Poller, READ_BACK};
 use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
 use crate::inventory::{AccountRegion, is_customers_recorder};

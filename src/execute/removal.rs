@@ -9,8 +9,8 @@ use super::operation::{Goal, Instance, begun, preferences};
 use super::run::Outputs;
 use super::stack::is_ours;
 use super::stack_set::{OUS_PER_OPERATION, numbered};
-use super::wait::{Poller, READ_BACK, STACK};
 use crate::action::{self, DeleteStackInstances};
+use crate::aws::wait::{Poller, READ_BACK, STACK};
 use crate::aws::{Calls, is_no_target};
 use crate::event::Failure;
 

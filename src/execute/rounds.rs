@@ -18,8 +18,9 @@ use tokio::time::sleep;
 
 use super::effects::{ActionContext, Doing};
 use super::operation::{Bad, Goal, Spot, begun};
-use super::wait::{Poller, ROUND, words};
+use crate::aws::wait::{Poller, ROUND};
 use crate::aws::{AwsError, instance_passes, not_begun, opens_later};
+use crate::duration::about;
 use crate::event::Failure;
 use crate::plan::AccountId;
 
@@ -140,7 +141,7 @@ impl ActionContext<'_> {
         if let Some(pause) = opening.max() {
             self.tell(format!(
                 "waiting until new accounts are open for {name}: {}",
-                words(pause)
+                about(pause)
             ));
             sleep(pause).await;
         }

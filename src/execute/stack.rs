@@ -10,9 +10,9 @@ use super::hints;
 use super::lost;
 use super::run::Outputs;
 use super::stack_set::numbered;
-use super::wait::{OPENING, PROPAGATION, Poller, STACK};
 use crate::action::{self, StackDefinition};
 use crate::addr::{Attribute, Expr, OWNERSHIP_TAG};
+use crate::aws::wait::{OPENING, PROPAGATION, Poller, STACK};
 use crate::aws::{
     AwsError, Calls, is_already, is_busy, is_not_there, opens_later, resource_passes,
 };

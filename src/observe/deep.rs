@@ -8,7 +8,6 @@ use aws_sdk_cloudformation::operation::detect_stack_set_drift::DetectStackSetDri
 use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
 use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{
     ConcurrencyMode, PropertyDifference, RegionConcurrencyType, StackDriftDetectionStatus,
@@ -17,21 +16,14 @@ use aws_sdk_cloudformation::types::{
 };
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, RoleDetail};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::time::{Instant, sleep};
 
 use super::{not_asked, seen, side_by_side, unread};
-use crate::aws::{Aws, AwsError, CallContext, Calls, Client, CloudFormation, Operation, is_busy};
+use crate::aws::wait::{DETECTION, Poller, SET_DETECTION, UNKNOWN_OPERATION};
+use crate::aws::{Aws, AwsError, CallContext, Calls, CloudFormation, Operation, is_busy};
 use crate::inventory::{
     AccountRegion, AccountRoles, DriftAnswers, DriftQuestions, ManagedPolicyFacts, PropertyDrift,
     ReadFailure, ResourceDrift, RoleFacts, SetDrift, StackDrift,
 };
-
-/// How long a stack's detection may take: "up to several minutes" (API reference).
-const STACK_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// A set's, which may have thousands of instances.
-const SET_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
-/// How long AWS may not know an operation that it has begun.
-const UNKNOWN_LIMIT: Duration = Duration::from_secs(2 * 60);
 
 /// Has CloudFormation look, and waits for what it finds.
 pub async fn detect_drift(aws: &Aws, questions: DriftQuestions, ctx: &CallContext) -> DriftAnswers {
@@ -105,39 +97,17 @@ struct Detecting<'a> {
     at: AccountRegion,
 }
 
-/// Sleeps between looks, less often the longer it takes; says when to give up.
-struct Looks {
-    since: Instant,
-    limit: Duration,
-}
-
-impl Looks {
-    fn until(limit: Duration) -> Looks {
-        Looks {
-            since: Instant::now(),
-            limit,
-        }
-    }
-
-    async fn next<E: ProvideErrorMetadata, C>(
-        &self,
-        client: &Client<'_, C>,
-    ) -> Result<(), AwsError> {
-        let age = self.since.elapsed();
-        if age >= self.limit {
-            let minutes = self.limit.as_secs() / 60;
-            return Err(client.unreadable::<E>(format!(
-                "the detection was not over after {minutes} minutes"
-            )));
-        }
-        let seconds = match age.as_secs() {
-            0..30 => 5,
-            30..300 => 10,
-            _ => 30,
-        };
-        sleep(Duration::from_secs(seconds)).await;
-        Ok(())
-    }
+/// Sleeps until the next look.
+async fn look_again<E: ProvideErrorMetadata>(
+    looks: &Poller<'_>,
+    client: &CloudFormation<'_>,
+) -> Result<(), AwsError> {
+    looks.quietly().await.map_err(|gave_up| {
+        let minutes = gave_up.after.as_secs() / 60;
+        client.unreadable::<E>(format!(
+            "the detection was not over after {minutes} minutes"
+        ))
+    })
 }
 
 impl Calls for Detecting<'_> {
@@ -186,7 +156,7 @@ impl<'a> Detecting<'a> {
 
     async fn stack(&self, name: &str) -> Result<StackDrift, AwsError> {
         let client = &self.cloudformation(&self.at).await?;
-        let looks = Looks::until(STACK_LIMIT);
+        let looks = Poller::new(self.ctx, DETECTION);
         let id = loop {
             let begun = client
                 .call(|c| c.detect_stack_drift().stack_name(name).send())
@@ -194,7 +164,7 @@ impl<'a> Detecting<'a> {
             match begun {
                 // Somebody else's, or that of an attempt whose answer was lost.
                 Err(error) if is_busy(&error) => {
-                    looks.next::<DetectStackDriftError, _>(client).await?;
+                    look_again::<DetectStackDriftError>(&looks, client).await?;
                 }
                 begun => break begun?.stack_drift_detection_id.unwrap_or_default(),
             }
@@ -224,11 +194,7 @@ impl<'a> Detecting<'a> {
                         false,
                     );
                 }
-                _ => {
-                    looks
-                        .next::<DescribeStackDriftDetectionStatusError, _>(client)
-                        .await?
-                }
+                _ => look_again::<DescribeStackDriftDetectionStatusError>(&looks, client).await?,
             }
         };
         if in_sync {
@@ -330,8 +296,8 @@ impl<'a> Detecting<'a> {
         name: &str,
         operation: &str,
     ) -> Result<StackSetOperation, AwsError> {
-        let looks = Looks::until(SET_LIMIT);
-        let unknown = Looks::until(UNKNOWN_LIMIT);
+        let looks = Poller::new(self.ctx, SET_DETECTION);
+        let unknown = Poller::new(self.ctx, UNKNOWN_OPERATION);
         loop {
             let described = client
                 .call(|c| {
@@ -344,8 +310,7 @@ impl<'a> Detecting<'a> {
             let described = match described {
                 // AWS answers so of an operation that was begun a moment ago.
                 Err(error) if error.is("OperationNotFound") => {
-                    unknown
-                        .next::<DescribeStackSetOperationError, _>(client)
+                    look_again::<DescribeStackSetOperationError>(&unknown, client)
                         .await
                         .map_err(|_| error)?;
                     continue;
@@ -360,11 +325,7 @@ impl<'a> Detecting<'a> {
                     StackSetOperationStatus::Running
                     | StackSetOperationStatus::Queued
                     | StackSetOperationStatus::Stopping,
-                ) => {
-                    looks
-                        .next::<DescribeStackSetOperationError, _>(client)
-                        .await?
-                }
+                ) => look_again::<DescribeStackSetOperationError>(&looks, client).await?,
                 _ => return Ok(found),
             }
         }

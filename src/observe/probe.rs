@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{seen, side_by_side};
+use crate::aws::wait::{AUTOMATION, Poller};
 use crate::aws::{Aws, AwsError, CallContext, Calls};
 use crate::inventory::{
     AccountRegion, Answer, Answers, Facts, Probe, Question, is_customers_recorder,
@@ -428,7 +429,7 @@ impl Asking<'_> {
             facts.extend(self.document(document).await);
             return Ok(facts);
         };
-        let mut looks = 0;
+        let mut wait = Poller::new(self.ctx, AUTOMATION);
         let run = loop {
             let answer = client
                 .call(|c| {
@@ -444,12 +445,10 @@ impl Asking<'_> {
             let under_way = status.is_some_and(|status| {
                 matches!(status.as_str(), "Pending" | "InProgress" | "Waiting")
             });
-            looks += 1;
-            if !under_way || looks > 12 {
+            let why = format!("{document} runs in account {}", self.at.account);
+            if !under_way || wait.pause(why).await.is_err() {
                 break run;
             }
-            (self.ctx.tell)(format!("{document} runs in account {}", self.at.account));
-            tokio::time::sleep(Duration::from_secs(5)).await;
         };
         let status = run
             .as_ref()

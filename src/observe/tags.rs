@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{Door, Reader, seen, side_by_side, unread};
 use crate::addr::KEY_TAG;
 use crate::aws::AwsError;
+use crate::aws::described::tag::GetResources;
 use crate::inventory::{AccountFacts, Observed, OuFacts, OuId};
 use crate::plan::{AccountId, Tags};
 
@@ -31,33 +32,27 @@ pub(super) async fn of(r: Door<'_>, id: &str) -> Observed<Tags> {
 
 /// The tags of all tagged accounts, as the tagging service holds them.
 pub(super) async fn of_accounts(r: Door<'_>) -> Result<BTreeMap<AccountId, Tags>, AwsError> {
-    let client = &r.aws.tagging(r.ctx, r.caller);
-    let listed = client
+    let listed = r
+        .aws
+        .tagging(r.ctx, r.caller)
         .all(
             |c, token| {
-                c.get_resources()
-                    .resource_type_filters("organizations:account")
-                    .resources_per_page(100)
-                    .set_pagination_token(token)
-                    .send()
+                c.send(&GetResources {
+                    resource_type_filters: ["organizations:account"],
+                    resources_per_page: 100,
+                    pagination_token: token,
+                })
             },
-            |page| {
-                let mappings = page.resource_tag_mapping_list.unwrap_or_default();
-                (Some(mappings), page.pagination_token)
-            },
+            |page| (page.resources, page.next),
         )
         .await?;
     Ok(listed
         .into_iter()
-        .filter_map(|mapping| {
+        .filter_map(|resource| {
             // arn:aws:organizations::111111111111:account/o-exampleorgid/222222222222
-            let id = mapping.resource_arn()?.rsplit('/').next()?.parse().ok()?;
-            let tags = mapping
-                .tags()
-                .iter()
-                .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-                .collect();
-            Some((id, tags))
+            let id = resource.resource_arn.rsplit('/').next()?.parse().ok()?;
+            let tags = resource.tags.into_iter();
+            Some((id, tags.map(|tag| (tag.key, tag.value)).collect()))
         })
         .collect())
 }

@@ -1,6 +1,6 @@
-//! Small words: counts, durations, lists.
+//! Small words: counts, lists.
 
-use std::time::Duration;
+pub use crate::duration::exact as duration;
 
 /// `1 account`, `2 accounts`.
 pub fn count(number: usize, one: &str, many: &str) -> String {
@@ -22,19 +22,6 @@ pub fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
-}
-
-/// How long, to the precision that a person cares for: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
-pub fn duration(took: Duration) -> String {
-    let seconds = took.as_secs();
-    match seconds {
-        0..10 => format!("{:.1} s", took.as_secs_f64()),
-        10..60 => format!("{seconds} s"),
-        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ if (seconds / 60).is_multiple_of(60) => format!("{} h", seconds / 3600),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    }
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -78,18 +65,6 @@ mod tests {
         assert_eq!(count(0, "account", "accounts"), "0 accounts");
         assert_eq!(count(1, "account", "accounts"), "1 account");
         assert_eq!(count(1234567, "account", "accounts"), "1,234,567 accounts");
-    }
-
-    #[test]
-    fn durations_keep_two_units_at_most() {
-        let text = |millis| duration(Duration::from_millis(millis));
-        assert_eq!(text(0), "0.0 s");
-        assert_eq!(text(420), "0.4 s");
-        assert_eq!(text(59_999), "59 s");
-        assert_eq!(text(60_000), "1 min");
-        assert_eq!(text(185_000), "3 min 5 s");
-        assert_eq!(text(7_800_000), "2 h 10 min");
-        assert_eq!(text(7_200_000), "2 h");
     }
 
     #[test]

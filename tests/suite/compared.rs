@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use orgstrap::services::SERVICES;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item, TableLike};
 
+use crate::calls::method;
 use crate::support::root;
 
 /// The judgement of one operation's members.
@@ -62,17 +64,19 @@ fn sources() -> String {
     text
 }
 
-/// Every operation that the sources name.
+/// Every operation that the sources call.
 fn operations(sources: &str) -> BTreeSet<(String, String)> {
-    let named = regex_lite::Regex::new(r#"Operation\(\s*"([a-z0-9-]+)",\s*"([A-Za-z]+)"\s*\)"#)
-        .expect("a pattern");
-    let text = |found: &regex_lite::Captures<'_>, group| {
-        found.get(group).map_or("", |part| part.as_str()).to_owned()
+    let called = |operation: &str| {
+        sources.contains(&format!(".{}()", method(operation)))
+            || sources.contains(&format!("send(&{operation} {{"))
     };
-    named
-        .captures_iter(sources)
-        .map(|found| (text(&found, 1), text(&found, 2)))
-        .collect()
+    let mut found = BTreeSet::new();
+    for service in SERVICES {
+        for operation in service.operations.iter().filter(|name| called(name)) {
+            found.insert((service.name.to_owned(), (*operation).to_owned()));
+        }
+    }
+    found
 }
 
 /// The members of an operation's answer, down to values: `Accounts[].Id`, `Outputs{}[]`.

@@ -221,12 +221,8 @@ fn errors_are_told_by_codes_that_aws_has() {
 }
 
 /// Where something sleeps, and why it is no fixed pause in the way of others.
-const SLEEPS: [(&str, usize, &str); 8] = [
-    (
-        "execute/wait.rs",
-        1,
-        "between two looks, until AWS shows it",
-    ),
+const SLEEPS: [(&str, usize, &str); 5] = [
+    ("aws/wait.rs", 1, "between two looks, until AWS shows it"),
     (
         "execute/rounds.rs",
         1,
@@ -236,21 +232,6 @@ const SLEEPS: [(&str, usize, &str); 8] = [
         "execute/lock.rs",
         2,
         "before a second look at a lock that one look found gone",
-    ),
-    (
-        "observe/late_roles.rs",
-        1,
-        "between two tries of a role that may be new",
-    ),
-    (
-        "observe/probe.rs",
-        1,
-        "between two looks at an automation that runs",
-    ),
-    (
-        "observe/deep.rs",
-        1,
-        "between two looks at a drift detection",
     ),
     (
         "aws/mod.rs",

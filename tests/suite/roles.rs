@@ -461,40 +461,12 @@ fn the_bootstrap_policy_names_all_that_orgstrap_calls_in_the_management_account(
     );
 }
 
-/// The actions behind every operation that `observe`, `execute` and `aws` name.
+/// The actions behind every operation that is called.
 fn named_operations() -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
-    let pair = regex_lite::Regex::new(
-        r#"(?:Operation\(\s*|call!\([^"]{0,80})"([a-z]+)",\s*"([A-Za-z]+)""#,
-    )
-    .expect("a pattern");
-    let helper = regex_lite::Regex::new(
-        r#"(?:\.(organizations|iam)\(|(cloudformation)!\()[^"]{0,40}"([A-Z][A-Za-z]+)""#,
-    )
-    .expect("a pattern");
-    for folder in ["src/observe", "src/execute", "src/aws"] {
-        for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            if !name.ends_with(".rs")
-                || name.contains("test")
-                || folder == "src/aws" && name != "sessions.rs"
-            {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).expect("reads");
-            for found in pair.captures_iter(&text) {
-                actions.insert(action(&found[1], &found[2]));
-            }
-            for found in helper.captures_iter(&text) {
-                let service = found.get(1).or(found.get(2)).expect("one of them");
-                actions.insert(action(service.as_str(), &found[3]));
-            }
-        }
+    for service in orgstrap::services::SERVICES {
+        let operations = service.operations.iter();
+        actions.extend(operations.map(|operation| action(service.name, operation)));
     }
     actions
 }

@@ -25,13 +25,13 @@ const MAY_IMPORT: &str = "
     picture: drift inventory plan
 
     What asks and changes AWS:
-    aws: inventory plan services
+    aws: duration inventory plan services
     observe: action addr aws baseline inventory plan
-    execute: action addr aws baseline change event graph inventory observe plan
+    execute: action addr aws baseline change duration event graph inventory observe plan
     rehearse: action addr event graph inventory plan sandbox
 
     What tells, what verbs do, and the verbs:
-    report: action addr baseline change diff drift event execute import inventory picture plan rehearse sandbox
+    report: action addr baseline change diff drift duration event execute import inventory picture plan rehearse sandbox
     ops: action addr aws baseline change diff drift event execute graph inventory observe plan rehearse report sandbox
     cli: action addr authorization baseline change diff drift execute import inventory ops picture plan rehearse report sandbox
 ";

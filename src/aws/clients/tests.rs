@@ -69,7 +69,6 @@ async fn every_service_names_its_calls_as_aws_does() {
         "servicequotas": aws_sdk_servicequotas, get_aws_default_service_quota;
         "ssm": aws_sdk_ssm, get_parameter;
         "sts": aws_sdk_sts, get_caller_identity;
-        "tag": aws_sdk_resourcegroupstagging, get_resources;
     };
     for (service, operation, sent) in &named {
         assert_eq!((operation.0, operation.1), (*service, sent.as_str()));
@@ -77,6 +76,7 @@ async fn every_service_names_its_calls_as_aws_does() {
         assert!(row.operations.contains(&operation.1), "{operation}");
     }
     let tried: BTreeSet<&str> = named.iter().map(|(service, ..)| *service).collect();
-    let all: BTreeSet<&str> = SERVICES.iter().map(|row| row.name).collect();
+    let of_sdk = SERVICES.iter().filter(|row| row.sdk != "json");
+    let all: BTreeSet<&str> = of_sdk.map(|row| row.name).collect();
     assert_eq!(tried, all);
 }
