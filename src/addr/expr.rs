@@ -12,7 +12,7 @@ use super::Address;
 #[serde(transparent)]
 pub struct Expr(Vec<Part>);
 
-/// A piece of a [`Expr`].
+/// A piece of an [`Expr`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {

@@ -2,7 +2,7 @@
 //!
 //! A change is so specific that making it leaves no choice: its [`Action`] holds every value that
 //! goes to AWS. What does not exist yet (the id of an account that an earlier change creates) is a
-//! reference in a [`Expr`], resolved from [`Bindings`] while executing.
+//! reference in an [`Expr`], resolved from [`Bindings`] while executing.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub enum Verb {
     Ensure,
 }
 
-/// One field's values before and after. A `Expr` that still holds references is shown as
+/// One field's values before and after. An `Expr` that still holds references is shown as
 /// "known after …".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {

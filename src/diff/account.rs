@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::context::{Context, Standing, account, marked, ou, root};
-use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::stages::Stages;
 use super::{Problem, ProblemKind};
 use crate::action::{self, Action};

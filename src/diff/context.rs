@@ -75,7 +75,7 @@ impl<'a> Context<'a> {
             (Observed::Unread(unread), Some(_)) => Err(unread),
         };
         let governed = match organization {
-            Some(_) => super::tools::governed(inventory),
+            Some(_) => super::foreign_managers::governed(inventory),
             None => BTreeMap::new(),
         };
         let policies = all_policies

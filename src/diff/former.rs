@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder::DiffBuilder;
 use super::context::{Context, Standing, is_ours};
-use super::findings::DiffBuilder;
 use super::{Problem, ProblemKind};
 use crate::addr::{AccountRef, Address, Place};
 use crate::baseline::StackNames;

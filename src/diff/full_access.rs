@@ -11,8 +11,8 @@
 //! | `false` | missing | either | nothing |
 //! | `false` | not there yet: AWS attaches it to everything new | either | the same is told before |
 
+use super::builder::{DiffBuilder, set};
 use super::context::{Context, Standing, account, ou, root};
-use super::findings::{DiffBuilder, set};
 use super::policy::Targets;
 use crate::action::{self, Action};
 use crate::addr::{Address, Expr, Owner, Target, Used};

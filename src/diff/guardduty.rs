@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::not_asked;
+use super::builder::{DiffBuilder, becomes, set};
 use super::context::{Context, Standing, account};
-use super::findings::{DiffBuilder, becomes, set};
 use super::{BlockedBy, Problem, ProblemKind};
 use crate::action::{self, Action, GuardDutyMember};
 use crate::addr::{Address, Attribute, Expr};

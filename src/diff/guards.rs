@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::findings::DiffBuilder;
-use super::tools;
+use super::builder::DiffBuilder;
+use super::foreign_managers;
 use super::{BlockedBy, Context};
 use crate::addr::{Address, Attribute, Bindings, Expr, Part as Piece};
 use crate::baseline::Desired;
@@ -328,14 +328,14 @@ fn governed_paths(inventory: &Inventory) -> Vec<String> {
     };
     // Where nobody can say which OUs these are, none is given a way around the policies.
     let hidden = policies.values().any(|facts| {
-        tools::owner_of_policy(&facts.name).is_some() && facts.targets.unread().is_some()
+        foreign_managers::owner_of_policy(&facts.name).is_some() && facts.targets.unread().is_some()
     });
     if hidden {
         return Vec::new();
     }
-    let governed: BTreeMap<&str, &'static str> = tools::governed(inventory)
+    let governed: BTreeMap<&str, &'static str> = foreign_managers::governed(inventory)
         .into_iter()
-        .filter(|(_, tool)| *tool == tools::CONTROL_TOWER)
+        .filter(|(_, tool)| *tool == foreign_managers::CONTROL_TOWER)
         .collect();
     let mut paths = Vec::new();
     for id in governed.keys() {

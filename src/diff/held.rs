@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use super::builder::DiffBuilder;
 use super::context::Context;
-use super::findings::DiffBuilder;
 use super::setting::delegations;
 use crate::addr::Address;
 use crate::plan::{PolicyType, Principal};

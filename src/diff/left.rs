@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::builder::DiffBuilder;
 use super::context::{Context, Standing, is_ours};
-use super::findings::DiffBuilder;
+use super::foreign_managers::owner_of_stack;
 use super::ou::Ous;
 use super::stages::Stages;
-use super::tools::owner_of_stack;
 use crate::addr::Address;
 use crate::baseline::DesiredStackSet;
 use crate::inventory::{

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::DiffOptions;
+use super::builder::{DiffBuilder, missing_tags, set};
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
-use super::findings::{DiffBuilder, missing_tags, set};
 use super::stack;
 use crate::action::{self, Action};
 use crate::addr::{AccountRef, Address, Bindings, Expr, Place};

@@ -5,10 +5,11 @@
 //! revoked. What could not be read is [`Blocked`], and so is everything that depends on it.
 
 mod account;
+mod builder;
 mod context;
 mod denied;
 mod document;
-mod findings;
+pub mod foreign_managers;
 mod former;
 mod full_access;
 mod guardduty;
@@ -35,7 +36,6 @@ mod stages;
 mod tag_limit;
 #[cfg(test)]
 mod tests;
-pub mod tools;
 mod trail;
 pub mod work;
 
@@ -52,8 +52,8 @@ pub use scope::{Missing, Scoped, scope};
 pub use setting::STACK_SETS_ADMINISTRATOR;
 pub use stack_set::{Fate, fates};
 
+use builder::DiffBuilder;
 use context::Context;
-use findings::DiffBuilder;
 
 use crate::addr::{Address, Bindings};
 use crate::baseline::Desired;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder::{DiffBuilder, becomes, set};
 use super::context::Context;
-use super::findings::{DiffBuilder, becomes, set};
-use super::{DiffOptions, Problem, ProblemKind, tools};
+use super::{DiffOptions, Problem, ProblemKind, foreign_managers};
 use crate::action::{self, Action};
 use crate::addr::Address;
 use crate::change::Verb;
@@ -177,7 +177,7 @@ fn policy_types(ctx: &Context<'_>, found: &mut DiffBuilder) {
 
 /// Tells when another tool manages the organization as well.
 fn others_in_charge(ctx: &Context<'_>, found: &mut DiffBuilder) {
-    let mut tools = tools::in_charge(ctx.inventory);
+    let mut tools = foreign_managers::in_charge(ctx.inventory);
     tools.extend(ctx.governed.values());
     for tool in tools {
         found.notice(

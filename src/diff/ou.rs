@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::context::{Context, is_ours, marked, ou, root};
-use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::left::short;
 use crate::action::{self, Action, DeleteStackInstances};
 use crate::addr::{Address, Target};

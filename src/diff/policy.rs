@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BlockedBy;
+use super::builder::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
-use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
+use super::foreign_managers::owner_of_policy;
 use super::guards;
-use super::tools::owner_of_policy;
 use crate::action::{self, Action};
 use crate::addr::{Address, Attribute, Expr, Target};
 use crate::change::Verb;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{account_service, account_service_comes, not_asked, prepare};
+use super::builder::{DiffBuilder, becomes, set};
 use super::context::{Context, Standing, account};
-use super::findings::{DiffBuilder, becomes, set};
 use crate::action::{self, Action};
 use crate::addr::{AccountRef, Address, Expr};
 use crate::change::{FieldChange, Verb};

@@ -526,12 +526,12 @@ fn fill(what: &What, used: &Use, inventory: &Inventory) -> Vec<String> {
         .map(str::to_owned)
         .into_iter()
         .collect();
-    names.extend(
-        attached.map(|policy| match super::tools::owner_of_policy(&policy.name) {
+    names.extend(attached.map(|policy| {
+        match super::foreign_managers::owner_of_policy(&policy.name) {
             Some(tool) => format!("{} of {tool}", policy.name),
             None => policy.name.clone(),
-        }),
-    );
+        }
+    }));
     names.extend(used.added.keys().filter_map(|address| match address {
         Address::Attachment(key, _) => Some(format!("{key} (to be attached)")),
         _ => None,

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder::DiffBuilder;
 use super::context::{Context, Standing};
-use super::findings::DiffBuilder;
-use super::tools::owner_of_stack;
+use super::foreign_managers::owner_of_stack;
 use crate::action::{self, Action, Successor};
 use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{ExistingRecorders, makes_recorder};

@@ -11,9 +11,9 @@ use std::hash::{Hash, Hasher};
 
 use super::Notice;
 use super::context::{Context, Standing};
+use super::foreign_managers::CONTROL_TOWER;
 use super::in_force::{Along, InForce, chain_of, chain_planned};
 use super::policy::Targets;
-use super::tools::CONTROL_TOWER;
 use super::work::{Everything, Levels, NEW, Scene, Who, Work, judge};
 use crate::addr::{Address, Bindings, Target};
 use crate::authorization::{Kind, Place, Verdict};

@@ -230,7 +230,7 @@ impl Scope<'_> {
             targets.ous = ous.iter().map(|path| ou(path)).collect();
             let ous: Vec<String> = ous.iter().map(ToString::to_string).collect();
             fields.retain(|field| field.field != "ous");
-            fields.insert(0, super::findings::set("ous", ous.join(", ")));
+            fields.insert(0, super::builder::set("ous", ous.join(", ")));
         }
         let names: Vec<String> = self
             .keys
@@ -242,7 +242,7 @@ impl Scope<'_> {
         targets.except.clear();
         fields.retain(|field| field.field != "accounts");
         let at = fields.len().min(1);
-        fields.insert(at, super::findings::set("accounts", names.join(", ")));
+        fields.insert(at, super::builder::set("accounts", names.join(", ")));
         Some(())
     }
 }

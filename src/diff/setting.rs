@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use super::BlockedBy;
 use super::account::{ACCOUNT_SERVICE, uses_account_service};
+use super::builder::{DiffBuilder, set};
 use super::context::{Context, Standing, account};
-use super::findings::{DiffBuilder, set};
+use super::foreign_managers::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
 use super::held::prerequisites;
 use super::left::{Left, Remains};
 use super::preparation::IAM_SERVICE;
-use super::tools::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
 use crate::action::{self, Action};
 use crate::addr::Address;
 use crate::change::Verb;

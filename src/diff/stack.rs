@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BlockedBy;
 use super::account::not_asked;
+use super::builder::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
-use super::findings::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::kept::{self, Kept};
 use super::left::is_left_stack;
 use super::recorder::{self, Brought, There};

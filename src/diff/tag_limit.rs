@@ -1,7 +1,7 @@
 //! More tags than AWS allows on one thing: what the plan adds and what people have put there count together, and AWS
 //! refuses the call that goes beyond, with all of its tags.
 
-use super::findings::DiffBuilder;
+use super::builder::DiffBuilder;
 use crate::addr::Address;
 use crate::plan::Tags;
 use crate::plan::check::MAX_TAGS;

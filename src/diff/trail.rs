@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BlockedBy;
+use super::builder::DiffBuilder;
 use super::context::Context;
-use super::findings::DiffBuilder;
-use super::tools;
+use super::foreign_managers;
 use crate::action::{self, Action};
 use crate::addr::{Address, Attribute, Bindings, Expr};
 use crate::baseline::WantedTrail;
@@ -245,7 +245,7 @@ fn replace(
         // The baseline's own: what it took the place of is gone.
         return;
     }
-    if let Some(tool) = tools::owner_of_stack(&trail.name) {
+    if let Some(tool) = foreign_managers::owner_of_stack(&trail.name) {
         let message = format!("the trail `{}` belongs to {tool}", trail.name);
         let hint = format!("turn it off in the settings of {tool}, or name it in `keep_trails`");
         found.state(address, message, Some(hint));

@@ -8,7 +8,7 @@ use crate::action::{self, Action};
 use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{Desired, Known};
 use crate::change::{Change, FieldChange, Verb};
-use crate::diff::tools;
+use crate::diff::foreign_managers;
 use crate::inventory::{
     AccountRegion, AccountState, DriftAnswers, DriftQuestions, Inventory, Observed, ReadFailure,
     ResourceDrift, StackDrift, identify,
@@ -167,7 +167,7 @@ impl Deep<'_> {
         {
             return 0;
         }
-        let governed = tools::governed(self.inventory);
+        let governed = foreign_managers::governed(self.inventory);
         let exempt = Exempt {
             management: &organization.management_account,
             access_role: &organization.access_role,
@@ -177,7 +177,9 @@ impl Deep<'_> {
                 .stack_sets
                 .keys()
                 .any(|name| name.as_str() == "roles"),
-            control_tower: governed.values().any(|tool| *tool == tools::CONTROL_TOWER),
+            control_tower: governed
+                .values()
+                .any(|tool| *tool == foreign_managers::CONTROL_TOWER),
         };
         let mut checked = 0;
         for (key, id) in self.members() {

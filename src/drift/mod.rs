@@ -8,11 +8,12 @@
 //! What could not be read is a finding of its own kind, never silence; what AWS has suspended is
 //! said to be skipped, never a failure.
 
-mod about;
+mod catalog;
 mod checks;
 mod control;
 mod controls;
 mod deep;
+mod delta;
 mod exempt;
 mod expected;
 mod filter;
@@ -21,7 +22,6 @@ mod names;
 mod organization;
 mod rights;
 mod roles;
-mod since;
 mod unlooked;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,15 +29,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use about::{About, Controls};
+pub use catalog::{About, Controls};
 pub use checks::{Check, checks, questions};
 pub use control::{UNMANAGED, of_address, of_unmanaged};
 pub use controls::{in_doubt, judge_controls};
 pub use deep::{Deep, deep};
+pub use delta::{Identity, Since, since};
 pub use filter::{Filter, NoSuch};
 pub use organization::judge;
 pub use roles::{Reason, reasons, without_audit_role};
-pub use since::{Identity, Since, since};
 pub use unlooked::tell_unlooked;
 
 use crate::addr::Address;

@@ -602,7 +602,7 @@ impl ActionContext<'_> {
             })
     }
 
-    /// What a wave works on, as many OUs at a time as one operation may name. An account that is
+    /// What deployment targets come to, as many OUs at a time as one operation may name. An account that is
     /// in none of a batch's OUs is not touched by it, so each batch may name all accounts.
     pub(super) fn batches(
         &self,
@@ -681,7 +681,7 @@ pub(super) fn numbered(part: &str, batch: usize) -> String {
     }
 }
 
-/// What must be there after a batch: all of the wave after the last, and before that only what the
+/// What must be there after a batch: all of the targets after the last, and before that only what the
 /// operation itself says.
 fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
     if batch + 1 == of {

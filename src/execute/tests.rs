@@ -1,4 +1,4 @@
-//! What acts ask of AWS, and what they make of its answers, over canned answers in virtual time.
+//! What actions ask of AWS, and what they make of its answers, over canned answers in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

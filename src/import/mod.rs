@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::KEY_TAG;
 use crate::baseline::{self, Desired};
-use crate::diff::tools;
+use crate::diff::foreign_managers;
 use crate::inventory::{
     AccountFacts, AccountState, Inventory, Observed, OrganizationFacts, OuFacts, ReadFailure,
 };
@@ -166,7 +166,7 @@ pub fn import(inventory: &Inventory, choices: &Choices) -> Result<Imported, Impo
         .ok_or(ImportError::NoHomeRegion)?;
 
     let mut remarks = Vec::new();
-    for tool in tools::in_charge(inventory) {
+    for tool in foreign_managers::in_charge(inventory) {
         remarks.push(Remark {
             kind: RemarkKind::OtherTool,
             text: format!(
@@ -321,7 +321,7 @@ fn other_stack_sets(inventory: &Inventory, home_region: &Region) -> Option<Remar
     let mut names: Vec<String> = others
         .iter()
         .take(NAMED)
-        .map(|name| match tools::owner_of_stack(name) {
+        .map(|name| match foreign_managers::owner_of_stack(name) {
             Some(tool) => format!("{name} ({tool})"),
             None => name.clone(),
         })

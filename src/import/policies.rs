@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Files;
 use super::{Remark, RemarkKind};
-use crate::diff::{is_ours, tools};
+use crate::diff::{foreign_managers, is_ours};
 use crate::inventory::{Inventory, Observed, OrganizationFacts, OuFacts, PolicyFacts};
 use crate::plan::{AccountId, AccountKey, OuPath, PolicyKey, PolicyType, Tags, check};
 
@@ -60,7 +60,7 @@ pub(super) fn policies<'a>(
                 text: format!("{called}: {text}"),
             });
         };
-        if let Some(tool) = tools::owner_of_policy(&facts.name) {
+        if let Some(tool) = foreign_managers::owner_of_policy(&facts.name) {
             remark(RemarkKind::LeftOut, format!("it belongs to {tool}"));
             continue;
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Options, Remark, RemarkKind, not_read};
 use crate::baseline::{self, Desired};
-use crate::diff::tools;
+use crate::diff::foreign_managers;
 use crate::inventory::{Inventory, Observed, TrailFacts, visible};
 use crate::plan::{BaselineChoice, OrgPlan, Region};
 
@@ -77,8 +77,8 @@ pub(super) fn adopted(
         );
         return None;
     }
-    let whose =
-        tools::owner_of_stack(&trail.name).map_or(String::new(), |tool| format!(", {tool}'s"));
+    let whose = foreign_managers::owner_of_stack(&trail.name)
+        .map_or(String::new(), |tool| format!(", {tool}'s"));
     remarks.push(Remark {
         kind: RemarkKind::Adopted,
         text: format!(

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::exit::Exit;
-use super::governor::Playback;
 use super::perform::{LockedRun, unlock_command};
+use super::playback::Playback;
 use super::session::Session;
 use super::{Output, cached};
 use crate::addr::Bindings;
@@ -140,12 +140,12 @@ async fn watched(
     speed: f64,
 ) -> Summary {
     let mut running = std::pin::pin!(running);
-    let governor = Playback::starting(speed);
+    let playback = Playback::starting(speed);
     loop {
         tokio::select! {
             biased;
             summary = &mut running => return summary,
-            () = governor.frame() => progress.tick(),
+            () = playback.frame() => progress.tick(),
         }
     }
 }

@@ -244,8 +244,8 @@ fn creations_cover(saved: &[Change], name: &str, left: &DeploymentTargets) -> bo
 /// Whether `left` works on nothing that `wide` does not work on, in the same manner.
 fn narrows(wide: &DeploymentTargets, left: &DeploymentTargets) -> bool {
     let within = |left: &[Expr], wide: &[Expr]| left.iter().all(|text| wide.contains(text));
-    // No accounts means all of the OUs, so only a wave over all covers another one over all; a
-    // filter may name only accounts that the saved wave expects.
+    // No accounts means all of the OUs, so only targets over all cover others over all; a
+    // filter may name only accounts that the saved targets expect.
     let accounts = if left.accounts.is_empty() {
         wide.accounts.is_empty() && within(&wide.except, &left.except)
     } else {

@@ -110,7 +110,7 @@ fn a_saved_inventory_is_for_its_owner_only() {
     let document: Value =
         serde_json::from_str(&std::fs::read_to_string(&path).expect("reads")).expect("JSON");
     assert_eq!(document["format"], "orgstrap-inventory");
-    assert_eq!(document["version"], 1);
+    assert_eq!(document["version"], 2);
 }
 
 #[test]

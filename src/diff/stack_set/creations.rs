@@ -9,8 +9,8 @@ use crate::action::{self, Action};
 use crate::addr::{Address, Expr};
 use crate::change::Verb;
 use crate::diff::account::prepare;
+use crate::diff::builder::{DiffBuilder, set, tag_fields};
 use crate::diff::context::{Standing, account, marked};
-use crate::diff::findings::{DiffBuilder, set, tag_fields};
 use crate::diff::recorder::Met;
 use crate::plan::{AccountKey, OuPath, Region, StackName};
 

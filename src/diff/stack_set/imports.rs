@@ -9,9 +9,9 @@ use crate::addr::Address;
 use crate::baseline::template::lost_resources;
 use crate::change::{FieldChange, Verb};
 use crate::diff::account::{not_asked, prepare};
+use crate::diff::builder::{self, DiffBuilder, becomes};
 use crate::diff::context::{Standing, marked};
 use crate::diff::document::same_template;
-use crate::diff::findings::{self, DiffBuilder, becomes};
 use crate::diff::recorder;
 use crate::diff::stack::parameters;
 use crate::inventory::{AccountRegion, ExistingStack, InstanceFacts, Observed, StackFacts};
@@ -368,7 +368,7 @@ fn stack(
         );
     }
     let region = id.region();
-    let mut fields = vec![findings::set(&format!("stack in {region}"), name)];
+    let mut fields = vec![builder::set(&format!("stack in {region}"), name)];
     if !same_template(template, &set.desired.template) {
         let after = set.desired.template.as_str();
         fields.push(becomes(&format!("template in {region}"), template, after));

@@ -20,15 +20,15 @@ use imports::Imports;
 use instances::Instances;
 
 use super::account::prepare;
+use super::builder::{DiffBuilder, becomes, set};
 use super::context::{Context, Standing, account, marked, ou};
 use super::denied::{Denied, Deniers};
-use super::findings::{DiffBuilder, becomes, set};
+use super::foreign_managers::owner_of_stack;
 use super::left::is_left;
 use super::lost;
 use super::recorder::{Brought, Met};
 use super::stack::{cannot_make_anew, merged};
 use super::stages::Stages;
-use super::tools::owner_of_stack;
 use crate::action::{
     self, Action, DeploymentTargets, Lacking, Leaving, StackSetDefinition, Successor,
 };

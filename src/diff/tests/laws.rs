@@ -93,7 +93,7 @@ fn hide<T>(part: &mut Observed<T>) {
     *part = unread();
 }
 
-/// Makes one part unread and says which acts may then not be.
+/// Makes one part unread and says which actions may then not be.
 fn blind(rng: &mut Rng, inventory: &mut Inventory) -> Kind {
     match rng.u8(..10) {
         0 => {

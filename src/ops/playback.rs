@@ -1,6 +1,6 @@
 //! Holds virtual time back, so that a person can watch a run in the sandbox.
 //!
-//! Virtual time leaps to the next event as soon as nothing can run. The governor sleeps a little virtual
+//! Virtual time leaps to the next event as soon as nothing can run. The playback sleeps a little virtual
 //! time, frame by frame, and then blocks the only thread until as much real time has passed as should
 //! have: nothing else can run meanwhile, so the order of events stays what it was.
 
@@ -72,11 +72,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn real_time_passes_with_virtual_time() {
-        let governor = Playback::starting(3_600.0);
+        let playback = Playback::starting(3_600.0);
         let start = real_now();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(720) {
-            governor.frame().await;
+            playback.frame().await;
         }
         let took = real_now().saturating_duration_since(start);
         assert!(took >= Duration::from_millis(195), "{took:?}");
