@@ -16,8 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={folder}");
         writeln!(list, "const {name}: &[Embedded] = &[")?;
         for file in files(&root.join(folder), ending)? {
-            let base = file.file_name().unwrap_or_default();
-            writeln!(list, "    ({base:?}, include_str!({file:?})),")?;
+            let base = file.file_name().unwrap_or_default().to_string_lossy();
+            // Not by this checkout's path: another one may build into the same target folder.
+            let path = format!("/{folder}/{base}");
+            let path = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?})");
+            writeln!(list, "    ({base:?}, include_str!({path})),")?;
         }
         writeln!(list, "];")?;
     }
