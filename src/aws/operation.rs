@@ -80,7 +80,7 @@ impl CallContext {
 
 impl fmt::Debug for CallContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caller")
+        f.debug_struct("CallContext")
             .field("rank", &self.rank)
             .finish_non_exhaustive()
     }
