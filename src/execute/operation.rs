@@ -10,9 +10,11 @@ use aws_sdk_cloudformation::types::{
 
 use super::effects::{ActionContext, Doing};
 use super::stack::hint_for_resource;
+use crate::action::DeploymentTargets;
 use crate::aws::wait::{Poller, READ_BACK, STACK_SET_OPERATION};
 use crate::aws::{AwsError, Calls};
 use crate::event::Failure;
+use crate::observe::listed_instances;
 use crate::plan::Portion;
 
 /// An account and a Region.
@@ -124,6 +126,11 @@ impl Goal {
             .filter(|spot| !good.contains(spot) && !self.lacking.contains(spot))
             .collect()
     }
+}
+
+/// How an operation goes through deployment targets.
+pub(super) fn preferences_of(targets: &DeploymentTargets) -> StackSetOperationPreferences {
+    preferences(targets.max_concurrent, targets.failure_tolerance)
 }
 
 /// Regions side by side, and failures that do not slow the rest down: strict tolerance with 0 % would
@@ -397,18 +404,7 @@ impl ActionContext<'_> {
     pub(super) async fn instances(&self, name: &str) -> Result<Vec<Instance>, AwsError> {
         let at = self.home();
         let client = self.cloudformation(&at).await?;
-        let listed = client
-            .all(
-                |c, token| {
-                    c.list_stack_instances()
-                        .stack_set_name(name)
-                        .max_results(100)
-                        .set_next_token(token)
-                        .send()
-                },
-                |page| (page.summaries, page.next_token),
-            )
-            .await?;
+        let listed = listed_instances(&client, name).await?;
         let instances = listed.iter().map(|summary| Instance {
             account: summary.account().unwrap_or_default().to_owned(),
             region: summary.region().unwrap_or_default().to_owned(),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::StackInstance;
 
 use super::effects::{ActionContext, Doing};
-use super::operation::{FAILED_IMPORT, Goal, Instance, begun, preferences};
+use super::operation::{FAILED_IMPORT, Goal, Instance, begun, preferences_of};
 use super::run::Outputs;
 use super::stack::{capabilities, stack_tags};
 use super::stack_set::numbered;
@@ -148,10 +148,7 @@ impl ActionContext<'_> {
                     .stack_set_name(&set.name)
                     .set_stack_ids(Some(arns.clone()))
                     .set_organizational_unit_ids(Some(ous.clone()))
-                    .operation_preferences(preferences(
-                        targets.max_concurrent,
-                        targets.failure_tolerance,
-                    ))
+                    .operation_preferences(preferences_of(targets))
                     .operation_id(&token)
                     .send()
             })
@@ -198,10 +195,7 @@ impl ActionContext<'_> {
                             .deployment_targets(chunk.clone())
                             .set_regions(Some(regions.clone()))
                             .set_parameter_overrides(Some(Vec::new()))
-                            .operation_preferences(preferences(
-                                targets.max_concurrent,
-                                targets.failure_tolerance,
-                            ))
+                            .operation_preferences(preferences_of(targets))
                             .operation_id(&token)
                             .send()
                     })

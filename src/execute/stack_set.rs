@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudformation::operation::update_stack_set::builders::UpdateStackSetFluentBuilder;
 use aws_sdk_cloudformation::types::{
     AccountFilterType, AutoDeployment as SdkAutoDeployment,
     DeploymentTargets as SdkDeploymentTargets, ManagedExecution, OrganizationStatus, Parameter,
@@ -14,11 +15,11 @@ use aws_sdk_cloudformation::types::{
 
 use super::effects::{ActionContext, Doing};
 use super::lost;
-use super::operation::{Goal, Instance, begun, preferences};
+use super::operation::{Goal, Instance, begun, preferences_of};
 use super::run::Outputs;
 use super::stack::{capabilities, is_ours, stack_tags};
 use super::targets::targets_of;
-use crate::action::{self, DeploymentTargets, Leaving};
+use crate::action::{self, DeploymentTargets, Leaving, StackSetDefinition};
 use crate::addr::{Address, Attribute, Expr};
 use crate::aws::wait::{OTHER_OPERATION, Poller, READ_BACK};
 use crate::aws::{AwsError, Calls, is_no_target};
@@ -185,23 +186,11 @@ impl ActionContext<'_> {
                 };
                 let updated = client
                     .call(|c| {
-                        c.update_stack_set()
-                            .stack_set_name(&set.name)
-                            .description(&set.description)
+                        update(c, set, targets, &token)
                             .template_body(&set.template)
                             .set_parameters(Some(parameters.clone()))
-                            .set_capabilities(Some(capabilities(&set.capabilities)))
-                            .set_tags(Some(stack_tags(&set.tags)))
-                            .permission_model(PermissionModels::ServiceManaged)
-                            .set_administration_role_arn(set.administration_role.clone())
-                            .set_execution_role_name(set.execution_role.clone())
                             .set_deployment_targets(chunk.clone())
                             .set_regions(in_regions.clone())
-                            .operation_preferences(preferences(
-                                targets.max_concurrent,
-                                targets.failure_tolerance,
-                            ))
-                            .operation_id(&token)
                             .send()
                     })
                     .await;
@@ -220,23 +209,11 @@ impl ActionContext<'_> {
                     async |chunk: SdkDeploymentTargets, in_regions: Vec<String>, token: String| {
                         let updated = client
                             .call(|c| {
-                                c.update_stack_set()
-                                    .stack_set_name(&set.name)
-                                    .description(&set.description)
+                                update(c, set, targets, &token)
                                     .use_previous_template(true)
                                     .set_parameters(Some(previous.clone()))
-                                    .set_capabilities(Some(capabilities(&set.capabilities)))
-                                    .set_tags(Some(stack_tags(&set.tags)))
-                                    .permission_model(PermissionModels::ServiceManaged)
-                                    .set_administration_role_arn(set.administration_role.clone())
-                                    .set_execution_role_name(set.execution_role.clone())
                                     .deployment_targets(chunk.clone())
                                     .set_regions(Some(in_regions.clone()))
-                                    .operation_preferences(preferences(
-                                        targets.max_concurrent,
-                                        targets.failure_tolerance,
-                                    ))
-                                    .operation_id(&token)
                                     .send()
                             })
                             .await;
@@ -311,10 +288,7 @@ impl ActionContext<'_> {
                         .stack_set_name(name)
                         .deployment_targets(chunk.clone())
                         .set_regions(Some(in_regions.clone()))
-                        .operation_preferences(preferences(
-                            targets.max_concurrent,
-                            targets.failure_tolerance,
-                        ))
+                        .operation_preferences(preferences_of(targets))
                         .operation_id(&token)
                         .send()
                 })
@@ -360,10 +334,7 @@ impl ActionContext<'_> {
                         .stack_set_name(name)
                         .deployment_targets(chunk.clone())
                         .set_regions(Some(regions(targets)))
-                        .operation_preferences(preferences(
-                            targets.max_concurrent,
-                            targets.failure_tolerance,
-                        ))
+                        .operation_preferences(preferences_of(targets))
                         .retain_stacks(true)
                         .operation_id(&token)
                         .send()
@@ -386,19 +357,12 @@ impl ActionContext<'_> {
         &self,
         action: &action::RemoveStackInstances,
     ) -> Result<Outputs, Failure> {
-        let action::RemoveStackInstances {
-            name,
-            account,
-            retain,
-            left,
-        } = action;
-        let retain = *retain;
-        let left = *left;
-        let account = self.text(account)?;
+        let name = &action.name;
+        let account = self.text(&action.account)?;
         let context = || format!("taking the stacks of {name} away from account {account}");
         let set = self.existing_set(name).await?;
         let auto = set.auto_deployment();
-        let enabled = left && auto.is_some_and(|auto| auto.enabled() == Some(true));
+        let enabled = action.left && auto.is_some_and(|auto| auto.enabled() == Some(true));
         let mut wait = Poller::new(self.ctx, OTHER_OPERATION);
         let mut quiet = 0;
         let left = loop {
@@ -429,7 +393,7 @@ impl ActionContext<'_> {
             wait.pause(why).await.context(context)?;
         };
         let left: Vec<&Instance> = left.iter().collect();
-        self.delete_former(name, &left, retain).await?;
+        self.delete_former(name, &left, action.retain).await?;
         Ok(Outputs::new())
     }
 
@@ -689,6 +653,26 @@ fn after(batch: usize, of: usize, goal: &Goal) -> Cow<'_, Goal> {
     } else {
         Cow::Owned(Goal::default())
     }
+}
+
+/// What every update of a set says of it: what is left out of the request would be taken away.
+fn update(
+    client: &aws_sdk_cloudformation::Client,
+    set: &StackSetDefinition,
+    targets: &DeploymentTargets,
+    token: &str,
+) -> UpdateStackSetFluentBuilder {
+    client
+        .update_stack_set()
+        .stack_set_name(&set.name)
+        .description(&set.description)
+        .set_capabilities(Some(capabilities(&set.capabilities)))
+        .set_tags(Some(stack_tags(&set.tags)))
+        .permission_model(PermissionModels::ServiceManaged)
+        .set_administration_role_arn(set.administration_role.clone())
+        .set_execution_role_name(set.execution_role.clone())
+        .operation_preferences(preferences_of(targets))
+        .operation_id(token)
 }
 
 fn regions(targets: &DeploymentTargets) -> Vec<String> {

@@ -41,6 +41,7 @@ pub use probe::probe;
 pub(crate) use quotas::{applied_quota, open_request, quota_request};
 pub(crate) use shown::{Desired as WantedItems, not_shown};
 pub use simulation::{Question, Simulated, simulate};
+pub(crate) use stack_sets::listed_instances;
 
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;

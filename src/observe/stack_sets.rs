@@ -1,9 +1,9 @@
 //! Stack sets of the home Region: those under the plan's prefix with their instances, others by name.
 
-use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudformation::types::StackSet;
+use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
+use aws_sdk_cloudformation::types::{StackInstanceSummary, StackSet};
 
 use super::{Door, Reader, seen, side_by_side};
 use crate::addr::OWNERSHIP_TAG;
@@ -189,11 +189,12 @@ fn targets(
         .collect()
 }
 
-async fn instances(
+/// Every instance of a set, as AWS lists it.
+pub(crate) async fn listed_instances(
     client: &CloudFormation<'_>,
     name: &str,
-) -> Result<BTreeMap<AccountRegion, InstanceFacts>, AwsError> {
-    let listed = client
+) -> Result<Vec<StackInstanceSummary>, AwsError> {
+    client
         .all(
             |c, token| {
                 c.list_stack_instances()
@@ -204,8 +205,15 @@ async fn instances(
             },
             |page| (page.summaries, page.next_token),
         )
-        .await?;
-    listed
+        .await
+}
+
+async fn instances(
+    client: &CloudFormation<'_>,
+    name: &str,
+) -> Result<BTreeMap<AccountRegion, InstanceFacts>, AwsError> {
+    listed_instances(client, name)
+        .await?
         .into_iter()
         .map(|instance| {
             let place = AccountRegion {
