@@ -154,6 +154,12 @@ macro_rules! actions {
             $($name($name),)*
         }
 
+        $(impl From<$name> for Action {
+            fn from(action: $name) -> Self {
+                Action::$name(action)
+            }
+        })*
+
         impl Action {
             /// What its kind says of it.
             pub fn kind(&self) -> &dyn ActionKind {

@@ -7,7 +7,7 @@ use super::builder::{DiffBuilder, becomes, missing_tags, set, tag_fields};
 use super::context::{Context, Standing, account, marked, ou, root};
 use super::stages::Stages;
 use super::{Problem, ProblemKind};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{Address, KEY_TAG, Target};
 use crate::change::Verb;
 use crate::inventory::{AccountFacts, AccountState, Observed, ReadFailure, identify};
@@ -145,14 +145,14 @@ fn new(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planned: &A
         fields.push(set("IAM user access to billing", "deny"));
     }
     fields.extend(tag_fields(&tags));
-    let action = Action::CreateAccount(action::CreateAccount {
+    let action = action::CreateAccount {
         key: key.clone(),
         name: planned.name.clone(),
         email: planned.email.clone(),
         tags,
         access_role: ctx.plan.organization.access_role.clone(),
         iam_user_access_to_billing: planned.iam_user_access_to_billing,
-    });
+    };
     let reason = "not in the organization";
     found.change(address, Verb::Create, reason, fields, action);
     prepare(ctx, found, key, "the account is new");
@@ -200,10 +200,10 @@ fn existing(
                 Verb::Update,
                 "named otherwise in the plan",
                 vec![becomes("name", &facts.name, planned.name.as_str())],
-                Action::RenameAccount(action::RenameAccount {
+                action::RenameAccount {
                     account: account(key),
                     name: planned.name.clone(),
-                }),
+                },
             )
             .extend(account_service());
     }
@@ -247,11 +247,11 @@ fn existing(
 fn tag(found: &mut DiffBuilder, key: &AccountKey, desired: &Tags, have: &Tags) {
     let (lacking, fields) = missing_tags(desired, have);
     if !lacking.is_empty() {
-        let action = Action::Tag(action::Tag {
+        let action = action::Tag {
             resource: account(key),
             set: lacking,
             remove: BTreeSet::new(),
-        });
+        };
         let address = Address::Tags(Target::Account(key.clone()));
         if !found.too_many_tags(&address, desired, have) {
             found.change(address, Verb::Update, "tags differ", fields, action);
@@ -265,10 +265,10 @@ fn place(found: &mut DiffBuilder, key: &AccountKey, path: &OuPath, before: Strin
         true => (root(), "root".to_owned()),
         false => (ou(path), path.to_string()),
     };
-    let action = Action::MoveAccount(action::MoveAccount {
+    let action = action::MoveAccount {
         account: account(key),
         to,
-    });
+    };
     let fields = vec![becomes("ou", before, after)];
     let address = Address::Placement(key.clone());
     found
@@ -278,11 +278,11 @@ fn place(found: &mut DiffBuilder, key: &AccountKey, path: &OuPath, before: Strin
 
 /// Makes sure that an account can be worked in, once, whoever asks for it.
 pub(super) fn prepare(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, reason: &str) {
-    let action = Action::PrepareAccount(action::PrepareAccount {
+    let action = action::PrepareAccount {
         account: account(key),
         regions: ctx.governed_regions().clone(),
         service_linked_roles: ctx.desired.service_linked_roles.clone(),
-    });
+    };
     let address = Address::Access(key.clone());
     found.change(address, Verb::Ensure, reason, vec![], action);
 }
@@ -372,11 +372,11 @@ fn contacts(ctx: &Context<'_>, found: &mut DiffBuilder, key: &AccountKey, planne
             }
             None => (Verb::Create, "not there"),
         };
-        let action = Action::PutAlternateContact(action::PutAlternateContact {
+        let action = action::PutAlternateContact {
             account: account(key),
             contact_kind: kind,
             contact: contact.clone(),
-        });
+        };
         let needs = found.change(address, verb, reason, fields, action);
         needs.extend(account_service());
         needs.insert(Address::Access(key.clone()));

@@ -102,14 +102,14 @@ impl DiffBuilder {
         verb: Verb,
         reason: impl Into<String>,
         fields: Vec<FieldChange>,
-        action: Action,
+        action: impl Into<Action>,
     ) -> &mut BTreeSet<Address> {
         let change = Change {
             address: address.clone(),
             verb,
             reason: reason.into(),
             fields,
-            action,
+            action: action.into(),
             needs: BTreeSet::new(),
         };
         let slot = self.changes.entry(address).or_insert_with(|| change);

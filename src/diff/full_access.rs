@@ -14,7 +14,7 @@
 use super::builder::{DiffBuilder, set};
 use super::context::{Context, Standing, account, ou, root};
 use super::policy::Targets;
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{Address, Expr, Owner, Target, Used};
 use crate::change::Verb;
 use crate::inventory::{Observed, ReadFailure};
@@ -162,10 +162,10 @@ fn missing(
             Verb::Create,
             "not attached: without it every call there is denied",
             vec![set("target", target.to_string())],
-            Action::AttachPolicy(action::AttachPolicy {
+            action::AttachPolicy {
                 policy: Expr::literal(ID),
                 target: text,
-            }),
+            },
         )
         .insert(Address::PolicyType(PolicyType::ServiceControlPolicy));
     // Whatever is done inside an account waits until calls are allowed there.

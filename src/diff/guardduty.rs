@@ -7,7 +7,7 @@ use super::account::not_asked;
 use super::builder::{DiffBuilder, becomes, set};
 use super::context::{Context, Standing, account};
 use super::{BlockedBy, Problem, ProblemKind};
-use crate::action::{self, Action, GuardDutyMember};
+use crate::action::{self, GuardDutyMember};
 use crate::addr::{Address, Attribute, Expr};
 use crate::baseline::WantedGuardDuty;
 use crate::change::{FieldChange, Verb};
@@ -58,10 +58,10 @@ fn registered(ctx: &Context<'_>, found: &mut DiffBuilder, desired: &WantedGuardD
             Verb::Ensure,
             "GuardDuty names the account as its administrator, and Organizations does not know it as one",
             vec![set("account", key.as_str())],
-            Action::RegisterDelegatedAdministrator(action::RegisterDelegatedAdministrator {
+            action::RegisterDelegatedAdministrator {
                 principal: principal.clone(),
                 account: account(key),
-            }),
+            },
         )
         .insert(Address::TrustedAccess(principal));
 }
@@ -86,11 +86,10 @@ fn registration(
     if ctx.organization.is_none() || Some(replaced) == next || !registered.contains(&principal) {
         return None;
     }
-    let action =
-        Action::DeregisterDelegatedAdministrator(action::DeregisterDelegatedAdministrator {
-            principal,
-            account: Expr::literal(replaced.as_str()),
-        });
+    let action = action::DeregisterDelegatedAdministrator {
+        principal,
+        account: Expr::literal(replaced.as_str()),
+    };
     let fields = vec![FieldChange {
         field: "administrator".to_owned(),
         before: Some(named(ctx, replaced)),
@@ -132,11 +131,11 @@ fn former(
         after: None,
     }];
     let out_of_use = out_of_use_word(ctx, other);
-    let action = Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
+    let action = action::RemoveGuardDutyAdministrator {
         region: region.clone(),
         account: Expr::literal(other.as_str()),
         in_use: out_of_use.is_none(),
-    });
+    };
     let reason = match out_of_use {
         None => "the plan names another in its place; GuardDuty stays on in its members".to_owned(),
         Some(word) => format!(
@@ -290,10 +289,10 @@ fn administrator_change(
         Verb::Ensure,
         "GuardDuty has no administrator in this Region",
         vec![set("administrator", key.as_str())],
-        Action::EnableGuardDutyAdministrator(action::EnableGuardDutyAdministrator {
+        action::EnableGuardDutyAdministrator {
             region: region.clone(),
             account: account(key),
-        }),
+        },
     );
     needs.extend(before);
     if let Ok(principal) = SERVICE.parse::<Principal>() {
@@ -400,12 +399,12 @@ fn settings(
         None => "the organization has no settings in this Region",
         Some(_) => "differs from the plan",
     };
-    let action = Action::ConfigureGuardDuty(action::ConfigureGuardDuty {
+    let action = action::ConfigureGuardDuty {
         region: region.clone(),
         account: account(&asked.administrator),
         features,
         detector_features,
-    });
+    };
     let needs = found.change(address, verb, reason, fields, action);
     needs.insert(Address::GuardDutyAdministrator(region.clone()));
     needs.insert(Address::Access(asked.administrator.clone()));
@@ -627,14 +626,14 @@ fn members(
             after: Some(account.clone()),
         })
         .collect();
-    let action = Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
+    let action = action::AddGuardDutyMembers {
         region: region.clone(),
         administrator: account(&desired.administrator),
         members: members
             .into_iter()
             .map(|(account, email)| GuardDutyMember { account, email })
             .collect(),
-    });
+    };
     let address = Address::GuardDutyMembers(region.clone());
     found
         .change(address, Verb::Ensure, "not members yet", fields, action)
@@ -683,13 +682,13 @@ fn export(
             (Verb::Update, reason, fields)
         }
     };
-    let action = Action::ExportGuardDutyFindings(action::ExportGuardDutyFindings {
+    let action = action::ExportGuardDutyFindings {
         region: region.clone(),
         administrator: account(&desired.administrator),
         bucket_arn: export.bucket_arn.clone(),
         key_arn: export.key_arn.clone(),
         replace: there.map(|facts| facts.id.clone()),
-    });
+    };
     found
         .change(
             Address::GuardDutyExport(region.clone()),

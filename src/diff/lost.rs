@@ -9,7 +9,7 @@ use super::builder::{DiffBuilder, missing_tags, set};
 use super::context::{Context, Standing, marked};
 use super::document::same_template;
 use super::stack;
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{AccountRef, Address, Bindings, Expr, Place};
 use crate::baseline::{Desired, DesiredStack, DesiredStackSet, Known, Rendering, makes_recorder};
 use crate::change::Verb;
@@ -133,11 +133,11 @@ pub(super) fn put_back(
         &facts.recorder,
         settings("AWS::Config::ConfigurationRecorder"),
     ) {
-        let action = Action::PutRecorder(action::PutRecorder {
+        let action = action::PutRecorder {
             account: account.clone(),
             region: region.clone(),
             settings,
-        });
+        };
         let fields = vec![set("recorder", "there")];
         found
             .change(recorder.clone(), Verb::Create, reason, fields, action)
@@ -145,11 +145,11 @@ pub(super) fn put_back(
         changes.insert(recorder.clone());
     }
     if let (None, Some(settings)) = (&facts.channel, settings("AWS::Config::DeliveryChannel")) {
-        let action = Action::PutChannel(action::PutChannel {
+        let action = action::PutChannel {
             account,
             region,
             settings,
-        });
+        };
         let fields = vec![set("delivery channel", "there")];
         let channel = Address::LostChannel(place.clone());
         found

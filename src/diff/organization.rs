@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::builder::{DiffBuilder, becomes, set};
 use super::context::Context;
 use super::{DiffOptions, Problem, ProblemKind, foreign_managers};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::Address;
 use crate::change::Verb;
 use crate::inventory::{Inventory, Observed, OrganizationFacts};
@@ -89,9 +89,9 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     ),
                     set("feature set", "ALL"),
                 ],
-                Action::CreateOrganization(action::CreateOrganization {
+                action::CreateOrganization {
                     accounts: not_management(ctx),
-                }),
+                },
             );
         }
         Some(organization) if !organization.all_features => {
@@ -101,7 +101,7 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                 "policies, trusted access and stack sets need all features; every invited account \
                  must consent, and whoever manages it gets a request, valid for 90 days",
                 vec![becomes("feature set", "CONSOLIDATED_BILLING", "ALL")],
-                Action::EnableAllFeatures(action::EnableAllFeatures {}),
+                action::EnableAllFeatures {},
             );
         }
         Some(_) => {}
@@ -167,7 +167,7 @@ fn policy_types(ctx: &Context<'_>, found: &mut DiffBuilder) {
                         Verb::Ensure,
                         "the plan has policies of this type",
                         fields,
-                        Action::EnablePolicyType(action::EnablePolicyType { policy_type: kind }),
+                        action::EnablePolicyType { policy_type: kind },
                     )
                     .insert(Address::Organization);
             }

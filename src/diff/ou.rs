@@ -130,11 +130,11 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                 if found.too_many_tags(&address, &tags, &Tags::new()) {
                     continue;
                 }
-                let action = Action::CreateOu(action::CreateOu {
+                let action = action::CreateOu {
                     parent,
                     name: path.name().to_owned(),
                     tags,
-                });
+                };
                 found.change(address, Verb::Create, reason, fields, action);
             }
         }
@@ -163,10 +163,10 @@ fn existing(ctx: &Context<'_>, found: &mut DiffBuilder, path: &OuPath, facts: &O
                     Verb::Update,
                     "renamed in the plan",
                     vec![becomes("name", facts.path.name(), path.name())],
-                    Action::RenameOu(action::RenameOu {
+                    action::RenameOu {
                         id: facts.id.clone(),
                         name: path.name().to_owned(),
-                    }),
+                    },
                 );
             }
         }
@@ -189,11 +189,11 @@ fn existing(ctx: &Context<'_>, found: &mut DiffBuilder, path: &OuPath, facts: &O
             if found.too_many_tags(&address, desired, have) {
                 return;
             }
-            let action = Action::Tag(action::Tag {
+            let action = action::Tag {
                 resource: ou(path),
                 set: lacking,
                 remove: BTreeSet::new(),
-            });
+            };
             found.change(address, Verb::Update, "tags differ", fields, action);
         }
     }
@@ -223,10 +223,8 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut DiffBuilder) {
         .changes
         .values()
         .filter_map(|change| {
-            if let Action::CreateStackInstances(action::CreateStackInstances { targets, .. }) =
-                &change.action
-            {
-                let targets = targets.leaving.iter().flat_map(|one| &one.targets);
+            if let Action::CreateStackInstances(created) = &change.action {
+                let targets = created.targets.leaving.iter().flat_map(|one| &one.targets);
                 return Some((change.address.clone(), targets.cloned().collect()));
             }
             let removes = matches!(change.action, Action::RemoveStackInstances(_));
@@ -263,9 +261,9 @@ pub(super) fn prune(ctx: &Context<'_>, found: &mut DiffBuilder) {
                         Verb::Delete,
                         "made by orgstrap, no longer in the plan, and empty",
                         vec![],
-                        Action::DeleteOu(action::DeleteOu {
+                        action::DeleteOu {
                             id: facts.id.clone(),
-                        }),
+                        },
                     )
                     .extend(needs);
                 removed = Some(address);

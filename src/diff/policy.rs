@@ -9,7 +9,7 @@ use super::context::{Context, Standing, account, is_ours, marked, ou, root};
 use super::document::same_policy;
 use super::foreign_managers::owner_of_policy;
 use super::guards;
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{Address, Attribute, Expr, Target};
 use crate::change::Verb;
 use crate::inventory::{Observed, PolicyFacts, PolicyId};
@@ -66,13 +66,13 @@ pub(super) fn compare(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     set("content", content),
                 ];
                 fields.extend(tag_fields(&tags));
-                let action = Action::CreatePolicy(action::CreatePolicy {
+                let action = action::CreatePolicy {
                     name: planned.aws_name(key).to_owned(),
                     policy_type: planned.kind,
                     description: planned.description.clone(),
                     content: guards::content(ctx.plan, planned),
                     tags,
-                });
+                };
                 found
                     .change(
                         address,
@@ -179,12 +179,12 @@ fn existing(
                 fields.push(becomes("content", content, desired));
             }
             if !fields.is_empty() {
-                let action = Action::UpdatePolicy(action::UpdatePolicy {
+                let action = action::UpdatePolicy {
                     id: facts.id.clone(),
                     name: planned.aws_name(key).to_owned(),
                     description: planned.description.clone(),
                     content: guards::content(ctx.plan, planned),
-                });
+                };
                 found.change(
                     address,
                     Verb::Update,
@@ -204,11 +204,11 @@ fn existing(
         Observed::Known(have) => {
             let (lacking, fields) = missing_tags(&planned.tags, have);
             if !lacking.is_empty() && !found.too_many_tags(&address, &planned.tags, have) {
-                let action = Action::Tag(action::Tag {
+                let action = action::Tag {
                     resource: id_of(key),
                     set: lacking,
                     remove: BTreeSet::new(),
-                });
+                };
                 found.change(address, Verb::Update, "tags differ", fields, action);
             }
         }
@@ -291,10 +291,10 @@ pub(super) fn attach(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     .map(|name| Address::RolloutTo(name.clone(), account_key.clone())),
             );
         }
-        let action = Action::AttachPolicy(action::AttachPolicy {
+        let action = action::AttachPolicy {
             policy: id_of(key),
             target: text,
-        });
+        };
         found
             .change(
                 address.clone(),
@@ -476,10 +476,10 @@ fn detach(
                         Verb::Delete,
                         "not attached in the plan",
                         vec![],
-                        Action::DetachPolicy(action::DetachPolicy {
+                        action::DetachPolicy {
                             policy: Expr::literal(facts.id.as_str()),
                             target: Expr::literal(id.as_str()),
-                        }),
+                        },
                     );
                     // First the new, so that no target is ever without; unless there is no room.
                     if fits {
@@ -513,10 +513,10 @@ fn detach(
                         Verb::Delete,
                         "made by orgstrap and no longer in the plan",
                         vec![],
-                        Action::DeletePolicy(action::DeletePolicy {
+                        action::DeletePolicy {
                             id: facts.id.clone(),
                             policy_type: facts.kind,
-                        }),
+                        },
                     )
                     .extend(needs);
             }

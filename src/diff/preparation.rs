@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::{account_service, account_service_comes, not_asked, prepare};
 use super::builder::{DiffBuilder, becomes, set};
 use super::context::{Context, Standing, account};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{AccountRef, Address, Expr};
 use crate::change::{FieldChange, Verb};
 use crate::inventory::{Observed, PreparationFacts};
@@ -102,10 +102,10 @@ fn put_alias(
         ),
         None => (Verb::Create, "not there", set("alias", alias)),
     };
-    let action = Action::PutAccountAlias(action::PutAccountAlias {
+    let action = action::PutAccountAlias {
         account: account(key),
         alias: alias.to_owned(),
-    });
+    };
     found
         .change(address, verb, reason, vec![field], action)
         .insert(Address::Access(key.clone()));
@@ -142,10 +142,10 @@ fn put_password_policy(
         Some(_) => (Verb::Update, "differs from the plan"),
         None => (Verb::Create, "not there"),
     };
-    let action = Action::PutPasswordPolicy(action::PutPasswordPolicy {
+    let action = action::PutPasswordPolicy {
         account: account(key),
         policy: *policy,
-    });
+    };
     found
         .change(address, verb, reason, fields, action)
         .insert(Address::Access(key.clone()));
@@ -245,10 +245,10 @@ fn turn_on(
             None => set(region.as_str(), "ENABLED"),
         })
         .collect();
-    let action = Action::EnableRegions(action::EnableRegions {
+    let action = action::EnableRegions {
         account,
         regions: off,
-    });
+    };
     let reason = "accounts do not have them from the start";
     found
         .change(address.clone(), Verb::Ensure, reason, fields, action)
@@ -279,7 +279,7 @@ fn root_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
         Verb::Ensure,
         reason,
         lacking,
-        Action::CentralizeRootAccess(action::CentralizeRootAccess {}),
+        action::CentralizeRootAccess {},
     );
     needs.insert(Address::Organization);
     needs.extend(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::builder::DiffBuilder;
 use super::context::{Context, Standing};
 use super::foreign_managers::owner_of_stack;
-use crate::action::{self, Action, Successor};
+use crate::action::{self, Successor};
 use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{ExistingRecorders, makes_recorder};
 use crate::change::{FieldChange, Verb};
@@ -212,13 +212,13 @@ pub(super) fn remove(
         gone("recorder", &facts.recorder),
         gone("delivery channel", &facts.channel),
     ];
-    let action = Action::RemoveRecorder(action::RemoveRecorder {
+    let action = action::RemoveRecorder {
         account: ctx.account_of(place),
         region: place.region().clone(),
         recorder: facts.recorder.clone(),
         channel: facts.channel.clone(),
         successor: successor.clone(),
-    });
+    };
     let reason = "the baseline brings its own; what was recorded stays in AWS Config";
     let fields = fields.into_iter().flatten().collect();
     found

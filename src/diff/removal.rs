@@ -122,11 +122,10 @@ impl<'a> Maker<'a> {
         if self.fortune == Fortune::Retain {
             return self.stays(left);
         }
-        let action =
-            Action::DeregisterDelegatedAdministrator(action::DeregisterDelegatedAdministrator {
-                principal: principal.clone(),
-                account: Expr::literal(account.as_str()),
-            });
+        let action = action::DeregisterDelegatedAdministrator {
+            principal: principal.clone(),
+            account: Expr::literal(account.as_str()),
+        };
         let address = Address::LeftDelegation(left.name.clone());
         let fields = vec![field("account", &left.accounts.join(", "))];
         let part = Part {
@@ -159,11 +158,11 @@ impl<'a> Maker<'a> {
             return nothing(left, "its template could not be read");
         };
         let values = values(&facts.parameters);
-        let action = Action::DeleteStack(action::DeleteStack {
+        let action = action::DeleteStack {
             account: Expr::literal(at.account.as_str()),
             region: at.region.clone(),
             name: facts.name.clone(),
-        });
+        };
         let address = Address::LeftStacks(left.name.clone());
         let fields = vec![field("stack", &facts.name), field("status", &facts.status)];
         let change = change(&address, left, fields, action);
@@ -273,7 +272,7 @@ impl<'a> Maker<'a> {
             changes.push(change);
         }
         if let Remains::StackSet { set } = &left.what {
-            let action = Action::DeleteStackSet(action::DeleteStackSet { name: set.clone() });
+            let action = action::DeleteStackSet { name: set.clone() };
             let whole = Address::LeftStackSet(left.name.clone());
             let mut change = change(&whole, left, vec![field("name", set)], action);
             change
@@ -367,13 +366,18 @@ fn field(name: &str, before: &str) -> FieldChange {
     }
 }
 
-fn change(address: &Address, left: &Left, fields: Vec<FieldChange>, action: Action) -> Change {
+fn change(
+    address: &Address,
+    left: &Left,
+    fields: Vec<FieldChange>,
+    action: impl Into<Action>,
+) -> Change {
     Change {
         address: address.clone(),
         verb: Verb::Delete,
         reason: left.reason.clone(),
         fields,
-        action,
+        action: action.into(),
         needs: BTreeSet::new(),
     }
 }

@@ -11,7 +11,7 @@ use super::foreign_managers::{CONTROL_TOWER, CONTROL_TOWER_SERVICE, in_charge};
 use super::held::prerequisites;
 use super::left::{Left, Remains};
 use super::preparation::IAM_SERVICE;
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::Address;
 use crate::change::Verb;
 use crate::inventory::Observed;
@@ -44,7 +44,7 @@ fn stack_sets_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     Verb::Ensure,
                     "stack sets reach accounts through it",
                     vec![set("status", "ENABLED")],
-                    Action::ActivateStackSets(action::ActivateStackSets {}),
+                    action::ActivateStackSets {},
                 )
                 .insert(Address::Organization);
         }
@@ -91,9 +91,9 @@ fn trusted_access(ctx: &Context<'_>, found: &mut DiffBuilder) {
                 Verb::Ensure,
                 "the plan or one of its baselines asks for it",
                 vec![set("status", "enabled")],
-                Action::EnableTrustedAccess(action::EnableTrustedAccess {
+                action::EnableTrustedAccess {
                     principal: principal.clone(),
-                }),
+                },
             )
             .insert(Address::Organization);
     }
@@ -136,9 +136,9 @@ fn service_linked_roles(ctx: &Context<'_>, found: &mut DiffBuilder) {
                     Verb::Ensure,
                     "the service needs its role in the management account",
                     vec![],
-                    Action::CreateServiceLinkedRole(action::CreateServiceLinkedRole {
+                    action::CreateServiceLinkedRole {
                         service: service.clone(),
-                    }),
+                    },
                 );
             }
             Observed::Unread(unread) => found.unread(address, unread),
@@ -193,10 +193,10 @@ fn delegated_administrators(ctx: &Context<'_>, found: &mut DiffBuilder) {
             Verb::Ensure,
             "the plan or one of its baselines delegates the service to this account",
             vec![set("account", key.as_str())],
-            Action::RegisterDelegatedAdministrator(action::RegisterDelegatedAdministrator {
+            action::RegisterDelegatedAdministrator {
                 principal: principal.clone(),
                 account: account(key),
-            }),
+            },
         );
         // AWS refuses a delegation without trusted access; the rest is so that what the service
         // then does in the account does not meet a half-made one.

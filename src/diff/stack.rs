@@ -12,7 +12,7 @@ use super::left::is_left_stack;
 use super::recorder::{self, Brought, There};
 use super::trail::{self, Obstacle};
 use super::{loss, lost};
-use crate::action::{self, Action, StackDefinition, Successor, TakeIn};
+use crate::action::{self, StackDefinition, Successor, TakeIn};
 use crate::addr::{AccountRef, Address, Attribute, Bindings, Expr, Place};
 use crate::baseline::DesiredStack;
 use crate::baseline::data::names_in_the_way;
@@ -347,10 +347,10 @@ fn create(
             facts.status
         ),
     };
-    let action = Action::CreateStack(action::CreateStack(StackDefinition {
+    let action = action::CreateStack(StackDefinition {
         take_in: kept,
         ..action(ctx, place, desired, tags, failed.is_some())
-    }));
+    });
     found
         .change(address, Verb::Create, reason, fields, action)
         .extend(needs);
@@ -376,9 +376,7 @@ fn finish(
         facts.status
     );
     let tags = merged(marked(&desired.tags), &facts.tags);
-    let action = Action::CreateStack(action::CreateStack(action(
-        ctx, place, desired, tags, false,
-    )));
+    let action = action::CreateStack(action(ctx, place, desired, tags, false));
     found
         .change(address, Verb::Ensure, reason, Vec::new(), action)
         .extend(needs(place, desired));
@@ -443,10 +441,10 @@ fn update(
             &desired.parameters,
         )
     });
-    let action = Action::UpdateStack(action::UpdateStack(StackDefinition {
+    let action = action::UpdateStack(StackDefinition {
         take_in: kept,
         ..action(ctx, place, desired, merged(tags, &facts.tags), false)
-    }));
+    });
     found
         .change(
             address,

@@ -272,11 +272,11 @@ fn replace(
     } else {
         "the baseline's trail takes its place, once that logs"
     };
-    let action = Action::DeleteTrail(action::DeleteTrail {
+    let action = action::DeleteTrail {
         region: trail.home_region.clone(),
         arn: arn.to_owned(),
         successor: (!same).then(|| desired.name.clone()),
-    });
+    };
     found
         .change(address, Verb::Delete, reason, Vec::new(), action)
         .extend(needs);

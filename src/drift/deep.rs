@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exempt::Exempt;
 use super::{Finding, FindingPlace, Findings, Fix, Kind, Severity, rights};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{AccountRef, Address, Expr, Place};
 use crate::baseline::{Desired, Known};
 use crate::change::{Change, FieldChange, Verb};
@@ -378,11 +378,12 @@ impl Deep<'_> {
                         verb: Verb::Update,
                         reason: finding.title.clone(),
                         fields: Vec::new(),
-                        action: Action::RevertDrift(action::RevertDrift {
+                        action: action::RevertDrift {
                             account: Expr::literal(at.account.as_str()),
                             region: at.region.clone(),
                             stack: full_name.clone(),
-                        }),
+                        }
+                        .into(),
                         needs: BTreeSet::new(),
                     });
                     change.fields.extend(finding.fields.iter().cloned());

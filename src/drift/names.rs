@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::FindingPlace;
-use crate::action::{self, Action, DeploymentTargets};
+use crate::action::{Action, DeploymentTargets};
 use crate::addr::{Address, Attribute, Bindings, Concerns, Expr, Target};
 use crate::change::Change;
 use crate::inventory::{AccountFacts, Inventory, OuId, identify};
@@ -110,22 +110,16 @@ impl<'a> Names<'a> {
     pub(super) fn about(&self, change: &Change) -> BTreeSet<String> {
         let mut about = self.about_address(&change.address);
         let mut texts: Vec<&Expr> = Vec::new();
-        if let Action::AddGuardDutyMembers(action::AddGuardDutyMembers { members, .. }) =
-            &change.action
-        {
-            texts.extend(members.iter().map(|member| &member.account));
+        if let Action::AddGuardDutyMembers(added) = &change.action {
+            texts.extend(added.members.iter().map(|member| &member.account));
         }
         let targets = change.action.kind().targets();
         texts.extend(targets.into_iter().flat_map(reached));
-        if let Action::RemoveGuardDutyAdministrator(action::RemoveGuardDutyAdministrator {
-            account,
-            ..
-        })
-        | Action::DeregisterDelegatedAdministrator(
-            action::DeregisterDelegatedAdministrator { account, .. },
-        ) = &change.action
-        {
-            texts.push(account);
+        if let Action::RemoveGuardDutyAdministrator(removed) = &change.action {
+            texts.push(&removed.account);
+        }
+        if let Action::DeregisterDelegatedAdministrator(removed) = &change.action {
+            texts.push(&removed.account);
         }
         about.extend(texts.into_iter().filter_map(|text| self.of_text(text)));
         about

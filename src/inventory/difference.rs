@@ -73,12 +73,12 @@ impl Differences {
 pub fn compare(before: &SavedInventory, after: &SavedInventory) -> Differences {
     let mut found = Differences::default();
     let names = Names([&after.inventory, &before.inventory]);
-    for kind in Section::ALL {
-        let things = |saved| kind.of().things(saved, &names);
+    for section in Section::ALL {
+        let things = |saved| section.kind().things(saved, &names);
         match (things(before), things(after)) {
-            (Ok(before), Ok(after)) => pair(kind, before, after, &mut found),
+            (Ok(before), Ok(after)) => pair(section, before, after, &mut found),
             (Err(reason), _) | (_, Err(reason)) => found.unclear.push(Unclear {
-                kind,
+                kind: section,
                 name: None,
                 reason: format!("was not read: {reason}"),
             }),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{self, Action, DeploymentTargets};
+use crate::action::{Action, DeploymentTargets};
 use crate::addr::{Address, Expr};
 use crate::baseline::Desired;
 use crate::change::{Change, FieldChange};
@@ -148,44 +148,20 @@ pub(crate) fn check_head<E: From<serde_json::Error>>(
 /// a value is shown: the action holds it.
 fn covers(saved: &Change, fresh: &Change) -> bool {
     match (&saved.action, &fresh.action) {
-        (
-            Action::UpdateStackInstances(action::UpdateStackInstances {
-                set: a,
-                targets: wide,
-                ..
-            }),
-            Action::UpdateStackInstances(action::UpdateStackInstances {
-                set: b,
-                targets: left,
-                ..
-            }),
-        ) => a == b && narrows(wide, left),
-        (
-            Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
-                region: region_a,
-                administrator: a,
-                members: wide,
-            }),
-            Action::AddGuardDutyMembers(action::AddGuardDutyMembers {
-                region: region_b,
-                administrator: b,
-                members: left,
-            }),
-        ) => region_a == region_b && a == b && left.iter().all(|member| wide.contains(member)),
+        (Action::UpdateStackInstances(a), Action::UpdateStackInstances(b)) => {
+            a.set == b.set && narrows(&a.targets, &b.targets)
+        }
+        (Action::AddGuardDutyMembers(a), Action::AddGuardDutyMembers(b)) => {
+            (&a.region, &a.administrator) == (&b.region, &b.administrator)
+                && b.members.iter().all(|member| a.members.contains(member))
+        }
         // AWS may make the detector itself once it has an administrator.
         (a @ Action::ConfigureGuardDuty(_), b) => a == b,
         // What is there may be known by now, where it could not be read before.
         (a @ Action::PutAlternateContact(_), b) => a == b,
-        (
-            Action::EnableRegions(action::EnableRegions {
-                account: a,
-                regions: wide,
-            }),
-            Action::EnableRegions(action::EnableRegions {
-                account: b,
-                regions: left,
-            }),
-        ) => a == b && left.is_subset(wide),
+        (Action::EnableRegions(a), Action::EnableRegions(b)) => {
+            a.account == b.account && b.regions.is_subset(&a.regions)
+        }
         // A value that was not known then may be known now, and be the one that AWS holds.
         (a, b) => {
             let same =
@@ -211,11 +187,7 @@ fn creations_cover(saved: &[Change], name: &str, left: &DeploymentTargets) -> bo
     let rollouts: Vec<&DeploymentTargets> = saved
         .iter()
         .filter_map(|change| match &change.action {
-            Action::CreateStackInstances(action::CreateStackInstances { name: of, targets })
-                if of == name =>
-            {
-                Some(targets)
-            }
+            Action::CreateStackInstances(then) if then.name == name => Some(&then.targets),
             _ => None,
         })
         .collect();

@@ -82,13 +82,10 @@ pub fn costs(changes: &[Change]) -> Vec<Cost> {
             | Action::UpdateStackInstances(action::UpdateStackInstances { set, .. }) => {
                 from_template(&set.template, &set.parameters, &mut note);
             }
-            Action::ConfigureGuardDuty(action::ConfigureGuardDuty { features: all, .. }) => {
+            Action::ConfigureGuardDuty(configured) => {
                 guardduty = true;
-                features.extend(
-                    all.iter()
-                        .filter(|(_, on)| **on)
-                        .map(|(name, _)| name.as_str()),
-                );
+                let all = configured.features.iter();
+                features.extend(all.filter(|(_, on)| **on).map(|(name, _)| name.as_str()));
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::PlanFile;
 use super::edited::Edited;
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{Address, Expr};
 use crate::change::{Change, Verb};
 use crate::cli::error::{CommandError, CommandResult};
@@ -312,9 +312,10 @@ impl Closing<'_> {
             verb: Verb::Delete,
             reason: reason.to_owned(),
             fields: Vec::new(),
-            action: Action::CloseAccount(action::CloseAccount {
+            action: action::CloseAccount {
                 account: Expr::literal(facts.id.as_str()),
-            }),
+            }
+            .into(),
             needs,
         };
         match facts.state {
@@ -372,12 +373,13 @@ impl Closing<'_> {
                 verb: Verb::Delete,
                 reason: format!("{message}; they stay in it and end with it"),
                 fields: Vec::new(),
-                action: Action::RemoveStackInstances(action::RemoveStackInstances {
+                action: action::RemoveStackInstances {
                     name: self.subject.desired.stack_sets.get(name)?.full_name.clone(),
                     account: Expr::literal(facts.id.as_str()),
                     retain: true,
                     left: false,
-                }),
+                }
+                .into(),
                 needs: BTreeSet::new(),
             })
         }));

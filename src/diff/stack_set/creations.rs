@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::imports::Imports;
 use super::instances::{self, Instances};
 use super::{Reach, Set};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::{Address, Expr};
 use crate::change::Verb;
 use crate::diff::account::prepare;
@@ -27,7 +27,7 @@ impl<'a, 'c> Set<'a, 'c> {
         fields.extend(tag_fields(&tags));
         let mut needs = self.desired.needs.clone();
         needs.insert(Address::StackSetsAccess);
-        let action = Action::CreateStackSet(action::CreateStackSet(self.action(tags)));
+        let action = action::CreateStackSet(self.action(tags));
         found
             .change(self.address(), Verb::Create, "not there", fields, action)
             .extend(needs);
@@ -154,10 +154,10 @@ impl<'a, 'c> Set<'a, 'c> {
                 }
             }
         }
-        let action = Action::CreateStackInstances(action::CreateStackInstances {
+        let action = action::CreateStackInstances {
             name: self.desired.full_name.clone(),
             targets,
-        });
+        };
         found
             .change(address.clone(), Verb::Create, reason, fields, action)
             .extend(needs);
@@ -273,10 +273,10 @@ impl<'a, 'c> Set<'a, 'c> {
                 found.begins(removal, [move_there.clone(), joined]);
             }
             needs.extend(removals);
-            let action = Action::CreateStackInstances(action::CreateStackInstances {
+            let action = action::CreateStackInstances {
                 name: self.desired.full_name.clone(),
                 targets: self.targets(&reach),
-            });
+            };
             let fields = Self::target_fields(&reach);
             let address = Address::RolloutTo(self.name.clone(), (*key).clone());
             let reason = "the account joins the set's OUs";

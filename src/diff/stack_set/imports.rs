@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reach, Set, instances};
-use crate::action::{self, Action};
+use crate::action;
 use crate::addr::Address;
 use crate::baseline::template::lost_resources;
 use crate::change::{FieldChange, Verb};
@@ -207,11 +207,11 @@ impl Import {
         } else {
             (Verb::Create, "a stack that the plan names for it is there")
         };
-        let action = Action::ImportStacks(action::ImportStacks {
+        let action = action::ImportStacks {
             set: set.action(marked(&set.desired.tags)),
             targets: set.targets(&reach),
             stacks: self.stacks.clone(),
-        });
+        };
         let own = found.change(address, verb, reason, self.fields.clone(), action);
         own.extend(set.base_needs());
         own.extend(needs.iter().cloned());

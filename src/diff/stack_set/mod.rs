@@ -29,9 +29,7 @@ use super::lost;
 use super::recorder::{Brought, Met};
 use super::stack::{cannot_make_anew, merged};
 use super::stages::Stages;
-use crate::action::{
-    self, Action, DeploymentTargets, Lacking, Leaving, StackSetDefinition, Successor,
-};
+use crate::action::{self, DeploymentTargets, Lacking, Leaving, StackSetDefinition, Successor};
 use crate::addr::{Address, Attribute, Bindings, Expr, Place};
 use crate::baseline::{DesiredStackSet, makes_recorder};
 use crate::change::{FieldChange, Verb};
@@ -506,10 +504,10 @@ impl<'a, 'c> Set<'a, 'c> {
         let moves = placed
             .iter()
             .any(|placed| found.changes.contains_key(placed));
-        let action = Action::ForgetStackInstances(action::ForgetStackInstances {
+        let action = action::ForgetStackInstances {
             name: self.desired.full_name.clone(),
             targets: self.targets(&reach),
-        });
+        };
         let reason = "AWS calls these instances INOPERABLE; their stacks are kept and they are \
                       made anew";
         let fields = Self::target_fields(&reach);
@@ -570,12 +568,12 @@ impl<'a, 'c> Set<'a, 'c> {
             // status codes").
             let stuck = there.stuck.contains(key);
             let retain = self.desired.retain_on_removal || stuck;
-            let action = Action::RemoveStackInstances(action::RemoveStackInstances {
+            let action = action::RemoveStackInstances {
                 name: self.desired.full_name.clone(),
                 account: account(key),
                 retain,
                 left,
-            });
+            };
             let list: Vec<String> = regions.iter().map(ToString::to_string).collect();
             let fate = match (stuck, retain) {
                 (true, _) => "are kept, for AWS calls them INOPERABLE: delete them in the account",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Reach, Set, placements};
-use crate::action::{self, Action, Leaving, StackSetDefinition};
+use crate::action::{self, Leaving, StackSetDefinition};
 use crate::addr::Address;
 use crate::change::{FieldChange, Verb};
 use crate::diff::builder::{DiffBuilder, becomes, missing_tags, set};
@@ -79,13 +79,13 @@ impl Set<'_, '_> {
         if fields.is_empty() {
             return;
         }
-        let action = Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
+        let action = action::UpdateStackSetSettings {
             name: self.desired.full_name.clone(),
             auto_deployment: (!(retain_is_right && in_order)).then(|| self.auto_deployment(true)),
             depends_on: self.depends_on(facts, &found.bindings),
             leaving: Vec::new(),
             managed_execution: (!facts.managed_execution).then_some(true),
-        });
+        };
         found
             .change(
                 self.address(),
@@ -111,7 +111,7 @@ impl Set<'_, '_> {
         } else {
             (Address::RolloutHold(self.name.clone()), "on", "off")
         };
-        let action = Action::UpdateStackSetSettings(action::UpdateStackSetSettings {
+        let action = action::UpdateStackSetSettings {
             name: self.desired.full_name.clone(),
             auto_deployment: Some(self.auto_deployment(on)),
             depends_on: match on {
@@ -120,7 +120,7 @@ impl Set<'_, '_> {
             },
             leaving,
             managed_execution: None,
-        });
+        };
         let fields = vec![becomes("auto-deployment", before, after)];
         found
             .change(address, Verb::Update, reason, fields, action)
@@ -144,11 +144,11 @@ impl Set<'_, '_> {
         } else {
             ("differs from the plan", fields.to_vec())
         };
-        let action = Action::UpdateStackInstances(action::UpdateStackInstances {
+        let action = action::UpdateStackInstances {
             set: action.clone(),
             targets: self.targets(reach),
             catches_up,
-        });
+        };
         let own = found.change(address.clone(), Verb::Update, reason, fields, action);
         own.extend(needs.iter().cloned());
         own.extend(placements(reach.expect.iter().copied()));

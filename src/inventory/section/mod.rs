@@ -50,7 +50,7 @@ macro_rules! sections {
             /// Every section, in the order of the inventory's fields; what was asked for controls comes last.
             pub const ALL: [Section; [$(stringify!($name)),*].len()] = [$(Section::$name),*];
 
-            pub(super) fn of(self) -> &'static dyn SectionKind {
+            pub(super) fn kind(self) -> &'static dyn SectionKind {
                 match self {
                     $(Section::$name => &$name,)*
                 }
@@ -130,33 +130,33 @@ impl Section {
 
     /// What it is called.
     pub fn as_str(self) -> &'static str {
-        self.of().info().name
+        self.kind().info().name
     }
 
     /// How old it may be to be used again where nothing else is asked for.
     pub fn usual_age(self) -> Duration {
-        Duration::from_secs(60 * self.of().info().minutes)
+        Duration::from_secs(60 * self.kind().info().minutes)
     }
 
     pub fn scope(self) -> Scope {
-        self.of().info().scope
+        self.kind().info().scope
     }
 
     /// Whether it is asked by accounts' ids, and so is of no use where these are not known.
     pub fn is_by_account(self) -> bool {
-        self.of().info().by_account
+        self.kind().info().by_account
     }
 }
 
 impl Inventory {
     /// Everything of one section that could not be read, at any depth.
     pub fn unread(&self, section: Section) -> Vec<&ReadFailure> {
-        section.of().unread(self)
+        section.kind().unread(self)
     }
 
     /// Puts another reading's section in the place of this one's.
     pub fn take(&mut self, section: Section, from: &mut Inventory) {
-        section.of().take(self, from);
+        section.kind().take(self, from);
     }
 }
 
